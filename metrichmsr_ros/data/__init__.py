@@ -1,0 +1,1 @@
+"""Training data: published layouts and the project's own synthetic set."""

@@ -1,0 +1,1 @@
+"""Metric scene depth, anchored on the people in it."""

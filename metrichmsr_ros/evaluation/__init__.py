@@ -1,0 +1,1 @@
+"""The field's metrics, benchmarks, bag replay and reports."""

@@ -1,0 +1,1 @@
+"""MetricHMR: encoders, HumanMoE, heads and losses."""

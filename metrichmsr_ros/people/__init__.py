@@ -1,0 +1,1 @@
+"""Finding people in images and following them through time."""
