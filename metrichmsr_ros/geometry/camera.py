@@ -1,0 +1,202 @@
+"""One pinhole camera with optional lens distortion: intrinsics, size, projection and their inverses.
+
+Camera frame: optical (x right, y down, z forward), metres. Pixels: integer centres as in OpenCV and ROS, so the
+centre of the top-left pixel is (0, 0) and the middle of a W x H image is ((W-1)/2, (H-1)/2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .distortion import coefficient_error, distort, undistort
+
+Array = NDArray[np.float64]
+
+
+class CameraError(ValueError):
+    """Camera numbers that cannot give metric results; the message names the number and the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A calibrated camera. Immutable, comparable and hashable by value, so it can key a cache.
+
+    Attributes:
+        width, height: image size in pixels.
+        intrinsics: K (3, 3) float64 with last row 0 0 1; skew is allowed (rotated crops have it).
+        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant".
+        distortion: coefficients (n,) float64 in OpenCV's order, empty for "none".
+        source: where the intrinsics come from: "given", "camera_info", "fov", "long_side".
+        rectified_intrinsics: K (3, 3) of the rectified image (P of CameraInfo); None means the same K.
+        rectification: R (3, 3) of CameraInfo, raw camera frame to rectified camera frame.
+    """
+
+    width: int
+    height: int
+    intrinsics: Array
+    distortion_model: str = "none"
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
+    source: str = "given"
+    rectified_intrinsics: Array | None = None
+    rectification: Array = field(default_factory=lambda: np.eye(3))
+
+    def __post_init__(self) -> None:
+        """Check every number once, here, so that no later step meets a bad camera."""
+        if self.width < 1 or self.height < 1:
+            raise CameraError(f"image size is {self.width}x{self.height}; both sides must be at least 1 pixel")
+        object.__setattr__(self, "width", int(self.width))
+        object.__setattr__(self, "height", int(self.height))
+        self._freeze("intrinsics", checked_intrinsics(self.intrinsics, "K"))
+        self._freeze("distortion", np.asarray(self.distortion, np.float64).reshape(-1))
+        problem = coefficient_error(self.distortion_model, self.distortion)
+        if problem:
+            raise CameraError(problem)
+        if self.rectified_intrinsics is not None:
+            self._freeze("rectified_intrinsics", checked_intrinsics(self.rectified_intrinsics, "P"))
+        self._freeze("rectification", np.asarray(self.rectification, np.float64).reshape(3, 3))
+
+    def _freeze(self, name: str, value: Array) -> None:
+        value = value.copy()
+        value.setflags(write=False)
+        object.__setattr__(self, name, value)
+
+    def _identity(self) -> tuple[Any, ...]:
+        rectified = None if self.rectified_intrinsics is None else self.rectified_intrinsics.tobytes()
+        return (
+            self.width,
+            self.height,
+            self.intrinsics.tobytes(),
+            self.distortion_model,
+            self.distortion.tobytes(),
+            self.source,
+            rectified,
+            self.rectification.tobytes(),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal by value."""
+        return isinstance(other, Camera) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        """Hash of the same values that make two cameras equal."""
+        return hash(self._identity())
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, fov_x: float) -> Camera:
+        """Ideal camera from its horizontal field of view `fov_x` in radians."""
+        if not 0 < fov_x < np.pi:
+            raise CameraError(f"horizontal field of view is {fov_x} rad; it must lie between 0 and pi (not degrees)")
+        return cls._centred(width, height, width / 2 / np.tan(fov_x / 2), "fov")
+
+    @classmethod
+    def long_side(cls, width: int, height: int) -> Camera:
+        """The paper's fallback for unknown intrinsics: focal length = long side of the image, c = its middle."""
+        return cls._centred(width, height, float(max(width, height)), "long_side")
+
+    @classmethod
+    def _centred(cls, width: int, height: int, focal: float, source: str) -> Camera:
+        k = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+        return cls(width, height, k, source=source)
+
+    @classmethod
+    def from_camera_info(
+        cls,
+        width: int,
+        height: int,
+        distortion_model: str,
+        d: ArrayLike,
+        k: ArrayLike,
+        r: ArrayLike | None = None,
+        p: ArrayLike | None = None,
+        binning_x: int = 0,
+        binning_y: int = 0,
+        roi: tuple[int, int, int, int, bool] = (0, 0, 0, 0, False),
+        image_size: tuple[int, int] | None = None,
+        rectified: bool | None = None,
+    ) -> Camera:
+        """Camera of the image that a sensor_msgs/CameraInfo describes; see `camera_info.camera_from_info`."""
+        from .camera_info import camera_from_info  # there, because reading CameraInfo is an idea of its own
+
+        return camera_from_info(
+            width, height, distortion_model, d, k, r, p, binning_x, binning_y, roi, image_size, rectified
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.width, self.height
+
+    @property
+    def fov_x(self) -> float:
+        """Horizontal field of view of the undistorted pinhole, radians."""
+        return float(2 * np.arctan(self.width / 2 / self.intrinsics[0, 0]))
+
+    @property
+    def is_distorted(self) -> bool:
+        """Whether the image must be rectified before pinhole geometry (K alone) holds."""
+        return self.distortion_model != "none" and bool(np.any(self.distortion))
+
+    def project(self, points_cam: ArrayLike) -> Array:
+        """Project camera-frame points (..., 3) in metres to pixels (..., 2); NaN for z <= 0."""
+        points = np.asarray(points_cam, np.float64)
+        z = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
+        ideal = points[..., :2] / z
+        seen = distort(self.distortion_model, self.distortion, ideal) if self.is_distorted else ideal
+        return seen @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
+
+    def back_project(self, pixels: ArrayLike, depth: ArrayLike) -> Array:
+        """Points (..., 3) in the camera frame for pixels (..., 2) at `depth` (...) = z in metres.
+
+        Pixels that the lens model cannot invert give NaN.
+        """
+        pixel = np.asarray(pixels, np.float64)
+        seen = (pixel - self.intrinsics[:2, 2]) @ np.linalg.inv(self.intrinsics[:2, :2]).T
+        ideal = undistort(self.distortion_model, self.distortion, seen) if self.is_distorted else seen
+        z = np.broadcast_to(np.asarray(depth, np.float64), ideal.shape[:-1])[..., None]
+        return np.concatenate([ideal * z, z], axis=-1)
+
+    def transformed(self, matrix: ArrayLike, size: tuple[int, int]) -> Camera:
+        """Camera of the image warped by the affine `matrix` A (3, 3), K' = A K, with new `size` (width, height).
+
+        Exact for distorted cameras too, because the lens acts before K.
+        """
+        a = np.asarray(matrix, np.float64)
+        return replace(
+            self,
+            width=size[0],
+            height=size[1],
+            intrinsics=a @ self.intrinsics,
+            rectified_intrinsics=None if self.rectified_intrinsics is None else a @ self.rectified_intrinsics,
+        )
+
+    def rectified(self) -> Camera:
+        """Ideal camera of the rectified image: K of P where CameraInfo gave one, else the same K; no distortion."""
+        k = self.intrinsics if self.rectified_intrinsics is None or not self.is_distorted else self.rectified_intrinsics
+        return Camera(self.width, self.height, k, source=self.source)
+
+    def rectify(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Rectify one image (H, W[, C]); for a stream keep a `rectify.Rectifier`, which builds its maps once."""
+        from .rectify import Rectifier
+
+        return Rectifier(self).rectify(image)
+
+
+def checked_intrinsics(matrix: ArrayLike, name: str) -> Array:
+    """Return `matrix` as (3, 3) float64 or raise CameraError saying what is wrong with it."""
+    k = np.asarray(matrix, np.float64)
+    if k.size != 9:
+        raise CameraError(f"{name} must have 9 numbers (3x3), got shape {k.shape}")
+    k = k.reshape(3, 3)
+    if not np.isfinite(k).all():
+        raise CameraError(f"{name} contains NaN or infinity: {k.ravel().tolist()}; calibrate the camera")
+    if k[0, 0] == 0 or k[1, 1] == 0:
+        raise CameraError(f"{name} has zero focal length: the camera is uncalibrated; publish a calibrated CameraInfo")
+    if np.linalg.det(k[:2, :2]) <= 0:
+        raise CameraError(f"{name} is singular or mirrored: {k.ravel().tolist()}")
+    if not np.allclose(k[2], (0, 0, 1), rtol=0, atol=1e-9):
+        raise CameraError(f"{name} must end in the row 0 0 1, got {k[2].tolist()}")
+    return k

@@ -1,0 +1,57 @@
+"""Crops as one matrix: A maps source pixels to crop pixels, and K' = A K is the crop's camera.
+
+The paper's bounding-box intrinsics (scale and shift) are the special case without rotation; because A may also
+rotate, the same two lines cover square, padded and rotated crops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotation: float = 0.0) -> Array:
+    """Matrix A (3, 3): source pixel [u, v, 1] -> crop pixel, both with integer pixel centres.
+
+    Args:
+        centre: (2,) middle of the crop in source pixels.
+        size: side (or width, height) of the crop's rectangle in source pixels, edge to edge.
+        out_size: side (or width, height) of the crop image in pixels.
+        rotation: radians. The crop's up axis points along (sin r, -cos r) in the source image: 0 keeps the image
+            upright, positive turns the rectangle clockwise as one sees it.
+
+    The middle of the rectangle lands on ((w-1)/2, (h-1)/2) of the crop; parts outside the source are padding.
+    """
+    extent = np.broadcast_to(np.asarray(size, np.float64), (2,))
+    out = np.broadcast_to(np.asarray(out_size, np.float64), (2,))
+    if not (extent > 0).all() or not (out > 0).all():
+        raise ValueError(f"crop size {extent.tolist()} and output size {out.tolist()} must be positive")
+    cos, sin = np.cos(rotation), np.sin(rotation)
+    matrix = np.eye(3)
+    matrix[:2, :2] = (out / extent)[:, None] * np.array([[cos, sin], [-sin, cos]])
+    matrix[:2, 2] = (out - 1) / 2 - matrix[:2, :2] @ np.asarray(centre, np.float64)
+    return matrix
+
+
+def warp_crop(image: NDArray[Any], matrix: ArrayLike, out_size: tuple[int, int], border: float = 0) -> NDArray[Any]:
+    """Cut the crop of `matrix` A out of `image` (H, W[, C]), bilinear; `out_size` = (width, height)."""
+    affine = np.asarray(matrix, np.float64)[:2]
+    return cv2.warpAffine(
+        image, affine, out_size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4
+    )
+
+
+def crop_intrinsics(matrix: ArrayLike, intrinsics: ArrayLike) -> Array:
+    """K' = A K (..., 3, 3): intrinsics of the crop's pixels in the same camera frame."""
+    return np.asarray(matrix, np.float64) @ np.asarray(intrinsics, np.float64)
+
+
+def apply_matrix(matrix: ArrayLike, points: ArrayLike) -> Array:
+    """Map pixels (..., 2) by an affine (3, 3), e.g. `np.linalg.inv(A)` to bring crop pixels back to the source."""
+    a = np.asarray(matrix, np.float64)
+    return np.asarray(points, np.float64) @ a[:2, :2].T + a[:2, 2]

@@ -1,0 +1,57 @@
+"""The bounding camera ray map: for every crop pixel the direction d = K'^-1 [u, v, 1]^T in the camera frame.
+
+Un-normalised (z = 1) as in the paper. NumPy in gives NumPy out, torch in gives torch out on the same device.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[Any], torch.Tensor)
+
+
+def ray_map(intrinsics: ArrayOrTensor, height: int, width: int) -> ArrayOrTensor:
+    """Ray map (..., 3, H, W) float32 of a crop with `intrinsics` K' (..., 3, 3)."""
+    inverse = torch.linalg.inv(_float64(intrinsics))
+    u = torch.arange(width, dtype=torch.float64, device=inverse.device)
+    v = torch.arange(height, dtype=torch.float64, device=inverse.device)
+    # K'^-1 [u, v, 1] is a sum of one column, one row and one constant: no (H, W, 3) product is needed.
+    along_u = inverse[..., :, 0, None, None] * u
+    along_v = inverse[..., :, 1, None, None] * v[:, None]
+    return _like(intrinsics, (along_u + along_v + inverse[..., :, 2, None, None]).float())
+
+
+def rays_at(intrinsics: ArrayOrTensor, pixels: ArrayOrTensor) -> ArrayOrTensor:
+    """Rays (..., N, 3) float32 through crop `pixels` (..., N, 2) of a crop with `intrinsics` K' (..., 3, 3)."""
+    inverse = torch.linalg.inv(_float64(intrinsics))
+    rays = _float64(pixels) @ inverse[..., :, :2].transpose(-1, -2) + inverse[..., None, :, 2]
+    return _like(intrinsics, rays.float())
+
+
+def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> ArrayOrTensor:
+    """Rotation R_cam_crop (..., 3, 3) from the crop's virtual camera to the camera frame, float32 for torch.
+
+    The virtual camera looks through the middle of the crop (`out_size` = (width, height)); its x axis follows the
+    crop's u direction, made orthogonal; y completes the right-handed frame. A direction seen in crop axes becomes
+    R_cam_crop @ direction in the camera frame.
+    """
+    inverse = torch.linalg.inv(_float64(intrinsics))
+    middle = torch.tensor([(out_size[0] - 1) / 2, (out_size[1] - 1) / 2, 1.0], dtype=torch.float64)
+    z = torch.nn.functional.normalize(inverse @ middle.to(inverse.device), dim=-1)
+    along_u = inverse[..., :, 0]
+    x = torch.nn.functional.normalize(along_u - (along_u * z).sum(-1, keepdim=True) * z, dim=-1)
+    y = torch.linalg.cross(z, x, dim=-1)
+    rotation = torch.stack([x, y, z], dim=-1)
+    return _like(intrinsics, rotation if isinstance(intrinsics, np.ndarray) else rotation.float())
+
+
+def _float64(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(values).double()
+
+
+def _like(reference: ArrayOrTensor, result: torch.Tensor) -> ArrayOrTensor:
+    return result.cpu().numpy() if isinstance(reference, np.ndarray) else result
