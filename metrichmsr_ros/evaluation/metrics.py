@@ -1,0 +1,62 @@
+"""Every metric of the project under one name; each is defined, with source and unit, in the module it comes from."""
+
+from __future__ import annotations
+
+from metrichmsr_ros.evaluation.arrays import MetricInputError, mean_error
+from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
+from metrichmsr_ros.evaluation.pose_metrics import (
+    H36M14_HIPS,
+    H36M14_ROOT,
+    SMPL24_HIPS,
+    SMPL24_ROOT,
+    JointProtocol,
+    height_error,
+    mpjpe,
+    pa_mpjpe,
+    pve,
+    regress_joints,
+    relative_depth_error,
+    root_position,
+)
+from metrichmsr_ros.evaluation.tracking_metrics import TrackingErrors, TrackingFrame, match_people, tracking_errors
+from metrichmsr_ros.evaluation.world_metrics import (
+    acceleration_error,
+    chunk_bounds,
+    erve,
+    jitter,
+    rte,
+    w_mpjpe,
+    wa_mpjpe,
+)
+
+__all__ = [
+    "H36M14_HIPS",
+    "H36M14_ROOT",
+    "SMPL24_HIPS",
+    "SMPL24_ROOT",
+    "DepthErrors",
+    "DepthProtocol",
+    "JointProtocol",
+    "MetricInputError",
+    "TrackingErrors",
+    "TrackingFrame",
+    "acceleration_error",
+    "chunk_bounds",
+    "depth_errors",
+    "erve",
+    "height_error",
+    "jitter",
+    "match_people",
+    "mean_depth_errors",
+    "mean_error",
+    "mpjpe",
+    "pa_mpjpe",
+    "pve",
+    "regress_joints",
+    "relative_depth_error",
+    "root_position",
+    "rte",
+    "tracking_errors",
+    "w_mpjpe",
+    "wa_mpjpe",
+]
