@@ -1,0 +1,172 @@
+"""`pip install .`: the Python package, and where a ROS 2 with rosidl is found, its messages.
+
+ROS is looked for in AMENT_PREFIX_PATH and in the environment's own prefix (the ROS wheels of PyPI). Without one only
+the Python part is installed. METRICHMSR_MSGS=0 leaves the messages out, METRICHMSR_MSGS=1 makes a missing ROS an error.
+colcon does not use this file: there CMakeLists.txt alone builds and installs.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Distribution, find_packages, setup
+from setuptools.command.build_py import build_py
+
+NAME = "metrichmsr_ros"
+HERE = Path(__file__).resolve().parent
+STAGE = HERE / "build" / "stage"
+NEEDED = ("ament_cmake", "rosidl_default_generators", "std_msgs", "geometry_msgs", "sensor_msgs")
+
+# What `import`, prediction on a CPU, and reading bags need. numpy stays wide: Ubuntu 24.04 has 1.26.
+CORE = [
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "opencv-python-headless>=4.6",
+    "torch>=2.4",
+    "roma>=1.5",
+    "safetensors>=0.4.3",
+    "pyyaml>=6.0",
+    "tyro>=0.9",
+    "rich>=13.0",
+    "trimesh>=4.0",
+    "ai-edge-litert>=1.3",
+    "rosbags>=0.10.6",
+]
+EXTRAS = {
+    "train": ["tensorboard>=2.16"],
+    "body": ["anny==0.6.2"],  # exports the open body anew; using it needs nothing
+    "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
+    "vitpose": ["transformers>=4.48"],
+    "depth": ["transformers>=4.48"],
+    "export": ["onnx>=1.16", "onnxruntime>=1.18"],
+    "viewer": ["viser>=0.2.11"],
+    "replay": ["matplotlib>=3.8"],
+    "test": ["pytest>=8.0", "pytest-cov>=5.0", "hypothesis>=6.100"],
+    "lint": ["ruff>=0.9", "mypy>=1.13", "types-PyYAML", "pre-commit>=3.7"],
+}
+
+
+def ros_prefixes() -> list[str]:
+    """Installation prefixes in which a ROS 2 may be."""
+    sourced = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    return list(dict.fromkeys([*sourced, sys.prefix]))
+
+
+def want_messages() -> bool:
+    """Whether to build the messages: only when a wheel is made, and where ROS can do it."""
+    if os.environ.get("METRICHMSR_MSGS") == "0" or {"egg_info", "dist_info", "sdist"} & set(sys.argv):
+        return False
+    prefixes = ros_prefixes()
+    lacking = [n for n in NEEDED if not any(Path(p, "share", n, "cmake").is_dir() for p in prefixes)]
+    if lacking and os.environ.get("METRICHMSR_MSGS") == "1":
+        raise SystemExit(f"no messages: {', '.join(lacking)} not found under {', '.join(prefixes)}")
+    return not lacking
+
+
+def build_messages() -> None:
+    """Run CMake on the repository, as colcon would, and install into `STAGE`."""
+    prefixes = ros_prefixes()
+    # pip's build isolation hides the environment's packages through PYTHONPATH: CMake's helpers need them back.
+    hidden = ("PYTHONPATH", "PYTHONNOUSERSITE", "PIP_BUILD_TRACKER", "_ROS_WHEELS_BOOTSTRAP_COMPLETE")
+    env = {k: v for k, v in os.environ.items() if k not in hidden}
+    site = f"lib/python3.{sys.version_info.minor}/site-packages"
+    folders = [d for p in prefixes if p != sys.prefix for d in (f"{p}/{site}", f"{p}/local/{site}") if os.path.isdir(d)]
+    env["PYTHONPATH"] = os.pathsep.join(folders)
+    env["AMENT_PREFIX_PATH"] = os.pathsep.join(prefixes)
+    shutil.rmtree(STAGE, ignore_errors=True)
+    build = HERE / "build" / "cmake"
+    # Another prefix or Python would leave its paths in the cache.
+    (build / "CMakeCache.txt").unlink(missing_ok=True)
+    configure = ["cmake", "-S", str(HERE), "-B", str(build), f"-DCMAKE_INSTALL_PREFIX={STAGE}"]
+    configure += [f"-DCMAKE_PREFIX_PATH={';'.join(prefixes)}", f"-DPython3_EXECUTABLE={sys.prefix}/bin/python3"]
+    configure += ["-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release", "-Wno-dev"]
+    # Message code gains nothing from more than -O1 and compiles twice as fast.
+    configure += ["-DCMAKE_C_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_FLAGS_RELEASE=-O1"]
+    subprocess.run(configure, env=env, check=True)
+    jobs = str(os.cpu_count() or 2)
+    subprocess.run(["cmake", "--build", str(build), "--target", "install", "--parallel", jobs], env=env, check=True)
+
+
+def plain_data() -> list[tuple[str, list[str]]]:
+    """What `ros2 launch`, `ros2 run` and `config_path` need, where there are no messages and so no CMake."""
+    data = [
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"lib/{NAME}", glob.glob("scripts/*")),
+    ]
+    for top in ("launch", "config"):
+        for folder, dirs, files in os.walk(top):
+            dirs[:] = [d for d in dirs if d != "__pycache__"]
+            if files:
+                data.append((f"share/{NAME}/{folder}", [os.path.join(folder, f) for f in files]))
+    return data
+
+
+def staged_data() -> list[tuple[str, list[str]]]:
+    """Everything that CMake installed beside the Python package: libraries, headers, launch, config, scripts."""
+    data = []
+    for folder, _, files in os.walk(STAGE):
+        rel = os.path.relpath(folder, STAGE)
+        # "." holds colcon's set-up scripts, which are not for a virtual environment.
+        if files and "site-packages" not in rel and "dist-packages" not in rel and rel != ".":
+            data.append((rel, [os.path.relpath(os.path.join(folder, f), HERE) for f in files]))
+    return data
+
+
+class BuildPy(build_py):
+    """Adds the generated half, `metrichmsr_ros.msg`, to the wheel or (editable) beside the sources."""
+
+    def run(self) -> None:
+        super().run()
+        if not MESSAGES:
+            return
+        site = next(Path(STAGE).glob(f"**/*-packages/{NAME}"))
+        for path in site.rglob("*"):
+            rel = path.relative_to(site)
+            generated = rel.parts[0] == "msg" or "_s__rosidl_" in path.name
+            if path.is_file() and generated and path.suffix != ".pyc":
+                to = Path(HERE if self.editable_mode else self.build_lib, NAME, rel)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, to)
+        if self.editable_mode:  # an editable wheel leaves data_files out
+            for folder, files in DATA:
+                target = Path(sys.prefix, folder)
+                target.mkdir(parents=True, exist_ok=True)
+                for file in files:
+                    shutil.copy2(HERE / file, target)
+
+
+class Binary(Distribution):
+    """Marks the wheel as platform dependent when it holds compiled messages."""
+
+    def has_ext_modules(self) -> bool:
+        return MESSAGES
+
+
+MESSAGES = want_messages()
+if MESSAGES:
+    build_messages()
+DATA = staged_data() if MESSAGES else plain_data()
+
+setup(
+    name="metrichmsr-ros",
+    version="0.1.0",
+    description="Metric people and metric depth from one RGB camera: a ROS 2 node and a Python library",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").is_file() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.msg", f"{NAME}.msg.*"]),
+    package_data={NAME: ["py.typed", "assets/*.npz", "assets/*.safetensors", "assets/*.md", "assets/*.txt"]},
+    data_files=DATA,
+    distclass=Binary,
+    cmdclass={"build_py": BuildPy},
+    python_requires=">=3.10",
+    install_requires=CORE,
+    extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k != "smpl" for r in v})},
+    entry_points={"console_scripts": ["metrichmsr = metrichmsr_ros.cli:main"]},
+)
