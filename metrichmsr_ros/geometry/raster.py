@@ -1,0 +1,114 @@
+"""The z-buffer: triangle meshes seen by a pinhole camera -> metric depth and face ids, exact at pixel centres.
+
+Every pixel centre inside a mesh's outline is covered, one on an edge that two triangles share belongs to exactly one
+of them, and depth is perspective-correct. `scanline` says how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .camera import Camera, CameraError
+from .scanline import nearest_faces
+
+Array = NDArray[np.float64]
+Index = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """What a camera sees of some meshes.
+
+    Attributes:
+        camera: the pinhole camera that looked.
+        depth: (H, W) float32 metres along z, NaN where empty.
+        face_id: (H, W) int32 index into the faces of the pixel's own mesh, -1 where empty.
+        mesh_id: (H, W) int32 index of the mesh, -1 where empty.
+    """
+
+    camera: Camera
+    depth: NDArray[np.float32]
+    face_id: NDArray[np.int32]
+    mesh_id: NDArray[np.int32]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """(H, W) bool where any mesh is seen."""
+        return self.face_id >= 0
+
+
+def rasterize(vertices_cam: ArrayLike, faces: ArrayLike, camera: Camera, cull_back: bool = False) -> Raster:
+    """Z-buffer of one mesh.
+
+    Args:
+        vertices_cam: (V, 3) metres, camera frame.
+        faces: (F, 3) vertex indices, counter-clockwise seen from outside.
+        camera: undistorted camera of the image to fill.
+        cull_back: leave out faces that look away. Right only for closed meshes that the camera is not inside of.
+
+    Raises:
+        CameraError: the camera has lens distortion.
+        ValueError: a vertex is not finite.
+    """
+    return rasterize_many([(vertices_cam, faces)], camera, cull_back)
+
+
+def rasterize_many(meshes: Sequence[tuple[ArrayLike, ArrayLike]], camera: Camera, cull_back: bool = False) -> Raster:
+    """Z-buffer of several (vertices_cam, faces) meshes that hide each other; see `rasterize`."""
+    if camera.is_distorted:
+        raise CameraError("the z-buffer needs a pinhole camera: rectify the image and pass camera.rectified()")
+    vertices, faces, first = _joined(meshes)
+    depth, winner = nearest_faces(vertices, faces, camera.intrinsics, camera.size, cull_back)
+    if len(meshes) == 1:
+        return Raster(camera, depth, winner, np.minimum(winner, 0))
+    mesh_id = (np.searchsorted(first, winner, side="right") - 1).astype(np.int32)
+    return Raster(camera, depth, np.where(winner < 0, -1, winner - first[mesh_id]).astype(np.int32), mesh_id)
+
+
+def interpolate(
+    raster: Raster, faces: ArrayLike, vertices_cam: ArrayLike, attributes: ArrayLike, mesh: int = 0
+) -> NDArray[Any]:
+    """Perspective-correct vertex attributes at the pixels where mesh number `mesh` is seen.
+
+    Args:
+        raster: from `rasterize` or `rasterize_many`.
+        faces, vertices_cam: that mesh, as it was drawn.
+        attributes: (V, C), for instance colours or normals.
+
+    Returns:
+        (N, C) in the order of `np.nonzero(raster.mesh_id == mesh)`, in the dtype of floating `attributes`.
+    """
+    corners = np.asarray(vertices_cam, np.float64)[np.asarray(faces)]  # (F, 3, 3)
+    values = np.asarray(attributes)
+    v, u = np.nonzero(raster.mesh_id == mesh)
+    face = raster.face_id[v, u]
+    # A ray d meets the plane of a, b, c at barycentrics proportional to d.(b x c), d.(c x a), d.(a x b).
+    volumes = np.cross(np.roll(corners, -1, axis=1), np.roll(corners, -2, axis=1))
+    rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(raster.camera.intrinsics).T
+    weights = np.einsum("nij,nj->ni", volumes[face], rays)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum(
+        "ni,nic->nc", weights.astype(np.result_type(values.dtype, np.float32)), values[np.asarray(faces)[face]]
+    )
+
+
+def _joined(meshes: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Array, Index, Index]:
+    """One vertex array, one face array, and the first face of each mesh."""
+    vertices = [np.asarray(v, np.float64).reshape(-1, 3) for v, _ in meshes]
+    faces = [np.asarray(f, np.int64).reshape(-1, 3) for _, f in meshes]
+    for number, mesh in enumerate(vertices):
+        if not np.isfinite(mesh).all():
+            raise ValueError(f"mesh {number} has vertices that are not finite; leave it out")
+    vertex_start = np.cumsum([0, *(len(v) for v in vertices)])
+    shifted = [f + start for f, start in zip(faces, vertex_start, strict=False)]
+    first = np.cumsum([0, *(len(f) for f in faces)])
+    return (
+        np.concatenate(vertices) if vertices else np.zeros((0, 3)),
+        np.concatenate(shifted) if shifted else np.zeros((0, 3), np.int64),
+        first,
+    )
