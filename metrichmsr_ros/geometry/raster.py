@@ -19,6 +19,8 @@ from .scanline import nearest_faces
 Array = NDArray[np.float64]
 Index = NDArray[np.integer[Any]]
 
+_CHUNK = 8192  # pixels at a time: stays in the cache and off fresh memory pages
+
 
 @dataclass(frozen=True, eq=False)
 class Raster:
@@ -83,18 +85,23 @@ def interpolate(
     Returns:
         (N, C) in the order of `np.nonzero(raster.mesh_id == mesh)`, in the dtype of floating `attributes`.
     """
-    corners = np.asarray(vertices_cam, np.float64)[np.asarray(faces)]  # (F, 3, 3)
+    corners = np.asarray(faces)
+    triangles = np.asarray(vertices_cam, np.float64)[corners]  # (F, 3, 3)
     values = np.asarray(attributes)
+    values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     v, u = np.nonzero(raster.mesh_id == mesh)
     face = raster.face_id[v, u]
     # A ray d meets the plane of a, b, c at barycentrics proportional to d.(b x c), d.(c x a), d.(a x b).
-    volumes = np.cross(np.roll(corners, -1, axis=1), np.roll(corners, -2, axis=1))
-    rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(raster.camera.intrinsics).T
-    weights = np.einsum("nij,nj->ni", volumes[face], rays)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.einsum(
-        "ni,nic->nc", weights.astype(np.result_type(values.dtype, np.float32)), values[np.asarray(faces)[face]]
-    )
+    volumes = np.cross(triangles[:, (1, 2, 0)], triangles[:, (2, 0, 1)]) @ np.linalg.inv(raster.camera.intrinsics)
+    result = np.empty((len(face), values.shape[1]), values.dtype)
+    for start in range(0, len(face), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        seen = volumes.take(face[part], axis=0)  # (n, 3, 3)
+        weights = seen[:, :, 0] * u[part, None] + seen[:, :, 1] * v[part, None] + seen[:, :, 2]
+        weights = (weights / weights.sum(axis=1, keepdims=True)).astype(values.dtype)
+        a, b, c = corners.take(face[part], axis=0).T
+        result[part] = weights[:, :1] * values[a] + weights[:, 1:2] * values[b] + weights[:, 2:] * values[c]
+    return result
 
 
 def _joined(meshes: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Array, Index, Index]:

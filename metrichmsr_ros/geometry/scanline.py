@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.integer[Any]]
 
 NEAR = 0.01  # metres; anything closer is inside the lens
+_CHUNK = (
+    2048  # faces at a time: their spans stay in the cache, and off fresh memory pages, which cost more than the sums
+)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)  # its upper half, read as float32, is NaN; its lower half, as int32, is -1
 
 
@@ -54,11 +57,13 @@ def nearest_faces(
     width, height = size
     vertices, faces, parent = clip_near(vertices, faces, NEAR)
     points = _project(vertices, intrinsics, width, height)
-    a, b, c, face = _visible(points, faces, cull_back)
-    spans = _spans(points, *_sorted_by_row(points.y, a, b, c), face, width)
     keys = np.full(width * height, _EMPTY)
-    pixel, key = _fragments(spans, parent)
-    np.minimum.at(keys, pixel, key)  # depth sits above the face id, so the least key is the nearest face
+    corners, face = _visible(points, faces, cull_back)
+    for start in range(0, len(face), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        spans = _spans(points, *_sorted_by_row(points.y, *corners[:, part]), parent[face[part]], width)
+        pixel, key = _fragments(spans)
+        np.minimum.at(keys, pixel, key)  # depth sits above the face id, so the least key is the nearest face
     halves = keys.view(np.uint32).reshape(height, width, 2)
     low, high = (0, 1) if np.little_endian else (1, 0)
     return halves[..., high].copy().view(np.float32), halves[..., low].astype(np.int32)
@@ -118,9 +123,10 @@ def _project(vertices: Array, k: Array, width: int, height: int) -> _Points:
     return _Points(x, y, w, column, row)
 
 
-def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Index, Index, Index]:
-    """Corners a, b, c and index of the faces that have a row and a column of pixel centres inside the image."""
-    a, b, c = np.ascontiguousarray(faces.T)
+def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Index]:
+    """Corners (3, N) and index (N,) of the faces that have a row and a column of pixel centres inside the image."""
+    corners = np.ascontiguousarray(faces.T)
+    a, b, c = corners
     row, column = points.row, points.column
     row_a, column_a = row[a], column[a]
     hit = ((row_a != row[b]) | (row_a != row[c])) & ((column_a != column[b]) | (column_a != column[c]))
@@ -128,7 +134,7 @@ def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Ind
         x, y = points.x, points.y
         hit &= (x[b] - x[a]) * (y[c] - y[a]) < (y[b] - y[a]) * (x[c] - x[a])
     face = np.flatnonzero(hit)
-    return a[face], b[face], c[face], face
+    return corners[:, face], face
 
 
 def _sorted_by_row(y: Array, a: Index, b: Index, c: Index) -> tuple[Index, Index, Index]:
@@ -180,7 +186,7 @@ def _edge(points: _Points, start: Index, end: Index) -> tuple[Array, Array, Arra
     return y, x, (points.x[end] - x) * per_row, w, (points.w[end] - w) * per_row
 
 
-def _fragments(spans: _Spans, parent: Index) -> tuple[Index, NDArray[np.uint64]]:
+def _fragments(spans: _Spans) -> tuple[Index, NDArray[np.uint64]]:
     """Flat pixel index and key (float32 bits of z, then face id) of every covered pixel of every span."""
     first = np.cumsum(spans.length) - spans.length
     span = np.repeat(np.arange(len(first)), spans.length)
@@ -190,5 +196,5 @@ def _fragments(spans: _Spans, parent: Index) -> tuple[Index, NDArray[np.uint64]]
     # Positive floats sort like their bits.
     key = (1.0 / w).astype(np.float32).view(np.uint32).astype(np.uint64)
     key <<= np.uint64(32)
-    key |= parent[spans.face].astype(np.uint64).take(span)
+    key |= spans.face.astype(np.uint64).take(span)
     return pixel, key
