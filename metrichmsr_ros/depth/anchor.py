@@ -1,0 +1,109 @@
+"""What the people themselves say about depth: their visible surfaces in metres, and how far to trust each pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.raster import Raster, rasterize_many
+
+FloatArray = NDArray[np.float32]
+
+EDGE_STEP = 0.15  # metres between neighbours: an arm before the chest, where an initial depth always bleeds
+THIN_PERSON_WEIGHT = 0.25  # of somebody so small that nothing is left inside the silhouette
+RELATIVE_STD_HALF = 0.1  # a person whose distance is 10 % uncertain counts half
+
+
+@dataclass(frozen=True, eq=False)
+class Anchor:
+    """Human depth to calibrate against.
+
+    Attributes:
+        depth: (H, W) float32 metres along z of the nearest body surface, NaN where there is nobody.
+        weight: (H, W) float32 in 0..1, 0 outside people, at silhouettes and at steps within a body.
+        person: (H, W) int32 index of the person seen, -1 for nobody.
+    """
+
+    depth: FloatArray
+    weight: FloatArray
+    person: NDArray[np.int32]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool: M_a of the paper, the pixels that anchor."""
+        return self.weight > 0
+
+
+def human_depth(vertices_cam: Sequence[ArrayLike], faces: ArrayLike, camera: Camera) -> FloatArray:
+    """The people's own depth (H, W) float32 in metres, NaN where there is nobody.
+
+    Args:
+        vertices_cam: one (V, 3) per person, metres, camera frame; nearer people hide farther ones.
+        faces: (F, 3) of the body that all share.
+        camera: undistorted camera.
+    """
+    return rasterize_many([(vertices, faces) for vertices in vertices_cam], camera).depth
+
+
+def make_anchor(
+    vertices_cam: Sequence[ArrayLike],
+    faces: ArrayLike,
+    camera: Camera,
+    person_weights: ArrayLike | None = None,
+    erosion: int = 2,
+) -> Anchor:
+    """Human depth with the weight of each pixel.
+
+    Args:
+        vertices_cam, faces, camera: see `human_depth`.
+        person_weights: (P,) in 0..1 from `person_weight`; None: everybody counts fully.
+        erosion: pixels to leave out inside each silhouette, where the mesh and the image never quite agree.
+    """
+    raster = rasterize_many([(vertices, faces) for vertices in vertices_cam], camera)
+    count = len(vertices_cam)
+    weights = np.ones(count) if person_weights is None else np.asarray(person_weights, np.float64).reshape(count)
+    inside = _inside(raster, erosion)
+    factor = np.where(inside, 1.0, 0.0)
+    for person in range(count):
+        seen = raster.mesh_id == person
+        if seen.any() and not (inside & seen).any():
+            factor[seen] = THIN_PERSON_WEIGHT
+    weight = factor * np.append(weights, 0.0)[raster.mesh_id]  # index -1 is the appended nobody
+    return Anchor(raster.depth, weight.astype(np.float32), raster.mesh_id)
+
+
+def person_weight(
+    vertices_cam: ArrayLike, camera: Camera, confidence: float = 1.0, transl_cov: ArrayLike | None = None
+) -> float:
+    """How far to trust one person as a yardstick, 0..1.
+
+    The product of the detection's confidence, the part of the body inside the image (a truncated body has a guessed
+    size and with it a guessed distance) and the certainty of its distance, from `transl_cov` (3, 3) in m^2.
+    """
+    vertices = np.asarray(vertices_cam, np.float64)
+    u, v = np.moveaxis(camera.project(vertices), -1, 0)
+    inside = (u > -0.5) & (u < camera.width - 0.5) & (v > -0.5) & (v < camera.height - 0.5)  # NaN is outside
+    weight = float(np.clip(confidence, 0.0, 1.0)) * float(inside.mean())
+    if transl_cov is not None:
+        variance = max(float(np.asarray(transl_cov, np.float64)[2, 2]), 0.0)
+        relative = np.sqrt(variance) / max(float(np.median(vertices[:, 2])), 1e-3)
+        weight /= 1.0 + (relative / RELATIVE_STD_HALF) ** 2
+    return weight
+
+
+def _inside(raster: Raster, erosion: int) -> NDArray[np.bool_]:
+    """Pixels whose whole neighbourhood shows the same person, without a step in depth."""
+    covered = raster.covered
+    if erosion <= 0:
+        return covered
+    window = np.ones((2 * erosion + 1, 2 * erosion + 1), np.uint8)
+    person = raster.mesh_id.astype(np.float32)
+    same = cv2.erode(person, window) == cv2.dilate(person, window)
+    depth = np.where(covered, raster.depth, 0).astype(np.float32)
+    step = cv2.dilate(depth, window) - cv2.erode(depth, window)
+    return covered & same & (step < EDGE_STEP)
