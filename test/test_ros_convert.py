@@ -1,0 +1,216 @@
+"""Images of every encoding against values computed by hand, without OpenCV's conversion tables."""
+
+from __future__ import annotations
+
+import array
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from metrichmsr_ros.ros.convert import (
+    SUPPORTED_ENCODINGS,
+    ConversionError,
+    image_from_compressed,
+    image_from_message,
+)
+
+WIDTH, HEIGHT = 16, 12
+
+
+def make_message(data, encoding, width=WIDTH, height=HEIGHT, step=None, is_bigendian=0):
+    raw = np.ascontiguousarray(data).tobytes()
+    return SimpleNamespace(
+        encoding=encoding, width=width, height=height, is_bigendian=is_bigendian,
+        step=step if step is not None else len(raw) // height, data=array.array("B", raw),
+    )  # fmt: skip
+
+
+def picture(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+def smooth_picture():
+    """Colour changes slowly, so that chroma subsampling and demosaicing lose little."""
+    v, u = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return np.stack([60 + 4 * u, 200 - 5 * v, 90 + 3 * u + 2 * v], axis=-1).astype(np.uint8)
+
+
+def to_yuv(rgb):
+    """BT.601 studio range, from the standard's definition: Kr = 0.299, Kb = 0.114."""
+    r, g, b = (rgb[..., i].astype(np.float64) / 255 for i in range(3))
+    y = 0.299 * r + 0.587 * g + 0.114 * b
+    u, v = (b - y) / 1.772, (r - y) / 1.402
+    return np.rint(np.stack([16 + 219 * y, 128 + 224 * u, 128 + 224 * v], axis=-1)).astype(np.uint8)
+
+
+CHANNEL_ORDERS = {"rgb": (0, 1, 2), "bgr": (2, 1, 0), "rgba": (0, 1, 2, 3), "bgra": (2, 1, 0, 3)}
+
+
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize("name", CHANNEL_ORDERS)
+def test_colour_8_bit_is_exact(name, padding):
+    rgb = picture()
+    packed = np.dstack([rgb, np.full((HEIGHT, WIDTH), 77, np.uint8)])[..., CHANNEL_ORDERS[name]].reshape(HEIGHT, -1)
+    rows = np.pad(packed, ((0, 0), (0, padding)), constant_values=255)
+    np.testing.assert_array_equal(image_from_message(make_message(rows, f"{name}8")), rgb)
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("name", [*CHANNEL_ORDERS, "mono"])
+def test_16_bit_is_scaled_and_byte_order_is_honoured(name, padding, order):
+    numbers = np.random.default_rng(1).integers(0, 65536, (HEIGHT, WIDTH, 4), dtype=np.uint16)
+    if name == "mono":
+        packed, expected = numbers[..., 0], numbers[..., [0, 0, 0]]
+    else:
+        packed, expected = numbers[..., CHANNEL_ORDERS[name]].reshape(HEIGHT, -1), numbers[..., :3]
+    raw = np.ascontiguousarray(packed.astype(order)).view(np.uint8)
+    rows = np.pad(raw, ((0, 0), (0, padding)))
+    message = make_message(rows, f"{name}16", is_bigendian=int(order == ">u2"))
+    np.testing.assert_allclose(image_from_message(message), expected / 65535.0 * 255.0, atol=0.5001)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
+def test_grey_fills_three_channels(encoding):
+    grey = picture()[..., 0]
+    np.testing.assert_array_equal(image_from_message(make_message(grey, encoding)), grey[..., None].repeat(3, axis=2))
+
+
+def test_plain_opencv_types_are_bgr():
+    rgb = picture()
+    np.testing.assert_array_equal(image_from_message(make_message(rgb[..., ::-1], "8UC3")), rgb)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_bayer_patterns_put_colours_where_they_belong(pattern, bits):
+    rgb = smooth_picture()
+    mosaic = np.zeros((HEIGHT, WIDTH), np.uint16)
+    for index, colour in enumerate(pattern):
+        row, column = divmod(index, 2)
+        mosaic[row::2, column::2] = rgb[row::2, column::2, "rgb".index(colour)]
+    raw = mosaic.astype(np.uint8) if bits == 8 else (mosaic * 257).astype("<u2")
+    found = image_from_message(make_message(raw, f"bayer_{pattern}{bits}"))
+    np.testing.assert_allclose(found[2:-2, 2:-2].astype(int), rgb[2:-2, 2:-2].astype(int), atol=6)
+
+
+@pytest.mark.parametrize(("encoding", "luma"), [("yuv422", 1), ("uyvy", 1), ("yuv422_yuy2", 0), ("yuyv", 0)])
+@pytest.mark.parametrize("padding", [0, 8])
+def test_yuv422(encoding, luma, padding):
+    rgb = smooth_picture()
+    yuv = to_yuv(rgb)
+    packed = np.zeros((HEIGHT, WIDTH, 2), np.uint8)
+    packed[..., luma] = yuv[..., 0]
+    packed[:, 0::2, 1 - luma] = yuv[:, 0::2, 1]
+    packed[:, 1::2, 1 - luma] = yuv[:, 0::2, 2]
+    rows = np.pad(packed.reshape(HEIGHT, -1), ((0, 0), (0, padding)))
+    found = image_from_message(make_message(rows, encoding))
+    np.testing.assert_allclose(found.astype(int), rgb.astype(int), atol=6)
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+@pytest.mark.parametrize("encoding", ["nv12", "nv21", "nv24"])
+def test_semi_planar_yuv(encoding, padding):
+    rgb = smooth_picture()
+    yuv = to_yuv(rgb)
+    chroma = yuv[..., [2, 1]] if encoding == "nv21" else yuv[..., 1:]
+    if encoding == "nv24":
+        chroma_rows = np.pad(chroma.reshape(HEIGHT, -1), ((0, 0), (0, 2 * padding))).reshape(2 * HEIGHT, -1)
+    else:
+        chroma_rows = np.pad(chroma[::2, ::2].reshape(HEIGHT // 2, -1), ((0, 0), (0, padding)))
+    rows = np.vstack([np.pad(yuv[..., 0], ((0, 0), (0, padding))), chroma_rows])
+    found = image_from_message(make_message(rows, encoding, step=WIDTH + padding))
+    np.testing.assert_allclose(found.astype(int), rgb.astype(int), atol=9)
+
+
+def test_semi_planar_with_the_step_of_two_channels():
+    yuv = to_yuv(smooth_picture())
+    rows = np.vstack([yuv[..., 0], yuv[::2, ::2, 1:].reshape(HEIGHT // 2, -1)])
+    tight = image_from_message(make_message(rows, "nv12", step=WIDTH))
+    np.testing.assert_array_equal(image_from_message(make_message(rows, "nv12", step=2 * WIDTH)), tight)
+
+
+@pytest.mark.parametrize("encoding", SUPPORTED_ENCODINGS)
+def test_every_encoding_refuses_truncated_data_and_takes_whole_data(encoding):
+    size = WIDTH * HEIGHT * 8
+    message = make_message(np.full(size, 128, np.uint8), encoding, step=WIDTH * 8)
+    image = image_from_message(message)
+    assert image.shape == (HEIGHT, WIDTH, 3)
+    assert image.dtype == np.uint8
+    message.data = message.data[: WIDTH * HEIGHT // 2]
+    with pytest.raises(ConversionError, match="truncated"):
+        image_from_message(message)
+
+
+def test_missing_padding_of_the_last_row_is_no_truncation():
+    rgb = picture()
+    rows = np.pad(rgb.reshape(HEIGHT, -1), ((0, 0), (0, 7)))
+    message = make_message(rows, "rgb8")
+    message.data = message.data[:-7]
+    np.testing.assert_array_equal(image_from_message(message), rgb)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoding": "klingon8"}, "klingon8.*supported.*bgr8"),
+        ({"encoding": ""}, "encoding ''"),
+        ({"encoding": "16UC1"}, "depth encoding"),
+        ({"encoding": "32FC1"}, "depth encoding"),
+        ({"step": 10}, "step 10"),
+        ({"step": 0}, "step 0"),
+        ({"width": 0}, "0x12"),
+        ({"height": 0}, "16x0"),
+        ({"data": array.array("B")}, "0 bytes"),
+        ({"encoding": "yuyv", "width": 15}, "even width"),
+        ({"encoding": "nv12", "height": 11}, "even size"),
+    ],
+)
+def test_errors_name_the_field_and_the_value(change, words):
+    message = make_message(picture(), "rgb8")
+    vars(message).update(change)
+    with pytest.raises(ConversionError, match=words):
+        image_from_message(message)
+
+
+def encode(image, extension, format_text, flags=()):
+    data = cv2.imencode(extension, image, list(flags))[1]
+    return SimpleNamespace(format=format_text, data=array.array("B", data.tobytes()))
+
+
+def test_png_and_jpeg():
+    rgb = smooth_picture()
+    png = encode(rgb[..., ::-1], ".png", "rgb8; png compressed bgr8")
+    np.testing.assert_array_equal(image_from_compressed(png), rgb)
+    jpeg = encode(rgb[..., ::-1], ".jpg", "jpeg", (cv2.IMWRITE_JPEG_QUALITY, 98))
+    np.testing.assert_allclose(image_from_compressed(jpeg).astype(int), rgb.astype(int), atol=12)
+
+
+def test_compressed_rgb_order_and_bayer_as_image_transport_writes_them():
+    rgb = picture()
+    np.testing.assert_array_equal(image_from_compressed(encode(rgb, ".png", "rgb8; png compressed rgb8")), rgb)
+    mosaic = picture()[..., 0]
+    found = image_from_compressed(encode(mosaic, ".png", "bayer_rggb8; png compressed bayer_rggb8"))
+    np.testing.assert_array_equal(found, image_from_message(make_message(mosaic, "bayer_rggb8")))
+
+
+@pytest.mark.parametrize(
+    ("format_text", "data", "words"),
+    [
+        ("jpeg", b"", "without data"),
+        ("jpeg", b"not a picture at all", "cannot be decoded"),
+        ("16UC1; compressedDepth png", b"\x00" * 64, "depth image"),
+    ],
+)
+def test_bad_compressed_images(format_text, data, words):
+    with pytest.raises(ConversionError, match=words):
+        image_from_compressed(SimpleNamespace(format=format_text, data=array.array("B", data)))
+
+
+def test_truncated_jpeg_is_refused_or_whole_in_size():
+    message = encode(smooth_picture(), ".jpg", "jpeg")
+    message.data = message.data[:40]
+    with pytest.raises(ConversionError, match="cannot be decoded"):
+        image_from_compressed(message)
