@@ -129,7 +129,7 @@ def ros_constraints() -> Path:
 
 
 def make_venv() -> None:
-    """Create `.venv`, or keep the one that is there when its Python works and it sees (or not) the system's packages."""
+    """Create `.venv`, or keep one that works and sees the system's packages or not, as wanted."""
     config = VENV / "pyvenv.cfg"
     wanted = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
     works = PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
@@ -204,7 +204,7 @@ def steps(tests: bool, torch_index: str) -> list[Step]:
         out.append(Step("ros", "ROS 2 Jazzy wheels", (ros,), lambda: pip("-r", ros)))
         out.append(Step("tf2_msgs", "tf2_msgs (compiling)", tuple(tf2), build_tf2_msgs))
     build = [ROOT / name for name in ("CMakeLists.txt", "package.xml", "setup.py", "pyproject.toml")]
-    build += [path for top in ("msg", "scripts") for path in sorted((ROOT / top).glob("*")) if path.is_file()]
+    build += [path for top in ("msg", "cmake") for path in sorted((ROOT / top).glob("*")) if path.is_file()]
     networks = ROOT / "metrichmsr_ros" / "assets.py"
     out += [
         Step("package", "metrichmsr_ros and its messages (compiling)", tuple(build), install_package),
