@@ -1,0 +1,72 @@
+"""Weights on disk: one safetensors file that carries the network's configuration and where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from metrichmsr_ros.assets import AssetError, asset_path
+from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build, to_mapping
+from metrichmsr_ros.hmr.model import MetricHMR
+
+
+class CheckpointError(ValueError):
+    """A weights file is missing, is no safetensors file, or does not fit its configuration."""
+
+
+def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes `model` and its configuration to `path`; `metadata` (revision, data, metrics) goes in as JSON."""
+    header = {"format": "metrichmsr-1", "config": json.dumps(to_mapping(model.config))}
+    header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()}
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    partial = path.with_suffix(path.suffix + ".partial")
+    save_file(tensors, partial, metadata=header)
+    partial.replace(path)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The header of a weights file: format, config and whatever was saved with it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (FileNotFoundError, SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
+
+
+def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -> MetricHMR:
+    """The network of a weights file, or of a preset that ships with weights, in evaluation mode on `device`.
+
+    Raises CheckpointError naming the file and the remedy.
+    """
+    path = _locate(path_or_preset)
+    metadata = read_metadata(path)
+    if metadata.get("format") != "metrichmsr-1":
+        raise CheckpointError(f"{path}: no weights of metrichmsr (format {metadata.get('format')!r})")
+    try:
+        model = MetricHMR(build(ModelConfig, json.loads(metadata["config"])))
+        with safe_open(path, framework="pt", device="cpu") as file:
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
+    except (KeyError, json.JSONDecodeError, ConfigError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: weights and configuration do not fit: {error}") from None
+    return model.to(device).eval()
+
+
+def _locate(path_or_preset: str | Path) -> Path:
+    path = Path(path_or_preset)
+    if path.suffix == ".safetensors" or path.exists():
+        return path
+    try:
+        return asset_path(f"{path_or_preset}.safetensors")
+    except AssetError:
+        raise CheckpointError(
+            f"{path_or_preset!r} is no file and no preset with weights in the package; "
+            "pass a .safetensors file written by `metrichmsr train human`"
+        ) from None

@@ -1,0 +1,130 @@
+"""Encoders of the `embedded` preset: BlazePose landmarks to image tokens, rays at sampled pixels to ray tokens.
+
+The convolutional part is BlazePose's own frozen landmark network, which runs before this one; here its 39 landmarks
+become tokens. The networks over pixels are in `vit_encoders`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.view import CropView
+
+LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z
+
+
+class GroupedLinear(nn.Module):
+    """One affine map per group: the map's weights carry the identity of the landmark or ray it is made for."""
+
+    def __init__(self, groups: int, features: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(groups, features, width) * features**-0.5)
+        self.bias = nn.Parameter(torch.randn(groups, width) * 0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (B, G, F) -> (B, G, D)."""
+        return torch.einsum("bgf,gfd->bgd", x, self.weight) + self.bias
+
+
+class BlazePoseTokens(nn.Module):
+    """39 landmark tokens and a few summary tokens that read all landmarks at once through one dense layer."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.moe.width
+        self.summary_tokens = config.image_encoder.summary_tokens
+        self.landmark = GroupedLinear(NUM_LANDMARKS, LANDMARK_FEATURES, width)
+        self.summary = nn.Linear(NUM_LANDMARKS * LANDMARK_FEATURES, self.summary_tokens * width)
+
+    def forward(self, batch: CropBatch) -> torch.Tensor:
+        """(B, 39 + summary, D) image tokens. They know nothing of the camera."""
+        features = landmark_features(batch)
+        summary = self.summary(features.flatten(1)).unflatten(1, (self.summary_tokens, -1))
+        return torch.cat([self.landmark(features), summary], dim=1)
+
+
+def landmark_features(batch: CropBatch) -> torch.Tensor:
+    """(B, 39, 8): crop x, y, z scaled to about -1..1, visibility, presence, world landmarks in metres."""
+    width, height = batch.crop_size
+    scale = batch.landmarks.new_tensor([width, height, width]) / 2
+    middle = batch.landmarks.new_tensor([(width - 1) / 2, (height - 1) / 2, 0])
+    crop = (batch.landmarks - middle) / scale
+    certainty = torch.stack([batch.visibility, batch.presence], dim=-1)
+    return torch.cat([crop.clamp(-3, 3), certainty, batch.world.clamp(-3, 3)], dim=-1)
+
+
+class SampledRays(nn.Module):
+    """Rays at the 39 landmarks and on a grid over the crop, a few to a token, and one token for the whole view.
+
+    With `orientation_frame: crop` rays are given in the crop's virtual camera over its half angle; with `camera` they
+    are the entries of the bounding camera ray map as the paper states it (camera frame, z = 1).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.in_crop_frame = config.head.orientation_frame == "crop"
+        self.grid = config.ray_encoder.grid
+        self.per_token = config.ray_encoder.rays_per_token
+        rays = NUM_LANDMARKS + self.grid**2
+        self.tokens = -(-rays // self.per_token)
+        self.padding = self.tokens * self.per_token - rays
+        self.ray = GroupedLinear(self.tokens, 2 * self.per_token, config.moe.width)
+        self.view = nn.Linear(3 if self.in_crop_frame else 7, config.moe.width)
+
+    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+        """(B, M, D) ray tokens."""
+        pixels = torch.cat([batch.landmarks[..., :2], self._grid_pixels(batch)], dim=1)
+        tangents = self._tangents(pixels, batch, view)
+        padded = torch.nn.functional.pad(tangents.clamp(-4, 4), (0, 0, 0, self.padding))
+        rays = padded.reshape(len(padded), self.tokens, 2 * self.per_token)
+        return torch.cat([self.ray(rays), self.view(self._view_features(view))[:, None]], dim=1)
+
+    def _grid_pixels(self, batch: CropBatch) -> torch.Tensor:
+        width, height = batch.crop_size
+        steps = (torch.arange(self.grid, device=batch.landmarks.device) + 0.5) / self.grid
+        v, u = torch.meshgrid(steps * height - 0.5, steps * width - 0.5, indexing="ij")
+        return torch.stack([u, v], dim=-1).reshape(1, -1, 2).expand(len(batch), -1, -1)
+
+    def _tangents(self, pixels: torch.Tensor, batch: CropBatch, view: CropView) -> torch.Tensor:
+        if self.in_crop_frame:
+            return view.rays(pixels)
+        rays = (view.rotation[:, None] @ _homogeneous(view.rays(pixels), view.half_angle)[..., None])[..., 0]
+        return rays[..., :2] / rays[..., 2:].clamp_min(0.1)
+
+    def _view_features(self, view: CropView) -> torch.Tensor:
+        log_angle = view.half_angle.clamp_min(1e-4).log()[:, None]
+        perspective = torch.cat([log_angle, view.half_angle[:, None], log_angle.exp().square()], dim=-1)
+        if self.in_crop_frame:
+            return perspective
+        axes = torch.cat([view.rotation[:, :2, 0], view.rotation[:, :2, 2]], dim=-1)  # the crop's u axis and middle ray
+        return torch.cat([perspective, axes], dim=-1)
+
+
+def _homogeneous(tangents: torch.Tensor, half_angle: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.pad(tangents * half_angle[:, None, None], (0, 1), value=1.0)
+
+
+class CliffVector(nn.Module):
+    """CLIFF's conditioning (Li et al., ECCV 2022): where the box is and how large, over the focal length."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.project = nn.Linear(3, config.moe.width)
+
+    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+        """(B, 1, D): one token, handled by the ray expert."""
+        return self.project(cliff_vector(batch))[:, None]
+
+
+def cliff_vector(batch: CropBatch) -> torch.Tensor:
+    """(B, 3): (c_x - w/2, c_y - h/2, b) / f with the crop's centre c and side b in full-image pixels."""
+    K, width, height = batch.intrinsics, *batch.crop_size
+    to_image = K @ torch.linalg.inv(batch.crop_intrinsics)
+    middle = to_image @ K.new_tensor([(width - 1) / 2, (height - 1) / 2, 1.0])
+    side = max(width, height) * to_image[:, :2, 0].norm(dim=-1)
+    focal = (K[:, 0, 0] + K[:, 1, 1]) / 2
+    offset = middle[:, :2] - (batch.image_size - 1) / 2
+    return torch.cat([offset, side[:, None]], dim=-1) / focal[:, None]

@@ -1,0 +1,93 @@
+"""The three MLP heads: pose (6D to rotation matrices), shape, and position with its uncertainty."""
+
+from __future__ import annotations
+
+import roma
+import torch
+from torch import nn
+
+from metrichmsr_ros.hmr.config import HeadConfig
+from metrichmsr_ros.hmr.view import CropView
+
+NUM_JOINTS = 24
+NUM_BETAS = 10
+
+
+def mlp(features: int, hidden: int, out: int, gain: float = 0.1) -> nn.Sequential:
+    """A two-layer perceptron whose last layer starts small, so that training starts from the mean."""
+    last = nn.Linear(hidden, out)
+    nn.init.trunc_normal_(last.weight, std=gain * hidden**-0.5)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(features, hidden), nn.GELU(), last)
+
+
+class PoseHead(nn.Module):
+    """24 rotations in 6D (Zhou et al., CVPR 2019), made orthonormal by Gram-Schmidt.
+
+    Training starts at an upright body that faces the camera.
+    """
+
+    def __init__(self, features: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.layers = mlp(features, config.hidden, NUM_JOINTS * 6)
+        mean = torch.eye(3)[:, :2].repeat(NUM_JOINTS, 1, 1)
+        mean[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))[:, :2]  # the body's y is up, the camera's is down
+        self.register_buffer("mean", mean, persistent=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F) -> (B, 24, 3, 3)."""
+        offsets = self.layers(features).float().unflatten(-1, (NUM_JOINTS, 3, 2))
+        return roma.special_gramschmidt(self.mean + offsets)
+
+
+class ShapeHead(nn.Module):
+    """Ten shape coefficients of the model's body."""
+
+    def __init__(self, features: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.layers = mlp(features, config.hidden, NUM_BETAS)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F) -> (B, 10)."""
+        return self.layers(features).float()
+
+
+class PositionHead(nn.Module):
+    """Translation (B,3) in the camera frame in metres and its covariance (B,3,3).
+
+    `direct` regresses x, y, z as the paper states. `crop_ray` regresses, in the crop's virtual camera, an offset
+    over the half angle and a log depth times the half angle: z = exp(d) / half_angle, so that a change of focal
+    length or of the crop's scale changes the metres by geometry alone. The covariance has one deviation along the
+    line of sight (relative to the distance) and one across it (relative to the crop's width there).
+    """
+
+    MEAN_DEPTH = 4.0  # metres, where `direct` starts
+
+    def __init__(self, features: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.direct = config.translation == "direct"
+        self.layers = mlp(features, config.hidden, 5)
+
+    def forward(self, features: torch.Tensor, view: CropView) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, F) -> translation (B, 3), covariance (B, 3, 3)."""
+        raw = self.layers(features).float()
+        translation = self._direct(raw) if self.direct else self._crop_ray(raw, view)
+        return translation, _covariance(translation.detach(), raw[:, 3:].clamp(-4, 4) - 3.0, view.half_angle)
+
+    def _direct(self, raw: torch.Tensor) -> torch.Tensor:
+        return raw[:, :3] + raw.new_tensor([0.0, 0.0, self.MEAN_DEPTH])
+
+    @staticmethod
+    def _crop_ray(raw: torch.Tensor, view: CropView) -> torch.Tensor:
+        depth = raw[:, 2:3].clamp(-4, 4).exp() / view.half_angle[:, None]
+        offset = raw[:, :2] * view.half_angle[:, None]
+        return view.to_camera(torch.cat([offset, torch.ones_like(depth)], dim=-1) * depth)
+
+
+def _covariance(translation: torch.Tensor, log_deviation: torch.Tensor, half_angle: torch.Tensor) -> torch.Tensor:
+    distance = translation.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+    sight = (translation / distance)[..., None]
+    deviation = log_deviation.exp() * distance * torch.stack([torch.ones_like(half_angle), half_angle], dim=-1)
+    along, across = deviation.square()[..., None, None].unbind(dim=1)
+    outer = sight @ sight.transpose(-1, -2)
+    return along * outer + across * (torch.eye(3, device=outer.device) - outer)

@@ -1,0 +1,53 @@
+"""The crop seen as its own virtual camera, in which perspective is a single number.
+
+A crop of a calibrated image is a pinhole camera that looks through the middle of the crop. In that camera's axes,
+with rays divided by the crop's half angle, a person looks the same whatever the focal length and wherever in the
+image the person stands, but for `half_angle` itself: turning the camera about its centre or zooming changes nothing.
+Predictions made there are rotated back into the camera frame exactly, so the network need not learn perspective by
+heart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from metrichmsr_ros.geometry.raymap import crop_rotation, rays_at
+
+
+@dataclass(frozen=True)
+class CropView:
+    """rotation: (B,3,3) R_cam_crop, crop axes to camera axes; half_angle: (B,) tangent of half the crop's extent."""
+
+    rotation: torch.Tensor
+    half_angle: torch.Tensor
+    crop_intrinsics: torch.Tensor
+
+    @classmethod
+    def of(cls, crop_intrinsics: torch.Tensor, crop_size: tuple[int, int]) -> CropView:
+        """The view of K' (B,3,3) for crops of `crop_size` (width, height)."""
+        width, height = crop_size
+        rotation = crop_rotation(crop_intrinsics, crop_size)
+        middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=crop_intrinsics.device)
+        steps = torch.tensor([[-width / 2, 0], [width / 2, 0], [0, -height / 2], [0, height / 2]])
+        edges = _project(rays_at(crop_intrinsics, _spread(middle + steps.to(middle), crop_intrinsics)), rotation)
+        extent = (edges[:, 1] - edges[:, 0]).norm(dim=-1) + (edges[:, 3] - edges[:, 2]).norm(dim=-1)
+        return cls(rotation, extent / 4, crop_intrinsics)
+
+    def rays(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Crop pixels (B,N,2) -> (B,N,2) tangents in the virtual camera over `half_angle`; the crop spans -1..1."""
+        return _project(rays_at(self.crop_intrinsics, pixels), self.rotation) / self.half_angle[:, None, None]
+
+    def to_camera(self, points: torch.Tensor) -> torch.Tensor:
+        """Points (B,3) from the virtual camera's axes to the camera frame (same origin)."""
+        return (self.rotation @ points[..., None])[..., 0]
+
+
+def _project(rays: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+    turned = rays @ rotation  # R^T d for rows d
+    return turned[..., :2] / turned[..., 2:].clamp_min(0.1)  # beyond 84 degrees off the crop's axis nothing is meant
+
+
+def _spread(pixels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return pixels.expand(len(like), -1, -1)
