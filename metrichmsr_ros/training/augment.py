@@ -1,0 +1,120 @@
+"""Augmentation of landmark samples: mirror, another crop of the same person, noise. Truth follows exactly.
+
+Every change of the crop is one 3x3 matrix that is applied to the landmarks and to K' alike, so that rays stay rays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.losses import Truth
+from metrichmsr_ros.training.config import AugmentConfig
+
+# The six auxiliary points: hip centre, circle, left hand and wrist, right hand and wrist.
+MIRROR_ALL_LANDMARKS: tuple[int, ...] = (*MIRROR_LANDMARKS, 33, 34, 37, 38, 35, 36)
+
+
+def augment(
+    batch: CropBatch, truth: Truth, config: AugmentConfig, generator: torch.Generator
+) -> tuple[CropBatch, Truth]:
+    """A changed copy of (batch, truth); the same generator state gives the same copy."""
+    count = len(batch)
+    mirrored = torch.rand(count, generator=generator) < config.mirror
+    batch, truth = _where(mirrored, mirror(batch, truth), (batch, truth))
+    scale = torch.exp((2 * torch.rand(count, generator=generator) - 1) * config.crop_scale)
+    angle = torch.randn(count, generator=generator) * config.crop_rotation
+    shift = torch.randn(count, 2, generator=generator) * config.crop_shift
+    batch = change_crop(batch, scale, angle, shift)
+    return add_noise(batch, config, generator), truth
+
+
+def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
+    """The same people in the mirrored image, pixels included; twice gives them back."""
+    flip = torch.diag(batch.landmarks.new_tensor([-1.0, 1.0, 1.0]))
+    order = list(MIRROR_ALL_LANDMARKS)
+    width = batch.crop_size[0]
+    u, v, z = batch.landmarks[:, order].unbind(-1)
+    image_width = batch.image_size[:, 0]
+    x1, y1, x2, y2 = batch.bbox.unbind(-1)
+    inputs = dataclasses.replace(
+        batch,
+        landmarks=torch.stack([width - 1 - u, v, z], dim=-1),
+        visibility=batch.visibility[:, order],
+        presence=batch.presence[:, order],
+        world=batch.world[:, order] @ flip,
+        crop_intrinsics=_flip_pixels(batch.crop_intrinsics, torch.full_like(image_width, width)) @ flip,
+        intrinsics=_flip_pixels(batch.intrinsics, image_width) @ flip,
+        bbox=torch.stack([image_width - 1 - x2, y1, image_width - 1 - x1, y2], dim=-1),
+        image=None if batch.image is None else batch.image.flip(-1),
+    )
+    joints = list(MIRROR_JOINTS)
+    u2, v2, confidence = truth.joints_2d[:, joints].unbind(-1)
+    labels = dataclasses.replace(
+        truth,
+        pose=mirror_pose(truth.pose),
+        transl=truth.transl @ flip,
+        joints_cam=truth.joints_cam[:, joints] @ flip,
+        joints_2d=torch.stack([image_width[:, None] - 1 - u2, v2, confidence], dim=-1),
+    )
+    return inputs, labels
+
+
+def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """(B,3,3): u -> width - 1 - u after `matrix`."""
+    first = (width - 1)[:, None] * matrix[:, 2] - matrix[:, 0]
+    return torch.stack([first, matrix[:, 1], matrix[:, 2]], dim=1)
+
+
+def change_crop(batch: CropBatch, scale: torch.Tensor, angle: torch.Tensor, shift: torch.Tensor) -> CropBatch:
+    """The same people in another crop: content scaled (B,), turned by angle (B,) and shifted (B,2) in crop sides.
+
+    World landmarks lie along the crop's axes, so that they turn with it. Raises ValueError for samples with pixels:
+    their crop is changed where it is cut out of the image.
+    """
+    if batch.image is not None:
+        raise ValueError("change_crop moves landmarks, not pixels; change the crop where the image is cut")
+    width, height = batch.crop_size
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], dim=-2)
+    middle = batch.landmarks.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    moved = middle + shift * batch.landmarks.new_tensor([width, height])
+    linear = scale[:, None, None] * turn
+    offset = moved - (linear @ middle[:, None])[..., 0]
+    last = torch.stack([zero, zero, torch.ones_like(zero)], dim=-1)[:, None]
+    matrix = torch.cat([torch.cat([linear, offset[..., None]], dim=-1), last], dim=1)
+    points = batch.landmarks[..., :2] @ linear.transpose(-1, -2) + offset[:, None]
+    depth = batch.landmarks[..., 2:] * scale[:, None, None]
+    world = torch.cat([batch.world[..., :2] @ turn.transpose(-1, -2), batch.world[..., 2:]], dim=-1)
+    return dataclasses.replace(
+        batch,
+        landmarks=torch.cat([points, depth], dim=-1),
+        world=world,
+        crop_intrinsics=matrix @ batch.crop_intrinsics,
+    )
+
+
+def add_noise(batch: CropBatch, config: AugmentConfig, generator: torch.Generator) -> CropBatch:
+    """Gaussian noise on all landmarks and a few of them thrown away, as BlazePose does with occluded ones."""
+    side = max(batch.crop_size)
+    noise = torch.randn(batch.landmarks.shape, generator=generator)
+    thrown = torch.rand(batch.visibility.shape, generator=generator) < config.dropout
+    spread = torch.where(thrown, 0.05, config.landmark_noise)[..., None] * side
+    world_spread = torch.where(thrown, 0.1, config.world_noise)[..., None]
+    return dataclasses.replace(
+        batch,
+        landmarks=batch.landmarks + spread * noise,
+        world=batch.world + world_spread * torch.randn(batch.world.shape, generator=generator),
+        visibility=torch.where(thrown, batch.visibility * 0.3, batch.visibility),
+    )
+
+
+def _where(mask: torch.Tensor, yes: tuple[CropBatch, Truth], no: tuple[CropBatch, Truth]) -> tuple[CropBatch, Truth]:
+    def pick(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.where(mask.view(-1, *[1] * (a.ndim - 1)), a, b)
+
+    batch = dataclasses.replace(no[0], **{k: pick(v, no[0].tensors()[k]) for k, v in yes[0].tensors().items()})
+    return batch, Truth(**{k: pick(v, no[1].tensors()[k]) for k, v in yes[1].tensors().items()})

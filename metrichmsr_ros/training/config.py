@@ -1,0 +1,82 @@
+"""Configuration of training: one frozen dataclass, read from YAML; `model` may be a path relative to that file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
+from metrichmsr_ros.hmr.losses import LossWeights
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Changes made to landmarks while training; all 0 trains on the data as it is."""
+
+    mirror: float = 0.5  # probability
+    crop_scale: float = 0.15  # the crop's side is changed by up to this factor either way
+    crop_shift: float = 0.05  # standard deviation, in crop sides
+    crop_rotation: float = 0.15  # standard deviation, radians
+    landmark_noise: float = 0.006  # standard deviation, in crop sides
+    world_noise: float = 0.006  # standard deviation, metres
+    dropout: float = 0.03  # probability that a landmark is thrown far off and marked invisible
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. `train` and `validation` are glob patterns of shards, which share no motion and no shape."""
+
+    name: str = "embedded"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    output: str = "out/train"
+    batch_size: int = 256  # people, over all processes together
+    steps: int = 0  # 0: take `epochs`
+    epochs: float = 40.0
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_steps: int = 200
+    schedule: Literal["cosine", "constant"] = "cosine"
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.999
+    precision: Literal["float32", "bf16"] = "float32"
+    vertices_every: int = 1  # the vertex term is the dearest on a CPU: taken every n-th step with n times its weight
+    validate_every: int = 1000
+    checkpoint_every: int = 500
+    log_every: int = 20
+    seed: int = 0
+    losses: LossWeights = field(default_factory=LossWeights)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses sizes that cannot work."""
+        if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
+            raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
+
+
+def load_train_config(path: str | Path) -> TrainConfig:
+    """Reads a training YAML; `model: ../models/x.yaml` names the network's own file. ConfigError names the key."""
+    path = Path(path)
+    values = _read(path)
+    if isinstance(values.get("model"), str):
+        values["model"] = _read(path.parent / values["model"])
+    try:
+        return build(TrainConfig, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> dict:
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys")
+    return values

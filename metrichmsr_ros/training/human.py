@@ -1,0 +1,142 @@
+"""Training of MetricHMR: `metrichmsr train human CONFIG`, or for several processes
+`torchrun --nproc-per-node N -m metrichmsr_ros.training.human CONFIG`. Writes `output`/`name`/: checkpoint.pt
+(resumed from when it is there), metrics.jsonl and `name`.safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.hmr.checkpoint import save_model
+from metrichmsr_ros.training.config import TrainConfig, load_train_config
+from metrichmsr_ros.training.distributed import Processes, processes
+from metrichmsr_ros.training.people_table import PeopleTable, load_people
+from metrichmsr_ros.training.run import HumanRun
+from metrichmsr_ros.training.validation import validate
+
+
+def train(config: TrainConfig, device: str = "cpu") -> Path:
+    """Trains until `config.steps` (or `epochs`), resuming a checkpoint of the same run; returns the weights' path.
+
+    Raises ShardError (data), ConfigError, TrainingError (a loss that is not finite, a checkpoint of another run).
+    """
+    with processes(device) as among:
+        console = Console(quiet=not among.is_first)
+        with console.status("reading shards"):
+            people = load_people(config.train)
+            held_out = load_people(config.validation) if config.validation else None
+        console.print(f"{len(people)} people to learn from, {len(held_out) if held_out else 0} held out")
+        return train_on(config, people, held_out, load_body(config.model.body), among, console)
+
+
+def train_on(
+    config: TrainConfig,
+    people: PeopleTable,
+    held_out: PeopleTable | None,
+    body: BodyModel,
+    among: Processes,
+    console: Console,
+) -> Path:
+    """`train` on people that are already in memory."""
+    folder = Path(config.output) / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    run = HumanRun(config, people, body, among)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        run.resume(checkpoint)
+        console.print(f"resumed {checkpoint} at step {run.step_count}")
+    metrics: dict[str, float] = {}
+    with _scalars(folder, among) as log, _progress(console) as progress:
+        task = progress.add_task("train", total=run.total_steps, completed=run.step_count, losses="")
+        while run.step_count < run.total_steps:
+            losses = run.step()
+            at_end = run.step_count == run.total_steps
+            if run.step_count % config.log_every == 0 or at_end:
+                log(run.step_count, "loss", losses)
+                progress.update(task, completed=run.step_count, losses=_brief(losses))
+            if held_out is not None and among.is_first and (at_end or run.step_count % config.validate_every == 0):
+                metrics = validate(run.averaged_model(), held_out, body)
+                log(run.step_count, "held out", metrics)
+                progress.console.print(f"step {run.step_count}: {describe(metrics)}", highlight=False)
+            if among.is_first and (at_end or run.step_count % config.checkpoint_every == 0):
+                run.save(checkpoint)
+    weights = folder / f"{config.name}.safetensors"
+    if among.is_first:
+        save_model(weights, run.averaged_model(), _provenance(config, len(people), metrics))
+        console.print(f"wrote {weights}")
+    among.barrier()
+    return weights
+
+
+def describe(metrics: dict[str, float]) -> str:
+    """One line of the numbers of `validate`."""
+    relative = f"{metrics['root_percent']:.2f} %, median {metrics['root_median_percent']:.2f} %"
+    return (
+        f"PA-MPJPE {metrics['pa_mpjpe']:.1f} mm, MPJPE {metrics['mpjpe']:.1f} mm, PVE {metrics['pve']:.1f} mm, "
+        f"root {metrics['root']:.3f} m ({relative}), "
+        f"height {metrics['height'] * 100:.1f} cm, 2D {metrics['reprojection_percent']:.2f} %, "
+        f"1-sigma coverage {metrics['coverage']:.2f}"
+    )
+
+
+def _provenance(config: TrainConfig, people: int, metrics: dict[str, float]) -> dict[str, Any]:
+    data = {"train": [Path(p).name for p in config.train], "people": people, "steps": config.steps, "seed": config.seed}
+    rounded = {name: round(value, 5) for name, value in metrics.items()}
+    return {"preset": config.model.preset, "git_revision": _git_revision(), "data": data, "metrics": rounded}
+
+
+def _git_revision() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _brief(losses: dict[str, float]) -> str:
+    j3d, position = losses["joints_3d"] * 1000, losses["position"] * 100
+    return f"loss {losses['total']:.3f}  J3D {j3d:.0f} mm  position {position:.1f} %"
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"))
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+
+
+@contextmanager
+def _scalars(folder: Path, among: Processes) -> Iterator[Any]:
+    """A function (step, group, numbers) that appends to metrics.jsonl and, where it is installed, to TensorBoard."""
+    if not among.is_first:
+        yield lambda step, group, numbers: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+
+        board = SummaryWriter(str(folder))
+    except ImportError:
+        board = None
+    with (folder / "metrics.jsonl").open("a") as file:
+
+        def log(step: int, group: str, numbers: dict[str, float]) -> None:
+            file.write(json.dumps({"step": step, "group": group} | numbers) + "\n")
+            file.flush()
+            for name, value in numbers.items() if board else ():
+                board.add_scalar(f"{group}/{name}", value, step)
+
+        yield log
+    if board:
+        board.close()
+
+
+if __name__ == "__main__":
+    train(load_train_config(sys.argv[1]), *sys.argv[2:3])

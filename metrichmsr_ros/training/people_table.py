@@ -1,0 +1,124 @@
+"""People with truth, in memory: all landmark samples of a set of shards as one table of tensors.
+
+A person of the open set is about 1.5 kB without pixels, so a hundred thousand fit where one image batch would. Shards
+are tar files with one `KEY.npz` per image, whose arrays are stacked over the people that BlazePose found in it.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.losses import Truth
+
+CROP_SIZE = (256, 256)
+PERSON_ARRAYS = {
+    "crop_landmarks": (39, 3),
+    "visibility": (39,),
+    "presence": (39,),
+    "world": (39, 3),
+    "crop_matrix": (3, 3),
+    "pixels": (39, 2),
+    "pose": (72,),
+    "betas": (10,),
+    "transl": (3,),
+    "joints_cam": (24, 3),
+}
+
+
+class ShardError(ValueError):
+    """A shard is missing, is no tar file, or lacks an array."""
+
+
+@dataclass(frozen=True)
+class PeopleTable:
+    """N people: `inputs` and `truth` share the first dimension; `keys` names each person as shard/key#person."""
+
+    inputs: CropBatch
+    truth: Truth
+    keys: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.keys)
+
+    def select(self, index: torch.Tensor) -> tuple[CropBatch, Truth]:
+        """The people named by `index`."""
+        return self.inputs.select(index), self.truth.select(index)
+
+
+def load_people(patterns: Sequence[str]) -> PeopleTable:
+    """Reads every person of the shards that match the glob `patterns`. Raises ShardError naming file and remedy."""
+    paths = sorted({path for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
+    if not paths:
+        raise ShardError(f"no shards match {list(patterns)}; make some or correct the pattern")
+    rows: dict[str, list[np.ndarray]] = {}
+    keys: list[str] = []
+    for path in paths:
+        for key, sample in _samples(path):
+            people = len(sample["pose"])
+            for name in PERSON_ARRAYS:
+                rows.setdefault(name, []).append(np.asarray(sample[name], np.float64))
+            for name in ("intrinsics", "image_size"):
+                rows.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
+            keys += [f"{Path(path).name}/{key}#{person}" for person in range(people)]
+    if not keys:
+        raise ShardError(f"the shards {paths} hold no people")
+    return _table({name: np.concatenate(arrays) for name, arrays in rows.items()}, tuple(keys))
+
+
+def _samples(path: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    try:
+        with tarfile.open(path) as shard:
+            for member in shard:
+                if member.isfile() and member.name.endswith(".npz"):
+                    content = shard.extractfile(member)
+                    assert content is not None  # isfile
+                    with np.load(io.BytesIO(content.read())) as arrays:
+                        yield member.name[:-4], _checked(dict(arrays), f"{path}:{member.name}")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ShardError(f"{path}: not a readable tar shard ({error})") from None
+
+
+def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
+    missing = {"intrinsics", "image_size", *PERSON_ARRAYS} - sample.keys()
+    if missing:
+        raise ShardError(f"{where}: lacks {sorted(missing)}")
+    people = len(sample["pose"])
+    for name, shape in PERSON_ARRAYS.items():
+        if sample[name].shape != (people, *shape):
+            raise ShardError(f"{where}: {name} is {sample[name].shape}, expected {(people, *shape)}")
+    return sample
+
+
+def _table(rows: dict[str, np.ndarray], keys: tuple[str, ...]) -> PeopleTable:
+    body_pixels = rows["pixels"][:, :33]
+    homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)
+    joints_2d = np.concatenate(
+        [homogeneous[..., :2] / np.maximum(homogeneous[..., 2:], 0.1), homogeneous[..., 2:] > 0.1], axis=-1
+    )
+    inputs = {
+        "landmarks": rows["crop_landmarks"],
+        "visibility": rows["visibility"],
+        "presence": rows["presence"],
+        "world": rows["world"],
+        "crop_intrinsics": rows["crop_matrix"] @ rows["intrinsics"],
+        "intrinsics": rows["intrinsics"],
+        "image_size": rows["image_size"],
+        "bbox": np.concatenate([body_pixels.min(1), body_pixels.max(1)], axis=-1),
+    }
+    labels = {name: rows[name] for name in ("pose", "betas", "transl", "joints_cam")} | {"joints_2d": joints_2d}
+    has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels}
+    return PeopleTable(
+        CropBatch(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in inputs.items()}, crop_size=CROP_SIZE),
+        Truth(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in labels.items()}, **has),
+        keys,
+    )

@@ -1,0 +1,69 @@
+"""Errors of a network over held-out people, as printed while training and written into a checkpoint's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import roma
+import torch
+
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.geometry.alignment import align, umeyama
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.losses import project
+from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.training.people_table import PeopleTable
+
+Estimator = Callable[[CropBatch], HMROutput]
+# Mass of a 3D Gaussian inside the Mahalanobis distance at which 68.27 % of it lies.
+ONE_SIGMA_3D_SQUARED = 3.5267
+
+
+@torch.no_grad()
+def validate(estimate: Estimator, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> dict[str, float]:
+    """Means over all people. 24 SMPL joints, pelvis = joint 0.
+
+    pa_mpjpe, mpjpe, pve: mm (pve: vertices of `body` after subtracting the pelvis); root: m; root_percent: of the
+    distance; root_median_percent; height: m; reprojection_percent: mean joint error in the full image over the
+    height of the box around the true joints; coverage: share of roots inside the ellipsoid that should hold 68.3 %.
+    """
+    sums: dict[str, list[np.ndarray]] = {}
+    for index in torch.arange(len(people)).split(batch_size):
+        batch, truth = people.select(index)
+        output = estimate(batch)
+        rows = errors(output, truth.pose, truth.betas, truth.transl, batch, body)
+        for name, values in rows.items():
+            sums.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in sums.items()}
+    means = {name: float(values.mean()) for name, values in joined.items()}
+    return means | {"root_median_percent": float(np.median(joined["root_percent"])), "people": float(len(people))}
+
+
+def errors(
+    output: HMROutput, pose: torch.Tensor, betas: torch.Tensor, transl: torch.Tensor, batch: CropBatch, body: BodyModel
+) -> dict[str, np.ndarray]:
+    """Per-person errors (B,), named and measured as in `validate`."""
+    true = body(betas, roma.rotvec_to_rotmat(pose.unflatten(-1, (24, 3))), transl)
+    found = body(output.betas, output.rotmats, output.transl)
+    a, b = (x - x[:, :1] for x in (found.joints, true.joints))
+    va, vb = found.vertices - found.joints[:, :1], true.vertices - true.joints[:, :1]
+    root = found.joints[:, 0] - true.joints[:, 0]
+    distance = true.joints[:, 0].norm(dim=-1)
+    pixels, true_pixels = project(found.joints, batch.intrinsics), project(true.joints, batch.intrinsics)
+    box_height = (true_pixels[..., 1].amax(1) - true_pixels[..., 1].amin(1)).clamp_min(1.0)
+    mahalanobis = (root * torch.linalg.solve(output.transl_cov.double(), root.double()[..., None])[..., 0]).sum(-1)
+    values = {
+        "mpjpe": 1000 * (a - b).norm(dim=-1).mean(-1),
+        "pve": 1000 * (va - vb).norm(dim=-1).mean(-1),
+        "root": root.norm(dim=-1),
+        "root_percent": 100 * root.norm(dim=-1) / distance,
+        "height": (body.height(output.betas) - body.height(betas)).abs(),
+        "reprojection_percent": 100 * (pixels - true_pixels).norm(dim=-1).mean(-1) / box_height,
+        "coverage": (mahalanobis < ONE_SIGMA_3D_SQUARED).float(),
+    }
+    source, target = a.double().cpu().numpy(), b.double().cpu().numpy()
+    aligned = align(source, *umeyama(source, target))
+    return {"pa_mpjpe": 1000 * np.linalg.norm(aligned - target, axis=-1).mean(-1)} | {
+        name: value.cpu().numpy() for name, value in values.items()
+    }
