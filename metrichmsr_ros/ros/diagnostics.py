@@ -1,0 +1,128 @@
+"""What the node counts, and how it tells: throttled warnings and diagnostic_msgs at 1 Hz."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+WARN_EVERY_S = 5.0
+SILENT_AFTER_S = 3.0
+RECENT_FRAMES = 300
+_HARMLESS = frozenset({"superseded", "idle", "disabled"})  # drops by design: a busy network, nobody listening
+
+
+class Statistics:
+    """Counts of images and their latencies by stage. Thread-safe.
+
+    Args:
+        warn: called with a line of text, at most every 5 s for one cause.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._lock = threading.Lock()
+        self._warned: dict[str, float] = {}
+        self.received = self.processed = self.people = self.resets = 0
+        self.drops: Counter[str] = Counter()
+        self._problem: tuple[str, str] | None = None  # cause and text of the last problem since the last report
+        self._stages: dict[str, deque[float]] = {}
+        self._last_image = time.monotonic()
+        self._reported = (0, 0, time.monotonic())
+
+    def image_received(self) -> None:
+        """Count an image that arrived."""
+        with self._lock:
+            self.received += 1
+            self._last_image = time.monotonic()
+
+    def dropped(self, cause: str, text: str = "") -> None:
+        """Count an image not processed; with `text`, tell the user why."""
+        with self._lock:
+            self.drops[cause] += 1
+        if text:
+            self.problem(cause, text)
+
+    def problem(self, cause: str, text: str) -> None:
+        """Warn, throttled by cause, and remember the text for the next report."""
+        now = time.monotonic()
+        with self._lock:
+            if cause not in _HARMLESS:
+                self._problem = cause, text
+            due = now - self._warned.get(cause, -WARN_EVERY_S) >= WARN_EVERY_S
+            if due:
+                self._warned[cause] = now
+        if due:
+            self._warn(f"{cause}: {text}")
+
+    def frame_processed(self, seconds: dict[str, float], people: int) -> None:
+        """Count an image processed, with its seconds by stage."""
+        with self._lock:
+            self.processed += 1
+            self.people = people
+            for stage, value in seconds.items():
+                self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
+
+    def latency(self, stage: str, percentile: float) -> float:
+        """Percentile (0..100) in seconds over the last 300 frames; NaN before the first."""
+        with self._lock:
+            recent = list(self._stages.get(stage, ()))
+        return float(np.percentile(recent, percentile)) if recent else float("nan")
+
+    def input_status(self, name: str, source: str, active: bool) -> DiagnosticStatus:
+        """Health of the input since the last call: rates, drops by cause, the last problem."""
+        with self._lock:
+            received, processed, since = self._reported
+            now = time.monotonic()
+            elapsed = max(now - since, 1e-3)
+            rates = (self.received - received) / elapsed, (self.processed - processed) / elapsed
+            silent = now - self._last_image
+            self._reported = self.received, self.processed, now
+            problem, self._problem = self._problem, None
+            drops = dict(self.drops)
+        values = {"topic": source, "images/s": f"{rates[0]:.1f}", "processed/s": f"{rates[1]:.1f}"}
+        values |= {f"dropped: {cause}": str(count) for cause, count in sorted(drops.items())}
+        if problem:
+            values["last problem"] = problem[1]
+        level, text = _judge(active, silent, problem, blocked=problem is not None and rates[1] == 0, source=source)
+        return _status(name, level, text, values)
+
+    def output_status(self, name: str, state: str, about: dict[str, str]) -> DiagnosticStatus:
+        """What is put out, and how long it takes: p50 and p95 by stage over the last 300 frames."""
+        with self._lock:
+            stages = {stage: list(values) for stage, values in self._stages.items()}
+            values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
+            values["tracker resets"] = str(self.resets)
+        for stage, seconds in stages.items():
+            p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
+            values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"
+        values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"}
+        return _status(name, DiagnosticStatus.OK, f"{state}, {values['people']} people", values)
+
+
+def _judge(
+    active: bool, silent: float, problem: tuple[str, str] | None, blocked: bool, source: str
+) -> tuple[bytes, str]:
+    if not active:
+        return DiagnosticStatus.OK, "not active"
+    if silent > SILENT_AFTER_S:
+        return DiagnosticStatus.STALE, f"no image on {source} for {silent:.0f} s"
+    if problem:
+        return (DiagnosticStatus.ERROR if blocked else DiagnosticStatus.WARN), problem[0]
+    return DiagnosticStatus.OK, "receiving"
+
+
+def _status(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return DiagnosticStatus(name=name, level=level, message=text, hardware_id=name.split(":")[0], values=pairs)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process (Linux; 0 elsewhere)."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0

@@ -1,0 +1,76 @@
+"""SMPL's root and REP-155's body frame, and covariances in REP-103's order. Arrays only, no messages.
+
+SMPL axes: y up, z out of the chest, x to the body's left. REP-155: x out of the chest, y to the left, z to the head,
+origin midway between the hips. Both in the camera's optical frame, metres; quaternions are x, y, z, w.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import roma
+import torch
+
+Array = npt.NDArray[Any]
+
+LEFT_HIP, RIGHT_HIP = 1, 2
+# Rotation whose columns are REP-155's x, y, z in SMPL axes: (0, 0, 1), (1, 0, 0), (0, 1, 0).
+_SMPL_FROM_BODY = torch.tensor([-0.5, -0.5, -0.5, 0.5], dtype=torch.float64)
+NOT_ESTIMATED = -1.0
+
+
+def body_frames(poses: Sequence[Array], joints: Sequence[Array]) -> tuple[Array, Array]:
+    """REP-155 body frames of N people.
+
+    Args:
+        poses: N arrays (72,), axis-angle; [0:3] takes SMPL body axes to the camera frame.
+        joints: N arrays (24, 3) in the camera frame.
+
+    Returns:
+        origins (N, 3) and orientations (N, 4), float64.
+    """
+    if not poses:
+        return np.zeros((0, 3)), np.zeros((0, 4))
+    hips = np.stack([j[[LEFT_HIP, RIGHT_HIP]] for j in joints]).astype(np.float64)
+    roots = torch.from_numpy(np.stack([p[:3] for p in poses]).astype(np.float64))
+    orientations = roma.quat_product(roma.rotvec_to_unitquat(roots), _SMPL_FROM_BODY.expand(len(poses), 4))
+    return hips.mean(axis=1), orientations.numpy()
+
+
+def rotation_matrix(orientation: Array) -> Array:
+    """Rotation (3, 3) of a quaternion (4,)."""
+    matrix: Array = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()
+    return matrix
+
+
+def pose_covariance(position: Array, orientation_stddev: float) -> Array:
+    """(36,) float64, row-major over x, y, z and rotations about the fixed axes (REP-103).
+
+    Args:
+        position: (3, 3) covariance of the position, m^2.
+        orientation_stddev: radians, put on the diagonal, because the model estimates none of its own.
+    """
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = position
+    covariance[3:, 3:] = np.eye(3) * orientation_stddev**2
+    return covariance.reshape(36)
+
+
+def twist_covariance(linear: Array) -> Array:
+    """(36,) float64 of a twist whose angular part is not estimated: -1 on that diagonal."""
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = linear
+    covariance[3:, 3:] = np.eye(3) * NOT_ESTIMATED
+    return covariance.reshape(36)
+
+
+def pixel_box(bbox: Array, width: int, height: int) -> tuple[int, int, int, int]:
+    """Box x0, y0, x1, y1 -> (x_offset, y_offset, width, height) in whole pixels inside the image."""
+    x0, y0, x1, y1 = (float(edge) for edge in bbox)
+    left, top = max(0, math.floor(x0)), max(0, math.floor(y0))
+    right, bottom = min(width, math.ceil(x1) + 1), min(height, math.ceil(y1) + 1)  # integer pixel centres
+    return min(left, width), min(top, height), max(0, right - left), max(0, bottom - top)

@@ -1,0 +1,48 @@
+"""Images, their calibration and clouds as ROS messages."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.messages import Body, flat
+
+Array = npt.NDArray[Any]
+
+
+def image_message(image: Array, header: Header) -> Image:
+    """(H, W, 3) uint8 -> rgb8, (H, W) float32 -> 32FC1."""
+    height, width = image.shape[:2]
+    encoding, step = ("rgb8", 3 * width) if image.ndim == 3 else ("32FC1", 4 * width)
+    message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
+    message.data = flat(image, "B")
+    return message
+
+
+def camera_info_message(camera: Camera, header: Header) -> CameraInfo:
+    """CameraInfo of an image without distortion: D = 0, R = 1, P = K."""
+    message = CameraInfo(header=header, height=camera.height, width=camera.width, distortion_model="plumb_bob")
+    message.d = array.array("d", [0.0] * 5)
+    message.k = np.asarray(camera.intrinsics, np.float64).reshape(9)
+    message.r = np.eye(3).reshape(9)
+    message.p = np.hstack([camera.intrinsics, np.zeros((3, 1))]).reshape(12)
+    return message
+
+
+_XYZ_FIELDS = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate("xyz")]
+
+
+def points_message(bodies: list[Body], header: Header) -> PointCloud2:
+    """Every person's surface as one unorganised cloud x, y, z float32, for obstacle layers."""
+    meshes = [body.person.vertices_cam for body in bodies]
+    points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
+    message = PointCloud2(header=header, height=1, width=len(points), point_step=12, row_step=12 * len(points))
+    message.fields, message.is_dense, message.is_bigendian = _XYZ_FIELDS, True, False
+    message.data = flat(points.astype(np.float32, copy=False), "B")
+    return message

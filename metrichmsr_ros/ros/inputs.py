@@ -1,0 +1,144 @@
+"""What stands between a received image and the pipeline: its camera, and its place in time."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from metrichmsr_ros.geometry.camera import Camera, CameraError
+
+LOOP_S = 1.0  # an image older than the last by this much starts the sequence anew (bag loop, clock jump)
+GAP_S = 5.0  # after such a pause nobody is followed on
+PARTNER_WAIT_S = 0.03  # how long an image waits for the CameraInfo of its own stamp, where the driver sends one
+CACHED_INFOS = 32
+
+
+class FrameDropped(Exception):
+    """An image that is not processed: `cause` is counted, `args[0]` is told to the user."""
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+def stamp_ns(header: Any) -> int:
+    """Nanoseconds of a std_msgs/Header."""
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def names_rectified_image(topic: str) -> bool:
+    """Whether a topic's name says that its images are rectified, as `image_rect` and `image_rect_color` do."""
+    return re.search(r"(^|[/_])rect(ified)?([/_]|$)", topic) is not None
+
+
+class CameraInfos:
+    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, asked in the worker's."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Condition()
+        self._by_stamp: OrderedDict[int, Any] = OrderedDict()
+        self._missed: int | None = None  # stamp of the last image that waited in vain
+        self._pairs = True  # whether images and infos have been found to carry equal stamps
+        self._camera: tuple[Any, Camera] | None = None
+
+    def add(self, info: Any) -> None:
+        """Take in one sensor_msgs/CameraInfo."""
+        with self._arrived:
+            stamp = stamp_ns(info.header)
+            self._by_stamp.pop(stamp, None)
+            self._by_stamp[stamp] = info
+            if len(self._by_stamp) > CACHED_INFOS:
+                self._by_stamp.popitem(last=False)
+            self._pairs = self._pairs or stamp == self._missed
+            self._arrived.notify_all()
+
+    def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+        """Camera of an image: from the CameraInfo of equal stamp, else from the newest of the same frame and size.
+
+        Args:
+            header: the image's header.
+            size: (width, height) of the image.
+            rectified: as for `Camera.from_camera_info`.
+
+        Raises:
+            FrameDropped: none has come yet, it is uncalibrated or contradicts the image.
+        """
+        info = self._paired(stamp_ns(header))
+        if info is None:
+            raise FrameDropped(
+                "no camera_info", "no CameraInfo received: is the camera_info topic remapped and published?"
+            )
+        if info.header.frame_id != header.frame_id:
+            raise FrameDropped(
+                "camera_info of another frame",
+                f"CameraInfo is of frame {info.header.frame_id!r}, the image of {header.frame_id!r}: cameras mixed up?",
+            )
+        key = _numbers_of(info), size, rectified
+        if self._camera is None or self._camera[0] != key:  # the same object again: rectification maps stay valid
+            self._camera = key, _camera_from_info(info, size, rectified)
+        return self._camera[1]
+
+    def _paired(self, stamp: int) -> Any | None:
+        with self._arrived:
+            if stamp not in self._by_stamp and (self._pairs or not self._by_stamp):
+                found = self._arrived.wait_for(lambda: stamp in self._by_stamp, PARTNER_WAIT_S)
+                self._pairs = found
+                self._missed = None if found else stamp
+            if stamp in self._by_stamp:
+                return self._by_stamp[stamp]
+            return next(reversed(self._by_stamp.values()), None)
+
+
+def _numbers_of(info: Any) -> tuple[Any, ...]:
+    roi = info.roi
+    return (
+        info.width, info.height, info.distortion_model, bytes(info.d), bytes(info.k), bytes(info.r), bytes(info.p),
+        info.binning_x, info.binning_y, (roi.x_offset, roi.y_offset, roi.width, roi.height, roi.do_rectify),
+    )  # fmt: skip
+
+
+def _camera_from_info(info: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+    roi = (info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height, info.roi.do_rectify)
+    try:
+        return Camera.from_camera_info(
+            info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p,
+            info.binning_x, info.binning_y, roi, image_size=size, rectified=rectified,
+        )  # fmt: skip
+    except CameraError as error:
+        raise FrameDropped("bad camera_info", str(error)) from error
+
+
+class StampGate:
+    """Decides from its stamp whether an image goes on, and whether the sequence starts anew with it."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._refused: int | None = None
+
+    def admit(self, stamp: int) -> bool:
+        """True: process it after forgetting everybody; False: process it.
+
+        Args:
+            stamp: nanoseconds; 0 is for the caller to replace beforehand.
+
+        Raises:
+            FrameDropped: the same image again, or one overtaken by a newer.
+        """
+        last, refused = self._last, self._refused
+        if last is None:
+            self._last = stamp
+            return False
+        if stamp == last:
+            raise FrameDropped(
+                "duplicate stamp", f"two images with the stamp {stamp / 1e9:.3f} s: is it published twice?"
+            )
+        behind = (last - stamp) / 1e9
+        # Late packets come one at a time; a second image behind the last, but after the first such, is a short loop.
+        looped = behind >= LOOP_S or (behind > 0 and refused is not None and stamp > refused)
+        if behind > 0 and not looped:
+            self._refused = stamp
+            raise FrameDropped("out of order", f"image is {behind:.3f} s older than the one before it")
+        self._last, self._refused = stamp, None
+        return looped or -behind > GAP_S

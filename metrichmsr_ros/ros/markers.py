@@ -1,0 +1,46 @@
+"""Skeletons for RViz and Foxglove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+from geometry_msgs.msg import Point
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from metrichmsr_ros.overlay import person_colour
+from metrichmsr_ros.ros.messages import Body, xyz
+
+Array = npt.NDArray[Any]
+
+
+def markers_message(bodies: list[Body], header: Header, parents: Array) -> MarkerArray:
+    """Skeletons and ids for RViz; begins with DELETEALL, so that nobody lingers."""
+    markers = [Marker(header=header, action=Marker.DELETEALL)]
+    for index, body in enumerate(bodies):
+        markers += [_skeleton(body, header, index, parents), _label(body, header, index)]
+    return MarkerArray(markers=markers)
+
+
+def _skeleton(body: Body, header: Header, index: int, parents: Array) -> Marker:
+    marker = Marker(header=header, ns="skeleton", id=index, type=Marker.LINE_LIST, action=Marker.ADD)
+    marker.pose.orientation.w, marker.scale.x = 1.0, 0.03
+    marker.color = _colour(body.id)
+    points = [Point(**xyz(joint)) for joint in body.person.joints_cam]
+    marker.points = [p for child, parent in enumerate(parents) if parent >= 0 for p in (points[parent], points[child])]
+    return marker
+
+
+def _label(body: Body, header: Header, index: int) -> Marker:
+    marker = Marker(header=header, ns="id", id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, text=body.id)
+    above_head = body.person.joints_cam[:, 1].min() - 0.25  # y points down in the optical frame
+    marker.pose.position = Point(x=float(body.origin[0]), y=float(above_head), z=float(body.origin[2]))
+    marker.pose.orientation.w, marker.scale.z = 1.0, 0.2
+    marker.color = _colour(body.id)
+    return marker
+
+
+def _colour(person_id: str) -> ColorRGBA:
+    red, green, blue = (person_colour(person_id) / 255.0).tolist()
+    return ColorRGBA(r=red, g=green, b=blue, a=1.0)

@@ -1,0 +1,269 @@
+"""The perception node: images and CameraInfo in; people, depth and transforms out.
+
+    ros2 run metrichmsr_ros perception --ros-args -r image:=/cam/image_raw -r camera_info:=/cam/camera_info
+
+A lifecycle node that configures and activates itself unless `autostart` is false. The executor's thread only receives;
+one worker thread runs the network on the newest image.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool
+
+from metrichmsr_ros.ros.compat import TransformBroadcaster
+from metrichmsr_ros.ros.diagnostics import Statistics
+from metrichmsr_ros.ros.inputs import CameraInfos
+from metrichmsr_ros.ros.outputs import Outputs
+from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
+from metrichmsr_ros.ros.processing import Frame, FrameProcessor, ScenePipeline
+from metrichmsr_ros.ros.worker import NewestFirstWorker
+
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class PerceptionNode(LifecycleNode):
+    """Lifecycle node around one pipeline and one camera.
+
+    Args:
+        load: makes the pipeline from the settings, on configure; its exceptions are told to the user.
+        name: node name.
+        node_options: further arguments of rclpy's Node (context, namespace, parameter_overrides, ...).
+    """
+
+    def __init__(
+        self, load: Callable[[Settings], ScenePipeline], name: str = "perception", **node_options: Any
+    ) -> None:
+        super().__init__(name, **node_options)
+        declare_parameters(self)
+        self._load = load
+        self._settings = read_settings(self)
+        self._enabled = True
+        self._statistics = Statistics(self.get_logger().warning)
+        self._pipeline: ScenePipeline | None = None
+        self._outputs: Outputs | None = None
+        self._processor: FrameProcessor | None = None
+        self._worker: NewestFirstWorker[Frame] | None = None
+        self._inputs: list[Any] = []
+        self._broadcaster = TransformBroadcaster(self)
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._services_made = self.create_service(SetBool, "~/enable", self._on_enable)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still, health reports may not
+        self._report_timer = self.create_timer(1.0, self._report, clock=steady)
+        if self._settings.autostart:
+            self._start_timer = self.create_timer(0.0, self._autostart, clock=steady)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts of images and latencies since the node was made."""
+        return self._statistics
+
+    @property
+    def state(self) -> str:
+        """Lifecycle state: unconfigured, inactive, active or finalized."""
+        return str(self._state_machine.current_state[1])
+
+    # transitions ---------------------------------------------------------------------------------------------------
+
+    def _autostart(self) -> None:
+        self._start_timer.cancel()
+        if self.state == "unconfigured":
+            self.trigger_configure()
+        if self.state == "inactive":
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and create the publishers."""
+        started = time.monotonic()
+        try:
+            self._pipeline = self._load(self._settings)
+        except Exception as error:
+            # rclpy would swallow it; the user needs the reason, and the node stays unconfigured and can be tried again
+            self.get_logger().error(f"cannot configure: {type(error).__name__}: {error}")
+            return _FAILURE
+        self._outputs = Outputs(self, self._pipeline.body, self._broadcaster, self._settings)
+        self.get_logger().info(f"model ready after {time.monotonic() - started:.1f} s")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Enable the publishers, start the worker, subscribe."""
+        if self._pipeline is None or self._outputs is None:
+            return _FAILURE
+        result = super().on_activate(state)
+        self._outputs.publish_topology()
+        infos, topic = CameraInfos(), self._image_topic()
+        self._processor = FrameProcessor(
+            self._pipeline,
+            self._outputs,
+            infos,
+            self._statistics,
+            lambda: int(self.get_clock().now().nanoseconds),
+            topic,
+            self._settings,
+        )
+        self._worker = NewestFirstWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
+        self._subscribe(topic, infos)
+        self.get_logger().info(f"active: {topic} and {self.resolve_topic_name('camera_info')}")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, let the frame in work finish, disable the publishers."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release publishers, model and GPU memory."""
+        self._release()
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and release from any state."""
+        self._release()
+        return _SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything; the node is unconfigured afterwards and can be configured again."""
+        self.get_logger().error("a transition failed: releasing everything")
+        self._release()
+        return _SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stop the worker, then destroy as usual."""
+        self._release()
+        super().destroy_node()
+
+    def _stop(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.stop()
+        self._worker = self._processor = None
+
+    def _release(self) -> None:
+        self._stop()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = self._pipeline = None
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+
+    # input ---------------------------------------------------------------------------------------------------------
+
+    def _image_topic(self) -> str:
+        topic: str = self.resolve_topic_name("image")  # resolved first: remapping `image` does not remap its children
+        return topic if self._settings.image_transport == "raw" else f"{topic}/compressed"
+
+    def _subscribe(self, topic: str, infos: CameraInfos) -> None:
+        message_type = Image if self._settings.image_transport == "raw" else CompressedImage
+        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        recent = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        overridable = QoSOverridingOptions.with_default_policies()
+        # Separate groups, so that under a multi-threaded executor a large image does not hold up its CameraInfo.
+        self._inputs = [
+            self.create_subscription(
+                kind, name, callback, qos,
+                callback_group=MutuallyExclusiveCallbackGroup(), qos_overriding_options=overridable,
+            )
+            for kind, name, callback, qos in (
+                (CameraInfo, "camera_info", infos.add, recent), (message_type, topic, self._on_image, newest),
+            )
+        ]  # fmt: skip
+
+    def _on_image(self, message: Any) -> None:
+        self._statistics.image_received()
+        if not self._enabled:
+            self._statistics.dropped("disabled")
+        elif self._worker is not None:
+            self._worker.offer(Frame(message, time.monotonic()))
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        response.success, response.message = True, "enabled" if request.data else "disabled"
+        return response
+
+    def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        settings, result = check_changes(self, changed)
+        if settings is not None:
+            self._settings = settings
+            for part in (self._outputs, self._processor):
+                if part is not None:
+                    part.settings = settings
+        return result
+
+    # health --------------------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        name = self.get_fully_qualified_name().lstrip("/")
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
+        message.status = [
+            self._statistics.input_status(f"{name}: input", self._image_topic(), self.state == "active"),
+            self._statistics.output_status(f"{name}: output", self.state, about),
+        ]
+        self._diagnostics.publish(message)
+
+
+def load_pipeline(settings: Settings) -> ScenePipeline:
+    """The pipeline that the parameters name."""
+    from metrichmsr_ros.pipeline import Pipeline  # loads torch and the networks' runtime: on configure, not at import
+
+    return Pipeline.from_preset(
+        settings.preset, device=settings.device, body=settings.body, num_threads=settings.num_threads
+    )
+
+
+def make_node(
+    pipeline: ScenePipeline | None = None,
+    parameter_overrides: Mapping[str, Any] | None = None,
+    **node_options: Any,
+) -> PerceptionNode:
+    """A perception node to add to an executor of your own.
+
+    Args:
+        pipeline: used instead of loading one from the parameters.
+        parameter_overrides: values by parameter name.
+        node_options: further arguments of the node, e.g. `context`, `namespace`, `name`, `cli_args`.
+    """
+    load = load_pipeline if pipeline is None else lambda settings: pipeline
+    overrides = [Parameter(name, value=value) for name, value in (parameter_overrides or {}).items()]
+    return PerceptionNode(load, parameter_overrides=overrides, **node_options)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one node until it is interrupted."""
+    rclpy.init(args=args)
+    node = make_node()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # Ctrl-C and SIGTERM are how a node ends
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Publishers of the node: each message is built only while somebody subscribes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseArray
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
+from metrichmsr_ros.overlay import draw_overlay
+from metrichmsr_ros.ros.compat import TransformBroadcaster, optional_messages
+from metrichmsr_ros.ros.images import camera_info_message, image_message, points_message
+from metrichmsr_ros.ros.markers import markers_message
+from metrichmsr_ros.ros.messages import (
+    Body,
+    bodies_of,
+    detections_message,
+    humans_message,
+    people_message,
+    poses_message,
+    topology_message,
+    transform_messages,
+)
+from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.scene import Scene, Wanted
+
+_RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)  # matches reliable and best-effort readers
+_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+Build = Callable[[list[Body], Scene, Header], Any]
+
+
+@dataclass(frozen=True)
+class _Topic:
+    publisher: Any
+    build: Build
+    needs: Wanted
+
+    @property
+    def has_readers(self) -> bool:
+        return bool(self.publisher.get_subscription_count() > 0)
+
+
+class Outputs:
+    """All result topics of one node. Made on configure, destroyed on cleanup; `publish` may run in any one thread.
+
+    Args:
+        node: owner of the publishers.
+        body_model: gives `name`, `faces`, `joint_names`, `parents`.
+        broadcaster: of /tf.
+        settings: parameters; replace the attribute to change them.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, body_model: Any, broadcaster: TransformBroadcaster, settings: Settings
+    ) -> None:
+        self.settings = settings
+        self._node, self._body_model, self._broadcaster = node, body_model, broadcaster
+        self._faces, self._parents = np.asarray(body_model.faces), np.asarray(body_model.parents)
+        self._tf_topic = node.resolve_topic_name("/tf")
+        self._topics: list[_Topic] = []
+        self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
+        self._make_topics()
+
+    def _make_topics(self) -> None:
+        nothing, mesh, depth = Wanted(False, False), Wanted(True, False), Wanted(False, True)
+        self._add(HumanMeshArray, "~/humans", self._humans, nothing)
+        self._add(Image, "~/depth/image", lambda bodies, scene, header: image_message(scene.depth, header), depth)
+        self._add(
+            CameraInfo,
+            "~/depth/camera_info",
+            lambda bodies, scene, header: camera_info_message(scene.camera, header),
+            nothing,
+        )
+        self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses_message(bodies, header), nothing)
+        self._add(PointCloud2, "~/points", lambda bodies, scene, header: points_message(bodies, header), mesh)
+        self._add(
+            MarkerArray,
+            "~/markers",
+            lambda bodies, scene, header: markers_message(bodies, header, self._parents),
+            nothing,
+        )
+        self._add(
+            Image,
+            "~/overlay",
+            lambda bodies, scene, header: image_message(draw_overlay(scene, self._faces), header),
+            mesh,
+        )
+        self._make_optional_topics()
+
+    def _make_optional_topics(self) -> None:
+        vision, people = optional_messages("vision_msgs"), optional_messages("people_msgs")
+        if vision:
+
+            def detections(bodies: list[Body], scene: Scene, header: Header) -> Any:
+                return detections_message(bodies, header, self.settings.orientation_stddev, vision)
+
+            self._add(vision.Detection3DArray, "~/detections", detections, Wanted(True, False))
+        if people:
+            self._add(
+                people.People,
+                "~/people",
+                lambda bodies, scene, header: people_message(bodies, header, people),
+                Wanted(False, False),
+            )
+
+    def _add(self, message_type: Any, name: str, build: Build, needs: Wanted) -> None:
+        self._topics.append(_Topic(self._publisher(message_type, name, _RELIABLE), build, needs))
+
+    def _publisher(self, message_type: Any, name: str, qos: QoSProfile) -> Any:
+        overridable = QoSOverridingOptions.with_default_policies()
+        return self._node.create_lifecycle_publisher(message_type, name, qos, qos_overriding_options=overridable)
+
+    def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> HumanMeshArray:
+        settings = self.settings
+        return humans_message(
+            bodies, scene, header, self._body_model.name, settings.orientation_stddev, settings.publish_vertices
+        )
+
+    def publish_topology(self) -> None:
+        """Publish what does not change between frames; late subscribers get it too."""
+        self._topology.publish(topology_message(self._body_model))
+
+    def has_readers(self) -> bool:
+        """Whether anybody, tf listeners among them, would receive a result."""
+        return any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
+
+    def _tf_has_readers(self) -> bool:
+        return self.settings.publish_tf and self._node.count_subscribers(self._tf_topic) > 0
+
+    def wanted(self) -> Wanted:
+        """Which costly parts of a Scene the present subscribers need."""
+        needs = [topic.needs for topic in self._topics if topic.has_readers]
+        mesh = self.settings.publish_vertices and self._topics[0].has_readers
+        return Wanted(vertices=mesh or any(n.vertices for n in needs), depth=any(n.depth for n in needs))
+
+    def publish(self, scene: Scene, header: Header, wanted: Wanted) -> int:
+        """Publish one frame to those who listen, `header` being the image's; returns the number of people in it.
+
+        Args:
+            scene: result for the image.
+            header: the image's own.
+            wanted: what the scene was computed with: a topic whose first reader came later waits for the next frame.
+        """
+        bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
+        for topic in self._topics:
+            computed = (wanted.vertices or not topic.needs.vertices) and (wanted.depth or not topic.needs.depth)
+            if computed and topic.has_readers:
+                topic.publisher.publish(topic.build(bodies, scene, header))
+        if self.settings.publish_tf and bodies and header.frame_id:
+            self._broadcaster.sendTransform(transform_messages(bodies, header))
+        return len(bodies)
+
+    def destroy(self) -> None:
+        """Take all topics back."""
+        for publisher in [self._topology, *(topic.publisher for topic in self._topics)]:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._topics = []

@@ -1,0 +1,138 @@
+"""One image message, from its arrival to its results: what the node's worker thread does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
+from metrichmsr_ros.ros.diagnostics import Statistics
+from metrichmsr_ros.ros.inputs import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
+from metrichmsr_ros.ros.outputs import Outputs
+from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.scene import Scene, Wanted
+
+OTHER_CLOCK_S = 60.0  # a stamp further than this from the node's clock was not made by that clock
+
+
+class ScenePipeline(Protocol):
+    """What the node asks of a pipeline; `metrichmsr_ros.pipeline.Pipeline` is one."""
+
+    @property
+    def body(self) -> Any:
+        """Body model: `name`, `faces`, `joint_names`, `parents`."""
+
+    def process(self, image: npt.NDArray[np.uint8], camera: Camera, stamp_s: float | None, wanted: Wanted) -> Scene:
+        """Estimate everybody in one image of a video."""
+
+    def reset(self) -> None:
+        """Forget everybody."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image message and when it came, on the monotonic clock."""
+
+    message: Any
+    arrived_s: float
+
+
+class FrameProcessor:
+    """Carries frames through conversion, pairing, the pipeline and the outputs; never raises for a bad frame.
+
+    Args:
+        pipeline: image + camera -> Scene.
+        outputs: where results go.
+        infos: CameraInfo received so far.
+        statistics: where frames and their fates are counted.
+        now_ns: the node's clock, nanoseconds.
+        topic: resolved name of the image topic.
+        settings: parameters; replace the attribute to change them.
+    """
+
+    def __init__(
+        self,
+        pipeline: ScenePipeline,
+        outputs: Outputs,
+        infos: CameraInfos,
+        statistics: Statistics,
+        now_ns: Callable[[], int],
+        topic: str,
+        settings: Settings,
+    ) -> None:
+        self.settings = settings
+        self._pipeline, self._outputs, self._infos, self._statistics = pipeline, outputs, infos, statistics
+        self._now_ns, self._topic = now_ns, topic
+        self._gate = StampGate()
+        pipeline.reset()
+
+    def __call__(self, frame: Frame) -> None:
+        """Process one frame, or count why not."""
+        try:
+            self._process(frame)
+        except FrameDropped as reason:
+            self._statistics.dropped(reason.cause, str(reason))
+        except ConversionError as error:
+            self._statistics.dropped("bad image", str(error))
+        except Exception as error:
+            # A robot's node outlives what one frame does to a network; the diagnostic says ERROR while it lasts.
+            self._statistics.dropped("failed", f"{type(error).__name__}: {error}")
+
+    def _process(self, frame: Frame) -> None:
+        started = time.monotonic()
+        header = frame.message.header
+        if self.settings.lazy and not self._outputs.has_readers():
+            raise FrameDropped("idle", "")
+        age = self._age(header)
+        image = _to_rgb(frame.message)
+        converted = time.monotonic()
+        camera = self._infos.camera(header, (image.shape[1], image.shape[0]), self._is_rectified())
+        stamp_s = self._admitted(frame)
+        wanted = self._outputs.wanted()
+        scene = self._pipeline.process(image, camera, stamp_s, wanted)
+        processed = time.monotonic()
+        people = self._outputs.publish(scene, header, wanted)
+        done = time.monotonic()
+        seconds = {
+            "wait": started - frame.arrived_s,
+            "convert": converted - started,
+            **{f"pipeline {stage}": value for stage, value in scene.timings.items()},
+            "publish": done - processed,
+            "latency": done - frame.arrived_s,
+        }
+        if age is not None:
+            seconds["stamp to result"] = age + done - started
+        self._statistics.frame_processed(seconds, people)
+
+    def _age(self, header: Any) -> float | None:
+        """Seconds from the stamp to now, None where the two are of different clocks."""
+        age = (self._now_ns() - stamp_ns(header)) / 1e9
+        if abs(age) > OTHER_CLOCK_S:
+            return None
+        if 0 < self.settings.max_age < age:
+            raise FrameDropped("too old", f"image is {age:.2f} s old, max_age is {self.settings.max_age} s")
+        return age
+
+    def _is_rectified(self) -> bool | None:
+        said = self.settings.rectified
+        return True if said is None and names_rectified_image(self._topic) else said
+
+    def _admitted(self, frame: Frame) -> float:
+        stamp = stamp_ns(frame.message.header)
+        if stamp == 0:  # the driver writes no stamps: the time of arrival serves the tracker, the header stays as it is
+            self._statistics.problem("no stamp", "images carry a zero stamp; TF and synchronisation will not work")
+            stamp = int(frame.arrived_s * 1e9)
+        if self._gate.admit(stamp):
+            self._statistics.resets += 1
+            self._pipeline.reset()
+        return stamp / 1e9
+
+
+def _to_rgb(message: Any) -> npt.NDArray[np.uint8]:
+    return image_from_message(message) if hasattr(message, "encoding") else image_from_compressed(message)

@@ -1,0 +1,175 @@
+"""A ROS 2 of one's own for a test: context, domain, executor, a fake pipeline, a camera and ears."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.node import make_node
+from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
+
+DEADLINE_S = 20.0
+WIDTH, HEIGHT = 64, 48
+FRAME = "cam_optical"
+
+
+class FakeBody:
+    name = "fake_body"
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    joint_names = tuple(f"joint_{i}" for i in range(24))
+    parents = np.array([-1, *range(23)])
+
+
+def make_person(person_id="a1", seed=0, **changes):
+    rng = np.random.default_rng(seed)
+    covariance = np.diag(rng.uniform(0.01, 0.1, 6)).astype(np.float32)
+    fields = dict(
+        id=person_id, age=3, confidence=0.75, is_occluded=False,
+        bbox=np.array([10.2, 5.0, 20.7, 40.0], np.float32),
+        pose=rng.normal(0, 0.5, 72).astype(np.float32),
+        betas=rng.normal(0, 1, 10).astype(np.float32),
+        transl_cam=np.array([0.1, 0.2, 3.0], np.float32),
+        transl_cov=covariance[:3, :3],
+        joints_cam=(rng.normal(0, 0.3, (24, 3)) + [0, 0, 3]).astype(np.float32),
+        vertices_cam=(rng.normal(0, 0.3, (4, 3)) + [0, 0, 3]).astype(np.float32),
+        height=1.7, velocity_cam=np.array([0.5, 0.0, -1.0], np.float32), position_cov6=covariance, landmarks=None,
+    )  # fmt: skip
+    return PersonEstimate(**(fields | changes))
+
+
+class FakePipeline:
+    """Sees `people` in every image; waits for `gate` when that is set; keeps what it was given."""
+
+    body = FakeBody()
+
+    def __init__(self, people=()):
+        self.people = list(people)
+        self.gate: threading.Semaphore | None = None
+        self.calls: list[tuple[np.ndarray, Camera, float, Wanted]] = []
+        self.resets = 0
+        self.failure: Exception | None = None
+
+    def reset(self):
+        self.resets += 1
+
+    def process(self, image, camera, stamp_s, wanted=Wanted()):  # noqa: B008
+        self.calls.append((image, camera, stamp_s, wanted))
+        if self.gate is not None and not self.gate.acquire(timeout=DEADLINE_S):
+            raise TimeoutError("nobody opened the gate")
+        if self.failure is not None:
+            raise self.failure
+        depth = np.full(image.shape[:2], np.nan, np.float32)
+        depth[3, 4] = 2.5
+        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002})
+
+
+def free_domain():
+    """A ROS domain that no other test process uses."""
+    with contextlib.suppress(ImportError):
+        from domain_coordinator import domain_id
+
+        return domain_id()
+    return contextlib.nullcontext(1 + os.getpid() % 100)
+
+
+class Ros:
+    """Context + executor + one node for publishing and listening."""
+
+    def __init__(self, domain):
+        self.domain = domain
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.node = rclpy.create_node("tester", context=self.context)
+        self.nodes = []
+        self.executor.add_node(self.node)
+
+    def perception(self, pipeline, wait="active", parameters=None, **options):
+        node = make_node(pipeline, parameter_overrides=parameters, context=self.context, **options)
+        self.executor.add_node(node)
+        self.nodes.append(node)
+        if wait:
+            self.until(lambda: node.state == wait, f"node {wait}")
+        return node
+
+    def until(self, condition, what="condition"):
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {DEADLINE_S} s for {what}"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def settle(self, rounds=5):
+        """Handle what is waiting."""
+        for _ in range(rounds):
+            self.executor.spin_once(timeout_sec=0.0)
+
+    def hear(self, topic, message_type, latched=False, depth=200):
+        heard = []
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+        subscription = self.node.create_subscription(message_type, topic, heard.append, qos)
+        self.until(lambda: subscription.get_publisher_count() > 0, f"a publisher of {topic}")
+        return heard
+
+    def close(self):
+        for node in self.nodes:
+            node.destroy_node()
+        self.node.destroy_node()
+        self.executor.shutdown()
+        rclpy.shutdown(context=self.context)
+
+
+def stamp(seconds):
+    nanoseconds = round(seconds * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def make_header(seconds, frame=FRAME):
+    return Header(stamp=stamp(seconds), frame_id=frame)
+
+
+def make_image(seconds, value=0, width=WIDTH, height=HEIGHT, frame=FRAME, encoding="rgb8"):
+    message = Image(header=make_header(seconds, frame), width=width, height=height, encoding=encoding, step=3 * width)
+    message.data.frombytes(np.full(width * height * 3, value, np.uint8).tobytes())
+    return message
+
+
+def make_info(seconds, width=WIDTH, height=HEIGHT, frame=FRAME, focal=50.0):
+    message = CameraInfo(header=make_header(seconds, frame), width=width, height=height, distortion_model="plumb_bob")
+    k = np.array([focal, 0, (width - 1) / 2, 0, focal, (height - 1) / 2, 0, 0, 1.0])
+    message.k = k
+    message.p = np.insert(k.reshape(3, 3), 3, 0.0, axis=1).reshape(12)
+    message.r = np.eye(3).reshape(9)
+    return message
+
+
+class CameraDriver:
+    """Publishes images and their CameraInfo."""
+
+    def __init__(self, ros, image="image", camera_info="camera_info", reliable=True, image_type=Image, depth=200):
+        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        qos = QoSProfile(depth=depth, reliability=reliability)
+        self.image = ros.node.create_publisher(image_type, image, qos)
+        self.info = ros.node.create_publisher(CameraInfo, camera_info, qos)
+        matched = lambda: self.image.get_subscription_count() > 0 and self.info.get_subscription_count() > 0  # noqa: E731
+        ros.until(matched, "the node's subscriptions")
+
+    def send(self, image, info=None):
+        if info is not None:
+            self.info.publish(info)
+        self.image.publish(image)
+
+    def send_good(self, seconds, **image):
+        self.send(make_image(seconds, **image), make_info(seconds))
