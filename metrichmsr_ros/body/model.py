@@ -1,0 +1,148 @@
+"""One body model for the whole package: shape, pose and place of a person -> mesh and joints, in metres.
+
+`load_body("open")` and `load_body("open_light")` give the free body of this package (CC0 data, one shape space on two
+meshes), `load_body("smpl:/path/to/SMPL_NEUTRAL.npz")` the user's own SMPL. All three speak SMPL's pose and tree; betas
+of the open body and of SMPL are different shape spaces and must not be mixed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import roma
+import torch
+from torch import Tensor
+
+from metrichmsr_ros.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
+
+NUM_BETAS = 10
+
+
+@dataclass(frozen=True)
+class BodyOutput:
+    """A posed body: `vertices` (B, V, 3) and `joints` (B, 24, 3), in the frame of `transl`, metres."""
+
+    vertices: Tensor
+    joints: Tensor
+
+
+class BodyModel(torch.nn.Module, ABC):
+    """Betas, pose and translation -> vertices and joints; batched, differentiable, float32 or float64.
+
+    Attributes:
+        name: "open", "open_light" or "smpl".
+        faces: (F, 3) int64, counter-clockwise seen from outside.
+        joint_template, joint_directions: (24, 3) and (24, 3, 10), the rest joints as a linear function of betas.
+    """
+
+    name: str
+    parents: tuple[int, ...] = PARENTS
+    joint_names: tuple[str, ...] = JOINT_NAMES
+    faces: Tensor
+    joint_template: Tensor
+    joint_directions: Tensor
+
+    @property
+    @abstractmethod
+    def num_vertices(self) -> int:
+        """Number of vertices of the mesh."""
+
+    @abstractmethod
+    def shaped(self, betas: Tensor) -> Tensor:
+        """The mesh (B, V, 3) of betas (B, 10) in the rest pose, metres."""
+
+    @abstractmethod
+    def forward(self, betas: Tensor, pose: Tensor, transl: Tensor) -> BodyOutput:
+        """Pose bodies.
+
+        Args:
+            betas: (B, 10) shape, unit variance each.
+            pose: (B, 72) axis-angle in radians, or (B, 24, 3, 3) rotation matrices; joint 0 turns the whole body.
+            transl: (B, 3) SMPL's translation, metres, added after posing.
+
+        Raises:
+            ValueError: naming the argument, when a shape does not fit.
+        """
+
+    def rest_joints(self, betas: Tensor) -> Tensor:
+        """Joints (B, 24, 3) of betas (B, 10) in the rest pose, metres; joint 0 is the pelvis offset of SMPL."""
+        _require(betas, "betas", (NUM_BETAS,))
+        return self.joint_template + torch.einsum("bk,jck->bjc", betas, self.joint_directions)
+
+    def joints(self, betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:
+        """The same joints (B, 24, 3) as `forward`, without skinning the mesh. Arguments as there."""
+        rotations = check_arguments(betas, pose, transl)
+        return chain(rotations, self.rest_joints(betas))[1] + transl[:, None]
+
+    def height(self, betas: Tensor) -> Tensor:
+        """Standing height (B,) in metres: from the highest to the lowest vertex along y in the rest pose.
+
+        SHAPY measures from one head-top vertex to the left heel's; where the crown and the soles are those points, as
+        on a person standing straight, the two agree within a millimetre or two.
+        """
+        upright = self.shaped(betas)[..., 1]
+        return upright.amax(-1) - upright.amin(-1)
+
+
+def load_body(spec: str) -> BodyModel:
+    """Load a body model: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
+
+    Raises:
+        ValueError: for another spec.
+        FileNotFoundError: when the SMPL file is not there.
+        ImportError: when SMPL is asked for and `smplx` is not installed; says how to get it.
+    """
+    if spec in ("open", "open_light"):
+        from metrichmsr_ros.body.open_body import OpenBody
+
+        return OpenBody.load(spec)
+    kind, _, path = spec.partition(":")
+    if kind == "smpl" and path:
+        from metrichmsr_ros.body.smpl import SmplBody
+
+        return SmplBody(Path(path).expanduser())
+    raise ValueError(f"body: unknown model {spec!r}; use 'open', 'open_light' or 'smpl:/path/to/SMPL_NEUTRAL.npz'")
+
+
+def check_arguments(betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:
+    """Check the shapes of a body's arguments and return its pose as rotation matrices (B, 24, 3, 3)."""
+    _require(betas, "betas", (NUM_BETAS,))
+    _require(transl, "transl", (3,))
+    if pose.ndim == 2 and pose.shape[1] == 3 * NUM_JOINTS:
+        rotations = roma.rotvec_to_rotmat(pose.reshape(-1, NUM_JOINTS, 3))
+    elif pose.ndim == 4 and pose.shape[1:] == (NUM_JOINTS, 3, 3):
+        rotations = pose
+    else:
+        raise ValueError(f"pose: shape {tuple(pose.shape)}, expected (B, 72) axis-angle or (B, 24, 3, 3) matrices")
+    if not len(betas) == len(pose) == len(transl):
+        raise ValueError(f"batch sizes differ: betas {len(betas)}, pose {len(pose)}, transl {len(transl)}")
+    return rotations
+
+
+def chain(rotations: Tensor, rest_joints: Tensor) -> tuple[Tensor, Tensor]:
+    """Walk the kinematic tree.
+
+    Args:
+        rotations: (B, 24, 3, 3) of each joint relative to its parent.
+        rest_joints: (B, 24, 3).
+
+    Returns:
+        World rotations (B, 24, 3, 3) and joint positions (B, 24, 3); the root stays at its rest position.
+    """
+    turns: list[Tensor] = [rotations[:, 0]]
+    places: list[Tensor] = [rest_joints[:, 0]]
+    for joint in range(1, NUM_JOINTS):
+        parent = PARENTS[joint]
+        bone = rest_joints[:, joint] - rest_joints[:, parent]
+        places.append(places[parent] + (turns[parent] @ bone[:, :, None])[:, :, 0])
+        turns.append(turns[parent] @ rotations[:, joint])
+    return torch.stack(turns, 1), torch.stack(places, 1)
+
+
+def _require(value: Tensor, name: str, shape: Sequence[int]) -> None:
+    if value.ndim != 1 + len(shape) or tuple(value.shape[1:]) != tuple(shape):
+        wanted = ", ".join(["B", *map(str, shape)])
+        raise ValueError(f"{name}: shape {tuple(value.shape)}, expected ({wanted})")

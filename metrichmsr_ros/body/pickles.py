@@ -1,0 +1,108 @@
+"""Read SMPL's pickles without running what they may contain.
+
+A pickle is a program. This reader lets it build NumPy and SciPy arrays and plain containers, gives chumpy's array
+class a stand-in that only holds its data (chumpy itself no longer installs), and refuses everything else by name.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMPY_NAMES = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
+SPARSE_NAMES = {f"{kind}_{shape}" for kind in ("csc", "csr", "coo") for shape in ("matrix", "array")}
+PLAIN_CONTAINERS = {("collections", "OrderedDict"), ("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")}
+PLAIN_TYPES = {"object", "list", "dict", "set", "tuple", "bytes", "bytearray", "str", "int", "float", "bool", "complex"}
+
+
+class RefusedPickleError(ValueError):
+    """A pickle asks for a class or function that model files have no use for."""
+
+
+class ChumpyArray:
+    """Stands in for any class of chumpy: takes the pickled state, runs nothing, gives back the array in it."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.state: dict[str, Any] = {}
+
+    def __setstate__(self, state: object) -> None:
+        """Keep the state; nothing in it is called."""
+        self.state = state if isinstance(state, dict) else {}
+
+    def array(self) -> NDArray[Any]:
+        """The array inside (`x` of chumpy.Ch).
+
+        Raises:
+            RefusedPickleError: for a chumpy expression, which holds operations instead of an array.
+        """
+        inner = self.state.get("x")
+        if isinstance(inner, ChumpyArray):
+            return inner.array()
+        if not isinstance(inner, np.ndarray):
+            raise RefusedPickleError(
+                "the pickle holds a chumpy expression, not a plain chumpy array; load it where chumpy works and "
+                "save the arrays with numpy.savez"
+            )
+        return inner
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        root = module.split(".")[0]
+        if root == "numpy" and name in NUMPY_NAMES:
+            return super().find_class(module.replace("numpy.core", "numpy._core") if _has_new_core() else module, name)
+        if module == "_codecs" and name == "encode":  # how protocol 2 writes bytes
+            return super().find_class(module, name)
+        if root == "scipy" and module.startswith("scipy.sparse") and name in SPARSE_NAMES:
+            return super().find_class("scipy.sparse", name)
+        if root == "chumpy":
+            return ChumpyArray
+        if (module, name) in PLAIN_CONTAINERS:
+            return super().find_class(module, name)
+        if module in ("builtins", "__builtin__") and name in PLAIN_TYPES:
+            return super().find_class("builtins", name)
+        raise RefusedPickleError(
+            f"the pickle asks for {module}.{name}; only NumPy and SciPy arrays are read. If you trust the file, "
+            "convert it to .npz yourself"
+        )
+
+
+def load_array_pickle(path: Path) -> dict[str, Any]:
+    """Read a pickled dictionary of arrays (SMPL's .pkl, also Python 2's), densifying sparse matrices.
+
+    Raises:
+        RefusedPickleError: naming the class, when the pickle asks for anything but arrays.
+        ValueError: when the file is no pickle or holds no dictionary.
+    """
+    content = loads_arrays(Path(path).read_bytes(), str(path))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds a {type(content).__name__}, expected a dictionary of arrays")
+    return {str(name): plain(value) for name, value in content.items()}
+
+
+def loads_arrays(data: bytes, name: str) -> Any:
+    """Unpickle `data` under the same restrictions; `name` appears in messages."""
+    try:
+        return _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+    except RefusedPickleError as error:
+        raise RefusedPickleError(f"{name}: {error}") from None
+    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(f"{name}: not a readable pickle ({type(error).__name__}: {error})") from error
+
+
+def plain(value: Any) -> Any:
+    """A value of the pickle as a NumPy array where it is one in disguise (chumpy, sparse), else itself."""
+    if isinstance(value, ChumpyArray):
+        return value.array()
+    if type(value).__module__.startswith("scipy.sparse"):
+        return value.toarray()
+    return value
+
+
+def _has_new_core() -> bool:
+    return int(np.__version__.split(".")[0]) >= 2
