@@ -50,7 +50,9 @@ def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> Array
 
 
 def _float64(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(values).double()
+    if isinstance(values, np.ndarray):
+        return torch.from_numpy(np.array(values, np.float64))  # a copy, because a Camera's arrays are read-only
+    return values.double()
 
 
 def _like(reference: ArrayOrTensor, result: torch.Tensor) -> ArrayOrTensor:
