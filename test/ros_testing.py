@@ -35,17 +35,23 @@ class FakeBody:
 def make_person(person_id="a1", seed=0, **changes):
     rng = np.random.default_rng(seed)
     covariance = np.diag(rng.uniform(0.01, 0.1, 6)).astype(np.float32)
-    fields = dict(
-        id=person_id, age=3, confidence=0.75, is_occluded=False,
-        bbox=np.array([10.2, 5.0, 20.7, 40.0], np.float32),
-        pose=rng.normal(0, 0.5, 72).astype(np.float32),
-        betas=rng.normal(0, 1, 10).astype(np.float32),
-        transl_cam=np.array([0.1, 0.2, 3.0], np.float32),
-        transl_cov=covariance[:3, :3],
-        joints_cam=(rng.normal(0, 0.3, (24, 3)) + [0, 0, 3]).astype(np.float32),
-        vertices_cam=(rng.normal(0, 0.3, (4, 3)) + [0, 0, 3]).astype(np.float32),
-        height=1.7, velocity_cam=np.array([0.5, 0.0, -1.0], np.float32), position_cov6=covariance, landmarks=None,
-    )  # fmt: skip
+    fields = {
+        "id": person_id,
+        "age": 3,
+        "confidence": 0.75,
+        "is_occluded": False,
+        "bbox": np.array([10.2, 5.0, 20.7, 40.0], np.float32),
+        "pose": rng.normal(0, 0.5, 72).astype(np.float32),
+        "betas": rng.normal(0, 1, 10).astype(np.float32),
+        "transl_cam": np.array([0.1, 0.2, 3.0], np.float32),
+        "transl_cov": covariance[:3, :3],
+        "joints_cam": rng.normal((0, 0, 3), 0.3, (24, 3)).astype(np.float32),
+        "vertices_cam": rng.normal((0, 0, 3), 0.3, (4, 3)).astype(np.float32),
+        "height": 1.7,
+        "velocity_cam": np.array([0.5, 0.0, -1.0], np.float32),
+        "position_cov6": covariance,
+        "landmarks": None,
+    }
     return PersonEstimate(**(fields | changes))
 
 

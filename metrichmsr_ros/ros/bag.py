@@ -1,0 +1,224 @@
+"""Play a bag over the middleware and record topics into one, in the process of the caller.
+
+    with Recorder("out", {"/perception/humans": HumanMeshArray}, context):
+        play("in", context, pace=Pace("/cam/image_raw", "/perception/humans", HumanMeshArray))
+
+`ros2 bag play` cannot wait for a slow consumer; `play` with a `Pace` sends the next image only when the last has been
+answered, so that no frame is lost on a slow machine and two runs see the same frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+
+from metrichmsr_ros.ros.bagfile import BagError, BagWriter, bag_topics, read_serialized
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Which topic waits for which: the next message of `topic` until its last one's stamp is seen on `answered_on`."""
+
+    topic: str
+    answered_on: str
+    answer_type: Any
+    timeout_s: float = 10.0
+
+
+@dataclass
+class Playback:
+    """What was played: messages by topic, seconds it took, messages of the paced topic that nobody answered."""
+
+    published: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    unanswered: int = 0
+
+
+def play(
+    bag: str | Path,
+    context: Context,
+    *,
+    rate: float = 1.0,
+    topics: Collection[str] | None = None,
+    remap: Mapping[str, str] | None = None,
+    pace: Pace | None = None,
+    readers: Collection[str] = (),
+    clock: bool = False,
+    timeout_s: float = 10.0,
+) -> Playback:
+    """Publish a bag's messages, by their log times.
+
+    Args:
+        bag: the bag's folder.
+        context: rclpy context to publish in.
+        rate: 2.0 plays twice as fast; `math.inf` without waiting for log times.
+        topics: only these; None: all.
+        remap: other names for the bag's topics; `pace` and `readers` speak of the new names.
+        pace: wait for answers.
+        readers: do not begin before these topics have subscribers.
+        clock: publish the log times on /clock, for nodes with `use_sim_time`.
+        timeout_s: how long to wait for `readers`.
+
+    Raises:
+        BagError: no such bag, or nobody subscribed to `readers` in time.
+    """
+    player = _Player(bag, context, topics, remap or {}, pace, clock)
+    try:
+        player.wait_for_readers({*readers, *([pace.topic] if pace else [])}, timeout_s)
+        return player.run(rate)
+    finally:
+        player.close()
+
+
+class _Player:
+    def __init__(
+        self,
+        bag: str | Path,
+        context: Context,
+        topics: Collection[str] | None,
+        remap: Mapping[str, str],
+        pace: Pace | None,
+        clock: bool,
+    ) -> None:
+        self._bag, self._topics, self._remap, self._pace = bag, topics, remap, pace
+        types = {topic: kind for topic, kind in bag_topics(bag).items() if topics is None or topic in topics}
+        self._node = Node("bag_player", context=context, start_parameter_services=False)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self._node)
+        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        self._publishers = {t: self._node.create_publisher(kind, remap.get(t, t), qos) for t, kind in types.items()}
+        self._clock = self._node.create_publisher(Clock, "/clock", 10) if clock else None
+        self._answered: bytes | None = None
+        if pace:
+            self._node.create_subscription(pace.answer_type, pace.answered_on, self._on_answer, qos, raw=True)
+
+    def _on_answer(self, cdr: bytes) -> None:
+        self._answered = _stamp_of(cdr)
+
+    def wait_for_readers(self, names: Collection[str], timeout_s: float) -> None:
+        by_name = {self._remap.get(topic, topic): publisher for topic, publisher in self._publishers.items()}
+        unknown = set(names) - by_name.keys()
+        if unknown:
+            raise BagError(f"{self._bag} has no topic {sorted(unknown)}; it has {sorted(by_name)}")
+        deadline = time.monotonic() + timeout_s
+        while not all(by_name[name].get_subscription_count() for name in names):
+            if time.monotonic() > deadline:
+                lonely = [name for name in names if not by_name[name].get_subscription_count()]
+                raise BagError(f"nobody subscribed to {', '.join(lonely)} within {timeout_s} s")
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def run(self, rate: float) -> Playback:
+        playback, first, started = Playback(), None, time.monotonic()
+        for topic, _, cdr, stamp_ns in read_serialized(self._bag, self._topics):
+            first = stamp_ns if first is None else first
+            if not math.isinf(rate):
+                self._spin_until(started + (stamp_ns - first) / 1e9 / rate)
+            if self._clock:
+                self._clock.publish(Clock(clock=Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)))
+            self._publishers[topic].publish(cdr)
+            name = self._remap.get(topic, topic)
+            playback.published[name] += 1
+            if self._pace and name == self._pace.topic and not self._wait_for_answer(_stamp_of(cdr), self._pace):
+                playback.unanswered += 1
+        playback.seconds = time.monotonic() - started
+        return playback
+
+    def _spin_until(self, due: float) -> None:
+        while (left := due - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def _wait_for_answer(self, stamp: bytes, pace: Pace) -> bool:
+        deadline = time.monotonic() + pace.timeout_s
+        while self._answered != stamp and time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.05)
+        return self._answered == stamp
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+
+def _stamp_of(cdr: bytes) -> bytes:
+    """Seconds and nanoseconds of a serialized message that begins with a Header, as little-endian bytes."""
+    order = "<" if cdr[1] & 1 else ">"  # second byte of the CDR encapsulation
+    return struct.pack("<iI", *struct.unpack_from(f"{order}iI", cdr, 4))
+
+
+class Recorder:
+    """Writes topics into a new bag from a thread of its own; use as a context manager.
+
+    Args:
+        path: the bag's folder, to be created.
+        topics: message class by topic.
+        context: rclpy context to subscribe in.
+        latched: topics to subscribe to as transient-local, e.g. the topology.
+    """
+
+    def __init__(
+        self, path: str | Path, topics: Mapping[str, Any], context: Context, latched: Collection[str] = ()
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._writer = BagWriter(path)
+        self._changed = threading.Condition()
+        self._node = Node("bag_recorder", context=context, start_parameter_services=False)
+        for topic, message_type in topics.items():
+            self._writer.add_topic(topic, message_type)
+            self._subscribe(topic, message_type, topic in latched)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="bag_recorder", daemon=True)
+        self._thread.start()
+
+    def _subscribe(self, topic: str, message_type: Any, latched: bool) -> None:
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+
+        def keep(cdr: bytes) -> None:
+            self._writer.write_serialized(topic, message_type, cdr, time.time_ns())
+            with self._changed:
+                self.counts[topic] += 1
+                self._changed.notify_all()
+
+        self._node.create_subscription(message_type, topic, keep, qos, raw=True)
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):  # when the context goes first, what came before is kept
+            self._executor.spin()
+
+    def wait_for(self, topic: str, count: int, timeout_s: float = 10.0) -> bool:
+        """Wait until `count` messages of `topic` are written; False when time ran out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.counts[topic] >= count, timeout_s)
+
+    def close(self) -> None:
+        """Stop listening and finish the file."""
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+        self._writer.close()
+
+    def __enter__(self) -> Recorder:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, also after an error."""
+        self.close()
