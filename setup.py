@@ -36,7 +36,7 @@ EXTRAS = {
     "depth": ["transformers>=4.48"],
     "export": ["onnx>=1.16", "onnxruntime>=1.18"],
     "viewer": ["viser>=0.2.11"],
-    "replay": ["matplotlib>=3.8"],
+    "fleet": ["ray>=2.30"],
     "test": requirements("requirements-test.txt"),
 }
 
@@ -156,7 +156,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.msg", f"{NAME}.msg.*"]),
-    package_data={NAME: ["py.typed", "assets/*.npz", "assets/*.safetensors", "assets/*.md", "assets/*.txt"]},
+    package_data={NAME: ["py.typed", "assets/*", "**/*.css", "**/*.html", "**/*.js"]},
     data_files=DATA,
     distclass=Binary,
     cmdclass={"build_py": BuildPy},
