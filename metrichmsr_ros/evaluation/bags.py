@@ -1,0 +1,210 @@
+"""Read images and CameraInfo from rosbag2 recordings (mcap, sqlite3, zstd) in process, without a middleware.
+
+Only the topics that are asked for are decoded, with the message definitions of a current ROS 2, so that a bag full of
+types nobody knows is read as well as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
+
+from metrichmsr_ros.evaluation.definitions import register_own_messages
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+STORAGE = (".mcap", ".db3")
+_NO_PICTURE = ("depth", "disparity", "overlay", "mask", "infra")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of a bag."""
+
+    name: str
+    type: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One message: its topic, when it was recorded (ns since the epoch) and its decoded fields."""
+
+    topic: str
+    log_ns: int
+    message: Any
+
+
+@dataclass(frozen=True)
+class ImageTopics:
+    """What is replayed. `camera_info` is None where the caller gives the intrinsics."""
+
+    image: str
+    camera_info: str | None
+    compressed: bool
+
+
+def find_bags(path: Path) -> list[Path]:
+    """The bags at `path`: a bag (folder with metadata.yaml, or a single .mcap/.db3 file), or all bags below a folder.
+
+    Raises:
+        ReplayError: there is no such path, or no bag in it.
+    """
+    if not path.exists():
+        raise ReplayError(f"there is no bag at {path}", ExitCode.USAGE)
+    if path.is_file() or (path / "metadata.yaml").is_file():
+        return [path]
+    folders = {meta.parent for meta in path.rglob("metadata.yaml")}
+    loose = {f for f in path.rglob("*") if f.suffix in STORAGE and f.is_file() and f.parent not in folders}
+    bags = sorted(folders | loose)
+    if not bags:
+        raise ReplayError(f"{path} holds no rosbag2: no metadata.yaml, no .mcap, no .db3", ExitCode.USAGE)
+    return bags
+
+
+def image_transport_base(topic: str) -> str:
+    """`/camera/image_raw/compressed` -> `/camera/image_raw`; other names stay."""
+    return topic.removesuffix("/compressed")
+
+
+def camera_info_topic(image: str) -> str:
+    """The `camera_info` of an image topic: its base name's last token replaced (image_transport's rule)."""
+    return image_transport_base(image).rpartition("/")[0] + "/camera_info"
+
+
+class Bag:
+    """One opened recording. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader: Reader | None = None
+        self._types: Typestore = get_typestore(Stores.LATEST)
+        register_own_messages(self._types)
+
+    def __enter__(self) -> Bag:
+        """Open it.
+
+        Raises:
+            ReplayError: truncated, empty, or in no known format.
+        """
+        try:
+            self._reader = Reader(self.path)
+            self._reader.open()
+        except Exception as error:  # storage back ends raise their own kinds; all mean the same to the user
+            raise ReplayError(
+                f"{self.path} cannot be opened: {_words(error)} Was the recording cut off? For mcap `mcap recover` "
+                "makes a whole file of what is there; `ros2 bag reindex` rebuilds a lost metadata.yaml",
+                ExitCode.UNREADABLE,
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    @property
+    def reader(self) -> Reader:
+        """The open reader."""
+        if self._reader is None:
+            raise RuntimeError("the bag is not open; use `with Bag(path) as bag`")
+        return self._reader
+
+    @property
+    def topics(self) -> list[Topic]:
+        """All topics by name."""
+        return sorted((Topic(c.topic, c.msgtype, c.msgcount) for c in self.reader.connections), key=lambda t: t.name)
+
+    def select(self, image: str | None = None, camera_info: str | None = None, needs_info: bool = True) -> ImageTopics:
+        """Choose the topics to replay; what is None is found by name.
+
+        Args:
+            image: image topic, raw or compressed.
+            camera_info: its CameraInfo topic.
+            needs_info: False where the caller gives the intrinsics.
+
+        Raises:
+            ReplayError: no such topic, a type that is no image, several candidates, or no CameraInfo.
+        """
+        kinds = {topic.name: topic.type for topic in self.topics if topic.count}
+        chosen = image or self._only_image(kinds, camera_info, needs_info)
+        if chosen not in kinds:
+            raise ReplayError(f"{self.path} has no messages on {chosen}; {_listing(kinds)}", ExitCode.USAGE)
+        if kinds[chosen] not in (IMAGE, COMPRESSED):
+            raise ReplayError(
+                f"{self.path}: {chosen} is of type {kinds[chosen]}, which is no image; {_listing(kinds)}",
+                ExitCode.USAGE,
+            )
+        info = camera_info or camera_info_topic(chosen)
+        if not needs_info:
+            return ImageTopics(chosen, None, kinds[chosen] == COMPRESSED)
+        if kinds.get(info) != CAMERA_INFO:
+            found = f"is of type {kinds[info]}" if info in kinds else "has no messages"
+            raise ReplayError(
+                f"{self.path}: {info} {found}, so images of {chosen} have no intrinsics; name the topic with "
+                f"--camera-info or give --fov or --intrinsics; {_listing(kinds)}",
+                ExitCode.UNREADABLE,
+            )
+        return ImageTopics(chosen, info, kinds[chosen] == COMPRESSED)
+
+    def _only_image(self, kinds: dict[str, str], camera_info: str | None, needs_info: bool) -> str:
+        images = [n for n, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
+        images = [n for n in images if not any(word in n.lower() for word in _NO_PICTURE)]
+        # Where both are recorded the raw image wins: it lost nothing.
+        images = [n for n in images if image_transport_base(n) == n or image_transport_base(n) not in images]
+        with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]
+        candidates = with_info if needs_info and with_info else images
+        if not candidates:
+            raise ReplayError(f"{self.path} holds no colour images; {_listing(kinds)}", ExitCode.UNREADABLE)
+        if len(candidates) > 1:
+            raise ReplayError(
+                f"{self.path} holds {len(candidates)} image topics ({', '.join(candidates)}); choose with --image",
+                ExitCode.USAGE,
+            )
+        return candidates[0]
+
+    def count(self, topic: str) -> int:
+        """Number of messages recorded on a topic."""
+        return sum(t.count for t in self.topics if t.name == topic)
+
+    def messages(self, *names: str) -> Iterator[Recorded]:
+        """Decoded messages of some topics in the order in which they were recorded.
+
+        Raises:
+            ReplayError: the data is damaged from here on (`ExitCode.PARTIAL`), or the type has no definition.
+        """
+        wanted = [c for c in self.reader.connections if c.topic in names]
+        if not wanted:
+            return  # an empty choice would mean every topic
+        source = self.reader.messages(connections=wanted)
+        while True:
+            try:
+                connection, log_ns, raw = next(source)
+                message = self._types.deserialize_cdr(raw, connection.msgtype)
+            except StopIteration:
+                return
+            except KeyError as error:
+                raise ReplayError(
+                    f"{self.path}: {names} hold a type without a definition ({error})", ExitCode.UNREADABLE
+                ) from error
+            except Exception as error:  # every layer has its own kinds: zstd, lz4, sqlite3, struct, rosbags
+                raise ReplayError(f"{self.path} is damaged: {_words(error)}", ExitCode.PARTIAL) from error
+            yield Recorded(connection.topic, log_ns, message)
+
+
+def _words(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if text.endswith(".") else text + "."
+
+
+def _listing(kinds: dict[str, str]) -> str:
+    return "topics: " + (", ".join(f"{name} ({kind})" for name, kind in sorted(kinds.items())) or "none")

@@ -1,0 +1,107 @@
+"""The values that a replay begins with and ends in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.outcome import ExitCode
+from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
+from metrichmsr_ros.evaluation.sequence import SequenceReport
+from metrichmsr_ros.evaluation.truth import Truth
+from metrichmsr_ros.evaluation.worst import Picture
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """What to replay and how; printed in every report.
+
+    Attributes:
+        image, camera_info: topics; found by name when None.
+        fov: horizontal field of view in degrees, for bags without CameraInfo.
+        intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
+        image_rectified: auto, true or false, as the node's parameter.
+        truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
+        preset, body, device, num_threads: of the pipeline, as the node's parameters.
+        limit: stop after this many images; 0 processes all.
+        overlay: put overlays into the output bag.
+        vertices: put meshes into the output bag.
+        worst: how many of the worst frames to show in the report.
+    """
+
+    image: str | None = None
+    camera_info: str | None = None
+    fov: float | None = None
+    intrinsics: tuple[float, float, float, float] | None = None
+    image_rectified: str = "auto"
+    truth: str | None = None
+    preset: str = "embedded"
+    body: str = "open_light"
+    device: str = "cpu"
+    num_threads: int = 2
+    limit: int = 0
+    overlay: bool = False
+    vertices: bool = False
+    worst: int = 8
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One bag replayed: everything that the files are made of.
+
+    Attributes:
+        bag: its path. topics: image and camera_info replayed. frames: in order. images: how many were in the bag.
+        dropped: images not used, by cause; reasons: what was said of each. truth: by stamp; empty where there is none.
+        report: against the truth, or None.
+        pictures: worst frames. wall_s: seconds in all. damage: where the bag ended early, or "".
+        weights: sha256 of the network's weights. options: as given.
+    """
+
+    bag: Path
+    topics: tuple[str, str]
+    frames: list[FrameRecord]
+    images: int
+    dropped: dict[str, int]
+    reasons: dict[str, str]
+    truth: Truth
+    report: SequenceReport | None
+    pictures: list[Picture]
+    wall_s: float
+    damage: str
+    weights: str
+    options: ReplayOptions
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over every estimate of every frame."""
+        return sequence_digest(self.frames)
+
+    @property
+    def code(self) -> ExitCode:
+        """OK, or PARTIAL when the bag was damaged."""
+        return ExitCode.PARTIAL if self.damage else ExitCode.OK
+
+    def stages(self) -> dict[str, LatencySummary]:
+        """Percentiles of each stage's duration."""
+        names = dict.fromkeys(name for frame in self.frames for name in frame.seconds)
+        return {name: summarise_latency([f.seconds[name] for f in self.frames if name in f.seconds]) for name in names}
+
+    def result(self) -> dict[str, Any]:
+        """Numbers that do not change from run to run."""
+        people = [len(frame.people) for frame in self.frames]
+        metrics = self.report.as_dict() if self.report else None
+        if metrics is not None:
+            del metrics["latency"]
+        return {
+            "digest": self.digest,
+            "frames": len(self.frames),
+            "images": self.images,
+            "dropped": self.dropped,
+            "damage": self.damage,
+            "person_frames": sum(people),
+            "ids": len({person.id for frame in self.frames for person in frame.people}),
+            "most_people": max(people, default=0),
+            "metrics": metrics,
+        }

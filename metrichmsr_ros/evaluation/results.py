@@ -1,0 +1,98 @@
+"""The folder of results of one replayed bag: made ready, written, read again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.provenance import machine, versions
+from metrichmsr_ros.evaluation.records import save_records
+from metrichmsr_ros.evaluation.replayed import Replay
+from metrichmsr_ros.evaluation.trajectories import person_trajectories, write_tum
+
+LEAST_FREE_BYTES = 64 * 2**20
+
+
+def prepare_folder(out: Path) -> None:
+    """Make `out` ready: create it, take earlier results of a replay away, and see that there is room.
+
+    Raises:
+        ReplayError: it is a file, holds something else under our names, or its disk is nearly full.
+        OSError: it cannot be created.
+    """
+    if out.is_file():
+        raise ReplayError(f"--out {out} is a file; name a folder", ExitCode.USAGE)
+    out.mkdir(parents=True, exist_ok=True)
+    bag = out / "bag"
+    if bag.exists():
+        strange = [p.name for p in bag.iterdir() if p.suffix != ".mcap" and p.name != "metadata.yaml"]
+        if strange:
+            raise ReplayError(f"{bag} holds {strange[0]}, which no replay wrote; choose another --out", ExitCode.USAGE)
+        shutil.rmtree(bag)
+    shutil.rmtree(out / "trajectories", ignore_errors=True)
+    for name in ("metrics.json", "estimates.npz", "frames.jsonl", "report.html"):
+        (out / name).unlink(missing_ok=True)
+    free = shutil.disk_usage(out).free
+    if free < LEAST_FREE_BYTES:
+        raise ReplayError(
+            f"the disk of {out} has {free >> 20} MB left; a replay needs at least {LEAST_FREE_BYTES >> 20} MB",
+            ExitCode.OUTPUT,
+        )
+
+
+def write_results(done: Replay, out: Path) -> None:
+    """Write estimates, trajectories and metrics; metrics.json last, so that its presence means 'finished'."""
+    save_records(out / "estimates.npz", done.frames)
+    folder = out / "trajectories"
+    folder.mkdir(exist_ok=True)
+    for name, trajectory in person_trajectories(done.frames).items():
+        write_tum(folder / f"{''.join(c if c.isalnum() else '_' for c in name)}.tum", trajectory)
+    content = {
+        "bag": str(done.bag),
+        "options": asdict(done.options),
+        "topics": done.topics,
+        "weights_sha256": done.weights,
+        "result": done.result(),
+        "run": {
+            "wall_s": round(done.wall_s, 3),
+            "seconds": {name: asdict(summary) for name, summary in done.stages().items()},
+            "versions": versions(),
+            "machine": machine(),
+        },
+    }
+    text = json.dumps(_plain(content), indent=2)
+    part = out / "metrics.json.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(out / "metrics.json")
+
+
+def _plain(value: Any) -> Any:
+    """NaN as null: JSON has no word for it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def read_metrics(out: Path) -> dict[str, Any]:
+    """metrics.json of a finished replay.
+
+    Raises:
+        MetricInputError: there is none, or it is no JSON.
+    """
+    path = out / "metrics.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MetricInputError(f"{path} cannot be read ({error}); is {out} the --out of a finished replay?") from error
+    return content

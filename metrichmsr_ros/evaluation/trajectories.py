@@ -1,0 +1,102 @@
+"""Paths of people and cameras over time, in TUM's text format (`evo` reads it).
+
+One line per pose: `seconds tx ty tz qx qy qz qw`, metres, unit quaternion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import roma
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from metrichmsr_ros.evaluation.arrays import Float, MetricInputError
+from metrichmsr_ros.evaluation.records import FrameRecord
+from metrichmsr_ros.ros.frames import body_frames
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Poses over time.
+
+    Attributes:
+        stamp_ns: (N,) int64. positions: (N, 3) m. quaternions: (N, 4) x y z w.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    positions: Float
+    quaternions: Float
+
+    def matrices(self) -> Float:
+        """(N, 4, 4) homogeneous poses."""
+        poses = np.tile(np.eye(4), (len(self.stamp_ns), 1, 1))
+        poses[:, :3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(self.quaternions))).numpy()
+        poses[:, :3, 3] = self.positions
+        return poses
+
+
+def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
+    """Body frames (REP-155: mid-hips, x out of the chest, z to the head) of every id, in the camera's optical frame."""
+    rows: dict[str, list[tuple[int, Float, Float]]] = {}
+    for frame in frames:
+        people = [person for person in frame.people if np.isfinite(person.pose[:3]).all()]
+        origins, turns = body_frames([p.pose for p in people], [p.joints_cam for p in people])
+        for person, origin, turn in zip(people, origins, turns, strict=True):
+            rows.setdefault(person.id, []).append((frame.stamp_ns, origin, turn))
+    return {
+        name: Trajectory(np.array([r[0] for r in row]), np.stack([r[1] for r in row]), np.stack([r[2] for r in row]))
+        for name, row in sorted(rows.items())
+    }
+
+
+def write_tum(path: Path, trajectory: Trajectory) -> None:
+    """Write one trajectory; stamps keep their nanoseconds."""
+    lines = ["# timestamp tx ty tz qx qy qz qw"]
+    for stamp, position, turn in zip(trajectory.stamp_ns, trajectory.positions, trajectory.quaternions, strict=True):
+        numbers = " ".join(f"{value:.9g}" for value in (*position, *turn))
+        lines.append(f"{int(stamp) // 10**9}.{int(stamp) % 10**9:09d} {numbers}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_tum(path: Path) -> Trajectory:
+    """Read one trajectory, sorted by time as it stands in the file.
+
+    Raises:
+        MetricInputError: no poses, or a line that has not eight numbers; the message names it.
+    """
+    stamps, rows = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.split("#")[0].replace(",", " ").split()
+        if not words:
+            continue
+        try:
+            values = [float(word) for word in words[1:]]
+        except ValueError:
+            values = []
+        if len(values) != 7:
+            raise MetricInputError(f"{path}, line {number}: needs 'seconds tx ty tz qx qy qz qw', has {line.strip()!r}")
+        stamps.append(_nanoseconds(words[0]))
+        rows.append(values)
+    if not rows:
+        raise MetricInputError(f"{path} holds no poses")
+    poses = np.array(rows)
+    turns = poses[:, 3:] / np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+    return Trajectory(np.array(stamps, np.int64), poses[:, :3], turns)
+
+
+def _nanoseconds(seconds: str) -> int:
+    """Text to ns without the 100 ns that a float64 of today's epoch loses."""
+    if "e" in seconds.lower():
+        return round(float(seconds) * 1e9)
+    whole, _, part = seconds.partition(".")
+    return int(whole or 0) * 10**9 + int((part + "000000000")[:9])
+
+
+def to_world(points_cam: ArrayLike, world_from_camera: ArrayLike) -> Float:
+    """Points (..., N, 3) in the camera frame -> world, with poses (..., 4, 4) of the camera."""
+    points, poses = np.asarray(points_cam, np.float64), np.asarray(world_from_camera, np.float64)
+    return points @ np.swapaxes(poses[..., :3, :3], -1, -2) + poses[..., None, :3, 3]

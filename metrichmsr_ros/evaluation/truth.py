@@ -1,0 +1,68 @@
+"""Where the truth of a recording comes from: a topic of the bag, or a file in the layout of `estimates.npz`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from metrichmsr_ros.evaluation.bags import Bag
+from metrichmsr_ros.evaluation.definitions import HUMANS
+from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message
+from metrichmsr_ros.ros.inputs import stamp_ns
+
+Truth = dict[int, TrueFrame]  # by stamp of the image, ns
+
+
+def true_frames(frames: Iterable[FrameRecord]) -> Truth:
+    """Records read as truth: `occluded` people are there but need not be found; a height of 0 is unknown."""
+    return {
+        frame.stamp_ns: TrueFrame(
+            frame.stamp_ns / 1e9,
+            tuple(
+                TruePerson(p.id, p.joints_cam, not p.occluded, p.height if p.height > 0 else float("nan"))
+                for p in frame.people
+            ),
+        )
+        for frame in frames
+    }
+
+
+def truth_topic(bag: Bag) -> str | None:
+    """The topic of true people, if the bag has one: HumanMeshArray on a name that says so."""
+    names = [t.name for t in bag.topics if t.type == HUMANS and t.count and "truth" in t.name.lower()]
+    return names[0] if len(names) == 1 else None
+
+
+def load_truth(bag: Bag, source: str | None) -> Truth:
+    """Truth by image stamp; empty where there is none.
+
+    Args:
+        bag: opened.
+        source: topic (begins with '/') or path of an npz file; None takes the bag's truth topic if it has one.
+
+    Raises:
+        ReplayError: the topic or file named is not there or not of its kind.
+    """
+    if source is None or source.startswith("/"):
+        topic = source if source is not None and any(t.name == source for t in bag.topics) else None
+        if topic is not None or source is None:
+            return _from_topic(bag, topic or truth_topic(bag))
+    path = Path(source)
+    if not path.is_file():
+        raise ReplayError(f"truth {source} is neither a topic of {bag.path} nor a file", ExitCode.USAGE)
+    return true_frames(load_records(path))
+
+
+def _from_topic(bag: Bag, topic: str | None) -> Truth:
+    if topic is None:
+        return {}
+    kind = next(t.type for t in bag.topics if t.name == topic)
+    if kind != HUMANS:
+        raise ReplayError(f"{bag.path}: truth topic {topic} is of type {kind}, needs {HUMANS}", ExitCode.USAGE)
+    messages = (recorded.message for recorded in bag.messages(topic))
+    return true_frames(
+        FrameRecord(stamp_ns(message.header), tuple(person_from_message(human) for human in message.humans))
+        for message in messages
+    )
