@@ -1,0 +1,237 @@
+"""Image + Camera -> Scene: the one place where the rooms meet.
+
+The node, the bag replay, the evaluation and the command line all run this class, so that a number measured offline is
+the number a robot gets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import roma
+import torch
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.model import BodyModel, BodyOutput, load_body
+from metrichmsr_ros.depth.anchor import human_depth
+from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.rectify import Rectifier
+from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
+from metrichmsr_ros.people.detect import find_people
+from metrichmsr_ros.people.motion import RootFilter
+from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
+from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
+
+
+class Pipeline:
+    """Stateful over a video: it follows people, so feed one camera's images in order, from one thread.
+
+    Args:
+        model: the network, in evaluation mode, on `device`.
+        body: the body model that the network was trained on, on `device`.
+        blazepose: detector and landmark networks.
+        device: torch device of the network and the body.
+    """
+
+    def __init__(self, model: MetricHMR, body: BodyModel, blazepose: BlazePose, device: str = "cpu") -> None:
+        self.model = model
+        self.body = body
+        self.device = torch.device(device)
+        self._blazepose = blazepose
+        self._tracker = PeopleTracker(blazepose)
+        self._filters: dict[str, RootFilter] = {}
+        self._rectifier: Rectifier | None = None
+        self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
+
+    @classmethod
+    def from_preset(
+        cls, preset: str = "embedded", device: str = "cpu", body: str = "open_light", num_threads: int = 2
+    ) -> Pipeline:
+        """Load a preset's (or a checkpoint path's) weights, its body and the people finder.
+
+        Args:
+            preset: name of a preset, or path of a `.safetensors` checkpoint.
+            device: torch device, e.g. `cpu`, `cuda`.
+            body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
+            num_threads: CPU threads of the people finder.
+        """
+        model = load_model(preset, torch.device(device))
+        return cls(model, load_body(body).to(device).eval(), BlazePose(num_threads=num_threads), device)
+
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """(F, 3) triangles of every person's `vertices_cam`."""
+        return self._faces
+
+    def reset(self) -> None:
+        """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
+        self._tracker.reset()
+        self._filters.clear()
+
+    def process(
+        self,
+        image: NDArray[np.uint8],
+        camera: Camera,
+        stamp_s: float | None = None,
+        wanted: Wanted = Wanted(),  # noqa: B008 (frozen)
+    ) -> Scene:
+        """Estimate everybody in one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, raw; rectified here when `camera` has distortion.
+            camera: its calibration, of the same size.
+            stamp_s: seconds on any clock that only goes forward within one video. None: a single image, searched
+                thoroughly, with no memory.
+            wanted: what to compute beyond pose, shape and position.
+
+        Raises:
+            ImageError: when `image` is no (H, W, 3) uint8 array.
+            CameraError: when its size is not the camera's.
+        """
+        check_image(image)
+        _check_size(image, camera)
+        clock = _Stopwatch()
+        with clock("total"):
+            with clock("rectify"):
+                image, camera = self._rectified(image, camera)
+            with clock("people"):
+                found = self._find(image, stamp_s)
+            with clock("hmr"):
+                estimate = self._estimate([person.landmarks for person in found], camera)
+            with clock("body"):
+                people = self._embody(found, estimate, stamp_s, wanted)
+            with clock("depth"):
+                depth = self._depth(people, camera, wanted)
+        return Scene(stamp_s, camera, image, people, depth, clock.seconds)
+
+    def _rectified(self, image: NDArray[np.uint8], camera: Camera) -> tuple[NDArray[np.uint8], Camera]:
+        if not camera.is_distorted:
+            return image, camera
+        if self._rectifier is None or self._rectifier.raw != camera:
+            self._rectifier = Rectifier(camera)
+        return self._rectifier.rectify(image), self._rectifier.camera
+
+    def _find(self, image: NDArray[np.uint8], stamp_s: float | None) -> list[TrackedPerson]:
+        if stamp_s is not None:
+            return self._tracker.update(image, stamp_s)
+        found = find_people(image, self._blazepose)
+        return [_untracked(f"p{index + 1}", landmarks) for index, landmarks in enumerate(found)]
+
+    @torch.inference_mode()
+    def _estimate(self, landmarks: list[LandmarkSet], camera: Camera) -> HMROutput | None:
+        if not landmarks:
+            return None
+        output: HMROutput = self.model(crop_batch_from_landmarks(landmarks, camera).to(self.device))
+        return output
+
+    @torch.inference_mode()
+    def _embody(
+        self, found: list[TrackedPerson], estimate: HMROutput | None, stamp_s: float | None, wanted: Wanted
+    ) -> list[PersonEstimate]:
+        self._forget_all_but({person.id for person in found})
+        if estimate is None:
+            return []
+        body = self._pose_bodies(estimate, wanted)
+        heights = self.body.height(estimate.betas).cpu().numpy()
+        numbers = _to_numpy(estimate, body)
+        return [
+            self._person(person, index, numbers, float(heights[index]), stamp_s) for index, person in enumerate(found)
+        ]
+
+    def _pose_bodies(self, estimate: HMROutput, wanted: Wanted) -> BodyOutput:
+        if wanted.vertices or wanted.depth:
+            output: BodyOutput = self.body(estimate.betas, estimate.rotmats, estimate.transl)
+            return output
+        joints = self.body.joints(estimate.betas, estimate.rotmats, estimate.transl)
+        return BodyOutput(vertices=joints.new_zeros(len(joints), 0, 3), joints=joints)
+
+    def _person(
+        self,
+        person: TrackedPerson,
+        index: int,
+        numbers: dict[str, NDArray[np.float32]],
+        height: float,
+        stamp_s: float | None,
+    ) -> PersonEstimate:
+        transl, covariance = numbers["transl"][index], numbers["transl_cov"][index]
+        velocity, cov6 = self._filtered(person.id, transl, covariance, stamp_s)
+        return PersonEstimate(
+            id=person.id,
+            age=person.age,
+            confidence=float(person.landmarks.score),
+            is_occluded=person.is_occluded,
+            bbox=np.asarray(person.bbox, np.float32),
+            pose=numbers["pose"][index],
+            betas=numbers["betas"][index],
+            transl_cam=transl,
+            transl_cov=covariance,
+            joints_cam=numbers["joints"][index],
+            vertices_cam=numbers["vertices"][index],
+            height=height,
+            velocity_cam=velocity,
+            position_cov6=cov6,
+            landmarks=person.landmarks,
+        )
+
+    def _filtered(
+        self, person_id: str, transl: NDArray[np.float32], covariance: NDArray[np.float32], stamp_s: float | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if stamp_s is None:
+            return np.full(3, np.nan, np.float32), np.full((6, 6), np.nan, np.float32)
+        motion = self._filters.setdefault(person_id, RootFilter())
+        _, velocity, cov6 = motion.update(transl, covariance, stamp_s)
+        return velocity.astype(np.float32), cov6.astype(np.float32)
+
+    def _forget_all_but(self, ids: set[str]) -> None:
+        for lost in self._filters.keys() - ids:
+            del self._filters[lost]
+
+    def _depth(self, people: list[PersonEstimate], camera: Camera, wanted: Wanted) -> NDArray[np.float32]:
+        if not wanted.depth or not people:
+            return np.full((camera.height, camera.width), np.nan, np.float32)
+        return human_depth([person.vertices_cam for person in people], self._faces, camera)
+
+
+def _check_size(image: NDArray[np.uint8], camera: Camera) -> None:
+    if image.shape[:2] != (camera.height, camera.width):
+        raise CameraError(
+            f"image is {image.shape[1]}x{image.shape[0]} but its camera is calibrated for "
+            f"{camera.width}x{camera.height}; use the calibration of this resolution"
+        )
+
+
+def _untracked(person_id: str, landmarks: LandmarkSet) -> TrackedPerson:
+    return TrackedPerson(id=person_id, age=0, landmarks=landmarks, is_occluded=False, bbox=landmarks.bbox())
+
+
+def _to_numpy(estimate: HMROutput, body: BodyOutput) -> dict[str, NDArray[np.float32]]:
+    tensors = {
+        "pose": roma.rotmat_to_rotvec(estimate.rotmats).flatten(1),
+        "betas": estimate.betas,
+        "transl": estimate.transl,
+        "transl_cov": estimate.transl_cov,
+        "joints": body.joints,
+        "vertices": body.vertices,
+    }
+    return {name: tensor.float().cpu().numpy() for name, tensor in tensors.items()}
+
+
+class _Stopwatch:
+    """Wall-clock seconds by stage of one frame."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = time.perf_counter() - start

@@ -1,0 +1,150 @@
+"""`metrichmsr predict`: one photograph in; overlay, numbers and meshes in metres out."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.overlay import draw_overlay, person_colour
+from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.scene import PersonEstimate, Scene
+
+# Optical frame (y down, z forward) to glTF's (y up, z backward).
+_GLTF_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; the message says what and how to mend it."""
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """What `predict_photo` wrote."""
+
+    overlay: Path
+    numbers: Path
+    mesh: Path | None  # None when nobody was found
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, upright as its EXIF says.
+
+    Raises:
+        InputError: when `path` is no file or holds no image that OpenCV can read.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of a photograph (JPEG, PNG, ...)")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path}: not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file")
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def photo_camera(image: NDArray[np.uint8], fov_deg: float | None, intrinsics: tuple[float, ...] | None) -> Camera:
+    """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else the paper's
+    fallback (focal length = long side, centre = image centre), which `Camera.source` then says.
+
+    Raises:
+        InputError: when a value is not finite, not positive or not possible.
+    """
+    height, width = image.shape[:2]
+    if intrinsics is not None:
+        fx, fy, cx, cy = intrinsics
+        if not all(math.isfinite(value) for value in intrinsics) or fx <= 0 or fy <= 0:
+            raise InputError(f"--intrinsics {intrinsics}: give finite fx fy cx cy in pixels with fx, fy > 0")
+        matrix = np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+        return Camera(width, height, matrix)
+    if fov_deg is not None:
+        if not 1.0 <= fov_deg <= 170.0:
+            raise InputError(f"--fov {fov_deg}: give the horizontal field of view in degrees, 1 to 170")
+        return Camera.from_fov(width, height, math.radians(fov_deg))
+    return Camera.long_side(width, height)
+
+
+def predict_photo(
+    pipeline: Pipeline, photo: Path, out: Path, fov_deg: float | None, intrinsics: tuple[float, ...] | None
+) -> tuple[Scene, PredictionFiles]:
+    """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`."""
+    image = read_photo(photo)
+    scene = pipeline.process(image, photo_camera(image, fov_deg, intrinsics))
+    return scene, write_prediction(scene, pipeline, photo, out)
+
+
+def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -> PredictionFiles:
+    """Write `<photo stem>_overlay.png`, `<stem>.json` and, with people, `<stem>.glb` under `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    overlay, numbers = out / f"{photo.stem}_overlay.png", out / f"{photo.stem}.json"
+    if not cv2.imwrite(str(overlay), draw_overlay(scene, pipeline.faces)[..., ::-1]):
+        raise InputError(f"{overlay}: cannot be written; choose another --out")
+    numbers.write_text(json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
+    mesh = out / f"{photo.stem}.glb" if scene.people else None
+    if mesh is not None:
+        _write_glb(scene.people, pipeline.faces, mesh)
+    return PredictionFiles(overlay, numbers, mesh)
+
+
+def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, Any]:
+    """Plain numbers of a scene: metres, radians, optical frame; vertices live in the mesh file."""
+    camera = scene.camera
+    return {
+        "image": photo.name,
+        "size": [camera.width, camera.height],
+        "intrinsics": camera.intrinsics.tolist(),
+        "intrinsics_source": camera.source,
+        "frame": "camera optical: x right, y down, z forward; metres, radians",
+        "body_model": pipeline.body.name,
+        "joint_names": list(pipeline.body.joint_names),
+        "people": [_person_as_json(person) for person in scene.people],
+    }
+
+
+def _person_as_json(person: PersonEstimate) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "confidence": round(person.confidence, 4),
+        "bbox": _rounded(person.bbox, 1),
+        "betas": _rounded(person.betas),
+        "pose": _rounded(person.pose),
+        "translation": _rounded(person.transl_cam),
+        "translation_sigma": _rounded(np.sqrt(np.diag(person.transl_cov))),
+        "distance": round(float(np.linalg.norm(person.transl_cam)), 4),
+        "height": round(person.height, 4),
+        "joints": _rounded(person.joints_cam),
+    }
+
+
+def people_table(scene: Scene) -> Table:
+    """One row a person: what a user wants to see first."""
+    camera = scene.camera
+    title = f"{len(scene.people)} people; focal length {camera.intrinsics[0, 0]:.0f} px ({camera.source})"
+    table = Table("id", "distance (m)", "x, y, z (m)", "height (m)", "confidence", title=title)
+    for person in scene.people:
+        distance, position = np.linalg.norm(person.transl_cam), ", ".join(f"{v:.2f}" for v in person.transl_cam)
+        table.add_row(person.id, f"{distance:.2f}", position, f"{person.height:.2f}", f"{person.confidence:.2f}")
+    return table
+
+
+def _rounded(values: NDArray[Any], digits: int = 5) -> Any:
+    return np.round(values.astype(np.float64), digits).tolist()
+
+
+def _write_glb(people: list[PersonEstimate], faces: NDArray[np.int64], path: Path) -> None:
+    import trimesh
+
+    meshes = trimesh.Scene()
+    for person in people:
+        colour = np.append(person_colour(person.id), 255).astype(np.uint8)
+        material = trimesh.visual.material.PBRMaterial(baseColorFactor=colour, metallicFactor=0.0, roughnessFactor=0.8)
+        mesh = trimesh.Trimesh(person.vertices_cam @ _GLTF_FROM_OPTICAL, faces, process=False)
+        mesh.visual = trimesh.visual.TextureVisuals(material=material)
+        meshes.add_geometry(mesh, geom_name=person.id, node_name=person.id)
+    meshes.export(path)

@@ -1,0 +1,58 @@
+"""What one image yields: people in metres, and the camera they are expressed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.blazepose import LandmarkSet
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which costly parts of a `Scene` the caller will use."""
+
+    vertices: bool = True
+    depth: bool = True
+
+
+@dataclass(frozen=True)
+class PersonEstimate:
+    """One person in the camera's optical frame (x right, y down, z forward), SI units and radians, float32."""
+
+    id: str
+    age: int  # frames since the id was given; 0 in single images
+    confidence: float  # 0..1
+    is_occluded: bool
+    bbox: FloatArray  # (4,) x0, y0, x1, y1 in pixels of `Scene.image`
+    pose: FloatArray  # (72,) axis-angle, SMPL order, [0:3] takes body axes to the camera frame
+    betas: FloatArray  # (10,)
+    transl_cam: FloatArray  # (3,) SMPL translation
+    transl_cov: FloatArray  # (3, 3) of transl_cam, m^2
+    joints_cam: FloatArray  # (24, 3)
+    vertices_cam: FloatArray  # (V, 3); V = 0 when vertices were not asked for
+    height: float  # standing height
+    velocity_cam: FloatArray  # (3,) m/s of the root, relative to the camera; NaN in single images
+    position_cov6: FloatArray  # (6, 6) covariance of filtered root position and velocity; NaN in single images
+    landmarks: LandmarkSet
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that was found in one image.
+
+    `camera` has no distortion: a distorted image is rectified first, and every pixel and depth here belongs to the
+    rectified `image` (H, W, 3) uint8 RGB. `depth` (H, W) float32 metres along z, NaN where unknown.
+    """
+
+    stamp_s: float | None
+    camera: Camera
+    image: NDArray[np.uint8]
+    people: list[PersonEstimate]
+    depth: FloatArray
+    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
