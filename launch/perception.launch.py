@@ -1,0 +1,81 @@
+"""The perception node for one camera, and RViz on request.
+
+    ros2 launch metrichmsr_ros perception.launch.py image:=/cam/image_raw camera_info:=/cam/camera_info
+
+For several cameras include this file once for each, with its own `namespace` and `id_prefix`.
+"""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+SHARE = FindPackageShare("metrichmsr_ros")
+
+# Parameters that may be given as arguments; an argument left empty leaves the word to params_file.
+PARAMETER_ARGUMENTS = {
+    "preset": "model preset, or path of a .safetensors checkpoint",
+    "body": "body model: open_light, open or smpl:/path/to/SMPL_NEUTRAL.npz",
+    "device": "torch device of the network: cpu, cuda, cuda:1",
+    "image_transport": "raw or compressed",
+    "image_rectified": "auto, true or false",
+    "id_prefix": "put before every person's id; give each camera its own",
+    "autostart": "configure and activate by itself: true or false",
+}
+
+ARGUMENTS = [
+    DeclareLaunchArgument("image", default_value="image", description="image topic to subscribe to"),
+    DeclareLaunchArgument("camera_info", default_value="camera_info", description="its sensor_msgs/CameraInfo topic"),
+    DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
+    DeclareLaunchArgument("name", default_value="perception", description="name of the node, before its topics"),
+    DeclareLaunchArgument(
+        "params_file",
+        default_value=PathJoinSubstitution([SHARE, "config", "perception.yaml"]),
+        description="YAML file of parameters",
+    ),
+    DeclareLaunchArgument("use_sim_time", default_value="false", description="use /clock"),
+    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal"),
+    DeclareLaunchArgument("rviz", default_value="false", description="start RViz with config/rviz/perception.rviz"),
+    DeclareLaunchArgument("rviz_frame", default_value="map", description="fixed frame of RViz, e.g. the camera's"),
+    *(DeclareLaunchArgument(name, default_value="", description=text) for name, text in PARAMETER_ARGUMENTS.items()),
+]
+
+
+def make_node(context: LaunchContext) -> list[Node]:
+    given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETER_ARGUMENTS}
+    overrides = {name: ParameterValue(value) for name, value in given.items() if value}  # typed as YAML types it
+    overrides["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+    if "id_prefix" in overrides:
+        overrides["id_prefix"] = ParameterValue(given["id_prefix"], value_type=str)
+    return [
+        Node(
+            package="metrichmsr_ros",
+            executable="perception",
+            name=LaunchConfiguration("name"),
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), overrides],
+            remappings=[
+                ("image", LaunchConfiguration("image")),
+                ("camera_info", LaunchConfiguration("camera_info")),
+            ],
+            arguments=["--ros-args", "--log-level", ["perception:=", LaunchConfiguration("log_level")]],
+            output="screen",
+        )
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),  # the file's topics are relative
+        arguments=[
+            "-d", PathJoinSubstitution([SHARE, "config", "rviz", "perception.rviz"]),
+            "-f", LaunchConfiguration("rviz_frame"),
+        ],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )  # fmt: skip
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=make_node), rviz])

@@ -1,0 +1,63 @@
+"""Node and user in two processes: the usual case on a robot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from ros_testing import DEADLINE_S, CameraDriver, Ros, free_domain, make_image, make_info
+from sensor_msgs.msg import Image
+from tf2_msgs.msg import TFMessage
+
+from metrichmsr_ros.msg import HumanMeshArray
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture
+def ros():
+    with free_domain() as domain:
+        session = Ros(domain)
+        yield session
+        session.close()
+
+
+@pytest.fixture
+def process(ros):
+    environment = os.environ | {"ROS_DOMAIN_ID": str(ros.domain), "PYTHONPATH": f"{HERE.parent}:{HERE}"}
+    arguments = ["--ros-args", "-r", "image:=/cam/image_raw", "-r", "camera_info:=/cam/camera_info"]
+    running = subprocess.Popen([sys.executable, HERE / "ros_fake_node.py", *arguments], env=environment)
+    yield running
+    running.kill()
+    running.wait()
+
+
+def test_full_hd_goes_in_and_people_come_out_and_the_process_ends_cleanly(ros, process):
+    camera = CameraDriver(ros, image="/cam/image_raw", camera_info="/cam/camera_info")
+    humans, transforms = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
+    depth = ros.hear("/perception/depth/image", Image)
+    sent = []
+
+    def answered():
+        # Best effort may lose a frame between processes; a camera sends the next one.
+        if len(sent) < 10 * (1 + len(humans)):
+            seconds = 1.0 + len(sent) / 30
+            sent.append(make_image(seconds, width=1920, height=1080))
+            camera.send(sent[-1], make_info(seconds, width=1920, height=1080))
+        return len(humans) >= 5 and transforms and depth
+
+    ros.until(answered, "results from the other process")
+    headers = [image.header for image in sent]
+    assert all(message.header in headers for message in humans)
+    assert humans[0].humans[0].id == "a1"
+    assert (depth[0].width, depth[0].height) == (1920, 1080)
+    process.send_signal(signal.SIGTERM)  # as ros2 launch ends it
+    assert process.wait(timeout=DEADLINE_S) == 0
