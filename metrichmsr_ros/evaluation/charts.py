@@ -131,7 +131,9 @@ def histogram(title: str, values: ArrayLike, marks: dict[str, float], x_label: s
     for row, (name, value) in enumerate(marks.items()):
         x = frame.px(value)
         parts.append(f'<path class="mark" d="M{x:.1f} {frame.py(0):.1f}V{_TOP}"/>')
-        parts.append(f'<text x="{x + 4:.1f}" y="{_TOP + 10 + 13 * row}">{escape(name)} {value:.1f}</text>')
+        side, anchor = (-4, "end") if x > 0.85 * frame.width else (4, "start")  # stay inside the picture
+        place = f'x="{x + side:.1f}" y="{_TOP + 10 + 13 * row}" text-anchor="{anchor}"'
+        parts.append(f"<text {place}>{escape(name)} {value:.1f}</text>")
     return _svg(frame, title, parts)
 
 

@@ -177,17 +177,16 @@ def frame_score(frame: FrameRecord, truth: Truth) -> tuple[float, str]:
 
     Without: how unsure the least sure person is.
     """
-    seconds = frame.stamp_ns / 1e9
     if frame.stamp_ns in truth:
         report = evaluate_sequence([truth[frame.stamp_ns]], [frame.people])
         missed = report.visible - report.found
         error = sum(pair.root_error_m for pair in report.pairs)
-        words = f"{seconds:.2f} s: {missed} missed, {report.false_alarms} false, root error {error:.2f} m in all"
+        words = f"{missed} missed, {report.false_alarms} false, root error {error:.2f} m in all"
         return error + missed + report.false_alarms, words
     if not frame.people:
         return float("-inf"), ""
     doubt = min(frame.people, key=lambda p: p.confidence)
-    return 1.0 - doubt.confidence, f"{seconds:.2f} s: {doubt.id} with confidence {doubt.confidence:.2f}"
+    return 1.0 - doubt.confidence, f"{doubt.id} with confidence {doubt.confidence:.2f}"
 
 
 def _evaluated(frames: list[FrameRecord], truth: Truth) -> SequenceReport | None:

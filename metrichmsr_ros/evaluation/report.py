@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, timeline
 from metrichmsr_ros.evaluation.latency import LatencySummary
@@ -122,17 +123,26 @@ def _timeline(done: Replay) -> str:
     return timeline("Who was seen when", rows, "seconds since the first frame")
 
 
+def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: ArrayLike) -> Series:
+    """A line that is broken wherever more than :data:`_GAP_S` lies between two points."""
+    cuts = np.flatnonzero(np.diff(np.asarray(seconds, float)) > _GAP_S) + 1
+    broken = (np.insert(np.asarray(values, float), cuts, np.nan) for values in (x, y))
+    return Series(name, colour, *broken)
+
+
 def _map(done: Replay) -> str:
     paths = []
     for name in sorted({person.id for frame in done.truth.values() for person in frame.people}):
-        points = np.array(
-            [person.joints_cam[0] for _, frame in sorted(done.truth.items()) for person in frame.people
-             if person.id == name and person.visible]
-        ).reshape(-1, 3)  # fmt: skip
-        paths.append(Series(f"{name} (truth)", _TRUTH_COLOUR, points[:, 0], points[:, 2]))
+        seen = [
+            (stamp, person.joints_cam[0])
+            for stamp, frame in sorted(done.truth.items())
+            for person in frame.people
+            if person.id == name and person.visible
+        ]
+        paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen))
     for name in _ids(done):
-        points = np.array([p.root for f in done.frames for p in f.people if p.id == name])
-        paths.append(Series(name, _colour(name), points[:, 0], points[:, 2]))
+        seen = [(f.stamp_ns, p.root) for f in done.frames for p in f.people if p.id == name]
+        paths.append(_path(name, _colour(name), seen))
     if not paths:
         return '<p class="note">Nobody was seen.</p>'
     chart = ground_map("From above", paths, "to the right of the camera, m", "in front of the camera, m")
@@ -140,27 +150,28 @@ def _map(done: Replay) -> str:
     return f'<div class="map">{chart}</div><p class="note">{note}</p>'
 
 
+def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]]) -> Series:
+    points = np.array([root for _, root in seen], float).reshape(-1, 3)
+    return _series(name, colour, [stamp / 1e9 for stamp, _ in seen], points[:, 0], points[:, 2])
+
+
 def _errors(done: Replay) -> str:
     if done.report is None or not done.report.pairs:
         return ""
     start = _start_ns(done) / 1e9
-    charts = []
-    for title, label, value in (
-        ("Root position error", "m", "root_error_m"),
-        ("MPJPE and PA-MPJPE", "mm", ""),
-    ):
-        series = []
-        for name in dict.fromkeys(pair.true_id for pair in done.report.pairs):
-            pairs = [pair for pair in done.report.pairs if pair.true_id == name]
-            times = np.array([pair.stamp_s - start for pair in pairs])
-            if value:
-                series.append(Series(name, _colour(name), times, [getattr(p, value) for p in pairs]))
-                continue
-            series.append(Series(f"{name} MPJPE", _colour(name), times, [p.mpjpe_mm for p in pairs]))
-            series.append(Series(f"{name} PA-MPJPE", _colour(name + "'"), times, [p.pa_mpjpe_mm for p in pairs]))
-        chart = line_chart(title, series, "seconds since the first frame", label)
-        charts.append(f"<h3>{escape(title)}</h3>{chart}")
-    return "".join(charts)
+    roots, poses = [], []
+    for name in dict.fromkeys(pair.true_id for pair in done.report.pairs):
+        pairs = [pair for pair in done.report.pairs if pair.true_id == name]
+        times = [pair.stamp_s - start for pair in pairs]
+        roots.append(_series(name, _colour(name), times, times, [p.root_error_m for p in pairs]))
+        poses.append(_series(f"{name} MPJPE", _colour(name), times, times, [p.mpjpe_mm for p in pairs]))
+        other = _colour(f"{name} aligned")
+        poses.append(_series(f"{name} PA-MPJPE", other, times, times, [p.pa_mpjpe_mm for p in pairs]))
+    below = "seconds since the first frame"
+    return (
+        f"<h3>Root position</h3>{line_chart('Root position error', roots, below, 'm')}"
+        f"<h3>Pose</h3>{line_chart('MPJPE and PA-MPJPE', poses, below, 'mm')}"
+    )
 
 
 def _latency(done: Replay) -> str:
@@ -187,7 +198,7 @@ def _pictures(done: Replay) -> str:
     figures = []
     for picture in done.pictures:
         data = base64.b64encode(picture.jpeg).decode("ascii")
-        caption = escape(picture.caption)
+        caption = escape(f"{(picture.stamp_ns - _start_ns(done)) / 1e9:.2f} s: {picture.caption}")
         image = f'<img alt="{caption}" src="data:image/jpeg;base64,{data}">'
         figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     return f'<div class="frames">{"".join(figures)}</div>' if figures else ""
