@@ -1,0 +1,161 @@
+"""Cost of the ROS side alone: message -> array, results -> messages, and sending them over the middleware.
+
+    python -m benchmarks.ros
+
+Everything that the node adds to `Pipeline.process` for one frame, with a reader on every topic in the same process.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.context import Context
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.convert import image_from_message
+from metrichmsr_ros.ros.images import camera_info_message, image_message, points_message
+from metrichmsr_ros.ros.markers import markers_message
+from metrichmsr_ros.ros.messages import bodies_of, humans_message, poses_message, transform_messages
+from metrichmsr_ros.scene import PersonEstimate, Scene
+
+ROUNDS = 60
+SIZES = ((640, 480), (1920, 1080))
+PEOPLE = (1, 4, 10)
+VERTICES = 1200  # of the light open body
+ENCODINGS = {"rgb8": 3, "bgr8": 3, "mono8": 1, "yuv422_yuy2": 2, "bayer_rggb8": 1, "rgb16": 6}
+PARENTS = np.array([-1, *range(23)])
+
+
+def fake_person(index: int) -> PersonEstimate:
+    rng = np.random.default_rng(index)
+    covariance = np.eye(6, dtype=np.float32) * 0.01
+    return PersonEstimate(
+        id=f"p{index}", age=1, confidence=0.9, is_occluded=False, bbox=np.array([10, 10, 90, 200], np.float32),
+        pose=rng.normal(0, 0.3, 72).astype(np.float32), betas=np.zeros(10, np.float32),
+        transl_cam=np.array([0, 0, 3], np.float32), transl_cov=covariance[:3, :3],
+        joints_cam=rng.normal(0, 1, (24, 3)).astype(np.float32),
+        vertices_cam=rng.normal(0, 1, (VERTICES, 3)).astype(np.float32), height=1.7,
+        velocity_cam=np.zeros(3, np.float32), position_cov6=covariance, landmarks=None,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def fake_scene(width: int, height: int, people: int) -> Scene:
+    camera = Camera.from_fov(width, height, 1.0)
+    depth = np.full((height, width), np.nan, np.float32)
+    image = np.zeros((height, width, 3), np.uint8)
+    return Scene(0.0, camera, image, [fake_person(index) for index in range(people)], depth)
+
+
+def fake_image(width: int, height: int, encoding: str) -> Image:
+    step = width * ENCODINGS[encoding]
+    message = Image(width=width, height=height, encoding=encoding, step=step)
+    message.data.frombytes(np.random.default_rng(0).integers(0, 256, step * height, dtype=np.uint8).tobytes())
+    return message
+
+
+def milliseconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """(minimum, median) of `ROUNDS` calls."""
+    work()
+    spent = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - start) * 1e3)
+    return min(spent), statistics.median(spent)
+
+
+def row(name: str, times: tuple[float, float]) -> None:
+    print(f"| {name:42} | {times[0]:8.3f} | {times[1]:8.3f} |")
+
+
+def essential_messages(scene: Scene, header: Header) -> list[Any]:
+    """What a robot listens to: people with their meshes, transforms, depth and its calibration."""
+    bodies = bodies_of(scene)
+    return [
+        humans_message(bodies, scene, header, "open_light", 0.3, True),
+        transform_messages(bodies, header),
+        image_message(scene.depth, header),
+        camera_info_message(scene.camera, header),
+    ]
+
+
+def every_message(scene: Scene, header: Header) -> list[Any]:
+    """And what a developer adds: poses, cloud, skeletons, the overlay image (drawing it is not ROS's cost)."""
+    bodies = bodies_of(scene)
+    return [
+        *essential_messages(scene, header),
+        poses_message(bodies, header),
+        points_message(bodies, header),
+        markers_message(bodies, header, PARENTS),
+        image_message(scene.image, header),
+    ]
+
+
+def bench_input() -> None:
+    for width, height in SIZES:
+        for encoding in ENCODINGS:
+            message = fake_image(width, height, encoding)
+            row(f"{width}x{height} {encoding} -> RGB", milliseconds(lambda m=message: image_from_message(m)))  # type: ignore[misc]
+
+
+def bench_output() -> None:
+    header = Header(frame_id="cam")
+    for width, height in SIZES:
+        for people in PEOPLE:
+            scene = fake_scene(width, height, people)
+            name = f"{width}x{height}, {people} people -> "
+            row(name + "essential", milliseconds(lambda s=scene: essential_messages(s, header)))  # type: ignore[misc]
+            row(name + "every message", milliseconds(lambda s=scene: every_message(s, header)))  # type: ignore[misc]
+
+
+def bench_wire() -> None:
+    """Serialisation and hand-over of the largest messages, without a reader."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("bench", context=context)
+    for width, height in SIZES:
+        scene = fake_scene(width, height, 4)
+        for message in (essential_messages(scene, Header())[0], image_message(scene.depth, Header())):
+            kind = type(message)
+            publisher = node.create_publisher(kind, f"{kind.__name__}_{width}", 1)
+            name = f"{width}x{height}, 4 people, {kind.__name__}"
+            row(name + " serialize", milliseconds(lambda m=message: serialize_message(m)))  # type: ignore[misc]
+            row(name + " publish", milliseconds(lambda m=message, p=publisher: p.publish(m)))  # type: ignore[misc]
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def bench_total() -> None:
+    header = Header(frame_id="cam")
+    message, scene = fake_image(1920, 1080, "bgr8"), fake_scene(1920, 1080, 4)
+
+    def frame() -> None:
+        image_from_message(message)
+        essential_messages(scene, header)
+
+    row("1080p bgr8, 4 people, in and out (<= 3 ms)", milliseconds(frame))
+
+
+def main() -> None:
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{ROUNDS} rounds, {VERTICES} vertices a person\n")
+    print(f"| {'':42} |   min ms | median ms |")
+    print(f"|{'-' * 44}|---------:|----------:|")
+    bench_input()
+    bench_output()
+    bench_wire()
+    bench_total()
+
+
+if __name__ == "__main__":
+    main()
