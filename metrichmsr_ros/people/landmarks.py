@@ -1,0 +1,128 @@
+"""Regions of interest, detections and landmark sets: the values that travel between the rooms.
+
+Pixels have integer centres (pixel (0, 0) has its centre at u = 0, v = 0); angles are radians, positive clockwise in
+the image, which is the mathematically positive sense when v points down.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.geometry.crop import crop_matrix
+
+FloatArray = NDArray[np.floating]
+
+CROP_SIZE = 256
+"""Side of the landmark network's square input, px."""
+
+NUM_LANDMARKS = 39
+"""33 body landmarks, then the hip centre (33), the full-body circle point (34) and four more auxiliary points."""
+
+HIP_CENTRE, CIRCLE_POINT = 33, 34
+ROI_SCALE = 1.25
+"""The ROI is this much wider than the circle around the body (pose_detection_to_roi in BlazePose's graphs)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """A rotated square in the image that holds one whole person.
+
+    Attributes:
+        centre: (2,) px.
+        size: side of the square, px.
+        rotation: radians; 0 means the crop's up is the image's up, positive turns the square clockwise.
+    """
+
+    centre: FloatArray
+    size: float
+    rotation: float = 0.0
+
+    @classmethod
+    def from_points(cls, hip: FloatArray, circle: FloatArray, scale: float = ROI_SCALE) -> Roi:
+        """Square around the hip centre whose up axis points at `circle`, a point on the circle around the body."""
+        up = np.asarray(circle, np.float64) - np.asarray(hip, np.float64)
+        rotation = math.atan2(up[0], -up[1])
+        return cls(np.asarray(hip, np.float64), 2.0 * scale * float(np.hypot(up[0], up[1])), rotation)
+
+    def matrix(self, out_size: int = CROP_SIZE) -> FloatArray:
+        """(3, 3) float64 map from image px to the px of a crop of `out_size` pixels a side."""
+        return crop_matrix(self.centre, self.size, out_size, self.rotation)
+
+    def corners(self) -> FloatArray:
+        """(4, 2) px: top left, top right, bottom right, bottom left of the rotated square."""
+        half = self.size / 2 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+        cos, sin = math.cos(self.rotation), math.sin(self.rotation)
+        return self.centre + half @ np.array([[cos, sin], [-sin, cos]])
+
+    def is_usable(self, width: int, height: int) -> bool:
+        """True when the square is finite, at least 8 px wide and touches an image of this size."""
+        if not (np.isfinite(self.centre).all() and math.isfinite(self.size) and math.isfinite(self.rotation)):
+            return False
+        if self.size < 8 or self.size > 16 * max(width, height):
+            return False
+        low, high = self.corners().min(0), self.corners().max(0)
+        return bool(high[0] > 0 and high[1] > 0 and low[0] < width - 1 and low[1] < height - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One answer of the person detector.
+
+    Attributes:
+        score: 0..1.
+        bbox: (4,) x0, y0, x1, y1 px; the network's own box, which frames the face, not the body.
+        keypoints: (4, 2) px: hip centre, full-body circle point, shoulder centre, upper-body circle point.
+    """
+
+    score: float
+    bbox: FloatArray
+    keypoints: FloatArray
+
+    def roi(self) -> Roi:
+        """Landmark ROI from the hip centre and the full-body circle."""
+        return Roi.from_points(self.keypoints[0], self.keypoints[1])
+
+    def shifted(self, dx: float, dy: float) -> Detection:
+        """The same detection, seen from an image in which this one's image starts at (dx, dy)."""
+        offset = np.array([dx, dy])
+        return replace(self, bbox=self.bbox + np.tile(offset, 2), keypoints=self.keypoints + offset)
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkSet:
+    """What the landmark network says about one ROI.
+
+    Attributes:
+        roi: the square that was cropped.
+        score: probability 0..1 that the crop shows a person.
+        crop_landmarks: (39, 3) float32 x, y in px of the 256 x 256 crop; z in crop px too, 0 at the hips, negative
+            towards the camera.
+        visibility: (39,) float32 0..1, seen and not occluded.
+        presence: (39,) float32 0..1, inside the crop.
+        world: (39, 3) float32 metres around the hip centre, in the axes of the (rotated) crop: x right, y down, z away.
+        crop_matrix: (3, 3) float64 A, image px to crop px.
+        pixels: (39, 2) float32 px of the full image.
+    """
+
+    roi: Roi
+    score: float
+    crop_landmarks: FloatArray
+    visibility: FloatArray
+    presence: FloatArray
+    world: FloatArray
+    crop_matrix: FloatArray
+    pixels: FloatArray
+
+    def next_roi(self) -> Roi:
+        """ROI from the network's own auxiliary points: a better one for this image, a first one for the next."""
+        return Roi.from_points(self.pixels[HIP_CENTRE], self.pixels[CIRCLE_POINT])
+
+    def bbox(self, min_presence: float = 0.5) -> FloatArray:
+        """(4,) float32 x0, y0, x1, y1 px around the body landmarks that lie in the crop (all when none does)."""
+        inside = self.presence[:33] >= min_presence
+        points = self.pixels[:33][inside] if inside.any() else self.pixels[:33]
+        return np.concatenate([points.min(0), points.max(0)])

@@ -1,0 +1,88 @@
+"""Decoding of BlazePose's single-shot detector: anchors, boxes and weighted non-maximum suppression.
+
+Constants are those of MediaPipe's published graph `pose_detection_cpu.pbtxt`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metrichmsr_ros.people.landmarks import FloatArray
+
+INPUT_SIZE = 224
+STRIDES = (8, 16, 32, 32, 32)
+ANCHORS_PER_CELL = 2
+"""Per layer: one of the layer's own scale and one between it and the next; both sit on the cell's centre."""
+
+
+def make_anchors() -> FloatArray:
+    """(2254, 2) float32 anchor centres in 0..1; layers of one stride interleave within each cell.
+
+    Anchors have a fixed size of 1, so their centres are all there is to know.
+    """
+    layers = []
+    for stride in dict.fromkeys(STRIDES):
+        cells = INPUT_SIZE // stride
+        centres = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        grid = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2)
+        layers.append(np.repeat(grid, ANCHORS_PER_CELL * STRIDES.count(stride), axis=0))
+    return np.concatenate(layers)
+
+
+def decode(raw: FloatArray, logits: FloatArray, anchors: FloatArray, min_score: float) -> tuple[FloatArray, FloatArray]:
+    """Turn the network's output into boxes and keypoints above a score.
+
+    Args:
+        raw: (N, 12) centre x, y, width, height and four keypoints x, y; input px, centre and keypoints from the anchor.
+        logits: (N,) scores before the sigmoid.
+        anchors: (N, 2) from `make_anchors`.
+        min_score: 0..1.
+
+    Returns:
+        (K,) float32 scores, best first, and (K, 6, 2) float32 points in 0..1 of the input square: box low corner, box
+        high corner, four keypoints.
+    """
+    limit = np.log(min_score / (1.0 - min_score))
+    chosen = np.flatnonzero(logits > limit)
+    chosen = chosen[np.argsort(-logits[chosen], kind="stable")]
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[chosen], -100.0, 100.0)))
+    values = raw[chosen].reshape(-1, 6, 2) / INPUT_SIZE
+    centre, half = values[:, 0] + anchors[chosen], values[:, 1] / 2
+    points = values + anchors[chosen, None]
+    points[:, 0], points[:, 1] = centre - half, centre + half
+    return scores, points
+
+
+def weighted_nms(scores: FloatArray, points: FloatArray, max_iou: float) -> tuple[FloatArray, FloatArray]:
+    """Merge answers whose boxes overlap into their score-weighted mean; the best score of each group is kept.
+
+    Args:
+        scores: (K,) sorted, best first.
+        points: (K, 6, 2) as `decode` gives them.
+        max_iou: boxes that overlap the group's best box by more than this intersection over union join the group.
+
+    Returns:
+        (M,) scores and (M, 6, 2) points, M <= K.
+    """
+    left = np.arange(len(scores))
+    kept_scores, kept_points = [], []
+    while len(left):
+        best = left[0]
+        same = box_iou(points[best, :2].reshape(4), points[left, :2].reshape(-1, 4)) > max_iou
+        same[0] = True  # a degenerate box overlaps nothing, not even itself
+        group = left[same]
+        kept_scores.append(scores[best])
+        kept_points.append(np.average(points[group], axis=0, weights=scores[group]))
+        left = left[~same]
+    if not kept_scores:
+        return scores[:0], points[:0]
+    return np.array(kept_scores, scores.dtype), np.stack(kept_points).astype(points.dtype)
+
+
+def box_iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
+    """(N,) intersection over union of one (4,) box x0, y0, x1, y1 with (N, 4) boxes."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.clip(high - low, 0.0, None), axis=1)
+    areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0.0, None), axis=1)
+    union = areas + np.prod(np.clip(box[2:] - box[:2], 0.0, None)) - shared
+    return np.where(union > 0, shared / np.where(union > 0, union, 1.0), 0.0)
