@@ -1,0 +1,38 @@
+"""FastDepth (Wofk et al. 2019, MIT) through OpenCV: a small network that predicts metres indoors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.assets import model_path
+from metrichmsr_ros.geometry.camera import Camera
+
+from .sources import DepthContext, DepthMap, stretched
+
+SIDE = 224
+
+
+class FastDepth:
+    """`fastdepth.onnx` on the CPU. The image is stretched to 224x224, and the answer stretched back.
+
+    Args:
+        path: the ONNX file; None takes the one that `metrichmsr setup` fetched (AssetError if it did not).
+    """
+
+    name = "fastdepth"
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._network = cv2.dnn.readNetFromONNX(str(path or model_path("fastdepth.onnx")))
+
+    def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
+        """Depth (224, 224) with the camera of the stretched image."""
+        shrinks = image.shape[0] > SIDE or image.shape[1] > SIDE
+        small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        self._network.setInput(cv2.dnn.blobFromImage(small, 1 / 255))
+        depth = self._network.forward().reshape(SIDE, SIDE).astype(np.float32)
+        depth[~(depth > 0)] = np.nan
+        return DepthMap(depth, stretched(camera, SIDE, SIDE), self.name)

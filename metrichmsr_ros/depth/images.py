@@ -1,0 +1,65 @@
+"""Depth as sensors and files store it -> metres as this package uses it: float32, NaN where unknown (REP-118)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .sources import DepthError
+
+FloatArray = NDArray[np.float32]
+
+_MILLIMETRES = ("16UC1", "mono16")
+_METRES = ("32FC1", "64FC1")
+
+
+def metres(pixels: NDArray[Any], encoding: str) -> FloatArray:
+    """Depth image (H, W) -> (H, W) float32 metres; zero, negative and infinite values mean 'not measured' -> NaN.
+
+    Args:
+        pixels: uint16 millimetres or floating metres, as the encoding says.
+        encoding: "16UC1" or "mono16" (mm), "32FC1" or "64FC1" (m).
+
+    Raises:
+        DepthError: unknown encoding, or an array that contradicts it.
+    """
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2:
+        raise DepthError(f"a depth image has one channel, this one has shape {pixels.shape}")
+    if encoding in _MILLIMETRES and pixels.dtype == np.uint16:
+        depth = pixels.astype(np.float32) * np.float32(1e-3)
+    elif encoding in _METRES and pixels.dtype.kind == "f":
+        depth = pixels.astype(np.float32)
+    else:
+        raise DepthError(
+            f"depth image has encoding '{encoding}' and type {pixels.dtype}; known are 16UC1 (uint16 millimetres) "
+            "and 32FC1 (float metres)"
+        )
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
+
+
+def load_depth(path: str | Path) -> FloatArray:
+    """Depth file -> (H, W) float32 metres: .npy in metres, or a 16-bit PNG/TIFF in millimetres, or a float TIFF.
+
+    Raises:
+        DepthError: no such file, or not a depth image.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise DepthError(f"no depth file at {file}")
+    if file.suffix == ".npy":
+        try:
+            pixels = np.load(file, allow_pickle=False)
+        except ValueError as error:
+            raise DepthError(f"{file} is not a NumPy array: {error}") from error
+    else:
+        read = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if read is None:
+            raise DepthError(f"{file} is not an image that OpenCV can read; use .npy, .png or .tiff")
+        pixels = read
+    return metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")
