@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, make_pixel_pipeline, skeleton, write_bag
+from rich.console import Console
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 
-sys.path.insert(0, str(Path(__file__).parent))
-from evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, make_pixel_pipeline, skeleton, write_bag
-
 from metrichmsr_ros.evaluation import output_bag
 from metrichmsr_ros.evaluation.bags import Bag, camera_info_topic, find_bags
+from metrichmsr_ros.evaluation.command import compare_command, replay_command
 from metrichmsr_ros.evaluation.fleet import overall, plan, run_jobs
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message, sequence_digest
@@ -269,3 +268,22 @@ def test_no_bag_there(tmp_path):
     assert caught.value.code is ExitCode.USAGE
     with pytest.raises(ReplayError, match="holds no rosbag2"):
         plan(tmp_path, tmp_path / "out", ReplayOptions())
+
+
+def test_the_command_prints_what_happened_and_returns_its_code(tmp_path):
+    write_bag(tmp_path / "bags" / "a")
+    (tmp_path / "bags" / "b.mcap").write_bytes(b"")
+    paper = Console(file=io.StringIO(), width=100)
+    code = replay_command(tmp_path / "bags", tmp_path / "out", ReplayOptions(), console=paper, make=make_pixel_pipeline)
+    printed = paper.file.getvalue()
+    assert code is ExitCode.SOME_FAILED
+    assert "done" in printed
+    assert str(tmp_path / "out/a/report.html") in printed
+    assert "failed (3)" in printed
+    args = tmp_path / "bags" / "a", tmp_path / "one", ReplayOptions()
+    assert replay_command(*args, console=paper, make=make_pixel_pipeline) is ExitCode.OK
+    nowhere = tmp_path / "nowhere", tmp_path / "one", ReplayOptions()
+    assert replay_command(*nowhere, console=paper, make=make_pixel_pipeline) is ExitCode.USAGE
+    assert compare_command(tmp_path / "one", tmp_path / "out/a", tmp_path / "c.md", paper) is ExitCode.OK
+    assert "identical to the last bit" in (tmp_path / "c.md").read_text()
+    assert compare_command(tmp_path / "one", tmp_path / "nowhere", console=paper) is ExitCode.USAGE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from evaluation_bags import PixelPipeline, Recipe, write_bag
 
 from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, ticks, timeline

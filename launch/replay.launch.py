@@ -1,0 +1,46 @@
+"""Replay recorded bags through the node's conversion and pipeline, in process: every image, reproducible.
+
+    ros2 launch metrichmsr_ros replay.launch.py bag:=/data/monday out:=/data/monday_results
+
+Nothing is published and nothing subscribed; for a bag played through the running node use `ros2 bag play`.
+"""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.substitutions import FindPackagePrefix
+
+# Options that are handed on when given; an empty argument leaves the default of `metrichmsr replay`.
+OPTIONS = {
+    "image": "image topic in the bag; found by name when there is one",
+    "camera_info": "its CameraInfo topic",
+    "fov": "horizontal field of view in degrees, for bags without CameraInfo",
+    "image_rectified": "auto, true or false",
+    "truth": "topic or npz file of true people",
+    "preset": "model preset, or path of a .safetensors checkpoint",
+    "body": "body model: open_light, open or smpl:/path/to/SMPL_NEUTRAL.npz",
+    "device": "torch device of the network: cpu, cuda, cuda:1",
+    "workers": "processes, for several bags",
+}
+
+ARGUMENTS = [
+    DeclareLaunchArgument("bag", description="a rosbag2, or a folder with bags"),
+    DeclareLaunchArgument("out", default_value="replay", description="folder for the results"),
+    *(DeclareLaunchArgument(name, default_value="", description=text) for name, text in OPTIONS.items()),
+]
+
+
+def make_process(context: LaunchContext) -> list[object]:
+    given = {name: LaunchConfiguration(name).perform(context) for name in OPTIONS}
+    options = [word for name, value in given.items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    door = PathJoinSubstitution([FindPackagePrefix("metrichmsr_ros"), "lib", "metrichmsr_ros", "metrichmsr"])
+    command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *options]
+    process = ExecuteProcess(cmd=command, output="screen", emulate_tty=True)
+    finish = OnProcessExit(target_action=process, on_exit=[EmitEvent(event=Shutdown(reason="replay ended"))])
+    return [process, RegisterEventHandler(finish)]
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=make_process)])

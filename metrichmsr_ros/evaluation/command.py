@@ -1,0 +1,125 @@
+"""What the command line runs: replays with progress and a summary, comparisons, and their exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.compare import compare
+from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs, run_jobs_on_ray
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.replay import load_pipeline
+from metrichmsr_ros.evaluation.replayed import ReplayOptions
+
+
+def replay_command(
+    bag: Path,
+    out: Path,
+    options: ReplayOptions,
+    workers: int = 1,
+    ray: str | None = None,
+    fresh: bool = False,
+    console: Console | None = None,
+    make: MakePipeline = load_pipeline,
+) -> ExitCode:
+    """Replay a bag or a folder of bags; print progress, a line per bag and where the report is.
+
+    Args:
+        bag: a bag, or a folder with bags anywhere below it.
+        out: folder for the results; one below it for each of several bags.
+        options: topics, intrinsics, truth, pipeline.
+        workers: processes, for several bags.
+        ray: address of a Ray cluster to use instead of processes.
+        fresh: do again what is done already.
+        console: where to print.
+        make: loads a pipeline.
+
+    Returns:
+        The exit code; errors are printed, not raised.
+    """
+    console = console or Console()
+    outcomes: list[Outcome] = []
+    try:
+        jobs = plan(bag, out, options, make)
+        for outcome in _watched(jobs, workers, ray, fresh, console):
+            outcomes.append(outcome)
+            _tell(outcome, console)
+    except ReplayError as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        return error.code
+    if len(outcomes) > 1:
+        console.print(_summary(outcomes))
+    return overall(outcomes)
+
+
+def _watched(jobs: list[Job], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
+    """Outcomes as they come, under a bar: of frames for a single bag, of bags otherwise."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        several = len(jobs) > 1
+        overall_task = bar.add_task("bags", total=len(jobs)) if several else None
+        frames_task = bar.add_task("frames", total=None) if workers <= 1 and not ray else None
+
+        def progress(done: int, total: int) -> None:
+            if frames_task is not None:
+                bar.update(frames_task, completed=done, total=total)
+
+        outcomes = run_jobs_on_ray(jobs, ray, fresh) if ray else run_jobs(jobs, workers, fresh, progress)
+        for outcome in outcomes:
+            if overall_task is not None:
+                bar.advance(overall_task)
+            yield outcome
+
+
+def _tell(outcome: Outcome, console: Console) -> None:
+    if outcome.code in (ExitCode.OK, ExitCode.PARTIAL):
+        mark = "[green]done[/green]" if outcome.code is ExitCode.OK else "[yellow]damaged[/yellow]"
+        console.print(f"{mark} {outcome.bag}: {outcome.text}", highlight=False, soft_wrap=True)
+        console.print(f"     {outcome.out / 'report.html'}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"[red]failed[/red] ({int(outcome.code)}) {outcome.text}", highlight=False, soft_wrap=True)
+
+
+def _summary(outcomes: list[Outcome]) -> Table:
+    table = Table("outcome", "bags")
+    counts = {
+        "done": sum(o.code is ExitCode.OK and not o.skipped for o in outcomes),
+        "done before": sum(o.skipped for o in outcomes),
+        "damaged": sum(o.code is ExitCode.PARTIAL for o in outcomes),
+        "failed": sum(o.code not in (ExitCode.OK, ExitCode.PARTIAL) for o in outcomes),
+    }
+    for name, count in counts.items():
+        if count:
+            table.add_row(name, str(count))
+    return table
+
+
+def compare_command(
+    first: Path, second: Path, markdown: Path | None = None, console: Console | None = None
+) -> ExitCode:
+    """Print two finished replays side by side; 0 when the estimates are identical, 1 when they differ.
+
+    Args:
+        first: the --out of one replay. second: of the other.
+        markdown: also write the table here.
+        console: where to print.
+    """
+    console = console or Console()
+    try:
+        result = compare(first, second)
+        if markdown is not None:
+            markdown.write_text(result.markdown(), encoding="utf-8")
+    except (MetricInputError, OSError) as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        return ExitCode.USAGE
+    console.print(result.table())
+    console.print(result.verdict())
+    return ExitCode.OK if result.is_identical else ExitCode.SOME_FAILED
