@@ -71,8 +71,8 @@ def quaternion(values: Array) -> Quaternion:
 def flat(values: Array, typecode: str) -> array.array[Any]:
     """A NumPy array as `array.array`, copied at memory speed; 'f' float32, 'I' uint32, 'i' int32, 'B' its bytes."""
     filled = array.array(typecode)
-    numbers = np.ascontiguousarray(values) if typecode == "B" else np.ascontiguousarray(values, np.dtype(typecode))
-    filled.frombytes(numbers.reshape(-1).view(np.uint8).data)
+    whole = np.ascontiguousarray(values) if typecode == "B" else np.ascontiguousarray(values, np.dtype(typecode))
+    filled.frombytes(whole.reshape(-1).view(np.uint8).data)
     return filled
 
 
@@ -113,11 +113,16 @@ def _human(
     return message
 
 
+def numbers(values: Any) -> Array:
+    """A NumPy array of an array or of a tensor on any device."""
+    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
+
+
 def topology_message(body_model: Any) -> MeshTopology:
-    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,))."""
+    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on whatever device."""
     message = MeshTopology(body_model=body_model.name, joint_names=[str(name) for name in body_model.joint_names])
-    message.faces = flat(np.asarray(body_model.faces), "I")
-    message.parents = flat(np.asarray(body_model.parents), "i")
+    message.faces = flat(numbers(body_model.faces), "I")
+    message.parents = flat(numbers(body_model.parents), "i")
     return message
 
 

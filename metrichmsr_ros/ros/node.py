@@ -162,9 +162,9 @@ class PerceptionNode(LifecycleNode):
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs = self._pipeline = None
-        gc.collect()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
+            gc.collect()
             torch.cuda.empty_cache()
 
     # input ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -25,6 +24,7 @@ from metrichmsr_ros.ros.messages import (
     bodies_of,
     detections_message,
     humans_message,
+    numbers,
     people_message,
     poses_message,
     topology_message,
@@ -65,7 +65,7 @@ class Outputs:
     ) -> None:
         self.settings = settings
         self._node, self._body_model, self._broadcaster = node, body_model, broadcaster
-        self._faces, self._parents = np.asarray(body_model.faces), np.asarray(body_model.parents)
+        self._faces, self._parents = numbers(body_model.faces), numbers(body_model.parents)
         self._tf_topic = node.resolve_topic_name("/tf")
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
