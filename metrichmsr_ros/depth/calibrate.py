@@ -1,0 +1,189 @@
+"""Closed forms that bring an initial depth to the people's scale: z = s z_in + b, globally or as smooth fields.
+
+They are the choice without weights and the baselines of the learned refiner. Residuals are relative, (s z_in + b -
+z_h) / z_h, each person counts by its weight whatever its size in pixels, and outliers (somebody behind a sofa whose
+mesh we draw before it) are cut by a Cauchy weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import spsolve
+
+from .anchor import Anchor
+
+Array = NDArray[np.float64]
+FloatArray = NDArray[np.float32]
+Field = float | FloatArray
+
+ANCHOR_STD = 0.05  # relative error of human depth and of an initial depth's details
+SCALE_PRIOR_STD = 0.2  # affine: how far the scale may leave the robust global scale, relative
+OFFSET_PRIOR_STD = 0.1  # affine: offset, relative to the scene's median depth
+FIELD_STD = 0.12  # smooth field: standard deviation of its local departure
+FIELD_SHAPE = (12, 16)  # rows, columns of its control grid
+FIELD_REACH = 5.0  # cells over which a local departure fades
+MAX_ANCHOR_PIXELS = 4_000  # enough for any fit; more only cost time
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """z = scale * z_in + offset; numbers, or fields (H, W) float32. `method` says what made it."""
+
+    scale: Field
+    offset: Field
+    method: str
+
+    def apply(self, depth: FloatArray) -> FloatArray:
+        """Calibrated depth (H, W); NaN stays NaN, and what would come to lie behind the camera becomes NaN."""
+        calibrated = self.scale * depth + self.offset
+        return np.where(calibrated > 0, calibrated, np.nan).astype(np.float32)
+
+    def decayed(self, keep: float) -> Calibration:
+        """Faded towards 'no change': `keep` = 1 keeps it, 0 forgets it. For moments with nobody in view."""
+        scale = np.exp(np.log(np.maximum(self.scale, 1e-6)) * keep)
+        return replace(
+            self, scale=scale if isinstance(self.scale, np.ndarray) else float(scale), offset=self.offset * keep
+        )
+
+
+IDENTITY = Calibration(1.0, 0.0, "none")
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What the fits see: initial and human depth (N,), weight (N,) that sums to the people's weights, pixel (N,)."""
+
+    initial: Array
+    human: Array
+    weight: Array
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+
+
+def fit_scale(depth: FloatArray, anchor: Anchor) -> Calibration:
+    """Robust global scale: weighted median of human depth / initial depth. Nobody in view: no change."""
+    pairs = _pairs(depth, anchor)
+    return IDENTITY if pairs is None else Calibration(_median_ratio(pairs), 0.0, "scale")
+
+
+def fit_affine(depth: FloatArray, anchor: Anchor) -> Calibration:
+    """Robust global scale and offset.
+
+    One person at one distance cannot tell the two apart, so both carry a Gaussian prior: the scale around the robust
+    global scale, the offset around zero.
+    """
+    pairs = _pairs(depth, anchor)
+    if pairs is None:
+        return IDENTITY
+    scale, offset = _affine(pairs, float(np.nanmedian(depth)))
+    return Calibration(scale, offset, "affine")
+
+
+def fit_field(depth: FloatArray, anchor: Anchor) -> Calibration:
+    """Robust smooth affine field: the affine fit plus local departures of scale and offset.
+
+    The departures minimise the anchors' residuals, their own squared gradient (smoothness) and their own square
+    (variance about the global fit), on a coarse grid, by one sparse linear solve per reweighting round.
+    """
+    pairs = _pairs(depth, anchor)
+    if pairs is None:
+        return IDENTITY
+    median = float(np.nanmedian(depth))
+    scale, offset = _affine(pairs, median)
+    local = _departures(pairs, scale, offset, median, depth.shape)
+    size = (depth.shape[1], depth.shape[0])
+    grow, shift = (cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for part in local)
+    return Calibration(
+        (scale * (1 + grow)).astype(np.float32), (offset + scale * median * shift).astype(np.float32), "field"
+    )
+
+
+METHODS = {"scale": fit_scale, "affine": fit_affine, "field": fit_field}
+
+
+def _pairs(depth: FloatArray, anchor: Anchor) -> _Pairs | None:
+    row, column = np.nonzero(anchor.mask & np.isfinite(depth) & (np.nan_to_num(depth) > 0))
+    if not len(row):
+        return None
+    step = max(1, len(row) // MAX_ANCHOR_PIXELS)
+    row, column = row[::step], column[::step]
+    person = anchor.person[row, column]
+    pixels = np.bincount(person)
+    weight = anchor.weight[row, column].astype(np.float64) / pixels[person]
+    return _Pairs(
+        depth[row, column].astype(np.float64), anchor.depth[row, column].astype(np.float64), weight, row, column
+    )
+
+
+def _median_ratio(pairs: _Pairs) -> float:
+    ratio = pairs.human / pairs.initial
+    order = np.argsort(ratio)
+    share = np.cumsum(pairs.weight[order])
+    return float(ratio[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def _affine(pairs: _Pairs, median: float) -> tuple[float, float]:
+    centre = _median_ratio(pairs)
+    prior_std = np.array([SCALE_PRIOR_STD * centre, OFFSET_PRIOR_STD * centre * median])
+    solution = np.array([centre, 0.0])
+    design = np.column_stack([pairs.initial, np.ones(len(pairs.initial))]) / pairs.human[:, None]
+    for _ in range(_ROUNDS):
+        trust = pairs.weight * _cauchy(design @ solution - 1) / ANCHOR_STD**2
+        normal = design.T @ (design * trust[:, None]) + np.diag(prior_std**-2)
+        solution = np.linalg.solve(normal, design.T @ trust + np.array([centre, 0.0]) * prior_std**-2)
+    return float(solution[0]), float(solution[1])
+
+
+def _cauchy(residual: Array) -> Array:
+    return 1 / (1 + (residual / (2 * ANCHOR_STD)) ** 2)
+
+
+def _departures(
+    pairs: _Pairs, scale: float, offset: float, median: float, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Relative departures of scale and offset on the control grid, `FIELD_SHAPE` each."""
+    rows, columns = FIELD_SHAPE
+    cells = rows * columns
+    sample = _bilinear_matrix(pairs, shape)  # (N, cells)
+    by_scale, by_offset = scale * pairs.initial / pairs.human, scale * median / pairs.human
+    design = sp.hstack([sp.diags(by_scale) @ sample, sp.diags(by_offset) @ sample]).tocsr()  # (N, 2 cells)
+    target = 1 - (scale * pairs.initial + offset) / pairs.human
+    prior = sp.block_diag([_smoothness(rows, columns)] * 2)
+    solution = np.zeros(2 * cells)
+    for _ in range(_ROUNDS):
+        trust = sp.diags(pairs.weight * _cauchy(design @ solution - target) / ANCHOR_STD**2)
+        solution = spsolve((design.T @ trust @ design + prior).tocsc(), design.T @ (trust @ target))
+    return solution[:cells].reshape(rows, columns), solution[cells:].reshape(rows, columns)
+
+
+def _bilinear_matrix(pairs: _Pairs, shape: tuple[int, ...]) -> sp.csr_matrix:
+    """Weights (N, cells) with which cv2.resize will read the control grid at each anchor pixel."""
+    rows, columns = FIELD_SHAPE
+    y = np.clip((pairs.row + 0.5) * rows / shape[0] - 0.5, 0, rows - 1)
+    x = np.clip((pairs.column + 0.5) * columns / shape[1] - 0.5, 0, columns - 1)
+    y0, x0 = np.minimum(y.astype(int), rows - 2), np.minimum(x.astype(int), columns - 2)
+    fy, fx = y - y0, x - x0
+    number = np.arange(len(y))
+    corners = [(0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx)]
+    data = np.concatenate([weight for *_, weight in corners])
+    cell = np.concatenate([(y0 + dy) * columns + x0 + dx for dy, dx, _ in corners])
+    return sp.csr_matrix((data, (np.tile(number, 4), cell)), shape=(len(y), rows * columns))
+
+
+def _smoothness(rows: int, columns: int) -> sp.csr_matrix:
+    """Precision of a field that is small (variance term) and smooth (gradient term): one person bends a region."""
+    down = sp.kron(_difference(rows), sp.eye(columns))
+    across = sp.kron(sp.eye(rows), _difference(columns))
+    gradient = down.T @ down + across.T @ across
+    # A field x with energy (|x|^2 + reach^2 |grad x|^2) / c spreads one observation over about reach^2 cells.
+    return (sp.eye(rows * columns) + FIELD_REACH**2 * gradient) / (FIELD_STD**2 * 4 * np.pi * FIELD_REACH**2)
+
+
+def _difference(count: int) -> sp.csr_matrix:
+    return sp.diags([-np.ones(count - 1), np.ones(count - 1)], [0, 1], shape=(count - 1, count)).tocsr()
