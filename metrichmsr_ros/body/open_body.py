@@ -70,7 +70,7 @@ class OpenBody(BodyModel):
 
     def shaped(self, betas: Tensor) -> Tensor:
         """The mesh (B, V, 3) of betas (B, 10) in the rest pose, metres."""
-        return self.template + (betas @ self.directions).reshape(len(betas), -1, 3)
+        return self.template + (betas @ self.directions).unflatten(1, (-1, 3))
 
     def forward(self, betas: Tensor, pose: Tensor, transl: Tensor) -> BodyOutput:
         """Pose bodies; see `BodyModel.forward`."""

@@ -55,7 +55,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         root = module.split(".")[0]
         if root == "numpy" and name in NUMPY_NAMES:
-            return super().find_class(module.replace("numpy.core", "numpy._core") if _has_new_core() else module, name)
+            return super().find_class(_numpy_module(module), name)
         if module == "_codecs" and name == "encode":  # how protocol 2 writes bytes
             return super().find_class(module, name)
         if root == "scipy" and module.startswith("scipy.sparse") and name in SPARSE_NAMES:
@@ -104,5 +104,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _has_new_core() -> bool:
-    return int(np.__version__.split(".")[0]) >= 2
+def _numpy_module(module: str) -> str:
+    """NumPy 2 renamed numpy.core to numpy._core; either kind of file is read by either NumPy."""
+    core = "numpy._core" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core"
+    return module.replace("numpy._core", core).replace("numpy.core", core)

@@ -1,0 +1,87 @@
+"""SMPL files through smplx: our own skinning must equal it on the same arrays."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+
+from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.smpl import read_smpl
+
+needs_smplx = pytest.mark.skipif(
+    not __import__("importlib.util").util.find_spec("smplx"), reason="smplx is not installed (extra: smpl)"
+)
+
+
+@pytest.fixture(scope="module")
+def smpl_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("smpl") / "SMPL_LIKE.npz"
+    np.savez(path, **to_smpl_dict(load_arrays(FILES["open_light"])))
+    return path
+
+
+def pickled(folder: Path, **changes: object) -> Path:
+    content = {**to_smpl_dict(load_arrays(FILES["open_light"])), **changes}
+    path = folder / "model.pkl"
+    path.write_bytes(pickle.dumps(content, protocol=2))
+    return path
+
+
+@needs_smplx
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_our_skinning_equals_smplx(smpl_file: Path, dtype: torch.dtype) -> None:
+    from metrichmsr_ros.body.smpl import SmplBody
+
+    reference, ours = SmplBody(smpl_file, dtype), OpenBody.load("open_light", dtype)
+    generator = torch.Generator().manual_seed(0)
+    inputs = [scale * torch.randn(8, n, generator=generator, dtype=dtype) for n, scale in ((10, 1), (72, 0.7), (3, 3))]
+    expected, got = reference(*inputs), ours(*inputs)
+    torch.testing.assert_close(got.vertices, expected.vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(got.joints, expected.joints, atol=1e-5, rtol=0)
+    torch.testing.assert_close(reference.joints(*inputs), expected.joints, atol=1e-5, rtol=0)
+    torch.testing.assert_close(reference.height(inputs[0]), ours.height(inputs[0]), atol=1e-5, rtol=0)
+
+
+@needs_smplx
+def test_load_body_finds_smpl_and_keeps_quiet(smpl_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = load_body(f"smpl:{smpl_file}")
+    assert (body.name, body.num_vertices, body.faces.dtype) == ("smpl", 1229, torch.int64)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_smplx_the_message_says_where_it_is(smpl_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "smplx", None)
+    with pytest.raises(ImportError, match=r"metrichmsr_ros\[smpl\].*non-commercial"):
+        load_body(f"smpl:{smpl_file}")
+
+
+def test_a_pickle_and_an_npz_hold_the_same(smpl_file: Path, tmp_path: Path) -> None:
+    regressor = to_smpl_dict(load_arrays(FILES["open_light"]))["J_regressor"]
+    path = pickled(tmp_path, J_regressor=scipy.sparse.csc_matrix(regressor), bs_type="lrotmin")
+    expected = read_smpl(smpl_file)
+    for name, array in read_smpl(path).items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+def test_more_betas_than_ten_are_cut(tmp_path: Path) -> None:
+    path = pickled(tmp_path, shapedirs=np.zeros((1229, 3, 300)))
+    assert read_smpl(path)["shapedirs"].shape == (1229, 3, 10)
+
+
+def test_bad_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz is not a file"):
+        load_body(f"smpl:{tmp_path}/nowhere.npz")
+    np.savez(tmp_path / "half.npz", v_template=np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="array\\(s\\) missing: shapedirs, posedirs"):
+        read_smpl(tmp_path / "half.npz")
+    with pytest.raises(ValueError, match="52 joints, SMPL has 24"):
+        read_smpl(pickled(tmp_path, weights=np.zeros((1229, 52))))
+    with pytest.raises(ValueError, match="shapedirs"):
+        read_smpl(pickled(tmp_path, shapedirs=np.zeros((1229, 3, 5))))
