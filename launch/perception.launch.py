@@ -61,7 +61,7 @@ def make_node(context: LaunchContext) -> list[Node]:
                 ("image", LaunchConfiguration("image")),
                 ("camera_info", LaunchConfiguration("camera_info")),
             ],
-            arguments=["--ros-args", "--log-level", ["perception:=", LaunchConfiguration("log_level")]],
+            arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             output="screen",
         )
     ]

@@ -20,6 +20,7 @@ from ros_testing import (
     FakePipeline,
     Ros,
     free_domain,
+    make_header,
     make_image,
     make_info,
     make_person,
@@ -321,3 +322,51 @@ def test_hidden_people_get_no_transform_but_stay_in_the_array(ros):
     assert [human.id for human in humans[0].humans] == ["a1", "b2"]
     assert [t.child_frame_id for t in transforms[0].transforms] == ["body_b2"]
     assert transforms[0].transforms[0].header.frame_id == FRAME
+
+
+@pytest.mark.parametrize(
+    ("topic", "said", "focal", "distorted"),
+    [
+        ("/cam/image_raw", "auto", 50.0, True),
+        ("/cam/image_rect", "auto", 44.0, False),
+        ("/cam/image_raw", True, 44.0, False),
+        ("/cam/image_rect", "false", 50.0, True),
+    ],
+)
+def test_k_and_d_belong_to_raw_images_and_p_to_rectified_ones(ros, topic, said, focal, distorted):
+    pipeline = FakePipeline()
+    remap = ["--ros-args", "-r", f"image:={topic}"]
+    ros.perception(pipeline, parameters={"image_rectified": str(said).lower()}, cli_args=remap)
+    ros.hear("/perception/humans", HumanMeshArray)
+    info = make_info(1.0)
+    info.d.extend([-0.2, 0.05, 0.0, 0.0, 0.0])
+    info.p = np.array([44.0, 0, 31.5, 0, 0, 44.0, 23.5, 0, 0, 0, 1, 0])
+    CameraDriver(ros, image=topic).send(make_image(1.0), info)
+    ros.until(lambda: pipeline.calls, "a call")
+    used = pipeline.calls[0][1]
+    assert (used.intrinsics[0, 0], used.is_distorted) == (focal, distorted)
+
+
+def test_simulated_time_that_stands_still_stops_nothing(ros):
+    ros.perception(FakePipeline(), parameters={"use_sim_time": True, "max_age": 0.5})
+    humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
+    CameraDriver(ros).send_good(0.25)
+    ros.until(lambda: humans and reports, "a result and a report")
+
+
+def test_frames_older_than_max_age_are_dropped(ros):
+    from rosgraph_msgs.msg import Clock
+
+    node = ros.perception(FakePipeline(), parameters={"use_sim_time": True, "max_age": 0.5})
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera, clock = CameraDriver(ros), ros.node.create_publisher(Clock, "/clock", 1)
+    ros.until(lambda: clock.get_subscription_count() > 0, "a reader of the clock")
+    clock.publish(Clock(clock=make_header(20.0).stamp))
+    ros.until(lambda: node.get_clock().now().nanoseconds == 20 * 10**9, "the clock")
+    for seconds in (19.0, 19.8):
+        camera.send_good(seconds)
+        ros.until(lambda: node.statistics.processed + node.statistics.drops.total() >= 1, "a verdict")
+        ros.settle(20)
+    ros.until(lambda: humans, "the fresh frame")
+    assert seconds_of(humans[0]) == 19.8
+    assert node.statistics.drops == {"too old": 1}
