@@ -103,6 +103,7 @@ class Recipe:
     truth: bool = False
     strange: bool = False
     frame: str = "camera_optical"
+    info_first: bool = False
 
 
 def write_bag(path: Path, recipe: Recipe = Recipe()) -> Path:
@@ -126,9 +127,9 @@ def write_bag(path: Path, recipe: Recipe = Recipe()) -> Path:
             make = compressed_message if recipe.compressed else image_message
             message = make(stamp, depth) if recipe.compressed else image_message(stamp, depth, recipe.frame)
             writer.write(images, stamp + 5_000_000, TYPES.serialize_cdr(message, image_type))
-            if infos is not None:  # recorded after its image, as often happens
+            if infos is not None:  # usually recorded after its image, as often happens
                 raw = TYPES.serialize_cdr(camera_info_message(stamp), info_type)
-                writer.write(infos, stamp + 6_000_000, raw)
+                writer.write(infos, stamp + (4_000_000 if recipe.info_first else 6_000_000), raw)
             if truths is not None:
                 writer.write(truths, stamp + 7_000_000, TYPES.serialize_cdr(truth_message(stamp, depth), HUMANS))
     return path
