@@ -58,7 +58,7 @@ def _draw_body(canvas: NDArray[np.uint8], person: PersonEstimate, faces: NDArray
     canvas[covered] = (_OPACITY * body + (1.0 - _OPACITY) * canvas[covered]).astype(np.uint8)
 
 
-def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int64]) -> NDArray[np.float64]:
     """(V, 3) outward unit normals, area-weighted over the faces around each vertex."""
     corners = vertices[faces].astype(np.float64)
     face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -1,0 +1,87 @@
+"""A plain room drawn by ray casting: tiled floor, walls with pictures, ceiling. World: x forward, y left, z up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.geometry.camera import Camera
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Room:
+    """An axis-aligned box in the world frame, metres, that the camera stands in; the floor is z = 0."""
+
+    low: tuple[float, float, float] = (-3.0, -5.0, 0.0)
+    high: tuple[float, float, float] = (9.5, 5.0, 3.0)
+    tile: float = 0.6
+
+
+def render_room(room: Room, camera: Camera, T_world_cam: Array) -> tuple[Array, NDArray[np.float32], Array]:
+    """Draw the empty room as `camera` sees it.
+
+    Args:
+        room: the box around the camera.
+        camera: without distortion.
+        T_world_cam: (4, 4) camera optical frame to world.
+
+    Returns:
+        image (H, W, 3) float64 0..255 RGB, depth (H, W) float32 metres along the optical axis, and the surface points
+        (H, W, 3) in the world frame.
+    """
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    rays = camera.back_project(np.stack([u, v], axis=-1), 1.0) @ T_world_cam[:3, :3].T
+    origin = T_world_cam[:3, 3]
+    with np.errstate(divide="ignore"):
+        reach = np.where(rays > 0, np.array(room.high) - origin, np.array(room.low) - origin) / rays  # (H, W, 3)
+    axis = np.argmin(reach, axis=-1)
+    depth = np.take_along_axis(reach, axis[..., None], axis=-1)  # rays have z_cam = 1, so reach is depth
+    points = origin + depth * rays
+    is_high = np.take_along_axis(rays, axis[..., None], axis=-1)[..., 0] > 0
+    return _paint(room, points, axis, is_high), depth[..., 0].astype(np.float32), points
+
+
+def _paint(room: Room, points: Array, axis: NDArray[np.int64], is_high: NDArray[np.bool_]) -> Array:
+    x, y, z = np.moveaxis(points, -1, 0)
+    image = np.empty(points.shape)
+    wall = (axis != 2)[..., None]
+    along = np.where(axis == 0, y, x)
+    image[...] = np.where(
+        wall, _wall(along, z, axis), np.where(is_high[..., None], [232.0, 230.0, 224.0], _floor(room, x, y))
+    )
+    corner = np.minimum(np.minimum(z - room.low[2], room.high[2] - z), 0.6) / 0.6  # darker where surfaces meet
+    image *= np.where(wall[..., 0], 0.72 + 0.28 * corner, 1.0)[..., None]
+    return image
+
+
+def _floor(room: Room, x: Array, y: Array) -> Array:
+    i, j = np.floor(x / room.tile), np.floor(y / room.tile)
+    mottle = np.modf(np.sin(i * 12.9898 + j * 78.233) * 43758.5453)[0]  # a fixed shade for each tile
+    to_joint = np.minimum(
+        np.abs(x / room.tile - np.round(x / room.tile)), np.abs(y / room.tile - np.round(y / room.tile))
+    )
+    joint = np.clip(1 - to_joint / 0.02, 0, 1)
+    shade = 150 + 14 * mottle + 10 * ((i + j) % 2)
+    return (shade * (1 - 0.35 * joint))[..., None] * np.array([1.0, 0.93, 0.84])
+
+
+def _wall(along: Array, z: Array, axis: NDArray[np.int64]) -> Array:
+    colour = np.where((axis == 0)[..., None], [188.0, 199.0, 205.0], [214.0, 205.0, 186.0])
+    colour = np.where((z < 0.12)[..., None], [120.0, 108.0, 96.0], colour)  # skirting board
+    frame = _inside(along, z, 0.62, 0.42)
+    picture = _inside(along, z, 0.56, 0.36)
+    hue = np.floor(along / 2.5)
+    art = np.stack(
+        [120 + 70 * np.sin(hue * 2.1 + 4 * z), 120 + 60 * np.sin(hue * 1.3 + 3 * along), 140 + 60 * np.cos(hue)], -1
+    )
+    colour = np.where(frame[..., None], [72.0, 58.0, 46.0], colour)
+    return np.where(picture[..., None], art, colour)
+
+
+def _inside(along: Array, z: Array, half_width: float, half_height: float) -> NDArray[np.bool_]:
+    offset = along / 2.5 - np.floor(along / 2.5) - 0.5
+    return (np.abs(offset * 2.5) < half_width) & (np.abs(z - 1.65) < half_height)

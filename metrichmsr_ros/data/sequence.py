@@ -1,0 +1,243 @@
+"""A short rendered video with exact truth: people walk past a slowly moving robot camera in a room.
+
+What `make demo` plays through the node. World frame: x forward, y left, z up (REP-103), floor at z = 0. Everything
+is deterministic and needs nothing but the package's own data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.outfit import Outfit, dress
+from metrichmsr_ros.data.room import Room, render_room
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.raster import interpolate, rasterize
+from metrichmsr_ros.overlay import vertex_normals
+
+Array = NDArray[np.float64]
+
+# SMPL axes (y up, facing z) to the world's (z up, facing x).
+_WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+# Optical axes (x right, y down, z forward) of a level camera that looks along the world's x.
+_WORLD_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+_LIGHT_WORLD = np.array([-0.45, 0.35, 0.82])
+_AMBIENT = 0.5
+
+
+@dataclass(frozen=True)
+class SequencePerson:
+    """Truth of one person in one frame, camera optical frame, metres, radians, float32."""
+
+    id: str
+    pose: NDArray[np.float32]  # (72,)
+    betas: NDArray[np.float32]  # (10,)
+    transl_cam: NDArray[np.float32]  # (3,)
+    joints_cam: NDArray[np.float32]  # (24, 3)
+    height: float
+    visible_fraction: float  # of the body's own pixels: not hidden by another and not outside the image
+
+
+@dataclass(frozen=True)
+class SequenceFrame:
+    """One image with its truth. image: (H, W, 3) uint8 RGB; depth: (H, W) float32 m; T_world_cam: (4, 4)."""
+
+    image: NDArray[np.uint8]
+    camera: Camera
+    stamp_s: float
+    T_world_cam: Array
+    depth: NDArray[np.float32]
+    people: tuple[SequencePerson, ...]
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Somebody who walks: on a circle (`radius` > 0) around `start`, else straight from `start` along `heading`."""
+
+    id: str
+    betas: tuple[float, ...]
+    outfit: Outfit
+    start: tuple[float, float]
+    heading: float  # radians, world; on a circle: where on it the walk begins
+    enters_s: float
+    radius: float = 0.0
+    pace: float = 1.0  # of the recorded walk
+
+
+WALKERS = (
+    Walker(
+        "anna",
+        (0.3, 0.2, 0.1),
+        Outfit((196, 62, 58), (52, 66, 104), (222, 176, 146), (66, 44, 30)),
+        (4.6, 0.0),
+        0.4,
+        -1,
+        2.0,
+    ),
+    Walker(
+        "ben",
+        (1.1, -0.4),
+        Outfit((74, 122, 88), (96, 84, 70), (138, 92, 66), (28, 22, 20)),
+        (6.6, 5.0),
+        -np.pi / 2,
+        2.0,
+        0.0,
+        1.2,
+    ),
+)
+
+
+def walking_sequence(
+    num_frames: int = 120, fps: float = 10.0, size: tuple[int, int] = (640, 480), fov_x: float = 1.22
+) -> Iterator[SequenceFrame]:
+    """Render the sequence, frame by frame.
+
+    Args:
+        num_frames: how many frames, at least 1.
+        fps: frames per second of simulated time.
+        size: width, height in pixels.
+        fov_x: horizontal field of view, radians.
+    """
+    if num_frames < 1:
+        raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
+    camera = Camera.from_fov(*size, fov_x)
+    stage = _Stage(camera)
+    for index in range(num_frames):
+        yield stage.frame(index / fps, num_frames / fps)
+
+
+class _Stage:
+    """Bodies, clothes and the walk: what all frames share."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.body = OpenBody.load("open")
+        self.faces = self.body.faces.numpy()
+        walk = np.load(asset_path("walk_cycle.npz"))
+        self.cycle, self.fps, self.speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
+        self.colours = {walker.id: dress(self.body, walker.outfit) for walker in WALKERS}
+        self.noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
+
+    def frame(self, stamp_s: float, duration_s: float) -> SequenceFrame:
+        T_world_cam = _camera_pose(stamp_s / duration_s)
+        image, depth, points = render_room(Room(), self.camera, T_world_cam)
+        present = [walker for walker in WALKERS if stamp_s >= walker.enters_s]
+        bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
+        for vertices_world, _, _ in bodies:
+            _cast_shadow(image, points, vertices_world)
+        owner = np.full(depth.shape, -1)
+        alone = [self._draw(image, depth, owner, n, present[n].id, b[0], T_world_cam) for n, b in enumerate(bodies)]
+        people = [
+            self._truth(walker, body, T_world_cam, (owner == n).sum() / max(alone[n], 1))
+            for n, (walker, body) in enumerate(zip(present, bodies, strict=True))
+        ]
+        return SequenceFrame(_expose(image, owner, self.noise), self.camera, stamp_s, T_world_cam, depth, tuple(people))
+
+    def _posed(self, walker: Walker, walked_s: float) -> tuple[Array, NDArray[np.float32], Array]:
+        """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
+        step = walked_s * walker.pace * self.fps
+        pose = self.cycle[int(step) % len(self.cycle)].copy()
+        place, heading = _on_path(walker, walked_s * walker.pace * self.speed)
+        root = Rotation.from_euler("z", heading) * Rotation.from_matrix(_WORLD_FROM_SMPL)
+        pose[:3] = (root * Rotation.from_rotvec(pose[:3])).as_rotvec()
+        with torch.inference_mode():
+            betas = torch.tensor([_padded(walker.betas)])
+            vertices = self.body(betas, torch.from_numpy(pose)[None], torch.zeros(1, 3)).vertices[0].numpy()
+        transl = np.array([*place, -vertices[:, 2].min()])  # the lowest sole stands on the floor
+        return vertices + transl, pose, transl
+
+    def _draw(
+        self,
+        image: Array,
+        depth: NDArray[np.float32],
+        owner: NDArray[np.int64],
+        number: int,
+        walker_id: str,
+        vertices_world: Array,
+        T_world_cam: Array,
+    ) -> int:
+        """Draw one body over what is farther; returns the pixels it would cover with nobody in front, seen whole."""
+        vertices_cam = (vertices_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]
+        raster = rasterize(vertices_cam, self.faces, self.camera)
+        covered = raster.face_id >= 0
+        if not covered.any():
+            return 0
+        attributes = np.concatenate([vertex_normals(vertices_world, self.faces), self.colours[walker_id]], axis=1)
+        values = interpolate(raster, self.faces, vertices_cam, attributes)
+        normals = values[:, :3] / np.maximum(np.linalg.norm(values[:, :3], axis=1, keepdims=True), 1e-9)
+        light = _LIGHT_WORLD / np.linalg.norm(_LIGHT_WORLD)
+        shade = _AMBIENT + (1 - _AMBIENT) * np.clip(normals @ light, 0, 1)
+        near = raster.depth[covered] < depth[covered]
+        rows, columns = (indices[near] for indices in np.nonzero(covered))
+        image[rows, columns] = (values[:, 3:] * shade[:, None])[near]
+        depth[rows, columns] = raster.depth[rows, columns]
+        owner[rows, columns] = number
+        return int(covered.sum() / max(_share_inside(vertices_cam, self.camera), 1e-3))
+
+    def _truth(
+        self, walker: Walker, body: tuple[Array, NDArray[np.float32], Array], T_world_cam: Array, visible: float
+    ) -> SequencePerson:
+        _, pose_world, transl_world = body
+        pose = pose_world.copy()
+        pose[:3] = (Rotation.from_matrix(T_world_cam[:3, :3]).inv() * Rotation.from_rotvec(pose_world[:3])).as_rotvec()
+        transl = ((transl_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]).astype(np.float32)
+        betas = torch.tensor([_padded(walker.betas)])
+        with torch.inference_mode():
+            joints = self.body.joints(betas, torch.from_numpy(pose)[None], torch.from_numpy(transl)[None])[0].numpy()
+            height = float(self.body.height(betas)[0])
+        return SequencePerson(walker.id, pose, betas[0].numpy(), transl, joints, height, float(visible))
+
+
+def _camera_pose(progress: float) -> Array:
+    """(4, 4) optical frame to world of a robot that drifts sideways and looks around a little; 0 <= progress <= 1."""
+    pose = np.eye(4)
+    yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
+    pose[:3, :3] = Rotation.from_euler("ZY", [yaw, pitch]).as_matrix() @ _WORLD_FROM_OPTICAL
+    pose[:3, 3] = 0.5 * progress, 0.6 * (0.5 - progress), 0.95
+    return pose
+
+
+def _on_path(walker: Walker, length: float) -> tuple[tuple[float, float], float]:
+    """Place on the floor and heading after `length` metres of the walker's path."""
+    if walker.radius > 0:
+        angle = walker.heading + length / walker.radius
+        x, y = (walker.start[0] + walker.radius * np.cos(angle), walker.start[1] + walker.radius * np.sin(angle))
+        return (x, y), angle + np.pi / 2
+    x = walker.start[0] + length * np.cos(walker.heading)
+    return (x, walker.start[1] + length * np.sin(walker.heading)), walker.heading
+
+
+def _padded(betas: tuple[float, ...]) -> list[float]:
+    return [*betas, *[0.0] * (10 - len(betas))]
+
+
+def _cast_shadow(image: Array, points: Array, vertices_world: Array) -> None:
+    """Darken the floor softly around where the body is nearest to it."""
+    low = vertices_world[vertices_world[:, 2] < 0.25][:, :2]
+    centre, spread = low.mean(axis=0), low.std(axis=0).max() + 0.16
+    floor = points[..., 2] < 1e-6
+    gap = np.linalg.norm(points[floor][:, :2] - centre, axis=1) / spread
+    image[floor] *= (1 - 0.45 * np.exp(-0.5 * gap**2))[:, None]
+
+
+def _share_inside(vertices_cam: Array, camera: Camera) -> float:
+    ahead = vertices_cam[:, 2] > 0.05
+    pixels = camera.project(vertices_cam[ahead])
+    inside = ((pixels >= 0) & (pixels < camera.size)).all(axis=1)
+    return float(inside.sum() / len(vertices_cam))
+
+
+def _expose(image: Array, owner: NDArray[np.int64], noise: Array) -> NDArray[np.uint8]:
+    """Soften silhouettes as a lens does, add sensor noise, and quantise."""
+    edge = cv2.morphologyEx((owner + 1).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    soft = cv2.GaussianBlur(image, (3, 3), 0.8)
+    image[edge] = soft[edge]
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
