@@ -1,0 +1,51 @@
+"""How long a body takes: `OMP_NUM_THREADS=2 python -m benchmarks.body [--smpl FILE]`.
+
+Prints the minimum and median of `forward` (mesh and joints) and of `joints` alone, without gradients, float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from metrichmsr_ros.body.model import load_body
+
+ROUNDS = 60
+BATCHES = (1, 2, 5, 10)
+
+
+def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
+    """Minimum and median over `ROUNDS` calls, after five to warm up."""
+    seconds = []
+    for _ in range(ROUNDS + 5):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return 1000 * min(seconds[5:]), 1000 * statistics.median(seconds[5:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smpl", help="also measure the user's own SMPL file")
+    arguments = parser.parse_args()
+    specs = ["open", "open_light"] + ([f"smpl:{arguments.smpl}"] if arguments.smpl else [])
+    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{'body':<12}{'vertices':>9}{'people':>7}{'mesh min':>10}{'median':>8}{'joints min':>12}{'median':>8}  ms")
+    for spec in specs:
+        body = load_body(spec)
+        for people in BATCHES:
+            inputs = torch.randn(people, 10), 0.3 * torch.randn(people, 72), torch.randn(people, 3)
+            with torch.inference_mode():
+                mesh = milliseconds(lambda model=body, given=inputs: model(*given))  # type: ignore[misc]
+                joints = milliseconds(lambda model=body, given=inputs: model.joints(*given))  # type: ignore[misc]
+            figures = f"{mesh[0]:>10.2f}{mesh[1]:>8.2f}{joints[0]:>12.2f}{joints[1]:>8.2f}"
+            print(f"{body.name:<12}{body.num_vertices:>9}{people:>7}{figures}")
+
+
+if __name__ == "__main__":
+    main()
