@@ -68,10 +68,14 @@ class Statistics:
             for stage, value in seconds.items():
                 self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
 
+    def samples(self, stage: str) -> list[float]:
+        """Seconds that each of the last 300 processed frames spent in a stage, oldest first."""
+        with self._lock:
+            return list(self._stages.get(stage, ()))
+
     def latency(self, stage: str, percentile: float) -> float:
         """Percentile (0..100) in seconds over the last 300 frames; NaN before the first."""
-        with self._lock:
-            recent = list(self._stages.get(stage, ()))
+        recent = self.samples(stage)
         return float(np.percentile(recent, percentile)) if recent else float("nan")
 
     def input_status(self, name: str, source: str, active: bool) -> DiagnosticStatus:

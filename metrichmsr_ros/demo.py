@@ -1,0 +1,164 @@
+"""`metrichmsr demo`: a sequence with truth through the real node over ROS 2, and one real photograph.
+
+sequence/        rosbag2 (mcap): rendered images, CameraInfo, camera pose on /tf, the true people
+perception/      rosbag2 (mcap): what the node published for them
+overlay.mp4      the node's overlay images; overlay.png four of them
+report.md, .json the table
+photo/           overlay, JSON and GLB of the photograph
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.data.sequence import SequenceFrame, walking_sequence
+from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
+from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.predict import InputError, people_table, predict_photo
+
+FPS = 10.0
+PHOTO_FOV_DEG = 30.0  # a portrait lens; nobody recorded the real one
+
+
+@dataclass(frozen=True)
+class DemoFolders:
+    """Where the demo writes."""
+
+    out: Path
+
+    @property
+    def sequence(self) -> Path:
+        """The bag that is played."""
+        return self.out / "sequence"
+
+    @property
+    def perception(self) -> Path:
+        """The bag that is recorded."""
+        return self.out / "perception"
+
+    def clear(self) -> None:
+        """Remove what an earlier demo left; nothing else."""
+        for bag in (self.sequence, self.perception):
+            shutil.rmtree(bag, ignore_errors=True)
+
+
+def run_demo(out: Path, num_frames: int) -> SequenceReport:
+    """Run everything, print the table, and return it.
+
+    Raises:
+        InputError: ROS 2 or the messages of this package are not there.
+    """
+    try:
+        from metrichmsr_ros.ros.sequence_bag import write_sequence_bag
+        from metrichmsr_ros.ros.session import run_bag_through_node
+    except ImportError as error:
+        raise InputError(f"the demo needs ROS 2 and this package's messages ({error}); run it by `make demo`") from None
+    console, folders = Console(), DemoFolders(out)
+    folders.out.mkdir(parents=True, exist_ok=True)
+    folders.clear()
+    frames = walking_sequence(num_frames, FPS)
+    write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
+    with console.status("2/4 loading the model"):
+        pipeline = Pipeline.from_preset("embedded")
+        _warm_up(pipeline)
+    with console.status(f"3/4 playing {num_frames / FPS:.0f} s through the node over ROS 2"):
+        session = run_bag_through_node(folders.sequence, folders.perception, pipeline)
+    report = _evaluate(folders, session.latencies_s)
+    console.print(report.table(f"{num_frames} frames, 640x480, over ROS 2 on {_machine()}"))
+    console.print(f"dropped: {session.drops or 'none'}", highlight=False)
+    _write_report(report, folders, session.drops)
+    _write_overlays(folders, console)
+    _photograph(folders, console)
+    _say_where(folders, console)
+    return report
+
+
+def _with_progress(frames: Iterable[SequenceFrame], total: int, text: str) -> Iterator[SequenceFrame]:
+    yield from track(frames, text, total=total)
+
+
+def _warm_up(pipeline: Pipeline) -> None:
+    """First calls allocate; a robot pays that once, not per frame."""
+    for frame in walking_sequence(2, FPS):
+        pipeline.process(frame.image, frame.camera, frame.stamp_s)
+    pipeline.reset()
+
+
+def _evaluate(folders: DemoFolders, latencies_s: list[float]) -> SequenceReport:
+    from metrichmsr_ros.evaluation.bags import Bag
+    from metrichmsr_ros.evaluation.records import person_from_message
+    from metrichmsr_ros.evaluation.truth import load_truth
+    from metrichmsr_ros.ros.bagfile import read_bag
+    from metrichmsr_ros.ros.inputs import stamp_ns
+    from metrichmsr_ros.ros.session import HUMANS_TOPIC
+
+    with Bag(folders.sequence) as bag:
+        truth = load_truth(bag, None)
+    answers = {
+        stamp_ns(message.header): [person_from_message(human) for human in message.humans]
+        for _, message, _ in read_bag(folders.perception, {HUMANS_TOPIC})
+    }
+    stamps = sorted(truth)
+    return evaluate_sequence([truth[s] for s in stamps], [answers.get(s, []) for s in stamps], latencies_s)
+
+
+def _write_report(report: SequenceReport, folders: DemoFolders, drops: dict[str, int]) -> None:
+    (folders.out / "report.md").write_text(report.markdown())
+    numbers = {"machine": _machine(), "dropped": drops, **report.as_dict()}
+    (folders.out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n")
+
+
+def _write_overlays(folders: DemoFolders, console: Console) -> None:
+    from metrichmsr_ros.ros.session import overlay_images
+
+    images = [image[..., ::-1] for image in overlay_images(folders.perception)]
+    if not images:
+        console.print("the node published no overlay")
+        return
+    height, width = images[0].shape[:2]
+    video = cv2.VideoWriter(str(folders.out / "overlay.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
+    for image in images:
+        video.write(np.ascontiguousarray(image))
+    video.release()
+    cv2.imwrite(str(folders.out / "overlay.png"), _sheet(images))
+
+
+def _sheet(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Four frames from across the sequence, two by two."""
+    four = [images[round(share * (len(images) - 1))] for share in (0.1, 0.35, 0.6, 0.85)]
+    return np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
+
+
+def _photograph(folders: DemoFolders, console: Console) -> None:
+    with console.status("4/4 one real photograph (NASA, public domain)"):
+        single = Pipeline.from_preset("embedded", body="open")
+        scene, _ = predict_photo(single, asset_path("astronaut.jpg"), folders.out / "photo", PHOTO_FOV_DEG, None)
+    console.print(people_table(scene))
+
+
+def _say_where(folders: DemoFolders, console: Console) -> None:
+    console.print(
+        f"look at   {folders.out}/overlay.mp4, {folders.out}/overlay.png, {folders.out}/photo/\n"
+        f"bags      {folders.sequence} (input, with truth), {folders.perception} (output): open in Foxglove, or\n"
+        f"          ros2 bag play {folders.perception}   and add TF, /perception/overlay in RViz\n"
+        f"table     {folders.out}/report.md",
+        highlight=False,
+    )
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"

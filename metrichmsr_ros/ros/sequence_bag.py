@@ -1,0 +1,60 @@
+"""A rendered sequence as a rosbag2 (mcap): images, calibration, camera pose and the true people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from scipy.spatial.transform import Rotation
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+
+from metrichmsr_ros.data.sequence import SequenceFrame, SequencePerson
+from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
+from metrichmsr_ros.ros.bagfile import BagWriter
+from metrichmsr_ros.ros.images import camera_info_message, image_message
+
+IMAGE_TOPIC, INFO_TOPIC, TRUTH_TOPIC = "/camera/image_raw", "/camera/camera_info", "/truth/humans"
+CAMERA_FRAME, WORLD_FRAME = "camera_optical", "world"
+MIN_VISIBLE = 0.5  # of the body: people of whom less can be seen need not be found
+START_S = 1  # stamps of zero mean "not set" in ROS
+
+
+def write_sequence_bag(path: Path, frames: Iterable[SequenceFrame]) -> int:
+    """Write `frames` to a new bag at `path`; returns how many. Truth lies on `/truth/humans`, is_occluded = hidden."""
+    count = 0
+    with BagWriter(path) as bag:
+        for count, frame in enumerate(frames, start=1):  # noqa: B007 (returned)
+            stamp_ns = START_S * 10**9 + round(frame.stamp_s * 1e9)
+            header = Header(stamp=Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9), frame_id=CAMERA_FRAME)
+            bag.write(INFO_TOPIC, camera_info_message(frame.camera, header), stamp_ns)
+            bag.write("/tf", TFMessage(transforms=[_camera_transform(frame, header)]), stamp_ns)
+            bag.write(TRUTH_TOPIC, _truth_message(frame, header), stamp_ns)
+            bag.write(IMAGE_TOPIC, image_message(frame.image, header), stamp_ns)
+    return count
+
+
+def _camera_transform(frame: SequenceFrame, header: Header) -> TransformStamped:
+    x, y, z, w = Rotation.from_matrix(frame.T_world_cam[:3, :3]).as_quat().tolist()
+    translation = Vector3(**dict(zip("xyz", frame.T_world_cam[:3, 3].tolist(), strict=True)))
+    return TransformStamped(
+        header=Header(stamp=header.stamp, frame_id=WORLD_FRAME),
+        child_frame_id=CAMERA_FRAME,
+        transform=Transform(translation=translation, rotation=Quaternion(x=x, y=y, z=z, w=w)),
+    )
+
+
+def _truth_message(frame: SequenceFrame, header: Header) -> HumanMeshArray:
+    return HumanMeshArray(header=header, humans=[_true_human(person, header) for person in frame.people])
+
+
+def _true_human(person: SequencePerson, header: Header) -> HumanMesh:
+    message = HumanMesh(header=header, id=person.id, confidence=1.0, body_model="open_body", height=person.height)
+    message.is_occluded = person.visible_fraction < MIN_VISIBLE
+    message.pose, message.betas = person.pose, person.betas
+    message.translation = Vector3(**dict(zip("xyz", person.transl_cam.tolist(), strict=True)))
+    message.joints = np.ascontiguousarray(person.joints_cam, np.float32).reshape(72)
+    return message
