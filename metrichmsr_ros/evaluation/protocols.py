@@ -1,0 +1,190 @@
+"""What each benchmark measures: from pairs of true and predicted motions to the numbers of its table.
+
+Errors are collected over all frames of all sequences and then averaged, as the field does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, finite_frames, mean_error
+from metrichmsr_ros.evaluation.pose_metrics import (
+    H36M14_HIPS,
+    H36M14_ROOT,
+    SMPL24_HIPS,
+    JointProtocol,
+    height_error,
+    mpjpe,
+    pa_mpjpe,
+    pve,
+    relative_depth_error,
+    root_position,
+)
+from metrichmsr_ros.evaluation.sequences import Motion
+from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.evaluation.world_metrics import acceleration_error, erve, jitter, rte, w_mpjpe, wa_mpjpe
+
+Errors = dict[str, Float]
+Measure = Callable[[Motion, Motion], Errors]  # (truth, prediction on the same frames) -> errors per frame
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        title: for headings. columns: metric -> unit, in the order of the table. measure: one motion's errors.
+    """
+
+    title: str
+    columns: dict[str, str]
+    measure: Measure
+
+
+def _local(source: str, protocols: dict[str, JointProtocol], truth: Motion, ours: Motion) -> Errors:
+    first = next(iter(protocols.values()))
+    errors: Errors = {"PA-MPJPE": pa_mpjpe(ours[source], truth[source], first.joints)}
+    errors |= {name: mpjpe(ours[source], truth[source], protocol) for name, protocol in protocols.items()}
+    if "vertices" in truth and "vertices" in ours:
+        roots = root_position(ours[source], first), root_position(truth[source], first)
+        errors["PVE"] = pve(ours["vertices"], truth["vertices"], *roots)
+    if "height" in truth and "height" in ours:
+        errors["H-MAE"] = height_error(ours["height"], truth["height"])
+    return errors
+
+
+def _threedpw(truth: Motion, ours: Motion) -> Errors:
+    return _local("h36m", {"MPJPE": H36M14_HIPS, "MPJPE (H36M root)": H36M14_ROOT}, truth, ours)
+
+
+def _emdb1(truth: Motion, ours: Motion) -> Errors:
+    errors = _local("joints", {"MPJPE": SMPL24_HIPS}, truth, ours)
+    mine, theirs = (m["joints"] - root_position(m["joints"], SMPL24_HIPS)[:, None] for m in (ours, truth))
+    if len(truth.frames) >= 5:
+        errors["Accel"] = acceleration_error(mine, theirs, trim=1)
+    return errors
+
+
+def _world(truth: Motion, ours: Motion) -> Errors:
+    poses = truth["world_from_camera"]
+    our_poses = ours["world_from_camera"] if "world_from_camera" in ours else poses  # noqa: SIM401  not a dict
+    theirs = to_world(truth["joints"], poses)
+    mine = to_world(ours["joints"], our_poses)
+    seen = finite_frames(theirs, mine)
+    if seen.sum() < 4:
+        raise MetricInputError(f"{truth.sequence}: {int(seen.sum())} frames are predicted; world metrics need 4")
+    theirs, mine = theirs[seen], mine[seen]
+    errors: Errors = {
+        "WA-MPJPE": wa_mpjpe(mine, theirs),
+        "W-MPJPE": w_mpjpe(mine, theirs),
+        "RTE": rte(mine[:, 0], theirs[:, 0]),
+        "Jitter": jitter(mine),
+        "Accel": acceleration_error(mine, theirs),
+    }
+    if len(mine) > 100:
+        errors["WA-MPJPE (TRAM tail)"] = wa_mpjpe(mine, theirs, tail="merge")
+        errors["W-MPJPE (TRAM tail)"] = w_mpjpe(mine, theirs, tail="merge")
+    if "orient" in truth and "orient" in ours:
+        turns = [p[seen, :3, :3] @ m["orient"][seen] for p, m in ((our_poses, ours), (poses, truth))]
+        errors["ERVE"] = erve(turns[0], mine[:, 0], turns[1], theirs[:, 0])
+    return errors
+
+
+def _metric_scale(truth: Motion, ours: Motion) -> Errors:
+    roots = ours["joints"][:, 0], truth["joints"][:, 0]
+    errors: Errors = {
+        "RDE": relative_depth_error(roots[0][:, 2], roots[1][:, 2]),
+        "Root": np.linalg.norm(roots[0] - roots[1], axis=-1),
+        "PA-MPJPE": pa_mpjpe(ours["joints"], truth["joints"]),
+        "MPJPE": mpjpe(ours["joints"], truth["joints"]),
+    }
+    if "height" in truth and "height" in ours:
+        errors["H-MAE"] = height_error(ours["height"], truth["height"])
+    return errors
+
+
+_WORLD_COLUMNS = {
+    "WA-MPJPE": "mm", "W-MPJPE": "mm", "RTE": "%", "ERVE": "mm/frame", "Jitter": "10 m/s3", "Accel": "m/s2",
+    "WA-MPJPE (TRAM tail)": "mm", "W-MPJPE (TRAM tail)": "mm",
+}  # fmt: skip
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "3dpw": Benchmark(
+        "3DPW test, local pose",
+        {"PA-MPJPE": "mm", "MPJPE": "mm", "PVE": "mm", "MPJPE (H36M root)": "mm", "H-MAE": "mm"},
+        _threedpw,
+    ),
+    "emdb1": Benchmark(
+        "EMDB-1, local pose",
+        {"PA-MPJPE": "mm", "MPJPE": "mm", "PVE": "mm", "Accel": "m/s2", "H-MAE": "mm"},
+        _emdb1,
+    ),
+    "emdb2": Benchmark("EMDB-2, motion in the world", _WORLD_COLUMNS, _world),
+    "rich": Benchmark("RICH, motion in the world, static camera", _WORLD_COLUMNS, _world),
+    "synfocal": Benchmark(
+        "SynFocal, metric scale over focal lengths",
+        {"RDE": "1", "H-MAE": "mm", "Root": "m", "PA-MPJPE": "mm", "MPJPE": "mm"},
+        _metric_scale,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a system reached.
+
+    Attributes:
+        values: metric -> mean. frames: true person-frames that count. missing: of those, not predicted.
+    """
+
+    values: dict[str, float]
+    frames: int
+    missing: int
+
+
+def score(benchmark: Benchmark, truth: Iterable[Motion], predictions: Iterable[Motion]) -> Score:
+    """Measure predictions against the truth; what is predicted beyond the truth's frames is ignored.
+
+    Raises:
+        MetricInputError: no true frames that count, nothing predicted for any of them, or a missing field.
+    """
+    given = {(motion.sequence, motion.person): motion for motion in predictions}
+    collected: dict[str, list[Float]] = {}
+    frames = missing = 0
+    for motion in truth:
+        counted = motion.select(_valid(motion))
+        if not len(counted.frames):
+            continue
+        frames += len(counted.frames)
+        ours = given.get((motion.sequence, motion.person))
+        if ours is None:
+            missing += len(counted.frames)
+            continue
+        ours = ours.at(counted.frames)
+        missing += int((~finite_frames(ours["joints"])).sum())
+        for name, errors in benchmark.measure(counted, ours).items():
+            collected.setdefault(name, []).append(errors)
+    if not frames:
+        raise MetricInputError(f"{benchmark.title}: the truth has no frames that count")
+    if missing == frames:
+        raise MetricInputError(f"{benchmark.title}: none of {frames} true frames is predicted; do the names match?")
+    values = {name: mean_error(np.concatenate(errors), name) for name, errors in collected.items()}
+    return Score(values, frames, missing)
+
+
+def _valid(motion: Motion) -> NDArray[np.bool_]:
+    finite = finite_frames(np.asarray(motion["joints"], np.float64))
+    return finite & motion["valid"].astype(bool) if "valid" in motion else finite
+
+
+def by_focal_length(motions: Iterable[Motion]) -> dict[float, list[Motion]]:
+    """The motions cut by their images' focal length, px."""
+    cut: dict[float, list[Motion]] = {}
+    for motion in motions:
+        for focal in np.unique(motion["focal"]):
+            cut.setdefault(float(focal), []).append(motion.select(motion["focal"] == focal))
+    return dict(sorted(cut.items()))

@@ -1,0 +1,94 @@
+"""Tables of systems and their numbers, as Markdown, CSV and JSON; stated numbers stay marked as such."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from metrichmsr_ros.evaluation.published import SOURCE, Published
+
+
+@dataclass(frozen=True)
+class Line:
+    """One system: its numbers by metric, where they come from, and what to know about them."""
+
+    system: str
+    values: dict[str, float]
+    origin: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Scoreboard:
+    """Lines under a title; `columns` maps metrics to units, those without any number are left out."""
+
+    title: str
+    columns: dict[str, str]
+    lines: tuple[Line, ...]
+
+    def _used(self) -> list[str]:
+        return [name for name in self.columns if any(name in line.values for line in self.lines)]
+
+    def rows(self) -> list[list[str]]:
+        """Header and lines as text; '-' where there is no number."""
+        used = self._used()
+        head = ["system", *(f"{name} [{self.columns[name]}]" if self.columns[name] != "1" else name for name in used)]
+        body = [
+            [line.system, *(_text(line.values.get(name)) for name in used), line.origin, line.note]
+            for line in self.lines
+        ]
+        return [[*head, "numbers", "note"], *body]
+
+    def markdown(self) -> str:
+        """A Markdown table under its title."""
+        head, *body = self.rows()
+        rule = ["---", *("---:" for _ in self._used()), "---", "---"]
+        lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+        return f"### {self.title}\n\n" + "\n".join(lines) + "\n"
+
+    def csv(self) -> str:
+        """Comma-separated values with a header line."""
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows(self.rows())
+        return stream.getvalue()
+
+    def json(self) -> str:
+        """Everything, with units, unrounded."""
+        lines = [{"system": x.system, "values": x.values, "origin": x.origin, "note": x.note} for x in self.lines]
+        return json.dumps({"title": self.title, "units": self.columns, "lines": lines}, indent=2) + "\n"
+
+    def table(self) -> Table:
+        """For a terminal."""
+        head, *body = self.rows()
+        table = Table(title=self.title)
+        for index, name in enumerate(head):
+            table.add_column(name, justify="right" if 0 < index < len(head) - 2 else "left")
+        for line, row in zip(self.lines, body, strict=True):
+            table.add_row(*row, style="dim" if line.origin == SOURCE else None)
+        return table
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write NAME.md, NAME.csv and NAME.json into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, text in (("md", self.markdown()), ("csv", self.csv()), ("json", self.json())):
+            (folder / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def published_lines(rows: Sequence[Published]) -> list[Line]:
+    """The paper's rows, marked as such."""
+    return [Line(row.system, row.values, SOURCE, row.setting) for row in rows]
+
+
+def _text(value: float | None) -> str:
+    if value is None or not np.isfinite(value):
+        return "-"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"

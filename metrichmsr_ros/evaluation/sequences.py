@@ -1,0 +1,140 @@
+"""Motions of people for benchmarks, true or predicted, in one small layout that any system can write.
+
+A folder with one `NAME.npz` for each sequence, or one npz file with the additional field `sequence` (N,) str. Rows are
+people in frames; camera optical frame, metres, float32 or float64:
+
+    frame   (N,)       int, number of the frame in its sequence
+    person  (N,)       str; may be missing where a sequence shows one person only
+    joints  (N,24,3)   SMPL joints
+    h36m    (N,17,3)   `J_regressor_h36m` applied to the vertices           (3DPW)
+    vertices (N,V,3)   all of one topology                                  (PVE)
+    orient  (N,3,3)    root orientation, body to camera                     (ERVE)
+    height  (N,)       standing height                                      (height error)
+    focal   (N,)       focal length of the image in pixels                  (synfocal)
+    world_from_camera (N,4,4)  pose of the camera                           (world metrics)
+    valid   (N,)       bool, truth only: frames that count
+
+Only `frame` and `joints` are required; the rest as a benchmark needs it. Predictions without `world_from_camera` are
+carried into the world by the truth's camera, which is the field's 'ground-truth extrinsics' setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.evaluation.arrays import MetricInputError
+
+FIELDS: dict[str, tuple[int | None, ...]] = {
+    "joints": (24, 3),
+    "h36m": (17, 3),
+    "vertices": (None, 3),
+    "orient": (3, 3),
+    "height": (),
+    "focal": (),
+    "world_from_camera": (4, 4),
+    "valid": (),
+}
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One person in one sequence, sorted by frame.
+
+    Attributes:
+        sequence, person: names. frames: (F,) int64, strictly increasing. fields: arrays (F, ...) by name.
+    """
+
+    sequence: str
+    person: str
+    frames: NDArray[np.int64]
+    fields: Mapping[str, NDArray[Any]]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a field is given."""
+        return name in self.fields
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """A field.
+
+        Raises:
+            MetricInputError: it is not given.
+        """
+        if name not in self.fields:
+            raise MetricInputError(
+                f"sequence {self.sequence}, person {self.person}: '{name}' is needed and not given; "
+                f"there are {', '.join(sorted(self.fields))}"
+            )
+        return self.fields[name]
+
+    def at(self, frames: NDArray[np.int64]) -> Motion:
+        """The same motion on other frames; numbers of frames that are not there are NaN, `valid` is False."""
+        place = np.searchsorted(self.frames, frames)
+        there = np.isin(frames, self.frames)
+        fields = {}
+        for name, values in self.fields.items():
+            picked = values[np.minimum(place, len(self.frames) - 1)]
+            if name == "valid":
+                fields[name] = picked & there
+                continue
+            picked = picked.astype(np.float64)
+            picked[~there] = np.nan
+            fields[name] = picked
+        return Motion(self.sequence, self.person, frames, fields)
+
+    def select(self, keep: NDArray[np.bool_]) -> Motion:
+        """Only some of the frames."""
+        fields = {name: values[keep] for name, values in self.fields.items()}
+        return Motion(self.sequence, self.person, self.frames[keep], fields)
+
+
+def load_motions(path: Path) -> Iterator[Motion]:
+    """Read a folder of sequences, one at a time, or a single file.
+
+    Raises:
+        MetricInputError: nothing there, no npz, a missing field, a wrong shape, or a frame given twice.
+    """
+    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not files:
+        raise MetricInputError(f"{path} holds no .npz files")
+    for file in files:
+        yield from _file_motions(file)
+
+
+def _file_motions(file: Path) -> Iterator[Motion]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError) as error:
+        raise MetricInputError(f"{file} is no npz file of arrays: {error}") from error
+    for name in ("frame", "joints"):
+        if name not in arrays:
+            raise MetricInputError(f"{file} lacks '{name}'; it has {', '.join(sorted(arrays))}")
+    count = len(arrays["frame"])
+    sequences = arrays.get("sequence", np.full(count, file.stem))
+    people = arrays.get("person", np.full(count, "0"))
+    fields = {name: _checked(file, name, arrays[name], count) for name in FIELDS if name in arrays}
+    rows_of: dict[tuple[str, str], list[int]] = {}
+    for row, owner in enumerate(zip(map(str, sequences), map(str, people), strict=True)):
+        rows_of.setdefault(owner, []).append(row)
+    for (sequence, person), found in sorted(rows_of.items()):
+        rows = np.array(found)[np.argsort(arrays["frame"][found], kind="stable")]
+        frames = arrays["frame"][rows].astype(np.int64)
+        twice = frames[1:][np.diff(frames) == 0]
+        if len(twice):
+            raise MetricInputError(f"{file}: sequence {sequence}, person {person} has frame {twice[0]} twice")
+        yield Motion(sequence, person, frames, {field: values[rows] for field, values in fields.items()})
+
+
+def _checked(file: Path, name: str, values: NDArray[Any], count: int) -> NDArray[Any]:
+    tail = FIELDS[name]
+    fits = len(values) == count and values.ndim == len(tail) + 1
+    if not fits or any(size is not None and size != a for size, a in zip(tail, values.shape[1:], strict=True)):
+        wanted = ", ".join(str(s) if s is not None else "any" for s in (count, *tail))
+        raise MetricInputError(f"{file}: '{name}' has shape {values.shape}, needs ({wanted})")
+    return values
