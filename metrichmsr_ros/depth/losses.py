@@ -1,0 +1,66 @@
+"""The paper's refiner losses: L = w_d L_depth + w_a L_anchor + w_tv L_tv + w_var L_var. Norms and weights are ours.
+
+Depth terms are relative absolute errors (AbsRel is what is reported), field terms work on dimensionless fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the four terms; the paper does not state its own."""
+
+    depth: float = 1.0
+    anchor: float = 0.1
+    tv: float = 0.02
+    var: float = 0.02
+
+
+def relative_error(depth: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of |depth - truth| / truth over (B, 1, H, W); truths of weight 0 may be anything but NaN."""
+    error = (depth - truth).abs() / truth.clamp_min(1e-3)
+    return (error * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def total_variation(fields: Tensor) -> Tensor:
+    """Mean absolute step between neighbours of (B, C, H, W), per unit of the field's width: size does not matter."""
+    across = (fields[..., 1:] - fields[..., :-1]).abs().mean() * fields.shape[-1]
+    down = (fields[..., 1:, :] - fields[..., :-1, :]).abs().mean() * fields.shape[-2]
+    return across + down
+
+
+def variance(fields: Tensor) -> Tensor:
+    """Mean squared departure of (B, C, H, W) from each field's own mean: pulls local fields to a global affine."""
+    return ((fields - fields.mean(dim=(-2, -1), keepdim=True)) ** 2).mean()
+
+
+def refiner_loss(
+    depth: Tensor,
+    fields: Tensor,
+    truth: Tensor,
+    valid: Tensor,
+    human: Tensor,
+    human_weight: Tensor,
+    weights: LossWeights,
+) -> dict[str, Tensor]:
+    """The four terms, weighted, and their sum as "total".
+
+    Args:
+        depth: (B, 1, H, W) refined, metres.
+        fields: (B, 2, h, w) dimensionless scale and offset departures.
+        truth, valid: (B, 1, H, W) metres and 0/1.
+        human, human_weight: (B, 1, H, W) anchor depth in metres and its weight in 0..1.
+    """
+    terms = {
+        "depth": weights.depth * relative_error(depth, truth, valid),
+        "anchor": weights.anchor * relative_error(depth, human, human_weight),
+        "tv": weights.tv * total_variation(fields),
+        "var": weights.var * variance(fields),
+    }
+    terms["total"] = torch.stack(list(terms.values())).sum()
+    return terms

@@ -1,0 +1,185 @@
+"""The learned refiner: a U-Net whose bottom is a transformer, from initial depth, human depth and mask to s(x), b(x).
+
+The network sees a fixed, small, stretched grid in dimensionless numbers: depths over the scene's median after the
+robust global scale, and the camera's rays, which tell it the stretch. It answers with smooth departures from that
+scale, which start at zero, so that an untrained network is the global scale and nobody in view means no change.
+The fields, not the depth, are brought to full size: z = s z_in + b keeps every detail of the initial depth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from metrichmsr_ros.geometry.camera import Camera
+
+from .anchor import Anchor
+from .calibrate import IDENTITY, Calibration, fit_scale
+
+FloatArray = NDArray[np.float32]
+
+INPUT_CHANNELS = 7  # log depth, known, anchor residual, anchor weight, log human depth, ray x, ray y
+MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the departures: a factor of 2, half the median depth
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Size of the refiner.
+
+    Attributes:
+        width, height: internal grid, multiples of 8.
+        channels: of the three U-Net levels (1/2, 1/4, 1/8 of the grid).
+        dim, layers, heads: of the transformer at 1/8.
+    """
+
+    width: int = 128
+    height: int = 96
+    channels: tuple[int, int, int] = (16, 32, 64)
+    dim: int = 96
+    layers: int = 3
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that the network cannot have."""
+        if self.width % 8 or self.height % 8:
+            raise ValueError(f"refiner grid {self.width}x{self.height} must be multiples of 8")
+        if self.dim % self.heads:
+            raise ValueError(f"refiner dim {self.dim} is not a multiple of its {self.heads} heads")
+
+
+REFINERS = {
+    "small": RefinerConfig(),
+    "paper": RefinerConfig(width=512, height=384, channels=(64, 128, 256), dim=768, layers=12, heads=12),
+}
+
+
+class Refiner(nn.Module):
+    """Inputs (B, 7, h, w) -> departures (B, 2, h/4, w/4): log scale and offset over the median depth."""
+
+    def __init__(self, config: RefinerConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, second, third = config.channels
+        self.down1 = _block(INPUT_CHANNELS, first, stride=2)
+        self.down2 = _block(first, second, stride=2)
+        self.down3 = _block(second, third, stride=2)
+        self.embed = nn.Conv2d(third, config.dim, 1)
+        tokens = (config.height // 8) * (config.width // 8)
+        self.position = nn.Parameter(0.02 * torch.randn(1, tokens, config.dim))
+        layer = nn.TransformerEncoderLayer(
+            config.dim, config.heads, 2 * config.dim, 0.0, "gelu", batch_first=True, norm_first=True
+        )
+        self.transformer = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.back = nn.Conv2d(config.dim, third, 1)
+        self.up = _block(third + second, second)
+        self.head = nn.Conv2d(second, 2, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """See the class."""
+        half = self.down1(inputs)  # (B, c1, h/2, w/2)
+        quarter = self.down2(half)  # (B, c2, h/4, w/4)
+        eighth = self.down3(quarter)  # (B, c3, h/8, w/8)
+        tokens = self.embed(eighth).flatten(2).transpose(1, 2) + self.position
+        mixed = self.transformer(tokens).transpose(1, 2).unflatten(2, eighth.shape[-2:])
+        grown = F.interpolate(eighth + self.back(mixed), scale_factor=2.0, mode="bilinear", align_corners=False)
+        raw = self.head(self.up(torch.cat([grown, quarter], dim=1)))
+        return torch.tanh(raw) * raw.new_tensor([MAX_LOG_SCALE, MAX_OFFSET])[:, None, None]
+
+
+def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1),
+        nn.GroupNorm(4, outputs),
+        nn.SiLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.GroupNorm(4, outputs),
+        nn.SiLU(),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RefinerInputs:
+    """One image for the network: `channels` (7, h, w) float32, and what makes its answer metric again."""
+
+    channels: FloatArray
+    scale: float
+    median: float
+
+
+def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: RefinerConfig) -> RefinerInputs | None:
+    """Bring one image to the network's grid; None when no anchored pixel has an initial depth.
+
+    Args:
+        depth: (H, W) initial depth in metres, NaN unknown.
+        anchor: human depth on the same grid.
+        camera: undistorted camera of that grid.
+    """
+    whole = fit_scale(depth, anchor)
+    if whole is IDENTITY:
+        return None
+    scale = float(whole.scale)
+    size = (config.width, config.height)
+    known_here = np.nan_to_num(depth) > 0
+    log_here = np.log(np.where(known_here, depth * scale, 1))
+    log_human_here = np.log(np.where(anchor.mask, anchor.depth, 1))
+    log_depth, known = _shrunk(log_here, known_here, size)
+    log_human, human = _shrunk(log_human_here, anchor.mask, size)
+    # Compared pixel by pixel before shrinking: at silhouettes the two means are over different pixels.
+    residual, _ = _shrunk(np.clip(log_human_here - log_here, -1, 1), anchor.mask & known_here, size)
+    weight = cv2.resize(anchor.weight, size, interpolation=cv2.INTER_AREA)
+    middle = float(np.median(log_depth[known > 0]))
+    rays = _ray_channels(camera, size)
+    channels = np.stack(
+        [
+            np.where(known > 0, log_depth - middle, 0),
+            known,
+            5 * residual,
+            weight,
+            np.where(human > 0, log_human - middle, 0),
+            *rays,
+        ]
+    ).astype(np.float32)
+    return RefinerInputs(channels, scale, float(np.exp(middle)))
+
+
+def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tuple[int, int]) -> Calibration:
+    """Network fields (2, h, w) -> s and b of full `shape` (H, W)."""
+    size = (shape[1], shape[0])
+    log_scale, offset = (cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_LINEAR) for f in fields)
+    scale = np.asarray(np.exp(log_scale) * inputs.scale, np.float32)
+    return Calibration(scale, np.asarray(offset * inputs.median, np.float32), "refiner")
+
+
+@torch.inference_mode()
+def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) -> Calibration:
+    """Calibration fields of one image; no change where nobody anchors it. Arguments as in `refiner_inputs`."""
+    inputs = refiner_inputs(depth, anchor, camera, model.config)
+    if inputs is None:
+        return IDENTITY
+    parameter = next(model.parameters())
+    channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)
+    fields = model(channels)[0].float().cpu().numpy()
+    return calibration_from_fields(fields, inputs, (depth.shape[0], depth.shape[1]))
+
+
+def _shrunk(values: FloatArray, known: NDArray[np.bool_], size: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
+    """Mean of the known values per cell, and the known share of each cell."""
+    total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(total / np.maximum(share, 1e-6), np.float32), np.asarray(share, np.float32)
+
+
+def _ray_channels(camera: Camera, size: tuple[int, int]) -> list[FloatArray]:
+    u = (np.arange(size[0]) + 0.5) * camera.width / size[0] - 0.5
+    v = (np.arange(size[1]) + 0.5) * camera.height / size[1] - 0.5
+    grid = np.stack(np.meshgrid(u, v), axis=-1)
+    rays = camera.back_project(grid, 1.0)
+    return [rays[..., 0].astype(np.float32), rays[..., 1].astype(np.float32)]

@@ -1,0 +1,197 @@
+"""The refiner's contract before and after training: sizes, units, where it must do nothing, and that it can learn."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from metrichmsr_ros.depth.anchor import Anchor
+from metrichmsr_ros.depth.calibrate import IDENTITY, fit_scale
+from metrichmsr_ros.depth.losses import LossWeights, refiner_loss, relative_error, total_variation, variance
+from metrichmsr_ros.depth.refiner import (
+    MAX_LOG_SCALE,
+    REFINERS,
+    Refiner,
+    RefinerConfig,
+    calibration_from_fields,
+    refine,
+    refiner_inputs,
+)
+from metrichmsr_ros.depth.sources import DepthError
+from metrichmsr_ros.depth.weights import load_refiner, save_refiner
+from metrichmsr_ros.geometry.camera import Camera
+
+H, W = 90, 120
+CAMERA = Camera.from_fov(W, H, 1.0)
+TINY = RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)
+V, U = np.mgrid[:H, :W].astype(np.float32)
+SCENE = (2 + 3 * U / W).astype(np.float32)
+
+
+def anchor_of(truth: np.ndarray, present: bool = True) -> Anchor:
+    person = np.full((H, W), -1, np.int32)
+    if present:
+        person[20:80, 30:50] = 0
+    seen = person >= 0
+    return Anchor(np.where(seen, truth, np.nan).astype(np.float32), seen.astype(np.float32), person)
+
+
+def tiny_refiner(seed: int = 0, head: float = 0.0) -> Refiner:
+    torch.manual_seed(seed)
+    model = Refiner(TINY).eval()
+    torch.nn.init.normal_(model.head.weight, std=head) if head else None
+    return model
+
+
+@pytest.mark.parametrize("size", REFINERS)
+def test_sizes_are_valid_and_small_is_small(size):
+    config = REFINERS[size]
+    assert dataclasses.replace(config) == config
+    if size == "small":
+        parameters = sum(p.numel() for p in Refiner(config).parameters())
+        assert parameters * 4 <= 8e6  # bytes of float32 weights: <= 8 MB
+        out = Refiner(config)(torch.zeros(2, 7, config.height, config.width))
+        assert out.shape == (2, 2, config.height // 4, config.width // 4)
+
+
+def test_impossible_sizes_are_named():
+    with pytest.raises(ValueError, match="multiples of 8"):
+        RefinerConfig(width=30)
+    with pytest.raises(ValueError, match="heads"):
+        RefinerConfig(dim=50, heads=4)
+
+
+def test_untrained_it_is_the_global_scale():
+    initial = (SCENE * 0.4).astype(np.float32)
+    anchor = anchor_of(SCENE)
+    fitted = refine(tiny_refiner(), initial, anchor, CAMERA)
+    np.testing.assert_allclose(fitted.apply(initial), fit_scale(initial, anchor).apply(initial), rtol=1e-5)
+    assert fitted.method == "refiner"
+
+
+def test_nobody_in_view_changes_nothing():
+    assert refine(tiny_refiner(head=1.0), SCENE, anchor_of(SCENE, present=False), CAMERA) is IDENTITY
+
+
+def test_unknown_stays_unknown_and_poisons_nothing():
+    initial = SCENE.copy()
+    initial[:, 90:] = np.nan
+    answer = refine(tiny_refiner(head=0.5), initial, anchor_of(SCENE), CAMERA).apply(initial)
+    assert np.isnan(answer[:, 90:]).all()
+    assert np.isfinite(answer[:, :90]).mean() > 0.99
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 30.0])
+def test_the_answer_does_not_depend_on_the_scale_of_the_input(factor):
+    model = tiny_refiner(head=0.1)
+    once = refine(model, SCENE, anchor_of(SCENE), CAMERA).apply(SCENE)
+    scaled = (SCENE * np.float32(factor)).astype(np.float32)
+    np.testing.assert_allclose(
+        refine(model, scaled, anchor_of(SCENE), CAMERA).apply(scaled), once, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_the_answer_grows_with_the_world():
+    """Twice the world (initial and human depth): twice the answer; metres enter through the people alone."""
+    model = tiny_refiner(head=0.1)
+    once = refine(model, SCENE, anchor_of(SCENE), CAMERA).apply(SCENE)
+    big = (2 * SCENE).astype(np.float32)
+    np.testing.assert_allclose(refine(model, big, anchor_of(big), CAMERA).apply(big), 2 * once, rtol=1e-3, atol=1e-3)
+
+
+def test_fields_are_bounded_and_smooth():
+    fitted = refine(tiny_refiner(head=3.0), SCENE, anchor_of(SCENE), CAMERA)
+    assert fitted.scale.shape == fitted.offset.shape == (H, W)
+    assert np.abs(np.log(fitted.scale)).max() <= MAX_LOG_SCALE + 1e-5
+    assert np.abs(np.diff(fitted.scale, axis=1)).max() < 0.3
+
+
+def test_inputs_hold_what_they_say():
+    initial = (SCENE * 0.5).astype(np.float32)
+    initial[:10] = np.nan
+    inputs = refiner_inputs(initial, anchor_of(SCENE), CAMERA, TINY)
+    assert inputs.scale == pytest.approx(2, rel=1e-5)
+    log_depth, known, residual, weight, log_human, ray_x, ray_y = inputs.channels
+    assert (known[:2] == 0).all()
+    assert (known[3:] > 0.99).all()
+    assert np.abs(np.median(log_depth[known > 0])) < 1e-5
+    np.testing.assert_allclose(np.exp(log_depth[12]) * inputs.median, 2 + 3 * (np.arange(32) + 0.5) / 32, rtol=0.02)
+    assert np.abs(residual).max() < 1e-3  # after the global scale they agree
+    assert weight[12, 10] > 0.9
+    assert weight[12, 0] == 0
+    np.testing.assert_allclose(np.exp(log_human[12, 10]) * inputs.median, 2 + 3 * 10.5 / 32, rtol=0.02)
+    edge = CAMERA.back_project([[-0.5 + W / 64, 0], [0, -0.5 + H / 48]], 1.0)
+    assert ray_x[0, 0] == pytest.approx(edge[0, 0], abs=1e-5)
+    assert ray_y[0, 0] == pytest.approx(edge[1, 1], abs=1e-5)
+
+
+def test_fields_become_metres():
+    inputs = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
+    fields = np.stack([np.full((6, 8), np.log(1.5)), np.full((6, 8), 0.1)]).astype(np.float32)
+    fitted = calibration_from_fields(fields, inputs, (H, W))
+    np.testing.assert_allclose(fitted.scale, 1.5 * inputs.scale, rtol=1e-5)
+    np.testing.assert_allclose(fitted.offset, 0.1 * inputs.median, rtol=1e-5)
+
+
+def test_it_learns_a_warp_and_its_loss_has_the_four_terms():
+    torch.manual_seed(0)
+    model = Refiner(TINY)
+    initial = (SCENE * (0.8 + 0.4 * U / W)).astype(np.float32)
+    inputs = refiner_inputs(initial, anchor_of(SCENE), CAMERA, TINY)
+    channels = torch.from_numpy(inputs.channels)[None]
+    depth, truth, human, weight = (
+        torch.from_numpy(image)[None, None]
+        for image in (initial, SCENE, np.nan_to_num(anchor_of(SCENE).depth), anchor_of(SCENE).weight)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    history = []
+    for _ in range(30):
+        fields = model(channels)
+        full = torch.nn.functional.interpolate(fields, (H, W), mode="bilinear")
+        refined = full[:, :1].exp() * inputs.scale * depth + full[:, 1:] * inputs.median
+        terms = refiner_loss(refined, fields, truth, torch.ones_like(truth), human, weight, LossWeights())
+        optimizer.zero_grad()
+        terms["total"].backward()
+        optimizer.step()
+        history.append(terms["depth"].item())
+    assert set(terms) == {"depth", "anchor", "tv", "var", "total"}
+    assert history[-1] < 0.6 * history[0]
+
+
+def test_loss_terms_by_hand():
+    truth, weight = torch.full((1, 1, 2, 2), 2.0), torch.tensor([[[[1.0, 1], [0, 0]]]])
+    depth = torch.tensor([[[[3.0, 2], [9, 9]]]])
+    assert relative_error(depth, truth, weight) == pytest.approx(0.25)
+    assert relative_error(depth, truth, torch.zeros_like(weight)) == 0
+    ramp = torch.arange(8.0).expand(1, 1, 4, 8) / 8
+    assert total_variation(ramp) == pytest.approx(1)
+    finer = torch.nn.functional.interpolate(ramp, scale_factor=4.0, mode="bilinear", align_corners=True)
+    assert total_variation(finer) == pytest.approx(1, rel=0.2)  # resolution does not change it much
+    assert variance(torch.tensor([[[[1.0, 3]]]])) == pytest.approx(1)
+    assert variance(torch.full((1, 2, 3, 3), 7.0)) == 0
+
+
+def test_weights_carry_their_configuration(tmp_path):
+    model = tiny_refiner(head=0.1)
+    save_refiner(tmp_path / "r.safetensors", model, {"data": "test"})
+    loaded = load_refiner(tmp_path / "r.safetensors")
+    assert loaded.config == TINY
+    assert not loaded.training
+    answers = [refine(m, SCENE, anchor_of(SCENE), CAMERA).scale for m in (model, loaded)]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_bad_weights_are_named(tmp_path):
+    with pytest.raises(DepthError, match=r"absent\.safetensors"):
+        load_refiner(tmp_path / "absent.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(DepthError, match="holds no depth refiner"):
+        load_refiner(tmp_path / "other.safetensors")
+    header = {"format": "metrichmsr-refiner-1", "config": '{"width": 32, "height": 24, "channels": [4, 8, 8]}'}
+    save_file({"x": torch.zeros(1)}, tmp_path / "wrong.safetensors", metadata=header)
+    with pytest.raises(DepthError, match="do not fit"):
+        load_refiner(tmp_path / "wrong.safetensors")
