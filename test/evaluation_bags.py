@@ -104,6 +104,24 @@ class Recipe:
     strange: bool = False
     frame: str = "camera_optical"
     info_first: bool = False
+    moving_camera: bool = False
+
+
+def camera_position(stamp_ns: int) -> tuple[float, float, float]:
+    """Where the base of a moving camera is: 1 m/s along the world's x."""
+    return (stamp_ns - FIRST_NS) / 1e9, 0.0, 0.0
+
+
+def transform_message(stamp_ns: int, parent: str, child: str, move: Any, turn: Any) -> Any:
+    vector = new("geometry_msgs/msg/Vector3", **dict(zip("xyz", map(float, move), strict=True)))
+    quaternion = new("geometry_msgs/msg/Quaternion", **dict(zip("xyzw", map(float, turn), strict=True)))
+    transform = new("geometry_msgs/msg/Transform", translation=vector, rotation=quaternion)
+    kind = "geometry_msgs/msg/TransformStamped"
+    stamped = new(kind, header=header(stamp_ns, parent), child_frame_id=child, transform=transform)
+    return new("tf2_msgs/msg/TFMessage", transforms=[stamped])
+
+
+OPTICAL = (-0.5, 0.5, -0.5, 0.5)  # base (x forward, z up) from optical (z forward, y down), x y z w
 
 
 def write_bag(path: Path, recipe: Recipe = Recipe()) -> Path:
@@ -118,6 +136,12 @@ def write_bag(path: Path, recipe: Recipe = Recipe()) -> Path:
         info_type = "sensor_msgs/msg/CameraInfo"
         infos = writer.add_connection("/cam/camera_info", info_type, typestore=TYPES) if recipe.camera_info else None
         truths = writer.add_connection("/truth/humans", HUMANS, typestore=TYPES) if recipe.truth else None
+        if recipe.moving_camera:
+            kind = "tf2_msgs/msg/TFMessage"
+            static = writer.add_connection("/tf_static", kind, typestore=TYPES)
+            fixed = transform_message(0, "base_link", "camera_optical", (0.1, 0.0, 1.2), OPTICAL)
+            writer.write(static, FIRST_NS, TYPES.serialize_cdr(fixed, kind))
+            moving = writer.add_connection("/tf", kind, typestore=TYPES)
         if recipe.strange:
             nobody = "strange_msgs/msg/Nobody"
             odd = writer.add_connection("/odd", nobody, msgdef="uint8 x\n", rihs01="RIHS01_" + "0" * 64)
@@ -130,6 +154,9 @@ def write_bag(path: Path, recipe: Recipe = Recipe()) -> Path:
             if infos is not None:  # usually recorded after its image, as often happens
                 raw = TYPES.serialize_cdr(camera_info_message(stamp), info_type)
                 writer.write(infos, stamp + (4_000_000 if recipe.info_first else 6_000_000), raw)
+            if recipe.moving_camera:
+                place = transform_message(stamp, "map", "base_link", camera_position(stamp), (0, 0, 0, 1))
+                writer.write(moving, stamp, TYPES.serialize_cdr(place, kind))
             if truths is not None:
                 writer.write(truths, stamp + 7_000_000, TYPES.serialize_cdr(truth_message(stamp, depth), HUMANS))
     return path

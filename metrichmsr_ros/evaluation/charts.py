@@ -157,11 +157,14 @@ def timeline(title: str, rows: Sequence[tuple[Series, Sequence[tuple[float, floa
     return _svg(frame, title, parts)
 
 
-def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str) -> str:
-    """Paths seen from above with equal scales; the origin (the camera) is marked, starts are dots."""
+def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str, mark_camera: bool = True) -> str:
+    """Paths seen from above with equal scales; starts are dots; a camera at the origin looks up the page."""
     arrays = [(s, np.asarray(s.x, float), np.asarray(s.y, float)) for s in paths]
-    xs = np.concatenate([[0.0], *[x[np.isfinite(x)] for _, x, _ in arrays]])
-    ys = np.concatenate([[0.0], *[y[np.isfinite(y)] for _, _, y in arrays]])
+    origin = [[0.0]] if mark_camera else []
+    xs = np.concatenate([*origin, *[x[np.isfinite(x)] for _, x, _ in arrays]])
+    ys = np.concatenate([*origin, *[y[np.isfinite(y)] for _, _, y in arrays]])
+    if not len(xs):
+        return f"<p>{escape(title)}: nothing to show.</p>"
     size = 520
     span = max(float(np.ptp(xs)), float(np.ptp(ys)), 0.5) * 1.1
     scale_width = size - _LEFT - _RIGHT
@@ -171,7 +174,8 @@ def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str) 
     frame = Frame(cx - half_x, cx + half_x, cy - half_y, cy + half_y, size, size)
     parts = _axes(frame, x_label, y_label)
     u, v = frame.px(0.0), frame.py(0.0)
-    parts.append(f'<path class="camera" d="M{u:.1f} {v:.1f}l-9 -16h18z"/>')
+    if mark_camera:
+        parts.append(f'<path class="camera" d="M{u:.1f} {v:.1f}l-9 -16h18z"/>')
     for series, x, y in arrays:
         parts.append(_path(frame, x, y, series.colour))
         good = np.flatnonzero(np.isfinite(x) & np.isfinite(y))

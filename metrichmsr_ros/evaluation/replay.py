@@ -5,7 +5,8 @@ Two runs over one bag give identical digests. What is written, per bag:
     metrics.json      results (identical between runs) under "result", timings and machine under "run"
     estimates.npz     every person of every frame (layout: evaluation/records.py)
     frames.jsonl      one line per frame, written as it goes
-    trajectories/     one TUM file per id: body frame in the camera's optical frame
+    trajectories/     one TUM file per id: body frame in the camera's optical frame; with transforms in the bag also
+                      ID_world.tum and camera_world.tum
     bag/              rosbag2 (mcap) with the node's topics
     report.html       everything on one page, self-contained
 """
@@ -21,7 +22,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from metrichmsr_ros.evaluation.arrays import Float
 from metrichmsr_ros.evaluation.bags import Bag
+from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_poses
 from metrichmsr_ros.evaluation.feed import Feed, Given, Ready
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.output_bag import OutputBag
@@ -32,6 +35,7 @@ from metrichmsr_ros.evaluation.report import write_report
 from metrichmsr_ros.evaluation.results import prepare_folder, write_results
 from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
 from metrichmsr_ros.evaluation.truth import Truth, load_truth
+from metrichmsr_ros.evaluation.world import world_errors
 from metrichmsr_ros.evaluation.worst import WorstFrames
 from metrichmsr_ros.overlay import draw_overlay
 from metrichmsr_ros.scene import Scene, Wanted
@@ -69,8 +73,9 @@ def replay_bag(
     began = time.perf_counter()
     with Bag(path) as bag:
         feed, truth, names = _prepare(bag, options)
+        poses = read_camera_poses(bag, options.world)
         images = bag.count(names[0])
-        run = _Run(pipeline, truth, WorstFrames(options.worst), options)
+        run = _Run(pipeline, truth, poses, WorstFrames(options.worst), options)
         try:
             prepare_folder(out)
             damage = run.through(feed, out, min(images, options.limit or images), progress)
@@ -85,6 +90,8 @@ def replay_bag(
                 reasons=feed.reasons,
                 truth=truth,
                 report=_evaluated(run.frames, truth),
+                cameras=run.cameras,
+                world=world_errors(truth, run.frames, run.cameras),
                 pictures=run.worst.pictures,
                 wall_s=time.perf_counter() - began,
                 damage=damage,
@@ -118,9 +125,11 @@ class _Run:
 
     pipeline: Any
     truth: Truth
+    poses: CameraPoses
     worst: WorstFrames
     options: ReplayOptions
     frames: list[FrameRecord] = field(default_factory=list)
+    cameras: dict[int, Float] = field(default_factory=dict)
 
     def through(self, feed: Feed, out: Path, total: int, progress: Progress | None) -> str:
         """Process all images of the feed; returns what stopped it early, or ''."""
@@ -149,6 +158,9 @@ class _Run:
         scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted)
         people = tuple(person_from_estimate(person) for person in scene.people)
         frame = FrameRecord(ready.stamp_ns, people, {"convert": ready.convert_s, **scene.timings})
+        pose = self.poses.world_from(ready.message.header.frame_id, ready.stamp_ns)
+        if pose is not None:
+            self.cameras[ready.stamp_ns] = pose
         faces = np.asarray(self.pipeline.body.faces)
         overlay = draw_overlay(scene, faces) if self.options.overlay else None
         sink.write(scene, ready.message.header, ready.log_ns, overlay)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from metrichmsr_ros.evaluation.outcome import ExitCode
 from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
 from metrichmsr_ros.evaluation.sequence import SequenceReport
 from metrichmsr_ros.evaluation.truth import Truth
+from metrichmsr_ros.evaluation.world import CameraPath, WorldErrors
 from metrichmsr_ros.evaluation.worst import Picture
 
 
@@ -23,6 +24,7 @@ class ReplayOptions:
         fov: horizontal field of view in degrees, for bags without CameraInfo.
         intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
         image_rectified: auto, true or false, as the node's parameter.
+        world: fixed frame of the camera's transforms in the bag; None takes the topmost.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
         preset, body, device, num_threads: of the pipeline, as the node's parameters.
         limit: stop after this many images; 0 processes all.
@@ -36,6 +38,7 @@ class ReplayOptions:
     fov: float | None = None
     intrinsics: tuple[float, float, float, float] | None = None
     image_rectified: str = "auto"
+    world: str | None = None
     truth: str | None = None
     preset: str = "embedded"
     body: str = "open_light"
@@ -54,7 +57,8 @@ class Replay:
     Attributes:
         bag: its path. topics: image and camera_info replayed. frames: in order. images: how many were in the bag.
         dropped: images not used, by cause; reasons: what was said of each. truth: by stamp; empty where there is none.
-        report: against the truth, or None.
+        report: against the truth, or None. cameras: world_from_camera (4, 4) by stamp, where the bag has transforms.
+        world: errors of the paths through the world, or None.
         pictures: worst frames. wall_s: seconds in all. damage: where the bag ended early, or "".
         weights: sha256 of the network's weights. options: as given.
     """
@@ -67,6 +71,8 @@ class Replay:
     reasons: dict[str, str]
     truth: Truth
     report: SequenceReport | None
+    cameras: CameraPath
+    world: WorldErrors | None
     pictures: list[Picture]
     wall_s: float
     damage: str
@@ -104,4 +110,5 @@ class Replay:
             "ids": len({person.id for frame in self.frames for person in frame.people}),
             "most_people": max(people, default=0),
             "metrics": metrics,
+            "world": asdict(self.world) if self.world else None,
         }

@@ -16,10 +16,12 @@ from metrichmsr_ros.evaluation.latency import LatencySummary
 from metrichmsr_ros.evaluation.provenance import machine, versions
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report_style import STYLE
+from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.overlay import person_colour
 
 _GAP_S = 0.5  # a person unseen for longer than this gets a gap in the timeline
 _TRUTH_COLOUR = "#888888"
+_CAMERA_COLOUR = "#2a6fb0"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -95,7 +97,11 @@ def _truth(done: Replay) -> str:
     if done.report is None:
         return '<p class="note">The bag has no truth topic and no truth file was given.</p>'
     note = f"{done.report.frames} frames have truth. Errors are over the people found; read them with the recall."
-    return table(("measure", "value"), done.report.rows()) + f'<p class="note">{note}</p>'
+    rows = done.report.rows()
+    if done.world:
+        rows += done.world.rows()
+        note += f" World numbers are over {done.world.people} paths with true camera poses."
+    return table(("measure", "value"), rows) + f'<p class="note">{note}</p>'
 
 
 def _colour(person_id: str) -> str:
@@ -131,28 +137,47 @@ def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: A
 
 
 def _map(done: Replay) -> str:
+    axes = (0, 1) if done.cameras else (0, 2)  # a ROS world has z up, a camera's frame z forward
     paths = []
     for name in sorted({person.id for frame in done.truth.values() for person in frame.people}):
         seen = [
-            (stamp, person.joints_cam[0])
+            (stamp, _placed(done, stamp, person.joints_cam[0]))
             for stamp, frame in sorted(done.truth.items())
             for person in frame.people
-            if person.id == name and person.visible
+            if person.id == name and person.visible and (stamp in done.cameras or not done.cameras)
         ]
-        paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen))
+        paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen, axes))
     for name in _ids(done):
-        seen = [(f.stamp_ns, p.root) for f in done.frames for p in f.people if p.id == name]
-        paths.append(_path(name, _colour(name), seen))
+        seen = [
+            (f.stamp_ns, _placed(done, f.stamp_ns, p.root))
+            for f in done.frames
+            for p in f.people
+            if p.id == name and (f.stamp_ns in done.cameras or not done.cameras)
+        ]
+        paths.append(_path(name, _colour(name), seen, axes))
     if not paths:
         return '<p class="note">Nobody was seen.</p>'
-    chart = ground_map("From above", paths, "to the right of the camera, m", "in front of the camera, m")
-    note = "Root joints in the camera's frame; the triangle is the camera, dots are where each path begins."
+    if done.cameras:
+        way = [(stamp, pose[:3, 3]) for stamp, pose in sorted(done.cameras.items())]
+        paths.append(_path("camera", _CAMERA_COLOUR, way, (0, 1)))
+        chart = ground_map("From above", paths, "x in the world, m", "y in the world, m", mark_camera=False)
+        note = "Root joints in the fixed frame of the bag's transforms; dots are where each path begins."
+    else:
+        chart = ground_map("From above", paths, "to the right of the camera, m", "in front of the camera, m")
+        note = "Root joints in the camera's frame; the triangle is the camera, dots are where each path begins."
     return f'<div class="map">{chart}</div><p class="note">{note}</p>'
 
 
-def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]]) -> Series:
+def _placed(done: Replay, stamp_ns: int, point: ArrayLike) -> ArrayLike:
+    """A point of the camera's frame in the world, where the bag has transforms."""
+    if not done.cameras:
+        return point
+    return to_world(np.asarray(point, float)[None], done.cameras[stamp_ns])[0]
+
+
+def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]], axes: tuple[int, int]) -> Series:
     points = np.array([root for _, root in seen], float).reshape(-1, 3)
-    return _series(name, colour, [stamp / 1e9 for stamp, _ in seen], points[:, 0], points[:, 2])
+    return _series(name, colour, [stamp / 1e9 for stamp, _ in seen], points[:, axes[0]], points[:, axes[1]])
 
 
 def _errors(done: Replay) -> str:

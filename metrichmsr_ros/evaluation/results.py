@@ -15,7 +15,7 @@ from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import machine, versions
 from metrichmsr_ros.evaluation.records import save_records
 from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.trajectories import person_trajectories, write_tum
+from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, person_trajectories, write_tum
 
 LEAST_FREE_BYTES = 64 * 2**20
 
@@ -53,7 +53,12 @@ def write_results(done: Replay, out: Path) -> None:
     folder = out / "trajectories"
     folder.mkdir(exist_ok=True)
     for name, trajectory in person_trajectories(done.frames).items():
-        write_tum(folder / f"{''.join(c if c.isalnum() else '_' for c in name)}.tum", trajectory)
+        safe = "".join(c if c.isalnum() else "_" for c in name)
+        write_tum(folder / f"{safe}.tum", trajectory)
+        if moved := in_world(trajectory, done.cameras):
+            write_tum(folder / f"{safe}_world.tum", moved)
+    if done.cameras:
+        write_tum(folder / "camera_world.tum", camera_trajectory(done.cameras))
     content = {
         "bag": str(done.bag),
         "options": asdict(done.options),

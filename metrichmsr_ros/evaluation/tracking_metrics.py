@@ -72,7 +72,8 @@ def match_people(distance: ArrayLike, gate: float, keep: ArrayLike | None = None
     if costs.size == 0:
         return []
     reachable = np.isfinite(costs) & (costs <= gate)
-    relative = np.where(reachable, costs, 0.0) / max(gate, np.finfo(float).tiny)
+    scale = gate if 0 < gate < np.inf else max(float(costs[reachable].max(initial=0.0)), 1.0)
+    relative = np.where(reachable, costs, 0.0) / scale
     relative = relative - _KEEP * (np.zeros(costs.shape) if keep is None else np.asarray(keep, float))
     rows, columns = linear_sum_assignment(np.where(reachable, relative, _OUT_OF_REACH))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if reachable[r, c]]

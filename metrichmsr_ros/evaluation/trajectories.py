@@ -5,7 +5,7 @@ One line per pose: `seconds tx ty tz qx qy qz qw`, metres, unit quaternion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,24 @@ def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
         name: Trajectory(np.array([r[0] for r in row]), np.stack([r[1] for r in row]), np.stack([r[2] for r in row]))
         for name, row in sorted(rows.items())
     }
+
+
+def camera_trajectory(cameras: Mapping[int, Float]) -> Trajectory:
+    """The camera's own path from world_from_camera (4, 4) by stamp."""
+    stamps = sorted(cameras)
+    poses = np.stack([cameras[stamp] for stamp in stamps])
+    turns = roma.rotmat_to_unitquat(torch.from_numpy(np.ascontiguousarray(poses[:, :3, :3]))).numpy()
+    return Trajectory(np.array(stamps, np.int64), poses[:, :3, 3], turns)
+
+
+def in_world(trajectory: Trajectory, cameras: Mapping[int, Float]) -> Trajectory | None:
+    """A path in the camera's frame carried into the world, where the camera's pose is known; None if nowhere."""
+    known = [index for index, stamp in enumerate(trajectory.stamp_ns) if int(stamp) in cameras]
+    if not known:
+        return None
+    poses = trajectory.matrices()[known]
+    stamps = trajectory.stamp_ns[known]
+    return camera_trajectory({int(s): cameras[int(s)] @ pose for s, pose in zip(stamps, poses, strict=True)})
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:

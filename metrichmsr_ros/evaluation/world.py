@@ -1,0 +1,88 @@
+"""How well people's paths through the world come out of per-frame results and known camera poses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrichmsr_ros.evaluation.arrays import Float, mean_error
+from metrichmsr_ros.evaluation.matching import TrueFrame, appearance_distance
+from metrichmsr_ros.evaluation.records import FrameRecord
+from metrichmsr_ros.evaluation.tracking_metrics import match_people
+from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.evaluation.world_metrics import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
+
+CameraPath = Mapping[int, Float]  # stamp of the image, ns -> world_from_camera (4, 4)
+_LEAST_FRAMES = 10  # a path shorter than this says nothing
+
+
+@dataclass(frozen=True)
+class WorldErrors:
+    """Means over all true people with at least ten found frames; see evaluation/world_metrics.py for each.
+
+    Attributes:
+        w_mpjpe_mm, wa_mpjpe_mm: 100-frame chunks, short tail. rte_percent: of the distance walked, NaN when nobody
+            moves. jitter: 10 m/s^3. accel: m/s^2. people: how many paths. frames: found frames they have in all.
+    """
+
+    w_mpjpe_mm: float
+    wa_mpjpe_mm: float
+    rte_percent: float
+    jitter: float
+    accel: float
+    people: int
+    frames: int
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and formatted value of every line of a table."""
+        return [
+            ("in the world: W- / WA-MPJPE, chunks of 100", f"{self.w_mpjpe_mm:.0f} / {self.wa_mpjpe_mm:.0f} mm"),
+            ("in the world: root trajectory error", f"{self.rte_percent:.2f} % of the way"),
+            ("in the world: jitter", f"{self.jitter:.0f} x 10 m/s^3"),
+            ("in the world: acceleration error", f"{self.accel:.1f} m/s^2"),
+        ]
+
+
+def world_errors(
+    truth: Mapping[int, TrueFrame], frames: Sequence[FrameRecord], cameras: CameraPath
+) -> WorldErrors | None:
+    """Errors of the paths of all true people who are visible and found; None when no path is long enough.
+
+    Truth and estimates are carried into the world by the same camera poses, so that only the people are judged. Frames
+    in which somebody is not found are left out of the path, as the field does with bad frames.
+    """
+    paths: dict[str, list[tuple[int, Float, Float]]] = {}
+    for frame in frames:
+        if frame.stamp_ns not in truth or frame.stamp_ns not in cameras:
+            continue
+        people, pose = truth[frame.stamp_ns].people, cameras[frame.stamp_ns]
+        for row, column in match_people(appearance_distance(people, frame.people), np.inf):
+            if people[row].visible:
+                ours = to_world(frame.people[column].joints_cam, pose)
+                theirs = to_world(people[row].joints_cam, pose)
+                paths.setdefault(people[row].id, []).append((frame.stamp_ns, ours, theirs))
+    long = [path for path in paths.values() if len(path) >= _LEAST_FRAMES]
+    if not long:
+        return None
+    gathered: dict[str, list[Float]] = {}
+    for path in long:
+        for name, values in _path_errors(path).items():
+            gathered.setdefault(name, []).append(values)
+    means = {name: np.concatenate(values) for name, values in gathered.items()}
+    finite = {n: mean_error(v, n) if np.isfinite(v).any() else float("nan") for n, v in means.items()}
+    return WorldErrors(**finite, people=len(long), frames=sum(map(len, long)))
+
+
+def _path_errors(path: list[tuple[int, Float, Float]]) -> dict[str, Float]:
+    stamps = np.array([stamp for stamp, _, _ in path])
+    ours, theirs = (np.stack([row[side] for row in path]) for side in (1, 2))
+    fps = 1e9 / float(np.median(np.diff(stamps)))
+    return {
+        "w_mpjpe_mm": w_mpjpe(ours, theirs),
+        "wa_mpjpe_mm": wa_mpjpe(ours, theirs),
+        "rte_percent": rte(ours[:, 0], theirs[:, 0]),
+        "jitter": jitter(ours, fps),
+        "accel": acceleration_error(ours, theirs, fps),
+    }
