@@ -10,13 +10,16 @@ Pre- and post-processing follow MediaPipe's published graphs (`pose_detection_cp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from metrichmsr_ros.assets import model_path
+from metrichmsr_ros.people.crops import cut_out, letterbox
+from metrichmsr_ros.people.heatmaps import refine_from_heatmaps, sigmoid
+from metrichmsr_ros.people.hide import hide_bodies
 from metrichmsr_ros.people.landmarks import (
     CROP_SIZE,
     NUM_LANDMARKS,
@@ -26,12 +29,9 @@ from metrichmsr_ros.people.landmarks import (
     Roi,
 )
 from metrichmsr_ros.people.ssd import INPUT_SIZE, decode, make_anchors, weighted_nms
+from metrichmsr_ros.people.tiles import Tile
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
-
-HEATMAP_STRIDE = 4
-HEATMAP_KERNEL = 7
-HEATMAP_MIN_CONFIDENCE = 0.5
 
 
 class ImageError(ValueError):
@@ -79,48 +79,74 @@ class BlazePose:
         self._anchors = make_anchors()
         self._min_score, self._max_iou = min_score, max_iou
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """People in an image or tile, HWC uint8 RGB of any size; best first; coordinates in px of `image`."""
+    def detect(
+        self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
+    ) -> list[Detection]:
+        """People in an image or in one tile of it, best first.
+
+        Args:
+            image: HWC uint8 RGB of any size.
+            tile: the part to look at; None looks at all of it.
+            without: known people to paint over first, so that the detector answers for others.
+
+        Returns:
+            Detections in px of `image`.
+        """
         check_image(image)
-        square, scale, offset = _letterbox(image)
+        tile = tile or Tile(0, 0, image.shape[1], image.shape[0])
+        square, matrix = letterbox(tile.cut(image), tile)
+        if without:
+            square = hide_bodies(square, matrix, without)
         raw, logits = self._detector.run(square * np.float32(2 / 255) - np.float32(1), (0, 1))
         scores, points = decode(raw[0], logits[0, :, 0], self._anchors, self._min_score)
         scores, points = weighted_nms(scores, points, self._max_iou)
-        pixels = (points * INPUT_SIZE - offset) / scale - 0.5
+        pixels = (points * INPUT_SIZE - 0.5 - matrix[:2, 2]) / np.diag(matrix)[:2]
         return [Detection(float(s), p[:2].reshape(4), p[2:]) for s, p in zip(scores, pixels, strict=True)]
 
-    def landmarks(self, image: np.ndarray, roi: Roi, min_score: float = 0.5) -> LandmarkSet | None:
+    def landmarks(
+        self,
+        image: np.ndarray,
+        roi: Roi,
+        min_score: float = 0.5,
+        *,
+        without: Sequence[LandmarkSet] = (),
+        keep: LandmarkSet | None = None,
+    ) -> LandmarkSet | None:
         """Landmarks of the person in `roi`, or None where the network sees nobody or the ROI misses the image.
 
         Args:
             image: HWC uint8 RGB.
             roi: rotated square in px of `image`; it may reach over the border.
             min_score: presence below which None comes back; 0 returns whatever the network says.
+            without: other people, painted over so that the network does not slide over to them.
+            keep: where this person was last; not painted over where others overlap it.
         """
         check_image(image)
         if not roi.is_usable(image.shape[1], image.shape[0]):
             return None
         matrix = roi.matrix()
-        crop = cv2.warpAffine(
-            image, matrix[:2], (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        crop = cut_out(image, roi, matrix)
+        if without:
+            crop = hide_bodies(crop, matrix, without, keep)
         raw, score, heatmaps, world = self._landmarker.run(crop * np.float32(1 / 255), (0, 1, 3, 4))
         presence_score = float(score.reshape(()))
         if not presence_score >= min_score:
             return None
         values = raw.reshape(NUM_LANDMARKS, 5)
         points = values[:, :3].copy()
-        points[:, :2] = refine_from_heatmaps(values[:, :2], heatmaps[0]) - 0.5
+        refined, peaks = refine_from_heatmaps(values[:, :2], heatmaps[0])
+        points[:, :2] = refined - 0.5
         inverse = np.linalg.inv(matrix)
         return LandmarkSet(
             roi=roi,
             score=presence_score,
             crop_landmarks=points,
-            visibility=_sigmoid(values[:, 3]),
-            presence=_sigmoid(values[:, 4]),
+            visibility=sigmoid(values[:, 3]),
+            presence=sigmoid(values[:, 4]),
             world=world.reshape(NUM_LANDMARKS, 3).copy(),
             crop_matrix=matrix,
             pixels=(points[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]).astype(np.float32),
+            peaks=peaks,
         )
 
 
@@ -147,45 +173,3 @@ class _Network:
         self._interpreter.set_tensor(self._input, batch[None])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(self._outputs[i]) for i in outputs]
-
-
-def refine_from_heatmaps(points: FloatArray, heatmaps: FloatArray) -> FloatArray:
-    """Move landmarks to the centre of mass of their heatmap nearby, where the heatmap is sure.
-
-    Args:
-        points: (L, 2) x, y in crop px, pixel edges at whole numbers (the network's convention).
-        heatmaps: (G, G, L) logits.
-
-    Returns:
-        (L, 2) float32 refined points; those outside the heatmap or without a confident peak stay.
-    """
-    grid = heatmaps.shape[0]
-    cell = np.floor(points / HEATMAP_STRIDE).astype(np.int64)
-    inside = ((cell >= 0) & (cell < grid)).all(1)
-    reach = np.arange(HEATMAP_KERNEL) - HEATMAP_KERNEL // 2
-    cols, rows = cell[:, 0, None] + reach, cell[:, 1, None] + reach  # (L, 7)
-    on_map = ((rows >= 0) & (rows < grid))[:, :, None] & ((cols >= 0) & (cols < grid))[:, None, :]
-    landmark = np.arange(len(points))[:, None, None]
-    logits = heatmaps[np.clip(rows, 0, grid - 1)[:, :, None], np.clip(cols, 0, grid - 1)[:, None, :], landmark]
-    weights = np.where(on_map, _sigmoid(logits), 0.0)  # (L, 7, 7)
-    total = np.maximum(weights.sum((1, 2)), 1e-9)
-    mean = np.stack([(weights.sum(1) * cols).sum(1), (weights.sum(2) * rows).sum(1)], axis=1) / total[:, None]
-    sure = inside & (weights.max((1, 2)) >= HEATMAP_MIN_CONFIDENCE)
-    return np.where(sure[:, None], mean * HEATMAP_STRIDE, points).astype(np.float32)
-
-
-def _letterbox(image: np.ndarray) -> tuple[np.ndarray, FloatArray, FloatArray]:
-    """Fit the image into the detector's square, centred, black around; also the (2,) scale and (2,) offset it took."""
-    height, width = image.shape[:2]
-    ratio = INPUT_SIZE / max(height, width)
-    new = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    resized = cv2.resize(image, new, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
-    left, top = (INPUT_SIZE - new[0]) // 2, (INPUT_SIZE - new[1]) // 2
-    square = np.zeros((INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
-    square[top : top + new[1], left : left + new[0]] = resized
-    scale = np.array([new[0] / width, new[1] / height])
-    return square, scale, np.array([left, top], np.float64)
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))

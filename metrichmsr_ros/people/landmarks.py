@@ -7,7 +7,7 @@ the image, which is the mathematically positive sense when v points down.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,8 @@ class LandmarkSet:
         world: (39, 3) float32 metres around the hip centre, in the axes of the (rotated) crop: x right, y down, z away.
         crop_matrix: (3, 3) float64 A, image px to crop px.
         pixels: (39, 2) float32 px of the full image.
+        peaks: (39,) float32 0..1, height of each landmark's heatmap where it was found; low all over a body that is
+            none.
     """
 
     roi: Roi
@@ -116,6 +118,14 @@ class LandmarkSet:
     world: FloatArray
     crop_matrix: FloatArray
     pixels: FloatArray
+    peaks: FloatArray = field(default_factory=lambda: np.zeros(NUM_LANDMARKS, np.float32))
+
+    def moved_to(self, roi: Roi) -> LandmarkSet:
+        """The same body as it would look from `roi`: crop coordinates stay, pixels follow."""
+        matrix = roi.matrix()
+        inverse = np.linalg.inv(matrix)
+        pixels = self.crop_landmarks[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]
+        return replace(self, roi=roi, crop_matrix=matrix, pixels=pixels.astype(np.float32))
 
     def next_roi(self) -> Roi:
         """ROI from the network's own auxiliary points: a better one for this image, a first one for the next."""

@@ -1,0 +1,78 @@
+"""Painting known people over, so that the networks look at somebody else.
+
+Both networks answer for one body when two stand close: the detector merges them, the landmark network slides over to
+the clearer one. With the known body painted in the colours around it, the second is found and stays itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from metrichmsr_ros.people.landmarks import ROI_SCALE, FloatArray, LandmarkSet
+
+LIMBS = (
+    *((11, 13), (13, 15), (12, 14), (14, 16)),  # arms
+    *((23, 25), (25, 27), (24, 26), (26, 28), (27, 31), (28, 32)),  # legs and feet
+    *((11, 12), (23, 24), (11, 23), (12, 24)),  # torso
+)
+"""Pairs of landmarks with a limb between them."""
+LIMB_WIDTH = 0.10
+"""Limbs with clothes, as a share of the circle around the body."""
+
+
+def hide_bodies(
+    crop: np.ndarray, matrix: FloatArray, bodies: Sequence[LandmarkSet], keep: LandmarkSet | None = None
+) -> np.ndarray:
+    """A copy of `crop` with bodies painted over; `crop` itself when none of them reaches into it.
+
+    Args:
+        crop: (H, W, 3) uint8.
+        matrix: (3, 3) image px to crop px.
+        bodies: landmark sets of the people to hide.
+        keep: one whose pixels stay even where a hidden body overlaps them, for who is in front is not known.
+    """
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    for body in bodies:
+        _paint(mask, matrix, body, 255)
+    if keep is not None and mask.any():
+        _paint(mask, matrix, keep, 0)
+    hidden = mask > 0
+    if not hidden.any():
+        return crop
+    size = max(_crop_size(matrix, body) for body in bodies)
+    return np.where(hidden[..., None], _surroundings(crop, hidden, size), crop)
+
+
+def _paint(mask: np.ndarray, matrix: FloatArray, body: LandmarkSet, value: int) -> None:
+    """Draw limbs, torso and head of one body into a mask, thick enough to cover clothes."""
+    points = body.pixels[:33] @ matrix[:2, :2].T + matrix[:2, 2]
+    points = np.clip(points, -2e3, 2e3)  # OpenCV's drawing wants small integers
+    width = max(2, round(LIMB_WIDTH * _crop_size(matrix, body)))
+    whole = points.round().astype(np.int32)
+    for start, end in LIMBS:
+        cv2.line(mask, _xy(whole[start]), _xy(whole[end]), value, width)
+    cv2.fillConvexPoly(mask, cv2.convexHull(whole[[11, 12, 23, 24]]), value)
+    neck, nose = points[[11, 12]].mean(0), points[0]
+    crown = nose + 0.4 * (nose - neck)
+    cv2.line(mask, _xy(neck.round()), _xy(crown.round()), value, round(1.4 * width))
+
+
+def _surroundings(crop: np.ndarray, hidden: np.ndarray, size: float) -> np.ndarray:
+    """Mean colour of the visible pixels within about half a body around each pixel, uint8."""
+    window = int(np.clip(size / 2, 3, 255)) | 1
+    seen = (~hidden).astype(np.float32)
+    total = cv2.blur(crop * seen[..., None], (window, window))
+    weight = cv2.blur(seen, (window, window))[..., None]
+    mean = crop[~hidden].mean(0) if seen.any() else np.zeros(3)
+    return ((total + 1e-3 * mean) / (weight + 1e-3)).astype(np.uint8)
+
+
+def _crop_size(matrix: FloatArray, body: LandmarkSet) -> float:
+    return body.roi.size / ROI_SCALE * float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+
+def _xy(point: np.ndarray) -> tuple[int, int]:
+    return int(point[0]), int(point[1])

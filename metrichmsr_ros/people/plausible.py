@@ -1,0 +1,154 @@
+"""Is this a person, and is it the same one? Judged by landmarks, since presence alone believes clothes on the grass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrichmsr_ros.people.hide import LIMBS
+from metrichmsr_ros.people.landmarks import ROI_SCALE, Detection, FloatArray, LandmarkSet
+
+NOSE = 0
+SHOULDERS, ELBOWS, WRISTS = (11, 12), (13, 14), (15, 16)
+HIPS, KNEES, ANKLES = (23, 24), (25, 26), (27, 28)
+BODY = np.array([NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES])
+MIRRORED = np.array([NOSE, 12, 11, 14, 13, 16, 15, 24, 23, 26, 25, 28, 27])
+_MAX_SHARED = 0.65
+TORSO = np.array([*SHOULDERS, *HIPS])
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """Landmarks and how well several looks at the same body agreed.
+
+    Attributes:
+        landmarks: the last corrected pass.
+        drift: mean movement of the body landmarks between the last two passes, weighted by visibility, as a share of
+            the ROI's side.
+        steadiness: lowest presence over all looks, among them one through a turned and widened ROI.
+    """
+
+    landmarks: LandmarkSet
+    drift: float
+    steadiness: float
+
+    @property
+    def quality(self) -> float:
+        """Higher is surer; for choosing between two sightings of one person."""
+        return body_evidence(self.landmarks) - self.drift
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """What a sighting must satisfy to be called a person.
+
+    Attributes:
+        min_steadiness: presence that every look must reach.
+        min_evidence: `body_evidence` of the landmarks.
+        max_drift: share of the ROI's side that landmarks may move between passes.
+        min_visible: body landmarks (of 13) that must be visible (> 0.5).
+        min_torso_visibility: mean visibility of shoulders and hips.
+    """
+
+    min_steadiness: float = 0.4
+    min_evidence: float = 0.42
+    max_drift: float = 0.06
+    min_visible: int = 5
+    min_torso_visibility: float = 0.5
+
+    def accepts(self, sighting: Sighting) -> bool:
+        """True when the sighting passes every test."""
+        visibility = sighting.landmarks.visibility
+        return (
+            sighting.steadiness >= self.min_steadiness
+            and sighting.drift <= self.max_drift
+            and body_evidence(sighting.landmarks) >= self.min_evidence
+            and int((visibility[BODY] > 0.5).sum()) >= self.min_visible
+            and float(visibility[TORSO].mean()) >= self.min_torso_visibility
+        )
+
+
+def body_evidence(landmarks: LandmarkSet) -> float:
+    """Mean heatmap peak 0..1 of the body landmarks, weighted by visibility.
+
+    What the network calls visible must show: about 0.55 and up on people, 0.35 on clothes lying on the grass, although
+    those get full presence and visibility.
+    """
+    weight = landmarks.visibility[BODY] + 1e-3
+    return float(landmarks.peaks[BODY] @ weight / weight.sum())
+
+
+def drift_between(landmarks: LandmarkSet, before: LandmarkSet) -> float:
+    """Mean movement of the body landmarks, weighted by visibility, as a share of the ROI's side."""
+    moved = np.linalg.norm(landmarks.pixels[BODY] - before.pixels[BODY], axis=1)
+    weight = landmarks.visibility[BODY] + 1e-3
+    return float(moved @ weight / weight.sum() / landmarks.roi.size)
+
+
+def body_size(landmarks: LandmarkSet) -> float:
+    """Diameter of the circle around the body, px: about the height of a standing person."""
+    return landmarks.roi.size / ROI_SCALE
+
+
+def torso_points(landmarks: LandmarkSet) -> FloatArray:
+    """(2, 2) px: middle of the shoulders, middle of the hips. Does not mind a swap of left and right."""
+    pixels = landmarks.pixels
+    return np.stack([pixels[list(SHOULDERS)].mean(0), pixels[list(HIPS)].mean(0)])
+
+
+def covers_detection(landmarks: LandmarkSet, detection: Detection, tolerance: float = 0.08) -> bool:
+    """True when a detection's shoulders and hips are those of a known body, within a share of its size."""
+    seen = detection.keypoints[[2, 0]]
+    distance = np.linalg.norm(torso_points(landmarks) - seen, axis=1)
+    return bool((distance < tolerance * body_size(landmarks)).all())
+
+
+def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 0.07) -> bool:
+    """True when two landmark sets lie on one body: torsos coincide, or most visible joints do.
+
+    Joints may coincide with their mirror images, because people seen from behind are sometimes taken for facing ones.
+    Boxes are not compared: those of two people walking side by side overlap more than those of one person seen twice.
+    """
+    size = min(body_size(first), body_size(second))
+    torso = np.linalg.norm(torso_points(first) - torso_points(second), axis=1)
+    if (torso < tolerance * size).all():
+        return True
+    one, other = first.pixels[BODY], second.pixels[BODY]
+    direct = np.linalg.norm(one - other, axis=1)
+    mirrored = np.linalg.norm(one - second.pixels[MIRRORED], axis=1)
+    seen = np.minimum(first.visibility[BODY], second.visibility[BODY]) > 0.3
+    if seen.sum() < 4:
+        return False
+    shared = max((direct[seen] < tolerance * size).mean(), (mirrored[seen] < tolerance * size).mean())
+    return bool(shared > 0.5)
+
+
+def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
+    """True when this is one of `bodies` seen again, or pieced together from several of them."""
+    if any(are_same_person(landmarks, body) for body in bodies):
+        return True
+    return share_on_bodies(landmarks, bodies) > _MAX_SHARED
+
+
+def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_width: float = 0.06) -> float:
+    """Share 0..1 of the visible body landmarks that lie on the limbs or torsos of other bodies.
+
+    Near 1 for an answer pieced together from two people or seen twice with a wrong scale; under 0.5 for a real second
+    person, unless hidden almost wholly.
+    """
+    points = landmarks.pixels[BODY][landmarks.visibility[BODY] > 0.5]
+    if not len(points) or not bodies:
+        return 0.0
+    nearest = np.min([_distance_to_limbs(points, body) / body_size(body) for body in bodies], axis=0)
+    return float((nearest < half_width).mean())
+
+
+def _distance_to_limbs(points: FloatArray, body: LandmarkSet) -> FloatArray:
+    """(N,) px from (N, 2) points to the nearest limb segment of a body."""
+    start, end = body.pixels[[a for a, _ in LIMBS]], body.pixels[[b for _, b in LIMBS]]
+    along = end - start
+    length = np.maximum((along**2).sum(1), 1e-6)
+    where = np.clip(((points[:, None] - start) * along).sum(-1) / length, 0.0, 1.0)
+    return np.linalg.norm(points[:, None] - (start + where[..., None] * along), axis=-1).min(1)

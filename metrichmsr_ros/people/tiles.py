@@ -1,0 +1,71 @@
+"""Where the detector looks: overlapping square tiles of several sizes, because it reads only 224 x 224 px at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrichmsr_ros.people.landmarks import Detection, Roi
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of the image, px: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """This part of an HWC image, as a view."""
+        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
+    def trusts(self, detection: Detection, image_size: tuple[int, int]) -> bool:
+        """False for a detection (image px) whose hips or shoulders lie outside this tile but inside the image.
+
+        Such a body is cut off by the tile and guessed at; an overlapping tile sees it whole.
+        """
+        low = np.array([self.x if self.x > 0 else -np.inf, self.y if self.y > 0 else -np.inf])
+        right, bottom = self.x + self.width, self.y + self.height
+        high = np.array(
+            [right if right < image_size[0] else np.inf, bottom if bottom < image_size[1] else np.inf],
+        )
+        torso = detection.keypoints[[0, 2]]
+        return bool((torso >= low).all() and (torso <= high).all())
+
+
+def tile_pyramid(
+    width: int, height: int, divisors: tuple[float, ...], min_side: int, overlap: float = 0.5
+) -> list[Tile]:
+    """The whole image first, then squares from large to small, row by row.
+
+    Args:
+        width, height: image, px.
+        divisors: the squares' sides are the image's short side divided by these.
+        min_side: sides below this many px are left out; the detector cannot use them.
+        overlap: share of a tile that the next one covers again; squares are spread evenly up to both borders.
+    """
+    tiles = [Tile(0, 0, width, height)]
+    for divisor in divisors:
+        side = round(min(width, height) / divisor)
+        if side < min_side or side == max(width, height):
+            continue
+        columns, rows = _starts(width, side, overlap), _starts(height, side, overlap)
+        tiles += [Tile(x, y, side, side) for y in rows for x in columns]
+    return tiles
+
+
+def tile_around(roi: Roi, width: int, height: int, factor: float = 1.8) -> Tile:
+    """Square of `factor` times a ROI's side around its centre, clipped to the image; at least 8 px."""
+    half = roi.size * factor / 2
+    low = np.clip(np.floor(roi.centre - half), 0, (max(width - 8, 0), max(height - 8, 0))).astype(int)
+    high = np.minimum(np.maximum(np.ceil(roi.centre + half), low + 8), (width, height)).astype(int)
+    return Tile(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+
+
+def _starts(length: int, side: int, overlap: float) -> list[int]:
+    count = 1 + math.ceil((length - side) / (side * (1.0 - overlap)) - 1e-9)
+    return [round(k * (length - side) / max(count - 1, 1)) for k in range(count)]
