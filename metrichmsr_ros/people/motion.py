@@ -1,0 +1,122 @@
+"""Constant-velocity Kalman filter of one person's root, on the stamps of the images.
+
+State x = [position, velocity], 6 numbers in metres and metres per second, camera frame. Between stamps an acceleration
+that is white noise of spectral density q moves the velocity (Bar-Shalom, Li, Kirubarajan 2001, section 6.2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RootFilterConfig:
+    """What is known about people before one is seen.
+
+    Attributes:
+        acceleration_density: spectral density of acceleration, (m/s^2)^2/Hz; people start and stop within half a second.
+        start_speed: standard deviation of a new person's speed per axis, m/s.
+        gate: squared Mahalanobis distance (3 degrees of freedom; 99.9 % lie below 16.3) beyond which a measurement is
+            taken with an inflated covariance, so that one outlier moves the state little.
+        patience: after this many measurements in a row beyond the gate the filter starts anew where they are.
+        max_gap_s: a longer time between stamps starts the filter anew.
+    """
+
+    acceleration_density: float = 4.0
+    start_speed: float = 1.5
+    gate: float = 16.3
+    patience: int = 4
+    max_gap_s: float = 2.0
+
+
+class RootFilter:
+    """One person's root: position and velocity with covariance."""
+
+    def __init__(self, config: RootFilterConfig | None = None) -> None:
+        self._config = config or RootFilterConfig()
+        self._stamp_s: float | None = None
+        self._state: Array = np.zeros(6)
+        self._covariance: Array = np.eye(6)
+        self._outside = 0
+
+    def reset(self) -> None:
+        """Forget the past; the next measurement starts the filter."""
+        self._stamp_s = None
+
+    def update(
+        self, position: ArrayLike, covariance: ArrayLike, stamp_s: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Take one measurement.
+
+        A stamp before the last one (a bag that loops) or long after it starts the filter anew; an equal stamp is a
+        second measurement of the same moment.
+
+        Args:
+            position: (3,) m.
+            covariance: (3, 3) m^2, symmetric, positive semi-definite; a floor of (1 mm)^2 is added.
+            stamp_s: seconds.
+
+        Returns:
+            (3,) position m, (3,) velocity m/s and (6, 6) covariance of both.
+
+        Raises:
+            ValueError: a number is not finite or a shape is wrong.
+        """
+        measured, noise = _checked(position, covariance, stamp_s)
+        step = math.inf if self._stamp_s is None else stamp_s - self._stamp_s
+        if not 0.0 <= step <= self._config.max_gap_s:
+            self._start(measured, noise)
+        else:
+            self._predict(step)
+            self._correct(measured, noise)
+        self._stamp_s = stamp_s
+        return self._state[:3].copy(), self._state[3:].copy(), self._covariance.copy()
+
+    def _start(self, measured: Array, noise: Array) -> None:
+        self._state = np.concatenate([measured, np.zeros(3)])
+        self._covariance = np.zeros((6, 6))
+        self._covariance[:3, :3] = noise
+        self._covariance[3:, 3:] = np.eye(3) * self._config.start_speed**2
+        self._outside = 0
+
+    def _predict(self, step: float) -> None:
+        transition = np.kron(np.array([[1.0, step], [0.0, 1.0]]), np.eye(3))
+        growth = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]]) * self._config.acceleration_density
+        self._state = transition @ self._state
+        self._covariance = transition @ self._covariance @ transition.T + np.kron(growth, np.eye(3))
+
+    def _correct(self, measured: Array, noise: Array) -> None:
+        innovation = measured - self._state[:3]
+        expected = self._covariance[:3, :3] + noise
+        distance = float(innovation @ np.linalg.solve(expected, innovation))
+        if distance > self._config.gate:
+            self._outside += 1
+            if self._outside >= self._config.patience:
+                self._start(measured, noise)
+                return
+            # Exactly the covariance at which this measurement lies on the gate: the further off, the less it counts.
+            noise = noise + expected * (distance / self._config.gate - 1.0)
+            expected = self._covariance[:3, :3] + noise
+        else:
+            self._outside = 0
+        gain = np.linalg.solve(expected, self._covariance[:3]).T  # (6, 3), P H^T S^-1
+        self._state = self._state + gain @ innovation
+        keep = np.eye(6)
+        keep[:, :3] -= gain
+        # Joseph's form: stays symmetric and positive for any gain.
+        self._covariance = keep @ self._covariance @ keep.T + gain @ noise @ gain.T
+
+
+def _checked(position: ArrayLike, covariance: ArrayLike, stamp_s: float) -> tuple[Array, Array]:
+    measured, noise = np.asarray(position, np.float64), np.asarray(covariance, np.float64)
+    if measured.shape != (3,) or noise.shape != (3, 3):
+        raise ValueError(f"position {measured.shape} and covariance {noise.shape} must be (3,) and (3, 3)")
+    if not (np.isfinite(measured).all() and np.isfinite(noise).all() and math.isfinite(stamp_s)):
+        raise ValueError(f"position {measured}, its covariance and stamp {stamp_s} must be finite numbers")
+    return measured, (noise + noise.T) / 2 + np.eye(3) * 1e-6
