@@ -1,0 +1,123 @@
+"""Metric depth of the scene from one source, calibrated by the people in it: the engine that a pipeline calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metrichmsr_ros.geometry.camera import Camera
+
+from .anchor import Anchor, make_anchor
+from .calibrate import IDENTITY, METHODS, Calibration
+from .refiner import Refiner, refine
+from .sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
+
+FloatArray = NDArray[np.float32]
+
+Fit = Callable[[FloatArray, Anchor, Camera], Calibration]
+
+
+@dataclass(frozen=True, eq=False)
+class SceneDepth:
+    """Depth of one image.
+
+    Attributes:
+        depth: (H, W) float32 metres, NaN where unknown.
+        source: what the initial depth came from; "people" when there is only their own.
+        method: what calibrated it: "refiner", "field", "affine", "scale", "memory" (the last people in view) or "none".
+    """
+
+    depth: FloatArray
+    source: str
+    method: str
+
+
+class DepthEngine:
+    """Calibrated depth for a video: with nobody in view the last calibration fades to the source's own depth.
+
+    Args:
+        source: where initial depth comes from; None gives the people's own depth alone.
+        method: "scale", "affine", "field" or "none"; ignored when there is a `refiner`.
+        refiner: trained network.
+        memory_s: time in which a calibration without people fades to 1/e.
+    """
+
+    def __init__(
+        self,
+        source: DepthSource | None,
+        method: str = "affine",
+        refiner: Refiner | None = None,
+        memory_s: float = 10.0,
+    ) -> None:
+        self._source = source
+        self._fit = _fit(method, refiner)
+        self._memory_s = memory_s
+        self._last: tuple[float, Calibration] | None = None
+
+    def reset(self) -> None:
+        """Forget the last calibration, e.g. when a bag loops."""
+        self._last = None
+
+    def estimate(
+        self,
+        image: NDArray[np.uint8],
+        camera: Camera,
+        faces: ArrayLike,
+        context: DepthContext,
+        person_weights: ArrayLike | None = None,
+        stamp_s: float | None = None,
+    ) -> SceneDepth:
+        """Depth of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, rectified. camera: its undistorted camera.
+            faces: (F, 3) of the body. context: people, gravity, measured depth.
+            person_weights: (P,) from `anchor.person_weight`.
+            stamp_s: time of the image; None: a single image, without memory.
+        """
+        anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
+        if self._source is None:
+            return SceneDepth(anchor.depth, "people", "none")
+        try:
+            initial = self._source.predict(image, camera, context)
+        except DepthError:
+            return SceneDepth(anchor.depth, "people", "none")
+        if initial.source == "ground":  # metric already, and empty of people
+            return SceneDepth(_people_in_front(resampled(initial, camera), anchor), initial.source, "none")
+        return self._calibrated(initial, anchor, camera, stamp_s)
+
+    def _calibrated(self, initial: DepthMap, anchor: Anchor, camera: Camera, stamp_s: float | None) -> SceneDepth:
+        depth = resampled(initial, camera)
+        calibration = self._fit(depth, anchor, camera)
+        if calibration is IDENTITY:
+            calibration = self._remembered(stamp_s)
+        elif stamp_s is not None:
+            self._last = (stamp_s, calibration)
+        if calibration is IDENTITY:
+            return SceneDepth(depth, initial.source, "none")
+        return SceneDepth(calibration.apply(depth), initial.source, calibration.method)
+
+    def _remembered(self, stamp_s: float | None) -> Calibration:
+        """The last calibration, faded; a field fades as its means, since the people it was bent by are gone."""
+        if stamp_s is None or self._last is None:
+            return IDENTITY
+        then, last = self._last
+        whole = Calibration(float(np.mean(last.scale)), float(np.mean(last.offset)), "memory")
+        return whole.decayed(float(np.exp(-max(stamp_s - then, 0.0) / self._memory_s)))
+
+
+def _fit(method: str, refiner: Refiner | None) -> Fit:
+    if refiner is not None:
+        return lambda depth, anchor, camera: refine(refiner, depth, anchor, camera)
+    if method == "none":
+        return lambda depth, anchor, camera: IDENTITY
+    if method not in METHODS:
+        raise DepthError(f"unknown depth calibration '{method}'; known are none, {', '.join(METHODS)}")
+    return lambda depth, anchor, camera: METHODS[method](depth, anchor)
+
+
+def _people_in_front(depth: FloatArray, anchor: Anchor) -> FloatArray:
+    return np.where(np.isfinite(anchor.depth), anchor.depth, depth)

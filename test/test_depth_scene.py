@@ -1,0 +1,94 @@
+"""The depth engine over time: people calibrate, their absence fades, and a silent source leaves the people's depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metrichmsr_ros.depth.ground import GroundPlane
+from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.scene import DepthEngine
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, IncomingDepth, stretched
+from metrichmsr_ros.geometry.camera import Camera
+
+CAMERA = Camera(160, 120, np.array([[100.0, 0, 79.5], [0, 100, 59.5], [0, 0, 1]]))
+IMAGE = np.zeros((120, 160, 3), np.uint8)
+FACES = np.array([[0, 1, 2], [0, 2, 3]])
+PERSON = np.array([[-0.4, -0.9, 3], [0.4, -0.9, 3], [0.4, 0.9, 3], [-0.4, 0.9, 3]])
+WALL = np.where(np.abs(np.arange(160) - 79.5) < 13.4, 3.0, 6.0)[None].repeat(120, 0).astype(np.float32)
+
+
+def context(factor: float, people: bool = True) -> DepthContext:
+    arrived = DepthMap((WALL * factor).astype(np.float32), CAMERA, "camera/depth", is_sensor=True)
+    return DepthContext((PERSON,) if people else (), incoming=arrived)
+
+
+@pytest.mark.parametrize("method", ["scale", "affine", "field"])
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_people_bring_the_scene_to_metres(method, factor):
+    answer = DepthEngine(IncomingDepth(), method).estimate(IMAGE, CAMERA, FACES, context(factor))
+    np.testing.assert_allclose(answer.depth, WALL, rtol=0.05)
+    assert (answer.source, answer.method) == ("camera/depth", method)
+
+
+def test_a_refiner_takes_the_place_of_the_closed_form():
+    torch.manual_seed(0)
+    network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)).eval()
+    answer = DepthEngine(IncomingDepth(), refiner=network).estimate(IMAGE, CAMERA, FACES, context(0.5))
+    assert answer.method == "refiner"
+    np.testing.assert_allclose(answer.depth, WALL, rtol=0.05)
+
+
+def test_without_people_the_last_calibration_fades():
+    engine = DepthEngine(IncomingDepth(), "scale", memory_s=10.0)
+    engine.estimate(IMAGE, CAMERA, FACES, context(0.5), stamp_s=100.0)
+    for later, scale in ((0.0, 2.0), (10.0, 2 ** np.exp(-1)), (1000.0, 1.0)):
+        answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=100.0 + later)
+        assert answer.method == "memory"
+        np.testing.assert_allclose(answer.depth, WALL * 0.5 * scale, rtol=1e-4)
+    engine.reset()
+    answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=101.0)
+    assert answer.method == "none"
+    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+
+
+def test_single_images_have_no_memory():
+    engine = DepthEngine(IncomingDepth(), "scale")
+    engine.estimate(IMAGE, CAMERA, FACES, context(0.5))
+    answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False))
+    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+
+
+def test_no_calibration_hands_on_the_source():
+    answer = DepthEngine(IncomingDepth(), "none").estimate(IMAGE, CAMERA, FACES, context(0.5))
+    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+
+
+def test_depth_on_another_grid_is_brought_to_the_image():
+    small = DepthMap(np.full((60, 80), 1.5, np.float32), stretched(CAMERA, 80, 60), "network")
+    answer = DepthEngine(IncomingDepth(), "scale").estimate(
+        IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=small)
+    )
+    np.testing.assert_allclose(answer.depth, 3.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("source", [None, IncomingDepth()])
+def test_without_initial_depth_the_people_speak_for_themselves(source):
+    answer = DepthEngine(source).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
+    assert answer.source == "people"
+    assert answer.depth[60, 80] == pytest.approx(3)
+    assert np.isnan(answer.depth[60, 10])
+
+
+def test_the_ground_lies_behind_the_people():
+    answer = DepthEngine(GroundPlane()).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
+    assert answer.source == "ground"
+    assert answer.depth[80, 80] == pytest.approx(3)
+    assert answer.depth[110, 10] == pytest.approx(0.9 / (50.5 / 100), rel=0.02)
+    assert np.isnan(answer.depth[20, 10])
+
+
+def test_unknown_methods_are_named():
+    with pytest.raises(DepthError, match="known are none, scale, affine, field"):
+        DepthEngine(None, "magic")
