@@ -53,7 +53,7 @@ class ShapeHead(nn.Module):
 
 
 class PositionHead(nn.Module):
-    """Translation (B,3) in the camera frame in metres and its covariance (B,3,3).
+    """Translation (B,3) in the camera frame in metres and how far it is to be trusted.
 
     `direct` regresses x, y, z as the paper states. `crop_ray` regresses, in the crop's virtual camera, an offset
     over the half angle and a log depth times the half angle: z = exp(d) / half_angle, so that a change of focal
@@ -69,10 +69,14 @@ class PositionHead(nn.Module):
         self.layers = mlp(features, config.hidden, 5)
 
     def forward(self, features: torch.Tensor, view: CropView) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, F) -> translation (B, 3), covariance (B, 3, 3)."""
+        """(B, F) -> translation (B, 3), standard deviations (B, 2) along and across the line of sight, metres."""
         raw = self.layers(features).float()
         translation = self._direct(raw) if self.direct else self._crop_ray(raw, view)
-        return translation, _covariance(translation.detach(), raw[:, 3:].clamp(-4, 4) - 3.0, view.half_angle)
+        distance = translation.detach().norm(dim=-1).clamp_min(0.01)
+        relative = (raw[:, 3:] - 3.0).clamp(-7, 1).exp()
+        along = relative[:, 0] * distance
+        across = relative[:, 1] * distance * view.half_angle
+        return translation, torch.stack([along, torch.maximum(across, 0.003 * along)], dim=-1)
 
     def _direct(self, raw: torch.Tensor) -> torch.Tensor:
         return raw[:, :3] + raw.new_tensor([0.0, 0.0, self.MEAN_DEPTH])
@@ -84,10 +88,9 @@ class PositionHead(nn.Module):
         return view.to_camera(torch.cat([offset, torch.ones_like(depth)], dim=-1) * depth)
 
 
-def _covariance(translation: torch.Tensor, log_deviation: torch.Tensor, half_angle: torch.Tensor) -> torch.Tensor:
-    distance = translation.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-    sight = (translation / distance)[..., None]
-    deviation = log_deviation.exp() * distance * torch.stack([torch.ones_like(half_angle), half_angle], dim=-1)
+def covariance(translation: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
+    """(B, 3, 3) m^2 of deviations (B, 2) along and across the line of sight to `translation` (B, 3)."""
+    sight = torch.nn.functional.normalize(translation, dim=-1)[..., None]
     along, across = deviation.square()[..., None, None].unbind(dim=1)
     outer = sight @ sight.transpose(-1, -2)
     return along * outer + across * (torch.eye(3, device=outer.device) - outer)

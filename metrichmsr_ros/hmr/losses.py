@@ -137,11 +137,13 @@ def _relative_position(root: torch.Tensor, true_root: torch.Tensor) -> torch.Ten
 
 
 def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:
-    """(B,): Gaussian negative log-likelihood of the root error; trains the covariance alone, not the mean."""
-    scale = true_root.norm(dim=-1).clamp_min(NEAR_PLANE)
-    error = ((root - true_root).detach() / scale[:, None])[..., None]
-    covariance = output.transl_cov / scale[:, None, None].square()
-    factor = torch.linalg.cholesky(covariance.double())
-    whitened = torch.linalg.solve_triangular(factor, error.double(), upper=False)[..., 0]
-    log_deviation = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    return (0.5 * whitened.square().sum(-1).clamp_max(100.0) + log_deviation).float()
+    """(B,): Gaussian negative log-likelihood of the root error; trains the deviations alone, not the mean."""
+    scale = true_root.norm(dim=-1, keepdim=True).clamp_min(NEAR_PLANE)
+    error = (root - true_root).detach() / scale
+    sight = torch.nn.functional.normalize(root.detach(), dim=-1)
+    along = (error * sight).sum(-1)
+    across = error.square().sum(-1) - along.square()
+    deviation = output.transl_deviation / scale
+    whitened = torch.stack([along.square(), across.clamp_min(0.0)], dim=-1) / deviation.square()
+    log_deviation = deviation.log() @ deviation.new_tensor([1.0, 2.0])
+    return 0.5 * whitened.clamp_max(100.0).sum(-1) + log_deviation

@@ -14,7 +14,7 @@ from torch import nn
 
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.encoders import BlazePoseTokens, CliffVector, SampledRays
-from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead
+from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead, covariance
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.moe import HumanMoE, Routing
 from metrichmsr_ros.hmr.view import CropView
@@ -23,7 +23,8 @@ from metrichmsr_ros.hmr.view import CropView
 @dataclass(frozen=True)
 class HMROutput:
     """B people. rotmats: (B,24,3,3), [:,0] takes body axes to the camera frame; betas: (B,10); transl: (B,3) m in
-    the camera frame; transl_cov: (B,3,3) m^2; expert_share: (B,L,K) combine weight per Soft-MoE layer and routed
+    the camera frame; transl_cov: (B,3,3) m^2, made of transl_deviation: (B,2) m along and across the line of sight;
+    expert_share: (B,L,K) combine weight per Soft-MoE layer and routed
     expert; load_balance: scalar, mean over layers of K sum p_i^2 (1 when even); routing: per layer, None unless
     asked for.
     """
@@ -32,6 +33,7 @@ class HMROutput:
     betas: torch.Tensor
     transl: torch.Tensor
     transl_cov: torch.Tensor
+    transl_deviation: torch.Tensor
     expert_share: torch.Tensor
     load_balance: torch.Tensor
     routing: tuple[Routing, ...] | None = None
@@ -65,13 +67,14 @@ class MetricHMR(nn.Module):
         rotmats = self.pose(features.pooled)
         if self.config.head.orientation_frame == "crop":
             rotmats = torch.cat([view.rotation[:, None] @ rotmats[:, :1], rotmats[:, 1:]], dim=1)
-        transl, covariance = self.position(features.pooled, view)
+        transl, deviation = self.position(features.pooled, view)
         share = _expert_share(features.routing, len(batch), transl)
         return HMROutput(
             rotmats=rotmats,
             betas=self.shape(features.pooled),
             transl=transl,
-            transl_cov=covariance,
+            transl_cov=covariance(transl, deviation),
+            transl_deviation=deviation,
             expert_share=share,
             load_balance=load_balance(share),
             routing=features.routing if return_routing else None,

@@ -33,6 +33,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
     output: str = "out/train"
     batch_size: int = 256  # people, over all processes together
     steps: int = 0  # 0: take `epochs`

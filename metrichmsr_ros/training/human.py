@@ -33,8 +33,9 @@ def train(config: TrainConfig, device: str = "cpu") -> Path:
     with processes(device) as among:
         console = Console(quiet=not among.is_first)
         with console.status("reading shards"):
-            people = load_people(config.train)
-            held_out = load_people(config.validation) if config.validation else None
+            cache = Path(config.output) / "cache"
+            people = load_people(config.train, cache)
+            held_out = load_people(config.validation, cache) if config.validation else None
         console.print(f"{len(people)} people to learn from, {len(held_out) if held_out else 0} held out")
         return train_on(config, people, held_out, load_body(config.model.body), among, console)
 

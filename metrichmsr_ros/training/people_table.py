@@ -7,7 +7,9 @@ are tar files with one `KEY.npz` per image, whose arrays are stacked over the pe
 from __future__ import annotations
 
 import glob
+import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,11 +57,29 @@ class PeopleTable:
         return self.inputs.select(index), self.truth.select(index)
 
 
-def load_people(patterns: Sequence[str]) -> PeopleTable:
-    """Reads every person of the shards that match the glob `patterns`. Raises ShardError naming file and remedy."""
+def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
+    """Reads every person of the shards that match the glob `patterns`. Raises ShardError naming file and remedy.
+
+    With a folder `cache` the table is kept there as one file, which is read instead while the shards stay as they are.
+    """
     paths = sorted({path for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
     if not paths:
         raise ShardError(f"no shards match {list(patterns)}; make some or correct the pattern")
+    if cache is None:
+        return table_of(*_read_rows(paths))
+    states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+    file = cache / f"people-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
+    if file.exists():
+        with np.load(file) as arrays:
+            rows = dict(arrays)
+        return table_of(rows, tuple(rows.pop("keys").tolist()))
+    rows, keys = _read_rows(paths)
+    cache.mkdir(parents=True, exist_ok=True)
+    np.savez(file, keys=np.array(keys), **rows)
+    return table_of(rows, keys)
+
+
+def _read_rows(paths: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     rows: dict[str, list[np.ndarray]] = {}
     keys: list[str] = []
     for path in paths:
@@ -72,7 +92,7 @@ def load_people(patterns: Sequence[str]) -> PeopleTable:
             keys += [f"{Path(path).name}/{key}#{person}" for person in range(people)]
     if not keys:
         raise ShardError(f"the shards {paths} hold no people")
-    return _table({name: np.concatenate(arrays) for name, arrays in rows.items()}, tuple(keys))
+    return {name: np.concatenate(arrays) for name, arrays in rows.items()}, tuple(keys)
 
 
 def _samples(path: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -99,7 +119,8 @@ def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]
     return sample
 
 
-def _table(rows: dict[str, np.ndarray], keys: tuple[str, ...]) -> PeopleTable:
+def table_of(rows: dict[str, np.ndarray], keys: tuple[str, ...]) -> PeopleTable:
+    """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, intrinsics (N,3,3) and image_size (N,2)."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)
     joints_2d = np.concatenate(

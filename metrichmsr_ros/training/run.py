@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
@@ -33,7 +34,7 @@ class HumanRun:
         torch.manual_seed(config.seed)
         self.config, self.people, self.among = config, people, among
         self.body = body.to(among.device)
-        self.model = MetricHMR(config.model).to(among.device)
+        self.model = _initial_model(config).to(among.device)
         self.network = among.wrap(self.model)
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -140,6 +141,15 @@ class HumanRun:
         bad = [name for name, value in losses.items() if not torch.isfinite(value)] or [f"gradient norm {norm}"]
         keys = ", ".join(self.people.keys[i] for i in index.tolist())
         return f"step {self.step_count}: not finite: {', '.join(bad)}. People of this batch: {keys}"
+
+
+def _initial_model(config: TrainConfig) -> MetricHMR:
+    if not config.initial_weights:
+        return MetricHMR(config.model)
+    model = load_model(config.initial_weights).train()
+    if model.config != config.model:
+        raise TrainingError(f"{config.initial_weights}: its network is not the one of `model`; start from its own file")
+    return model
 
 
 def _generator(seed: int, stream: int, number: int) -> torch.Generator:

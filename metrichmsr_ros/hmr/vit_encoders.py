@@ -1,0 +1,139 @@
+"""Encoders over pixels, for GPUs: ViTPose on the person's crop and a ViT on the ray map of the identical crop.
+
+Both come from `transformers` (the `networks` extra). Weights are named by a hub id or a local folder; without, the
+architecture of the configuration is built with random parameters, which is what tests and training from scratch use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from metrichmsr_ros.geometry.raymap import ray_map
+from metrichmsr_ros.hmr.config import ConfigError, ImageEncoderConfig, ModelConfig, RayEncoderConfig
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.view import CropView
+
+try:
+    import transformers
+except ImportError as error:
+    raise ImportError("ViTPose and ViT encoders need transformers: pip install 'metrichmsr_ros[networks]'") from error
+
+PATCH = 16
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+class ViTPoseTokens(nn.Module):
+    """ViTPose's backbone: (B,3,h,w) RGB 0..1 to one token per 16x16 patch, row by row, projected to the MoE's width."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config.image_encoder
+        self.backbone = _vitpose(self.config)
+        if self.config.frozen:
+            self.backbone.requires_grad_(False)
+        self.project = nn.Linear(self.backbone.config.hidden_size, config.moe.width)
+        self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, batch: CropBatch) -> torch.Tensor:
+        """(B, h/16 * w/16, D) image tokens. Raises ValueError when the batch has no pixels or another crop size."""
+        if batch.image is None:
+            raise ValueError("this network reads pixels: cut each person's crop and pass it as CropBatch.image")
+        if batch.crop_size != self.config.crop_size:
+            raise ValueError(f"crops are {batch.crop_size}, this network reads {self.config.crop_size} (width, height)")
+        pixels = ((batch.image - self.mean) / self.std).to(self.project.weight.dtype)
+        index = None
+        if self.config.dataset_index is not None:
+            index = torch.full((len(batch),), self.config.dataset_index, device=pixels.device)
+        return self.project(self.backbone(pixels, dataset_index=index).feature_maps[-1])
+
+
+def _vitpose(config: ImageEncoderConfig) -> nn.Module:
+    width, height = config.crop_size
+    if config.weights:
+        loaded = _pretrained(transformers.VitPoseForPoseEstimation, config.weights).backbone
+        experts = loaded.config.num_experts
+        if experts > 1 and config.dataset_index is None:
+            raise ConfigError(f"image_encoder: {config.weights} has {experts} experts; set dataset_index (0 is COCO)")
+        return loaded
+    return transformers.VitPoseBackbone(
+        transformers.VitPoseBackboneConfig(
+            image_size=(height, width),
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_experts=1 if config.dataset_index is None else 6,
+            part_features=config.hidden_size // 4,
+            out_indices=[config.layers],
+        )
+    )
+
+
+class ViTRays(nn.Module):
+    """A Vision Transformer over the bounding camera ray map: (B,3,H,W) to class and patch tokens of the MoE's width.
+
+    The map covers exactly the pixels of the crop, at the transformer's own resolution. In the camera frame it is the
+    paper's K'^-1 [u, v, 1]; with `orientation_frame: crop` it is turned into the crop's virtual camera, its first two
+    channels are divided by the half angle and the third carries the half angle's logarithm.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config.ray_encoder
+        self.in_crop_frame = config.head.orientation_frame == "crop"
+        self.backbone = _vit(self.config)
+        self.project = nn.Linear(self.backbone.config.hidden_size, config.moe.width)
+
+    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+        """(B, 1 + H/p * W/p, D) ray tokens."""
+        rays = self.rays(batch, view).to(self.project.weight.dtype)
+        return self.project(self.backbone(rays).last_hidden_state)
+
+    def rays(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+        """(B,3,H,W) float32 input of the transformer."""
+        width, height = self.config.image_size
+        scale = torch.tensor([width / batch.crop_size[0], height / batch.crop_size[1]])
+        resize = torch.diag(torch.cat([scale, torch.ones(1)]))
+        resize[:2, 2] = (scale - 1) / 2  # integer pixel centres
+        rays = ray_map(resize.to(batch.crop_intrinsics) @ batch.crop_intrinsics, height, width)
+        if not self.in_crop_frame:
+            return rays
+        turned = torch.einsum("bji,bjhw->bihw", view.rotation, rays)
+        tangents = turned[:, :2] / turned[:, 2:].clamp_min(0.1) / view.half_angle[:, None, None, None]
+        log_angle = view.half_angle.log()[:, None, None, None].expand(-1, 1, height, width)
+        return torch.cat([tangents, log_angle], dim=1)
+
+
+def _vit(config: RayEncoderConfig) -> nn.Module:
+    width, height = config.image_size
+    if config.weights:
+        model = _pretrained(transformers.ViTModel, config.weights, add_pooling_layer=False)
+        size = model.config.image_size
+        if (size, size) != (height, width) and tuple(size if isinstance(size, (list, tuple)) else ()) != (height, width):
+            raise ConfigError(f"ray_encoder: {config.weights} reads {size}, image_size is {(width, height)}")
+        return model
+    return transformers.ViTModel(
+        transformers.ViTConfig(
+            image_size=(height, width),
+            patch_size=config.patch_size,
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            intermediate_size=4 * config.hidden_size,
+        ),
+        add_pooling_layer=False,
+    )
+
+
+def _pretrained(kind: type, name: str, **options: object) -> nn.Module:
+    """`kind` from a local folder or, by its id, from the hub. Raises ConfigError that says which was tried."""
+    try:
+        model: nn.Module = kind.from_pretrained(str(Path(name).expanduser()), **options)  # type: ignore[attr-defined]
+    except OSError as error:
+        where = "folder" if Path(name).expanduser().exists() else "hub id"
+        raise ConfigError(f"encoder weights: cannot load {where} {name!r}: {error}") from None
+    return model

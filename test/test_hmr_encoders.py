@@ -1,0 +1,162 @@
+"""The crop's virtual camera and the landmark and ray tokens: closed forms and the invariances they are made for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import roma
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrichmsr_ros.geometry.crop import crop_matrix
+from metrichmsr_ros.geometry.raymap import ray_map
+from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig, build
+from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.view import CropView
+
+SMALL = {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2}
+
+
+def intrinsics(focal, width=640, height=480):
+    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+
+
+def random_batch(count=3, seed=0):
+    rng = np.random.default_rng(seed)
+    K = np.stack([intrinsics(f) for f in rng.uniform(300, 900, count)])
+    crops = [crop_matrix(rng.uniform(100, 380, 2), rng.uniform(60, 400), 256, rng.normal(0, 0.5)) for _ in range(count)]
+    arrays = {
+        "landmarks": rng.uniform(0, 255, (count, 39, 3)),
+        "visibility": rng.uniform(0, 1, (count, 39)),
+        "presence": rng.uniform(0, 1, (count, 39)),
+        "world": rng.normal(0, 0.4, (count, 39, 3)),
+        "crop_intrinsics": np.stack(crops) @ K,
+        "intrinsics": K,
+        "image_size": np.tile([640, 480], (count, 1)),
+        "bbox": np.tile([100, 100, 300, 400], (count, 1)),
+    }
+    return CropBatch(**{k: torch.tensor(v, dtype=torch.float32) for k, v in arrays.items()}, crop_size=(256, 256))
+
+
+def model_of(seed=0, **values):
+    torch.manual_seed(seed)
+    return MetricHMR(build(ModelConfig, {"moe": SMALL} | values)).eval()
+
+
+def test_view_of_a_centred_crop_is_the_camera_itself():
+    K = torch.tensor(crop_matrix((319.5, 239.5), 200, 256) @ intrinsics(500), dtype=torch.float32)[None]
+    view = CropView.of(K, (256, 256))
+    assert torch.allclose(view.rotation[0], torch.eye(3), atol=1e-6)
+    assert view.half_angle.item() == pytest.approx(100 / 500, rel=1e-5)
+    corner = view.rays(torch.tensor([[[-0.5, -0.5], [255.5, 255.5]]]))
+    assert torch.allclose(corner, torch.tensor([[[-1.0, -1.0], [1.0, 1.0]]]), atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-0.5, 0.5), st.floats(-0.4, 0.4), st.floats(-3, 3), st.floats(0.05, 0.5))
+def test_view_does_not_depend_on_where_the_camera_looks(yaw, pitch, roll, half_angle):
+    """A rotated virtual camera K' = K_v R^T has the rays of K_v and its rotation is R."""
+    turn = roma.rotvec_to_rotmat(torch.tensor([pitch, yaw, 0.0])) @ roma.rotvec_to_rotmat(torch.tensor([0, 0, roll]))
+    own = torch.tensor([[128 / half_angle, 0, 127.5], [0, 128 / half_angle, 127.5], [0, 0, 1]], dtype=torch.float32)
+    view = CropView.of((own @ turn.T)[None], (256, 256))
+    assert torch.allclose(view.rotation[0], turn, atol=1e-4)
+    assert view.half_angle.item() == pytest.approx(half_angle, rel=1e-3)
+    pixels = torch.tensor([[[0.0, 10.0], [200.0, 33.0]]])
+    assert torch.allclose(view.rays(pixels), (pixels - 127.5) / 128, atol=2e-3)
+
+
+def test_ray_tokens_in_the_camera_frame_are_entries_of_the_ray_map():
+    batch = random_batch()
+    config = build(ModelConfig, {"moe": SMALL, "head": {"orientation_frame": "camera"}})
+    encoder, view = SampledRays(config), CropView.of(batch.crop_intrinsics, (256, 256))
+    pixels = torch.tensor([[[3.0, 7.0], [250.0, 13.0]]]).expand(3, -1, -1)
+    tangents = encoder._tangents(pixels, batch, view)
+    rays = ray_map(batch.crop_intrinsics, 256, 256)
+    assert torch.allclose(tangents[:, 0], rays[:, :2, 7, 3], atol=1e-4)
+    assert torch.allclose(tangents[:, 1], rays[:, :2, 13, 250], atol=1e-4)
+
+
+def test_cliff_vector_closed_form():
+    K = intrinsics(500)
+    crop = crop_matrix((400, 200), 150, 256) @ K
+    batch = dataclasses.replace(
+        random_batch(1),
+        intrinsics=torch.tensor(K, dtype=torch.float32)[None],
+        crop_intrinsics=torch.tensor(crop, dtype=torch.float32)[None],
+    )
+    expected = torch.tensor([[(400 - 319.5) / 500, (200 - 239.5) / 500, 150 / 500]])
+    assert torch.allclose(cliff_vector(batch), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("conditioning", ["none", "cliff", "ray_map"])
+@pytest.mark.parametrize("frame", ["camera", "crop"])
+@pytest.mark.parametrize("translation", ["direct", "crop_ray"])
+def test_every_conditioning_runs(conditioning, frame, translation):
+    head = {"orientation_frame": frame, "translation": translation}
+    model = model_of(conditioning=conditioning, head=head)
+    out = model(random_batch(4), return_routing=True)
+    assert out.rotmats.shape == (4, 24, 3, 3)
+    assert out.betas.shape == (4, 10)
+    assert out.transl.shape == (4, 3)
+    assert roma.is_rotation_matrix(out.rotmats, epsilon=1e-4)
+    assert (torch.linalg.eigvalsh(out.transl_cov.double()) > 0).all()
+    assert len(out.routing) == 2
+    assert out.expert_share.shape == (4, 2, 4)
+
+
+def test_conditioning_is_the_only_thing_that_knows_the_focal_length():
+    batch = random_batch(2)
+    zoomed = dataclasses.replace(
+        batch,
+        intrinsics=batch.intrinsics * torch.tensor([[2.0], [2.0], [1.0]]),
+        crop_intrinsics=batch.crop_intrinsics @ torch.diag(torch.tensor([1.5, 1.5, 1.0])),
+    )
+    head = {"orientation_frame": "camera", "translation": "direct"}
+    for conditioning, sees in (("none", False), ("cliff", True), ("ray_map", True)):
+        model = model_of(conditioning=conditioning, head=head)
+        assert torch.equal(model(batch).betas, model(zoomed).betas) is not sees, conditioning
+
+
+def test_embedded_is_equivariant_to_turning_the_camera():
+    """Turning the camera about its centre changes K' to K' R^T and every estimate by R, exactly."""
+    batch = random_batch(3)
+    turn = roma.rotvec_to_rotmat(torch.tensor([0.1, -0.2, 0.3]))
+    turned = dataclasses.replace(batch, crop_intrinsics=batch.crop_intrinsics @ turn.T)
+    model = model_of()
+    a, b = model(batch), model(turned)
+    assert torch.allclose(a.transl @ turn.T, b.transl, atol=1e-3)
+    assert torch.allclose(turn @ a.rotmats[:, 0], b.rotmats[:, 0], atol=1e-3)
+    assert torch.allclose(turn @ a.transl_cov @ turn.T, b.transl_cov, atol=1e-3)
+    assert torch.allclose(a.rotmats[:, 1:], b.rotmats[:, 1:], atol=1e-3)
+
+
+def test_embedded_does_not_see_the_resolution():
+    """Scaling the image and K together changes A, not K' = A K, and so nothing at all."""
+    K, A = intrinsics(500), crop_matrix((300, 220), 180, 256, 0.3)
+    scale = np.diag([3.0, 3.0, 1.0])
+    np.testing.assert_allclose(A @ np.linalg.inv(scale) @ scale @ K, A @ K, atol=1e-9)
+
+
+def test_people_are_independent():
+    batch = random_batch(5)
+    model = model_of()
+    together, alone = model(batch), model(batch.select(torch.tensor([3])))
+    assert torch.allclose(together.transl[3], alone.transl[0], atol=1e-5)
+    order = torch.tensor([4, 2, 0, 1, 3])
+    assert torch.allclose(model(batch.select(order)).rotmats, together.rotmats[order], atol=1e-5)
+
+
+def test_one_person_or_none():
+    model = model_of()
+    assert model(random_batch(1)).transl.shape == (1, 3)
+    nobody = random_batch(2).select(torch.zeros(2, dtype=torch.bool))
+    assert model(nobody).transl.shape == (0, 3)
+
+
+def test_config_defaults_are_the_papers_experts():
+    assert (MoEConfig().routed_experts, MoEConfig().shared_expert) == (4, True)

@@ -1,0 +1,98 @@
+"""ViTPose and ViT encoders on tiny random networks saved to disk: shapes, identical crops, weights by folder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from test_hmr_encoders import random_batch
+
+from metrichmsr_ros.geometry.raymap import rays_at
+from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
+from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.view import CropView
+
+transformers = pytest.importorskip("transformers")
+
+TINY = {
+    "image_encoder": {"kind": "vitpose", "crop_size": [48, 64], "hidden_size": 32, "layers": 2, "heads": 2},
+    "ray_encoder": {"kind": "vit", "image_size": [32, 48], "hidden_size": 24, "layers": 1, "heads": 2},
+    "moe": {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2},
+    "head": {"hidden": 16},
+}
+
+
+def pixel_batch(count=2):
+    torch.manual_seed(0)
+    return dataclasses.replace(random_batch(count), crop_size=(48, 64), image=torch.rand(count, 3, 64, 48))
+
+
+@pytest.mark.parametrize("frame", ["camera", "crop"])
+def test_vitpose_network_runs(frame):
+    config = build(ModelConfig, TINY | {"head": {"hidden": 16, "orientation_frame": frame}})
+    model, batch = MetricHMR(config).eval(), pixel_batch()
+    assert model.image_encoder(batch).shape == (2, 4 * 3, 16)
+    view = CropView.of(batch.crop_intrinsics, batch.crop_size)
+    assert model.ray_encoder(batch, view).shape == (2, 1 + 3 * 2, 16)
+    out = model(batch)
+    assert torch.isfinite(out.transl).all()
+    out.transl.sum().backward()
+    assert model.image_encoder.project.weight.grad is not None
+
+
+def test_ray_encoder_covers_exactly_the_crop():
+    """The transformer's ray at the middle of its pixel (i, j) is the crop's ray at the same place of the same extent."""
+    config = build(ModelConfig, TINY | {"head": {"hidden": 16, "orientation_frame": "camera"}})
+    model, batch = MetricHMR(config), pixel_batch()
+    rays = model.ray_encoder.rays(batch, CropView.of(batch.crop_intrinsics, batch.crop_size))
+    u, v = 5, 11
+    crop_pixel = torch.tensor([(u + 0.5) * 48 / 32 - 0.5, (v + 0.5) * 64 / 48 - 0.5]).expand(2, 1, 2)
+    assert torch.allclose(rays[:, :, v, u], rays_at(batch.crop_intrinsics, crop_pixel)[:, 0], atol=1e-5)
+
+
+def test_vitpose_weights_load_from_a_folder(tmp_path):
+    backbone = transformers.VitPoseBackboneConfig(
+        image_size=(64, 48), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, out_indices=[2]
+    )
+    saved = transformers.VitPoseForPoseEstimation(
+        transformers.VitPoseConfig(backbone_config=backbone, num_labels=17, use_simple_decoder=True)
+    )
+    saved.save_pretrained(tmp_path / "vitpose")
+    vit = transformers.ViTConfig(
+        image_size=(48, 32), hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=96
+    )
+    transformers.ViTModel(vit, add_pooling_layer=False).save_pretrained(tmp_path / "vit")
+    values = {
+        "image_encoder": TINY["image_encoder"] | {"weights": str(tmp_path / "vitpose")},
+        "ray_encoder": TINY["ray_encoder"] | {"weights": str(tmp_path / "vit")},
+    }
+    model = MetricHMR(build(ModelConfig, TINY | values))
+    for name, value in saved.backbone.state_dict().items():
+        assert torch.equal(model.image_encoder.backbone.state_dict()[name], value), name
+    assert torch.isfinite(model.eval()(pixel_batch()).betas).all()
+
+
+def test_plus_models_take_a_dataset_index():
+    values = TINY | {"image_encoder": TINY["image_encoder"] | {"dataset_index": 0}}
+    model = MetricHMR(build(ModelConfig, values)).eval()
+    assert torch.isfinite(model(pixel_batch()).betas).all()
+
+
+def test_frozen_encoder_is_not_trained():
+    values = TINY | {"image_encoder": TINY["image_encoder"] | {"frozen": True}}
+    model = MetricHMR(build(ModelConfig, values))
+    model(pixel_batch()).transl.sum().backward()
+    assert all(p.grad is None for p in model.image_encoder.backbone.parameters())
+
+
+def test_encoder_errors_say_what_to_do(tmp_path):
+    model = MetricHMR(build(ModelConfig, TINY))
+    with pytest.raises(ValueError, match="reads pixels"):
+        model(random_batch())
+    with pytest.raises(ValueError, match=r"reads \(48, 64\)"):
+        model(dataclasses.replace(pixel_batch(), crop_size=(64, 64)))
+    (tmp_path / "empty").mkdir()
+    values = TINY | {"image_encoder": TINY["image_encoder"] | {"weights": str(tmp_path / "empty")}}
+    with pytest.raises(ConfigError, match="cannot load folder"):
+        MetricHMR(build(ModelConfig, values))
