@@ -16,6 +16,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
 
 from .anchor import Anchor, make_anchor, person_weight
+from .sources import stretched
 
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
@@ -68,7 +69,7 @@ def make_place(rng: np.random.Generator, body: BodyModel, width: int, height: in
 
 
 def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: int, wanted: int) -> Place:
-    camera = Camera.from_fov(width, height, np.deg2rad(rng.uniform(45, 95)))
+    camera = _random_camera(rng, width, height)
     camera_from_world, eye = _random_view(rng)
     boxes, reach = _outdoors(rng, eye) if rng.random() < 0.25 else _room(rng, eye)
     scene, part = _cast(boxes, camera, camera_from_world, eye)
@@ -81,6 +82,13 @@ def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: in
     estimate = [estimate[person] for person in visible]
     anchor = make_anchor(estimate, faces, camera, [person_weight(v, camera) for v in estimate], erosion=1)
     return Place(camera, depth, part, anchor, len(visible))
+
+
+def _random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
+    """45 to 95 degrees wide, of a usual aspect, stretched onto the grid (pixels need not be square)."""
+    aspect = rng.choice([4 / 3, 16 / 9, 3 / 4], p=[0.6, 0.3, 0.1])
+    wide = Camera.from_fov(round(height * aspect), height, np.deg2rad(rng.uniform(45, 95)))
+    return stretched(wide, width, height)
 
 
 def _is_visible(in_front: NDArray[np.bool_], own: NDArray[np.bool_]) -> bool:

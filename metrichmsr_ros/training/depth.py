@@ -26,6 +26,7 @@ from metrichmsr_ros.depth.losses import LossWeights, refiner_loss
 from metrichmsr_ros.depth.refiner import REFINERS, Refiner, RefinerConfig, refiner_inputs
 from metrichmsr_ros.depth.rooms import Place, make_place
 from metrichmsr_ros.depth.weights import save_refiner
+from metrichmsr_ros.geometry.camera import Camera
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
 def draw_batch(config: DepthTrainConfig, places: list[Place], step: int) -> DepthBatch:
     """The batch of one step; the same for the same seed and step."""
     rng = np.random.default_rng((config.seed, 2, step))
-    samples = []
+    samples: list[tuple[np.ndarray, ...]] = []
     while len(samples) < config.batch_size:
         place = places[int(rng.integers(len(places)))]
         if rng.random() < 0.5:
@@ -94,10 +95,9 @@ def mirrored(place: Place) -> Place:
     """The place in a mirror; its camera's principal point and skew move with it."""
     flip = np.array([[-1.0, 0, place.camera.width - 1], [0, 1, 0], [0, 0, 1]])
     k = flip @ place.camera.intrinsics @ np.diag([-1.0, 1, 1])
-    anchor = Anchor(
-        *(np.ascontiguousarray(a[:, ::-1]) for a in (place.anchor.depth, place.anchor.weight, place.anchor.person))
-    )
-    camera = type(place.camera)(place.camera.width, place.camera.height, k)
+    seen = place.anchor
+    anchor = Anchor(seen.depth[:, ::-1].copy(), seen.weight[:, ::-1].copy(), seen.person[:, ::-1].copy())
+    camera = Camera(place.camera.width, place.camera.height, k)
     return Place(camera, place.depth[:, ::-1].copy(), place.part[:, ::-1].copy(), anchor, place.people)
 
 
