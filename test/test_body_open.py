@@ -61,7 +61,9 @@ def test_joints_of_every_shape_are_symmetric_and_rooted(body: OpenBody) -> None:
 
 
 def test_both_meshes_are_one_person() -> None:
-    assert (FULL.rest_joints(SOME) - LIGHT.rest_joints(SOME)).norm(dim=-1).max() < 0.002
+    apart = (FULL.rest_joints(SOME) - LIGHT.rest_joints(SOME)).norm(dim=-1)
+    assert apart.mean() < 0.0005
+    assert apart.max() < 0.005
     assert (FULL.height(SOME) - LIGHT.height(SOME)).abs().max() < 0.010
     both = [body.landmarks(body.shaped(SOME)) for body in (FULL, LIGHT)]
     assert (both[0] - both[1]).norm(dim=-1).mean(0).max() < 0.008
