@@ -1,0 +1,158 @@
+"""Augmentation of labelled images: one matrix for pixels, one frame change for labels, and the ray map follows.
+
+A change of view is a pair (G, Q): G (3, 3) takes pixels of the source image to pixels of the changed one, Q (3, 3),
+orthogonal, takes its camera frame to the changed one. The changed camera is K' = G K Q^T, so that a labelled point
+projects to where its pixel went, whatever was drawn:
+
+    mirror   G = x -> w - 1 - x      Q = diag(-1, 1, 1)     labels: left and right change places
+    roll     G = K Q K^-1            Q = turn about z       the camera tilts, people tilt with it
+    crop     G = A                   Q = 1                  scale, shift and rotation of the crop alone
+
+Colour and occlusion touch pixels only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.body.joints import MIRROR_JOINTS, mirror_pose
+from metrichmsr_ros.geometry.crop import apply_matrix
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ImageAugment:
+    """How much to change; the defaults suit training on photographs. All zeros: no change at all."""
+
+    mirror: float = 0.5  # probability
+    roll: float = 0.15  # standard deviation of the camera's roll, radians
+    scale: float = 0.2  # largest relative change of the crop's size
+    shift: float = 0.08  # standard deviation of the crop's middle, shares of its size
+    crop_rotation: float = 0.1  # standard deviation of the crop's own rotation, radians
+    tight_crop: float = 0.1  # probability of a crop of half the body
+    colour: float = 0.25  # largest relative change of brightness, contrast and each channel
+    blur: float = 0.2  # probability of a blur of up to 2 px
+    noise: float = 4.0  # largest standard deviation of pixel noise, grey levels
+    occlusion: float = 0.3  # probability of a patch that hides part of the crop
+
+
+NO_AUGMENT = ImageAugment(**dict.fromkeys(ImageAugment.__dataclass_fields__, 0.0))
+
+
+@dataclass(frozen=True)
+class View:
+    """A change of view: `pixels` G (3, 3) and `frame` Q (3, 3), both float64."""
+
+    pixels: Array
+    frame: Array
+
+    @classmethod
+    def identity(cls) -> View:
+        """No change."""
+        return cls(np.eye(3), np.eye(3))
+
+    @classmethod
+    def mirrored(cls, width: int) -> View:
+        """The image of `width` pixels, left and right exchanged."""
+        return cls(np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]), np.diag([-1.0, 1.0, 1.0]))
+
+    @classmethod
+    def rolled(cls, angle: float, intrinsics: Array) -> View:
+        """The camera turned about its own axis by `angle` (radians): the picture turns by -angle, K stays."""
+        turn = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
+        return cls(intrinsics @ turn @ np.linalg.inv(intrinsics), turn)
+
+    def then(self, other: View) -> View:
+        """This change and after it `other`."""
+        return View(other.pixels @ self.pixels, other.frame @ self.frame)
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether left and right have changed places."""
+        return bool(np.linalg.det(self.frame) < 0)
+
+    def intrinsics(self, intrinsics: Array) -> Array:
+        """K' (3, 3) of the changed image in the changed camera frame."""
+        return self.pixels @ intrinsics @ self.frame.T
+
+    def points(self, points_cam: Array) -> Array:
+        """Camera points (..., 3) in the changed frame; named points of a mirror still need their sides swapped."""
+        return points_cam @ self.frame.T
+
+    def joints_2d(self, joints_2d: Array) -> Array:
+        """Joints (24, 3) u, v, confidence in the changed image, sides swapped by a mirror."""
+        moved = np.concatenate([apply_matrix(self.pixels, joints_2d[:, :2]), joints_2d[:, 2:]], 1)
+        return (moved[list(MIRROR_JOINTS)] if self.is_mirror else moved).astype(np.float32)
+
+    def body(self, pose: Array, transl: Array, pelvis: Array) -> tuple[Array, Array]:
+        """Pose (72,) and translation (3,) of a body in the changed frame.
+
+        The root joint goes exactly where the frame takes it; `pelvis` (3,) is the rest pelvis of the body's betas.
+        """
+        turn = self.frame
+        if self.is_mirror:
+            pose, turn = mirror_pose(np.asarray(pose, np.float64)), turn @ np.diag([-1.0, 1.0, 1.0])
+        root = Rotation.from_matrix(turn) * Rotation.from_rotvec(np.asarray(pose[:3], np.float64))
+        changed = np.concatenate([root.as_rotvec(), pose[3:]])
+        placed = self.frame @ (np.asarray(pelvis, np.float64) + transl) - pelvis
+        return changed.astype(np.float32), placed.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CropDraw:
+    """Where to cut: multiples of the box' size, its shift in box sizes, and the rotation of the crop in radians."""
+
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+
+
+def draw_view(config: ImageAugment, width: int, intrinsics: Array, rng: np.random.Generator) -> View:
+    """Mirror and roll, drawn at random. `intrinsics`: of the image before the change."""
+    view = View.mirrored(width) if rng.random() < config.mirror else View.identity()
+    angle = config.roll * float(np.clip(rng.standard_normal(), -3, 3))
+    return view.then(View.rolled(angle, view.intrinsics(intrinsics))) if angle else view
+
+
+def draw_crop(config: ImageAugment, rng: np.random.Generator) -> CropDraw:
+    """Scale, shift and rotation of the crop, drawn at random; now and then only the upper or lower half of the box."""
+    scale = float(np.exp(rng.uniform(-config.scale, config.scale)))
+    shift = config.shift * np.clip(rng.standard_normal(2), -2.5, 2.5)
+    rotation = config.crop_rotation * float(np.clip(rng.standard_normal(), -3, 3))
+    if rng.random() < config.tight_crop:
+        scale, shift = 0.55 * scale, shift + np.array([0.0, rng.choice([-0.25, 0.25])])
+    return CropDraw(scale, (float(shift[0]), float(shift[1])), rotation)
+
+
+def change_colours(image: NDArray[np.uint8], config: ImageAugment, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Brightness, contrast, channels, blur and noise of a crop (H, W, 3) RGB."""
+    gain = (1 + rng.uniform(-config.colour, config.colour)) * (1 + rng.uniform(-config.colour, config.colour, 3))
+    contrast = 1 + rng.uniform(-config.colour, config.colour)
+    changed = (image.astype(np.float32) - 127.5) * contrast + 127.5
+    changed *= gain.astype(np.float32)
+    if rng.random() < config.blur:
+        changed = np.asarray(cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.4, 2.0)))
+    if config.noise:
+        deviation = rng.uniform(0.0, config.noise)
+        changed += deviation * rng.standard_normal(changed.shape, dtype=np.float32)
+    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+
+
+def hide_a_patch(image: NDArray[np.uint8], config: ImageAugment, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A crop with, now and then, a rectangle of 10 to 45 % of each side covered by one colour and noise."""
+    if rng.random() >= config.occlusion:
+        return image
+    height, width = image.shape[:2]
+    rows, columns = (rng.uniform(0.1, 0.45, 2) * (height, width)).astype(int) + 1
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    patch = rng.integers(0, 256, 3) + 20.0 * rng.standard_normal((rows, columns, 3))
+    hidden = image.copy()
+    hidden[top : top + rows, left : left + columns] = np.clip(patch, 0, 255).astype(np.uint8)
+    return hidden

@@ -1,0 +1,178 @@
+"""Labelled people -> what MetricHMR trains on: the crop of the image, its camera K' = A K, and the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.data.augment import (
+    NO_AUGMENT,
+    CropDraw,
+    ImageAugment,
+    View,
+    change_colours,
+    draw_crop,
+    draw_view,
+    hide_a_patch,
+)
+from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, read_image
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, warp_crop
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.losses import Truth
+
+Array = NDArray[Any]
+Sample = tuple[CropBatch, Truth]
+AssumedCamera = Callable[[int, int], Camera]
+"""(width, height) -> the camera to assume for images whose data set knows none, e.g. `Camera.long_side`."""
+
+
+@dataclass(frozen=True)
+class PeopleCrops(torch.utils.data.Dataset[Sample]):
+    """A torch data set over a label table: item i is (CropBatch of one, Truth of one).
+
+    Attributes:
+        table: the labelled people; body: gives `joints_cam` of the truth; must be the body the labels speak of.
+        crop_size: (width, height) of the crops; box_margin: crop side over the larger side of the person's box.
+        augment: how much to change; seed: of the changes; the same (seed, epoch, index) gives the same sample.
+        assumed_camera: for people whose intrinsics are NaN; None refuses them.
+    """
+
+    table: LabelTable
+    body: BodyModel
+    crop_size: tuple[int, int]
+    box_margin: float = 1.0
+    augment: ImageAugment = NO_AUGMENT
+    seed: int = 0
+    epoch: int = 0
+    assumed_camera: AssumedCamera | None = None
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Sample:
+        """The sample of one person. Raises LabelError naming the person when its image or camera is missing."""
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        label = self.table[index]
+        image, label = without_distortion(read_image(label), label)
+        label = self._with_camera(label, image.shape[1], image.shape[0])
+        view = draw_view(self.augment, image.shape[1], label.intrinsics, rng)
+        draw = draw_crop(self.augment, rng)
+        inputs, matrix = crop_inputs(
+            label, view, draw, (image.shape[1], image.shape[0]), self.crop_size, self.box_margin
+        )
+        crop = warp_crop(image, matrix, self.crop_size)
+        crop = hide_a_patch(change_colours(crop, self.augment, rng), self.augment, rng)
+        pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255.0
+        return dataclasses.replace(inputs, image=pixels), truth_of(label, view, self.body)
+
+    def _with_camera(self, label: PersonLabel, width: int, height: int) -> PersonLabel:
+        if np.isfinite(label.intrinsics).all():
+            return label
+        if self.assumed_camera is None:
+            raise LabelError(f"{label.person}: the data set knows no intrinsics; say which to assume (assumed_camera)")
+        return dataclasses.replace(label, intrinsics=self.assumed_camera(width, height).intrinsics)
+
+
+def crop_inputs(
+    label: PersonLabel,
+    view: View,
+    draw: CropDraw,
+    image_size: tuple[int, int],
+    crop_size: tuple[int, int],
+    box_margin: float = 1.0,
+) -> tuple[CropBatch, Array]:
+    """Everything MetricHMR reads but the pixels, and the matrix (3, 3) from pixels of the stored image to the crop.
+
+    The crop keeps the aspect ratio of `crop_size` and encloses the person's (changed) box.
+    """
+    x1, y1, x2, y2 = np.asarray(label.bbox, np.float64)
+    if not (np.isfinite(label.bbox).all() and x2 > x1 and y2 > y1):
+        raise LabelError(f"{label.person}: bounding box {label.bbox} is empty or unknown")
+    corners = apply_matrix(view.pixels, [[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
+    low, high = corners.min(0), corners.max(0)
+    width, height = crop_size
+    across = draw.scale * box_margin * max(high[0] - low[0], (high[1] - low[1]) * width / height)
+    size = np.array([across, across * height / width])
+    crop = crop_matrix((low + high) / 2 + np.array(draw.shift) * size, size, crop_size, draw.rotation)
+    intrinsics = view.intrinsics(np.asarray(label.intrinsics, np.float64))
+    rows = {
+        "crop_intrinsics": crop @ intrinsics,
+        "intrinsics": intrinsics,
+        "image_size": np.array(image_size),
+        "bbox": np.concatenate([low, high]),
+    }
+    tensors = {name: torch.from_numpy(value.astype(np.float32))[None] for name, value in rows.items()}
+    unseen = torch.zeros(1, NUM_LANDMARKS)
+    no_landmarks = torch.zeros(1, NUM_LANDMARKS, 3)
+    batch = CropBatch(
+        landmarks=no_landmarks,
+        visibility=unseen,
+        presence=unseen,
+        world=no_landmarks,
+        crop_size=crop_size,
+        **tensors,
+    )
+    return batch, crop @ view.pixels
+
+
+def truth_of(label: PersonLabel, view: View, body: BodyModel) -> Truth:
+    """The label in the changed camera frame as a Truth of one person; joints come from `body`."""
+    pose, transl = view.body(label.pose, label.transl, label.pelvis)
+    rows = {
+        "pose": pose,
+        "betas": np.asarray(label.betas),
+        "transl": transl,
+        "joints_2d": view.joints_2d(label.joints_2d),
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(row, np.float32))[None] for name, row in rows.items()}
+    with torch.no_grad():
+        joints = body.joints(tensors["betas"], tensors["pose"], tensors["transl"])
+    known = label.has_pose and label.has_betas
+    masks = {
+        "has_pose": label.has_pose,
+        "has_betas": label.has_betas,
+        "has_transl": label.has_transl,
+        "has_joints_cam": known,
+        "has_joints_2d": bool((label.joints_2d[:, 2] > 0).any()),
+    }
+    return Truth(**tensors, joints_cam=joints, **{name: torch.tensor([bool(mask)]) for name, mask in masks.items()})
+
+
+def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[NDArray[np.uint8], PersonLabel]:
+    """Image and label of the same camera without its lens distortion; unchanged where there is none."""
+    if not np.any(label.distortion):
+        return image, label
+    camera, lens = np.asarray(label.intrinsics, np.float64), np.asarray(label.distortion, np.float64)
+
+    def straight(points: Array) -> Array:
+        pixels = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 2)
+        return np.asarray(cv2.undistortPoints(pixels, camera, lens, P=camera)).reshape(-1, 2)
+
+    corners = straight(np.asarray(label.bbox)[[0, 1, 2, 1, 2, 3, 0, 3]])
+    joints = np.asarray(label.joints_2d).copy()
+    joints[:, :2] = straight(joints[:, :2])
+    changed = dataclasses.replace(
+        label,
+        distortion=np.zeros(5),
+        bbox=np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32),
+        joints_2d=joints,
+    )
+    return np.asarray(cv2.undistort(image, camera, lens), np.uint8), changed
+
+
+def collate(samples: Sequence[Sample]) -> Sample:
+    """Samples of one person each -> one batch, for `torch.utils.data.DataLoader(collate_fn=collate)`."""
+    inputs, truths = zip(*samples, strict=True)
+    joined = {name: torch.cat([batch.tensors()[name] for batch in inputs]) for name in inputs[0].tensors()}
+    labels = {name: torch.cat([truth.tensors()[name] for truth in truths]) for name in truths[0].tensors()}
+    return dataclasses.replace(inputs[0], **joined), Truth(**labels)

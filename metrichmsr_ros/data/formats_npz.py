@@ -1,0 +1,147 @@
+"""Label releases that are one npz of people: BEDLAM, CameraHMR's AIC/COCO/MPII, and 4D-Humans'.
+
+Their layouts, field by field, are tabled in docs/datasets.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.data.keypoints import BODY_44, to_joints
+from metrichmsr_ros.data.labels import (
+    AS_STORED,
+    CLOCKWISE,
+    JointsOf,
+    LabelError,
+    LabelTable,
+    box_of_side,
+    label_table,
+)
+
+Array = NDArray[Any]
+PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200
+
+
+def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
+    """BEDLAM's training labels of one scene (`bedlam-labels-smpl`).
+
+    Camera-frame vertices are SMPL(pose_cam, shape) + trans_cam + cam_ext[:3, 3]. Scenes whose file name has "closeup"
+    were rendered lying down: their labels speak of the image turned by 90 degrees clockwise (720 x 1280).
+
+    Args:
+        labels: the scene's npz; images: folder that `imgname` is relative to.
+        joints_of: neutral SMPL, for the pelvis of each person; without it the camera frame must not be turned.
+    """
+    data = _read(
+        labels, ("imgname", "center", "scale", "pose_cam", "shape", "trans_cam", "cam_int", "cam_ext", "gtkps")
+    )
+    betas = data["shape"][:, :10].astype(np.float32)
+    joints = np.zeros((len(betas), 24, 3), np.float32)
+    joints[..., :2], joints[..., 2] = data["gtkps"][:, :24, :2], 1.0
+    if data["gtkps"].shape[2] > 2:
+        joints[..., 2] = data["gtkps"][:, :24, 2]
+    return label_table(
+        person=_people("bedlam", labels, data),
+        image=[images / str(name) for name in data["imgname"]],
+        turn=CLOCKWISE if "closeup" in labels.name else AS_STORED,
+        intrinsics=data["cam_int"].astype(np.float64),
+        bbox=box_of_side(data["center"], PIXELS_PER_SCALE * data["scale"]),
+        pose=data["pose_cam"].astype(np.float32),
+        betas=betas,
+        transl=(data["trans_cam"] + data["cam_ext"][:, :3, 3]).astype(np.float32),
+        pelvis=pelvis_of(betas, ["neutral"] * len(betas), joints_of),
+        joints_2d=joints,
+        has_pose=np.ones(len(betas), bool),
+        has_betas=np.ones(len(betas), bool),
+        has_transl=np.ones(len(betas), bool),
+    )
+
+
+def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
+    """CameraHMR's pseudo labels of AIC, COCO or MPII (`aic-release.npz`, `coco-release.npz`, `mpii-release.npz`).
+
+    They know a camera and a pose (`pose_cam` or `pose`) but no translation; `gtkps` starts with the 44 points of
+    the SPIN family.
+    """
+    data = _read(labels, ("imgname", "center", "scale", "shape", "cam_int", "gtkps"))
+    pose = data.get("pose_cam", data.get("pose"))
+    if pose is None:
+        raise LabelError(f"{labels}: neither 'pose_cam' nor 'pose' in it; is this a CameraHMR release?")
+    betas = data["shape"][:, :10].astype(np.float32)
+    return label_table(
+        person=_people(labels.stem, labels, data),
+        image=[images / str(name) for name in data["imgname"]],
+        intrinsics=data["cam_int"].astype(np.float64),
+        bbox=box_of_side(data["center"], PIXELS_PER_SCALE * data["scale"]),
+        pose=pose.reshape(len(betas), -1)[:, :72].astype(np.float32),
+        betas=betas,
+        pelvis=pelvis_of(betas, ["neutral"] * len(betas), joints_of),
+        joints_2d=to_joints(data["gtkps"][:, : len(BODY_44)], BODY_44),
+        has_pose=np.ones(len(betas), bool),
+        has_betas=np.ones(len(betas), bool),
+    )
+
+
+def read_4dhumans(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
+    """A label npz of the 4D-Humans release (COCO, MPII, AIC, InstaVariety ...).
+
+    `scale` is the box in px (width, height or one side), `has_body_pose` and `has_betas` are masks, the camera is
+    unknown: `intrinsics` are NaN, so that whoever uses them must say which camera to assume.
+    """
+    fields = ("imgname", "center", "scale", "body_pose", "betas", "body_keypoints_2d", "extra_keypoints_2d")
+    data = _read(labels, fields)
+    count = len(data["imgname"])
+    side = data["scale"].reshape(count, -1).max(1)
+    points = np.concatenate([data["body_keypoints_2d"], data["extra_keypoints_2d"]], 1)
+    betas = data["betas"][:, :10].astype(np.float32)
+    return label_table(
+        person=_people(labels.stem, labels, data),
+        image=[images / str(name) for name in data["imgname"]],
+        bbox=box_of_side(data["center"], side),
+        pose=data["body_pose"].reshape(count, -1)[:, :72].astype(np.float32),
+        betas=betas,
+        pelvis=pelvis_of(betas, ["neutral"] * count, joints_of),
+        joints_2d=to_joints(points, BODY_44),
+        has_pose=_mask(data, "has_body_pose", count),
+        has_betas=_mask(data, "has_betas", count),
+    )
+
+
+def pelvis_of(betas: Array, genders: list[str], joints_of: JointsOf | None) -> Array:
+    """Rest pelvis (N, 3) of each person's betas (N, 10); zeros without a body model to ask."""
+    if joints_of is None:
+        return np.zeros((len(betas), 3), np.float32)
+    rest = np.zeros(72, np.float32)
+    known: dict[bytes, Array] = {}
+    for row, gender in zip(betas, genders, strict=True):
+        key = gender.encode() + row.tobytes()
+        if key not in known:
+            known[key] = joints_of(row, rest, gender)[0]
+    return np.array([known[g.encode() + row.tobytes()] for row, g in zip(betas, genders, strict=True)], np.float32)
+
+
+def _read(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
+    if not path.is_file():
+        raise LabelError(f"label file {path} is missing")
+    with np.load(path, allow_pickle=False) as file:
+        missing = [name for name in required if name not in file.files]
+        if missing:
+            raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; there are: {', '.join(file.files)}")
+        optional = [name for name in ("pose", "pose_cam", "has_body_pose", "has_betas", "sub") if name in file.files]
+        data = {name: file[name] for name in {*required, *optional}}
+    lengths = {name: len(value) for name, value in data.items()}
+    if len(set(lengths.values())) != 1:
+        raise LabelError(f"{path}: fields of unequal length: {lengths}")
+    return data
+
+
+def _people(name: str, path: Path, data: dict[str, Array]) -> list[str]:
+    return [f"{name}/{path.stem}/{image}#{row}" for row, image in enumerate(data["imgname"])]
+
+
+def _mask(data: dict[str, Array], name: str, count: int) -> Array:
+    return data[name].reshape(count).astype(bool) if name in data else np.ones(count, bool)

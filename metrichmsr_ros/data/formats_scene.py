@@ -1,0 +1,205 @@
+"""RICH and PROX: SMPL-X fits from scanned scenes. Pose of the first 22 joints is SMPL's; shape is SMPL-X's own.
+
+Betas are therefore not labelled (`has_betas` False): a gendered SMPL-X shape says nothing to a neutral SMPL. The root
+joint is, through `joints_of` of the data set's own SMPL-X models.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.pickles import load_array_pickle
+from metrichmsr_ros.data.labels import (
+    MIRRORED,
+    JointsOf,
+    LabelError,
+    LabelTable,
+    box_around,
+    label_table,
+    to_camera,
+)
+
+Array = NDArray[Any]
+PROX_FEMALE = frozenset({"162", "3452", "159", "3403"})
+PROX_DEPTH_UNIT = 1e-3 / 8.0  # metres per step of the 16-bit depth images
+PARAMETERS = ("transl", "global_orient", "body_pose", "betas")
+
+
+def read_rich(
+    root: Path, split: str, sequence: str, camera: int, joints_of: JointsOf, genders: dict[str, str]
+) -> LabelTable:
+    """One camera's view of one RICH sequence; fits lie in the multi-camera frame and are brought to the camera's.
+
+    Args:
+        root: folder with `bodies/<split>/<seq>/<frame>/<subject>.pkl`, `images/<split>/<seq>/cam_XX/` and
+            `scan_calibration/<scene>/calibration/<camera>.xml`; the scene is the sequence's name up to the first "_".
+        genders: "male" or "female" by subject number as in the file names, e.g. {"009": "female"}.
+        joints_of: gendered SMPL-X.
+    """
+    scene = sequence.split("_")[0]
+    extrinsics, intrinsics, distortion = _rich_camera(
+        root / "scan_calibration" / scene / "calibration" / f"{camera:03d}.xml"
+    )
+    folder = root / "images" / split / sequence / f"cam_{camera:02d}"
+    files = sorted((root / "bodies" / split / sequence).glob("*/*.pkl"))
+    if not files:
+        raise LabelError(f"{root}/bodies/{split}/{sequence}: no fits <frame>/<subject>.pkl there")
+    fits = [_smplx_fit(path) for path in files]
+    gender = [genders[path.stem] for path in files]
+    table = _smplx_table(fits, gender, joints_of, extrinsics, intrinsics, distortion)
+    return label_table(
+        person=[f"rich/{sequence}/cam_{camera:02d}/{path.parent.name}#{path.stem}" for path in files],
+        image=[_rich_image(folder, path.parent.name, camera) for path in files],
+        gender=gender,
+        **table,
+    )
+
+
+def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
+    """One PROX recording with its PROXD fits, e.g. "N3OpenArea_00157_01"; fits lie in the colour camera's frame.
+
+    The recordings are mirrored: fits, calibration and depth speak of the images flipped left to right, which
+    `labels.read_image` does.
+
+    Args:
+        root: folder with `recordings/<recording>/Color/<frame>.jpg`, `PROXD/<recording>/results/<frame>/000.pkl`
+            and `calibration/Color.json`.
+        joints_of: gendered SMPL-X.
+    """
+    calibration = _json(root / "calibration" / "Color.json", ("camera_mtx", "k"))
+    subject = recording.split("_")[1].lstrip("0")
+    gender = "female" if subject in PROX_FEMALE else "male"
+    files = sorted((root / "PROXD" / recording / "results").glob("*/000.pkl"))
+    if not files:
+        raise LabelError(f"{root}/PROXD/{recording}/results: no fits <frame>/000.pkl there")
+    fits = [_smplx_fit(path) for path in files]
+    frames = [path.parent.name for path in files]
+    color = root / "recordings" / recording / "Color"
+    table = _smplx_table(
+        fits,
+        [gender] * len(files),
+        joints_of,
+        np.eye(4),
+        np.array(calibration["camera_mtx"], np.float64),
+        np.array(calibration["k"], np.float64).reshape(-1)[:5],
+    )
+    return label_table(
+        person=[f"prox/{recording}/{frame}" for frame in frames],
+        image=[color / f"{frame}.jpg" for frame in frames],
+        turn=MIRRORED,
+        gender=[gender] * len(files),
+        **table,
+    )
+
+
+def read_prox_depth(path: Path) -> NDArray[np.float32]:
+    """A PROX depth image in metres, (424, 512), flipped like the labels, NaN where the sensor saw nothing."""
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16:
+        raise LabelError(f"{path}: missing, or not a 16-bit depth image")
+    depth = np.fliplr(stored).astype(np.float32) * np.float32(PROX_DEPTH_UNIT)
+    return np.where(depth > 0, depth, np.float32(np.nan))
+
+
+def prox_points(depth: NDArray[np.float32], calibration: Path) -> NDArray[np.float64]:
+    """Points (M, 3) of a depth image in the frame of PROX's colour camera, metres.
+
+    Args:
+        depth: as `read_prox_depth` gives it; calibration: folder with `IR.json` and `Color.json`.
+    """
+    infrared = _json(calibration / "IR.json", ("camera_mtx", "k", "view_mtx"))
+    color = _json(calibration / "Color.json", ("view_mtx",))
+    rows, columns = np.nonzero(np.isfinite(depth))
+    pixels = np.stack([columns, rows], 1).astype(np.float64)[:, None]
+    rays = cv2.undistortPoints(pixels, np.array(infrared["camera_mtx"]), np.array(infrared["k"])).reshape(-1, 2)
+    z = depth[rows, columns].astype(np.float64)[:, None]
+    from_ir, to_color = np.array(infrared["view_mtx"], np.float64), np.array(color["view_mtx"], np.float64)
+    shared = (np.concatenate([rays * z, z], 1) - from_ir[:3, 3]) @ from_ir[:3, :3]
+    return shared @ to_color[:3, :3].T + to_color[:3, 3]
+
+
+def _smplx_fit(path: Path) -> dict[str, Array]:
+    data = load_array_pickle(path)
+    missing = [name for name in PARAMETERS if name not in data]
+    if missing:
+        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; there are: {', '.join(data)}")
+    return {name: np.asarray(data[name], np.float32).reshape(-1) for name in PARAMETERS}
+
+
+def _smplx_table(
+    fits: list[dict[str, Array]],
+    gender: list[str],
+    joints_of: JointsOf,
+    extrinsics: Array,
+    intrinsics: Array,
+    distortion: Array,
+) -> dict[str, Any]:
+    """Columns shared by both sets: camera-frame pose and translation, the box of the projected joints."""
+    count = len(fits)
+    pose = np.zeros((count, 72), np.float32)
+    pose[:, :66] = [np.concatenate([fit["global_orient"], fit["body_pose"][:63]]) for fit in fits]
+    betas = np.array([fit["betas"][:10] for fit in fits])
+    own = np.array([joints_of(b, p, g) for b, p, g in zip(betas, pose, gender, strict=True)])
+    pelvis = own[:, 0].astype(np.float32)
+    transl = np.array([fit["transl"] for fit in fits])
+    world = own + transl[:, None]
+    pose, transl = to_camera(pose, transl, extrinsics, pelvis)
+    rotation, _ = cv2.Rodrigues(extrinsics[:3, :3])
+    pixels, _ = cv2.projectPoints(
+        world.reshape(-1, 3).astype(np.float64), rotation, extrinsics[:3, 3].copy(), intrinsics, distortion
+    )
+    joints_2d = np.ones((count, 24, 3), np.float32)
+    joints_2d[..., :2] = pixels.reshape(count, 24, 2)
+    joints_2d[:, 22:, 2] = 0.0  # SMPL-X has no joints in the palms
+    return {
+        "body": "smplx",
+        "intrinsics": np.tile(intrinsics, (count, 1, 1)),
+        "distortion": np.tile(np.resize(np.append(distortion, np.zeros(5)), 5), (count, 1)),
+        "bbox": box_around(joints_2d[:, :22, :2]),
+        "pose": pose,
+        "betas": betas,
+        "transl": transl,
+        "pelvis": pelvis,
+        "joints_2d": joints_2d,
+        "has_pose": np.ones(count, bool),
+        "has_transl": np.ones(count, bool),
+    }
+
+
+def _rich_camera(path: Path) -> tuple[Array, Array, Array]:
+    if not path.is_file():
+        raise LabelError(f"camera file {path} is missing")
+    tree = ElementTree.parse(path).getroot()
+
+    def numbers(name: str, count: int) -> Array:
+        text = tree.findtext(f"./{name}/data")
+        values = np.array((text or "").split(), np.float64)
+        if len(values) < count:
+            raise LabelError(f"{path}: <{name}> holds {len(values)} numbers, expected {count}")
+        return values
+
+    extrinsics = np.eye(4)
+    extrinsics[:3] = numbers("CameraMatrix", 12)[:12].reshape(3, 4)
+    return extrinsics, numbers("Intrinsics", 9)[:9].reshape(3, 3), numbers("Distortion", 4)[:5]
+
+
+def _rich_image(folder: Path, frame: str, camera: int) -> Path:
+    found = sorted(folder.glob(f"{frame}_{camera:02d}.*"))
+    return found[0] if found else folder / f"{frame}_{camera:02d}.jpeg"
+
+
+def _json(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
+    if not path.is_file():
+        raise LabelError(f"calibration file {path} is missing")
+    data: dict[str, Any] = json.loads(path.read_text())
+    missing = [name for name in required if name not in data]
+    if missing:
+        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}")
+    return data

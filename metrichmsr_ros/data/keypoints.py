@@ -1,0 +1,60 @@
+"""Key points of the data sets, by name, onto the 24 joints of the body.
+
+Annotators mark a hip or a shoulder a few centimetres from where the body model turns; ankles, knees, elbows and wrists
+agree. Joints that a set does not mark get confidence 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.joints import JOINT_NAMES
+
+OPENPOSE_25: tuple[str, ...] = (
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
+    *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye"),
+    *("left_eye", "right_ear", "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe"),
+    *("right_small_toe", "right_heel"),
+)
+EXTRA_19: tuple[str, ...] = (
+    *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist", "right_elbow"),
+    *("right_shoulder", "left_shoulder", "left_elbow", "left_wrist", "neck", "head_top", "pelvis", "thorax"),
+    *("spine_h36m", "jaw", "head_h36m"),
+)
+BODY_44: tuple[str, ...] = OPENPOSE_25 + EXTRA_19
+"""The 44 key points of the SPIN family of label releases: OpenPose's 25, then 19 of other sets."""
+COCO_18: tuple[str, ...] = (
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
+    *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye"),
+    *("right_ear", "left_ear"),
+)
+"""The 18 key points of 3DPW's `poses2d`."""
+
+COMPARABLE = frozenset(
+    f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+)
+
+
+def to_joints(keypoints: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.float32]:
+    """Key points of one set on the 24 joints.
+
+    Args:
+        keypoints: (..., K, 3) u, v in pixels and confidence; K names. A point named twice counts where it is surer.
+        names: of the K points; those of `COMPARABLE` are taken.
+
+    Returns:
+        (..., 24, 3) float32, zeros where nothing is marked.
+    """
+    points = np.asarray(keypoints, np.float32)
+    if points.shape[-2:] != (len(names), 3):
+        raise ValueError(f"keypoints: shape {points.shape}, expected (..., {len(names)}, 3)")
+    joints = np.zeros((*points.shape[:-2], len(JOINT_NAMES), 3), np.float32)
+    for source, name in enumerate(names):
+        if name in COMPARABLE:
+            target = JOINT_NAMES.index(name)
+            surer = points[..., source, 2:] > joints[..., target, 2:]
+            joints[..., target, :] = np.where(surer, points[..., source, :], joints[..., target, :])
+    return joints

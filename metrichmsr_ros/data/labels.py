@@ -1,0 +1,181 @@
+"""What every data set is read into: labelled people in images, in the camera frame, with masks for what is not known.
+
+A reader returns one `LabelTable`, arrays over all its people; a row of it is a `PersonLabel`. Images stay on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.body.model import BodyModel
+
+Array = NDArray[Any]
+JointsOf = Callable[[Array, Array, str], Array]
+"""(betas (10,), pose (72,), gender) -> joints (24, 3) of the data set's own body with zero translation, metres."""
+
+AS_STORED, CLOCKWISE, MIRRORED = "as stored", "clockwise", "mirrored"
+
+
+class LabelError(ValueError):
+    """A label file or image is missing, lacks a field, or holds something else than its layout says."""
+
+
+@dataclass(frozen=True)
+class PersonLabel:
+    """One person in one image; lengths in metres, camera frame: x right, y down, z forward; integer pixel centres."""
+
+    person: str  # data set, image and person, for messages
+    image: Path
+    turn: str  # what to do with the stored image before the labels fit it: "as stored", "clockwise", "mirrored"
+    body: str  # whose parameters these are: "smpl" or "smplx"
+    gender: str  # "neutral", "female", "male"
+    intrinsics: Array  # (3, 3); NaN where the data set does not know its cameras
+    distortion: Array  # (5,) OpenCV's plumb bob, zeros without distortion
+    bbox: Array  # (4,) x1, y1, x2, y2 px
+    pose: Array  # (72,)
+    betas: Array  # (10,)
+    transl: Array  # (3,) vertices = body(pose, betas) + transl
+    pelvis: Array  # (3,) root joint of the rest pose of these betas, needed to turn the camera frame
+    joints_2d: Array  # (24, 3) u, v px and confidence 0..1
+    has_pose: bool
+    has_betas: bool
+    has_transl: bool
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """N people as arrays with the fields of `PersonLabel`; text fields are lists."""
+
+    person: list[str]
+    image: list[Path]
+    turn: str
+    body: str
+    gender: list[str]
+    intrinsics: Array  # (N, 3, 3)
+    distortion: Array  # (N, 5)
+    bbox: Array  # (N, 4)
+    pose: Array  # (N, 72)
+    betas: Array  # (N, 10)
+    transl: Array  # (N, 3)
+    pelvis: Array  # (N, 3)
+    joints_2d: Array  # (N, 24, 3)
+    has_pose: Array  # (N,) bool
+    has_betas: Array  # (N,) bool
+    has_transl: Array  # (N,) bool
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.person)
+
+    def __getitem__(self, index: int) -> PersonLabel:
+        """The label of one person."""
+        shared: dict[str, Any] = {"turn": self.turn, "body": self.body}
+        rows = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in shared}
+        return PersonLabel(**shared, **rows)
+
+    def select(self, rows: Sequence[int] | Array) -> LabelTable:
+        """The people of `rows` (indices), in that order."""
+        index = np.asarray(rows, np.int64)
+        picked: dict[str, Any] = {
+            f.name: [value[i] for i in index] if isinstance(value, list) else value[index]
+            for f in fields(self)
+            if not isinstance(value := getattr(self, f.name), str)
+        }
+        return replace(self, **picked)
+
+
+def label_table(*, person: Sequence[str], image: Sequence[Path], **columns: Any) -> LabelTable:
+    """A table from what a reader knows; missing columns become neutral, zero, unmasked or NaN (intrinsics, bbox)."""
+    count = len(person)
+    defaults: dict[str, Any] = {
+        "turn": AS_STORED,
+        "body": "smpl",
+        "gender": ["neutral"] * count,
+        "intrinsics": np.full((count, 3, 3), np.nan),
+        "distortion": np.zeros((count, 5)),
+        "bbox": np.full((count, 4), np.nan, np.float32),
+        "joints_2d": np.zeros((count, 24, 3), np.float32),
+    }
+    for name, width in (("pose", 72), ("betas", 10), ("transl", 3), ("pelvis", 3)):
+        defaults[name] = np.zeros((count, width), np.float32)
+    for name in ("has_pose", "has_betas", "has_transl"):
+        defaults[name] = np.zeros(count, bool)
+    table = LabelTable(**{**defaults, **columns, "person": list(person), "image": list(image)})
+    for field in fields(LabelTable):
+        value = getattr(table, field.name)
+        if not isinstance(value, str) and len(value) != count:
+            raise LabelError(f"{field.name}: {len(value)} rows for {count} people")
+        wanted = defaults.get(field.name)
+        if isinstance(wanted, np.ndarray) and value.shape != wanted.shape:
+            raise LabelError(f"{field.name}: shape {value.shape}, expected {wanted.shape}")
+    return table
+
+
+def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
+    """`JointsOf` from body models by gender ("male", "female", "neutral"), e.g. `load_body("smpl:...")`."""
+
+    def joints(betas: Array, pose: Array, gender: str) -> Array:
+        if gender not in models:
+            raise LabelError(f"no body model for gender {gender!r}; given: {', '.join(models) or 'none'}")
+        as_row = [torch.from_numpy(np.asarray(value, np.float32))[None] for value in (betas, pose, np.zeros(3))]
+        with torch.no_grad():
+            return models[gender].joints(*as_row)[0].numpy()
+
+    return joints
+
+
+def to_camera(pose: Array, transl: Array, world_to_camera: Array, pelvis: Array) -> tuple[Array, Array]:
+    """World -> camera for body parameters: turn the root, then t_cam = R (J0 + t) + T - J0.
+
+    A body model turns about its pelvis J0, not about its origin: plain R t + T would be wrong by (R - 1) J0.
+
+    Args:
+        pose: (N, 72) axis-angle; transl: (N, 3); both in the world frame.
+        world_to_camera: (N, 4, 4) or (4, 4); any orthogonal 3x3 part with determinant +1.
+        pelvis: (N, 3) rest pelvis J0 of the people's betas.
+    """
+    matrix = np.asarray(world_to_camera, np.float64)
+    turn, shift = matrix[..., :3, :3], matrix[..., :3, 3]
+    root = Rotation.from_matrix(turn) * Rotation.from_rotvec(np.asarray(pose[:, :3], np.float64))
+    moved = np.concatenate([np.atleast_2d(root.as_rotvec()), pose[:, 3:]], 1)
+    pelvis = np.asarray(pelvis, np.float64)
+    placed = (turn @ (pelvis + transl)[..., None])[..., 0] + shift - pelvis
+    return moved.astype(np.float32), placed.astype(np.float32)
+
+
+def box_around(points: Array, margin: float = 1.2) -> Array:
+    """Square-free box (N, 4) x1, y1, x2, y2 around pixels (N, K, 2), `margin` times as large."""
+    low, high = points.min(1), points.max(1)
+    middle, half = (low + high) / 2, margin * (high - low) / 2
+    return np.concatenate([middle - half, middle + half], 1).astype(np.float32)
+
+
+def box_of_side(centre: Array, side: Array) -> Array:
+    """Boxes (N, 4) of `side` (N,) px around `centre` (N, 2)."""
+    half = np.asarray(side, np.float32).reshape(-1, 1) / 2
+    return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+
+
+def read_image(label: PersonLabel) -> NDArray[np.uint8]:
+    """The image (H, W, 3) RGB that the label speaks of: turned or mirrored as the data set wants it.
+
+    Raises:
+        LabelError: when the file is missing or no image.
+    """
+    image = cv2.imread(str(label.image), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise LabelError(f"{label.person}: image {label.image} is missing or unreadable")
+    if label.turn == CLOCKWISE:
+        image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+    elif label.turn == MIRRORED:
+        image = cv2.flip(image, 1)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

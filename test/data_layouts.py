@@ -1,0 +1,386 @@
+"""Writes tiny data sets in the published layouts, and says where every joint really is.
+
+The body is the light open body with its pelvis moved off the origin, per gender and per beta, as SMPL's is: so a
+reader that forgets the pelvis is wrong by centimetres. Each picture is grey with a coloured dot on each person's root
+joint; pictures that a data set stores turned or mirrored are stored so.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.body.joints import JOINT_NAMES
+from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays
+from metrichmsr_ros.data.keypoints import BODY_44
+
+Array = np.ndarray
+DOT = (220, 40, 30)
+OFFSETS = {"neutral": (0.0, -0.21, 0.03), "female": (0.0, -0.20, 0.025), "male": (0.0, -0.24, 0.02)}
+PIXELS = cv2.IMWRITE_JPEG_QUALITY, 100
+
+
+def smpl_like(gender: str) -> OpenBody:
+    """A body whose rest pelvis depends on gender and betas."""
+    arrays = load_arrays(FILES["open_light"])
+    pelvis_by_beta = np.random.default_rng(len(gender)).normal(0.0, 0.01, (1, 3, 10)).astype(np.float32)
+    moved = {
+        "v_template": arrays["v_template"] + np.array(OFFSETS[gender], np.float32),
+        "shapedirs": arrays["shapedirs"] + pelvis_by_beta,
+    }
+    return OpenBody({**arrays, **moved})
+
+
+BODIES = {gender: smpl_like(gender) for gender in OFFSETS}
+
+
+@dataclass(frozen=True)
+class World:
+    """N people in a world frame, one (moving) camera, and their joints in the camera frame."""
+
+    pose: Array  # (N, 72) world
+    betas: Array  # (N, 10)
+    transl: Array  # (N, 3) world
+    extrinsics: Array  # (N, 4, 4) world to camera
+    intrinsics: Array  # (3, 3)
+    size: tuple[int, int]
+    gender: str
+    joints_world: Array  # (N, 24, 3)
+    joints_cam: Array  # (N, 24, 3)
+    pixels: Array  # (N, 24, 2)
+
+
+def make_world(count: int, size: tuple[int, int], gender: str = "neutral", moving: bool = True, seed: int = 0) -> World:
+    """People 3 to 5 m before a camera that stands anywhere in the world."""
+    rng = np.random.default_rng(seed)
+    pose = rng.normal(0.0, 0.25, (count, 72))
+    betas = rng.normal(0.0, 0.8, (count, 10))
+    if moving:
+        turns = Rotation.from_rotvec(rng.normal(0.0, 1.0, (count, 3))).as_matrix()
+        places = rng.normal(0.0, 2.0, (count, 3))
+    else:
+        turns, places = np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3))
+    roots_cam = np.stack([rng.uniform(-0.4, 0.4, count), rng.uniform(-0.2, 0.2, count), rng.uniform(3, 5, count)], 1)
+    extrinsics = np.tile(np.eye(4), (count, 1, 1))
+    extrinsics[:, :3, :3], extrinsics[:, :3, 3] = turns, places
+    upright = Rotation.from_matrix(turns.transpose(0, 2, 1)) * Rotation.from_rotvec([np.pi, 0.0, 0.0])
+    pose[:, :3] = (upright * Rotation.from_rotvec(rng.normal(0.0, 0.3, (count, 3)))).as_rotvec()
+    with torch.no_grad():
+        body = BODIES[gender]
+        given = [torch.from_numpy(value).float() for value in (betas, pose)]
+        still = body.joints(*given, torch.zeros(count, 3)).double().numpy()
+    roots_world = np.einsum("nji,nj->ni", turns, roots_cam - places)
+    transl = roots_world - still[:, 0]
+    joints_world = still + transl[:, None]
+    joints_cam = np.einsum("nij,nkj->nki", turns, joints_world) + places[:, None]
+    focal = 0.9 * max(size)
+    intrinsics = np.array([[focal, 0, size[0] / 2 + 3], [0, 1.02 * focal, size[1] / 2 - 5], [0, 0, 1.0]])
+    projected = joints_cam @ intrinsics.T
+    pixels = projected[..., :2] / projected[..., 2:]
+    return World(pose, betas, transl, extrinsics, intrinsics, size, gender, joints_world, joints_cam, pixels)
+
+
+def picture(world: World, row: int) -> Array:
+    """Grey BGR image with a dot on the root joint of person `row`."""
+    image = np.full((world.size[1], world.size[0], 3), 110, np.uint8)
+    centre = tuple(round(float(value)) for value in world.pixels[row, 0])
+    return cv2.circle(image, centre, 9, DOT[::-1], -1)
+
+
+def save_picture(path: Path, image: Array) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image, PIXELS)
+
+
+def box(world: World) -> tuple[Array, Array]:
+    """Centre (N, 2) and side (N,) of a square box 1.2 times around the joints."""
+    low, high = world.pixels.min(1), world.pixels.max(1)
+    return (low + high) / 2, 1.2 * (high - low).max(1)
+
+
+def camera_frame(world: World) -> dict[str, Array]:
+    """pose_cam (N, 72) and translation (N, 3) that put the same joints into the camera frame, by their definition."""
+    root = Rotation.from_matrix(world.extrinsics[:, :3, :3]) * Rotation.from_rotvec(world.pose[:, :3])
+    pose = np.concatenate([root.as_rotvec(), world.pose[:, 3:]], 1)
+    with torch.no_grad():
+        given = [torch.from_numpy(value).float() for value in (world.betas, pose)]
+        still = BODIES[world.gender].joints(*given, torch.zeros(len(pose), 3)).double().numpy()
+    return {"pose": pose, "transl": world.joints_cam[:, 0] - still[:, 0]}
+
+
+def write_bedlam(root: Path, closeup: bool) -> tuple[Path, Path, World]:
+    world = make_world(3, (720, 1280) if closeup else (1280, 720))
+    labels = root / ("20221011_1_closeup_6fps.npz" if closeup else "20221010_3_hdri_6fps.npz")
+    names = [f"seq_000000/seq_000000_{row:04d}.png" for row in range(3)]
+    for row, name in enumerate(names):
+        image = picture(world, row)
+        stored = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE) if closeup else image
+        save_picture(root / "images" / name, stored)
+    known, (centre, side) = camera_frame(world), box(world)
+    extrinsics = np.tile(np.eye(4), (3, 1, 1))
+    extrinsics[:, :3, 3] = np.random.default_rng(5).normal(0.0, 1.0, (3, 3))
+    np.savez(
+        labels,
+        imgname=np.array(names),
+        center=centre,
+        scale=side / 200.0,
+        pose_cam=known["pose"],
+        pose_world=world.pose,
+        shape=world.betas,
+        trans_cam=known["transl"] - extrinsics[:, :3, 3],
+        cam_int=np.tile(world.intrinsics, (3, 1, 1)),
+        cam_ext=extrinsics,
+        gtkps=world.pixels,
+        gender=np.array(["neutral"] * 3),
+        sub=np.array(["rp_a"] * 3),
+        motion_info=np.array(["walk"] * 3),
+    )
+    return labels, root / "images", world
+
+
+def keypoints_44(world: World) -> Array:
+    """(N, 44, 3): joints of the body where the set's names match, from the second half of the set for knees."""
+    points = np.zeros((len(world.pixels), 44, 3))
+    for k, name in enumerate(BODY_44):
+        if name in JOINT_NAMES and ("knee" not in name or k >= 25):
+            points[:, k, :2], points[:, k, 2] = world.pixels[:, JOINT_NAMES.index(name)], 0.5 if k < 25 else 0.9
+    return points
+
+
+def write_camerahmr(root: Path, pose_field: str = "pose_cam") -> tuple[Path, Path, World]:
+    world = make_world(2, (640, 480))
+    names = ["train2014/a.jpg", "train2014/b.jpg"]
+    for row, name in enumerate(names):
+        save_picture(root / name, picture(world, row))
+    centre, side = box(world)
+    fields = {pose_field: camera_frame(world)["pose"]}
+    np.savez(
+        root / "coco-release.npz",
+        imgname=np.array(names),
+        center=centre,
+        scale=side / 200.0,
+        shape=world.betas,
+        cam_int=np.tile(world.intrinsics, (2, 1, 1)),
+        gtkps=keypoints_44(world),
+        **fields,
+    )
+    return root / "coco-release.npz", root, world
+
+
+def write_4dhumans(root: Path) -> tuple[Path, Path, World]:
+    world = make_world(2, (640, 480))
+    names = ["images/a.jpg", "images/b.jpg"]
+    for row, name in enumerate(names):
+        save_picture(root / name, picture(world, row))
+    centre, side = box(world)
+    points = keypoints_44(world)
+    np.savez(
+        root / "mpii_train.npz",
+        imgname=np.array(names),
+        center=centre,
+        scale=np.stack([side * 0.5, side], 1),
+        body_pose=camera_frame(world)["pose"],
+        has_body_pose=np.array([1.0, 0.0]),
+        betas=world.betas,
+        has_betas=np.array([1.0, 0.0]),
+        body_keypoints_2d=points[:, :25],
+        extra_keypoints_2d=points[:, 25:],
+    )
+    return root / "mpii_train.npz", root, world
+
+
+def write_pickle(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def write_3dpw(root: Path) -> tuple[str, list[World], Array]:
+    """Two actors, four frames, the third of which has no valid camera."""
+    shared = make_world(4, (1080, 1920), "male", seed=1)
+    other = make_world(4, (1080, 1920), "female", seed=2)
+    inverse = np.linalg.inv(shared.extrinsics)  # put the second actor before the same cameras
+    moved = np.einsum("nij,njk->nik", inverse, other.extrinsics)
+    root_turn = Rotation.from_matrix(moved[:, :3, :3]) * Rotation.from_rotvec(other.pose[:, :3])
+    pose = np.concatenate([root_turn.as_rotvec(), other.pose[:, 3:]], 1)
+    joints = np.einsum("nij,nkj->nki", moved[:, :3, :3], other.joints_world) + moved[:, None, :3, 3]
+    with torch.no_grad():
+        given = [torch.from_numpy(value).float() for value in (other.betas, pose)]
+        still = BODIES["female"].joints(*given, torch.zeros(4, 3)).double().numpy()
+    second = World(
+        pose,
+        other.betas,
+        joints[:, 0] - still[:, 0],
+        shared.extrinsics,
+        shared.intrinsics,
+        shared.size,
+        "female",
+        joints,
+        other.joints_cam,
+        other.pixels,
+    )
+    actors, sequence = one_shape([shared, second]), "downtown_walk_00"
+    valid = np.array([1, 1, 0, 1])
+    for frame in range(4):
+        save_picture(root / "imageFiles" / sequence / f"image_{frame:05d}.jpg", picture(actors[0], frame))
+    write_pickle(
+        root / "sequenceFiles" / "test" / f"{sequence}.pkl",
+        {
+            "sequence": sequence,
+            "poses": [actor.pose for actor in actors],
+            "trans": [actor.transl for actor in actors],
+            "betas": [np.append(actor.betas[0], np.zeros(290)) for actor in actors],
+            "genders": ["m", "f"],
+            "jointPositions": [actor.joints_world.reshape(4, 72) for actor in actors],
+            "poses2d": [np.zeros((4, 3, 18)) for _ in actors],
+            "campose_valid": [valid, valid],
+            "cam_poses": shared.extrinsics,
+            "cam_intrinsics": shared.intrinsics,
+            "img_frame_ids": np.arange(4) * 2,
+        },
+    )
+    return sequence, actors, np.flatnonzero(valid)
+
+
+def one_shape(actors: list[World]) -> list[World]:
+    """The same actors with the first frame's betas throughout, their roots where they were."""
+    changed = []
+    for actor in actors:
+        betas = np.tile(actor.betas[:1], (len(actor.betas), 1))
+        with torch.no_grad():
+            given = [torch.from_numpy(value).float() for value in (betas, actor.pose)]
+            still = BODIES[actor.gender].joints(*given, torch.zeros(len(betas), 3)).double().numpy()
+        transl = actor.joints_world[:, 0] - still[:, 0]
+        world = still + transl[:, None]
+        camera = np.einsum("nij,nkj->nki", actor.extrinsics[:, :3, :3], world) + actor.extrinsics[:, None, :3, 3]
+        projected = camera @ actor.intrinsics.T
+        changed.append(
+            World(
+                actor.pose,
+                betas,
+                transl,
+                actor.extrinsics,
+                actor.intrinsics,
+                actor.size,
+                actor.gender,
+                world,
+                camera,
+                projected[..., :2] / projected[..., 2:],
+            )
+        )
+    return changed
+
+
+def write_emdb(root: Path) -> tuple[Path, World, Array]:
+    """Five frames: the second is not good, the fourth has no valid box."""
+    world = one_shape([make_world(5, (720, 960), "female", seed=3)])[0]
+    sequence = root / "P0" / "09_outdoor_walk"
+    for frame in range(5):
+        save_picture(sequence / "images" / f"{frame:05d}.jpg", picture(world, frame))
+    low, high = world.pixels.min(1), world.pixels.max(1)
+    content = {
+        "gender": "female",
+        "name": "P0_09_outdoor_walk",
+        "emdb1": True,
+        "emdb2": False,
+        "n_frames": 5,
+        "good_frames_mask": np.array([True, False, True, True, True]),
+        "camera": {"intrinsics": world.intrinsics, "extrinsics": world.extrinsics, "width": 720, "height": 960},
+        "smpl": {
+            "poses_root": world.pose[:, :3],
+            "poses_body": world.pose[:, 3:],
+            "trans": world.transl,
+            "betas": world.betas[0],
+        },
+        "kp2d": world.pixels,
+        "bboxes": {"bboxes": np.concatenate([low, high], 1), "invalid_idxs": np.array([3])},
+    }
+    write_pickle(sequence / "P0_09_outdoor_walk_data.pkl", content)
+    return sequence, world, np.array([0, 2, 4])
+
+
+def smplx_parameters(world: World, row: int, transl: Array, pose: Array) -> dict[str, Any]:
+    return {
+        "transl": transl[row : row + 1].astype(np.float32),
+        "global_orient": pose[row : row + 1, :3].astype(np.float32),
+        "body_pose": pose[row : row + 1, 3:66].astype(np.float32),
+        "betas": world.betas[row : row + 1].astype(np.float32),
+        "left_hand_pose": np.zeros((1, 12), np.float32),
+        "jaw_pose": np.zeros((1, 3), np.float32),
+        "expression": np.zeros((1, 10), np.float32),
+    }
+
+
+def flat_hands(world: World) -> World:
+    """The same people with joints 22 and 23 unposed, as SMPL-X has no such joints."""
+    world.pose[:, 66:] = 0.0
+    return world
+
+
+def write_rich(root: Path) -> tuple[World, tuple[Array, Array]]:
+    """Two frames of one subject in one camera with a distorted lens; returns its extrinsics and lens too."""
+    world = flat_hands(make_world(1, (800, 600), "male", seed=4))
+    lens = np.array([-0.12, 0.03, 0.001, -0.002, 0.0])
+    sequence, scene = "Pavallion_003_sidebalancerun", "Pavallion"
+    extrinsics = world.extrinsics[0]
+    for frame in ("00012",):
+        write_pickle(
+            root / "bodies" / "test" / sequence / frame / "003.pkl",
+            smplx_parameters(world, 0, world.transl, world.pose),
+        )
+        save_picture(root / "images" / "test" / sequence / "cam_02" / f"{frame}_02.jpeg", picture(world, 0))
+
+    def matrix(name: str, values: Array, rows: int, columns: int) -> str:
+        numbers = " ".join(f"{value:.17g}" for value in np.ravel(values))
+        return (
+            f'<{name} type_id="opencv-matrix"><rows>{rows}</rows><cols>{columns}</cols><dt>d</dt>'
+            f"<data>{numbers}</data></{name}>"
+        )
+
+    calibration = root / "scan_calibration" / scene / "calibration" / "002.xml"
+    calibration.parent.mkdir(parents=True)
+    calibration.write_text(
+        '<?xml version="1.0"?><opencv_storage>'
+        + matrix("CameraMatrix", extrinsics[:3], 3, 4)
+        + matrix("Intrinsics", world.intrinsics, 3, 3)
+        + matrix("Distortion", lens, 5, 1)
+        + "</opencv_storage>"
+    )
+    return world, (extrinsics, lens)
+
+
+def write_prox(root: Path) -> tuple[str, World, dict[str, Array]]:
+    """One frame with its depth: a tilted plane before the infrared camera; stored mirrored, as PROX stores it."""
+    world = flat_hands(make_world(1, (1920, 1080), "female", moving=False, seed=6))
+    recording, frame = "N3OpenArea_00162_01", "s001_frame_00001__00.00.00.029"
+    write_pickle(
+        root / "PROXD" / recording / "results" / frame / "000.pkl",
+        smplx_parameters(world, 0, world.transl, world.pose),
+    )
+    save_picture(root / "recordings" / recording / "Color" / f"{frame}.jpg", cv2.flip(picture(world, 0), 1))
+    infrared = np.array([[365.0, 0, 256.0], [0, 365.0, 207.0], [0, 0, 1.0]])
+    rows, columns = np.indices((424, 512))
+    depth = (2.0 + 0.001 * columns + 0.0005 * rows).astype(np.float64)
+    depth[:20] = 0.0
+    stored = np.fliplr(np.rint(depth * 8000.0).astype(np.uint16))
+    path = root / "recordings" / recording / "Depth" / f"{frame}.png"
+    save_picture(path, stored)
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec([0.01, -0.02, 0.005]).as_matrix()
+    turn[:3, 3] = [0.052, 0.001, -0.002]
+    calibration = root / "calibration"
+    calibration.mkdir()
+    (calibration / "IR.json").write_text(
+        json.dumps({"camera_mtx": infrared.tolist(), "k": [0.0] * 5, "view_mtx": turn[:3].tolist()})
+    )
+    (calibration / "Color.json").write_text(
+        json.dumps({"camera_mtx": world.intrinsics.tolist(), "k": [0.0] * 5, "view_mtx": np.eye(4)[:3].tolist()})
+    )
+    return recording, world, {"depth": depth, "infrared": infrared, "infrared_pose": turn, "path": np.array(str(path))}
