@@ -71,11 +71,12 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors whose message already tells the user what to do; everything else is a bug and keeps its traceback."""
     from metrichmsr_ros.assets import AssetError
     from metrichmsr_ros.geometry.camera import CameraError
+    from metrichmsr_ros.hmr.checkpoint import CheckpointError
     from metrichmsr_ros.hmr.config import ConfigError
     from metrichmsr_ros.people.blazepose import ImageError
     from metrichmsr_ros.predict import InputError
 
-    return AssetError, CameraError, ConfigError, ImageError, InputError
+    return AssetError, CameraError, CheckpointError, ConfigError, ImageError, InputError
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.data.sequence import SequenceFrame, walking_sequence
+from metrichmsr_ros.data.sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
 from metrichmsr_ros.pipeline import Pipeline
 from metrichmsr_ros.predict import InputError, people_table, predict_photo
@@ -70,7 +70,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     console, folders = Console(), DemoFolders(out)
     folders.out.mkdir(parents=True, exist_ok=True)
     folders.clear()
-    frames = walking_sequence(num_frames, FPS)
+    frames = WalkingSequence(num_frames, FPS)
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
     with console.status("2/4 loading the model"):
         pipeline = Pipeline.from_preset("embedded")
@@ -93,7 +93,7 @@ def _with_progress(frames: Iterable[SequenceFrame], total: int, text: str) -> It
 
 def _warm_up(pipeline: Pipeline) -> None:
     """First calls allocate; a robot pays that once, not per frame."""
-    for frame in walking_sequence(2, FPS):
+    for frame in WalkingSequence(120, FPS)[40:42]:
         pipeline.process(frame.image, frame.camera, frame.stamp_s)
     pipeline.reset()
 

@@ -6,8 +6,9 @@ is deterministic and needs nothing but the package's own data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import cv2
 import numpy as np
@@ -95,10 +96,8 @@ WALKERS = (
 )
 
 
-def walking_sequence(
-    num_frames: int = 120, fps: float = 10.0, size: tuple[int, int] = (640, 480), fov_x: float = 1.22
-) -> Iterator[SequenceFrame]:
-    """Render the sequence, frame by frame.
+class WalkingSequence(Sequence[SequenceFrame]):
+    """The sequence; frames are rendered when asked for, each for itself.
 
     Args:
         num_frames: how many frames, at least 1.
@@ -106,28 +105,39 @@ def walking_sequence(
         size: width, height in pixels.
         fov_x: horizontal field of view, radians.
     """
-    if num_frames < 1:
-        raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
-    camera = Camera.from_fov(*size, fov_x)
-    stage = _Stage(camera)
-    for index in range(num_frames):
-        yield stage.frame(index / fps, num_frames / fps)
 
-
-class _Stage:
-    """Bodies, clothes and the walk: what all frames share."""
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
+    def __init__(
+        self, num_frames: int = 120, fps: float = 10.0, size: tuple[int, int] = (640, 480), fov_x: float = 1.22
+    ) -> None:
+        if num_frames < 1:
+            raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
+        self.num_frames, self.fps = num_frames, fps
+        self.camera = camera = Camera.from_fov(*size, fov_x)
         self.body = OpenBody.load("open")
         self.faces = self.body.faces.numpy()
         walk = np.load(asset_path("walk_cycle.npz"))
-        self.cycle, self.fps, self.speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
-        self.colours = {walker.id: dress(self.body, walker.outfit) for walker in WALKERS}
-        self.noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
+        self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
+        self._colours = {walker.id: dress(self.body, walker.outfit) for walker in WALKERS}
+        self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
-    def frame(self, stamp_s: float, duration_s: float) -> SequenceFrame:
-        T_world_cam = _camera_pose(stamp_s / duration_s)
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.num_frames
+
+    @overload
+    def __getitem__(self, index: int) -> SequenceFrame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[SequenceFrame]: ...
+
+    def __getitem__(self, index: int | slice) -> SequenceFrame | list[SequenceFrame]:
+        """Render one frame, or those of a slice."""
+        numbers = range(self.num_frames)[index]
+        return self._render(numbers) if isinstance(numbers, int) else [self._render(n) for n in numbers]
+
+    def _render(self, number: int) -> SequenceFrame:
+        stamp_s = number / self.fps
+        T_world_cam = _camera_pose(number / self.num_frames)
         image, depth, points = render_room(Room(), self.camera, T_world_cam)
         present = [walker for walker in WALKERS if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
@@ -139,13 +149,15 @@ class _Stage:
             self._truth(walker, body, T_world_cam, (owner == n).sum() / max(alone[n], 1))
             for n, (walker, body) in enumerate(zip(present, bodies, strict=True))
         ]
-        return SequenceFrame(_expose(image, owner, self.noise), self.camera, stamp_s, T_world_cam, depth, tuple(people))
+        return SequenceFrame(
+            _expose(image, owner, self._noise), self.camera, stamp_s, T_world_cam, depth, tuple(people)
+        )
 
     def _posed(self, walker: Walker, walked_s: float) -> tuple[Array, NDArray[np.float32], Array]:
         """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
-        step = walked_s * walker.pace * self.fps
-        pose = self.cycle[int(step) % len(self.cycle)].copy()
-        place, heading = _on_path(walker, walked_s * walker.pace * self.speed)
+        step = walked_s * walker.pace * self._cycle_fps
+        pose = self._cycle[int(step) % len(self._cycle)].copy()
+        place, heading = _on_path(walker, walked_s * walker.pace * self._speed)
         root = Rotation.from_euler("z", heading) * Rotation.from_matrix(_WORLD_FROM_SMPL)
         pose[:3] = (root * Rotation.from_rotvec(pose[:3])).as_rotvec()
         with torch.inference_mode():
@@ -170,7 +182,7 @@ class _Stage:
         covered = raster.face_id >= 0
         if not covered.any():
             return 0
-        attributes = np.concatenate([vertex_normals(vertices_world, self.faces), self.colours[walker_id]], axis=1)
+        attributes = np.concatenate([vertex_normals(vertices_world, self.faces), self._colours[walker_id]], axis=1)
         values = interpolate(raster, self.faces, vertices_cam, attributes)
         normals = values[:, :3] / np.maximum(np.linalg.norm(values[:, :3], axis=1, keepdims=True), 1e-9)
         light = _LIGHT_WORLD / np.linalg.norm(_LIGHT_WORLD)

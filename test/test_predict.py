@@ -1,0 +1,88 @@
+"""`metrichmsr predict` as a user runs it: files out, one-line errors in words."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import trimesh
+
+from metrichmsr_ros import cli
+from metrichmsr_ros.assets import AssetError, model_path
+from metrichmsr_ros.data.sequence import WalkingSequence
+
+try:
+    model_path("pose_landmark_full.tflite")
+except AssetError as error:
+    pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "walk.jpg"
+    frame = WalkingSequence(31)[30]
+    cv2.imwrite(str(path), frame.image[..., ::-1])
+    return path
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["metrichmsr", *map(str, arguments)])
+    cli.main()
+
+
+def test_predict_writes_overlay_numbers_and_mesh(photo, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "predict", photo, "--fov", 70, "--out", tmp_path)
+    assert cv2.imread(str(tmp_path / "walk_overlay.png")).shape == (480, 640, 3)
+    numbers = json.loads((tmp_path / "walk.json").read_text())
+    assert numbers["intrinsics_source"] == "fov"
+    person = numbers["people"][0]
+    assert [len(person[key]) for key in ("betas", "pose", "translation", "joints")] == [10, 72, 3, 24]
+    assert 0.8 < person["height"] < 2.2
+    assert person["id"] in capsys.readouterr().out
+
+
+def test_mesh_is_in_metres_and_upright(photo, tmp_path, monkeypatch):
+    run(monkeypatch, "predict", photo, "--fov", 70, "--out", tmp_path)
+    scene = trimesh.load(tmp_path / "walk.glb")
+    people = json.loads((tmp_path / "walk.json").read_text())["people"]
+    assert len(scene.geometry) == len(people)
+    mesh = scene.geometry[people[0]["id"]]
+    assert np.ptp(mesh.vertices[:, 1]) == pytest.approx(people[0]["height"], rel=0.2)  # glTF: y up
+    assert -mesh.vertices[:, 2].mean() == pytest.approx(people[0]["translation"][2], rel=0.1)  # glTF: z backward
+
+
+def test_without_fov_the_fallback_is_said(photo, tmp_path, monkeypatch):
+    run(monkeypatch, "predict", photo, "--out", tmp_path)
+    numbers = json.loads((tmp_path / "walk.json").read_text())
+    assert numbers["intrinsics_source"] == "long_side"
+    assert numbers["intrinsics"][0][0] == 640
+
+
+def bad_file(tmp_path):
+    path = tmp_path / "note.jpg"
+    path.write_text("no picture")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (lambda tmp, photo: [tmp / "absent.jpg"], "no such file"),
+        (lambda tmp, photo: [bad_file(tmp)], "not an image"),
+        (lambda tmp, photo: [photo, "--fov", "0"], "--fov 0"),
+        (lambda tmp, photo: [photo, "--fov", "nan"], "--fov nan"),
+        (lambda tmp, photo: [photo, "--intrinsics", "0", "0", "320", "240"], "fx, fy > 0"),
+        (lambda tmp, photo: [photo, "--intrinsics", "nan", "500", "320", "240"], "finite"),
+        (lambda tmp, photo: [photo, "--preset", "embeded"], "embeded"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, words, photo, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, "predict", *arguments(tmp_path, photo), "--out", tmp_path)
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
