@@ -169,13 +169,29 @@ def test_images_of_another_camera_are_counted_not_lost(tmp_path):
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
-def test_a_truncated_bag_is_an_error_with_a_remedy(tmp_path, storage):
+def test_a_bag_cut_off_at_once_is_an_error_with_words(tmp_path, storage):
     bag = write_bag(tmp_path / "bag", Recipe(storage=storage))
     data = next(p for p in bag.iterdir() if p.suffix in (".mcap", ".db3"))
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(ReplayError, match=r"cut off|damaged") as caught:
         replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert caught.value.code in (ExitCode.UNREADABLE, ExitCode.PARTIAL)
+
+
+@pytest.mark.parametrize("zstd", [None, CompressionMode.STORAGE])
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_an_mcap_without_its_end_is_read_up_to_there(tmp_path, zstd, whole_folder):
+    bag = write_bag(tmp_path / "bag", Recipe(depths=tuple(3.0 + 0.05 * (i % 50) for i in range(200)), zstd=zstd))
+    whole = replay_bag(bag, tmp_path / "whole", ReplayOptions(), PixelPipeline())
+    (data,) = bag.glob("*.mcap")
+    content = data.read_bytes()
+    index = content.rindex(b"/cam/camera_info")  # in the summary, behind all messages
+    data.write_bytes(content[: int(index * (0.8 if zstd is None else 1.0))])
+    done = replay_bag(bag if whole_folder else data, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert done.code is ExitCode.PARTIAL
+    assert "has no readable end" in done.damage
+    assert 100 < len(done.frames) <= 200
+    assert [f.digest for f in done.frames] == [f.digest for f in whole.frames][: len(done.frames)]
 
 
 def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from rosbags.typesys.store import Typestore
 
 from metrichmsr_ros.evaluation.definitions import register_own_messages
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.salvage import Raw, Salvage
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -85,44 +86,53 @@ class Bag:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damage = ""  # what is missing of it, in words
         self._reader: Reader | None = None
+        self._salvage: Salvage | None = None
         self._types: Typestore = get_typestore(Stores.LATEST)
         register_own_messages(self._types)
 
     def __enter__(self) -> Bag:
-        """Open it.
+        """Open it; an mcap file without its end is opened too, and `damage` says so.
 
         Raises:
-            ReplayError: truncated, empty, or in no known format.
+            ReplayError: empty, or in no known format.
         """
         try:
             self._reader = Reader(self.path)
             self._reader.open()
         except Exception as error:  # storage back ends raise their own kinds; all mean the same to the user
-            raise ReplayError(
-                f"{self.path} cannot be opened: {_words(error)} Was the recording cut off? For mcap `mcap recover` "
-                "makes a whole file of what is there; `ros2 bag reindex` rebuilds a lost metadata.yaml",
-                ExitCode.UNREADABLE,
-            ) from error
+            self._reader = None
+            self._salvage = Salvage(self._mcap_files())
+            if not self._salvage.counts:
+                raise ReplayError(
+                    f"{self.path} cannot be opened: {_words(error)} Nothing in it could be read; was the recording cut "
+                    "off at once? `ros2 bag reindex` rebuilds a lost metadata.yaml",
+                    ExitCode.UNREADABLE,
+                ) from error
+            self.damage = f"{self.path} has no readable end ({_words(error)}); what was recorded before it was read."
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
         if self._reader is not None:
             self._reader.close()
-            self._reader = None
+        self._reader = self._salvage = None
 
-    @property
-    def reader(self) -> Reader:
-        """The open reader."""
-        if self._reader is None:
-            raise RuntimeError("the bag is not open; use `with Bag(path) as bag`")
-        return self._reader
+    def _mcap_files(self) -> list[Path]:
+        files = sorted(self.path.glob("*.mcap")) if self.path.is_dir() else [self.path]
+        return [file for file in files if file.suffix == ".mcap"]
 
     @property
     def topics(self) -> list[Topic]:
         """All topics by name."""
-        return sorted((Topic(c.topic, c.msgtype, c.msgcount) for c in self.reader.connections), key=lambda t: t.name)
+        if self._reader is not None:
+            topics = [Topic(c.topic, c.msgtype, c.msgcount) for c in self._reader.connections]
+        elif self._salvage is not None:
+            topics = [Topic(name, kind, count) for (name, kind), count in self._salvage.counts.items()]
+        else:
+            raise RuntimeError("the bag is not open; use `with Bag(path) as bag`")
+        return sorted(topics, key=lambda topic: topic.name)
 
     def select(self, image: str | None = None, camera_info: str | None = None, needs_info: bool = True) -> ImageTopics:
         """Choose the topics to replay; what is None is found by name.
@@ -182,14 +192,11 @@ class Bag:
         Raises:
             ReplayError: the data is damaged from here on (`ExitCode.PARTIAL`), or the type has no definition.
         """
-        wanted = [c for c in self.reader.connections if c.topic in names]
-        if not wanted:
-            return  # an empty choice would mean every topic
-        source = self.reader.messages(connections=wanted)
+        source = self._raw(frozenset(names))
         while True:
             try:
-                connection, log_ns, raw = next(source)
-                message = self._types.deserialize_cdr(raw, connection.msgtype)
+                topic, kind, log_ns, data = next(source)
+                message = self._types.deserialize_cdr(data, kind)
             except StopIteration:
                 return
             except KeyError as error:
@@ -198,7 +205,16 @@ class Bag:
                 ) from error
             except Exception as error:  # every layer has its own kinds: zstd, lz4, sqlite3, struct, rosbags
                 raise ReplayError(f"{self.path} is damaged: {_words(error)}", ExitCode.PARTIAL) from error
-            yield Recorded(connection.topic, log_ns, message)
+            yield Recorded(topic, log_ns, message)
+
+    def _raw(self, names: frozenset[str]) -> Iterator[Raw]:
+        if self._salvage is not None:
+            yield from (raw for raw in self._salvage.messages() if raw.topic in names)
+        elif self._reader is not None:
+            wanted = [c for c in self._reader.connections if c.topic in names]
+            if wanted:  # an empty choice would mean every topic
+                for connection, log_ns, data in self._reader.messages(connections=wanted):
+                    yield Raw(connection.topic, connection.msgtype, log_ns, bytes(data))
 
 
 def _words(error: Exception) -> str:

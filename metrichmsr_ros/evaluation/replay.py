@@ -78,7 +78,7 @@ def replay_bag(
         run = _Run(pipeline, truth, poses, WorstFrames(options.worst), options)
         try:
             prepare_folder(out)
-            damage = run.through(feed, out, min(images, options.limit or images), progress)
+            damage = run.through(feed, out, min(images, options.limit or images), progress) or bag.damage
             if not run.frames:
                 raise ReplayError(_nothing(path, feed, images, damage), ExitCode.UNREADABLE)
             done = Replay(
