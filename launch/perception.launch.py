@@ -40,7 +40,10 @@ ARGUMENTS = [
     DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal"),
     DeclareLaunchArgument("rviz", default_value="false", description="start RViz with config/rviz/perception.rviz"),
     DeclareLaunchArgument("rviz_frame", default_value="map", description="fixed frame of RViz, e.g. the camera's"),
-    *(DeclareLaunchArgument(name, default_value="", description=text) for name, text in PARAMETER_ARGUMENTS.items()),
+    *(
+        DeclareLaunchArgument(name, default_value="", description=f"{text}; empty: as params_file says")
+        for name, text in PARAMETER_ARGUMENTS.items()
+    ),
 ]
 
 

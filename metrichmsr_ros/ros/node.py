@@ -263,6 +263,7 @@ def main(args: list[str] | None = None) -> None:
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+        gc.freeze()  # all that is left dies with the process; to walk through torch first would cost seconds
 
 
 if __name__ == "__main__":

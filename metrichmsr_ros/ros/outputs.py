@@ -130,6 +130,11 @@ class Outputs:
         """Publish what does not change between frames; late subscribers get it too."""
         self._topology.publish(topology_message(self._body_model))
 
+    @property
+    def is_open(self) -> bool:
+        """False once the middleware has been shut down."""
+        return bool(self._node.context.ok())
+
     def has_readers(self) -> bool:
         """Whether anybody, tf listeners among them, would receive a result."""
         return any(topic.has_readers for topic in self._topics) or self._tf_has_readers()

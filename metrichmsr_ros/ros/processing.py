@@ -82,7 +82,9 @@ class FrameProcessor:
             self._statistics.dropped("bad image", str(error))
         except Exception as error:
             # A robot's node outlives what one frame does to a network; the diagnostic says ERROR while it lasts.
-            self._statistics.dropped("failed", f"{type(error).__name__}: {error}")
+            # After Ctrl-C the middleware is gone before the frame in work is done: that is no failure.
+            if self._outputs.is_open:
+                self._statistics.dropped("failed", f"{type(error).__name__}: {error}")
 
     def _process(self, frame: Frame) -> None:
         started = time.monotonic()
