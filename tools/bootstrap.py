@@ -107,7 +107,9 @@ def last_line() -> str:
 def pip(*arguments: str | Path) -> None:
     """`pip install` in the virtual environment, held to the project's pinned versions."""
     constraints = ros_constraints() if ROS_SOURCED else ROOT / "constraints.txt"
-    shell(PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-c", constraints, *arguments)
+    # Compiling every module of torch takes longer than anything else here; Python compiles those it imports.
+    quick = ["--no-input", "--no-compile", "--disable-pip-version-check"]
+    shell(PYTHON, "-m", "pip", "install", *quick, "-c", constraints, *arguments)
 
 
 def ros_constraints() -> Path:
