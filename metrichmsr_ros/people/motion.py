@@ -20,7 +20,7 @@ class RootFilterConfig:
     """What is known about people before one is seen.
 
     Attributes:
-        acceleration_density: spectral density of acceleration, (m/s^2)^2/Hz; people start and stop within half a second.
+        acceleration_density: spectral density of acceleration, (m/s^2)^2/Hz; people start and stop within 0.5 s.
         start_speed: standard deviation of a new person's speed per axis, m/s.
         gate: squared Mahalanobis distance (3 degrees of freedom; 99.9 % lie below 16.3) beyond which a measurement is
             taken with an inflated covariance, so that one outlier moves the state little.

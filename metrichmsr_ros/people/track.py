@@ -1,0 +1,259 @@
+"""Following people through a video: one landmark call per known person, a few detector calls per frame for new ones.
+
+    tracker = PeopleTracker(BlazePose())
+    for image, stamp_s in video:
+        for person in tracker.update(image, stamp_s):
+            print(person.id, person.bbox)
+
+Who is new must look like a person in several frames before an id is given; who is gone is waited for a while. Known
+people are painted over while others are looked for, so a second person beside the first is found and nobody twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metrichmsr_ros.people.attention import Attention
+from metrichmsr_ros.people.blazepose import BlazePose, check_image
+from metrichmsr_ros.people.detect import detect_in_tiles, settle
+from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet, Roi
+from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known, torso_points
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Cost and caution. The defaults suit two CPU cores at 10 to 30 Hz.
+
+    One frame costs at most `max_people` landmark calls (about 8 ms each on two cores), `tiles_per_frame` detector
+    calls (about 5 ms each) and `candidates_per_frame` x 3 landmark calls for newcomers.
+
+    Attributes:
+        tiles_per_frame: detector calls.
+        candidates_per_frame: detections that are examined.
+        max_people: people followed at once, newcomers included.
+        birth_frames: frames in which a newcomer must be seen before it gets an id.
+        newcomer_plausibility: what the first look at a newcomer must satisfy.
+        keep_score: presence below which a followed person counts as not seen.
+        keep_evidence: `body_evidence` below which a followed person counts as not seen.
+        max_coast_s: a person not seen for so long is given up; so is a newcomer after a quarter of it.
+        max_gap_s: a longer time between two images is a new scene: everybody is given up.
+        recheck_s: spots are not looked at again for motion or neighbours within this time.
+        divisors, min_side, overlap: the pyramid of tiles that is walked through.
+    """
+
+    tiles_per_frame: int = 3
+    candidates_per_frame: int = 2
+    max_people: int = 16
+    birth_frames: int = 3
+    newcomer_plausibility: Plausibility = field(default_factory=Plausibility)
+    keep_score: float = 0.4
+    keep_evidence: float = 0.36
+    max_coast_s: float = 1.2
+    max_gap_s: float = 5.0
+    recheck_s: float = 0.35
+    divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
+    min_side: int = 96
+    overlap: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedPerson:
+    """One person in one frame.
+
+    Attributes:
+        id: a letter and a number, never given to anybody else by the same tracker.
+        age: frames since this person was first seen.
+        landmarks: of this frame; while occluded the last ones, moved to where the person should be.
+        is_occluded: nobody was seen there in this frame.
+        bbox: (4,) x0, y0, x1, y1 px around the landmarks.
+    """
+
+    id: str
+    age: int
+    landmarks: LandmarkSet
+    is_occluded: bool
+    bbox: FloatArray
+
+
+@dataclass(eq=False)
+class _Track:
+    """Memory of one person or newcomer."""
+
+    landmarks: LandmarkSet
+    seen_s: float
+    id: str | None = None
+    age: int = 0
+    sightings: int = 1
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
+    is_seen: bool = True
+
+    def expected_roi(self, stamp_s: float) -> Roi:
+        roi = self.landmarks.next_roi()
+        elapsed = stamp_s - self.seen_s
+        # Speed is believed for half a second: whoever is behind a post comes out again near it.
+        reach = 0.25 * (1.0 - math.exp(-elapsed / 0.25))
+        return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
+
+    def see(self, landmarks: LandmarkSet, stamp_s: float) -> None:
+        elapsed = stamp_s - self.seen_s
+        if elapsed > 0:
+            moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
+            limit = 3.0 * body_size(landmarks)
+            self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
+        self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
+        self.sightings += 1
+
+
+class PeopleTracker:
+    """Stateful: feed one camera's images in order, from one thread.
+
+    Args:
+        blazepose: the two networks.
+        config: cost and caution.
+    """
+
+    def __init__(self, blazepose: BlazePose, config: TrackerConfig | None = None) -> None:
+        self._blazepose = blazepose
+        self._config = config or TrackerConfig()
+        self._attention = Attention(
+            self._config.divisors, self._config.min_side, self._config.overlap, self._config.recheck_s
+        )
+        self._tracks: list[_Track] = []
+        self._stamp_s: float | None = None
+        self._shape: tuple[int, ...] | None = None
+        self._named = 0
+
+    def reset(self) -> None:
+        """Forget everybody. Ids go on counting."""
+        self._tracks.clear()
+        self._attention.reset()
+        self._stamp_s = None
+
+    def update(self, image: np.ndarray, stamp_s: float) -> list[TrackedPerson]:
+        """Take the next image.
+
+        A stamp before the last one (a bag that loops), one long after it, or another image size starts anew.
+
+        Args:
+            image: HWC uint8 RGB.
+            stamp_s: seconds on a clock that goes forward within one video.
+
+        Returns:
+            Everybody with an id, the oldest first.
+
+        Raises:
+            ImageError: the image is not HWC uint8 RGB.
+            ValueError: the stamp is not a finite number.
+        """
+        check_image(image)
+        if not math.isfinite(stamp_s):
+            raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
+        self._reset_if_new_scene(image.shape, stamp_s)
+        self._follow(image, stamp_s)
+        self._search(image, stamp_s)
+        self._bury(stamp_s)
+        return [self._report(track, stamp_s) for track in self._tracks if track.id is not None]
+
+    def _reset_if_new_scene(self, shape: tuple[int, ...], stamp_s: float) -> None:
+        elapsed = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
+        if elapsed < 0 or elapsed > self._config.max_gap_s or self._shape not in (None, shape):
+            self.reset()
+        self._stamp_s, self._shape = stamp_s, shape
+
+    def _follow(self, image: np.ndarray, stamp_s: float) -> None:
+        """Look for every known person where they should be; who is surest is settled first."""
+        done: list[LandmarkSet] = []
+        waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
+        for track in waiting:
+            track.age += 1
+            track.is_seen = False
+            roi = track.expected_roi(stamp_s)
+            others = [other.landmarks for other in self._tracks if other is not track and self._is_live(other, stamp_s)]
+            close = [body for body in others if _are_close(body, roi)]
+            found = self._blazepose.landmarks(
+                image, roi, self._config.keep_score, without=close, keep=track.landmarks.moved_to(roi)
+            )
+            if found is not None and self._continues(track, found, stamp_s) and not is_known(found, done):
+                track.see(found, stamp_s)
+                done.append(found)
+
+    def _is_live(self, track: _Track, stamp_s: float) -> bool:
+        """Seen in the last image or this one; the place of others is not known well enough to paint them over."""
+        return track.is_seen or track.seen_s == stamp_s
+
+    def _continues(self, track: _Track, found: LandmarkSet, stamp_s: float) -> bool:
+        """Could the person of this track look like this now?"""
+        if body_evidence(found) < self._config.keep_evidence:
+            return False
+        growth = body_size_ahead(found) / body_size_ahead(track.landmarks)
+        expected = track.expected_roi(stamp_s).centre
+        moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
+        return 0.6 < growth < 1.7 and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
+
+    def _search(self, image: np.ndarray, stamp_s: float) -> None:
+        """Spend the frame's detector calls; newcomers start a track, the lost are taken up again."""
+        known = [track.landmarks for track in self._tracks if track.is_seen]
+        lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
+        tiles = self._attention.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
+        detections = detect_in_tiles(image, self._blazepose, tiles, known)
+        for detection in detections[: self._config.candidates_per_frame]:
+            sighting = settle(image, self._blazepose, detection.roi(), 2, known)
+            if sighting is None or not self._config.newcomer_plausibility.accepts(sighting):
+                continue
+            if is_known(sighting.landmarks, known):
+                continue
+            self._take_in(sighting.landmarks, stamp_s)
+            known.append(sighting.landmarks)
+
+    def _take_in(self, landmarks: LandmarkSet, stamp_s: float) -> None:
+        gone = [track for track in self._tracks if not track.is_seen]
+        back = min(gone, key=lambda track: _distance(track, landmarks, stamp_s), default=None)
+        if back is not None and _distance(back, landmarks, stamp_s) < 0.35 + 0.5 * (stamp_s - back.seen_s):
+            back.see(landmarks, stamp_s)
+        elif len(self._tracks) < self._config.max_people:
+            self._tracks.append(_Track(landmarks, stamp_s))
+
+    def _bury(self, stamp_s: float) -> None:
+        """Give up who was not seen for too long; name newcomers who proved themselves."""
+        limit = self._config.max_coast_s
+        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= (limit if t.id else limit / 4)]
+        for track in self._tracks:
+            if track.id is None and track.sightings >= self._config.birth_frames:
+                self._named += 1
+                track.id = f"p{self._named}"
+
+    def _report(self, track: _Track, stamp_s: float) -> TrackedPerson:
+        assert track.id is not None
+        landmarks = track.landmarks if track.is_seen else track.landmarks.moved_to(_held(track, stamp_s))
+        return TrackedPerson(track.id, track.age, landmarks, not track.is_seen, landmarks.bbox())
+
+
+def body_size_ahead(landmarks: LandmarkSet) -> float:
+    """Body size px by the network's own answer, which sees growth one frame before the ROI follows."""
+    return landmarks.next_roi().size
+
+
+def _held(track: _Track, stamp_s: float) -> Roi:
+    """The ROI of the last sighting, moved along with the person."""
+    roi = track.landmarks.roi
+    return Roi(
+        roi.centre + track.expected_roi(stamp_s).centre - track.landmarks.next_roi().centre, roi.size, roi.rotation
+    )
+
+
+def _are_close(body: LandmarkSet, roi: Roi) -> bool:
+    """True when this body reaches into the ROI's inner part."""
+    gap = float(np.linalg.norm(body.next_roi().centre - roi.centre))
+    return gap < 0.5 * (roi.size + body_size(body))
+
+
+def _distance(track: _Track, landmarks: LandmarkSet, stamp_s: float) -> float:
+    """Between a lost person's expected place and a sighting, in body sizes; infinite when the sizes do not match."""
+    growth = landmarks.roi.size / track.landmarks.roi.size
+    if not 0.6 < growth < 1.7:
+        return math.inf
+    gap = torso_points(landmarks).mean(0) - torso_points(track.landmarks.moved_to(_held(track, stamp_s))).mean(0)
+    return float(np.linalg.norm(gap)) / body_size(landmarks)
