@@ -1,0 +1,87 @@
+"""Motion capture as one value: a skeleton's rest bones and its joints' global rotations over time.
+
+Every reader (`motion_cmu`, `motion_deepmimic`, `motion_bvh`) returns a `Clip` in SMPL axes (y up, the person facing +z,
+x to the person's left), so that `motion_retarget` needs to know nothing about file formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+class MotionError(ValueError):
+    """A motion file that cannot be read; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A motion clip.
+
+    Attributes:
+        name: unique name, `archive/file`.
+        fps: frames per second.
+        bones: name of every bone, (J).
+        directions: rest direction of every bone in the world frame (J, 3), unit length, or zero where it has none.
+        rotations: global rotations (T, J, 3, 3) that take each bone from the rest pose to the posed world frame.
+        root: position of the root (T, 3) in metres, y up.
+    """
+
+    name: str
+    fps: float
+    bones: tuple[str, ...]
+    directions: np.ndarray
+    rotations: np.ndarray
+    root: np.ndarray
+
+    def bone(self, name: str) -> int:
+        """Index of a bone by name; raises `MotionError` for an unknown one."""
+        try:
+            return self.bones.index(name)
+        except ValueError:
+            raise MotionError(f"{self.name}: no bone {name!r}; it has {', '.join(self.bones)}") from None
+
+
+def euler(angles_deg: np.ndarray, order: str) -> np.ndarray:
+    """Rotations (T, 3, 3) = R_order[0] @ R_order[1] @ ... of angles (T, len(order)) in degrees, e.g. "ZYX"."""
+    return Rotation.from_euler(order.upper(), angles_deg, degrees=True).as_matrix()
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) scaled to unit length; zero vectors stay zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-9)
+
+
+def resample(clip: Clip, fps: float) -> Clip:
+    """Every n-th frame of `clip`, so that the rate comes as near to `fps` as whole steps allow."""
+    step = max(1, round(clip.fps / fps))
+    return Clip(clip.name, clip.fps / step, clip.bones, clip.directions, clip.rotations[::step], clip.root[::step])
+
+
+def read_motion_folder(folder: Path, fps: float = 10.0) -> list[Clip]:
+    """All clips under `folder`, by file type: `.amc` (+ `.asf`), `.bvh`, DeepMimic and CMU exponential-map `.txt`.
+
+    Raises:
+        MotionError: there is no motion file under `folder`, or one of them cannot be read.
+    """
+    from metrichmsr_ros.data.motion_bvh import read_bvh
+    from metrichmsr_ros.data.motion_cmu import read_amc, read_expmap
+    from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
+
+    clips = []
+    for path in sorted(Path(folder).rglob("*")):
+        if path.suffix == ".amc":
+            clips.append(read_amc(path))
+        elif path.suffix == ".bvh":
+            clips.append(read_bvh(path))
+        elif path.suffix == ".txt" and path.name.startswith("humanoid3d_"):
+            clips.append(read_deepmimic(path))
+        elif path.suffix == ".txt" and path.parent.parent.name in ("train", "test"):
+            clips.append(read_expmap(path))
+    if not clips:
+        raise MotionError(f"{folder}: no motion files (.amc, .bvh, humanoid3d_*.txt, CMU {{train,test}}/*/*.txt)")
+    return [resample(clip, fps) for clip in clips]

@@ -1,0 +1,163 @@
+"""The pose bank: distinct poses of all captured clips in one small array, split by clip, and one walking cycle.
+
+    python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz
+
+The package's own `poses.npz` was computed so from DeepMimic's clips (MIT), reactidle's BVH (MIT) and CMU's motion
+capture (mocap.cs.cmu.edu; created with funding from NSF EIA-0196217).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.data.motion import Clip, MotionError, read_motion_folder, resample
+from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
+from metrichmsr_ros.data.motion_retarget import PARENTS, retarget
+
+SPLIT_EVERY = 8  # every eighth clip is held out for validation
+WALK_FPS = 30.0
+_WALK_FRAMES = (0, 38)  # DeepMimic's walk is one cycle of two steps, made to loop
+
+
+@dataclass(frozen=True)
+class PoseBank:
+    """Poses and a walk.
+
+    Attributes:
+        poses: (N, 72) float32 axis-angle; the root keeps its tilt but faces +z (no heading), y up.
+        held_out: (N,) bool, poses of clips that are kept for validation.
+        sources: (N,) index into `names`.
+        names: name of every clip.
+        walk: (T, 72) float32, one cycle of walking towards +z at `WALK_FPS`.
+        walk_root: (T, 3) float32 root positions of the cycle in metres, of a 1.7 m body; z grows.
+    """
+
+    poses: np.ndarray
+    held_out: np.ndarray
+    sources: np.ndarray
+    names: tuple[str, ...]
+    walk: np.ndarray
+    walk_root: np.ndarray
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> PoseBank:
+        """Read a bank; None: the package's own."""
+        with np.load(path or asset_path("poses.npz"), allow_pickle=False) as file:
+            return cls(
+                poses=file["poses"].astype(np.float32),
+                held_out=file["held_out"],
+                sources=file["sources"],
+                names=tuple(str(n) for n in file["names"]),
+                walk=file["walk"].astype(np.float32),
+                walk_root=file["walk_root"].astype(np.float32),
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the bank, poses as float16 (0.001 rad)."""
+        np.savez_compressed(
+            path,
+            poses=self.poses.astype(np.float16),
+            held_out=self.held_out,
+            sources=self.sources.astype(np.uint8),
+            names=np.array(self.names),
+            walk=self.walk.astype(np.float16),
+            walk_root=self.walk_root.astype(np.float32),
+        )
+
+
+def without_heading(poses: np.ndarray) -> np.ndarray:
+    """Poses (N, 72) turned about the vertical axis so that the pelvis faces +z; tilt and roll stay."""
+    root = Rotation.from_rotvec(poses[:, :3])
+    front = root.apply(np.array([0.0, 0.0, 1.0]))
+    up = root.apply(np.array([0.0, 1.0, 0.0]))
+    # Lying people face up or down: their heading is that of the head's direction.
+    level = np.where(np.abs(front[:, 1:2]) < 0.8, front, up * -np.sign(front[:, 1:2]))
+    turn = Rotation.from_rotvec(np.outer(-np.arctan2(level[:, 0], level[:, 2]), (0.0, 1.0, 0.0)))
+    result = poses.copy()
+    result[:, :3] = (turn * root).as_rotvec()
+    return result
+
+
+def joint_positions(poses: np.ndarray, rest_joints: np.ndarray) -> np.ndarray:
+    """Joints (N, 24, 3) of poses (N, 72) on a skeleton (24, 3), root at the origin; NumPy, float64."""
+    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    turns, places = [local[:, 0]], [np.zeros((len(poses), 3))]
+    for joint in range(1, 24):
+        parent = PARENTS[joint]
+        places.append(places[parent] + turns[parent] @ (rest_joints[joint] - rest_joints[parent]))
+        turns.append(turns[parent] @ local[:, joint])
+    return np.stack(places, 1)
+
+
+def distinct(joints: np.ndarray, distance: float) -> np.ndarray:
+    """Indices of frames that differ from every one kept so far by `distance` (m, mean over joints) at least.
+
+    Args:
+        joints: (T, 24, 3), in time order.
+        distance: metres.
+    """
+    flat = joints.reshape(len(joints), 24, 3)
+    kept: list[int] = []
+    for index in range(len(flat)):
+        if kept:
+            gap = np.linalg.norm(flat[kept] - flat[index], axis=2).mean(1)
+            if gap.min() < distance:
+                continue
+        kept.append(index)
+    return np.array(kept, dtype=np.int64)
+
+
+def build_bank(folder: Path, distance: float = 0.03, fps: float = 15.0, limit: int = 14000) -> PoseBank:
+    """Retarget every clip under `folder` to the open body and keep distinct poses.
+
+    Args:
+        folder: holds the motion archives, unpacked.
+        distance: metres of mean joint movement that make a pose a new one within its clip.
+        fps: rate at which clips are read.
+        limit: most poses to keep; a random choice beyond that.
+
+    Raises:
+        MotionError: there are no clips, or DeepMimic's walk is missing.
+    """
+    rest = load_body("open_light").joint_template.numpy().astype(np.float64)
+    chosen, names, sources = [], [], []
+    for clip in read_motion_folder(folder, fps):
+        if "dog3d" in clip.name or "_mirror" in clip.name:
+            continue
+        poses = without_heading(retarget(clip, rest))[1:]  # CMU's first frame is its calibration pose
+        keep = distinct(joint_positions(poses, rest), distance)
+        names.append(clip.name)
+        chosen.append(poses[keep])
+        sources.append(np.full(len(keep), len(names) - 1))
+    poses, source = np.concatenate(chosen), np.concatenate(sources)
+    if len(poses) > limit:
+        pick = np.sort(np.random.default_rng(0).choice(len(poses), limit, replace=False))
+        poses, source = poses[pick], source[pick]
+    walk, walk_root = _walk_cycle(folder, rest)
+    held_out = source % SPLIT_EVERY == SPLIT_EVERY // 2
+    return PoseBank(poses.astype(np.float32), held_out, source, tuple(names), walk, walk_root)
+
+
+def _walk_cycle(folder: Path, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    paths = sorted(Path(folder).rglob("humanoid3d_walk.txt"))
+    if not paths:
+        raise MotionError(f"{folder}: humanoid3d_walk.txt is missing; the walking cycle comes from it")
+    clip: Clip = resample(read_deepmimic(paths[0]), WALK_FPS)
+    first, last = _WALK_FRAMES
+    root = clip.root[first:last] - clip.root[first] * np.array([1.0, 0.0, 1.0])
+    return retarget(clip, rest)[first:last].astype(np.float32), root.astype(np.float32)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("use: python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz")
+    bank = build_bank(Path(sys.argv[1]))
+    bank.save(Path(sys.argv[2]))
+    print(f"{len(bank.poses)} poses of {len(bank.names)} clips, {int(bank.held_out.sum())} held out; {sys.argv[2]}")

@@ -1,0 +1,92 @@
+"""Carry a captured clip over to the 24-joint SMPL tree by bone directions, keeping hinges and twists.
+
+A target joint takes the global rotation `S(t)` of the source bone that moves the same limb, times a constant
+`Q` that turns the target's rest direction into the source's: `G(t) = S(t) Q`. Limbs, whose rest directions differ
+between skeletons (T-pose, arms hanging, legs astride), use the smallest such turn; trunk, head and feet are upright and
+flat in every skeleton's rest pose, so `Q` is the identity there and soles stay on the floor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.data.motion import Clip, MotionError, unit
+
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+
+# Target joint -> target child that gives the direction of its limb.
+_LIMB_CHILD = {1: 4, 2: 5, 4: 7, 5: 8, 16: 18, 17: 19, 18: 20, 19: 21}
+# Hands follow the turn of the forearm they hang on.
+_SAME_TURN_AS = {20: 18, 21: 19, 22: 18, 23: 19}
+
+# Per kind of skeleton, the 24 source bones; "a>b:w" lies the fraction w of the way from bone a to bone b.
+_AMC = """
+    root lfemur rfemur lowerback ltibia rtibia upperback lfoot rfoot thorax ltoes rtoes upperneck
+    lclavicle rclavicle head lhumerus rhumerus lradius rradius lhand rhand lhand rhand
+"""
+_EXPMAP = """
+    Hips LeftUpLeg RightUpLeg LowerBack LeftLeg RightLeg Spine LeftFoot RightFoot Spine1
+    LeftToeBase RightToeBase Neck1 LeftShoulder RightShoulder Head LeftArm RightArm LeftForeArm
+    RightForeArm LeftHand RightHand LeftHand RightHand
+"""
+_BVH = """
+    pelvis thigh.L thigh.R pelvis>spine:0.6 shin.L shin.R spine>spine.001:0.4 foot.L foot.R
+    spine.001 foot.L foot.R neck shoulder.L shoulder.R face upper_arm.L upper_arm.R forearm.L
+    forearm.R forearm.L forearm.R forearm.L forearm.R
+"""
+_DEEPMIMIC = """
+    root left_hip right_hip root>chest:0.33 left_knee right_knee root>chest:0.66 left_ankle
+    right_ankle chest left_ankle right_ankle chest>neck:0.5 chest chest neck left_shoulder
+    right_shoulder left_elbow right_elbow left_elbow right_elbow left_elbow right_elbow
+"""
+_SOURCES: dict[str, str] = {"amc": _AMC, "expmap": _EXPMAP, "bvh": _BVH, "deepmimic": _DEEPMIMIC}
+
+
+def shortest_turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Smallest rotation (3, 3) with R a = b, for unit vectors a, b (3) that are not opposite."""
+    v, c = np.cross(a, b), float(a @ b)
+    k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    return np.eye(3) + k + k @ k / (1 + c)
+
+
+def _source_rotation(clip: Clip, spec: str) -> np.ndarray:
+    """Global rotations (T, 3, 3) of one entry of a source table."""
+    if ">" not in spec:
+        return clip.rotations[:, clip.bone(spec)]
+    first, _, rest = spec.partition(">")
+    second, _, weight = rest.partition(":")
+    a = Rotation.from_matrix(clip.rotations[:, clip.bone(first)])
+    b = Rotation.from_matrix(clip.rotations[:, clip.bone(second)])
+    return (a * Rotation.from_rotvec(float(weight) * (a.inv() * b).as_rotvec())).as_matrix()
+
+
+def rest_turns(clip: Clip, rest_joints: np.ndarray) -> np.ndarray:
+    """The constant turns Q (24, 3, 3) from the target's rest pose `rest_joints` (24, 3) to the clip's."""
+    table = _SOURCES[clip.name.split("/")[0]].split()
+    turns = np.tile(np.eye(3), (24, 1, 1))
+    for joint, child in _LIMB_CHILD.items():
+        source = clip.directions[clip.bone(table[joint])]
+        turns[joint] = shortest_turn(unit(rest_joints[child] - rest_joints[joint]), source)
+    for joint, other in _SAME_TURN_AS.items():
+        turns[joint] = turns[other]
+    return turns
+
+
+def retarget(clip: Clip, rest_joints: np.ndarray) -> np.ndarray:
+    """Poses (T, 72), axis-angle in SMPL order, that move a body of rest joints (24, 3) as `clip` does.
+
+    `[0:3]` is the root's rotation in the clip's world: y up, a person at rest faces +z.
+
+    Raises:
+        MotionError: the clip comes from no known kind of skeleton.
+    """
+    kind = clip.name.split("/")[0]
+    if kind not in _SOURCES:
+        raise MotionError(f"{clip.name}: unknown kind of skeleton {kind!r}; known: {', '.join(_SOURCES)}")
+    turns = rest_turns(clip, rest_joints)
+    world = np.stack([_source_rotation(clip, spec) @ turns[j] for j, spec in enumerate(_SOURCES[kind].split())], 1)
+    local = np.stack(
+        [world[:, j] if p < 0 else np.swapaxes(world[:, p], 1, 2) @ world[:, j] for j, p in enumerate(PARENTS)], 1
+    )
+    return Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 72)

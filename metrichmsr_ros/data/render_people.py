@@ -1,0 +1,190 @@
+"""Dressed bodies and boxes, lit and shadowed, in front of a background: one clean picture and its z-buffer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from metrichmsr_ros.data.render_background import world_rays
+from metrichmsr_ros.data.render_light import Light, ShadowMap, shade
+from metrichmsr_ros.data.render_wardrobe import Outfit, paint, stand_off
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A posed body in the world: vertices (V, 3), its mesh, and what it wears."""
+
+    vertices: np.ndarray
+    mesh: BodyMesh
+    outfit: Outfit
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box-shaped thing in the world: 8 corners (8, 3) in `BOX_FACES` order, and its colour (3,)."""
+
+    corners: np.ndarray
+    colour: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """A pinhole camera in the world (y up): world-to-camera rotation (3, 3) and the camera's place `eye` (3,)."""
+
+    camera: Camera
+    rotation: np.ndarray
+    eye: np.ndarray
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """World points (..., 3) in the camera's optical frame."""
+        moved: np.ndarray = (points - self.eye) @ self.rotation.T
+        return moved
+
+
+_BOX_DIGITS = "012 132 465 567 041 145 236 376 024 264 153 357"
+BOX_FACES = np.array([[int(digit) for digit in face] for face in _BOX_DIGITS.split()])
+
+
+class BodyMesh:
+    """Faces and template of a body model, and what is computed from them once."""
+
+    def __init__(self, template: np.ndarray, faces: np.ndarray) -> None:
+        """`template` (V, 3): the mean body in its rest pose; `faces` (F, 3)."""
+        self.template = np.asarray(template, np.float64)
+        self.faces = np.asarray(faces, np.int64)
+        count = len(self.faces)
+        rows, columns = self.faces.T.reshape(-1), np.tile(np.arange(count), 3)
+        self._gather = csr_matrix((np.ones(3 * count), (rows, columns)), (len(self.template), count))
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals (V, 3) at the vertices, mean of the faces around weighted by their area."""
+        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
+        p, q = b - a, c - a
+        face = np.stack(
+            [
+                p[:, 1] * q[:, 2] - p[:, 2] * q[:, 1],
+                p[:, 2] * q[:, 0] - p[:, 0] * q[:, 2],
+                p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0],
+            ],
+            1,
+        )
+        normals = self._gather @ face
+        unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
+        return unit
+
+
+def box(centre: np.ndarray, size: np.ndarray, heading: float, colour: np.ndarray) -> Box:
+    """A box of edges `size` (3,) around `centre` (3,), turned by `heading` about y."""
+    signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+    cos, sin = np.cos(heading), np.sin(heading)
+    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    return Box((signs * size) @ turn.T + centre, colour)
+
+
+def render(
+    figures: list[Figure], boxes: list[Box], background: np.ndarray, view: View, light: Light, floor: bool = True
+) -> tuple[np.ndarray, Raster]:
+    """Draw a scene.
+
+    Args:
+        figures: mesh numbers 0.. of the z-buffer.
+        boxes: the mesh numbers after them.
+        background: (H, W, 3) float32 in 0..1.
+        view: the camera.
+        light: the light.
+        floor: whether the ground y = 0 catches shadows.
+
+    Returns:
+        Picture (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes.
+    """
+    dressed = []
+    for figure in figures:
+        off = stand_off(figure.mesh.template, figure.outfit)
+        dressed.append(figure.vertices + off[:, None] * figure.mesh.normals(figure.vertices))
+    world = [(v, f.mesh.faces) for v, f in zip(dressed, figures, strict=True)]
+    world += [(b.corners, BOX_FACES) for b in boxes]
+    raster = rasterize_many([(view.to_camera(v), f) for v, f in world], view.camera, cull_back=True)
+    shadows = ShadowMap(world, light)
+    paper = _floor_shadows(background, figures, view, light, shadows) if floor else background
+    layer = np.zeros_like(paper)
+    for number, figure in enumerate(figures):
+        where = raster.mesh_id == number
+        if where.any():
+            layer[where] = _figure_pixels(figure, dressed[number], number, raster, view, light, shadows)
+    for number, item in enumerate(boxes, start=len(figures)):
+        where = raster.mesh_id == number
+        if where.any():
+            layer[where] = _box_pixels(item, raster.face_id[where], light)
+    mask = raster.covered.astype(np.float32)
+    soft, edge = cv2.GaussianBlur(layer, (3, 3), 0.55), cv2.GaussianBlur(mask, (3, 3), 0.55)
+    return paper * (1 - edge[..., None]) + soft, raster
+
+
+def _figure_pixels(
+    figure: Figure, vertices: np.ndarray, number: int, raster: Raster, view: View, light: Light, shadows: ShadowMap
+) -> np.ndarray:
+    mesh = figure.mesh
+    attributes = np.concatenate([mesh.template, mesh.normals(vertices), vertices], 1).astype(np.float32)
+    seen = interpolate(raster, mesh.faces, view.to_camera(vertices), attributes, number)
+    place, normals, points = seen[:, :3], seen[:, 3:6], seen[:, 6:]
+    colour, folds = paint(place, figure.outfit)
+    normals = normals + folds[:, None] * _creases(place, figure.outfit)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9
+    towards = view.eye.astype(np.float32) - points
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    lit = shadows.lit(points + 0.015 * normals)
+    return shade(colour, normals, towards, lit, light)
+
+
+def _creases(place: np.ndarray, outfit: Outfit) -> np.ndarray:
+    """Sideways lean (N, 3) of the normals on creased cloth: three waves of 6 to 20 cm."""
+    phase = outfit.trousers.phase
+    lean = np.zeros_like(place)
+    for wave, pace in enumerate((32.0, 57.0, 98.0)):
+        direction = np.sin(phase + 2.1 * wave)
+        direction = (direction / (np.linalg.norm(direction) + 1e-6)).astype(np.float32)
+        warp = place @ direction + 0.04 * np.sin(19 * place[:, 1] + phase[wave % 3])
+        lean += np.cos(pace * warp + phase[2])[:, None] * direction / (1 + wave)
+    return lean
+
+
+def _box_pixels(item: Box, faces: np.ndarray, light: Light) -> np.ndarray:
+    a, b, c = (item.corners[BOX_FACES[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    colours = np.broadcast_to(item.colour, normals.shape)
+    shaded = shade(colours, normals, normals, np.ones(len(normals), np.float32), light)
+    return shaded[faces]
+
+
+def _floor_shadows(
+    background: np.ndarray, figures: list[Figure], view: View, light: Light, shadows: ShadowMap
+) -> np.ndarray:
+    """The background, darkened where people and boxes keep light from the floor; at a quarter of the resolution."""
+    rays = world_rays(view.camera, view.rotation, 4)
+    shape = rays.shape[:2]
+    rays = rays.reshape(-1, 3)
+    with np.errstate(divide="ignore"):
+        reach = -view.eye[1] / rays[:, 1]
+    hits = np.flatnonzero((rays[:, 1] < -1e-3) & (reach < 30))
+    darkness = np.zeros(len(rays), np.float32)
+    if not len(hits):
+        return background
+    points = view.eye + reach[hits, None] * rays[hits]
+    lamp = float(light.sun.mean() * light.towards[1])
+    ambient = float(light.sky.mean())
+    darkness[hits] = (1 - shadows.lit(points, 0.01)) * lamp / (lamp + ambient)
+    for figure in figures:
+        low = figure.vertices[figure.vertices[:, 1] < figure.vertices[:, 1].min() + 0.06]
+        if low[:, 1].min() < 0.05:
+            spread = 0.08 + low[:, (0, 2)].std(0).max()
+            gap = ((points[:, (0, 2)] - low[:, (0, 2)].mean(0)) ** 2).sum(1) / (2 * spread**2)
+            darkness[hits] = 1 - (1 - darkness[hits]) * (1 - 0.35 * np.exp(-gap))
+    soft = cv2.GaussianBlur(darkness.reshape(shape), (0, 0), 0.8)
+    full = cv2.resize(soft, (background.shape[1], background.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return background * (1 - 0.85 * full[..., None])

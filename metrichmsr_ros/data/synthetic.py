@@ -1,0 +1,253 @@
+"""The data engine: rendered people, seen by the real BlazePose networks, in WebDataset-style tar shards.
+
+    synthesize(Path("open"), SynthesisConfig(count=20000, backgrounds=Path("photographs")))
+
+writes `train-00000.tar ...` and `val-00000.tar ...`. A shard holds `KEY.npz` per image, its arrays stacked over the
+landmark sets of that image, and `KEY.jpg` for validation images and a share of the training images. A finished shard
+is never made again, and an unfinished one leaves no trace, so a broken run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from metrichmsr_ros.data.motion_bank import PoseBank
+from metrichmsr_ros.data.render_background import load_backgrounds
+from metrichmsr_ros.data.synthetic_landmarks import Observation, observe
+from metrichmsr_ros.data.synthetic_scene import SceneMaker, TruePerson, TrueScene
+from metrichmsr_ros.data.synthetic_sheet import contact_sheet
+from metrichmsr_ros.people.blazepose import BlazePose
+
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """What to make.
+
+    Attributes:
+        count: training images. val_count: validation images, of shapes, clips and backgrounds that training never sees.
+        seed: the same seed makes the same shards, however many workers there are.
+        workers: processes; 0 means one per core.
+        backgrounds: folder of photographs (and `panoramas/`); None: rooms made by rule only.
+        poses: a pose bank made by `motion_bank`; None: the package's own.
+        images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
+    """
+
+    count: int = 2000
+    val_count: int = 200
+    seed: int = 0
+    workers: int = 0
+    backgrounds: Path | None = None
+    poses: Path | None = None
+    images_per_shard: int = 200
+    jpeg_share: float = 0.02
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """One shard to write: its file, split and number, the images in it and the run's config."""
+
+    path: Path
+    held_out: bool
+    number: int
+    images: int
+    config: SynthesisConfig
+
+
+def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[str, int]:
+    """Make all shards that are not there yet, then a contact sheet `contact_sheet.png`.
+
+    Args:
+        out: folder, made if missing.
+        config: what to make.
+
+    Returns:
+        Numbers of shards, images, people and missed people made by this call.
+
+    Raises:
+        ValueError: a count is negative or no image is asked for.
+        AssetError: the BlazePose networks are not in the cache.
+        FileNotFoundError: the backgrounds' folder does not exist.
+    """
+    jobs = [job for job in plan(out, config) if not job.path.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    total = {"shards": 0, "images": 0, "people": 0, "missed": 0}
+    start = time.monotonic()
+    for result in _run(jobs, config.workers or os.cpu_count() or 1):
+        total = {name: total[name] + result.get(name, 0) for name in total}
+        _report(total, len(jobs), time.monotonic() - start)
+    sheet = contact_sheet(sorted(out.glob("val-*.tar")) or sorted(out.glob("train-*.tar")))
+    if sheet is not None:
+        cv2.imwrite(str(out / "contact_sheet.png"), sheet[..., ::-1])
+    return total
+
+
+def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
+    """All shards of a run, validation first."""
+    if config.count < 0 or config.val_count < 0 or config.count + config.val_count == 0:
+        raise ValueError(f"count {config.count}, val_count {config.val_count}: ask for at least one image")
+    if config.images_per_shard < 1:
+        raise ValueError(f"images_per_shard {config.images_per_shard}: must be at least 1")
+    jobs = []
+    for held_out, name, count in ((True, "val", config.val_count), (False, "train", config.count)):
+        for number, first in enumerate(range(0, count, config.images_per_shard)):
+            images = min(config.images_per_shard, count - first)
+            jobs.append(ShardJob(Path(out) / f"{name}-{number:05d}.tar", held_out, number, images, config))
+    return jobs
+
+
+def write_shard(job: ShardJob, maker: SceneMaker, blazepose: BlazePose) -> dict[str, int]:
+    """Write one shard, under another name until it is whole; the numbers of what is in it."""
+    counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
+    partial = job.path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with tarfile.open(partial, "w") as tar:
+            for index in range(job.images):
+                rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
+                scene = maker.make(rng)
+                seen, missed = observe(scene, blazepose, rng)
+                counts["images"] += 1
+                counts["people"] += len(seen)
+                counts["missed"] += len(missed)
+                if not seen and not job.held_out:
+                    continue
+                key = f"{job.config.seed:04d}-{job.number:05d}-{index:05d}"
+                _add(tar, f"{key}.npz", _npz(sample_arrays(scene, seen, missed, job.config.seed)))
+                if job.held_out or rng.random() < job.config.jpeg_share:
+                    _add(tar, f"{key}.jpg", cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)[1].tobytes())
+        partial.rename(job.path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return counts
+
+
+def sample_arrays(scene: TrueScene, seen: list[Observation], missed: list[int], seed: int) -> dict[str, np.ndarray]:
+    """The arrays of one `KEY.npz` (docs/data_engine.md): P landmark sets with truth, M people who were not found."""
+    sets = [o.landmarks for o in seen]
+    truths = [scene.people[o.person] for o in seen]
+    arrays = {
+        "crop_landmarks": _stack([s.crop_landmarks for s in sets], (39, 3)),
+        "visibility": _stack([s.visibility for s in sets], (39,)),
+        "presence": _stack([s.presence for s in sets], (39,)),
+        "world": _stack([s.world for s in sets], (39, 3)),
+        "score": _stack([np.asarray(s.score) for s in sets], ()),
+        "crop_matrix": _stack([s.crop_matrix for s in sets], (3, 3), np.float64),
+        "pixels": _stack([s.pixels for s in sets], (39, 2)),
+        "intrinsics": scene.camera.intrinsics.astype(np.float64),
+        "image_size": np.array(scene.camera.size, np.int32),
+        "person": np.array([o.person for o in seen], np.int32),
+        "way": np.array([o.way for o in seen], "U8"),
+        "seed": np.array(seed),
+    }
+    arrays.update(_truth_arrays(truths, ""))
+    arrays.update(_truth_arrays([scene.people[m] for m in missed], "missed_"))
+    return arrays
+
+
+def _truth_arrays(truths: list[TruePerson], prefix: str) -> dict[str, np.ndarray]:
+    fields = {
+        "pose": ([t.pose for t in truths], (72,)),
+        "betas": ([t.betas for t in truths], (10,)),
+        "transl": ([t.transl for t in truths], (3,)),
+        "joints_cam": ([t.joints for t in truths], (24, 3)),
+        "landmarks_cam": ([t.landmarks for t in truths], (33, 3)),
+        "visible_fraction": ([np.asarray(t.visible_fraction) for t in truths], ()),
+        "height": ([np.asarray(t.height) for t in truths], ()),
+    }
+    return {prefix + name: _stack(values, shape) for name, (values, shape) in fields.items()}
+
+
+def _stack(values: list[np.ndarray], shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    return np.stack(values).astype(dtype) if values else np.zeros((0, *shape), dtype)
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
+
+
+class _Worker:
+    """What one process keeps between shards: networks, bodies, and one scene maker per split."""
+
+    def __init__(self) -> None:
+        self._blazepose = BlazePose(num_threads=1)
+        self._makers: dict[bool, SceneMaker] = {}
+
+    def __call__(self, job: ShardJob) -> dict[str, int]:
+        if job.held_out not in self._makers:
+            backgrounds = load_backgrounds(job.config.backgrounds, job.held_out)
+            bank = PoseBank.load(job.config.poses)
+            self._makers[job.held_out] = SceneMaker(backgrounds, job.held_out, bank)
+        return write_shard(job, self._makers[job.held_out], self._blazepose)
+
+
+def _serve(jobs: Any, results: Any) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        worker = _Worker()
+        parent = multiprocessing.parent_process()
+        for job in iter(jobs.get, None):
+            results.put(worker(job))
+            if parent is not None and not parent.is_alive():
+                return
+    except Exception as error:  # the parent raises it
+        results.put(error)
+
+
+def _run(jobs: list[ShardJob], workers: int) -> Iterator[dict[str, int]]:
+    """Results of all jobs as they come, from separate processes (or from this one, for a single worker)."""
+    if workers == 1 or len(jobs) <= 1:
+        worker = _Worker()
+        yield from map(worker, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    queue, results = context.Queue(), context.Queue()
+    for job in jobs:
+        queue.put(job)
+    for _ in range(workers):
+        queue.put(None)
+    processes = [context.Process(target=_serve, args=(queue, results), daemon=True) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for _ in jobs:
+        result = results.get()
+        if isinstance(result, Exception):
+            for process in processes:
+                process.terminate()
+            raise result
+        yield result
+    for process in processes:
+        process.join()
+
+
+def _report(total: dict[str, int], shards: int, seconds: float) -> None:
+    left = seconds / max(1, total["shards"]) * (shards - total["shards"])
+    print(
+        f"shard {total['shards']}/{shards}: {total['images']} images, {total['people']} landmark sets, "
+        f"{total['missed']} people not found, {total['people'] / max(seconds, 1e-9):.1f} sets/s, "
+        f"{left / 60:.1f} min left",
+        file=sys.stderr,
+        flush=True,
+    )

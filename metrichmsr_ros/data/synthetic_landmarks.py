@@ -1,0 +1,139 @@
+"""Pass rendered people through the real BlazePose networks, in the ways in which the product comes to its landmarks.
+
+Three ways lead to a landmark set: a detection in the whole image, a detection in a tile around a small person, and a
+person followed from the frame before, whose ROI is a little off. All are made here, so that a network trained on the
+result has met the errors of all three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrichmsr_ros.data.synthetic_scene import TruePerson, TrueScene
+from metrichmsr_ros.people.blazepose import BlazePose
+from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.plausible import torso_points
+
+MATCH = 0.12
+"""Mid-shoulders and mid-hips must lie this near to the truth, as a share of the ROI's side."""
+_HIPS, _SHOULDERS = (23, 24), (11, 12)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Landmarks of one true person; `way` says how they were come by: "image", "tile" or "followed"."""
+
+    person: int
+    landmarks: LandmarkSet
+    way: str
+
+
+def observe(
+    scene: TrueScene, blazepose: BlazePose, rng: np.random.Generator, follow: int = 2
+) -> tuple[list[Observation], list[int]]:
+    """What BlazePose sees of a scene.
+
+    Args:
+        scene: rendered, with truth.
+        blazepose: the networks.
+        rng: source of chance for tiles and for the ROIs of followed people.
+        follow: how often a person found is seen again, each time through a ROI that is off as following makes it.
+
+    Returns:
+        Observations, and the numbers of people who were shown (a tenth of them visible, at least) but not found.
+    """
+    found: list[Observation] = []
+    missed: list[int] = []
+    detections = blazepose.detect(scene.image)
+    for number, person in enumerate(scene.people):
+        if person.visible_fraction < 0.1:
+            continue
+        true_torso = _true_torso(scene, person)
+        first, way = _first_sight(scene, person, true_torso, detections, blazepose, rng)
+        if first is None or not matches(first, true_torso):
+            missed.append(number)
+            continue
+        found.append(Observation(number, first, way))
+        for _ in range(follow):
+            again = blazepose.landmarks(scene.image, _followed(first.next_roi(), rng))
+            if again is not None and matches(again, true_torso):
+                found.append(Observation(number, again, "followed"))
+    return found, missed
+
+
+def matches(landmarks: LandmarkSet, true_torso: np.ndarray) -> bool:
+    """True when the torso (2, 2 px: shoulders, hips) is where it is in truth."""
+    gap = np.linalg.norm(torso_points(landmarks) - true_torso, axis=1)
+    return bool((gap < MATCH * landmarks.roi.size).all())
+
+
+def _true_torso(scene: TrueScene, person: TruePerson) -> np.ndarray:
+    pixels = scene.camera.project(person.landmarks)
+    return np.stack([pixels[list(_SHOULDERS)].mean(0), pixels[list(_HIPS)].mean(0)])
+
+
+def _first_sight(
+    scene: TrueScene,
+    person: TruePerson,
+    true_torso: np.ndarray,
+    detections: list[Detection],
+    blazepose: BlazePose,
+    rng: np.random.Generator,
+) -> tuple[LandmarkSet | None, str]:
+    """Landmarks after two passes, from a detection in the image or in a tile, or from where the person truly is."""
+    size = _true_size(scene, person)
+    detection, way = _nearest(detections, true_torso, size), "image"
+    if detection is None:
+        tile_detections = _detect_in_tile(scene.image, true_torso.mean(0), size, blazepose, rng)
+        detection, way = _nearest(tile_detections, true_torso, size), "tile"
+    if detection is not None:
+        roi = detection.roi()
+    elif rng.random() < 0.9:
+        roi, way = _followed(_true_roi(scene, person), rng), "followed"
+    else:
+        return None, way
+    landmarks = blazepose.landmarks(scene.image, roi, 0.3)
+    if landmarks is None:
+        return None, way
+    return blazepose.landmarks(scene.image, landmarks.next_roi()), way
+
+
+def _true_size(scene: TrueScene, person: TruePerson) -> float:
+    """Side of the square around the body's landmarks in the image, px."""
+    pixels = scene.camera.project(person.landmarks)
+    return float((pixels.max(0) - pixels.min(0)).max()) + 1.0
+
+
+def _true_roi(scene: TrueScene, person: TruePerson) -> Roi:
+    """The ROI that BlazePose aims at: centred on the hips, its up axis along the trunk, all landmarks inside."""
+    pixels = scene.camera.project(person.landmarks)
+    shoulders, hips = _true_torso(scene, person)
+    up = (shoulders - hips) / (np.linalg.norm(shoulders - hips) + 1e-6)
+    reach = float(np.linalg.norm(pixels - hips, axis=1).max())
+    return Roi.from_points(hips, hips + 1.1 * reach * up)
+
+
+def _nearest(detections: list[Detection], true_torso: np.ndarray, size: float) -> Detection | None:
+    """The detection whose shoulders and hips lie on the true ones, the nearest first."""
+    gaps = [np.linalg.norm(d.keypoints[[2, 0]] - true_torso, axis=1).max() for d in detections]
+    best = int(np.argmin(gaps)) if gaps else -1
+    return detections[best] if gaps and gaps[best] < 0.25 * size else None
+
+
+def _detect_in_tile(
+    image: np.ndarray, centre: np.ndarray, size: float, blazepose: BlazePose, rng: np.random.Generator
+) -> list[Detection]:
+    """Detections in one square tile of the kind that the search would have laid over this person."""
+    height, width = image.shape[:2]
+    side = int(np.clip(size * rng.uniform(1.2, 3.0), 96, min(height, width)))
+    corner = centre - side / 2 + rng.uniform(-0.25, 0.25, 2) * max(0.0, side - size)
+    x, y = np.clip(corner.astype(int), 0, (width - side, height - side))
+    return [d.shifted(float(x), float(y)) for d in blazepose.detect(image[y : y + side, x : x + side])]
+
+
+def _followed(roi: Roi, rng: np.random.Generator) -> Roi:
+    """The ROI of the frame before: shifted, scaled and turned a little."""
+    centre = roi.centre + rng.normal(0, 0.025, 2) * roi.size
+    return Roi(centre, roi.size * float(np.exp(rng.normal(0, 0.05))), roi.rotation + float(rng.normal(0, 0.06)))
