@@ -22,7 +22,7 @@ define bootstrap
     exec "$$python" tools/bootstrap.py --torch-index "$(TORCH_INDEX)" $(1); \
   fi; \
 done; \
-echo "error: no Python 3.10 to 3.13 found ($(PYTHON) is: $$($(PYTHON) --version 2>&1 | tail -1)); make PYTHON=/path/to/python" >&2; \
+echo "error: no Python 3.10 to 3.13 found ($(PYTHON) is: $$("$(PYTHON)" --version 2>/dev/null || echo not there)); make PYTHON=/path/to/python" >&2; \
 exit 1
 endef
 
