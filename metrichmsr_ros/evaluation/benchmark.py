@@ -10,12 +10,15 @@ optional bool `mask`); predictions carry the same names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.datasets import Video, predict
 from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
 from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Benchmark, Score, by_focal_length, score
 from metrichmsr_ros.evaluation.published import PUBLISHED
@@ -56,6 +59,34 @@ def evaluate(name: str, truth: Path, predictions: Mapping[str, Path]) -> Scorebo
         lines.append(_line(system, score(benchmark, load_motions(truth), load_motions(path))))
         if name == "synfocal":
             lines += _lines_by_focal(benchmark, system, truth, path)
+    return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
+
+
+def evaluate_videos(
+    name: str,
+    videos: Sequence[Video],
+    pipelines: Mapping[str, Any],
+    regressor: ArrayLike | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scoreboard:
+    """Run pipelines over the videos of a data set and score them.
+
+    Args:
+        name: 3dpw, emdb1 or emdb2.
+        videos: from `datasets.read_videos`.
+        pipelines: system -> `Pipeline`.
+        regressor: `J_regressor_h36m` (17, V), for 3dpw.
+        progress: told frames done and in all, per video.
+
+    Raises:
+        MetricInputError: what the benchmark needs is not there, e.g. 14 joints of a body that no regressor fits.
+    """
+    benchmark = BENCHMARKS[name]
+    lines = published_lines(PUBLISHED[name])
+    truth = [motion for video in videos for motion in video.truth]
+    for system, pipeline in pipelines.items():
+        answers = [motion for video in videos for motion in predict(video, pipeline, regressor, progress)]
+        lines.append(_line(system, score(benchmark, truth, answers)))
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
