@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
+
+from metrichmsr_ros.evaluation.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
 
@@ -67,24 +69,102 @@ def setup() -> None:
     fetch_all()
 
 
-def _user_errors() -> tuple[type[Exception], ...]:
-    """Errors whose message already tells the user what to do; everything else is a bug and keeps its traceback."""
-    from metrichmsr_ros.assets import AssetError
-    from metrichmsr_ros.geometry.camera import CameraError
-    from metrichmsr_ros.hmr.checkpoint import CheckpointError
-    from metrichmsr_ros.hmr.config import ConfigError
-    from metrichmsr_ros.people.blazepose import ImageError
-    from metrichmsr_ros.predict import InputError
+@app.command
+def synthesize(
+    out: Path,
+    count: int = 2000,
+    val_count: int = 200,
+    seed: int = 0,
+    workers: int = 0,
+    backgrounds: Path | None = None,
+) -> None:
+    """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
 
-    return AssetError, CameraError, CheckpointError, ConfigError, ImageError, InputError
+    Args:
+        out: folder for train-*.tar, val-*.tar and contact_sheet.png.
+        count: training images.
+        val_count: validation images, of shapes, motions and backgrounds that training never sees.
+        seed: the same seed makes the same shards.
+        workers: processes; 0 means one per core.
+        backgrounds: folder of your photographs; without, rooms are made by rule.
+    """
+    from metrichmsr_ros.data import synthetic
+
+    config = synthetic.SynthesisConfig(
+        count=count, val_count=val_count, seed=seed, workers=workers, backgrounds=backgrounds
+    )
+    synthetic.synthesize(out, config)
+
+
+@app.command
+def train(
+    what: Annotated[Literal["human"], tyro.conf.Positional],
+    config: Annotated[Path, tyro.conf.Positional],
+    device: str = "cpu",
+) -> None:
+    """Train a network by a YAML, e.g. `metrichmsr train human config/train/embedded.yaml`; resumes by itself.
+
+    Args:
+        what: which network.
+        config: the training YAML.
+        device: torch device; use torchrun for several.
+    """
+    from metrichmsr_ros.training.config import load_train_config
+    from metrichmsr_ros.training.human import train as train_human
+
+    print(f"wrote {train_human(load_train_config(config), device)}")
+
+
+@app.command
+def replay(
+    bag: Annotated[Path, tyro.conf.Positional],
+    out: Path,
+    options: Annotated[ReplayOptions, tyro.conf.OmitArgPrefixes] = ReplayOptions(),  # noqa: B008 (frozen)
+    workers: int = 1,
+    ray: str | None = None,
+    fresh: bool = False,
+) -> None:
+    """Run recorded bags through the pipeline: metrics, trajectories, an output bag and an HTML report.
+
+    Args:
+        bag: a rosbag2, or a folder with some below it.
+        out: folder for the results.
+        options: topics, intrinsics, truth, model.
+        workers: processes, for several bags.
+        ray: address of a Ray cluster to use instead.
+        fresh: do again what is done already.
+    """
+    from metrichmsr_ros.evaluation.command import replay_command
+
+    sys.exit(int(replay_command(bag, out, options, workers, ray, fresh)))
+
+
+@app.command
+def compare(
+    first: Annotated[Path, tyro.conf.Positional],
+    second: Annotated[Path, tyro.conf.Positional],
+    markdown: Path | None = None,
+) -> None:
+    """Put two finished replays side by side; exit code 0 when their estimates are identical, 1 when not.
+
+    Args:
+        first: the --out of one replay.
+        second: of the other.
+        markdown: also write the table here.
+    """
+    from metrichmsr_ros.evaluation.command import compare_command
+
+    sys.exit(int(compare_command(first, second, markdown)))
 
 
 def main() -> None:
-    """Entry point: errors that the user can mend are one line and exit code 2."""
+    """Entry point. Errors of this package's own types say what to do: one line and exit code 2, without a traceback."""
     try:
         app.cli(prog="metrichmsr", description="People in metres from one camera.")
-    except _user_errors() as error:
-        print(f"metrichmsr: error: {error}", file=sys.stderr)
-        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not type(error).__module__.startswith("metrichmsr_ros."):
+            raise  # a bug: its traceback is what helps
+        print(f"metrichmsr: error: {error}", file=sys.stderr)
+        sys.exit(2)
