@@ -90,7 +90,7 @@ def plain_data() -> list[tuple[str, list[str]]]:
     data = [
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/msg", sorted(map(str, Path("msg").glob("*.msg")))),  # bags with our topics are read without a ROS
+        (f"share/{NAME}/msg", sorted(map(str, Path("msg").glob("*.msg")))),  # to read bags without a ROS
         (f"lib/{NAME}", ["scripts/perception", "scripts/metrichmsr"]),
     ]
     for top in ("launch", "config"):

@@ -21,10 +21,10 @@ from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.output_bag import ORIENTATION_STDDEV, OutputBag
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message, sequence_digest
 from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.replayed import ReplayOptions
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros.bag import Pace, Recorder, play

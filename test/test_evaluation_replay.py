@@ -17,10 +17,10 @@ from metrichmsr_ros.evaluation import output_bag
 from metrichmsr_ros.evaluation.bags import Bag, camera_info_topic, find_bags
 from metrichmsr_ros.evaluation.command import compare_command, replay_command
 from metrichmsr_ros.evaluation.fleet import overall, plan, run_jobs
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message, sequence_digest
 from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.replayed import ReplayOptions
 from metrichmsr_ros.evaluation.results import read_metrics
 from metrichmsr_ros.evaluation.trajectories import read_tum
 

@@ -15,8 +15,9 @@ from evaluation_bags import PixelPipeline, Recipe, write_bag
 from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, ticks, timeline
 from metrichmsr_ros.evaluation.compare import compare
 from metrichmsr_ros.evaluation.metrics import MetricInputError
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.replayed import Replay, ReplayOptions
+from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import report_html
 from metrichmsr_ros.evaluation.worst import WorstFrames
 

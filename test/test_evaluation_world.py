@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
 from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics import MetricInputError
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.records import FrameRecord, PersonRecord
 from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.replayed import ReplayOptions
 from metrichmsr_ros.evaluation.results import read_metrics
 from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
 from metrichmsr_ros.evaluation.world import world_errors

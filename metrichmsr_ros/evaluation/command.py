@@ -12,9 +12,9 @@ from rich.table import Table
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.compare import compare
 from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs, run_jobs_on_ray
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import load_pipeline
-from metrichmsr_ros.evaluation.replayed import ReplayOptions
 
 
 def replay_command(

@@ -14,9 +14,9 @@ from typing import Any
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.bags import find_bags
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import Progress, load_pipeline, replay_bag
-from metrichmsr_ros.evaluation.replayed import ReplayOptions
 from metrichmsr_ros.evaluation.results import read_metrics
 
 MakePipeline = Callable[[ReplayOptions], Any]

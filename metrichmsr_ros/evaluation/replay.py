@@ -26,11 +26,12 @@ from metrichmsr_ros.evaluation.arrays import Float
 from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_poses
 from metrichmsr_ros.evaluation.feed import Feed, Given, Ready
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.output_bag import OutputBag
 from metrichmsr_ros.evaluation.provenance import weights_hash
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_estimate
-from metrichmsr_ros.evaluation.replayed import Replay, ReplayOptions
+from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import write_report
 from metrichmsr_ros.evaluation.results import prepare_folder, write_results
 from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence

@@ -1,4 +1,4 @@
-"""The values that a replay begins with and ends in."""
+"""What a replay ends in."""
 
 from __future__ import annotations
 
@@ -7,47 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode
 from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
 from metrichmsr_ros.evaluation.sequence import SequenceReport
 from metrichmsr_ros.evaluation.truth import Truth
 from metrichmsr_ros.evaluation.world import CameraPath, WorldErrors
 from metrichmsr_ros.evaluation.worst import Picture
-
-
-@dataclass(frozen=True)
-class ReplayOptions:
-    """What to replay and how; printed in every report.
-
-    Attributes:
-        image, camera_info: topics; found by name when None.
-        fov: horizontal field of view in degrees, for bags without CameraInfo.
-        intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
-        image_rectified: auto, true or false, as the node's parameter.
-        world: fixed frame of the camera's transforms in the bag; None takes the topmost.
-        truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
-        preset, body, device, num_threads: of the pipeline, as the node's parameters.
-        limit: stop after this many images; 0 processes all.
-        overlay: put overlays into the output bag.
-        vertices: put meshes into the output bag.
-        worst: how many of the worst frames to show in the report.
-    """
-
-    image: str | None = None
-    camera_info: str | None = None
-    fov: float | None = None
-    intrinsics: tuple[float, float, float, float] | None = None
-    image_rectified: str = "auto"
-    world: str | None = None
-    truth: str | None = None
-    preset: str = "embedded"
-    body: str = "open_light"
-    device: str = "cpu"
-    num_threads: int = 2
-    limit: int = 0
-    overlay: bool = False
-    vertices: bool = False
-    worst: int = 8
 
 
 @dataclass(frozen=True)
