@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import roma
 import torch
 from simulated_people import simulate
 
 from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.losses import project
 from metrichmsr_ros.hmr.view import CropView
-from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror
+from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person
 from metrichmsr_ros.training.config import AugmentConfig
 
 HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: exact in simulated people
@@ -66,7 +67,10 @@ def test_change_crop_keeps_rays(people):
     check_landmarks_meet_truth(changed, truth)
     before, after = (CropView.of(b.crop_intrinsics, b.crop_size) for b in (batch, changed))
     directions = [
-        (v.rotation @ torch.nn.functional.pad(v.rays(b.landmarks[..., :2]) * v.half_angle[:, None, None], (0, 1), value=1.0).mT).mT
+        (
+            v.rotation
+            @ torch.nn.functional.pad(v.rays(b.landmarks[..., :2]) * v.half_angle[:, None, None], (0, 1), value=1.0).mT
+        ).mT
         for v, b in ((before, batch), (after, changed))
     ]
     unit = [torch.nn.functional.normalize(d, dim=-1) for d in directions]
@@ -74,6 +78,24 @@ def test_change_crop_keeps_rays(people):
     world_in_camera = [(v.rotation @ b.world.mT).mT for v, b in ((before, batch), (after, changed))]
     turned_with_crop = (world_in_camera[0] - world_in_camera[1]).norm(dim=-1).max()
     assert turned_with_crop < 0.15  # equal but for the small tilt between the two virtual cameras
+
+
+def test_moved_person_is_true(people, body):
+    batch, truth = people
+    landmarks, joints = HIPS_AND_SHOULDERS
+    true_landmarks = torch.zeros(len(batch), 33, 3) + truth.joints_cam[:, :1]
+    true_landmarks[:, landmarks] = truth.joints_cam[:, joints]
+    truth = dataclasses.replace(truth, landmarks_cam=true_landmarks)
+    turn = roma.rotvec_to_rotmat(torch.randn(len(batch), 3, generator=torch.Generator().manual_seed(2)) * 0.3)
+    factor = torch.linspace(0.7, 1.6, len(batch))
+    moved, labels = move_person(batch, truth, turn, factor)
+    check_landmarks_meet_truth(moved, labels)
+    assert torch.allclose(body.joints(labels.betas, labels.pose, labels.transl), labels.joints_cam, atol=2e-3)
+    assert torch.allclose(labels.transl, truth.transl * factor[:, None], atol=1e-4)
+    before, after = (b.landmarks[:, 11:29, 1].amax(1) - b.landmarks[:, 11:29, 1].amin(1) for b in (batch, moved))
+    assert (after / before - 1).abs().max() < 0.5  # people keep about their size in the crop
+    still, _ = move_person(batch, truth, torch.eye(3).expand_as(turn), torch.ones_like(factor))
+    assert torch.allclose(still.landmarks, batch.landmarks, atol=1e-2)
 
 
 def test_change_crop_refuses_pixels(people):
@@ -84,7 +106,7 @@ def test_change_crop_refuses_pixels(people):
 
 
 def test_augment_repeats_with_its_generator_and_can_be_switched_off(people):
-    off = AugmentConfig(*[0.0] * 7)
+    off = AugmentConfig(*[0.0] * 9)
     same, _ = augment(*people, off, torch.Generator().manual_seed(0))
     for name, value in people[0].tensors().items():
         assert torch.allclose(getattr(same, name), value, atol=1e-3), name

@@ -41,7 +41,7 @@ class BlazePoseTokens(nn.Module):
 
     def forward(self, batch: CropBatch) -> torch.Tensor:
         """(B, 39 + summary, D) image tokens. They know nothing of the camera."""
-        features = landmark_features(batch)
+        features = landmark_features(batch).to(self.landmark.weight.dtype)
         summary = self.summary(features.flatten(1)).unflatten(1, (self.summary_tokens, -1))
         return torch.cat([self.landmark(features), summary], dim=1)
 
@@ -77,10 +77,11 @@ class SampledRays(nn.Module):
     def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
         """(B, M, D) ray tokens."""
         pixels = torch.cat([batch.landmarks[..., :2], self._grid_pixels(batch)], dim=1)
-        tangents = self._tangents(pixels, batch, view)
+        dtype = self.ray.weight.dtype
+        tangents = self._tangents(pixels, batch, view).to(dtype)
         padded = torch.nn.functional.pad(tangents.clamp(-4, 4), (0, 0, 0, self.padding))
         rays = padded.reshape(len(padded), self.tokens, 2 * self.per_token)
-        return torch.cat([self.ray(rays), self.view(self._view_features(view))[:, None]], dim=1)
+        return torch.cat([self.ray(rays), self.view(self._view_features(view).to(dtype))[:, None]], dim=1)
 
     def _grid_pixels(self, batch: CropBatch) -> torch.Tensor:
         width, height = batch.crop_size
@@ -116,7 +117,7 @@ class CliffVector(nn.Module):
 
     def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
         """(B, 1, D): one token, handled by the ray expert."""
-        return self.project(cliff_vector(batch))[:, None]
+        return self.project(cliff_vector(batch).to(self.project.weight.dtype))[:, None]
 
 
 def cliff_vector(batch: CropBatch) -> torch.Tensor:

@@ -43,7 +43,7 @@ class LossWeights:
 class Truth:
     """Labels of B people, camera frame, metres. pose: (B,72) axis-angle; betas: (B,10); transl: (B,3); joints_cam:
     (B,24,3); joints_2d: (B,24,3) full-image u, v and confidence 0..1; has_*: (B,) bool, False where a data set does
-    not label it.
+    not label it; landmarks_cam: (B,33,3) where BlazePose's landmarks truly are, if known (augmentation uses it).
     """
 
     pose: torch.Tensor
@@ -56,14 +56,16 @@ class Truth:
     has_transl: torch.Tensor
     has_joints_cam: torch.Tensor
     has_joints_2d: torch.Tensor
+    landmarks_cam: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Number of people."""
         return len(self.pose)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All fields by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """All fields by name, without landmarks_cam where it is not known."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in named.items() if value is not None}
 
     def to(self, device: torch.device | str) -> Truth:
         """The same labels on `device`."""

@@ -113,7 +113,10 @@ def _vit(config: RayEncoderConfig) -> nn.Module:
     if config.weights:
         model = _pretrained(transformers.ViTModel, config.weights, add_pooling_layer=False)
         size = model.config.image_size
-        if (size, size) != (height, width) and tuple(size if isinstance(size, (list, tuple)) else ()) != (height, width):
+        if (size, size) != (height, width) and tuple(size if isinstance(size, (list, tuple)) else ()) != (
+            height,
+            width,
+        ):
             raise ConfigError(f"ray_encoder: {config.weights} reads {size}, image_size is {(width, height)}")
         return model
     return transformers.ViTModel(

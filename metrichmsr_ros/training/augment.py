@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.inputs import CropBatch
-from metrichmsr_ros.hmr.losses import Truth
+from metrichmsr_ros.hmr.losses import Truth, project
+from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.config import AugmentConfig
 
 # The six auxiliary points: hip centre, circle, left hand and wrist, right hand and wrist.
@@ -25,6 +27,10 @@ def augment(
     count = len(batch)
     mirrored = torch.rand(count, generator=generator) < config.mirror
     batch, truth = _where(mirrored, mirror(batch, truth), (batch, truth))
+    factor = torch.exp(torch.randn(count, generator=generator) * config.distance)
+    axis = torch.randn(count, 3, generator=generator) * config.turn * torch.tensor([0.4, 1.0, 0.4])
+    if truth.landmarks_cam is not None:
+        batch, truth = move_person(batch, truth, roma.rotvec_to_rotmat(axis), factor)
     scale = torch.exp((2 * torch.rand(count, generator=generator) - 1) * config.crop_scale)
     angle = torch.randn(count, generator=generator) * config.crop_rotation
     shift = torch.randn(count, 2, generator=generator) * config.crop_shift
@@ -59,6 +65,7 @@ def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
         transl=truth.transl @ flip,
         joints_cam=truth.joints_cam[:, joints] @ flip,
         joints_2d=torch.stack([image_width[:, None] - 1 - u2, v2, confidence], dim=-1),
+        landmarks_cam=None if truth.landmarks_cam is None else truth.landmarks_cam[:, list(MIRROR_LANDMARKS)] @ flip,
     )
     return inputs, labels
 
@@ -67,6 +74,58 @@ def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
     """(B,3,3): u -> width - 1 - u after `matrix`."""
     first = (width - 1)[:, None] * matrix[:, 2] - matrix[:, 0]
     return torch.stack([first, matrix[:, 1], matrix[:, 2]], dim=1)
+
+
+def move_person(
+    batch: CropBatch, truth: Truth, rotation: torch.Tensor, factor: torch.Tensor
+) -> tuple[CropBatch, Truth]:
+    """The same people turned about their roots by (B,3,3), in the axes of their crops, and `factor` (B,) times as far.
+
+    BlazePose's errors stay: its landmarks move as far as the true ones (`truth.landmarks_cam`) do. The crop is cut so
+    that people keep their size in it. People who would come within 0.3 m of the camera stay as they are.
+    """
+    assert truth.landmarks_cam is not None
+    view = CropView.of(batch.crop_intrinsics, batch.crop_size)
+    turn = view.rotation @ rotation @ view.rotation.mT
+    root = truth.joints_cam[:, :1]
+    new_root = root * factor[:, None, None]
+    crop = _scale_about(project(root, batch.crop_intrinsics)[:, 0], factor) @ batch.crop_intrinsics
+    joints = (truth.joints_cam - root) @ turn.mT + new_root
+    landmarks = (truth.landmarks_cam - root) @ turn.mT + new_root
+    shift = project(landmarks, crop) - project(truth.landmarks_cam, batch.crop_intrinsics)
+    relative = truth.landmarks_cam - truth.landmarks_cam[:, [23, 24]].mean(1, keepdim=True)
+    turned = (relative @ turn.mT - relative) @ view.rotation  # in the crop's axes
+    pixels_per_metre = batch.crop_size[0] / 2 / view.half_angle / root[:, 0].norm(dim=-1)
+    moved = torch.cat([shift, turned[..., 2:] * pixels_per_metre[:, None, None]], dim=-1)
+    root_turn = turn @ roma.rotvec_to_rotmat(truth.pose[:, :3])
+    joints_2d = torch.cat([project(joints, batch.intrinsics), truth.joints_2d[..., 2:]], dim=-1)
+    inputs = dataclasses.replace(
+        batch,
+        landmarks=batch.landmarks + moved[:, _NEAREST_LANDMARK],
+        world=batch.world + turned[:, _NEAREST_LANDMARK],
+        crop_intrinsics=crop,
+        bbox=torch.cat([joints_2d[..., :2].amin(1), joints_2d[..., :2].amax(1)], dim=-1),
+    )
+    labels = dataclasses.replace(
+        truth,
+        pose=torch.cat([roma.rotmat_to_rotvec(root_turn), truth.pose[:, 3:]], dim=-1),
+        transl=truth.transl + (new_root - root)[:, 0],
+        joints_cam=joints,
+        joints_2d=joints_2d,
+        landmarks_cam=landmarks,
+    )
+    nearest = torch.minimum(landmarks[..., 2].amin(1), truth.landmarks_cam[..., 2].amin(1))
+    return _where(nearest > 0.3, (inputs, labels), (batch, truth))
+
+
+# Which of the 33 body landmarks each of the 39 moves with.
+_NEAREST_LANDMARK = [*range(33), 23, 0, 19, 15, 20, 16]
+
+
+def _scale_about(pixel: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    middle = torch.cat([(1 - factor)[:, None] * pixel, torch.ones_like(factor)[:, None]], dim=-1)
+    matrix = torch.diag_embed(torch.stack([factor, factor, torch.zeros_like(factor)], dim=-1))
+    return torch.cat([matrix[..., :2], middle[..., None]], dim=-1)
 
 
 def change_crop(batch: CropBatch, scale: torch.Tensor, angle: torch.Tensor, shift: torch.Tensor) -> CropBatch:

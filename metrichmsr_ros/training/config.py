@@ -17,6 +17,8 @@ class AugmentConfig:
     """Changes made to landmarks while training; all 0 trains on the data as it is."""
 
     mirror: float = 0.5  # probability
+    distance: float = 0.2  # standard deviation of the logarithm; needs landmarks_cam, like `turn`
+    turn: float = 0.2  # standard deviation, radians, of turning the person about its root
     crop_scale: float = 0.15  # the crop's side is changed by up to this factor either way
     crop_shift: float = 0.05  # standard deviation, in crop sides
     crop_rotation: float = 0.15  # standard deviation, radians

@@ -85,14 +85,15 @@ def _read_rows(paths: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, 
     for path in paths:
         for key, sample in _samples(path):
             people = len(sample["pose"])
-            for name in PERSON_ARRAYS:
+            for name in sample.keys() & {*PERSON_ARRAYS, "landmarks_cam"}:
                 rows.setdefault(name, []).append(np.asarray(sample[name], np.float64))
             for name in ("intrinsics", "image_size"):
                 rows.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
             keys += [f"{Path(path).name}/{key}#{person}" for person in range(people)]
     if not keys:
         raise ShardError(f"the shards {paths} hold no people")
-    return {name: np.concatenate(arrays) for name, arrays in rows.items()}, tuple(keys)
+    joined = {name: np.concatenate(arrays) for name, arrays in rows.items()}
+    return {name: array for name, array in joined.items() if len(array) == len(keys)}, tuple(keys)
 
 
 def _samples(path: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -137,7 +138,9 @@ def table_of(rows: dict[str, np.ndarray], keys: tuple[str, ...]) -> PeopleTable:
         "bbox": np.concatenate([body_pixels.min(1), body_pixels.max(1)], axis=-1),
     }
     labels = {name: rows[name] for name in ("pose", "betas", "transl", "joints_cam")} | {"joints_2d": joints_2d}
-    has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels}
+    if "landmarks_cam" in rows:
+        labels["landmarks_cam"] = rows["landmarks_cam"]
+    has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels if name != "landmarks_cam"}
     return PeopleTable(
         CropBatch(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in inputs.items()}, crop_size=CROP_SIZE),
         Truth(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in labels.items()}, **has),

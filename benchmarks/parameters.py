@@ -1,0 +1,97 @@
+"""Parameters and FLOPs of every preset: `python -m benchmarks.parameters [--forward paper]`.
+
+FLOPs are of one forward pass for one person, counted by torch (a multiply-add is two). Networks are built on the meta
+device, so that the paper's needs no memory; `--forward PRESET` also runs it once in float32 and in bf16 and times it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.hmr.config import ModelConfig, load_config
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.model import MetricHMR
+
+PRESETS = ("embedded", "vitpose-b", "paper")
+PARTS = ("image_encoder", "ray_encoder", "moe", "pose", "shape", "position")
+
+
+def one_person(config: ModelConfig, dtype: torch.dtype = torch.float32) -> CropBatch:
+    """A batch of one person with made-up landmarks and pixels, as the preset reads them."""
+    width, height = config.image_encoder.crop_size
+    intrinsics = torch.tensor([[[500.0, 0, 319.5], [0, 500, 239.5], [0, 0, 1]]])
+    return CropBatch(
+        landmarks=torch.rand(1, 39, 3) * 256,
+        visibility=torch.rand(1, 39),
+        presence=torch.rand(1, 39),
+        world=torch.randn(1, 39, 3) * 0.3,
+        crop_intrinsics=intrinsics,
+        intrinsics=intrinsics,
+        image_size=torch.tensor([[640.0, 480.0]]),
+        bbox=torch.tensor([[200.0, 100.0, 400.0, 400.0]]),
+        crop_size=(width, height),
+        image=None if config.image_encoder.kind == "blazepose" else torch.rand(1, 3, height, width, dtype=dtype),
+    )
+
+
+def flops(model: MetricHMR) -> int:
+    """FLOPs of one forward pass for one person; `model` may be on the meta device."""
+    batch = one_person(model.config).to(next(model.parameters()).device)
+    with FlopCounterMode(display=False) as counter:
+        model(batch)
+    return counter.get_total_flops()
+
+
+def millions(module: torch.nn.Module | None) -> str:
+    return "-" if module is None else f"{sum(p.numel() for p in module.parameters()) / 1e6:.2f}"
+
+
+@torch.inference_mode()
+def time_forward(preset: str, console: Console) -> None:
+    config = load_config(ModelConfig, config_path(f"models/{preset}.yaml"))
+    for dtype in (torch.float32, torch.bfloat16):
+        model = MetricHMR(config).eval().to(dtype)
+        batch = one_person(config, dtype)
+        model(batch)
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            out = model(batch)
+            seconds.append(time.perf_counter() - start)
+        finite = all(torch.isfinite(x).all() for x in (out.rotmats, out.betas, out.transl))
+        console.print(
+            f"{preset} forward, 1 person, {str(dtype)[6:]} weights, {platform.processor() or platform.machine()}, "
+            f"{torch.get_num_threads()} threads: min {min(seconds) * 1000:.0f} ms, "
+            f"median {sorted(seconds)[1] * 1000:.0f} ms, finite: {finite}",
+            highlight=False,
+        )
+        del model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--forward", choices=PRESETS, help="also run this preset once in float32 and bf16")
+    arguments = parser.parse_args()
+    console = Console()
+    table = Table("preset", *PARTS, "all, M", "GFLOPs, 1 person", title="parameters in millions")
+    for preset in PRESETS:
+        config = load_config(ModelConfig, config_path(f"models/{preset}.yaml"))
+        with torch.device("meta"):
+            model = MetricHMR(config).eval().requires_grad_(False)
+        parts = [millions(getattr(model, part)) for part in PARTS]
+        table.add_row(preset, *parts, millions(model), f"{flops(model) / 1e9:.2f}")
+    console.print(table)
+    if arguments.forward:
+        time_forward(arguments.forward, console)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Training on simulated people: it learns, resumes exactly, runs in two processes as in one, and stops on nonsense."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from simulated_people import simulate
+
+from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
+from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.training.config import AugmentConfig, TrainConfig
+from metrichmsr_ros.training.distributed import Processes
+from metrichmsr_ros.training.human import train_on
+from metrichmsr_ros.training.people_table import PERSON_ARRAYS, ShardError, load_people
+from metrichmsr_ros.training.run import HumanRun, TrainingError
+from metrichmsr_ros.training.validation import validate
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+SMALL = build(
+    ModelConfig,
+    {
+        "moe": {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4},
+        "head": {"hidden": 128},
+    },
+)
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body("open_light")
+
+
+@pytest.fixture(scope="module")
+def people(body):
+    return simulate(body, 32)
+
+
+def config_of(folder, **changes):
+    base = TrainConfig(model=SMALL, output=str(folder), batch_size=8, steps=6, warmup_steps=2, validate_every=3)
+    return dataclasses.replace(base, **{"checkpoint_every": 3, "log_every": 1} | changes)
+
+
+def test_overfitting_32_people_drives_mpjpe_under_10_mm(people, body, tmp_path):
+    config = config_of(
+        tmp_path,
+        batch_size=32,
+        steps=700,
+        learning_rate=3e-3,
+        warmup_steps=30,
+        vertices_every=1000,
+        ema_decay=0.98,
+        augmentation=AugmentConfig(*[0.0] * 9),
+    )
+    run = HumanRun(config, people, body, ALONE)
+    for _ in range(config.steps):
+        run.step()
+    metrics = validate(run.averaged_model(), people, body)
+    assert metrics["mpjpe"] < 10
+    assert metrics["root_percent"] < 2
+
+
+def losses_of(run, steps):
+    return [run.step()["total"] for _ in range(steps)]
+
+
+def test_resumed_training_repeats_the_uninterrupted_one(people, body, tmp_path):
+    config = config_of(tmp_path)
+    whole = HumanRun(config, people, body, ALONE)
+    expected = losses_of(whole, 6)
+    first = HumanRun(config, people, body, ALONE)
+    assert losses_of(first, 3) == expected[:3]
+    first.save(tmp_path / "checkpoint.pt")
+    second = HumanRun(config, people, body, ALONE)
+    second.resume(tmp_path / "checkpoint.pt")
+    assert losses_of(second, 3) == expected[3:]
+    for a, b in zip(whole.averaged_model().parameters(), second.averaged_model().parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_resume_refuses_another_configuration(people, body, tmp_path):
+    run = HumanRun(config_of(tmp_path), people, body, ALONE)
+    run.save(tmp_path / "checkpoint.pt")
+    other = HumanRun(config_of(tmp_path, learning_rate=0.5), people, body, ALONE)
+    with pytest.raises(TrainingError, match="learning_rate"):
+        other.resume(tmp_path / "checkpoint.pt")
+
+
+def test_non_finite_loss_stops_with_the_batch(people, body, tmp_path):
+    landmarks = people.inputs.landmarks.clone()
+    landmarks[5] = float("nan")
+    broken = dataclasses.replace(people, inputs=dataclasses.replace(people.inputs, landmarks=landmarks))
+    run = HumanRun(config_of(tmp_path, batch_size=32), broken, body, ALONE)
+    before = [p.clone() for p in run.model.parameters()]
+    with pytest.raises(TrainingError, match="step 0: not finite: .*simulated#5"):
+        run.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
+
+
+def test_training_writes_weights_that_load(people, body, tmp_path):
+    config = config_of(tmp_path)
+    weights = train_on(config, people, people, body, ALONE, QUIET)
+    metadata = read_metadata(weights)
+    assert {"config", "git_revision", "data", "metrics", "preset"} <= set(metadata)
+    model = load_model(weights)
+    assert model.config == SMALL
+    assert not model.training
+    assert (tmp_path / config.name / "metrics.jsonl").read_text().count('"held out"') == 2
+    again = train_on(config, people, people, body, ALONE, QUIET)  # finished: resumes, trains nothing, same weights
+    out = [load_model(w)(people.inputs).transl for w in (weights, again)]
+    assert torch.equal(*out)
+
+
+def test_fine_tuning_starts_from_weights(people, body, tmp_path):
+    weights = train_on(config_of(tmp_path), people, None, body, ALONE, QUIET)
+    config = config_of(tmp_path, name="tuned", initial_weights=str(weights))
+    run = HumanRun(config, people, body, ALONE)
+    assert torch.equal(run.averaged_model()(people.inputs).transl, load_model(weights)(people.inputs).transl)
+    wider = dataclasses.replace(SMALL, head=dataclasses.replace(SMALL.head, hidden=64))
+    with pytest.raises(TrainingError, match="not the one"):
+        HumanRun(dataclasses.replace(config, model=wider), people, body, ALONE)
+
+
+def test_every_epoch_visits_everybody_once(people, body, tmp_path):
+    run = HumanRun(config_of(tmp_path, batch_size=12), people, body, ALONE)
+    visited = torch.cat([run.batch_index(step) for step in range(8)])
+    for epoch in visited.view(3, 32):
+        assert sorted(epoch.tolist()) == list(range(32))
+    assert not torch.equal(visited[:32], visited[32:64])
+
+
+WORKER = """
+import sys, torch
+from pathlib import Path
+sys.path.insert(0, {test!r})
+import test_training_human as t
+from metrichmsr_ros.training.distributed import processes
+from metrichmsr_ros.training.run import HumanRun
+body = t.load_body("open_light")
+people = t.simulate(body, 32)
+with processes("cpu") as among:
+    run = HumanRun(t.config_of("unused"), people, body, among)
+    for _ in range(3):
+        run.step()
+    if among.is_first:
+        torch.save([p.detach() for p in run.model.parameters()], {out!r})
+"""
+
+
+def test_two_processes_equal_one(people, body, tmp_path):
+    run = HumanRun(config_of(tmp_path), people, body, ALONE)
+    for _ in range(3):
+        run.step()
+    out = tmp_path / "two.pt"
+    script = WORKER.format(test=str(Path(__file__).parent), out=str(out))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    environment = os.environ | {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "WORLD_SIZE": "2",
+        "OMP_NUM_THREADS": "1",
+    }
+    workers = [
+        subprocess.Popen([sys.executable, "-c", script], env=environment | {"RANK": str(rank)}, stderr=subprocess.PIPE)
+        for rank in range(2)
+    ]
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+    for mine, theirs in zip(run.model.parameters(), torch.load(out), strict=True):
+        assert torch.allclose(mine, theirs, atol=2e-4)
+
+
+def write_shard(path, people_per_image, drop=()):
+    rng = np.random.default_rng(0)
+    with tarfile.open(path, "w") as shard:
+        for key, count in enumerate(people_per_image):
+            arrays = {
+                name: rng.normal(size=(count, *shape)) for name, shape in PERSON_ARRAYS.items() if name not in drop
+            }
+            content = io.BytesIO()
+            np.savez(content, intrinsics=np.eye(3), image_size=np.array([640, 480]), **arrays)
+            member = tarfile.TarInfo(f"{key:04d}.npz")
+            member.size = content.tell()
+            content.seek(0)
+            shard.addfile(member, content)
+
+
+def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
+    write_shard(tmp_path / "train-0.tar", [2, 0, 1])
+    write_shard(tmp_path / "train-1.tar", [1])
+    patterns = [str(tmp_path / "train-*.tar")]
+    people = load_people(patterns)
+    assert people.keys == ("train-0.tar/0000#0", "train-0.tar/0000#1", "train-0.tar/0002#0", "train-1.tar/0000#0")
+    for _ in range(2):
+        cached = load_people(patterns, tmp_path / "cache")
+        assert cached.keys == people.keys
+        assert torch.equal(cached.inputs.crop_intrinsics, people.inputs.crop_intrinsics)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_data_errors_name_the_shard(tmp_path):
+    with pytest.raises(ShardError, match="no shards match"):
+        load_people([str(tmp_path / "none-*.tar")])
+    write_shard(tmp_path / "bad.tar", [1], drop=("pose",))
+    with pytest.raises(ShardError, match=r"bad\.tar:0000\.npz: lacks \['pose'\]"):
+        load_people([str(tmp_path / "bad.tar")])
+    (tmp_path / "cut.tar").write_bytes(b"not a tar" * 100)
+    with pytest.raises(ShardError, match=r"cut\.tar: not a readable"):
+        load_people([str(tmp_path / "cut.tar")])
