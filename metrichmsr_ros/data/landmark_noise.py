@@ -1,0 +1,229 @@
+"""Cheap new people: the real network's errors, fitted from rendered pairs, put on bodies that were never rendered.
+
+How BlazePose errs depends on pose, view, truncation and occlusion at once, and its errors at neighbouring landmarks go
+together; no simple distribution holds all that. So the fitted model is the set of residuals itself: a new person is
+drawn near a rendered one (joints turned a little, another shape, another distance, focal length and place in the
+image, seen from the same side), and bears that person's residuals, visibility and presence. Thousands are made in a
+second, where rendering makes tens.
+
+    simulator = LandmarkNoise(rows, load_body("open_light"))     # rows of rendered people, one array per field
+    more = simulator.draw(100_000, np.random.default_rng(0))      # rows of the same kind
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+
+from metrichmsr_ros.body.open_body import OpenBody, Population
+
+Rows = dict[str, np.ndarray]
+NEEDED = (
+    *("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels", "intrinsics", "image_size"),
+    *("pose", "betas", "transl", "joints_cam", "landmarks_cam"),
+)
+_HIPS = (23, 24)
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """How far a new person may be from the rendered one.
+
+    Attributes:
+        joint_turn: standard deviation of the turn of each joint, radians. root_turn: of the whole body.
+        new_shape: chance of another body from the population, rather than the same one changed a little.
+        distance, size: standard deviation of the logarithm of the change of distance, and of size in the image.
+        fov_limits: horizontal and vertical field of view stay within, radians.
+    """
+
+    joint_turn: float = 0.05
+    root_turn: float = 0.06
+    new_shape: float = 0.7
+    distance: float = 0.35
+    size: float = 0.08
+    fov_limits: tuple[float, float] = (0.35, 2.2)
+
+
+class LandmarkNoise:
+    """Draws new landmark samples around rendered ones."""
+
+    def __init__(self, rows: Rows, body: OpenBody, config: NoiseConfig = NoiseConfig()) -> None:
+        """Keep the residuals of rendered people.
+
+        Args:
+            rows: arrays (N, ...) of `NEEDED` fields, as in the shards, intrinsics (N, 3, 3) and image_size (N, 2).
+            body: the body of those betas; the light one is quickest.
+            config: how far new people may lie.
+
+        Raises:
+            ValueError: a field is missing.
+        """
+        missing = [name for name in NEEDED if name not in rows]
+        if missing:
+            raise ValueError(f"rows lack {', '.join(missing)}; make them with `metrichmsr synthesize`")
+        self._rows = {name: np.asarray(rows[name], np.float64) for name in NEEDED}
+        self._body, self._config = body, config
+        # Residuals are taken against the very mesh that new people are made of.
+        pieces = [self._posed(slice(i, i + 1000)) for i in range(0, len(rows["pose"]), 1000)]
+        self._rows["landmarks_cam"] = np.concatenate(pieces)
+        with torch.no_grad():
+            self._heights = body.height(torch.from_numpy(self._rows["betas"]).float()).numpy().astype(np.float64)
+        population = Population.load()
+        self._shapes = population.betas[np.arange(len(population.betas)) % 8 != 7].astype(np.float64)
+
+    def __len__(self) -> int:
+        """Number of rendered people whose residuals are known."""
+        return len(self._heights)
+
+    def _posed(self, part: slice) -> np.ndarray:
+        """True landmarks (n, 33, 3) of some of the rendered people."""
+        with torch.no_grad():
+            tensors = (torch.from_numpy(self._rows[k][part]).float() for k in ("betas", "pose", "transl"))
+            landmarks: np.ndarray = self._body.landmarks(self._body(*tensors).vertices).numpy().astype(np.float64)
+        return landmarks
+
+    def draw(self, count: int, rng: np.random.Generator) -> Rows:
+        """`count` new people (fewer where a draw came behind the camera), rows of `NEEDED` fields, float64."""
+        base = rng.integers(len(self), size=count)
+        old = {name: array[base] for name, array in self._rows.items()}
+        truth = self._truth(old, self._heights[base], rng)
+        new = _observed(old, truth)
+        good = (truth["joints_cam"][..., 2].min(1) > 0.3) & np.isfinite(new["crop_landmarks"]).all((1, 2))
+        return {name: array[good] for name, array in new.items()}
+
+    def _truth(self, old: Rows, heights: np.ndarray, rng: np.random.Generator) -> Rows:
+        """New bodies and cameras, which look alike in the crop."""
+        config, count = self._config, len(heights)
+        betas = old["betas"] + rng.normal(0, 0.15, old["betas"].shape)
+        swap = rng.random(count) < config.new_shape
+        betas[swap] = self._shapes[rng.integers(len(self._shapes), size=int(swap.sum()))]
+        with torch.no_grad():
+            new_heights = self._body.height(torch.from_numpy(betas).float()).numpy().astype(np.float64)
+        turn = rng.normal(0, config.joint_turn, (count, 24, 3))
+        turn[:, 0] *= config.root_turn / config.joint_turn
+        transl, intrinsics, ray_turn = _new_camera(old, new_heights / heights, config, rng)
+        rotations = roma.rotvec_to_rotmat(torch.from_numpy(old["pose"].reshape(count, 24, 3)))
+        rotations = rotations @ roma.rotvec_to_rotmat(torch.from_numpy(turn))
+        rotations[:, 0] = torch.from_numpy(ray_turn) @ rotations[:, 0]
+        with torch.no_grad():
+            arguments = (torch.from_numpy(betas).float(), rotations.float(), torch.from_numpy(transl).float())
+            out = self._body(*arguments)
+            landmarks = self._body.landmarks(out.vertices)
+        return {
+            "betas": betas,
+            "pose": roma.rotmat_to_rotvec(rotations).numpy().reshape(count, 72),
+            "transl": transl,
+            "joints_cam": out.joints.numpy().astype(np.float64),
+            "landmarks_cam": landmarks.numpy().astype(np.float64),
+            "intrinsics": intrinsics,
+            "image_size": old["image_size"],
+            "growth": new_heights / heights,
+        }
+
+
+def _new_camera(
+    old: Rows, growth: np.ndarray, config: NoiseConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Translation (N, 3), K (N, 3, 3) and the turn (N, 3, 3) from the old viewing ray of the root to the new one."""
+    count = len(growth)
+    depth = old["transl"][:, 2]
+    farther = np.clip(np.exp(rng.normal(0, config.distance, count)), 0.7 / depth, 16.0 / depth)
+    zoom = farther / growth * np.exp(rng.normal(0, config.size, count))
+    focal = old["intrinsics"][:, 0, 0]
+    low, high = (old["image_size"].max(1) / 2 / np.tan(limit / 2) for limit in config.fov_limits[::-1])
+    zoom = np.clip(zoom, low / focal, high / focal)
+    intrinsics = old["intrinsics"].copy()
+    intrinsics[:, 0, 0] *= zoom
+    intrinsics[:, 1, 1] *= zoom
+    old_ray = old["transl"] / depth[:, None]
+    new_ray = old_ray / np.stack([zoom, zoom, np.ones(count)], 1)  # the same pixel
+    length = depth * farther * np.linalg.norm(old_ray, axis=1) / np.linalg.norm(new_ray, axis=1)
+    return new_ray * length[:, None], intrinsics, _turns(old_ray, new_ray)
+
+
+def _turns(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Smallest rotations (N, 3, 3) from the directions a (N, 3) to b (N, 3)."""
+    a = a / np.linalg.norm(a, axis=1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=1, keepdims=True)
+    axis, cosine = np.cross(a, b), (a * b).sum(1)
+    k = np.zeros((len(a), 3, 3))
+    k[:, 0, 1], k[:, 0, 2], k[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
+    k -= np.swapaxes(k, 1, 2)
+    return np.eye(3) + k + k @ k / (1 + cosine)[:, None, None]
+
+
+def _observed(old: Rows, truth: Rows) -> Rows:
+    """What BlazePose would say of the new people: their true landmarks plus the residuals of the old ones."""
+    before, after = (_project(rows["landmarks_cam"], rows["intrinsics"]) for rows in (old, truth))
+    matrix = old["crop_matrix"] @ np.linalg.inv(_similarity(before, after))
+    crop_before, crop_after = _map(old["crop_matrix"], before), _map(matrix, after)
+    depth_before, depth_after = _crop_depth(old, old["crop_matrix"]), _crop_depth(truth, matrix)
+    moved = np.concatenate([crop_after - crop_before, (depth_after - depth_before)[..., None]], -1)
+    crop_landmarks = old["crop_landmarks"] + _with_auxiliary(moved)
+    # The network knows no sizes: the new body appears to it as big as the old one did.
+    axes_before, axes_after = _crop_axes(old, old["crop_matrix"]), _crop_axes(truth, matrix)
+    world = old["world"] + _with_auxiliary(axes_after / truth["growth"][:, None, None] - axes_before)
+    return {
+        **{name: truth[name] for name in NEEDED if name in truth},
+        "visibility": old["visibility"],
+        "presence": old["presence"],
+        "crop_matrix": matrix,
+        "crop_landmarks": crop_landmarks,
+        "world": world,
+        "pixels": _map(np.linalg.inv(matrix), crop_landmarks[..., :2]),
+    }
+
+
+def _with_auxiliary(moved: np.ndarray) -> np.ndarray:
+    """Movement (N, 39, C) of all landmarks: the six auxiliary ones go with the hips or the wrists they belong to."""
+    hips = moved[:, _HIPS].mean(1)
+    extra = np.stack([hips, hips, moved[:, 15], moved[:, 15], moved[:, 16], moved[:, 16]], 1)
+    return np.concatenate([moved, extra], 1)
+
+
+def _project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    seen = points @ np.swapaxes(intrinsics, 1, 2)
+    pixels: np.ndarray = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
+    return pixels
+
+
+def _map(matrix: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    mapped: np.ndarray = pixels @ np.swapaxes(matrix[:, :2, :2], 1, 2) + matrix[:, None, :2, 2]
+    return mapped
+
+
+def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least-squares 2D similarities (N, 3, 3) that take `source` (N, L, 2) to `target`."""
+    a, b = source[..., 0] + 1j * source[..., 1], target[..., 0] + 1j * target[..., 1]
+    mean_a, mean_b = a.mean(1, keepdims=True), b.mean(1, keepdims=True)
+    factor = ((a - mean_a).conj() * (b - mean_b)).sum(1) / (np.abs(a - mean_a) ** 2).sum(1)
+    shift = mean_b[:, 0] - factor * mean_a[:, 0]
+    result = np.tile(np.eye(3), (len(a), 1, 1))
+    result[:, 0, 0] = result[:, 1, 1] = factor.real
+    result[:, 1, 0], result[:, 0, 1] = factor.imag, -factor.imag
+    result[:, 0, 2], result[:, 1, 2] = shift.real, shift.imag
+    return result
+
+
+def _from_hips(rows: Rows) -> np.ndarray:
+    points = rows["landmarks_cam"]
+    relative: np.ndarray = points - points[:, _HIPS].mean(1, keepdims=True)
+    return relative
+
+
+def _crop_depth(rows: Rows, matrix: np.ndarray) -> np.ndarray:
+    """Depth (N, 33) relative to the hips in crop pixels, the crop's scale taken at the hips."""
+    scale = np.sqrt(np.abs(np.linalg.det(matrix[:, :2, :2]))) * rows["intrinsics"][:, 0, 0]
+    hips = rows["landmarks_cam"][:, _HIPS].mean(1)[:, 2]
+    depth: np.ndarray = _from_hips(rows)[..., 2] * (scale / np.maximum(hips, 0.3))[:, None]
+    return depth
+
+
+def _crop_axes(rows: Rows, matrix: np.ndarray) -> np.ndarray:
+    """True landmarks (N, 33, 3) around the hips in the crop's (rotated) axes, metres."""
+    turn = matrix[:, :2, :2] / np.sqrt(np.abs(np.linalg.det(matrix[:, :2, :2])))[:, None, None]
+    relative = _from_hips(rows)
+    return np.concatenate([relative[..., :2] @ np.swapaxes(turn, 1, 2), relative[..., 2:]], -1)
