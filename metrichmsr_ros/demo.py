@@ -157,6 +157,7 @@ def _say_where(folders: DemoFolders, console: Console) -> None:
         f"          ros2 bag play {folders.perception}   and add TF, /perception/overlay in RViz\n"
         f"table     {folders.out}/report.md",
         highlight=False,
+        soft_wrap=True,
     )
 
 

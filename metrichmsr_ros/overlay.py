@@ -41,7 +41,7 @@ def draw_overlay(scene: Scene, faces: NDArray[np.int64], labels: bool = True) ->
         _draw_body(canvas, person, faces, scene.camera)
     if labels:
         for person in scene.people:
-            _draw_label(canvas, person)
+            _draw_label(canvas, person, scene.camera)
     return canvas
 
 
@@ -68,13 +68,14 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int64]) -> 
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _draw_label(canvas: NDArray[np.uint8], person: PersonEstimate) -> None:
+def _draw_label(canvas: NDArray[np.uint8], person: PersonEstimate, camera: Camera) -> None:
     height, width = canvas.shape[:2]
     scale = max(0.4, min(1.2, width / 1400))
     distance = float(np.linalg.norm(person.transl_cam))
     text = f"{person.id}  {distance:.2f} m  height {person.height:.2f} m"
     (text_width, text_height), baseline = cv2.getTextSize(text, _LABEL_FONT, scale, 1)
-    x = int(np.clip(person.bbox[0], 0, max(0, width - text_width)))
-    y = int(np.clip(person.bbox[1] - baseline, text_height + baseline, height - baseline))
+    left, top = np.nanmin(camera.project(person.vertices_cam), axis=0)
+    x = int(np.clip(left, 0, max(0, width - text_width)))
+    y = int(np.clip(top - 2 * baseline, text_height + baseline, height - baseline))
     cv2.rectangle(canvas, (x, y - text_height - baseline), (x + text_width, y + baseline), (20, 20, 20), cv2.FILLED)
     cv2.putText(canvas, text, (x, y), _LABEL_FONT, scale, person_colour(person.id).tolist(), 1, cv2.LINE_AA)
