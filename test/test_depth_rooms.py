@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.depth.boxes import MAX_DEPTH, Box, cast
 from metrichmsr_ros.depth.corruptions import initial_depth
-from metrichmsr_ros.depth.rooms import MAX_DEPTH, Place, _Box, _cast, make_place
+from metrichmsr_ros.depth.rooms import Place, make_place
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera.from_fov(64, 48, 1.2)
@@ -26,9 +27,9 @@ def places(body) -> list[Place]:
 
 
 def test_a_room_seen_from_inside_by_hand():
-    room = _Box(np.array([2.0, 0, 1.5]), np.array([3.0, 2.0, 1.5]), np.eye(3))
-    box = _Box(np.array([2.5, 0, 1.5]), np.array([0.5, 0.2, 0.2]), np.eye(3))
-    depth, part = _cast([room, box], CAMERA, LEVEL, np.array([0, 0, 1.5]))
+    room = Box(np.array([2.0, 0, 1.5]), np.array([3.0, 2.0, 1.5]), np.eye(3))
+    box = Box(np.array([2.5, 0, 1.5]), np.array([0.5, 0.2, 0.2]), np.eye(3))
+    depth, part = cast([room, box], CAMERA, LEVEL, np.array([0, 0, 1.5]))
     assert part[24, 32] == 1
     assert depth[24, 32] == pytest.approx(2.0)  # front face of the box at x = 2
     assert part[24, 50] == 0
@@ -39,8 +40,8 @@ def test_a_room_seen_from_inside_by_hand():
 
 def test_a_turned_box_by_hand():
     turn = np.array([[np.cos(0.4), np.sin(0.4), 0], [-np.sin(0.4), np.cos(0.4), 0], [0, 0, 1]])
-    box = _Box(np.array([4.0, 0, 1]), np.array([0.5, 3, 3]), turn)
-    depth, part = _cast([box], CAMERA, LEVEL, np.array([0, 0, 1.0]))
+    box = Box(np.array([4.0, 0, 1]), np.array([0.5, 3, 3]), turn)
+    depth, part = cast([box], CAMERA, LEVEL, np.array([0, 0, 1.0]))
     rays = CAMERA.back_project(np.stack(np.meshgrid(np.arange(64), np.arange(48)), -1), 1.0) @ LEVEL
     normal = turn[0]
     expected = (normal @ [4, 0, 0] - 0.5) / (rays @ normal)
@@ -48,8 +49,8 @@ def test_a_turned_box_by_hand():
 
 
 def test_sky_is_unknown():
-    depth, part = _cast(
-        [_Box(np.array([0, 0, -0.5]), np.array([500.0, 500, 0.5]), np.eye(3))], CAMERA, LEVEL, np.array([0, 0, 1.0])
+    depth, part = cast(
+        [Box(np.array([0, 0, -0.5]), np.array([500.0, 500, 0.5]), np.eye(3))], CAMERA, LEVEL, np.array([0, 0, 1.0])
     )
     assert np.isnan(depth[:23]).all()
     assert (part[:23] == -1).all()
