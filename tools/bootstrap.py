@@ -25,6 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from metrichmsr_ros import assets  # noqa: E402  needs nothing but the standard library
+
 VENV = ROOT / ".venv"
 LOG = VENV / "setup.log"
 PYTHON = VENV / "bin" / "python"
@@ -40,17 +44,18 @@ class SetupError(RuntimeError):
 
 @dataclass(frozen=True)
 class Step:
-    """One part of the set-up: `inputs` (files or words) decide whether it is still done; `key` names its stamp."""
+    """One part of the set-up: `inputs` (files or words) and what it `made` decide whether it is still done."""
 
     key: str
     title: str
     inputs: tuple[Path | str, ...]
     run: Callable[[], None]
+    made: tuple[Path, ...] = ()
 
 
-def digest(step: Step, before: str) -> str:
-    """Hash of a step's inputs and of the steps that it builds on."""
-    sha = hashlib.sha256(before.encode())
+def digest(step: Step, base: str) -> str:
+    """Hash of a step's inputs and of the virtual environment (`base`) that all steps but the first stand on."""
+    sha = hashlib.sha256(base.encode())
     for item in step.inputs:
         sha.update(item.read_bytes() if isinstance(item, Path) else item.encode())
         sha.update(b"\0")
@@ -194,26 +199,28 @@ def steps(tests: bool, torch_index: str) -> list[Step]:
     """The set-up, in order."""
     index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
     hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu spares gigabytes of CUDA)"
+    pins = ROOT / "constraints.txt"
     core, ros, test = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test"))
     version = f"Python {platform.python_version()}"
     out = [
         Step("venv", f"virtual environment, {version}", (str(VENV), str(ROS_SOURCED)), make_venv),
-        Step("torch", f"PyTorch{hint}", (ROOT / "constraints.txt", torch_index), lambda: pip(*index, "torch")),
-        Step("packages", "Python packages", (core,), lambda: pip(*core_requirements(), *cmake_tools())),
+        Step("torch", f"PyTorch{hint}", (pins, torch_index), lambda: pip(*index, "torch")),
+        Step("packages", "Python packages", (pins, core), lambda: pip(*core_requirements(), *cmake_tools())),
     ]
     if not ROS_SOURCED:
         tf2 = [path for path in sorted((ROOT / "cmake").rglob("*")) if path.is_file()]
-        out.append(Step("ros", "ROS 2 Jazzy wheels", (ros,), lambda: pip("-r", ros)))
-        out.append(Step("tf2_msgs", "tf2_msgs (compiling)", tuple(tf2), build_tf2_msgs))
+        out.append(Step("ros", "ROS 2 Jazzy wheels", (pins, ros), lambda: pip("-r", ros)))
+        out.append(Step("tf2_msgs", "tf2_msgs (compiling)", (ros, *tf2), build_tf2_msgs))
     build = [ROOT / name for name in ("CMakeLists.txt", "package.xml", "setup.py", "pyproject.toml")]
     build += [path for top in ("msg", "cmake") for path in sorted((ROOT / top).glob("*")) if path.is_file()]
-    networks = ROOT / "metrichmsr_ros" / "assets.py"
-    out += [
-        Step("package", "metrichmsr_ros and its messages (compiling)", tuple(build), install_package),
-        Step("networks", "networks: BlazePose, FastDepth", (networks,), lambda: shell(PYTHON, networks)),
-    ]
+    messages = (ROOT / "metrichmsr_ros" / "msg" / "__init__.py",)
+    out.append(Step("package", "metrichmsr_ros and its messages (compiling)", (ros, *build), install_package, messages))
+    fetcher = Path(assets.__file__)
+    networks = tuple(assets.cache_dir() / model.name for model in assets.MODELS.values() if not model.optional)
+    fetch = Step("networks", "networks: BlazePose, FastDepth", (fetcher,), lambda: shell(PYTHON, fetcher), networks)
+    out.append(fetch)
     if tests:
-        out.append(Step("tests", "test tools", (test,), lambda: pip(*requirements(test))))
+        out.append(Step("tests", "test tools", (pins, test), lambda: pip(*requirements(test))))
     return out
 
 
@@ -243,15 +250,16 @@ def main() -> int:
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
     stamps = VENV / "setup"
-    before = ""
+    base = ""
     started = time.monotonic()
     done = 0
     try:
         todo = steps(arguments.tests, arguments.torch_index)
         for number, step in enumerate(todo, 1):
-            before = digest(step, before)
+            current = digest(step, base)
+            base = base or current
             stamp = stamps / step.key
-            if stamp.is_file() and stamp.read_text() == before:
+            if stamp.is_file() and stamp.read_text() == current and all(path.exists() for path in step.made):
                 continue
             if not done:
                 check_machine()
@@ -259,7 +267,7 @@ def main() -> int:
             print(f"[{number}/{len(todo)}] {step.title}", flush=True)
             step.run()
             stamps.mkdir(parents=True, exist_ok=True)
-            stamp.write_text(before)
+            stamp.write_text(current)
             done += 1
     except SetupError as error:
         print(f"error: {error}\n(whole log: {LOG})" if LOG.is_file() else f"error: {error}", file=sys.stderr)
