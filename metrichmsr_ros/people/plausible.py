@@ -146,8 +146,10 @@ def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_
 
 
 def _distance_to_limbs(points: FloatArray, body: LandmarkSet) -> FloatArray:
-    """(N,) px from (N, 2) points to the nearest limb segment of a body."""
-    start, end = body.pixels[[a for a, _ in LIMBS]], body.pixels[[b for _, b in LIMBS]]
+    """(N,) px from (N, 2) points to the nearest limb, or the neck, of a body."""
+    neck = body.pixels[list(SHOULDERS)].mean(0)
+    start = np.vstack([body.pixels[[a for a, _ in LIMBS]], neck])
+    end = np.vstack([body.pixels[[b for _, b in LIMBS]], body.pixels[NOSE]])
     along = end - start
     length = np.maximum((along**2).sum(1), 1e-6)
     where = np.clip(((points[:, None] - start) * along).sum(-1) / length, 0.0, 1.0)

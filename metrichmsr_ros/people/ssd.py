@@ -45,7 +45,7 @@ def decode(raw: FloatArray, logits: FloatArray, anchors: FloatArray, min_score: 
     limit = np.log(min_score / (1.0 - min_score))
     chosen = np.flatnonzero(logits > limit)
     chosen = chosen[np.argsort(-logits[chosen], kind="stable")]
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[chosen], -100.0, 100.0)))
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[chosen], -80.0, 80.0)))
     values = raw[chosen].reshape(-1, 6, 2) / INPUT_SIZE
     centre, half = values[:, 0] + anchors[chosen], values[:, 1] / 2
     points = values + anchors[chosen, None]

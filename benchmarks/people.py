@@ -1,0 +1,163 @@
+"""How soon people in a video get an id, and what a frame costs, against boxes annotated by hand.
+
+    python -m benchmarks.people --video vtest.avi
+
+`vtest.avi` is in Debian's and Ubuntu's package opencv-doc (/usr/share/doc/opencv-doc/examples/data/). A person counts
+as found in time when an id is on them within a second of their first clear frame. A track belongs to the person whose
+box centre is nearest, within 0.35 of the box's height.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from metrichmsr_ros.people.blazepose import BlazePose
+from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
+
+ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "data" / "vtest_people.json"
+NEAR = 0.35
+"""Share of a person's height within which a track's centre must lie."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a run over an annotated video gave.
+
+    Attributes:
+        in_time: names of the people with an id within a second of their first clear frame.
+        late: the others.
+        coverage: share of all clear person-frames that carry an id.
+        switches: changes of id on one person.
+        false_tracks: ids that lie on nobody in most of their frames.
+        tracks: all ids.
+    """
+
+    in_time: list[str]
+    late: list[str]
+    coverage: float
+    switches: int
+    false_tracks: list[str]
+    tracks: int
+
+    @property
+    def share_in_time(self) -> float:
+        """Share of people found in time."""
+        return len(self.in_time) / max(len(self.in_time) + len(self.late), 1)
+
+
+def boxes_at(person: dict[str, Any], frame: int) -> tuple[np.ndarray, bool] | None:
+    """Interpolated (4,) box of an annotated person in a frame and whether it is clear; None outside their keyframes."""
+    keys = np.array(person["boxes"], np.float64)
+    if not keys[0, 0] <= frame <= keys[-1, 0]:
+        return None
+    after = int(np.searchsorted(keys[:, 0], frame))
+    clear = bool(keys[after, 5] and keys[max(after - (keys[after, 0] != frame), 0), 5])
+    return np.array([np.interp(frame, keys[:, 0], keys[:, k]) for k in range(1, 5)]), clear
+
+
+def score(annotation: dict[str, Any], frames: list[list[TrackedPerson]]) -> Score:
+    """Compare tracked people, frame by frame, with an annotation."""
+    last_id: dict[str, str] = {}
+    in_time: set[str] = set()
+    switches = clear_frames = covered = 0
+    on_somebody: dict[str, list[bool]] = {}
+    for index, people in enumerate(frames[: annotation["last_frame"] + 1]):
+        seen = [person for person in people if not person.is_occluded]
+        truth = {p["name"]: box for p in annotation["people"] if (box := boxes_at(p, index)) is not None}
+        pairs = _match(truth, seen)
+        for person in seen:
+            on_somebody.setdefault(person.id, []).append(person.id in pairs.values())
+        for entry in annotation["people"]:
+            name = entry["name"]
+            if name in truth and truth[name][1]:
+                clear_frames += 1
+                covered += name in pairs
+            if name in pairs:
+                switches += last_id.get(name, pairs[name]) != pairs[name]
+                last_id[name] = pairs[name]
+                if entry["first_clear"] <= index <= entry["first_clear"] + annotation["fps"]:
+                    in_time.add(name)
+    names = [p["name"] for p in annotation["people"] if p["first_clear"] + annotation["fps"] < len(frames)]
+    return Score(
+        in_time=[name for name in names if name in in_time],
+        late=[name for name in names if name not in in_time],
+        coverage=covered / max(clear_frames, 1),
+        switches=switches,
+        false_tracks=[name for name, hits in on_somebody.items() if np.mean(hits) < 0.5],
+        tracks=len(on_somebody),
+    )
+
+
+def _match(truth: dict[str, tuple[np.ndarray, bool]], people: list[TrackedPerson]) -> dict[str, str]:
+    """Name to id, nearest pairs first, each used once."""
+    gaps = []
+    for name, (box, _) in truth.items():
+        centre, height = (box[:2] + box[2:]) / 2, box[3] - box[1]
+        for person in people:
+            gap = np.linalg.norm((person.bbox[:2] + person.bbox[2:]) / 2 - centre) / height
+            gaps.append((float(gap), name, person.id))
+    pairs: dict[str, str] = {}
+    for gap, name, identity in sorted(gaps):
+        if gap < NEAR and name not in pairs and identity not in pairs.values():
+            pairs[name] = identity
+    return pairs
+
+
+def read_video(path: Path, count: int) -> Iterator[np.ndarray]:
+    """The first `count` frames, HWC uint8 RGB."""
+    video = cv2.VideoCapture(str(path))
+    if not video.isOpened():
+        raise SystemExit(f"cannot open {path}; vtest.avi comes with the Debian/Ubuntu package opencv-doc")
+    for _ in range(count):
+        good, frame = video.read()
+        if not good:
+            return
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, required=True, help="vtest.avi")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each network")
+    parser.add_argument("--frames", type=int, default=0, help="stop after so many frames; 0: all annotated ones")
+    parser.add_argument("--detector", type=Path, help="pose_detection.tflite, if not in the cache")
+    parser.add_argument("--landmarks", type=Path, help="pose_landmark_full.tflite, if not in the cache")
+    options = parser.parse_args()
+    annotation = json.loads(ANNOTATION.read_text())
+    blazepose = BlazePose(options.threads, detector_path=options.detector, landmark_path=options.landmarks)
+    tracker = PeopleTracker(blazepose)
+    frames, seconds = [], []
+    for index, image in enumerate(read_video(options.video, options.frames or annotation["last_frame"] + 1)):
+        start = time.perf_counter()
+        frames.append(tracker.update(image, index / annotation["fps"]))
+        seconds.append(time.perf_counter() - start)
+    result = score(annotation, frames)
+    milliseconds = np.array(seconds) * 1e3
+    people = np.mean([len(people) for people in frames])
+    machine = platform.processor() or platform.machine()
+    size = f"{image.shape[1]}x{image.shape[0]}"
+    print(f"machine          {machine}, {os.cpu_count()} CPUs, {options.threads} threads")
+    print(f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}")
+    print(f"id within 1 s    {result.share_in_time:.0%} ({len(result.in_time)} people; late: {result.late or 'none'})")
+    print(f"coverage         {result.coverage:.0%} of clear person-frames carry an id")
+    print(f"id switches      {result.switches}")
+    print(f"false tracks     {len(result.false_tracks)} of {result.tracks} {result.false_tracks or ''}")
+    print(
+        f"ms per frame     p50 {np.percentile(milliseconds, 50):.1f}, p95 {np.percentile(milliseconds, 95):.1f},"
+        f" min {milliseconds.min():.1f}, {people:.1f} people on average"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The root filter against closed forms and a textbook Kalman filter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrichmsr_ros.people.motion import RootFilter, RootFilterConfig
+
+
+def walk(steps, noise, seed=0, speed=(1.2, 0.0, -0.5), rate=10.0):
+    rng = np.random.default_rng(seed)
+    for k in range(steps):
+        stamp = k / rate
+        truth = np.array([0.0, 0.1, 4.0]) + np.array(speed) * stamp
+        yield stamp, truth, truth + rng.normal(0, noise, 3)
+
+
+def test_the_first_measurement_is_the_state():
+    position, velocity, covariance = RootFilter().update([1, 2, 3], np.eye(3) * 0.01, 5.0)
+    np.testing.assert_allclose(position, [1, 2, 3])
+    np.testing.assert_allclose(velocity, 0)
+    np.testing.assert_allclose(np.diag(covariance)[:3], 0.01, rtol=1e-3)
+
+
+def test_speed_of_a_walker_is_found_and_position_is_better_than_measured():
+    motion = RootFilter(RootFilterConfig(acceleration_density=0.5))
+    errors, raw, speeds = [], [], []
+    for stamp, truth, measured in walk(60, 0.05):
+        position, velocity, covariance = motion.update(measured, np.eye(3) * 0.05**2, stamp)
+        if stamp > 2:
+            errors.append(np.linalg.norm(position - truth))
+            raw.append(np.linalg.norm(measured - truth))
+            speeds.append(velocity)
+    np.testing.assert_allclose(np.mean(speeds, axis=0), [1.2, 0, -0.5], atol=0.1)
+    assert np.mean(errors) < 0.8 * np.mean(raw)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+def test_it_is_the_textbook_filter_on_ordinary_measurements():
+    config = RootFilterConfig()
+    motion, state, covariance, last = RootFilter(config), None, None, 0.0
+    noise = np.diag([0.01, 0.02, 0.09])
+    for stamp, _, measured in walk(15, 0.05, seed=2):
+        ours = motion.update(measured, noise, stamp)
+        R = noise + np.eye(3) * 1e-6
+        if state is None:
+            state = np.r_[measured, 0, 0, 0]
+            covariance = np.zeros((6, 6))
+            covariance[:3, :3], covariance[3:, 3:] = R, np.eye(3) * config.start_speed**2
+        else:
+            dt = stamp - last
+            F = np.eye(6)
+            F[:3, 3:] = np.eye(3) * dt
+            Q = np.zeros((6, 6))
+            Q[:3, :3], Q[3:, 3:] = np.eye(3) * dt**3 / 3, np.eye(3) * dt
+            Q[:3, 3:] = Q[3:, :3] = np.eye(3) * dt**2 / 2
+            state, covariance = F @ state, F @ covariance @ F.T + Q * config.acceleration_density
+            gain = covariance[:, :3] @ np.linalg.inv(covariance[:3, :3] + R)
+            state = state + gain @ (measured - state[:3])
+            covariance = covariance - gain @ covariance[:3]
+        last = stamp
+        np.testing.assert_allclose(np.r_[ours[0], ours[1]], state, atol=1e-9)
+        np.testing.assert_allclose(ours[2], covariance, atol=1e-9)
+
+
+def test_one_outlier_moves_little_and_a_real_jump_is_followed():
+    motion = RootFilter()
+    for stamp, _, measured in walk(30, 0.02):
+        position, _, _ = motion.update(measured, np.eye(3) * 0.02**2, stamp)
+    jumped, _, _ = motion.update(measured + np.array([5, 0, 0]), np.eye(3) * 0.02**2, stamp + 0.1)
+    assert jumped[0] - position[0] < 0.6
+    for k in range(2, 8):
+        there, _, _ = motion.update(measured + np.array([5, 0, 0]), np.eye(3) * 0.02**2, stamp + 0.1 * k)
+    assert there[0] == pytest.approx(measured[0] + 5, abs=0.1)
+
+
+@pytest.mark.parametrize("stamp", [1.0, 100.0])
+def test_time_backwards_or_a_long_gap_starts_anew(stamp):
+    motion = RootFilter()
+    for k in range(10):
+        motion.update([0.1 * k, 0, 3], np.eye(3) * 1e-4, 50 + 0.1 * k)
+    position, velocity, _ = motion.update([9, 9, 9], np.eye(3) * 1e-4, stamp)
+    np.testing.assert_allclose(position, 9)
+    np.testing.assert_allclose(velocity, 0)
+
+
+def test_an_equal_stamp_is_a_second_look():
+    motion = RootFilter()
+    motion.update([0, 0, 3], np.eye(3) * 0.01, 1.0)
+    position, _, covariance = motion.update([0.1, 0, 3], np.eye(3) * 0.01, 1.0)
+    assert position[0] == pytest.approx(0.05, abs=1e-6)
+    assert covariance[0, 0] == pytest.approx(0.005, rel=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1e-8, 10.0))
+def test_the_covariance_stays_symmetric_and_positive(seed, variance):
+    rng = np.random.default_rng(seed)
+    motion, stamp = RootFilter(), 0.0
+    for _ in range(30):
+        stamp += float(rng.uniform(0, 0.3))
+        _, _, covariance = motion.update(rng.normal(0, 3, 3), np.eye(3) * variance, stamp)
+        np.testing.assert_allclose(covariance, covariance.T, atol=1e-9)
+        assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("position", "covariance"),
+    [([0, 0], np.eye(3)), ([0, 0, np.nan], np.eye(3)), ([0, 0, 0], np.eye(2)), ([0, 0, 0], np.full((3, 3), np.inf))],
+)
+def test_what_is_no_measurement_is_refused(position, covariance):
+    with pytest.raises(ValueError, match="must be"):
+        RootFilter().update(position, covariance, 0.0)
