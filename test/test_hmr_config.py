@@ -55,7 +55,7 @@ def test_file_errors_name_the_file(tmp_path):
         load_config(ModelConfig, tmp_path / "none.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [1")
-    with pytest.raises(ConfigError, match="broken.yaml: not valid YAML"):
+    with pytest.raises(ConfigError, match=r"broken\.yaml: not valid YAML"):
         load_config(ModelConfig, broken)
 
 

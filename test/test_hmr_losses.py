@@ -1,4 +1,4 @@
-"""The objective: zero at the truth, masked where a data set has no label, and a likelihood that is least where it should."""
+"""The objective: zero at the truth, masked where a data set has no label, a likelihood least at the true spread."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_vitpose_network_runs(frame):
 
 
 def test_ray_encoder_covers_exactly_the_crop():
-    """The transformer's ray at the middle of its pixel (i, j) is the crop's ray at the same place of the same extent."""
+    """The transformer's ray in the middle of its pixel is the crop's ray at the same place of the same extent."""
     config = build(ModelConfig, TINY | {"head": {"hidden": 16, "orientation_frame": "camera"}})
     model, batch = MetricHMR(config), pixel_batch()
     rays = model.ray_encoder.rays(batch, CropView.of(batch.crop_intrinsics, batch.crop_size))

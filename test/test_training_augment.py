@@ -66,13 +66,10 @@ def test_change_crop_keeps_rays(people):
     changed = change_crop(batch, scale, angle, 0.1 * torch.randn(count, 2, generator=generator))
     check_landmarks_meet_truth(changed, truth)
     before, after = (CropView.of(b.crop_intrinsics, b.crop_size) for b in (batch, changed))
-    directions = [
-        (
-            v.rotation
-            @ torch.nn.functional.pad(v.rays(b.landmarks[..., :2]) * v.half_angle[:, None, None], (0, 1), value=1.0).mT
-        ).mT
-        for v, b in ((before, batch), (after, changed))
-    ]
+    directions = []
+    for view, crop in ((before, batch), (after, changed)):
+        tangents = view.rays(crop.landmarks[..., :2]) * view.half_angle[:, None, None]
+        directions.append(torch.nn.functional.pad(tangents, (0, 1), value=1.0) @ view.rotation.mT)
     unit = [torch.nn.functional.normalize(d, dim=-1) for d in directions]
     assert torch.allclose(*unit, atol=1e-4)
     world_in_camera = [(v.rotation @ b.world.mT).mT for v, b in ((before, batch), (after, changed))]

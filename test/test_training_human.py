@@ -28,13 +28,8 @@ from metrichmsr_ros.training.run import HumanRun, TrainingError
 from metrichmsr_ros.training.validation import validate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-SMALL = build(
-    ModelConfig,
-    {
-        "moe": {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4},
-        "head": {"hidden": 128},
-    },
-)
+MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
+SMALL = build(ModelConfig, {"moe": MOE, "head": {"hidden": 128}})
 QUIET = Console(quiet=True)
 
 
@@ -65,9 +60,11 @@ def test_overfitting_32_people_drives_mpjpe_under_10_mm(people, body, tmp_path):
         augmentation=AugmentConfig(*[0.0] * 9),
     )
     run = HumanRun(config, people, body, ALONE)
-    for _ in range(config.steps):
-        run.step()
-    metrics = validate(run.averaged_model(), people, body)
+    metrics = {"mpjpe": float("inf")}
+    while metrics["mpjpe"] >= 8 and run.step_count < config.steps:
+        for _ in range(50):
+            run.step()
+        metrics = validate(run.averaged_model(), people, body)
     assert metrics["mpjpe"] < 10
     assert metrics["root_percent"] < 2
 
@@ -104,7 +101,7 @@ def test_non_finite_loss_stops_with_the_batch(people, body, tmp_path):
     broken = dataclasses.replace(people, inputs=dataclasses.replace(people.inputs, landmarks=landmarks))
     run = HumanRun(config_of(tmp_path, batch_size=32), broken, body, ALONE)
     before = [p.clone() for p in run.model.parameters()]
-    with pytest.raises(TrainingError, match="step 0: not finite: .*simulated#5"):
+    with pytest.raises(TrainingError, match=r"step 0: not finite: .*simulated#5"):
         run.step()
     assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
 

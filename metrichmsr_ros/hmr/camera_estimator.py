@@ -24,7 +24,7 @@ class CameraEstimator:
     """Estimates the camera of single images.
 
     Args:
-        model: an AnyCalib network (anything with `predict(image (3,H,W) 0..1, cam_id)`), or None for the long-side rule.
+        model: an AnyCalib network, called as `predict(image (3,H,W) 0..1, cam_id)`, or None for the long-side rule.
         device: torch device of the network.
     """
 
@@ -50,7 +50,7 @@ class CameraEstimator:
 
     @torch.inference_mode()
     def estimate(self, image: NDArray[np.uint8]) -> Camera:
-        """The camera of `image` (H, W, 3) uint8 RGB. Never raises for a sound image: the long-side rule is the last resort."""
+        """The camera of `image` (H, W, 3) uint8 RGB; where the network gives nonsense, by the long-side rule."""
         height, width = image.shape[:2]
         camera = Camera.long_side(width, height)
         if self._model is not None:

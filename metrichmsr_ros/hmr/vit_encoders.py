@@ -113,11 +113,11 @@ def _vit(config: RayEncoderConfig) -> nn.Module:
     if config.weights:
         model = _pretrained(transformers.ViTModel, config.weights, add_pooling_layer=False)
         size = model.config.image_size
-        if (size, size) != (height, width) and tuple(size if isinstance(size, (list, tuple)) else ()) != (
-            height,
-            width,
-        ):
-            raise ConfigError(f"ray_encoder: {config.weights} reads {size}, image_size is {(width, height)}")
+        found = (size, size) if isinstance(size, int) else tuple(size)
+        if found != (height, width):
+            raise ConfigError(
+                f"ray_encoder: {config.weights} reads {found}, image_size is {(height, width)} as (height, width)"
+            )
         return model
     return transformers.ViTModel(
         transformers.ViTConfig(

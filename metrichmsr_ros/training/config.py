@@ -35,6 +35,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    simulated: int = 0  # people drawn around the real ones, with their landmark errors, once before training
     initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
     output: str = "out/train"
     batch_size: int = 256  # people, over all processes together

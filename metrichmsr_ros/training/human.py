@@ -20,7 +20,7 @@ from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.hmr.checkpoint import save_model
 from metrichmsr_ros.training.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes, processes
-from metrichmsr_ros.training.people_table import PeopleTable, load_people
+from metrichmsr_ros.training.people_table import PeopleTable, load_people, load_rows, table_of, with_simulated
 from metrichmsr_ros.training.run import HumanRun
 from metrichmsr_ros.training.validation import validate
 
@@ -34,10 +34,14 @@ def train(config: TrainConfig, device: str = "cpu") -> Path:
         console = Console(quiet=not among.is_first)
         with console.status("reading shards"):
             cache = Path(config.output) / "cache"
-            people = load_people(config.train, cache)
+            body = load_body(config.model.body)
+            rows, keys = load_rows(config.train, cache)
+            if config.simulated:
+                rows, keys = with_simulated(rows, keys, config.simulated, config.seed, body)
+            people = table_of(rows, keys)
             held_out = load_people(config.validation, cache) if config.validation else None
         console.print(f"{len(people)} people to learn from, {len(held_out) if held_out else 0} held out")
-        return train_on(config, people, held_out, load_body(config.model.body), among, console)
+        return train_on(config, people, held_out, body, among, console)
 
 
 def train_on(

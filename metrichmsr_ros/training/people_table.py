@@ -18,6 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
@@ -57,29 +60,63 @@ class PeopleTable:
         return self.inputs.select(index), self.truth.select(index)
 
 
-def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
-    """Reads every person of the shards that match the glob `patterns`. Raises ShardError naming file and remedy.
+Rows = dict[str, np.ndarray]
 
-    With a folder `cache` the table is kept there as one file, which is read instead while the shards stay as they are.
+
+def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
+    """The people of `load_rows` as a table."""
+    rows, keys = load_rows(patterns, cache)
+    return table_of(rows, keys)
+
+
+def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows, tuple[str, ...]]:
+    """Arrays (N, ...) and names of every person of the shards that match the glob `patterns`.
+
+    With a folder `cache` they are kept there as one file, which is read instead while the shards stay as they are.
+    Raises ShardError naming file and remedy.
     """
     paths = sorted({path for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
     if not paths:
         raise ShardError(f"no shards match {list(patterns)}; make some or correct the pattern")
     if cache is None:
-        return table_of(*_read_rows(paths))
+        return _read_rows(paths)
     states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
     file = cache / f"people-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
     if file.exists():
         with np.load(file) as arrays:
             rows = dict(arrays)
-        return table_of(rows, tuple(rows.pop("keys").tolist()))
+        return rows, tuple(rows.pop("keys").tolist())
     rows, keys = _read_rows(paths)
     cache.mkdir(parents=True, exist_ok=True)
     np.savez(file, keys=np.array(keys), **rows)
-    return table_of(rows, keys)
+    return rows, keys
 
 
-def _read_rows(paths: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def with_simulated(
+    rows: Rows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
+) -> tuple[Rows, tuple[str, ...]]:
+    """The people of `rows` and `count` more, drawn near them with other shapes, joints, distances and cameras.
+
+    They bear the real network's errors (`data.landmark_noise`). Needs an open body and landmarks_cam in `rows`.
+    """
+    if not isinstance(body, OpenBody):
+        raise ShardError("simulated people need the open body; set simulated: 0 for another one")
+    try:
+        simulator = LandmarkNoise(rows, body)
+    except ValueError as error:
+        raise ShardError(str(error)) from None
+    rng = np.random.default_rng(seed)
+    names = [name for name in NEEDED if name in rows]
+    parts = [{name: rows[name].astype(np.float32) for name in names}]
+    for start in range(0, count, 2000):
+        drawn = simulator.draw(min(2000, count - start), rng)
+        parts.append({name: drawn[name].astype(np.float32) for name in names})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    extra = len(joined["pose"]) - len(keys)
+    return joined, keys + tuple(f"simulated#{number}" for number in range(extra))
+
+
+def _read_rows(paths: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:
     rows: dict[str, list[np.ndarray]] = {}
     keys: list[str] = []
     for path in paths:
@@ -120,7 +157,7 @@ def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]
     return sample
 
 
-def table_of(rows: dict[str, np.ndarray], keys: tuple[str, ...]) -> PeopleTable:
+def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
     """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, intrinsics (N,3,3) and image_size (N,2)."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)

@@ -1,0 +1,116 @@
+"""The paper's ablation rows at one small fixed budget: every row is the base configuration with a few keys changed.
+
+    metrichmsr ablate config/train/ablation.yaml
+
+The table is written as Markdown with the command, the data, the budget and the seeds. Two seeds show how much of a
+difference is chance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
+from metrichmsr_ros.training.config import TrainConfig
+from metrichmsr_ros.training.distributed import Processes
+from metrichmsr_ros.training.people_table import PeopleTable, load_people
+from metrichmsr_ros.training.run import HumanRun
+from metrichmsr_ros.training.validation import validate
+
+PAPER = {"head": {"translation": "direct", "orientation_frame": "camera"}}
+ROWS: dict[str, Mapping[str, Any]] = {
+    "image only": PAPER | {"conditioning": "none", "moe": {"routed_experts": 0}},
+    "cliff": PAPER | {"conditioning": "cliff", "moe": {"routed_experts": 0}},
+    "ray map, 0 routed experts": PAPER | {"moe": {"routed_experts": 0}},
+    "ray map, 2 routed experts": PAPER | {"moe": {"routed_experts": 2}},
+    "ray map, 4 routed experts (paper)": PAPER,
+    "ray map, 8 routed experts": PAPER | {"moe": {"routed_experts": 8}},
+    "ray map, 32 routed experts": PAPER | {"moe": {"routed_experts": 32}},
+    "Patch MoE only": PAPER | {"moe": {"patch_layers": 4, "global_layers": 0}},
+    "Global MoE only": PAPER | {"moe": {"patch_layers": 0, "global_layers": 4}},
+    "crop_ray translation, camera frame": {"head": {"translation": "crop_ray", "orientation_frame": "camera"}},
+    "crop_ray translation, crop frame (embedded)": {"head": {"translation": "crop_ray", "orientation_frame": "crop"}},
+}
+COLUMNS = ("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "height")
+HEADER = "| row | PA-MPJPE mm | MPJPE mm | PVE mm | root m | root % | height m | parameters M |"
+
+
+def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | None = None) -> str:
+    """Trains every row with every seed on `config`'s data and steps; returns the table and writes it to `out`.
+
+    Rows that are already in `output`/ablation.jsonl with this configuration are not trained again.
+    """
+    people, held_out = load_people(config.train), load_people(config.validation)
+    body = load_body(config.model.body)
+    done = Path(config.output) / "ablation.jsonl"
+    done.parent.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in ROWS}
+    for seed in seeds:
+        for name, changes in ROWS.items():
+            run = dataclasses.replace(config, model=changed(config.model, changes), seed=seed)
+            key = json.dumps(to_mapping(run), sort_keys=True)
+            metrics = _known(done, key) or _measure(run, people, held_out, body)
+            with done.open("a") as file:
+                file.write(json.dumps({"key": key, "row": name, "seed": seed, "metrics": metrics}) + "\n")
+            results[name].append(metrics)
+            console.print(f"seed {seed}, {name}: MPJPE {metrics['mpjpe']:.1f} mm, root {metrics['root']:.3f} m")
+    table = markdown(results, config, len(people), len(held_out), seeds)
+    if out is not None:
+        out.write_text(table)
+    return table
+
+
+def changed(model: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
+    """`model` with the keys of `changes` (nested as in YAML) replaced."""
+    values = to_mapping(model)
+    for key, value in changes.items():
+        values[key] = values[key] | value if isinstance(value, Mapping) else value
+    return build(ModelConfig, values)
+
+
+def _measure(config: TrainConfig, people: PeopleTable, held_out: PeopleTable, body: BodyModel) -> dict[str, float]:
+    run = HumanRun(config, people, body, Processes(0, 1, torch.device("cpu")))
+    for _ in range(run.total_steps):
+        run.step()
+    model = run.averaged_model()
+    return validate(model, held_out, body) | {"parameters": sum(p.numel() for p in model.parameters()) / 1e6}
+
+
+def _known(path: Path, key: str) -> dict[str, float] | None:
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return next((row["metrics"] for row in rows if row["key"] == key), None)
+
+
+def markdown(
+    results: Mapping[str, list[dict[str, float]]],
+    config: TrainConfig,
+    people: int,
+    held_out: int,
+    seeds: tuple[int, ...],
+) -> str:
+    """The table, each cell the mean over seeds and half the difference between the extremes."""
+    lines = [
+        f"{people} landmark sets to learn from, {held_out} held out (other motions and shapes); {config.steps} steps "
+        f"of {config.batch_size}; seeds {', '.join(map(str, seeds))}. Cells: mean over seeds ± half the range.",
+        "",
+        HEADER,
+        "|" + "---|" * 8,
+    ]
+    for name, runs in results.items():
+        cells = [_cell([run[column] for run in runs], 1 if column in COLUMNS[:3] else 3) for column in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} | {runs[0]['parameters']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(values: list[float], digits: int) -> str:
+    return f"{np.mean(values):.{digits}f} ± {np.ptp(values) / 2:.{digits}f}"
