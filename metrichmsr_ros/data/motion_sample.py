@@ -18,7 +18,7 @@ _ARMS = np.array([13, 14, 16, 17, 18, 19, 20, 21, 22, 23])
 _SIGMA = np.repeat([0.05, 0.10, 0.05, 0.10, 0.05, 0.12, 0.05], [1, 2, 1, 2, 1, 2, 3])  # root to feet
 _SIGMA = np.append(_SIGMA, [0.10, 0.04, 0.04, 0.12, 0.15, 0.15, 0.15, 0.15, 0.12, 0.12, 0.08, 0.08])  # neck to hands
 KINDS = ("captured", "joined", "reaching", "sitting", "kneeling", "squatting", "lying")
-SHARES = np.array([0.42, 0.16, 0.16, 0.13, 0.04, 0.04, 0.05])
+SHARES = np.array([0.52, 0.12, 0.13, 0.12, 0.03, 0.04, 0.04])
 
 
 def random_pose(bank: PoseBank, rng: np.random.Generator, held_out: bool) -> tuple[np.ndarray, str]:
@@ -109,7 +109,7 @@ def _lie_down(joints: np.ndarray, rng: np.random.Generator) -> None:
 
 def _perturb(joints: np.ndarray, rng: np.random.Generator) -> None:
     """Add a small random turn to every joint, then bring hinges back within their limits."""
-    size = rng.uniform(0.0, 1.2)
+    size = rng.uniform(0.0, 0.9)
     for joint in range(24):
         noise = Rotation.from_rotvec(rng.normal(0, _SIGMA[joint] * size, 3))
         joints[joint] = (Rotation.from_rotvec(joints[joint]) * noise).as_rotvec()
