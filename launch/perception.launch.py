@@ -22,6 +22,7 @@ PARAMETER_ARGUMENTS = {
     "device": "torch device of the network: cpu, cuda, cuda:1",
     "image_transport": "raw or compressed",
     "image_rectified": "auto, true or false",
+    "image_reliability": "auto, reliable or best_effort",
     "id_prefix": "put before every person's id; give each camera its own",
     "autostart": "configure and activate by itself: true or false",
 }

@@ -17,13 +17,10 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
@@ -33,6 +30,7 @@ from metrichmsr_ros.ros.inputs import CameraInfos
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.processing import Frame, FrameProcessor, ScenePipeline
+from metrichmsr_ros.ros.subscription import Input
 from metrichmsr_ros.ros.worker import NewestFirstWorker
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -60,7 +58,7 @@ class PerceptionNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
         self._worker: NewestFirstWorker[Frame] | None = None
-        self._inputs: list[Any] = []
+        self._inputs: list[Input] = []
         self._broadcaster = TransformBroadcaster(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         self._services_made = self.create_service(SetBool, "~/enable", self._on_enable)
@@ -150,8 +148,8 @@ class PerceptionNode(LifecycleNode):
         super().destroy_node()
 
     def _stop(self) -> None:
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
+        for source in self._inputs:
+            source.close()
         self._inputs = []
         if self._worker is not None:
             self._worker.stop()
@@ -174,20 +172,11 @@ class PerceptionNode(LifecycleNode):
         return topic if self._settings.image_transport == "raw" else f"{topic}/compressed"
 
     def _subscribe(self, topic: str, infos: CameraInfos) -> None:
-        message_type = Image if self._settings.image_transport == "raw" else CompressedImage
-        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-        recent = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-        overridable = QoSOverridingOptions.with_default_policies()
-        # Separate groups, so that under a multi-threaded executor a large image does not hold up its CameraInfo.
+        image_type = Image if self._settings.image_transport == "raw" else CompressedImage
         self._inputs = [
-            self.create_subscription(
-                kind, name, callback, qos,
-                callback_group=MutuallyExclusiveCallbackGroup(), qos_overriding_options=overridable,
-            )
-            for kind, name, callback, qos in (
-                (CameraInfo, "camera_info", infos.add, recent), (message_type, topic, self._on_image, newest),
-            )
-        ]  # fmt: skip
+            Input(self, CameraInfo, "camera_info", infos.add, 10, self._settings.image_reliability),
+            Input(self, image_type, topic, self._on_image, 1, self._settings.image_reliability),
+        ]
 
     def _on_image(self, message: Any) -> None:
         self._statistics.image_received()

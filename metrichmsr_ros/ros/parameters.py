@@ -36,6 +36,13 @@ _SPECS = {
         "or D is zero",
         choices=("auto", "true", "false"),
     ),
+    "image_reliability": _Spec(
+        "auto",
+        "reliable: lose nothing, but hear no best-effort publisher; best_effort: hear everybody, lose what comes while "
+        "the machine is busy; auto: reliable until a best-effort publisher is met",
+        fixed=True,
+        choices=("auto", "best_effort", "reliable"),
+    ),
     "max_age": _Spec(0.0, "drop images older than this many seconds by the node's clock; 0: never", high=60.0),
     "lazy": _Spec(True, "run the network only while somebody subscribes to a result"),
     "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
@@ -59,6 +66,7 @@ class Settings:
     num_threads: int
     image_transport: str
     image_rectified: str
+    image_reliability: str
     max_age: float
     lazy: bool
     min_confidence: float
