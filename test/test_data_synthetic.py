@@ -30,6 +30,7 @@ from metrichmsr_ros.data.synthetic import ShardJob, SynthesisConfig, plan, sampl
 from metrichmsr_ros.data.synthetic_landmarks import observe
 from metrichmsr_ros.data.synthetic_scene import SceneMaker
 from metrichmsr_ros.data.synthetic_sheet import contact_sheet
+from metrichmsr_ros.data.synthetic_simulated import read_rows, simulate
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
 
@@ -351,3 +352,22 @@ def test_a_simulator_that_changes_nothing_returns_the_rendered_people(rows):
 def test_rows_without_truth_are_refused(rows):
     with pytest.raises(ValueError, match="lack pose"):
         LandmarkNoise({k: v for k, v in rows.items() if k != "pose"}, load_body("open_light"))
+
+
+def test_simulated_shards_read_like_rendered_ones(tmp_path, scenes):
+    job = ShardJob(tmp_path / "train-00000.tar", False, 0, len(scenes), SynthesisConfig())
+    whole = _Replay(scenes)
+    people = write_shard(job, whole, whole)["people"]
+    assert len(read_rows([job.path])["pose"]) == people
+    written = simulate([job.path], tmp_path / "sim", 30, per_shard=20)
+    shards = sorted((tmp_path / "sim").iterdir())
+    assert [s.name for s in shards] == ["sim-00000.tar", "sim-00001.tar"]
+    rows = read_rows(shards)
+    assert len(rows["pose"]) == written <= 30
+    assert rows["intrinsics"].shape == (written, 3, 3)
+    assert simulate([job.path], tmp_path / "sim", 30, per_shard=20) == 0
+
+
+def test_shards_without_people_are_named(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w"), pytest.raises(ValueError, match="hold nobody"):
+        read_rows([])

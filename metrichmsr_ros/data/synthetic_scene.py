@@ -87,7 +87,7 @@ class SceneMaker:
         figures: list[Figure] = []
         while not figures:
             view = _look(self._camera(rng), people[0], rng)
-            people = [people[0], *(_scattered(p, view, rng) for p in people[1:])]
+            people = _apart([people[0], *(_scattered(p, view, rng) for p in people[1:])])
             posed = [self._posed(p, self._mesh_for(p, view), view, rng) for p in people]
             if _landmarks_inside(posed[0][1], view.camera) < 0.35:
                 continue
@@ -210,6 +210,15 @@ def _scattered(person: _Placed, view: View, rng: np.random.Generator) -> _Placed
         level = ray[[0, 2]] / (np.linalg.norm(ray[[0, 2]]) + 1e-9)
         place = view.eye[[0, 2]] + level * rng.uniform(1.2, 12.0)
     return _Placed(person.pose_world, person.betas, np.array([place[0], person.root[1], place[1]]), person.kind)
+
+
+def _apart(people: list[_Placed], gap: float = 0.5) -> list[_Placed]:
+    """Those people who do not stand in one another, the first ones first; `gap` in metres on the floor."""
+    kept: list[_Placed] = []
+    for person in people:
+        if all(np.linalg.norm((person.root - other.root)[[0, 2]]) > gap for other in kept):
+            kept.append(person)
+    return kept
 
 
 def _visible_fraction(figure: Figure, number: int, raster: Raster, view: View) -> float:
