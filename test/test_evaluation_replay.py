@@ -215,6 +215,19 @@ def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):
     assert "The bag ended early" in (tmp_path / "out/report.html").read_text()
 
 
+def test_a_frame_that_breaks_the_network_is_counted_and_the_rest_go_on(tmp_path):
+    class Fragile(PixelPipeline):
+        def process(self, image, *rest):
+            if image[0, 0, 0] == 80:
+                raise RuntimeError("a matrix is singular")
+            return super().process(image, *rest)
+
+    done = replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), Fragile())
+    assert len(done.frames) == 5
+    assert done.dropped == {"failed": 1}
+    assert "RuntimeError: a matrix is singular" in (tmp_path / "out/report.html").read_text()
+
+
 def test_a_full_disk_stops_with_words_and_keeps_what_is_written(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag")
     write, calls = output_bag.OutputBag.write, []

@@ -101,7 +101,7 @@ def test_comparing_runs(done, tmp_path):
     assert other.differs_from_s == 0.0
     assert "differ from 0.00 s" in other.verdict()
     changed = {row.name: row for row in other.rows}
-    assert float(changed["metrics root_mean_m"].change) == pytest.approx(0.1, abs=1e-4)
+    assert float(changed["root_mean_m"].change) == pytest.approx(0.1, abs=1e-4)
     assert "| digest |" in other.markdown()
     with pytest.raises(MetricInputError, match="finished replay"):
         compare(folder, tmp_path)

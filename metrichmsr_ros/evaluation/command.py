@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -49,6 +49,8 @@ def replay_command(
         for outcome in _watched(jobs, workers, ray, fresh, console):
             outcomes.append(outcome)
             _tell(outcome, console)
+            if len(jobs) == 1 and outcome.rows:
+                console.print(_table(outcome.rows))
     except ReplayError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         return error.code
@@ -86,6 +88,13 @@ def _tell(outcome: Outcome, console: Console) -> None:
         console.print(f"     {outcome.out / 'report.html'}", highlight=False, soft_wrap=True)
     else:
         console.print(f"[red]failed[/red] ({int(outcome.code)}) {outcome.text}", highlight=False, soft_wrap=True)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table("measure", "value")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _summary(outcomes: list[Outcome]) -> Table:

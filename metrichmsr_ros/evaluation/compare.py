@@ -51,7 +51,10 @@ class Comparison:
 
     def table(self) -> Table:
         """For a terminal."""
-        table = Table("number", str(self.first), str(self.second), "change")
+        table = Table(caption=f"first: {self.first}, second: {self.second}")
+        table.add_column("number", no_wrap=True)
+        for name in ("first", "second", "change"):
+            table.add_column(name, justify="right")
         for row in self.rows:
             table.add_row(row.name, _text(row.first), _text(row.second), row.change)
         return table
@@ -89,7 +92,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, float | str | N
     flat: dict[str, float | str | None] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name} ")
+            flat |= _flat(value, f"{prefix}{name} ".removeprefix("metrics "))
         else:
             flat[prefix + name] = value
     return flat

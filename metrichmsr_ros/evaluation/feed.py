@@ -92,11 +92,12 @@ class Feed:
             try:
                 yield self._ready(recorded)
             except FrameDropped as reason:
-                self._drop(reason.cause, str(reason))
+                self.drop(reason.cause, str(reason))
             except ConversionError as error:
-                self._drop("bad image", str(error))
+                self.drop("bad image", str(error))
 
-    def _drop(self, cause: str, text: str) -> None:
+    def drop(self, cause: str, text: str) -> None:
+        """Count an image that gives no result, and keep the first words about it."""
         self.dropped[cause] += 1
         self.reasons.setdefault(cause, text)
 

@@ -41,13 +41,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one bag: `text` is one line for the user, `skipped` means that it was done before."""
+    """What became of one bag.
+
+    Attributes:
+        text: one line for the user. skipped: it was done before. rows: label and value of what was measured.
+    """
 
     bag: Path
     out: Path
     code: ExitCode
     text: str
     skipped: bool = False
+    rows: tuple[tuple[str, str], ...] = ()
 
 
 def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = load_pipeline) -> list[Job]:
@@ -63,12 +68,16 @@ def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = loa
     return [Job(bag, out / name, options, make) for bag, name in zip(bags, names, strict=True)]
 
 
-def is_done(job: Job) -> bool:
-    """Whether `job.out` holds the finished result of just this job."""
+def done_before(job: Job) -> Outcome | None:
+    """The outcome of an earlier run of just this job, when `job.out` holds its finished result."""
     try:
-        return (job.out / "job.sha256").read_text() == job.fingerprint and bool(read_metrics(job.out))
-    except (OSError, MetricInputError):
-        return False
+        if (job.out / "job.sha256").read_text() != job.fingerprint:
+            return None
+        damage = read_metrics(job.out)["result"]["damage"]
+    except (OSError, MetricInputError, KeyError):
+        return None
+    code = ExitCode.PARTIAL if damage else ExitCode.OK
+    return Outcome(job.bag, job.out, code, f"done before; {damage}" if damage else "done before", skipped=True)
 
 
 def run_job(job: Job, pipeline: Any = None, progress: Progress | None = None) -> Outcome:
@@ -81,8 +90,10 @@ def run_job(job: Job, pipeline: Any = None, progress: Progress | None = None) ->
         return Outcome(job.bag, job.out, error.code, str(error))
     except OSError as error:
         return Outcome(job.bag, job.out, ExitCode.OUTPUT, f"{job.bag}: {error}")
-    text = f"{len(done.frames)} frames, digest {done.digest[:16]}"
-    return Outcome(job.bag, job.out, done.code, f"{text}; {done.damage}" if done.damage else text)
+    lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
+    text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
+    text += f"; {done.damage}" if done.damage else ""
+    return Outcome(job.bag, job.out, done.code, text, rows=tuple(done.rows()))
 
 
 @lru_cache(maxsize=1)
@@ -104,8 +115,9 @@ def run_jobs(
     """
     open_jobs = []
     for job in jobs:
-        if not fresh and is_done(job):
-            yield Outcome(job.bag, job.out, ExitCode.OK, "done before", skipped=True)
+        earlier = None if fresh else done_before(job)
+        if earlier is not None:
+            yield earlier
         else:
             open_jobs.append(job)
     if workers <= 1 or len(open_jobs) <= 1:
@@ -143,8 +155,9 @@ def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> I
     remote = ray.remote(run_job)
     waiting = {}
     for job in jobs:
-        if not fresh and is_done(job):
-            yield Outcome(job.bag, job.out, ExitCode.OK, "done before", skipped=True)
+        earlier = None if fresh else done_before(job)
+        if earlier is not None:
+            yield earlier
         else:
             waiting[remote.options(num_cpus=job.options.num_threads).remote(job)] = job
     while waiting:

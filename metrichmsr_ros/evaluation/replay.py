@@ -141,7 +141,10 @@ class _Run:
         ):
             try:
                 for ready in feed:
-                    self.frames.append(self._step(ready, sink, log))
+                    scene = self._processed(ready, feed)
+                    if scene is None:
+                        continue
+                    self.frames.append(self._step(ready, scene, sink, log))
                     if progress:
                         progress(len(self.frames), total)
                     if len(self.frames) == self.options.limit:
@@ -152,11 +155,19 @@ class _Run:
                 return str(error)
         return ""
 
-    def _step(self, ready: Ready, sink: OutputBag, log: IO[str]) -> FrameRecord:
+    def _processed(self, ready: Ready, feed: Feed) -> Scene | None:
+        """The scene of one image; None when the pipeline failed on it, which is counted like any other drop."""
         if ready.starts_anew:
             self.pipeline.reset()
         wanted = Wanted(vertices=True, depth=False)
-        scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted)
+        try:
+            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted)
+        except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
+            feed.drop("failed", f"{type(error).__name__}: {error}")
+            return None
+        return scene
+
+    def _step(self, ready: Ready, scene: Scene, sink: OutputBag, log: IO[str]) -> FrameRecord:
         people = tuple(person_from_estimate(person) for person in scene.people)
         frame = FrameRecord(ready.stamp_ns, people, {"convert": ready.convert_s, **scene.timings})
         pose = self.poses.world_from(ready.message.header.frame_id, ready.stamp_ns)

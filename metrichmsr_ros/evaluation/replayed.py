@@ -60,6 +60,10 @@ class Replay:
         names = dict.fromkeys(name for frame in self.frames for name in frame.seconds)
         return {name: summarise_latency([f.seconds[name] for f in self.frames if name in f.seconds]) for name in names}
 
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and value of every line about the truth; empty where there is none."""
+        return [*(self.report.rows() if self.report else []), *(self.world.rows() if self.world else [])]
+
     def result(self) -> dict[str, Any]:
         """Numbers that do not change from run to run."""
         people = [len(frame.people) for frame in self.frames]

@@ -97,11 +97,9 @@ def _truth(done: Replay) -> str:
     if done.report is None:
         return '<p class="note">The bag has no truth topic and no truth file was given.</p>'
     note = f"{done.report.frames} frames have truth. Errors are over the people found; read them with the recall."
-    rows = done.report.rows()
     if done.world:
-        rows += done.world.rows()
         note += f" World numbers are over {done.world.people} paths with true camera poses."
-    return table(("measure", "value"), rows) + f'<p class="note">{note}</p>'
+    return table(("measure", "value"), done.rows()) + f'<p class="note">{note}</p>'
 
 
 def _colour(person_id: str) -> str:
