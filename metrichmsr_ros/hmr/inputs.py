@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -48,13 +48,18 @@ class CropBatch:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in fields.items() if isinstance(value, torch.Tensor)}
 
+    def with_tensors(self, tensors: Mapping[str, torch.Tensor]) -> CropBatch:
+        """The same batch with some tensor fields replaced."""
+        changes: dict[str, Any] = dict(tensors)
+        return dataclasses.replace(self, **changes)
+
     def to(self, device: torch.device | str) -> CropBatch:
         """The same batch on `device`."""
-        return dataclasses.replace(self, **{k: v.to(device) for k, v in self.tensors().items()})
+        return self.with_tensors({k: v.to(device) for k, v in self.tensors().items()})
 
     def select(self, index: torch.Tensor) -> CropBatch:
         """The people named by `index` (int or bool tensor), in that order."""
-        return dataclasses.replace(self, **{k: v[index] for k, v in self.tensors().items()})
+        return self.with_tensors({k: v[index] for k, v in self.tensors().items()})
 
 
 def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:

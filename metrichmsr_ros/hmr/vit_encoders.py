@@ -7,6 +7,7 @@ architecture of the configuration is built with random parameters, which is what
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,10 +33,12 @@ class ViTPoseTokens(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config.image_encoder
-        self.backbone = _vitpose(self.config)
+        self.backbone: Any = _vitpose(self.config)
         if self.config.frozen:
             self.backbone.requires_grad_(False)
         self.project = nn.Linear(self.backbone.config.hidden_size, config.moe.width)
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -52,7 +55,7 @@ class ViTPoseTokens(nn.Module):
         return self.project(self.backbone(pixels, dataset_index=index).feature_maps[-1])
 
 
-def _vitpose(config: ImageEncoderConfig) -> nn.Module:
+def _vitpose(config: ImageEncoderConfig) -> Any:
     width, height = config.crop_size
     if config.weights:
         loaded = _pretrained(transformers.VitPoseForPoseEstimation, config.weights).backbone
@@ -60,8 +63,9 @@ def _vitpose(config: ImageEncoderConfig) -> nn.Module:
         if experts > 1 and config.dataset_index is None:
             raise ConfigError(f"image_encoder: {config.weights} has {experts} experts; set dataset_index (0 is COCO)")
         return loaded
+    settings: Any = transformers.VitPoseBackboneConfig  # takes out_indices, which its signature does not show
     return transformers.VitPoseBackbone(
-        transformers.VitPoseBackboneConfig(
+        settings(
             image_size=(height, width),
             hidden_size=config.hidden_size,
             num_hidden_layers=config.layers,
@@ -85,7 +89,7 @@ class ViTRays(nn.Module):
         super().__init__()
         self.config = config.ray_encoder
         self.in_crop_frame = config.head.orientation_frame == "crop"
-        self.backbone = _vit(self.config)
+        self.backbone: Any = _vit(self.config)
         self.project = nn.Linear(self.backbone.config.hidden_size, config.moe.width)
 
     def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
@@ -108,7 +112,7 @@ class ViTRays(nn.Module):
         return torch.cat([tangents, log_angle], dim=1)
 
 
-def _vit(config: RayEncoderConfig) -> nn.Module:
+def _vit(config: RayEncoderConfig) -> Any:
     width, height = config.image_size
     if config.weights:
         model = _pretrained(transformers.ViTModel, config.weights, add_pooling_layer=False)
@@ -132,11 +136,10 @@ def _vit(config: RayEncoderConfig) -> nn.Module:
     )
 
 
-def _pretrained(kind: type, name: str, **options: object) -> nn.Module:
+def _pretrained(kind: Any, name: str, **options: object) -> Any:
     """`kind` from a local folder or, by its id, from the hub. Raises ConfigError that says which was tried."""
     try:
-        model: nn.Module = kind.from_pretrained(str(Path(name).expanduser()), **options)  # type: ignore[attr-defined]
+        return kind.from_pretrained(str(Path(name).expanduser()), **options)
     except OSError as error:
         where = "folder" if Path(name).expanduser().exists() else "hub id"
         raise ConfigError(f"encoder weights: cannot load {where} {name!r}: {error}") from None
-    return model

@@ -175,5 +175,5 @@ def _where(mask: torch.Tensor, yes: tuple[CropBatch, Truth], no: tuple[CropBatch
     def pick(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return torch.where(mask.view(-1, *[1] * (a.ndim - 1)), a, b)
 
-    batch = dataclasses.replace(no[0], **{k: pick(v, no[0].tensors()[k]) for k, v in yes[0].tensors().items()})
+    batch = no[0].with_tensors({k: pick(v, no[0].tensors()[k]) for k, v in yes[0].tensors().items()})
     return batch, Truth(**{k: pick(v, no[1].tensors()[k]) for k, v in yes[1].tensors().items()})

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,19 +124,19 @@ def _scalars(folder: Path, among: Processes) -> Iterator[Any]:
     if not among.is_first:
         yield lambda step, group, numbers: None
         return
-    try:
+    board: Any = None
+    with suppress(ImportError):
         from torch.utils.tensorboard import SummaryWriter
 
         board = SummaryWriter(str(folder))
-    except ImportError:
-        board = None
     with (folder / "metrics.jsonl").open("a") as file:
 
         def log(step: int, group: str, numbers: dict[str, float]) -> None:
             file.write(json.dumps({"step": step, "group": group} | numbers) + "\n")
             file.flush()
-            for name, value in numbers.items() if board else ():
-                board.add_scalar(f"{group}/{name}", value, step)
+            if board is not None:
+                for name, value in numbers.items():
+                    board.add_scalar(f"{group}/{name}", value, step)
 
         yield log
     if board:

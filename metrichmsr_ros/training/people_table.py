@@ -88,7 +88,8 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
         return rows, tuple(rows.pop("keys").tolist())
     rows, keys = _read_rows(paths)
     cache.mkdir(parents=True, exist_ok=True)
-    np.savez(file, keys=np.array(keys), **rows)
+    arrays = rows | {"keys": np.array(keys)}
+    np.savez(file, **arrays)
     return rows, keys
 
 

@@ -54,7 +54,7 @@ class HumanRun:
         batch, truth = augment(*self.people.select(index), self.config.augmentation, generator)
         mine = torch.arange(len(index))[self.among.share(index)]
         batch, truth = batch.select(mine).to(self.among.device), truth.select(mine).to(self.among.device)
-        with_vertices = self.step_count % self.config.vertices_every == 0
+        with_vertices = self.config.losses.vertices > 0 and self.step_count % self.config.vertices_every == 0
         with torch.autocast(batch.landmarks.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             output = self.network(batch)
         losses = human_losses(output, truth, batch, self.body, with_vertices)
