@@ -38,7 +38,7 @@ class Score:
         in_time: names of the people with an id within a second of their first clear frame.
         late: the others.
         coverage: share of all clear person-frames that carry an id.
-        switches: changes of id on one person.
+        switches: changes of id on one person between clear frames; where bodies overlap, boxes cannot say who is who.
         false_tracks: ids that lie on nobody in most of their frames.
         tracks: all ids.
     """
@@ -83,7 +83,7 @@ def score(annotation: dict[str, Any], frames: list[list[TrackedPerson]]) -> Scor
             if name in truth and truth[name][1]:
                 clear_frames += 1
                 covered += name in pairs
-            if name in pairs:
+            if name in pairs and truth[name][1]:
                 switches += last_id.get(name, pairs[name]) != pairs[name]
                 last_id[name] = pairs[name]
                 if entry["first_clear"] <= index <= entry["first_clear"] + annotation["fps"]:

@@ -58,7 +58,7 @@ def test_the_cost_of_one_known_person_is_one_landmark_call_and_the_tiles():
     network.detector_calls = network.landmark_calls = 0
     run(tracker, 10, start=2.0)
     assert network.landmark_calls == 10
-    assert network.detector_calls == 10 * TrackerConfig().tiles_per_frame
+    assert 10 <= network.detector_calls <= 10 * TrackerConfig().tiles_per_frame
 
 
 def test_the_hidden_are_waited_for_and_keep_their_id():
@@ -161,19 +161,20 @@ def test_motion_points_at_what_moved_and_a_moving_camera_says_nothing():
     motion = MotionMap()
     still, moved = IMAGE.copy(), IMAGE.copy()
     moved[200:300, 400:440] = 255
+    assert motion.update(still, []) is None
     assert motion.update(still, []) == []
     (tile,) = motion.update(moved, [])
     assert tile.x < 400 < 440 < tile.x + tile.width
     assert tile.y < 200 < 300 < tile.y + tile.height
     noise = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8).repeat(80, 0).repeat(80, 1)
-    assert motion.update(noise, []) == []
+    assert motion.update(noise, []) is None
 
 
 def test_the_whole_pyramid_is_walked_through():
     attention = Attention((1.0, 2.0, 3.0), 96, 0.5, 0.3)
     looked = set()
     for k in range(80):
-        chosen = attention.choose(IMAGE, 0.1 * k, [], [], 3)
+        chosen = attention.choose(IMAGE, 0.1 * k, [], [], 3)  # nobody known: the full number of looks
         assert len(chosen) == 3
         looked |= set(chosen)
     assert looked >= set(attention._tiles)
@@ -190,3 +191,39 @@ def test_the_lost_come_first_and_are_not_stared_at():
     again = attention.choose(IMAGE, 0.1, [], lost, 2)
     assert first not in again
     assert first in attention.choose(IMAGE, 0.4, [], lost, 2)
+
+
+def test_clothes_keep_crossing_people_apart():
+    """While the tracked one is behind another, the other is not taken for them."""
+    dark, light = Figure(300, 240), Figure(420, 240)
+    network = MakeBelieve([dark, light])
+    tracker, seen = PeopleTracker(network, HASTY), []
+    for k in range(40):
+        light.x = 420 - 6 * k
+        dark.hidden = abs(light.x - dark.x) < 28
+        image = IMAGE.copy()
+        for figure, colour in ((dark, 20), (light, 220)):
+            image[180:300, int(figure.x) - 15 : int(figure.x) + 15] = colour
+        seen.append({p.id: (p.landmarks.pixels[33, 0], p.is_occluded) for p in tracker.update(image, 0.1 * k)})
+    names = {min(frame, key=lambda i: frame[i][0] - dark.x) for frame in seen[-3:]}
+    assert all(sorted(frame) == ["p1", "p2"] for frame in seen[5:])
+    first = {name: seen[5][name][0] for name in seen[5]}
+    walker = max(first, key=lambda name: first[name])
+    assert names == {walker}
+    assert seen[-1][walker][0] == pytest.approx(light.x, abs=2)
+
+
+def test_clothes_are_medians_of_torso_and_thighs():
+    from people_scenes import landmark_set
+
+    from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
+
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:100] = (255, 0, 0)
+    image[100:] = (0, 0, 255)
+    red_blue = clothes_colour(image, landmark_set(Figure(100, 100)))
+    np.testing.assert_allclose(red_blue, [[53.24 * 0.6, 80.09, 67.20], [32.30 * 0.6, 79.19, -107.86]], atol=0.3)
+    assert clothes_distance(red_blue, red_blue) == 0.0
+    outside = clothes_colour(image, landmark_set(Figure(100, 900)))
+    assert np.isnan(outside).all()
+    assert clothes_distance(red_blue, outside) == 0.0

@@ -36,18 +36,23 @@ class MotionMap:
         """Forget the last image."""
         self._last = None
 
-    def update(self, image: np.ndarray, known: Sequence[LandmarkSet]) -> list[Tile]:
-        """Compare with the last image; one square tile per moving blob, the largest first, in px of `image`."""
+    def update(self, image: np.ndarray, known: Sequence[LandmarkSet]) -> list[Tile] | None:
+        """Compare with the last image.
+
+        Returns:
+            One square tile per moving blob, the largest first, in px of `image`; None when nothing can be told: on the
+            first image, or because the camera itself moves.
+        """
         height, width = image.shape[:2]
         shrink = max(1.0, min(height, width) / _MOTION_SIDE)
         size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
         small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         last, self._last = self._last, small
         if last is None or last.shape != small.shape:
-            return []
+            return None
         moving = (cv2.absdiff(small, last) > _MOTION_STEP).astype(np.uint8)
         if moving.mean() > _MAX_MOVING:
-            return []
+            return None
         for body in known:
             low, high = _box(body, 0.08)
             x0, y0, x1, y1 = np.concatenate([low, high]) / shrink
@@ -81,13 +86,16 @@ class Attention:
     def choose(
         self, image: np.ndarray, stamp_s: float, known: Sequence[LandmarkSet], lost: Sequence[Roi], count: int
     ) -> list[Tile]:
-        """At most `count` tiles for this frame; at least one of them is the pyramid's next."""
+        """At most `count` tiles for this frame; at least one of them is the pyramid's next.
+
+        While somebody is known and a still camera would show who comes, one of the pyramid is all, which saves time.
+        """
         height, width = image.shape[:2]
         if self._size != (width, height):
             self._start(width, height)
         blobs = self._motion.update(image, known)
         wanted = [tile_around(roi, width, height) for roi in lost]
-        wanted += blobs
+        wanted += blobs or []
         wanted += [tile_around(body.next_roi(), width, height) for body in known]
         chosen: list[Tile] = []
         for tile in wanted:
@@ -96,7 +104,8 @@ class Attention:
             if self._is_due(tile, stamp_s):
                 self._looked[self._spot(tile)] = stamp_s
                 chosen.append(tile)
-        return chosen + self._rotate(count - len(chosen))
+        is_calm = bool(known) and blobs is not None
+        return chosen + self._rotate(1 if is_calm else count - len(chosen))
 
     def _start(self, width: int, height: int) -> None:
         self._motion.reset()

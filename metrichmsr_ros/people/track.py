@@ -18,6 +18,7 @@ import numpy as np
 
 from metrichmsr_ros.people.attention import Attention
 from metrichmsr_ros.people.blazepose import BlazePose, check_image
+from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
 from metrichmsr_ros.people.detect import detect_in_tiles, settle
 from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet, Roi
 from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known, torso_points
@@ -38,6 +39,8 @@ class TrackerConfig:
         newcomer_plausibility: what the first look at a newcomer must satisfy.
         keep_score: presence below which a followed person counts as not seen.
         keep_evidence: `body_evidence` below which a followed person counts as not seen.
+        max_clothes: distance of the clothes' colours (CIELAB) above which two sightings are two people; asked only
+            where it is in doubt who is who. One person's own stay under 5 mostly, blue and black trousers are 13 apart.
         max_coast_s: a person not seen for so long is given up; so is a newcomer after a quarter of it.
         max_gap_s: a longer time between two images is a new scene: everybody is given up.
         recheck_s: spots are not looked at again for motion or neighbours within this time.
@@ -51,6 +54,7 @@ class TrackerConfig:
     newcomer_plausibility: Plausibility = field(default_factory=Plausibility)
     keep_score: float = 0.4
     keep_evidence: float = 0.36
+    max_clothes: float = 12.0
     max_coast_s: float = 1.2
     max_gap_s: float = 5.0
     recheck_s: float = 0.35
@@ -84,6 +88,7 @@ class _Track:
 
     landmarks: LandmarkSet
     seen_s: float
+    clothes: FloatArray
     id: str | None = None
     age: int = 0
     sightings: int = 1
@@ -97,12 +102,13 @@ class _Track:
         reach = 0.25 * (1.0 - math.exp(-elapsed / 0.25))
         return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
 
-    def see(self, landmarks: LandmarkSet, stamp_s: float) -> None:
+    def see(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
             limit = 3.0 * body_size(landmarks)
             self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
+        self.clothes = np.where(np.isfinite(clothes * self.clothes), 0.9 * self.clothes + 0.1 * clothes, clothes)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
         self.sightings += 1
 
@@ -168,17 +174,22 @@ class PeopleTracker:
         done: list[LandmarkSet] = []
         waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
         for track in waiting:
+            was_seen, track.is_seen = track.is_seen, False
             track.age += 1
-            track.is_seen = False
             roi = track.expected_roi(stamp_s)
-            others = [other.landmarks for other in self._tracks if other is not track and self._is_live(other, stamp_s)]
-            close = [body for body in others if _are_close(body, roi)]
+            close = [t for t in self._tracks if t is not track and _are_close(t.landmarks, roi)]
+            hidden = [t.landmarks for t in close if self._is_live(t, stamp_s)]
             found = self._blazepose.landmarks(
-                image, roi, self._config.keep_score, without=close, keep=track.landmarks.moved_to(roi)
+                image, roi, self._config.keep_score, without=hidden, keep=track.landmarks.moved_to(roi)
             )
-            if found is not None and self._continues(track, found, stamp_s) and not is_known(found, done):
-                track.see(found, stamp_s)
-                done.append(found)
+            if found is None or not self._continues(track, found, stamp_s) or is_known(found, done):
+                continue
+            clothes = clothes_colour(image, found)
+            in_doubt = bool(close) or not was_seen
+            if in_doubt and clothes_distance(clothes, track.clothes) > self._config.max_clothes:
+                continue
+            track.see(found, clothes, stamp_s)
+            done.append(found)
 
     def _is_live(self, track: _Track, stamp_s: float) -> bool:
         """Seen in the last image or this one; the place of others is not known well enough to paint them over."""
@@ -205,16 +216,22 @@ class PeopleTracker:
                 continue
             if is_known(sighting.landmarks, known):
                 continue
-            self._take_in(sighting.landmarks, stamp_s)
+            self._take_in(sighting.landmarks, clothes_colour(image, sighting.landmarks), stamp_s)
             known.append(sighting.landmarks)
 
-    def _take_in(self, landmarks: LandmarkSet, stamp_s: float) -> None:
-        gone = [track for track in self._tracks if not track.is_seen]
-        back = min(gone, key=lambda track: _distance(track, landmarks, stamp_s), default=None)
-        if back is not None and _distance(back, landmarks, stamp_s) < 0.35 + 0.5 * (stamp_s - back.seen_s):
-            back.see(landmarks, stamp_s)
+    def _take_in(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
+        """Give a sighting to the lost person whom it fits best, or to somebody new."""
+        fits = [
+            (distance, track)
+            for track in self._tracks
+            if not track.is_seen
+            and clothes_distance(clothes, track.clothes) <= self._config.max_clothes
+            and (distance := _distance(track, landmarks, stamp_s)) < 0.35 + 0.5 * (stamp_s - track.seen_s)
+        ]
+        if fits:
+            min(fits, key=lambda fit: fit[0])[1].see(landmarks, clothes, stamp_s)
         elif len(self._tracks) < self._config.max_people:
-            self._tracks.append(_Track(landmarks, stamp_s))
+            self._tracks.append(_Track(landmarks, stamp_s, clothes))
 
     def _bury(self, stamp_s: float) -> None:
         """Give up who was not seen for too long; name newcomers who proved themselves."""
