@@ -94,6 +94,7 @@ def test_paced_play_loses_no_frame_and_the_record_holds_every_result(ros, tmp_pa
     node = ros.perception(FakePipeline([make_person()]), cli_args=remaps)
     topics = {"/perception/humans": HumanMeshArray, "/perception/topology": MeshTopology}
     with Spinning(ros), Recorder(tmp_path / "out", topics, ros.context, latched={"/perception/topology"}) as recorder:
+        recorder.wait_for_publishers()
         playback = play(
             bag, ros.context, rate=math.inf, remap={"/cam/info": "/camera/info"},
             pace=Pace("/cam/image", "/perception/humans", HumanMeshArray), readers={"/camera/info"},
@@ -112,6 +113,11 @@ def test_play_says_what_is_missing(ros, tmp_path):
     bag = write_camera_bag(tmp_path / "in", 1)
     with pytest.raises(BagError, match="nobody subscribed to /cam/image"):
         play(bag, ros.context, readers={"/cam/image"}, timeout_s=0.05)
+    with (
+        Recorder(tmp_path / "out", {"/silence": Image}, ros.context) as recorder,
+        pytest.raises(BagError, match="nobody publishes on /silence"),
+    ):
+        recorder.wait_for_publishers(timeout_s=0.05)
     with pytest.raises(BagError, match="no topic"):
         play(bag, ros.context, readers={"/no/such"}, timeout_s=0.05)
 

@@ -176,6 +176,7 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self._writer = BagWriter(path)
         self._changed = threading.Condition()
+        self._subscriptions: dict[str, Any] = {}
         self._node = Node("bag_recorder", context=context, start_parameter_services=False)
         for topic, message_type in topics.items():
             self._writer.add_topic(topic, message_type)
@@ -195,11 +196,23 @@ class Recorder:
                 self.counts[topic] += 1
                 self._changed.notify_all()
 
-        self._node.create_subscription(message_type, topic, keep, qos, raw=True)
+        self._subscriptions[topic] = self._node.create_subscription(message_type, topic, keep, qos, raw=True)
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):  # when the context goes first, what came before is kept
             self._executor.spin()
+
+    def wait_for_publishers(self, timeout_s: float = 10.0) -> None:
+        """Wait until somebody publishes on every topic, so that the first message is recorded too.
+
+        Raises:
+            BagError: nobody came in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while silent := [t for t, s in self._subscriptions.items() if not s.get_publisher_count()]:
+            if time.monotonic() > deadline:
+                raise BagError(f"nobody publishes on {', '.join(silent)} within {timeout_s} s")
+            time.sleep(0.01)
 
     def wait_for(self, topic: str, count: int, timeout_s: float = 10.0) -> bool:
         """Wait until `count` messages of `topic` are written; False when time ran out."""

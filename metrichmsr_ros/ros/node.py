@@ -201,13 +201,17 @@ class PerceptionNode(LifecycleNode):
 
     # health --------------------------------------------------------------------------------------------------------
 
+    def _source(self) -> str:
+        topic = self._image_topic()
+        return f"{topic} ({self.count_publishers(topic)} publishers)"
+
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
         message.status = [
-            self._statistics.input_status(f"{name}: input", self._image_topic(), self.state == "active"),
+            self._statistics.input_status(f"{name}: input", self._source(), self.state == "active"),
             self._statistics.output_status(f"{name}: output", self.state, about),
         ]
         self._diagnostics.publish(message)

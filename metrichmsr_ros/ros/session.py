@@ -59,6 +59,7 @@ def run_bag_through_node(bag: Path, recording: Path, pipeline: ScenePipeline, ra
             cli_args=["--ros-args", "-r", f"image:={IMAGE_TOPIC}", "-r", f"camera_info:={INFO_TOPIC}"],
         )
         with _spinning(node, context), Recorder(recording, _RECORDED, context, {"/perception/topology"}) as recorder:
+            recorder.wait_for_publishers(timeout_s=30.0)
             playback = play(
                 bag, context, rate=rate, topics={IMAGE_TOPIC, INFO_TOPIC}, readers={IMAGE_TOPIC, INFO_TOPIC}
             )
