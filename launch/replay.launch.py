@@ -37,7 +37,7 @@ def make_process(context: LaunchContext) -> list[object]:
     options = [word for name, value in given.items() if value for word in (f"--{name.replace('_', '-')}", value)]
     door = PathJoinSubstitution([FindPackagePrefix("metrichmsr_ros"), "lib", "metrichmsr_ros", "metrichmsr"])
     command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *options]
-    process = ExecuteProcess(cmd=command, output="screen", emulate_tty=True)
+    process = ExecuteProcess(cmd=command, output="screen")
     finish = OnProcessExit(target_action=process, on_exit=[EmitEvent(event=Shutdown(reason="replay ended"))])
     return [process, RegisterEventHandler(finish)]
 

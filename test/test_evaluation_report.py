@@ -142,9 +142,10 @@ def test_the_histogram_counts_every_value():
 
 
 def test_the_timeline_has_a_bar_per_span():
-    svg = timeline("t", [(Series("p1", "red", [], []), [(0.0, 1.0), (2.0, 4.0)])], "s")
+    svg = timeline("t", [(Series("p1", "red", [], []), [(0.0, 1.0), (2.0, 4.0)])], "s", (0.0, 8.0))
     widths = [float(w) for w in re.findall(r'width="([\d.]+)" height="12"', svg)]
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.01)
+    assert widths[1] < 0.3 * 860  # a quarter of the whole time
 
 
 def test_worst_frames_are_few_and_apart():

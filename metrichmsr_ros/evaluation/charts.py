@@ -16,12 +16,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 12, 40
 
 @dataclass(frozen=True)
 class Series:
-    """One line or row: its name, its CSS colour, and its points."""
+    """One line or row: its name, its CSS colour, its points, and whether the line is dashed."""
 
     name: str
     colour: str
     x: ArrayLike
     y: ArrayLike
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _svg(frame: Frame, title: str, parts: Sequence[str]) -> str:
     )
 
 
-def _path(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str) -> str:
+def _path(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str, dashed: bool = False) -> str:
     """A line that is broken where a value is missing; a lone value becomes a dot."""
     pieces, dots, run = [], [], []
     for a, b in [*zip(x.tolist(), y.tolist(), strict=True), (math.nan, math.nan)]:
@@ -96,7 +97,8 @@ def _path(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str) -> str:
         elif run:
             dots.append(f'<circle cx="{run[0][0]:.1f}" cy="{run[0][1]:.1f}" r="2" fill="{colour}"/>')
         run = []
-    line = f'<path class="line" stroke="{colour}" d="{"".join(pieces)}"/>' if pieces else ""
+    kind = "line dashed" if dashed else "line"
+    line = f'<path class="{kind}" stroke="{colour}" d="{"".join(pieces)}"/>' if pieces else ""
     return line + "".join(dots)
 
 
@@ -109,7 +111,7 @@ def line_chart(title: str, series: Sequence[Series], x_label: str, y_label: str)
     if not len(xs) or not len(ys):
         return f"<p>{escape(title)}: nothing to show.</p>"
     frame = Frame(float(xs.min()), float(xs.max()), min(0.0, float(ys.min())), float(ys.max()) * 1.05 or 1.0)
-    lines = [_path(frame, x, y, s.colour) for s, x, y in arrays]
+    lines = [_path(frame, x, y, s.colour, s.dashed) for s, x, y in arrays]
     return _svg(frame, title, [*_axes(frame, x_label, y_label), *lines]) + legend(series)
 
 
@@ -137,14 +139,14 @@ def histogram(title: str, values: ArrayLike, marks: dict[str, float], x_label: s
     return _svg(frame, title, parts)
 
 
-def timeline(title: str, rows: Sequence[tuple[Series, Sequence[tuple[float, float]]]], x_label: str) -> str:
-    """One row per person with the spans [start, end] during which it is seen; the row's name stands at its left."""
+def timeline(
+    title: str, rows: Sequence[tuple[Series, Sequence[tuple[float, float]]]], x_label: str, whole: tuple[float, float]
+) -> str:
+    """One row per person with the spans [start, end] in which it is seen, over the `whole` time of the recording."""
     if not rows:
         return f"<p>{escape(title)}: nobody was seen.</p>"
-    spans = [span for _, row in rows for span in row]
     height = _TOP + _BOTTOM + 18 * len(rows)
-    low, high = min(s[0] for s in spans), max(s[1] for s in spans)
-    frame = Frame(low, high, 0.0, float(len(rows)), height=height)
+    frame = Frame(*whole, 0.0, float(len(rows)), height=height)
     parts = _axes(frame, x_label, "", y_ticks=False)
     for index, (series, row) in enumerate(rows):
         y = frame.py(len(rows) - index) + 3
@@ -187,5 +189,9 @@ def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str, 
 
 def legend(series: Sequence[Series]) -> str:
     """Names in their colours."""
-    items = "".join(f'<li><i style="background:{s.colour}"></i>{escape(s.name)}</li>' for s in series)
+    items = "".join(f'<li><i style="background:{s.colour}"></i>{_legend_name(s)}</li>' for s in series)
     return f'<ul class="legend">{items}</ul>'
+
+
+def _legend_name(series: Series) -> str:
+    return escape(series.name) + (" (dashed)" if series.dashed else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -60,7 +61,11 @@ def replay_command(
 
 
 def _watched(jobs: list[Job], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
-    """Outcomes as they come, under a bar: of frames for a single bag, of bags otherwise."""
+    """Outcomes as they come, under bars of bags and frames; in a log file, lines instead of bars."""
+    if not console.is_terminal:
+        lines = _Lines(console)
+        yield from run_jobs_on_ray(jobs, ray, fresh) if ray else run_jobs(jobs, workers, fresh, lines)
+        return
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
@@ -79,6 +84,23 @@ def _watched(jobs: list[Job], workers: int, ray: str | None, fresh: bool, consol
             if overall_task is not None:
                 bar.advance(overall_task)
             yield outcome
+
+
+class _Lines:
+    """Progress for a log: a line at most every ten seconds."""
+
+    def __init__(self, console: Console, every_s: float = 10.0) -> None:
+        self._console, self._every_s = console, every_s
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done <= 1:
+            self._began = now  # the first frame of a bag: its time is warming up
+        elif now - self._told >= self._every_s:
+            self._told = now
+            left = (now - self._began) / (done - 1) * (total - done)
+            self._console.print(f"{done} of {total} frames, {left:.0f} s left", highlight=False)
 
 
 def _tell(outcome: Outcome, console: Console) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.evaluation.arrays import Float
 from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, timeline
 from metrichmsr_ros.evaluation.latency import LatencySummary
 from metrichmsr_ros.evaluation.provenance import machine, versions
@@ -19,7 +20,7 @@ from metrichmsr_ros.evaluation.report_style import STYLE
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.overlay import person_colour
 
-_GAP_S = 0.5  # a person unseen for longer than this gets a gap in the timeline
+_GAP_S = 0.35  # a person unseen for longer than this gets a gap in timeline and curves
 _TRUTH_COLOUR = "#888888"
 _CAMERA_COLOUR = "#2a6fb0"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -120,18 +121,26 @@ def _timeline(done: Replay) -> str:
     rows = []
     for name in _ids(done):
         times = np.array([(f.stamp_ns - start) / 1e9 for f in done.frames if any(p.id == name for p in f.people)])
-        cuts = np.flatnonzero(np.diff(times) > _GAP_S)
+        cuts = _gaps(times)
         begins, ends = times[np.r_[0, cuts + 1]], times[np.r_[cuts, len(times) - 1]]
         spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
         rows.append((Series(name, _colour(name), times, times), spans))
-    return timeline("Who was seen when", rows, "seconds since the first frame")
+    whole = 0.0, (max(frame.stamp_ns for frame in done.frames) - start) / 1e9
+    return timeline("Who was seen when", rows, "seconds since the first frame", whole)
+
+
+def _gaps(seconds: Float) -> NDArray[np.intp]:
+    """Indices after which nothing is seen for longer than :data:`_GAP_S` and than two and a half usual intervals."""
+    intervals = np.diff(seconds)
+    usual = float(np.median(intervals)) if len(intervals) else 0.0
+    return np.flatnonzero(intervals > max(_GAP_S, 2.5 * usual))
 
 
 def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: ArrayLike) -> Series:
-    """A line that is broken wherever more than :data:`_GAP_S` lies between two points."""
-    cuts = np.flatnonzero(np.diff(np.asarray(seconds, float)) > _GAP_S) + 1
-    broken = (np.insert(np.asarray(values, float), cuts, np.nan) for values in (x, y))
-    return Series(name, colour, *broken)
+    """A line that is broken at the gaps of its times."""
+    cuts = _gaps(np.asarray(seconds, float)) + 1
+    broken_x, broken_y = (np.insert(np.asarray(values, float), cuts, np.nan) for values in (x, y))
+    return Series(name, colour, broken_x, broken_y)
 
 
 def _map(done: Replay) -> str:
@@ -188,8 +197,8 @@ def _errors(done: Replay) -> str:
         times = [pair.stamp_s - start for pair in pairs]
         roots.append(_series(name, _colour(name), times, times, [p.root_error_m for p in pairs]))
         poses.append(_series(f"{name} MPJPE", _colour(name), times, times, [p.mpjpe_mm for p in pairs]))
-        other = _colour(f"{name} aligned")
-        poses.append(_series(f"{name} PA-MPJPE", other, times, times, [p.pa_mpjpe_mm for p in pairs]))
+        aligned = _series(f"{name} PA-MPJPE", _colour(name), times, times, [p.pa_mpjpe_mm for p in pairs])
+        poses.append(replace(aligned, dashed=True))
     below = "seconds since the first frame"
     return (
         f"<h3>Root position</h3>{line_chart('Root position error', roots, below, 'm')}"
@@ -234,7 +243,7 @@ def _dropped(done: Replay) -> str:
 
 
 def _provenance(done: Replay) -> str:
-    rows = [(name, "found by name" if value is None else str(value)) for name, value in asdict(done.options).items()]
+    rows = [(name, "not given" if value is None else str(value)) for name, value in asdict(done.options).items()]
     rows.append(("weights sha256", done.weights or "none"))
     rows += [(name, str(value)) for name, value in {**versions(), **machine()}.items()]
     rows.append(("whole run", f"{done.wall_s:.1f} s"))

@@ -34,6 +34,7 @@ svg text { fill: var(--soft); }
 svg .axis { fill: none; stroke: var(--soft); }
 svg .grid { fill: none; stroke: var(--line); stroke-width: 0.6; }
 svg .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; }
+svg .dashed { stroke-dasharray: 5 3; }
 svg .bar { fill: var(--accent); opacity: 0.75; }
 svg .mark { stroke: #c0392b; stroke-dasharray: 4 3; fill: none; }
 svg .camera { fill: var(--tint); stroke: var(--ink); }
