@@ -188,6 +188,7 @@ def test_missing_package_data_lists_what_is_there():
 def test_configuration_is_found_in_source_prefix_and_workspaces(tmp_path, monkeypatch):
     source, prefix, overlay = tmp_path / "source", tmp_path / "prefix", tmp_path / "overlay"
     monkeypatch.setattr(assets, "PACKAGE", prefix / "lib/python3.11/site-packages/metrichmsr_ros")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(overlay))
     share = "share/metrichmsr_ros/config/models/embedded.yaml"
     with pytest.raises(AssetError, match=f"none of: .*{prefix}.*{overlay}"):
