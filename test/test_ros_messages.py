@@ -144,6 +144,12 @@ def test_images_and_their_calibration():
     message = image_message(depth, HEADER)
     assert (message.encoding, message.step, message.width, message.height) == ("32FC1", 8, 2, 1)
     np.testing.assert_array_equal(np.frombuffer(message.data, np.float32), depth[0])
+    other, later = np.array([[np.nan, 2.5]], np.float32), make_header(13.0)
+    assert image_message(other, later, into=message) is message
+    assert message.header == later
+    np.testing.assert_array_equal(np.frombuffer(message.data, np.float32), other[0])
+    assert image_message(np.zeros((2, 2), np.float32), HEADER, into=message) is not message
+    assert image_message(np.zeros((1, 2, 3), np.uint8), HEADER, into=message).encoding == "rgb8"
     info = camera_info_message(CAMERA, HEADER)
     again = Camera.from_camera_info(
         info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p, image_size=(64, 48)

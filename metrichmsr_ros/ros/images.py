@@ -16,10 +16,21 @@ from metrichmsr_ros.ros.messages import Body, flat
 Array = npt.NDArray[Any]
 
 
-def image_message(image: Array, header: Header) -> Image:
-    """(H, W, 3) uint8 -> rgb8, (H, W) float32 -> 32FC1."""
+def image_message(image: Array, header: Header, into: Image | None = None) -> Image:
+    """(H, W, 3) uint8 -> rgb8, (H, W) float32 -> 32FC1.
+
+    Args:
+        image: the picture or the depth.
+        header: of the message.
+        into: a message to fill again if it is of the same size, once it was published: fresh memory for Full HD depth
+            costs as much as everything else that ROS does for a frame.
+    """
     height, width = image.shape[:2]
     encoding, step = ("rgb8", 3 * width) if image.ndim == 3 else ("32FC1", 4 * width)
+    if into is not None and (into.encoding, into.step, into.height) == (encoding, step, height):
+        into.header = header
+        np.frombuffer(into.data, np.uint8)[:] = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
+        return into
     message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
     message.data = flat(image, "B")
     return message

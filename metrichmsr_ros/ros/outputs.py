@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geometry_msgs.msg import PoseArray
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -67,6 +68,7 @@ class Outputs:
         self._node, self._body_model, self._broadcaster = node, body_model, broadcaster
         self._faces, self._parents = numbers(body_model.faces), numbers(body_model.parents)
         self._tf_topic = node.resolve_topic_name("/tf")
+        self._images: dict[str, Image] = {}  # filled again for every frame
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
         self._make_topics()
@@ -74,7 +76,9 @@ class Outputs:
     def _make_topics(self) -> None:
         nothing, mesh, depth = Wanted(False, False), Wanted(True, False), Wanted(False, True)
         self._add(HumanMeshArray, "~/humans", self._humans, nothing)
-        self._add(Image, "~/depth/image", lambda bodies, scene, header: image_message(scene.depth, header), depth)
+        self._add(
+            Image, "~/depth/image", lambda bodies, scene, header: self._image("depth", scene.depth, header), depth
+        )
         self._add(
             CameraInfo,
             "~/depth/camera_info",
@@ -92,7 +96,7 @@ class Outputs:
         self._add(
             Image,
             "~/overlay",
-            lambda bodies, scene, header: image_message(draw_overlay(scene, self._faces), header),
+            lambda bodies, scene, header: self._image("overlay", draw_overlay(scene, self._faces), header),
             mesh,
         )
         self._make_optional_topics()
@@ -125,6 +129,10 @@ class Outputs:
         return humans_message(
             bodies, scene, header, self._body_model.name, settings.orientation_stddev, settings.publish_vertices
         )
+
+    def _image(self, name: str, image: NDArray[Any], header: Header) -> Image:
+        message = self._images[name] = image_message(image, header, self._images.get(name))
+        return message
 
     def publish_topology(self) -> None:
         """Publish what does not change between frames; late subscribers get it too."""
