@@ -10,7 +10,7 @@ optional bool `mask`); predictions carry the same names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.datasets import Video, predict
 from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
-from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Benchmark, Score, by_focal_length, score
+from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
 from metrichmsr_ros.evaluation.published import PUBLISHED
 from metrichmsr_ros.evaluation.scoreboard import Line, Scoreboard, published_lines
-from metrichmsr_ros.evaluation.sequences import load_motions
+from metrichmsr_ros.evaluation.sequences import Motion, load_motions
 
 MEASURED = "measured here"
 _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
@@ -53,18 +53,23 @@ def evaluate(name: str, truth: Path, predictions: Mapping[str, Path]) -> Scorebo
     """
     if name not in BENCHMARKS:
         raise MetricInputError(f"no benchmark '{name}'; there are {', '.join([*BENCHMARKS, 'prox'])}")
+    return evaluate_truth(name, list(load_motions(truth)), predictions)
+
+
+def evaluate_truth(name: str, truth: Sequence[Motion], predictions: Mapping[str, Path]) -> Scoreboard:
+    """As :func:`evaluate`, with the truth in memory; a data set too large for that is better read in parts."""
     benchmark = BENCHMARKS[name]
     lines = published_lines(PUBLISHED[name])
     for system, path in predictions.items():
-        lines.append(_line(system, score(benchmark, load_motions(truth), load_motions(path))))
+        lines.append(_line(system, score(benchmark, truth, load_motions(path))))
         if name == "synfocal":
-            lines += _lines_by_focal(benchmark, system, truth, path)
+            lines += _lines_by_focal(system, truth, list(load_motions(path)))
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
 def evaluate_videos(
     name: str,
-    videos: Sequence[Video],
+    videos: Iterable[Video],
     pipelines: Mapping[str, Any],
     regressor: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -73,7 +78,7 @@ def evaluate_videos(
 
     Args:
         name: 3dpw, emdb1 or emdb2.
-        videos: from `datasets.read_videos`.
+        videos: from `datasets.read_videos`; each is let go before the next is read.
         pipelines: system -> `Pipeline`.
         regressor: `J_regressor_h36m` (17, V), for 3dpw.
         progress: told frames done and in all, per video.
@@ -83,10 +88,13 @@ def evaluate_videos(
     """
     benchmark = BENCHMARKS[name]
     lines = published_lines(PUBLISHED[name])
-    truth = [motion for video in videos for motion in video.truth]
-    for system, pipeline in pipelines.items():
-        answers = [motion for video in videos for motion in predict(video, pipeline, regressor, progress)]
-        lines.append(_line(system, score(benchmark, truth, answers)))
+    scorers = {system: Scorer(benchmark) for system in pipelines}
+    for video in videos:
+        for system, pipeline in pipelines.items():
+            answers = {motion.person: motion for motion in predict(video, pipeline, regressor, progress)}
+            for motion in video.truth:
+                scorers[system].add(motion, answers.get(motion.person))
+    lines += [_line(system, scorer.result()) for system, scorer in scorers.items()]
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
@@ -95,13 +103,36 @@ def _line(system: str, result: Score, note: str = "") -> Line:
     return Line(system, result.values, MEASURED, f"{note}{gone}")
 
 
-def _lines_by_focal(benchmark: Benchmark, system: str, truth: Path, path: Path) -> list[Line]:
+def _lines_by_focal(system: str, truth: Sequence[Motion], answers: Sequence[Motion]) -> list[Line]:
+    """A line for each focal length; the same person stands in frames of its own under each."""
     lines = []
-    for focal, motions in by_focal_length(load_motions(truth)).items():
-        # the same person appears under several focal lengths, told apart by their frames
-        result = score(benchmark, motions, load_motions(path))
-        lines.append(_line(f"{system}, f = {focal:g} px", result))
+    for focal, motions in by_focal_length(truth).items():
+        label = f"{system}, f = {focal:.0f} px"
+        try:
+            lines.append(_line(label, score(BENCHMARKS["synfocal"], motions, answers)))
+        except MetricInputError:
+            lines.append(Line(label, {}, MEASURED, "nobody found"))
     return lines
+
+
+def evaluate_focal_sweep(
+    pipelines: Mapping[str, Any], images_per_field: int = 8, progress: Callable[[int, int], None] | None = None
+) -> Scoreboard:
+    """Run pipelines over rendered people seen through lenses of 30 to 110 degrees; a line for each lens.
+
+    Args:
+        pipelines: system -> `Pipeline`.
+        images_per_field: images for each lens.
+        progress: told images done and in all, per system.
+    """
+    from metrichmsr_ros.evaluation.synfocal import focal_sweep
+
+    benchmark = BENCHMARKS["synfocal"]
+    lines: list[Line] = []
+    for system, pipeline in pipelines.items():
+        truth, answers = focal_sweep(pipeline, images_per_field, progress=progress)
+        lines += [_line(system, score(benchmark, truth, answers)), *_lines_by_focal(system, truth, answers)]
+    return Scoreboard(f"{benchmark.title} (rendered here, not the paper's images)", benchmark.columns, tuple(lines))
 
 
 def evaluate_depth(truth: Path, predictions: Mapping[str, Path], protocol: DepthProtocol | None = None) -> Scoreboard:

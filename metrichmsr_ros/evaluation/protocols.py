@@ -146,34 +146,54 @@ class Score:
     missing: int
 
 
-def score(benchmark: Benchmark, truth: Iterable[Motion], predictions: Iterable[Motion]) -> Score:
-    """Measure predictions against the truth; what is predicted beyond the truth's frames is ignored.
+class Scorer:
+    """Collects errors motion by motion, so that a data set need not be in memory at once."""
 
-    Raises:
-        MetricInputError: no true frames that count, nothing predicted for any of them, or a missing field.
-    """
-    given = {(motion.sequence, motion.person): motion for motion in predictions}
-    collected: dict[str, list[Float]] = {}
-    frames = missing = 0
-    for motion in truth:
-        counted = motion.select(_valid(motion))
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._benchmark = benchmark
+        self._collected: dict[str, list[Float]] = {}
+        self._frames = self._missing = 0
+
+    def add(self, truth: Motion, answer: Motion | None) -> None:
+        """Measure one person in one sequence; what is predicted beyond the truth's frames is ignored.
+
+        Raises:
+            MetricInputError: a field that the benchmark needs is missing.
+        """
+        counted = truth.select(_valid(truth))
         if not len(counted.frames):
-            continue
-        frames += len(counted.frames)
-        ours = given.get((motion.sequence, motion.person))
-        if ours is None:
-            missing += len(counted.frames)
-            continue
-        ours = ours.at(counted.frames)
-        missing += int((~finite_frames(ours["joints"])).sum())
-        for name, errors in benchmark.measure(counted, ours).items():
-            collected.setdefault(name, []).append(errors)
-    if not frames:
-        raise MetricInputError(f"{benchmark.title}: the truth has no frames that count")
-    if missing == frames:
-        raise MetricInputError(f"{benchmark.title}: none of {frames} true frames is predicted; do the names match?")
-    values = {name: mean_error(np.concatenate(errors), name) for name, errors in collected.items()}
-    return Score(values, frames, missing)
+            return
+        self._frames += len(counted.frames)
+        if answer is None:
+            self._missing += len(counted.frames)
+            return
+        ours = answer.at(counted.frames)
+        self._missing += int((~finite_frames(ours["joints"])).sum())
+        for name, errors in self._benchmark.measure(counted, ours).items():
+            self._collected.setdefault(name, []).append(errors)
+
+    def result(self) -> Score:
+        """Means over all frames.
+
+        Raises:
+            MetricInputError: no true frames that count, or nothing predicted for any of them.
+        """
+        title, frames = self._benchmark.title, self._frames
+        if not frames:
+            raise MetricInputError(f"{title}: the truth has no frames that count")
+        if self._missing == frames:
+            raise MetricInputError(f"{title}: none of {frames} true frames is predicted; do the names match?")
+        values = {name: mean_error(np.concatenate(errors), name) for name, errors in self._collected.items()}
+        return Score(values, frames, self._missing)
+
+
+def score(benchmark: Benchmark, truth: Iterable[Motion], predictions: Iterable[Motion]) -> Score:
+    """Measure predictions against the truth; raises what :class:`Scorer` raises."""
+    given = {(motion.sequence, motion.person): motion for motion in predictions}
+    scorer = Scorer(benchmark)
+    for motion in truth:
+        scorer.add(motion, given.get((motion.sequence, motion.person)))
+    return scorer.result()
 
 
 def _valid(motion: Motion) -> NDArray[np.bool_]:

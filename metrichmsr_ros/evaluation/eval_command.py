@@ -1,0 +1,155 @@
+"""What `metrichmsr eval` runs: one benchmark, our pipeline or other systems' predictions, one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.outcome import ExitCode
+
+DATASETS = ("3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open")
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What to evaluate.
+
+    Attributes:
+        data: the truth. 3dpw, emdb1, emdb2: the data set's folder (with `smpl`), or motions in our npz layout; rich:
+            npz layout; prox: folder of npz depth maps; open: tar shard or pattern; synfocal: npz layout, or nothing to
+            render it.
+        predictions: NAME=PATH of each system to score, in the layout of the truth; without any our own pipeline runs.
+        out: folder for the table as Markdown, CSV and JSON.
+        smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
+        regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
+        max_depth: metres, prox; 0 keeps all.
+        preset, body, device, num_threads: of our pipeline; `open` takes a checkpoint as preset.
+    """
+
+    data: Path | None = None
+    predictions: tuple[str, ...] = ()
+    out: Path | None = None
+    smpl: Path | None = None
+    regressor: Path | None = None
+    max_depth: float = 0.0
+    preset: str = "embedded"
+    body: str = "open_light"
+    device: str = "cpu"
+    num_threads: int = 2
+
+
+class EvalError(ValueError):
+    """Options that do not make an evaluation; the message says what is missing."""
+
+
+def eval_command(benchmark: str, options: EvalOptions, console: Console | None = None) -> ExitCode:
+    """Evaluate, print the table, write it to `options.out`. Errors are printed; the exit code is 2 then."""
+    from metrichmsr_ros.data.labels import LabelError
+    from metrichmsr_ros.evaluation.arrays import MetricInputError
+
+    console = console or Console()
+    try:
+        board = _scoreboard(benchmark, options, console)
+        console.print(board.table())
+        if options.out is not None:
+            board.write(options.out, benchmark)
+            console.print(f"wrote {options.out}/{benchmark}.md, .csv, .json", highlight=False)
+    except (EvalError, MetricInputError, LabelError, OSError) as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        return ExitCode.USAGE
+    return ExitCode.OK
+
+
+def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
+    from metrichmsr_ros.evaluation import benchmark as run
+    from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
+
+    if benchmark not in DATASETS:
+        raise EvalError(f"no benchmark '{benchmark}'; there are {', '.join(DATASETS)}")
+    given = _named(options.predictions)
+    if benchmark == "synfocal" and options.data is None:
+        with console.status("rendering and estimating"):
+            return run.evaluate_focal_sweep({options.preset: _pipeline(options)})
+    if options.data is None:
+        raise EvalError(f"--data is missing: where is {benchmark}?")
+    if benchmark == "open":
+        return run.evaluate_open([str(options.data)], {options.preset: options.preset}, options.device)
+    if benchmark == "prox":
+        far = DepthProtocol(max_depth=options.max_depth) if options.max_depth else DepthProtocol()
+        return run.evaluate_depth(options.data, _needed(given, benchmark), far)
+    if _is_motions(options.data):
+        return run.evaluate(benchmark, options.data, _needed(given, benchmark))
+    return _from_dataset(benchmark, options, given, console)
+
+
+def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
+    """Truth from the data set's own files; answers from predictions, or from our pipeline."""
+    import numpy as np
+
+    from metrichmsr_ros.evaluation import benchmark as run
+    from metrichmsr_ros.evaluation.datasets import READABLE, read_videos
+
+    if benchmark not in READABLE or options.data is None:
+        raise EvalError(f"{benchmark} is read from motions in our npz layout only; {options.data} holds none")
+    regressor = None if options.regressor is None else np.load(options.regressor)
+    videos = read_videos(benchmark, options.data, _bodies(options), regressor)
+    if given:
+        truth = [motion for video in track(videos, "reading", console=console) for motion in video.truth]
+        return run.evaluate_truth(benchmark, truth, given)
+    with console.status("estimating") as status:
+        return run.evaluate_videos(
+            benchmark,
+            videos,
+            {options.preset: _pipeline(options)},
+            regressor,
+            lambda done, total: status.update(f"estimating {done} of {total} frames of this sequence"),
+        )
+
+
+def _named(predictions: tuple[str, ...]) -> dict[str, Path]:
+    named = {}
+    for text in predictions:
+        name, equals, path = text.partition("=")
+        if not equals or not path:
+            raise EvalError(f"--predictions {text}: write NAME=PATH")
+        named[name] = Path(path)
+    return named
+
+
+def _needed(given: dict[str, Path], benchmark: str) -> dict[str, Path]:
+    if not given:
+        raise EvalError(f"{benchmark} with truth in our npz layout needs --predictions NAME=PATH")
+    return given
+
+
+def _is_motions(data: Path) -> bool:
+    return data.suffix == ".npz" or any(data.glob("*.npz"))
+
+
+def _bodies(options: EvalOptions) -> dict[str, Any]:
+    from metrichmsr_ros.body.model import load_body
+
+    if options.smpl is None:
+        raise EvalError("--smpl is missing: the folder with SMPL_MALE and SMPL_FEMALE, the bodies of the truth")
+    bodies = {}
+    for gender in ("male", "female", "neutral"):
+        files = [options.smpl / f"SMPL_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
+        found = [file for file in files if file.is_file()]
+        if found:
+            bodies[gender] = load_body(f"smpl:{found[0]}")
+    if not {"male", "female"} <= bodies.keys():
+        raise EvalError(f"{options.smpl} lacks SMPL_MALE or SMPL_FEMALE (.npz or .pkl)")
+    return bodies
+
+
+def _pipeline(options: EvalOptions) -> Any:
+    from metrichmsr_ros.evaluation.replay import load_pipeline
+
+    return load_pipeline(
+        ReplayOptions(preset=options.preset, body=options.body, device=options.device, num_threads=options.num_threads)
+    )
