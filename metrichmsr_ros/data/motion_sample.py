@@ -110,9 +110,8 @@ def _lie_down(joints: np.ndarray, rng: np.random.Generator) -> None:
 def _perturb(joints: np.ndarray, rng: np.random.Generator) -> None:
     """Add a small random turn to every joint, then bring hinges back within their limits."""
     size = rng.uniform(0.0, 0.9)
-    for joint in range(24):
-        noise = Rotation.from_rotvec(rng.normal(0, _SIGMA[joint] * size, 3))
-        joints[joint] = (Rotation.from_rotvec(joints[joint]) * noise).as_rotvec()
+    noise = Rotation.from_rotvec(rng.normal(0, 1, (24, 3)) * _SIGMA[:, None] * size)
+    joints[:] = (Rotation.from_rotvec(joints) * noise).as_rotvec()
     limit_hinges(joints)
 
 

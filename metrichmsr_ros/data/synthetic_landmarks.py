@@ -31,7 +31,7 @@ class Observation:
 
 
 def observe(
-    scene: TrueScene, blazepose: BlazePose, rng: np.random.Generator, follow: int = 2
+    scene: TrueScene, blazepose: BlazePose, rng: np.random.Generator, follow: int = 1
 ) -> tuple[list[Observation], list[int]]:
     """What BlazePose sees of a scene.
 
