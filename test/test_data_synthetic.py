@@ -371,3 +371,16 @@ def test_simulated_shards_read_like_rendered_ones(tmp_path, scenes):
 def test_shards_without_people_are_named(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w"), pytest.raises(ValueError, match="hold nobody"):
         read_rows([])
+
+
+def test_two_images_through_the_real_networks(tmp_path):
+    total = synthesize(tmp_path, SynthesisConfig(count=0, val_count=2, seed=5, workers=1))
+    assert (total["shards"], total["images"]) == (1, 2)
+    assert total["people"] + total["missed"] > 0
+    if total["people"]:
+        rows = read_rows([tmp_path / "val-00000.tar"])
+        seen = np.einsum("nij,nkj->nki", rows["intrinsics"], rows["landmarks_cam"])
+        gap = np.linalg.norm(seen[..., :2] / seen[..., 2:] - rows["pixels"][:, :33], axis=-1)
+        size = np.ptp(rows["pixels"][:, :33], axis=1).max(-1)
+        assert np.median(gap / size[:, None]) < 0.1
+    assert (tmp_path / "contact_sheet.png").exists()
