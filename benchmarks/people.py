@@ -83,11 +83,13 @@ def score(annotation: dict[str, Any], frames: list[list[TrackedPerson]]) -> Scor
             if name in truth and truth[name][1]:
                 clear_frames += 1
                 covered += name in pairs
-            if name in pairs and truth[name][1]:
+            if name not in pairs:
+                continue
+            if entry["first_clear"] <= index <= entry["first_clear"] + annotation["fps"]:
+                in_time.add(name)
+            if truth[name][1]:
                 switches += last_id.get(name, pairs[name]) != pairs[name]
                 last_id[name] = pairs[name]
-                if entry["first_clear"] <= index <= entry["first_clear"] + annotation["fps"]:
-                    in_time.add(name)
     names = [p["name"] for p in annotation["people"] if p["first_clear"] + annotation["fps"] < len(frames)]
     return Score(
         in_time=[name for name in names if name in in_time],

@@ -41,7 +41,8 @@ class TrackerConfig:
         keep_evidence: `body_evidence` below which a followed person counts as not seen.
         max_clothes: distance of the clothes' colours (CIELAB) above which two sightings are two people; asked only
             where it is in doubt who is who. One person's own stay under 5 mostly, blue and black trousers are 13 apart.
-        max_coast_s: a person not seen for so long is given up; so is a newcomer after a quarter of it.
+        max_coast_s: a person not seen for so long is given up; so is a newcomer, or somebody who was walking out of the
+            image, after a quarter of it.
         max_gap_s: a longer time between two images is a new scene: everybody is given up.
         recheck_s: spots are not looked at again for motion or neighbours within this time.
         divisors, min_side, overlap: the pyramid of tiles that is walked through.
@@ -55,7 +56,7 @@ class TrackerConfig:
     keep_score: float = 0.4
     keep_evidence: float = 0.36
     max_clothes: float = 12.0
-    max_coast_s: float = 1.2
+    max_coast_s: float = 1.5
     max_gap_s: float = 5.0
     recheck_s: float = 0.35
     divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
@@ -236,7 +237,13 @@ class PeopleTracker:
     def _bury(self, stamp_s: float) -> None:
         """Give up who was not seen for too long; name newcomers who proved themselves."""
         limit = self._config.max_coast_s
-        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= (limit if t.id else limit / 4)]
+        assert self._shape is not None
+        size = np.array([self._shape[1], self._shape[0]])
+        self._tracks = [
+            track
+            for track in self._tracks
+            if stamp_s - track.seen_s <= (limit / 4 if track.id is None or _is_leaving(track, size, stamp_s) else limit)
+        ]
         for track in self._tracks:
             if track.id is None and track.sightings >= self._config.birth_frames:
                 self._named += 1
@@ -272,5 +279,15 @@ def _distance(track: _Track, landmarks: LandmarkSet, stamp_s: float) -> float:
     growth = landmarks.roi.size / track.landmarks.roi.size
     if not 0.6 < growth < 1.7:
         return math.inf
-    gap = torso_points(landmarks).mean(0) - torso_points(track.landmarks.moved_to(_held(track, stamp_s))).mean(0)
-    return float(np.linalg.norm(gap)) / body_size(landmarks)
+    # Anywhere between where they were and where they would be had they walked on.
+    start = torso_points(track.landmarks).mean(0)
+    walked = track.velocity * (stamp_s - track.seen_s)
+    gap = torso_points(landmarks).mean(0) - start
+    along = float(np.clip(gap @ walked / max(float(walked @ walked), 1e-6), 0.0, 1.0))
+    return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
+
+
+def _is_leaving(track: _Track, size: FloatArray, stamp_s: float) -> bool:
+    """True when somebody at their last speed would be out of an image of this (width, height) by now."""
+    hips = track.landmarks.next_roi().centre + track.velocity * (stamp_s - track.seen_s)
+    return bool((hips < 0).any() or (hips > size).any())
