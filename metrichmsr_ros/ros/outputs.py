@@ -165,12 +165,13 @@ class Outputs:
             wanted: what the scene was computed with: a topic whose first reader came later waits for the next frame.
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
+        transforms = transform_messages(bodies, header)
+        if self.settings.publish_tf and transforms and header.frame_id:
+            self._broadcaster.sendTransform(transforms)
         for topic in self._topics:
             computed = (wanted.vertices or not topic.needs.vertices) and (wanted.depth or not topic.needs.depth)
             if computed and topic.has_readers:
                 topic.publisher.publish(topic.build(bodies, scene, header))
-        if self.settings.publish_tf and bodies and header.frame_id:
-            self._broadcaster.sendTransform(transform_messages(bodies, header))
         return len(bodies)
 
     def destroy(self) -> None:

@@ -1,0 +1,56 @@
+"""A perception node and a recorder in one context of their own, for playing bags at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from tf2_msgs.msg import TFMessage
+
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.bag import Recorder
+from metrichmsr_ros.ros.node import PerceptionNode, make_node
+from metrichmsr_ros.ros.processing import ScenePipeline
+
+HUMANS_TOPIC = "/perception/humans"
+
+
+@contextmanager
+def live_session(
+    pipeline: ScenePipeline, parameters: Mapping[str, Any], remaps: Mapping[str, str], recording: Path
+) -> Iterator[tuple[PerceptionNode, Recorder, Context]]:
+    """A node that spins in a thread while the block runs, and a recorder of its people and transforms.
+
+    Args:
+        pipeline: what the node runs.
+        parameters: of the node, by name.
+        remaps: the node's topic -> the topic to use, e.g. image, camera_info.
+        recording: folder of the bag to write; must not exist.
+    """
+    context = Context()
+    rclpy.init(context=context)
+    arguments = [word for name, topic in remaps.items() for word in ("-r", f"{name}:={topic}")]
+    node = make_node(pipeline, parameters, context=context, cli_args=["--ros-args", *arguments])
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        with suppress(ExternalShutdownException):
+            executor.spin()
+
+    thread = threading.Thread(target=spin, name="perception", daemon=True)
+    thread.start()
+    try:
+        with Recorder(recording, {HUMANS_TOPIC: HumanMeshArray, "/tf": TFMessage}, context) as recorder:
+            yield node, recorder, context
+    finally:
+        executor.shutdown()
+        thread.join()
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
