@@ -20,8 +20,9 @@ from metrichmsr_ros.people.attention import Attention
 from metrichmsr_ros.people.blazepose import BlazePose, check_image
 from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
 from metrichmsr_ros.people.detect import detect_in_tiles, settle
-from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet, Roi
-from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known, torso_points
+from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet
+from metrichmsr_ros.people.memory import MAX_GROWTH, MIN_GROWTH, Memory
+from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known
 
 
 @dataclass(frozen=True)
@@ -83,37 +84,6 @@ class TrackedPerson:
     bbox: FloatArray
 
 
-@dataclass(eq=False)
-class _Track:
-    """Memory of one person or newcomer."""
-
-    landmarks: LandmarkSet
-    seen_s: float
-    clothes: FloatArray
-    id: str | None = None
-    age: int = 0
-    sightings: int = 1
-    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
-    is_seen: bool = True
-
-    def expected_roi(self, stamp_s: float) -> Roi:
-        roi = self.landmarks.next_roi()
-        elapsed = stamp_s - self.seen_s
-        # Speed is believed for half a second: whoever is behind a post comes out again near it.
-        reach = 0.25 * (1.0 - math.exp(-elapsed / 0.25))
-        return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
-
-    def see(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
-        elapsed = stamp_s - self.seen_s
-        if elapsed > 0:
-            moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
-            limit = 3.0 * body_size(landmarks)
-            self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
-        self.clothes = np.where(np.isfinite(clothes * self.clothes), 0.9 * self.clothes + 0.1 * clothes, clothes)
-        self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
-        self.sightings += 1
-
-
 class PeopleTracker:
     """Stateful: feed one camera's images in order, from one thread.
 
@@ -128,7 +98,7 @@ class PeopleTracker:
         self._attention = Attention(
             self._config.divisors, self._config.min_side, self._config.overlap, self._config.recheck_s
         )
-        self._tracks: list[_Track] = []
+        self._tracks: list[Memory] = []
         self._stamp_s: float | None = None
         self._shape: tuple[int, ...] | None = None
         self._named = 0
@@ -178,7 +148,7 @@ class PeopleTracker:
             was_seen, track.is_seen = track.is_seen, False
             track.age += 1
             roi = track.expected_roi(stamp_s)
-            close = [t for t in self._tracks if t is not track and _are_close(t.landmarks, roi)]
+            close = [t for t in self._tracks if t is not track and t.is_close_to(roi)]
             hidden = [t.landmarks for t in close if self._is_live(t, stamp_s)]
             found = self._blazepose.landmarks(
                 image, roi, self._config.keep_score, without=hidden, keep=track.landmarks.moved_to(roi)
@@ -192,18 +162,18 @@ class PeopleTracker:
             track.see(found, clothes, stamp_s)
             done.append(found)
 
-    def _is_live(self, track: _Track, stamp_s: float) -> bool:
+    def _is_live(self, track: Memory, stamp_s: float) -> bool:
         """Seen in the last image or this one; the place of others is not known well enough to paint them over."""
         return track.is_seen or track.seen_s == stamp_s
 
-    def _continues(self, track: _Track, found: LandmarkSet, stamp_s: float) -> bool:
+    def _continues(self, track: Memory, found: LandmarkSet, stamp_s: float) -> bool:
         """Could the person of this track look like this now?"""
         if body_evidence(found) < self._config.keep_evidence:
             return False
-        growth = body_size_ahead(found) / body_size_ahead(track.landmarks)
+        growth = found.next_roi().size / track.landmarks.next_roi().size
         expected = track.expected_roi(stamp_s).centre
         moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
-        return 0.6 < growth < 1.7 and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
+        return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
     def _search(self, image: np.ndarray, stamp_s: float) -> None:
         """Spend the frame's detector calls; newcomers start a track, the lost are taken up again."""
@@ -227,12 +197,12 @@ class PeopleTracker:
             for track in self._tracks
             if not track.is_seen
             and clothes_distance(clothes, track.clothes) <= self._config.max_clothes
-            and (distance := _distance(track, landmarks, stamp_s)) < 0.35 + 0.5 * (stamp_s - track.seen_s)
+            and (distance := track.distance_to(landmarks, stamp_s)) < 0.35 + 0.5 * (stamp_s - track.seen_s)
         ]
         if fits:
             min(fits, key=lambda fit: fit[0])[1].see(landmarks, clothes, stamp_s)
         elif len(self._tracks) < self._config.max_people:
-            self._tracks.append(_Track(landmarks, stamp_s, clothes))
+            self._tracks.append(Memory(landmarks, stamp_s, clothes))
 
     def _bury(self, stamp_s: float) -> None:
         """Give up who was not seen for too long; name newcomers who proved themselves."""
@@ -242,52 +212,14 @@ class PeopleTracker:
         self._tracks = [
             track
             for track in self._tracks
-            if stamp_s - track.seen_s <= (limit / 4 if track.id is None or _is_leaving(track, size, stamp_s) else limit)
+            if stamp_s - track.seen_s <= (limit / 4 if track.id is None or track.is_leaving(size, stamp_s) else limit)
         ]
         for track in self._tracks:
             if track.id is None and track.sightings >= self._config.birth_frames:
                 self._named += 1
                 track.id = f"p{self._named}"
 
-    def _report(self, track: _Track, stamp_s: float) -> TrackedPerson:
+    def _report(self, track: Memory, stamp_s: float) -> TrackedPerson:
         assert track.id is not None
-        landmarks = track.landmarks if track.is_seen else track.landmarks.moved_to(_held(track, stamp_s))
+        landmarks = track.landmarks if track.is_seen else track.held(stamp_s)
         return TrackedPerson(track.id, track.age, landmarks, not track.is_seen, landmarks.bbox())
-
-
-def body_size_ahead(landmarks: LandmarkSet) -> float:
-    """Body size px by the network's own answer, which sees growth one frame before the ROI follows."""
-    return landmarks.next_roi().size
-
-
-def _held(track: _Track, stamp_s: float) -> Roi:
-    """The ROI of the last sighting, moved along with the person."""
-    roi = track.landmarks.roi
-    return Roi(
-        roi.centre + track.expected_roi(stamp_s).centre - track.landmarks.next_roi().centre, roi.size, roi.rotation
-    )
-
-
-def _are_close(body: LandmarkSet, roi: Roi) -> bool:
-    """True when this body reaches into the ROI's inner part."""
-    gap = float(np.linalg.norm(body.next_roi().centre - roi.centre))
-    return gap < 0.5 * (roi.size + body_size(body))
-
-
-def _distance(track: _Track, landmarks: LandmarkSet, stamp_s: float) -> float:
-    """Between a lost person's expected place and a sighting, in body sizes; infinite when the sizes do not match."""
-    growth = landmarks.roi.size / track.landmarks.roi.size
-    if not 0.6 < growth < 1.7:
-        return math.inf
-    # Anywhere between where they were and where they would be had they walked on.
-    start = torso_points(track.landmarks).mean(0)
-    walked = track.velocity * (stamp_s - track.seen_s)
-    gap = torso_points(landmarks).mean(0) - start
-    along = float(np.clip(gap @ walked / max(float(walked @ walked), 1e-6), 0.0, 1.0))
-    return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
-
-
-def _is_leaving(track: _Track, size: FloatArray, stamp_s: float) -> bool:
-    """True when somebody at their last speed would be out of an image of this (width, height) by now."""
-    hips = track.landmarks.next_roi().centre + track.velocity * (stamp_s - track.seen_s)
-    return bool((hips < 0).any() or (hips > size).any())

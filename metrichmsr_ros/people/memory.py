@@ -1,0 +1,84 @@
+"""What the tracker remembers about one person or newcomer, and where that makes it expect them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet, Roi
+from metrichmsr_ros.people.plausible import body_size, torso_points
+
+MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
+"""How much somebody's size in the image may change between two sightings."""
+_TRUST_S = 0.25
+_MAX_SPEED = 3.0
+"""Body sizes per second."""
+
+
+@dataclass(eq=False)
+class Memory:
+    """One person.
+
+    Attributes:
+        landmarks: the last sighting.
+        seen_s: its stamp.
+        clothes: slow mean of `clothes_colour`.
+        id: None for a newcomer.
+        age: frames since the first sighting.
+        sightings: frames with one.
+        velocity: (2,) px/s of the torso.
+        is_seen: seen in the current frame.
+    """
+
+    landmarks: LandmarkSet
+    seen_s: float
+    clothes: FloatArray
+    id: str | None = None
+    age: int = 0
+    sightings: int = 1
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
+    is_seen: bool = True
+
+    def see(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
+        """Take in a sighting."""
+        elapsed = stamp_s - self.seen_s
+        if elapsed > 0:
+            moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
+            limit = _MAX_SPEED * body_size(landmarks)
+            self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
+        self.clothes = np.where(np.isfinite(clothes * self.clothes), 0.9 * self.clothes + 0.1 * clothes, clothes)
+        self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
+        self.sightings += 1
+
+    def expected_roi(self, stamp_s: float) -> Roi:
+        """Where to look for them; their speed is believed for a quarter of a second, for people stop and turn."""
+        roi = self.landmarks.next_roi()
+        reach = _TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S))
+        return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
+
+    def held(self, stamp_s: float) -> LandmarkSet:
+        """The last sighting, moved to where they are expected."""
+        roi = self.landmarks.roi
+        shift = self.expected_roi(stamp_s).centre - self.landmarks.next_roi().centre
+        return self.landmarks.moved_to(Roi(roi.centre + shift, roi.size, roi.rotation))
+
+    def is_close_to(self, roi: Roi) -> bool:
+        """True when this body may reach into a ROI."""
+        gap = float(np.linalg.norm(self.landmarks.next_roi().centre - roi.centre))
+        return gap < 0.5 * (roi.size + body_size(self.landmarks))
+
+    def distance_to(self, landmarks: LandmarkSet, stamp_s: float) -> float:
+        """How far a sighting is, in body sizes, from their way since they were last seen; infinite if sizes differ."""
+        if not MIN_GROWTH < landmarks.roi.size / self.landmarks.roi.size < MAX_GROWTH:
+            return math.inf
+        walked = self.velocity * (stamp_s - self.seen_s)
+        gap = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
+        along = float(np.clip(gap @ walked / max(float(walked @ walked), 1e-6), 0.0, 1.0))
+        return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
+
+    def is_leaving(self, size: FloatArray, stamp_s: float) -> bool:
+        """True when at their last speed they would be out of an image of this (width, height) by now."""
+        hips = self.landmarks.next_roi().centre + self.velocity * (stamp_s - self.seen_s)
+        return bool((hips < 0).any() or (hips > size).any())
