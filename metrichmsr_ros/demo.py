@@ -79,7 +79,10 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         session = run_bag_through_node(folders.sequence, folders.perception, pipeline)
     report = _evaluate(folders, session.latencies_s)
     console.print(report.table(f"{num_frames} frames, 640x480, over ROS 2 on {_machine()}"))
-    console.print(f"dropped: {session.drops or 'none'}", highlight=False)
+    console.print(
+        f"{num_frames / FPS:.0f} s of images took {session.seconds:.1f} s to play; dropped: {session.drops or 'none'}",
+        highlight=False,
+    )
     _write_report(report, folders, session.drops)
     _write_overlays(folders, console)
     _photograph(folders, console)
