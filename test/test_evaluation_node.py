@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.evaluation.live import replay_live
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.output_bag import ORIENTATION_STDDEV, OutputBag
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message, sequence_digest
@@ -88,6 +90,22 @@ def test_the_node_over_dds_gives_the_digests_of_the_replay(tmp_path, ros):
             for r in recorded.messages("/perception/humans")
         ]
     assert sequence_digest(frames) == replayed.digest
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_playing_live_counts_what_arrives_and_what_is_lost(tmp_path, compressed, monkeypatch):
+    depths = tuple(2.0 + 0.25 * i for i in range(8))
+    bag = write_bag(tmp_path / "bag", Recipe(depths=depths, info_first=True, compressed=compressed))
+    replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    with free_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        live = replay_live(bag, tmp_path / "out", ReplayOptions(), PixelPipeline(), rate=2.0)
+    assert live.published == 8
+    assert live.processed + sum(live.dropped.values()) == 8
+    assert live.agreement is not None
+    assert live.agreement.frames == live.agreement.identical == live.processed
+    assert json.loads((tmp_path / "out/live.json").read_text())["published"] == 8
+    assert ("images sent / answered", f"8 / {live.processed}") in live.rows()
 
 
 @contextmanager

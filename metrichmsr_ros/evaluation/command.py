@@ -13,6 +13,7 @@ from rich.table import Table
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.compare import compare
 from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs, run_jobs_on_ray
+from metrichmsr_ros.evaluation.live import replay_live
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import load_pipeline
@@ -131,6 +132,32 @@ def _summary(outcomes: list[Outcome]) -> Table:
         if count:
             table.add_row(name, str(count))
     return table
+
+
+def live_command(
+    bag: Path,
+    out: Path,
+    options: ReplayOptions,
+    rate: float = 1.0,
+    console: Console | None = None,
+    make: MakePipeline = load_pipeline,
+) -> ExitCode:
+    """Play one bag at rate through the real node instead and print what arrived and what was lost.
+
+    Args:
+        bag: the bag. out: folder for `live/` and `live.json`. options: topics and pipeline.
+        rate: 2.0 plays twice as fast as recorded.
+        console: where to print.
+        make: loads a pipeline.
+    """
+    console = console or Console()
+    try:
+        live = replay_live(bag, out, options, make(options), rate)
+    except ReplayError as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        return error.code
+    console.print(_table(live.rows()))
+    return ExitCode.OK
 
 
 def compare_command(

@@ -1,0 +1,154 @@
+"""Play a bag at rate through the real node over the middleware: what a robot would have got, and what it would lose.
+
+The replay in process asks what the estimates are; this asks what arrives in time. Needs ROS 2.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrichmsr_ros.evaluation.bags import Bag, image_transport_base
+from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message
+from metrichmsr_ros.ros.inputs import stamp_ns
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Live against replayed in process. Where the node lost a frame its tracker saw less: later frames may differ.
+
+    Attributes:
+        frames: that both have. identical: of those, with equal digests. largest_m: largest distance of two roots.
+    """
+
+    frames: int
+    identical: int
+    largest_m: float
+
+
+@dataclass(frozen=True)
+class Live:
+    """What happened while a bag was played.
+
+    Attributes:
+        rate: how fast the bag was played. published: images sent. processed: images answered. dropped: by cause.
+        latency: from an image's arrival to its published results. seconds: playing took. agreement: with an earlier
+            replay into the same folder, if there is one.
+    """
+
+    rate: float
+    published: int
+    processed: int
+    dropped: dict[str, int]
+    latency: LatencySummary | None
+    seconds: float
+    agreement: Agreement | None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and value of each line of a table."""
+        rows = [
+            ("played at rate", f"{self.rate:g}"),
+            ("images sent / answered", f"{self.published} / {self.processed}"),
+            ("images lost", ", ".join(f"{n} x {cause}" for cause, n in sorted(self.dropped.items())) or "none"),
+        ]
+        if self.latency:
+            p50, p95 = 1e3 * self.latency.p50, 1e3 * self.latency.p95
+            rows.append(("arrival to results p50 / p95", f"{p50:.0f} / {p95:.0f} ms"))
+        if self.seconds > 0:
+            rows.append(("results per second", f"{self.processed / self.seconds:.1f}"))
+        if self.agreement:
+            same = f"{self.agreement.identical} of {self.agreement.frames} identical"
+            rows.append(
+                ("against the replay in process", f"{same}, roots up to {self.agreement.largest_m:.3f} m apart")
+            )
+        return rows
+
+
+def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, rate: float = 1.0) -> Live:
+    """Play one bag through a node around `pipeline`; writes `live/` (a rosbag2) and `live.json` into `out`.
+
+    Args:
+        path: the bag.
+        out: folder for the results; an earlier `live/` in it must be removed first.
+        options: topics, and `image_rectified`.
+        pipeline: as for the replay.
+        rate: 2.0 plays twice as fast as recorded.
+
+    Raises:
+        ReplayError: no ROS 2 here, or a bag that cannot be played.
+    """
+    try:
+        from metrichmsr_ros.ros.bag import play
+        from metrichmsr_ros.ros.bagfile import BagError
+        from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
+    except ImportError as error:
+        raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
+    with Bag(path) as bag:
+        topics = bag.select(options.image, options.camera_info)
+    info = topics.camera_info or ""
+    try:
+        parameters = {
+            "image_transport": "compressed" if topics.compressed else "raw",
+            "image_rectified": options.image_rectified,
+            "publish_vertices": False,
+        }
+        remaps = {"image": image_transport_base(topics.image), "camera_info": info}
+        with live_session(pipeline, parameters, remaps, out / "live") as (node, recorder, context):
+            played = play(path, context, rate=rate, topics={topics.image, info}, readers={topics.image, info})
+            sent = played.published[topics.image]
+            while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
+                if not recorder.wait_for(HUMANS_TOPIC, recorder.counts[HUMANS_TOPIC] + 1, timeout_s=5.0):
+                    break  # what has not come within five seconds of the last was lost on the way
+            latencies = node.statistics.samples("latency")
+            dropped = dict(node.statistics.drops)
+    except BagError as error:
+        raise ReplayError(str(error), ExitCode.UNREADABLE) from error
+    except ImportError as error:
+        text = f"{path} holds messages of a package that is not installed here: {error}"
+        raise ReplayError(text, ExitCode.UNREADABLE) from error
+    frames = _recorded_frames(out / "live", HUMANS_TOPIC)
+    lost = sent - len(frames) - sum(dropped.values())
+    result = Live(
+        rate=rate,
+        published=sent,
+        processed=len(frames),
+        dropped={**dropped, **({"lost on the way": lost} if lost > 0 else {})},
+        latency=summarise_latency(latencies) if latencies else None,
+        seconds=played.seconds,
+        agreement=_agreement(frames, out / "estimates.npz"),
+    )
+    (out / "live.json").write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
+    return result
+
+
+def _recorded_frames(recording: Path, topic: str) -> list[FrameRecord]:
+    with Bag(recording) as bag:
+        return [
+            FrameRecord(stamp_ns(r.message.header), tuple(map(person_from_message, r.message.humans)))
+            for r in bag.messages(topic)
+        ]
+
+
+def _agreement(frames: list[FrameRecord], estimates: Path) -> Agreement | None:
+    from metrichmsr_ros.evaluation.records import load_records
+
+    if not estimates.is_file():
+        return None
+    replayed = {frame.stamp_ns: frame for frame in load_records(estimates)}
+    both = [(frame, replayed[frame.stamp_ns]) for frame in frames if frame.stamp_ns in replayed]
+    apart = [
+        float(np.linalg.norm(one.root - two.root))
+        for live, again in both
+        for one in live.people
+        for two in again.people
+        if one.id == two.id
+    ]
+    identical = sum(live.digest == again.digest for live, again in both)
+    return Agreement(len(both), identical, max(apart, default=0.0))
