@@ -282,6 +282,20 @@ def test_a_folder_of_bags_goes_on_after_a_bad_one_and_skips_what_is_done(tmp_pat
     assert fresh == {"a": False, "b": False, "broken.mcap": False}
 
 
+def test_each_bag_has_a_pipeline_of_its_own(tmp_path):
+    for name in ("a", "b"):
+        write_bag(tmp_path / "archive" / name)
+    made = []
+
+    def make(options):
+        made.append(PixelPipeline())
+        return made[-1]
+
+    outcomes = list(run_jobs(plan(tmp_path / "archive", tmp_path / "out", ReplayOptions(), make)))
+    assert len(made) == 2
+    assert outcomes[0].text == outcomes[1].text  # the same images, so the same digest
+
+
 def test_workers_give_the_same_digests(tmp_path):
     archive = tmp_path / "archive"
     for name in ("a", "b"):

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -80,11 +79,15 @@ def done_before(job: Job) -> Outcome | None:
     return Outcome(job.bag, job.out, code, f"done before; {damage}" if damage else "done before", skipped=True)
 
 
-def run_job(job: Job, pipeline: Any = None, progress: Progress | None = None) -> Outcome:
-    """Replay one bag; never raises for what is wrong with the bag or the disk."""
+def run_job(job: Job, progress: Progress | None = None) -> Outcome:
+    """Replay one bag; never raises for what is wrong with the bag or the disk.
+
+    Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids, and
+    with them digests, would depend on which bags went before.
+    """
     try:
         fingerprint = job.fingerprint
-        done = replay_bag(job.bag, job.out, job.options, pipeline or _pipeline(job.make, job.options), progress)
+        done = replay_bag(job.bag, job.out, job.options, job.make(job.options), progress)
         (job.out / "job.sha256").write_text(fingerprint)
     except ReplayError as error:
         return Outcome(job.bag, job.out, error.code, str(error))
@@ -94,12 +97,6 @@ def run_job(job: Job, pipeline: Any = None, progress: Progress | None = None) ->
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
     text += f"; {done.damage}" if done.damage else ""
     return Outcome(job.bag, job.out, done.code, text, rows=tuple(done.rows()))
-
-
-@lru_cache(maxsize=1)
-def _pipeline(make: MakePipeline, options: ReplayOptions) -> Any:
-    """One pipeline per process, kept for the next bag; it is reset before each."""
-    return make(options)
 
 
 def run_jobs(
