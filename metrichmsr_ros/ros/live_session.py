@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,26 @@ from metrichmsr_ros.ros.node import PerceptionNode, make_node
 from metrichmsr_ros.ros.processing import ScenePipeline
 
 HUMANS_TOPIC = "/perception/humans"
+PEOPLE_TOPICS: Mapping[str, Any] = {HUMANS_TOPIC: HumanMeshArray, "/tf": TFMessage}
 
 
 @contextmanager
 def live_session(
-    pipeline: ScenePipeline, parameters: Mapping[str, Any], remaps: Mapping[str, str], recording: Path
+    pipeline: ScenePipeline,
+    parameters: Mapping[str, Any],
+    remaps: Mapping[str, str],
+    recording: Path,
+    topics: Mapping[str, Any] = PEOPLE_TOPICS,
+    latched: Collection[str] = (),
 ) -> Iterator[tuple[PerceptionNode, Recorder, Context]]:
-    """A node that spins in a thread while the block runs, and a recorder of its people and transforms.
+    """A node that spins in a thread while the block runs, and a recorder of what it publishes.
 
     Args:
         pipeline: what the node runs.
         parameters: of the node, by name.
         remaps: the node's topic -> the topic to use, e.g. image, camera_info.
         recording: folder of the bag to write; must not exist.
+        topics: what to record, message class by topic. latched: those of them that are transient-local.
     """
     context = Context()
     rclpy.init(context=context)
@@ -47,7 +54,7 @@ def live_session(
     thread = threading.Thread(target=spin, name="perception", daemon=True)
     thread.start()
     try:
-        with Recorder(recording, {HUMANS_TOPIC: HumanMeshArray, "/tf": TFMessage}, context) as recorder:
+        with Recorder(recording, topics, context, latched) as recorder:
             yield node, recorder, context
     finally:
         executor.shutdown()
