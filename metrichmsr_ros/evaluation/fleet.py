@@ -82,8 +82,8 @@ def done_before(job: Job) -> Outcome | None:
 def run_job(job: Job, progress: Progress | None = None) -> Outcome:
     """Replay one bag; never raises for what is wrong with the bag or the disk.
 
-    Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids, and
-    with them digests, would depend on which bags went before.
+    Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids,
+    and with them digests, would depend on which bags went before.
     """
     try:
         fingerprint = job.fingerprint
