@@ -1,7 +1,7 @@
 """Parameters and FLOPs of every preset: `python -m benchmarks.parameters [--forward paper]`.
 
 FLOPs are of one forward pass for one person, counted by torch (a multiply-add is two). Networks are built on the meta
-device, so that the paper's needs no memory; `--forward PRESET` also runs it once in float32 and in bf16 and times it.
+device, so that the paper's needs no memory; `--forward PRESET` also runs it in float32 and in bf16 and times it.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ def time_forward(preset: str, console: Console) -> None:
         batch = one_person(config, dtype)
         model(batch)
         seconds = []
-        for _ in range(3):
+        while len(seconds) < 3 or sum(seconds) < 2.0:
             start = time.perf_counter()
             out = model(batch)
             seconds.append(time.perf_counter() - start)
         finite = all(torch.isfinite(x).all() for x in (out.rotmats, out.betas, out.transl))
         console.print(
             f"{preset} forward, 1 person, {str(dtype)[6:]} weights, {platform.processor() or platform.machine()}, "
-            f"{torch.get_num_threads()} threads: min {min(seconds) * 1000:.0f} ms, "
-            f"median {sorted(seconds)[1] * 1000:.0f} ms, finite: {finite}",
+            f"{torch.get_num_threads()} threads: min {min(seconds) * 1000:.1f} ms, "
+            f"median {sorted(seconds)[len(seconds) // 2] * 1000:.1f} ms, finite: {finite}",
             highlight=False,
         )
         del model
@@ -78,7 +78,7 @@ def time_forward(preset: str, console: Console) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forward", choices=PRESETS, help="also run this preset once in float32 and bf16")
+    parser.add_argument("--forward", choices=PRESETS, help="also run and time this preset in float32 and bf16")
     arguments = parser.parse_args()
     console = Console()
     table = Table("preset", *PARTS, "all, M", "GFLOPs, 1 person", title="parameters in millions")

@@ -29,6 +29,7 @@ def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] |
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     partial = path.with_suffix(path.suffix + ".partial")
     save_file(tensors, partial, metadata=header)
+    partial.chmod(0o644)  # it is written for its owner alone, and an installed package is read by others
     partial.replace(path)
 
 
