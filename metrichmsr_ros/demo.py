@@ -26,11 +26,13 @@ from rich.progress import track
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.data.sequence import SequenceFrame, WalkingSequence
+from metrichmsr_ros.evaluation.records import PersonRecord
 from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
 from metrichmsr_ros.pipeline import Pipeline
 from metrichmsr_ros.predict import InputError, people_table, predict_photo
 
 FPS = 10.0
+Answers = dict[int, list[PersonRecord]]  # stamp of the image in nanoseconds -> people
 PHOTO_FOV_DEG = 30.0  # a portrait lens; nobody recorded the real one
 
 
@@ -77,13 +79,17 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         _warm_up(pipeline)
     with console.status(f"3/4 playing {num_frames / FPS:.0f} s through the node over ROS 2"):
         session = run_bag_through_node(folders.sequence, folders.perception, pipeline)
-    report = _evaluate(folders, session.latencies_s)
+    answers = _answers(folders)
+    report = _evaluate(folders, answers, session.latencies_s)
+    by_people = _latency_by_people(answers, session.latencies_s)
     console.print(report.table(f"{num_frames} frames, 640x480, over ROS 2 on {_machine()}"))
+    for people, p50 in by_people.items():
+        console.print(f"latency p50 with {people} reported: {1e3 * p50:.1f} ms", highlight=False)
     console.print(
         f"{num_frames / FPS:.0f} s of images took {session.seconds:.1f} s to play; dropped: {session.drops or 'none'}",
         highlight=False,
     )
-    _write_report(report, folders, session.drops)
+    _write_report(report, folders, session.drops, by_people)
     _write_overlays(folders, console)
     _photograph(folders, console)
     _say_where(folders, console)
@@ -101,27 +107,42 @@ def _warm_up(pipeline: Pipeline) -> None:
     pipeline.reset()
 
 
-def _evaluate(folders: DemoFolders, latencies_s: list[float]) -> SequenceReport:
-    from metrichmsr_ros.evaluation.bags import Bag
+def _answers(folders: DemoFolders) -> Answers:
+    """What the node published, by stamp of the image, in order."""
     from metrichmsr_ros.evaluation.records import person_from_message
-    from metrichmsr_ros.evaluation.truth import load_truth
     from metrichmsr_ros.ros.bagfile import read_bag
     from metrichmsr_ros.ros.inputs import stamp_ns
     from metrichmsr_ros.ros.session import HUMANS_TOPIC
 
-    with Bag(folders.sequence) as bag:
-        truth = load_truth(bag, None)
-    answers = {
+    return {
         stamp_ns(message.header): [person_from_message(human) for human in message.humans]
         for _, message, _ in read_bag(folders.perception, {HUMANS_TOPIC})
     }
+
+
+def _evaluate(folders: DemoFolders, answers: Answers, latencies_s: list[float]) -> SequenceReport:
+    from metrichmsr_ros.evaluation.bags import Bag
+    from metrichmsr_ros.evaluation.truth import load_truth
+
+    with Bag(folders.sequence) as bag:
+        truth = load_truth(bag, None)
     stamps = sorted(truth)
     return evaluate_sequence([truth[s] for s in stamps], [answers.get(s, []) for s in stamps], latencies_s)
 
 
-def _write_report(report: SequenceReport, folders: DemoFolders, drops: dict[str, int]) -> None:
+def _latency_by_people(answers: Answers, latencies_s: list[float]) -> dict[int, float]:
+    """Median seconds by the number of people reported; empty when an image went unanswered."""
+    if len(answers) != len(latencies_s):
+        return {}
+    counts = np.array([len(people) for people in answers.values()])
+    return {int(n): float(np.median(np.array(latencies_s)[counts == n])) for n in np.unique(counts)}
+
+
+def _write_report(
+    report: SequenceReport, folders: DemoFolders, drops: dict[str, int], by_people: dict[int, float]
+) -> None:
     (folders.out / "report.md").write_text(report.markdown())
-    numbers = {"machine": _machine(), "dropped": drops, **report.as_dict()}
+    numbers = {"machine": _machine(), "dropped": drops, "latency_p50_by_people": by_people, **report.as_dict()}
     (folders.out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n")
 
 
