@@ -61,7 +61,7 @@ def time_forward(preset: str, console: Console) -> None:
         model = MetricHMR(config).eval().to(dtype)
         batch = one_person(config, dtype)
         model(batch)
-        seconds = []
+        seconds: list[float] = []
         while len(seconds) < 3 or sum(seconds) < 2.0:
             start = time.perf_counter()
             out = model(batch)
