@@ -43,11 +43,13 @@ class Pace:
 
 @dataclass
 class Playback:
-    """What was played: messages by topic, seconds it took, messages of the paced topic that nobody answered."""
+    """What was played: messages by topic, seconds it took, messages of the paced topic that nobody answered, and when
+    each of them was sent (by the stamp in its header; both in nanoseconds, the latter on the system's clock)."""
 
     published: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     unanswered: int = 0
+    sent_ns: dict[int, int] = field(default_factory=dict)
 
 
 def play(
@@ -131,8 +133,11 @@ class _Player:
                 self._spin_until(started + (stamp_ns - first) / 1e9 / rate)
             if self._clock:
                 self._clock.publish(Clock(clock=Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)))
-            self._publishers[topic].publish(cdr)
             name = self._remap.get(topic, topic)
+            if self._pace and name == self._pace.topic:
+                seconds, nanoseconds = struct.unpack("<iI", _stamp_of(cdr))
+                playback.sent_ns[seconds * 10**9 + nanoseconds] = time.time_ns()
+            self._publishers[topic].publish(cdr)
             playback.published[name] += 1
             if self._pace and name == self._pace.topic and not self._wait_for_answer(_stamp_of(cdr), self._pace):
                 playback.unanswered += 1

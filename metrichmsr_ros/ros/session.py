@@ -5,7 +5,6 @@ What `metrichmsr demo` runs; everything that a robot has between its camera driv
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from metrichmsr_ros.ros.bag import Pace, play
 from metrichmsr_ros.ros.bagfile import read_bag
 from metrichmsr_ros.ros.convert import image_from_message
 from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
-from metrichmsr_ros.ros.node import PerceptionNode
 from metrichmsr_ros.ros.processing import ScenePipeline
 from metrichmsr_ros.ros.sequence_bag import IMAGE_TOPIC, INFO_TOPIC
 
@@ -36,12 +34,12 @@ _RECORDED = {
 
 @dataclass(frozen=True)
 class Session:
-    """What happened. latencies_s: image arrival to published results, per processed frame; drops: by cause."""
+    """What happened. sent_ns: when each image was sent, system time by its stamp; drops: by cause."""
 
     published: int
     recorded: int
     seconds: float
-    latencies_s: list[float]
+    sent_ns: dict[int, int]
     drops: dict[str, int]
 
 
@@ -65,21 +63,13 @@ def run_bag_through_node(bag: Path, recording: Path, pipeline: ScenePipeline, ra
             pace=Pace(IMAGE_TOPIC, HUMANS_TOPIC, HumanMeshArray),
         )
         recorder.wait_for(OVERLAY_TOPIC, recorder.counts[HUMANS_TOPIC], timeout_s=5.0)
-        _wait_until_counted(node, recorder.counts[HUMANS_TOPIC])
         return Session(
             published=playback.published[IMAGE_TOPIC],
             recorded=recorder.counts[HUMANS_TOPIC],
             seconds=playback.seconds,
-            latencies_s=node.statistics.samples("latency"),
+            sent_ns=playback.sent_ns,
             drops=dict(node.statistics.drops),
         )
-
-
-def _wait_until_counted(node: PerceptionNode, frames: int, timeout_s: float = 2.0) -> None:
-    """The node counts a frame after it published it; wait for the last one's count."""
-    deadline = time.monotonic() + timeout_s
-    while node.statistics.processed < frames and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 def overlay_images(recording: Path) -> Iterator[Any]:
