@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from metrichmsr_ros.evaluation.eval_command import EvalOptions
 from metrichmsr_ros.evaluation.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
@@ -123,6 +124,7 @@ def replay(
     workers: int = 1,
     ray: str | None = None,
     fresh: bool = False,
+    live: bool = False,
 ) -> None:
     """Run recorded bags through the pipeline: metrics, trajectories, an output bag and an HTML report.
 
@@ -133,10 +135,24 @@ def replay(
         workers: processes, for several bags.
         ray: address of a Ray cluster to use instead.
         fresh: do again what is done already.
+        live: play one bag at its own rate through the real node over ROS 2 instead, and measure drops and latency.
     """
-    from metrichmsr_ros.evaluation.command import replay_command
+    from metrichmsr_ros.evaluation.command import live_command, replay_command
 
+    if live:
+        sys.exit(int(live_command(bag, out, options)))
     sys.exit(int(replay_command(bag, out, options, workers, ray, fresh)))
+
+
+@app.command(name="eval")
+def evaluate(
+    benchmark: Annotated[Literal["3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open"], tyro.conf.Positional],
+    options: Annotated[EvalOptions, tyro.conf.OmitArgPrefixes] = EvalOptions(),  # noqa: B008 (frozen)
+) -> None:
+    """Score this pipeline, or predictions of any system, on a benchmark, beside the paper's rows."""
+    from metrichmsr_ros.evaluation.eval_command import eval_command
+
+    sys.exit(int(eval_command(benchmark, options)))
 
 
 @app.command
