@@ -91,7 +91,7 @@ class OpenBody(BodyModel):
 
 @dataclass(frozen=True)
 class Population:
-    """The bodies that the shape space was learned from: 82 % adults, 18 % children of 3 to 17 years."""
+    """The bodies that the shape space was learned from: 84 % adults, 16 % children of 3 to 17 years."""
 
     betas: NDArray[np.float32]  # (N, 10)
     height: NDArray[np.float32]  # (N,) metres
