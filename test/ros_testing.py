@@ -20,7 +20,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.node import make_node
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 
-DEADLINE_S = 60.0  # never reached on a good day; generous for a busy machine that imports torch anew
+DEADLINE_S = 120.0  # never reached on a good day; generous for a busy machine that imports torch anew
 WIDTH, HEIGHT = 64, 48
 FRAME = "cam_optical"
 
