@@ -20,7 +20,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
@@ -29,7 +28,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.data.sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.records import PersonRecord
 from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
-from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.pipeline import Pipeline, limit_threads
 from metrichmsr_ros.predict import InputError, people_table, predict_photo
 
 FPS = 10.0
@@ -75,7 +74,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     folders.clear()
     frames = WalkingSequence(num_frames, FPS)
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
-    torch.set_num_threads(1)  # the embedded network is too small to gain from more; BlazePose has its own
+    limit_threads("embedded", "cpu")
     with console.status("2/4 loading the model"):
         pipeline = Pipeline.from_preset("embedded")
         _warm_up(pipeline)

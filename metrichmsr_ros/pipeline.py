@@ -198,6 +198,16 @@ class Pipeline:
         return human_depth([person.vertices_cam for person in people], self._faces, camera)
 
 
+def limit_threads(preset: str, device: str) -> None:
+    """Give torch one CPU thread for the embedded network, which is too small to gain from more; others keep theirs.
+
+    Holds for the whole process, so programs call it (node, replay, demo), never `Pipeline`. All of them must, because
+    the last bits of torch's sums depend on it and a replay gives what the node gave.
+    """
+    if preset == "embedded" and torch.device(device).type == "cpu":
+        torch.set_num_threads(1)
+
+
 def _check_size(image: NDArray[np.uint8], camera: Camera) -> None:
     if image.shape[:2] != (camera.height, camera.width):
         raise CameraError(

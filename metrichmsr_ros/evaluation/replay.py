@@ -49,9 +49,11 @@ def load_pipeline(options: ReplayOptions) -> Any:
     """The pipeline that the options name; also sets torch's threads, on which the last bits of its sums depend."""
     import torch
 
-    from metrichmsr_ros.pipeline import Pipeline  # loads the networks' runtime; not needed to read this module
+    # loads the networks' runtime; not needed to read this module
+    from metrichmsr_ros.pipeline import Pipeline, limit_threads
 
     torch.set_num_threads(options.num_threads)
+    limit_threads(options.preset, options.device)
     return Pipeline.from_preset(options.preset, options.device, options.body, options.num_threads)
 
 

@@ -73,11 +73,6 @@ class Statistics:
         with self._lock:
             return list(self._stages.get(stage, ()))
 
-    def latency(self, stage: str, percentile: float) -> float:
-        """Percentile (0..100) in seconds over the last 300 frames; NaN before the first."""
-        recent = self.samples(stage)
-        return float(np.percentile(recent, percentile)) if recent else float("nan")
-
     def input_status(self, name: str, source: str, active: bool) -> DiagnosticStatus:
         """Health of the input since the last call: rates, drops by cause, the last problem."""
         with self._lock:

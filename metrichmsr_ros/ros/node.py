@@ -219,12 +219,10 @@ class PerceptionNode(LifecycleNode):
 
 def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
-    import torch
+    # loads torch and the networks' runtime: on configure, not at import
+    from metrichmsr_ros.pipeline import Pipeline, limit_threads
 
-    from metrichmsr_ros.pipeline import Pipeline  # loads torch and the networks' runtime: on configure, not at import
-
-    if settings.device == "cpu" and settings.preset == "embedded":
-        torch.set_num_threads(1)  # that network is too small to gain from more; BlazePose has threads of its own
+    limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
         settings.preset, device=settings.device, body=settings.body, num_threads=settings.num_threads
     )
