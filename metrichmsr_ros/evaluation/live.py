@@ -85,9 +85,9 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         ReplayError: no ROS 2 here, or a bag that cannot be played.
     """
     try:
-        from metrichmsr_ros.ros.bag import play
         from metrichmsr_ros.ros.bagfile import BagError
         from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
+        from metrichmsr_ros.ros.player import play
     except ImportError as error:
         raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with Bag(path) as bag:

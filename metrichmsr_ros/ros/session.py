@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.ros.bag import Pace, play
 from metrichmsr_ros.ros.bagfile import read_bag
 from metrichmsr_ros.ros.convert import image_from_message
 from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
+from metrichmsr_ros.ros.player import Pace, play
 from metrichmsr_ros.ros.processing import ScenePipeline
 from metrichmsr_ros.ros.sequence_bag import IMAGE_TOPIC, INFO_TOPIC
 

@@ -1,4 +1,4 @@
-"""Play a bag over the middleware and record topics into one, in the process of the caller.
+"""Play a bag over the middleware, in the process of the caller.
 
     with Recorder("out", {"/perception/humans": HumanMeshArray}, context):
         play("in", context, pace=Pace("/cam/image_raw", "/perception/humans", HumanMeshArray))
@@ -9,26 +9,23 @@ answered, so that no frame is lost on a slow machine and two runs see the same f
 
 from __future__ import annotations
 
-import contextlib
 import math
 import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
-from metrichmsr_ros.ros.bagfile import BagError, BagWriter, bag_topics, read_serialized
+from metrichmsr_ros.ros.bagfile import BagError, bag_topics, read_serialized
 
 
 @dataclass(frozen=True)
@@ -163,80 +160,3 @@ def _stamp_of(cdr: bytes) -> bytes:
     """Seconds and nanoseconds of a serialized message that begins with a Header, as little-endian bytes."""
     order = "<" if cdr[1] & 1 else ">"  # second byte of the CDR encapsulation
     return struct.pack("<iI", *struct.unpack_from(f"{order}iI", cdr, 4))
-
-
-class Recorder:
-    """Writes topics into a new bag from a thread of its own; use as a context manager.
-
-    Args:
-        path: the bag's folder, to be created.
-        topics: message class by topic.
-        context: rclpy context to subscribe in.
-        latched: topics to subscribe to as transient-local, e.g. the topology.
-    """
-
-    def __init__(
-        self, path: str | Path, topics: Mapping[str, Any], context: Context, latched: Collection[str] = ()
-    ) -> None:
-        self.counts: Counter[str] = Counter()
-        self._writer = BagWriter(path)
-        self._changed = threading.Condition()
-        self._subscriptions: dict[str, Any] = {}
-        self._node = Node("bag_recorder", context=context, start_parameter_services=False)
-        for topic, message_type in topics.items():
-            self._writer.add_topic(topic, message_type)
-            self._subscribe(topic, message_type, topic in latched)
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="bag_recorder", daemon=True)
-        self._thread.start()
-
-    def _subscribe(self, topic: str, message_type: Any, latched: bool) -> None:
-        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
-
-        def keep(cdr: bytes) -> None:
-            self._writer.write_serialized(topic, message_type, cdr, time.time_ns())
-            with self._changed:
-                self.counts[topic] += 1
-                self._changed.notify_all()
-
-        self._subscriptions[topic] = self._node.create_subscription(message_type, topic, keep, qos, raw=True)
-
-    def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):  # when the context goes first, what came before is kept
-            self._executor.spin()
-
-    def wait_for_publishers(self, timeout_s: float = 10.0) -> None:
-        """Wait until somebody publishes on every topic, so that the first message is recorded too.
-
-        Raises:
-            BagError: nobody came in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while silent := [t for t, s in self._subscriptions.items() if not s.get_publisher_count()]:
-            if time.monotonic() > deadline:
-                raise BagError(f"nobody publishes on {', '.join(silent)} within {timeout_s} s")
-            time.sleep(0.01)
-
-    def wait_for(self, topic: str, count: int, timeout_s: float = 10.0) -> bool:
-        """Wait until `count` messages of `topic` are written; False when time ran out."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.counts[topic] >= count, timeout_s)
-
-    def close(self) -> None:
-        """Stop listening and finish the file."""
-        self._executor.shutdown()
-        self._thread.join()
-        self._node.destroy_node()
-        self._writer.close()
-
-    def __enter__(self) -> Recorder:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close, also after an error."""
-        self.close()
