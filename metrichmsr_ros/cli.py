@@ -117,6 +117,57 @@ def train(
 
 
 @app.command
+def ablate(
+    config: Annotated[Path, tyro.conf.Positional],
+    seeds: tuple[int, ...] = (0, 1),
+    out: Path = Path("docs/ablations.md"),
+) -> None:
+    """Train the paper's ablation rows at one small budget on the CPU; print and write one table. Resumes row by row.
+
+    Args:
+        config: the YAML of the budget, e.g. config/train/ablation.yaml.
+        seeds: every row is trained once with each.
+        out: the table, as Markdown.
+    """
+    from metrichmsr_ros.training.ablate import ablate as train_rows
+    from metrichmsr_ros.training.config import load_train_config
+
+    command = f"metrichmsr ablate {config} --seeds {' '.join(map(str, seeds))}"
+    print(train_rows(load_train_config(config), seeds, out, command))
+
+
+@app.command
+def routing(
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    out: Path = Path("out/routing"),
+    fov: float | None = None,
+    intrinsics: tuple[float, float, float, float] | None = None,
+    preset: str = "embedded",
+    body: str = "open_light",
+    device: str = "cpu",
+) -> None:
+    """Draw which expert looks at which part of the body: heat maps over images, and a table joint by expert.
+
+    Args:
+        images: JPEG, PNG, ... of at least one person each.
+        out: folder for a picture per person and routing.png, .csv and .md.
+        fov: horizontal field of view in degrees, when you know it.
+        intrinsics: fx fy cx cy in pixels, when you know them; wins over --fov.
+        preset: preset name or path of a .safetensors checkpoint.
+        body: the body that the weights were trained on: open_light, open or smpl:/path/to/your/SMPL file.
+        device: torch device, e.g. cpu or cuda.
+    """
+    from metrichmsr_ros.pipeline import Pipeline
+    from metrichmsr_ros.routing_maps import route_images
+
+    files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics)
+    for path in (*files.people, *files.tables):
+        print(f"wrote {path}")
+    if not files.people:
+        print("nobody was found in these images")
+
+
+@app.command
 def replay(
     bag: Annotated[Path, tyro.conf.Positional],
     out: Path,

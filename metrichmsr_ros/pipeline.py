@@ -20,7 +20,7 @@ from metrichmsr_ros.depth.anchor import human_depth
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.inputs import crop_batch
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detect import find_people
@@ -103,7 +103,7 @@ class Pipeline:
             with clock("people"):
                 found = self._find(image, stamp_s)
             with clock("hmr"):
-                estimate = self._estimate([person.landmarks for person in found], camera)
+                estimate = self._estimate(image, [person.landmarks for person in found], camera)
             with clock("body"):
                 people = self._embody(found, estimate, stamp_s, wanted)
             with clock("depth"):
@@ -124,10 +124,10 @@ class Pipeline:
         return [_untracked(f"p{index + 1}", landmarks) for index, landmarks in enumerate(found)]
 
     @torch.inference_mode()
-    def _estimate(self, landmarks: list[LandmarkSet], camera: Camera) -> HMROutput | None:
-        if not landmarks:
+    def _estimate(self, image: NDArray[np.uint8], found: list[LandmarkSet], camera: Camera) -> HMROutput | None:
+        if not found:
             return None
-        output: HMROutput = self.model(crop_batch_from_landmarks(landmarks, camera).to(self.device))
+        output: HMROutput = self.model(crop_batch(self.model.config, image, found, camera).to(self.device))
         return output
 
     @torch.inference_mode()

@@ -25,7 +25,7 @@ from metrichmsr_ros.data.augment import (
 )
 from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, read_image
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, warp_crop
+from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
@@ -100,9 +100,7 @@ def crop_inputs(
         raise LabelError(f"{label.person}: bounding box {label.bbox} is empty or unknown")
     corners = apply_matrix(view.pixels, [[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
     low, high = corners.min(0), corners.max(0)
-    width, height = crop_size
-    across = draw.scale * box_margin * max(high[0] - low[0], (high[1] - low[1]) * width / height)
-    size = np.array([across, across * height / width])
+    size = draw.scale * box_margin * enclosing_size(high - low, crop_size)
     crop = crop_matrix((low + high) / 2 + np.array(draw.shift) * size, size, crop_size, draw.rotation)
     intrinsics = view.intrinsics(np.asarray(label.intrinsics, np.float64))
     rows = {

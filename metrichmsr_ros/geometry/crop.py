@@ -38,6 +38,13 @@ def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotatio
     return matrix
 
 
+def enclosing_size(extent: ArrayLike, out_size: tuple[int, int]) -> Array:
+    """Width and height (2,) of the smallest rectangle of `out_size`'s aspect ratio that encloses `extent` (2,) px."""
+    width, height = np.asarray(extent, np.float64)
+    across = max(width, height * out_size[0] / out_size[1])
+    return np.array([across, across * out_size[1] / out_size[0]])
+
+
 def warp_crop(image: NDArray[Any], matrix: ArrayLike, out_size: tuple[int, int], border: float = 0) -> NDArray[Any]:
     """Cut the crop of `matrix` A out of `image` (H, W[, C]), bilinear; `out_size` = (width, height)."""
     affine = np.asarray(matrix, np.float64)[:2]

@@ -1,4 +1,4 @@
-"""CropBatch: everything MetricHMR reads about a batch of people, made from BlazePose landmarks and a Camera."""
+"""CropBatch: everything MetricHMR reads about a batch of people, made from what was found in an image and a Camera."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
+
+from metrichmsr_ros.geometry.crop import crop_matrix, enclosing_size, warp_crop
 
 if TYPE_CHECKING:
     from metrichmsr_ros.geometry.camera import Camera
+    from metrichmsr_ros.hmr.config import ModelConfig
     from metrichmsr_ros.people.blazepose import LandmarkSet
 
 NUM_LANDMARKS = 39
+BOX_MARGIN = 1.2  # crop over the box around a person's joints, as in the label releases that networks learn from
 
 
 @dataclass(frozen=True)
@@ -62,28 +67,84 @@ class CropBatch:
         return self.with_tensors({k: v[index] for k, v in self.tensors().items()})
 
 
+def crop_batch(
+    config: ModelConfig, image: NDArray[np.uint8], landmark_sets: Sequence[LandmarkSet], camera: Camera
+) -> CropBatch:
+    """What a network of `config` reads about the people found in `image` (H, W, 3) RGB: landmarks, or pixels."""
+    if config.image_encoder.kind == "blazepose":
+        return crop_batch_from_landmarks(landmark_sets, camera)
+    boxes = np.array([found.bbox() for found in landmark_sets]).reshape(-1, 4)
+    return crop_batch_from_boxes(image, boxes, camera, config.image_encoder.crop_size)
+
+
+def crop_batch_from_boxes(
+    image: NDArray[np.uint8], boxes: ArrayLike, camera: Camera, crop_size: tuple[int, int], margin: float = BOX_MARGIN
+) -> CropBatch:
+    """The batch, with pixels, of the people in `boxes` (N, 4) x1, y1, x2, y2 of one image without distortion.
+
+    Each crop is `margin` times as large as the person's box and has the aspect ratio of `crop_size` (width, height).
+    """
+    _refuse_distortion(camera)
+    corners = np.asarray(boxes, np.float64).reshape(-1, 4)
+    low, high = corners[:, :2], corners[:, 2:]
+    matrices = np.array(
+        [
+            crop_matrix(middle, margin * enclosing_size(np.maximum(extent, 1.0), crop_size), crop_size)
+            for middle, extent in zip((low + high) / 2, high - low, strict=True)
+        ]
+    ).reshape(-1, 3, 3)
+    crops = np.array([warp_crop(image, matrix, crop_size) for matrix in matrices], np.uint8)
+    pixels = torch.from_numpy(crops.reshape(-1, crop_size[1], crop_size[0], 3)).permute(0, 3, 1, 2).float() / 255
+    nothing = np.zeros((len(corners), NUM_LANDMARKS, 3))
+    return _batch(
+        camera,
+        matrices,
+        corners,
+        crop_size,
+        {"landmarks": nothing, "world": nothing, "visibility": nothing[..., 0], "presence": nothing[..., 0]},
+        pixels,
+    )
+
+
 def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
     """The batch of the people found in one image of `camera` (without distortion, as BlazePose saw it)."""
-    if camera.is_distorted:
-        raise ValueError("camera is distorted; use camera.rectified() and the rectified image")
+    _refuse_distortion(camera)
     count = len(landmark_sets)
 
     def stack(name: str, shape: tuple[int, ...]) -> np.ndarray:
         rows = [getattr(s, name) for s in landmark_sets]
         return np.asarray(rows, np.float64).reshape(count, *shape)
 
-    K = np.asarray(camera.intrinsics, np.float64)
     pixels = stack("pixels", (NUM_LANDMARKS, 2))[:, :33]  # the six auxiliary points lie outside of the person
-    crop_intrinsics = stack("crop_matrix", (3, 3)) @ K
-    arrays = {
+    landmarks = {
         "landmarks": stack("crop_landmarks", (NUM_LANDMARKS, 3)),
         "visibility": stack("visibility", (NUM_LANDMARKS,)),
         "presence": stack("presence", (NUM_LANDMARKS,)),
         "world": stack("world", (NUM_LANDMARKS, 3)),
-        "crop_intrinsics": crop_intrinsics,
+    }
+    boxes = np.concatenate([pixels.min(1), pixels.max(1)], axis=-1)
+    return _batch(camera, stack("crop_matrix", (3, 3)), boxes, (256, 256), landmarks, None)
+
+
+def _batch(
+    camera: Camera,
+    matrices: np.ndarray,
+    boxes: np.ndarray,
+    crop_size: tuple[int, int],
+    landmarks: dict[str, np.ndarray],
+    image: torch.Tensor | None,
+) -> CropBatch:
+    count, K = len(matrices), np.asarray(camera.intrinsics, np.float64)
+    arrays = landmarks | {
+        "crop_intrinsics": matrices @ K,
         "intrinsics": np.broadcast_to(K, (count, 3, 3)),
         "image_size": np.broadcast_to((camera.width, camera.height), (count, 2)),
-        "bbox": np.concatenate([pixels.min(1), pixels.max(1)], axis=-1),
+        "bbox": boxes,
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, dtype=np.float32)) for k, v in arrays.items()}
-    return CropBatch(**tensors, crop_size=(256, 256))
+    return CropBatch(**tensors, crop_size=crop_size, image=image)
+
+
+def _refuse_distortion(camera: Camera) -> None:
+    if camera.is_distorted:
+        raise ValueError("camera is distorted; use camera.rectified() and the rectified image")

@@ -1,57 +1,76 @@
-"""Which expert attends to which part of the body: the deepest Patch MoE layer's routing, joint by expert.
+"""Which expert attends to which part of the body: the routing of the deepest Patch MoE layer.
 
-The paper finds that experts specialise on body parts without being told to. For landmark tokens the picture is a table
-(landmark by expert); for ViT tokens it is one heat map per expert over the crop.
+The paper finds that experts specialise on body parts without being told to. Landmark tokens are places of their own;
+ViT tokens are patches, so that one heat map per expert covers the crop.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.model import MetricHMR
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+PATCH = 16
 
 
-@dataclass(frozen=True)
-class TokenRouting:
-    """Mean combine weight of every image token. mean: (N, K) over people; spread: (N, K) standard deviation."""
-
-    mean: Array
-    spread: Array
+class RoutingError(ValueError):
+    """A network routes nothing, or its tokens are not the places asked for."""
 
 
 @torch.inference_mode()
-def deepest_patch_routing(model: MetricHMR, batch: CropBatch) -> TokenRouting:
-    """Routing of the image tokens in the last Patch MoE layer over the people of `batch`.
+def patch_routing(model: MetricHMR, batch: CropBatch) -> Array:
+    """(B, N, K): each person's combine weight of every image token, in the last Patch MoE layer; sums to 1 over K.
 
-    Raises ValueError for a network without routed experts or without Patch MoE.
+    Later layers are Global MoE, whose tokens stand for no place. Raises RoutingError for a network without routed
+    experts or without Patch MoE.
     """
     config = model.config.moe
     if config.routed_experts == 0 or config.patch_layers == 0:
-        raise ValueError("this network has no routed experts in Patch MoE layers; nothing is routed")
+        raise RoutingError("this network has no routed experts in Patch MoE layers; nothing is routed")
     routing = model(batch, return_routing=True).routing
     assert routing is not None  # asked for
-    weights = routing[config.patch_layers - 1].combine.sum(dim=-1).float()  # (B, N, K)
-    spread = weights.std(dim=0, correction=0)
-    return TokenRouting(weights.mean(dim=0).cpu().numpy(), spread.cpu().numpy())
+    weights: Array = routing[config.patch_layers - 1].combine.sum(dim=-1).float().cpu().numpy()
+    return weights
 
 
-def landmark_table(routing: TokenRouting) -> Array:
-    """(33, K) rows of BlazePose's body landmarks. Raises ValueError when the tokens are no landmarks."""
-    if len(routing.mean) < NUM_LANDMARKS:
-        raise ValueError(f"{len(routing.mean)} tokens are no {NUM_LANDMARKS} landmarks; use heat_maps")
-    return routing.mean[:33]
+def patch_maps(weights: Array, crop_size: tuple[int, int]) -> Array:
+    """(K, rows, columns) of the weights (N, K) of a network over patches of a crop of `crop_size` (width, height)."""
+    rows, columns = crop_size[1] // PATCH, crop_size[0] // PATCH
+    if rows * columns != len(weights):
+        raise RoutingError(f"{len(weights)} tokens do not fill {rows} x {columns} patches")
+    return np.ascontiguousarray(weights.T.reshape(-1, rows, columns))
 
 
-def heat_maps(routing: TokenRouting, crop_size: tuple[int, int], patch: int = 16) -> Array:
-    """(K, h/patch, w/patch) maps of a network over pixels, from `crop_size` (width, height)."""
-    rows, columns = crop_size[1] // patch, crop_size[0] // patch
-    if rows * columns != len(routing.mean):
-        raise ValueError(f"{len(routing.mean)} tokens do not fill {rows} x {columns} patches")
-    return np.ascontiguousarray(routing.mean.T.reshape(-1, rows, columns))
+def at_pixels(maps: Array, pixels: Array) -> Array:
+    """(J, K): patch maps (K, rows, columns) at crop pixels (J, 2), bilinear between the middles of the patches."""
+    limits = np.array(maps.shape[:0:-1]) - 1.0
+    place = np.clip((pixels + 0.5) / PATCH - 0.5, 0.0, limits)
+    low = np.minimum(place.astype(int), np.maximum(limits - 1, 0).astype(int))
+    high = np.minimum(low + 1, limits.astype(int))
+    (x0, y0), (x1, y1), (u, v) = low.T, high.T, (place - low).T
+    top = (1 - u) * maps[:, y0, x0] + u * maps[:, y0, x1]
+    bottom = (1 - u) * maps[:, y1, x0] + u * maps[:, y1, x1]
+    return ((1 - v) * top + v * bottom).T
+
+
+def spread_over(
+    points: Array, weights: Array, crop_size: tuple[int, int], radius: float = 0.045
+) -> tuple[Array, Array]:
+    """Weights (J, K) at crop pixels (J, 2) as maps (K, H, W), and how near a point each pixel is, (H, W) 0..1.
+
+    A pixel takes the mean of the points, each counted by a Gaussian of `radius` crop widths; rows of NaN are left out.
+    """
+    known = np.isfinite(points).all(1)
+    width, height = crop_size
+    v, u = np.mgrid[:height, :width].astype(np.float32)
+    squared = (u - points[known, 0, None, None]) ** 2 + (v - points[known, 1, None, None]) ** 2
+    counts = np.exp(-squared / (2 * (radius * width) ** 2)).astype(np.float64)
+    total = counts.sum(0)
+    maps = np.einsum("jhw,jk->khw", counts, weights[known]) / np.maximum(total, 1e-9)
+    return maps, np.clip(total, 0.0, 1.0)

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
-from metrichmsr_ros.training.config import TrainConfig
+from metrichmsr_ros.training.config import TrainConfig, differing_keys
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.people_table import PeopleTable, load_people
 from metrichmsr_ros.training.run import HumanRun
@@ -44,10 +44,11 @@ COLUMNS = ("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "height")
 HEADER = "| row | PA-MPJPE mm | MPJPE mm | PVE mm | root m | root % | height m | parameters M |"
 
 
-def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | None = None) -> str:
+def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | None = None, command: str = "") -> str:
     """Trains every row with every seed on `config`'s data and steps; returns the table and writes it to `out`.
 
-    Rows that are already in `output`/ablation.jsonl with this configuration are not trained again.
+    Rows that are already in `output`/ablation.jsonl with this configuration are not trained again. `command` is what
+    the reader of the table should type to make it again.
     """
     people, held_out = load_people(config.train), load_people(config.validation)
     body = load_body(config.model.body)
@@ -59,12 +60,14 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
         for name, changes in ROWS.items():
             run = dataclasses.replace(config, model=changed(config.model, changes), seed=seed)
             key = json.dumps(to_mapping(run), sort_keys=True)
-            metrics = _known(done, key) or _measure(run, people, held_out, body)
+            metrics = _known(done, run) or _measure(run, people, held_out, body)
             with done.open("a") as file:
                 file.write(json.dumps({"key": key, "row": name, "seed": seed, "metrics": metrics}) + "\n")
             results[name].append(metrics)
             console.print(f"seed {seed}, {name}: MPJPE {metrics['mpjpe']:.1f} mm, root {metrics['root']:.3f} m")
     table = markdown(results, config, len(people), len(held_out), seeds)
+    if command:
+        table = f"`{command}`\n\n{table}"
     if out is not None:
         out.write_text(table)
     return table
@@ -86,9 +89,10 @@ def _measure(config: TrainConfig, people: PeopleTable, held_out: PeopleTable, bo
     return validate(model, held_out, body) | {"parameters": sum(p.numel() for p in model.parameters()) / 1e6}
 
 
-def _known(path: Path, key: str) -> dict[str, float] | None:
+def _known(path: Path, run: TrainConfig) -> dict[str, float] | None:
+    """The metrics of an equal configuration; keys that it did not have yet count as their defaults."""
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return next((row["metrics"] for row in rows if row["key"] == key), None)
+    return next((row["metrics"] for row in rows if not differing_keys(run, json.loads(row["key"]))), None)
 
 
 def markdown(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -60,6 +61,22 @@ class TrainConfig:
         """Refuses sizes that cannot work."""
         if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
             raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
+
+
+def differing_keys(config: TrainConfig, written: Mapping[str, Any]) -> list[str]:
+    """Keys in which `config` differs from one that was `written` by `to_mapping`, perhaps before some keys existed.
+
+    Keys that `written` does not have count as their defaults.
+    """
+    names = [f.name for f in fields(TrainConfig)]
+    unknown = sorted(written.keys() - set(names))
+    if unknown:
+        return unknown
+    try:
+        earlier = build(TrainConfig, written)
+    except ConfigError as error:
+        return [str(error)]
+    return [name for name in names if getattr(config, name) != getattr(earlier, name)]
 
 
 def load_train_config(path: str | Path) -> TrainConfig:

@@ -1,0 +1,155 @@
+"""`metrichmsr routing`: which expert looks at which part of the body, drawn over images and tabled joint by expert.
+
+One picture per person: the crop with its joints, then one heat map per routed expert of the deepest Patch MoE layer.
+For landmark tokens a map is the landmarks' own weights, spread over the pixels near them; for ViT tokens it is the
+patch grid. The table is the mean over all people in whom the joint is in view.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
+from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
+from metrichmsr_ros.hmr.inputs import CropBatch, crop_batch
+from metrichmsr_ros.hmr.routing import at_pixels, patch_maps, patch_routing, spread_over
+from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.predict import InputError, photo_camera, read_photo
+from metrichmsr_ros.routing_drawing import draw_person, draw_table
+from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
+
+Image = NDArray[np.uint8]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PersonRouting:
+    """One person's crop and where each expert looks in it.
+
+    crop: (H, W, 3) RGB; joints: (J, 2) crop pixels and weights: (J, K) share of each expert there, both NaN where the
+    joint is not in view; maps: (K, H, W) share of each expert; opacity: (H, W) 0..1, how much the maps say there.
+    """
+
+    name: str
+    crop: Image
+    joints: Array
+    weights: Array
+    maps: Array
+    opacity: Array
+
+    def draw(self, limits: tuple[float, float]) -> Image:
+        """The person's picture; `limits` are the shares at the ends of the colour scale."""
+        return draw_person(self.crop, self.joints, self.weights, self.maps, self.opacity, limits)
+
+
+@dataclass(frozen=True)
+class RoutingFiles:
+    """What `route_images` wrote: a picture per person, then the table as PNG, CSV and Markdown (none if nobody)."""
+
+    people: tuple[Path, ...]
+    tables: tuple[Path, ...]
+
+
+def route_images(
+    pipeline: Pipeline,
+    images: Sequence[Path],
+    out: Path,
+    fov_deg: float | None = None,
+    intrinsics: tuple[float, ...] | None = None,
+) -> RoutingFiles:
+    """Routes everybody found in `images`; writes `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
+
+    Raises InputError for an unreadable image, RoutingError for a network that routes nothing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    found: list[PersonRouting] = []
+    for path in images:
+        image = read_photo(path)
+        scene = pipeline.process(image, photo_camera(image, fov_deg, intrinsics), None, Wanted(False, False))
+        found += person_routings(pipeline, scene, path.stem)
+    if not found:
+        return RoutingFiles((), ())
+    weights = np.stack([person.weights for person in found])
+    limits = (float(np.nanmin(weights)), float(np.nanmax(weights)))
+    people = tuple(_write(out / f"{person.name}.png", person.draw(limits)) for person in found)
+    return RoutingFiles(people, write_tables(out, weights, limits))
+
+
+def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonRouting]:
+    """The routing of everybody in `scene`; pictures are named `name`_<person's id>."""
+    if not scene.people:
+        return []
+    config = pipeline.model.config
+    batch = crop_batch(config, scene.image, [person.landmarks for person in scene.people], scene.camera)
+    routing = patch_routing(pipeline.model, batch.to(pipeline.device))
+    of_one = _by_landmark if config.image_encoder.kind == "blazepose" else _by_patch
+    return [
+        of_one(f"{name}_{person.id}", person, scene, batch.select(torch.tensor([row])), routing[row])
+        for row, person in enumerate(scene.people)
+    ]
+
+
+def _by_landmark(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: Array) -> PersonRouting:
+    body = slice(0, len(LANDMARK_NAMES))
+    pixels = batch.landmarks[0, body, :2].numpy()
+    joints, weights = _in_view(pixels, routing[body], batch.crop_size, batch.presence[0, body].numpy() >= 0.5)
+    maps, opacity = spread_over(joints, weights, batch.crop_size)
+    return PersonRouting(name, warp_crop(scene.image, _matrix(batch), batch.crop_size), joints, weights, maps, opacity)
+
+
+def _by_patch(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: Array) -> PersonRouting:
+    coarse = patch_maps(routing, batch.crop_size)
+    pixels = apply_matrix(_matrix(batch), scene.camera.project(person.joints_cam))
+    joints, weights = _in_view(pixels, at_pixels(coarse, pixels), batch.crop_size, np.ones(len(pixels), bool))
+    maps = np.stack([cv2.resize(grid, batch.crop_size, interpolation=cv2.INTER_LINEAR) for grid in coarse])
+    crop = warp_crop(scene.image, _matrix(batch), batch.crop_size)
+    return PersonRouting(name, crop, joints, weights, maps, np.ones(crop.shape[:2]))
+
+
+def _matrix(batch: CropBatch) -> Array:
+    """(3, 3) A = K' K^-1, pixels of the image to pixels of the crop."""
+    return (batch.crop_intrinsics[0].double() @ torch.linalg.inv(batch.intrinsics[0].double())).numpy()
+
+
+def _in_view(pixels: Array, weights: Array, size: tuple[int, int], seen: Array) -> tuple[Array, Array]:
+    inside = ((pixels >= 0) & (pixels <= np.array(size) - 1)).all(1) & seen
+    return np.where(inside[:, None], pixels, np.nan), np.where(inside[:, None], weights, np.nan)
+
+
+def write_tables(out: Path, weights: Array, limits: tuple[float, float]) -> tuple[Path, ...]:
+    """`routing.png`, `.csv` and `.md`: mean share of each expert (P, J, K) at each joint over the people who show it.
+
+    The Markdown sets each joint's first expert in bold; the CSV also has the standard deviation over people.
+    """
+    count = np.isfinite(weights[..., 0]).sum(0)
+    rows = np.flatnonzero(count)
+    names = LANDMARK_NAMES if weights.shape[1] == len(LANDMARK_NAMES) else JOINT_NAMES
+    mean, spread = np.nanmean(weights[:, rows], 0), np.nanstd(weights[:, rows], 0)
+    experts = [f"expert {k + 1}" for k in range(weights.shape[2])]
+    with (out / "routing.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["joint", "people", *experts, *(f"{e} deviation" for e in experts)])
+        for i, row in enumerate(rows):
+            table.writerow([names[row], count[row], *np.round(mean[i], 5), *np.round(spread[i], 5)])
+    lines = [f"| joint | people | {' | '.join(experts)} |", "|" + "---|" * (2 + len(experts))]
+    for i, row in enumerate(rows):
+        cells = [f"**{v:.3f}**" if k == mean[i].argmax() else f"{v:.3f}" for k, v in enumerate(mean[i])]
+        lines.append(f"| {names[row].replace('_', ' ')} | {count[row]} | {' | '.join(cells)} |")
+    (out / "routing.md").write_text("\n".join(lines) + "\n")
+    picture = draw_table([names[row].replace("_", " ") for row in rows], mean, limits)
+    return _write(out / "routing.png", picture), out / "routing.csv", out / "routing.md"
+
+
+def _write(path: Path, picture: Image) -> Path:
+    if not cv2.imwrite(str(path), picture[..., ::-1]):
+        raise InputError(f"{path}: cannot be written; choose another --out")
+    return path
