@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.body.model import load_body
-from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
 from metrichmsr_ros.depth.rooms import make_place
-from metrichmsr_ros.training.depth import DepthTrainConfig, draw_batch, draw_places, mirrored, refined_depth, train
+from metrichmsr_ros.depth.weights import load_refiner
+from metrichmsr_ros.hmr.config import ConfigError
+from metrichmsr_ros.training.depth import DepthRun, refined_depth, train
+from metrichmsr_ros.training.depth_batches import draw_batch, draw_places, mirrored
+from metrichmsr_ros.training.depth_config import DepthTrainConfig, load_depth_config
 
 TINY = RefinerConfig(width=64, height=48, channels=(4, 8, 8), dim=16, layers=1, heads=2)
-CONFIG = DepthTrainConfig(model=TINY, places=3, steps=3, batch_size=2)
+CONFIG = DepthTrainConfig(model=TINY, places=3, place_size=(96, 72), steps=4, batch_size=2, checkpoint_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +32,17 @@ def test_a_step_is_the_same_for_the_same_seed(places):
     other = draw_batch(CONFIG, places, 6)
     assert torch.equal(first.channels, second.channels)
     assert not torch.equal(first.channels, other.channels)
-    assert first.channels.shape == (2, 7, 48, 64)
+    assert first.channels.shape == (2, INPUT_CHANNELS, 48, 64)
+    assert first.base.shape == first.truth.shape == first.valid.shape == (2, 1, 72, 96)
     for tensor in vars(first).values():
         assert torch.isfinite(tensor).all()
 
 
-def test_an_untrained_network_gives_the_global_scale(places):
+def test_an_untrained_network_gives_the_closed_form(places):
     batch = draw_batch(CONFIG, places, 0)
     depth, fields = refined_depth(Refiner(TINY), batch)
     assert torch.equal(fields, torch.zeros_like(fields))
-    torch.testing.assert_close(depth, batch.scale * batch.initial)
+    torch.testing.assert_close(depth, batch.base)
 
 
 def test_a_mirrored_place_is_the_same_place():
@@ -48,9 +56,34 @@ def test_a_mirrored_place_is_the_same_place():
     np.testing.assert_allclose(once.camera.project(point * [-1, 1, 1]), [63 - 10.0, 20], atol=1e-9)
 
 
-def test_a_few_steps_train_and_are_reported():
+def test_a_few_steps_train_are_reported_and_write_weights(tmp_path):
     lines: list[str] = []
-    model = train(CONFIG, lines.append)
-    assert lines[-1].startswith("step 3/3: depth")
-    assert not model.training
-    assert model.head.weight.abs().sum() > 0
+    weights = train(dataclasses.replace(CONFIG, output=str(tmp_path)), lines.append)
+    assert lines[-1].startswith("step 4/4: depth")
+    assert load_refiner(weights).head.weight.abs().sum() > 0
+
+
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(tmp_path, places):
+    whole, first, second = (DepthRun(CONFIG, places) for _ in range(3))
+    for _ in range(4):
+        whole.step()
+    for _ in range(2):
+        first.step()
+    first.save(tmp_path / "checkpoint.pt")
+    second.resume(tmp_path / "checkpoint.pt")
+    for _ in range(2):
+        second.step()
+    for mine, theirs in zip(whole.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    with pytest.raises(ConfigError, match="steps"):
+        DepthRun(dataclasses.replace(CONFIG, steps=9), places).resume(tmp_path / "checkpoint.pt")
+
+
+def test_the_shipped_configuration_is_read_and_mistakes_are_named(tmp_path):
+    config = load_depth_config(config_path("train/depth.yaml"))
+    assert config.model == REFINERS["small"]
+    for text, words in (("step: 3", "did you mean 'steps'"), ("model: huge", "small, paper"), ("a: [", "a.yaml")):
+        path = tmp_path / "a.yaml"
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=words):
+            load_depth_config(path)

@@ -1,8 +1,10 @@
 """The learned refiner: a U-Net whose bottom is a transformer, from initial depth, human depth and mask to s(x), b(x).
 
-The network sees a fixed, small, stretched grid in dimensionless numbers: depths over the scene's median after the
-robust global scale, and the camera's rays, which tell it the stretch. It answers with smooth departures from that
-scale, which start at zero, so that an untrained network is the global scale and nobody in view means no change.
+It starts from the best closed form, the robust affine fit, and answers with smooth departures from it, which are zero
+before training: so an untrained network is that closed form, and nobody in view means no change. It sees a fixed,
+small, stretched grid in dimensionless numbers: depths over the scene's median after the affine fit, and the camera's
+rays, which tell it the stretch. Straight walls and floors show what is bent: a plane is linear in inverse depth and
+has one normal.
 The fields, not the depth, are brought to full size: z = s z_in + b keeps every detail of the initial depth.
 """
 
@@ -20,11 +22,15 @@ from torch.nn import functional as F
 from metrichmsr_ros.geometry.camera import Camera
 
 from .anchor import Anchor
-from .calibrate import IDENTITY, Calibration, fit_scale
+from .calibrate import IDENTITY, Calibration, fit_affine
 
 FloatArray = NDArray[np.float32]
 
-INPUT_CHANNELS = 7  # log depth, known, anchor residual, anchor weight, log human depth, ray x, ray y
+# log depth, known, anchor residual, anchor weight, log human depth, inverse depth, y of the point, surface normal (3),
+# ray x, ray y, and what the affine fit did: log of its scale, its offset
+INPUT_CHANNELS = 14
+NORMAL_SMOOTHING = 1.0  # cells of the grid over which depth is smoothed before its normals are taken
+NEAREST = 0.02  # of the median human depth: what the affine fit brings nearer than this is seen there
 MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the departures: a factor of 2, half the median depth
 
 
@@ -38,10 +44,10 @@ class RefinerConfig:
         dim, layers, heads: of the transformer at 1/8.
     """
 
-    width: int = 128
-    height: int = 96
+    width: int = 96
+    height: int = 72
     channels: tuple[int, int, int] = (16, 32, 64)
-    dim: int = 96
+    dim: int = 128
     layers: int = 3
     heads: int = 4
 
@@ -60,7 +66,7 @@ REFINERS = {
 
 
 class Refiner(nn.Module):
-    """Inputs (B, 7, h, w) -> departures (B, 2, h/4, w/4): log scale and offset over the median depth."""
+    """Inputs (B, INPUT_CHANNELS, h, w) -> departures (B, 2, h/4, w/4): log scale and offset over the median depth."""
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
@@ -107,10 +113,14 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 @dataclass(frozen=True, eq=False)
 class RefinerInputs:
-    """One image for the network: `channels` (7, h, w) float32, and what makes its answer metric again."""
+    """One image for the network: `channels` (14, h, w) float32, and what makes its answer metric again.
+
+    `scale` and `offset` (m) are the affine fit's; `median` (m) is the scene's median depth after it.
+    """
 
     channels: FloatArray
     scale: float
+    offset: float
     median: float
 
 
@@ -122,13 +132,14 @@ def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: Re
         anchor: human depth on the same grid.
         camera: undistorted camera of that grid.
     """
-    whole = fit_scale(depth, anchor)
+    whole = fit_affine(depth, anchor)
     if whole is IDENTITY:
         return None
-    scale = float(whole.scale)
+    scale, offset = float(whole.scale), float(whole.offset)
     size = (config.width, config.height)
     known_here = np.nan_to_num(depth) > 0
-    log_here = np.log(np.where(known_here, depth * scale, 1))
+    nearest = NEAREST * float(np.median(anchor.depth[anchor.mask]))
+    log_here = np.log(np.maximum(np.where(known_here, scale * depth + offset, 1), nearest))
     log_human_here = np.log(np.where(anchor.mask, anchor.depth, 1))
     log_depth, known = _shrunk(log_here, known_here, size)
     log_human, human = _shrunk(log_human_here, anchor.mask, size)
@@ -136,26 +147,32 @@ def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: Re
     residual, _ = _shrunk(np.clip(log_human_here - log_here, -1, 1), anchor.mask & known_here, size)
     weight = cv2.resize(anchor.weight, size, interpolation=cv2.INTER_AREA)
     middle = float(np.median(log_depth[known > 0]))
-    rays = _ray_channels(camera, size)
-    channels = np.stack(
-        [
-            np.where(known > 0, log_depth - middle, 0),
-            known,
-            5 * residual,
-            weight,
-            np.where(human > 0, log_human - middle, 0),
-            *rays,
-        ]
-    ).astype(np.float32)
-    return RefinerInputs(channels, scale, float(np.exp(middle)))
+    relative = np.where(known > 0, np.clip(log_depth - middle, -4, 4), 0)
+    ray_x, ray_y = _ray_channels(camera, size)
+    channels = [
+        relative,
+        known,
+        5 * residual,
+        weight,
+        np.where(human > 0, log_human - middle, 0),
+        np.where(known > 0, np.minimum(np.exp(-relative), 5), 0),
+        np.where(known > 0, np.clip(ray_y * np.exp(relative), -3, 3), 0),
+        *_normals(relative, known, ray_x, ray_y),
+        ray_x,
+        ray_y,
+        np.full_like(known, np.clip(np.log(max(scale, 1e-3)), -1, 1)),
+        np.full_like(known, np.clip(5 * offset * np.exp(-middle), -1, 1)),
+    ]
+    return RefinerInputs(np.stack(channels).astype(np.float32), scale, offset, float(np.exp(middle)))
 
 
 def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tuple[int, int]) -> Calibration:
     """Network fields (2, h, w) -> s and b of full `shape` (H, W)."""
     size = (shape[1], shape[0])
-    log_scale, offset = (cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_LINEAR) for f in fields)
-    scale = np.asarray(np.exp(log_scale) * inputs.scale, np.float32)
-    return Calibration(scale, np.asarray(offset * inputs.median, np.float32), "refiner")
+    log_grow, shift = (cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_LINEAR) for f in fields)
+    grow = np.exp(log_grow)
+    offset = grow * np.float32(inputs.offset) + shift * np.float32(inputs.median)
+    return Calibration(np.asarray(grow * np.float32(inputs.scale), np.float32), offset, "refiner")
 
 
 @torch.inference_mode()
@@ -175,6 +192,17 @@ def _shrunk(values: FloatArray, known: NDArray[np.bool_], size: tuple[int, int])
     total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return np.asarray(total / np.maximum(share, 1e-6), np.float32), np.asarray(share, np.float32)
+
+
+def _normals(log_depth: FloatArray, known: FloatArray, ray_x: FloatArray, ray_y: FloatArray) -> FloatArray:
+    """Unit surface normals (3, h, w) towards the camera, 0 where depth is unknown."""
+    share = cv2.GaussianBlur(known, (0, 0), NORMAL_SMOOTHING)
+    depth = np.exp(cv2.GaussianBlur(log_depth * known, (0, 0), NORMAL_SMOOTHING) / np.maximum(share, 1e-3))
+    points = np.stack([ray_x * depth, ray_y * depth, depth])
+    down, across = np.gradient(points, axis=(1, 2))
+    normal = np.cross(down, across, axis=0)
+    length = np.maximum(np.linalg.norm(normal, axis=0), 1e-9)
+    return np.where(known > 0, normal / length, 0).astype(np.float32)
 
 
 def _ray_channels(camera: Camera, size: tuple[int, int]) -> list[FloatArray]:

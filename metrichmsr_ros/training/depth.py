@@ -1,179 +1,136 @@
-"""Train the depth refiner on synthetic places: `python -m metrichmsr_ros.training.depth --out refiner.safetensors`.
+"""Training of the depth refiner: `metrichmsr train depth CONFIG`. Writes `output`/`name`/: checkpoint.pt (resumed from
+when it is there) and `name`.safetensors.
 
-Places (exact depth, imperfect people) are drawn once into memory; every step draws new errors for new initial depths
-from `depth.corruptions`, and mirrors half of them. Everything follows from the seed.
+Everything follows from the configuration: the batch of a step from (seed, step), so that a resumed run repeats the
+run that was not interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrichmsr_ros.body.model import load_body
-from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.corruptions import initial_depth
-from metrichmsr_ros.depth.losses import LossWeights, refiner_loss
-from metrichmsr_ros.depth.refiner import REFINERS, Refiner, RefinerConfig, refiner_inputs
-from metrichmsr_ros.depth.rooms import Place, make_place
+from metrichmsr_ros.depth.losses import refiner_loss
+from metrichmsr_ros.depth.refiner import Refiner
+from metrichmsr_ros.depth.rooms import Place
 from metrichmsr_ros.depth.weights import save_refiner
-from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.config import ConfigError, to_mapping
+from metrichmsr_ros.training.depth_batches import DepthBatch, draw_batch, draw_places
+from metrichmsr_ros.training.depth_config import DepthTrainConfig
 
-
-@dataclass(frozen=True)
-class DepthTrainConfig:
-    """What one training run is made of.
-
-    Attributes:
-        places: how many synthetic places are drawn.
-        steps, batch_size, learning_rate, weight_decay: of AdamW with warm-up and cosine decay.
-        average: decay of the running average of the weights, which is what is saved.
-    """
-
-    model: RefinerConfig = REFINERS["small"]
-    losses: LossWeights = field(default_factory=LossWeights)
-    places: int = 2000
-    steps: int = 3000
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    average: float = 0.998
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class DepthBatch:
-    """Tensors of one step, (B, C, H, W) on the network's grid; `scale` and `median` (B, 1, 1, 1)."""
-
-    channels: Tensor
-    initial: Tensor
-    truth: Tensor
-    valid: Tensor
-    human: Tensor
-    human_weight: Tensor
-    scale: Tensor
-    median: Tensor
-
-
-def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list[Place]:
-    """Synthetic places on the network's grid; says how far it is every few seconds."""
-    body, places, last = load_body("open_light"), [], time.monotonic()
-    for number in range(config.places):
-        rng = np.random.default_rng((config.seed, 1, number))
-        places.append(make_place(rng, body, config.model.width, config.model.height))
-        if time.monotonic() - last > 5:
-            last = time.monotonic()
-            report(f"places {number + 1}/{config.places}")
-    return places
-
-
-def draw_batch(config: DepthTrainConfig, places: list[Place], step: int) -> DepthBatch:
-    """The batch of one step; the same for the same seed and step."""
-    rng = np.random.default_rng((config.seed, 2, step))
-    samples: list[tuple[np.ndarray, ...]] = []
-    while len(samples) < config.batch_size:
-        place = places[int(rng.integers(len(places)))]
-        if rng.random() < 0.5:
-            place = mirrored(place)
-        sample = _sample(config.model, place, initial_depth(rng, place))
-        if sample is not None:
-            samples.append(sample)
-    tensors = [torch.from_numpy(np.stack(arrays)).float() for arrays in zip(*samples, strict=True)]
-    return DepthBatch(*tensors)
-
-
-def mirrored(place: Place) -> Place:
-    """The place in a mirror; its camera's principal point and skew move with it."""
-    flip = np.array([[-1.0, 0, place.camera.width - 1], [0, 1, 0], [0, 0, 1]])
-    k = flip @ place.camera.intrinsics @ np.diag([-1.0, 1, 1])
-    seen = place.anchor
-    anchor = Anchor(seen.depth[:, ::-1].copy(), seen.weight[:, ::-1].copy(), seen.person[:, ::-1].copy())
-    camera = Camera(place.camera.width, place.camera.height, k)
-    return Place(camera, place.depth[:, ::-1].copy(), place.part[:, ::-1].copy(), anchor, place.people)
-
-
-def _sample(config: RefinerConfig, place: Place, initial: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    inputs = refiner_inputs(initial, place.anchor, place.camera, config)
-    if inputs is None:
-        return None
-    valid = np.isfinite(place.depth) & np.isfinite(initial)
-    numbers = np.full((1, 1, 1), inputs.scale), np.full((1, 1, 1), inputs.median)
-    images = (
-        np.nan_to_num(initial),
-        np.where(valid, place.depth, 1),
-        valid,
-        np.where(place.anchor.mask, place.anchor.depth, 1),
-        place.anchor.weight * np.isfinite(initial),
-    )
-    return inputs.channels, *(image[None] for image in images), *numbers
+WARMUP_STEPS = 100
+REPORT_EVERY_S = 20.0
 
 
 def refined_depth(model: Refiner, batch: DepthBatch) -> tuple[Tensor, Tensor]:
     """Refined depth (B, 1, H, W) in metres and the fields (B, 2, h, w) that made it."""
-    fields = model(batch.channels)
-    full = F.interpolate(fields, batch.initial.shape[-2:], mode="bilinear", align_corners=False)
-    return full[:, :1].exp() * batch.scale * batch.initial + full[:, 1:] * batch.median, fields
+    fields = model(batch.channels).float()
+    full = F.interpolate(fields, batch.base.shape[-2:], mode="bilinear", align_corners=False)
+    return full[:, :1].exp() * batch.base + full[:, 1:] * batch.median, fields
 
 
-def train(config: DepthTrainConfig, report: Callable[[str], None] = print) -> Refiner:
-    """Train and return the running average of the weights, in evaluation mode."""
-    torch.manual_seed(config.seed)
-    model, average = Refiner(config.model).train(), Refiner(config.model).eval()
-    average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    places = draw_places(config, report)
-    sums, last = dict.fromkeys(("depth", "total"), 0.0), time.monotonic()
-    done = 0
-    for step in range(config.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, config.steps)
-        batch = draw_batch(config, places, step)
-        depth, fields = refined_depth(model, batch)
-        terms = refiner_loss(depth, fields, batch.truth, batch.valid, batch.human, batch.human_weight, config.losses)
-        optimizer.zero_grad()
+class DepthRun:
+    """The state of one training run: network, its running average, AdamW, and how many steps were done."""
+
+    def __init__(self, config: DepthTrainConfig, places: list[Place]) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.places = config, places
+        self.model, self.average = Refiner(config.model).train(), Refiner(config.model).eval()
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.step_count = 0
+
+    def step(self) -> dict[str, float]:
+        """One update. Returns the weighted losses and their total."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * _schedule(self.step_count, self.config.steps)
+        batch = draw_batch(self.config, self.places, self.step_count)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bf16"):
+            depth, fields = refined_depth(self.model, batch)
+        terms = refiner_loss(
+            depth, fields, batch.truth, batch.valid, batch.human, batch.human_weight, self.config.losses
+        )
+        self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        _follow(average, model, min(config.average, (step + 1) / (step + 10)))
-        sums, done = {name: sums[name] + terms[name].item() for name in sums}, done + 1
-        if time.monotonic() - last > 20 or step + 1 == config.steps:
-            words = ", ".join(f"{name} {total / done:.4f}" for name, total in sums.items())
-            report(f"step {step + 1}/{config.steps}: {words}")
-            sums, done, last = dict.fromkeys(sums, 0.0), 0, time.monotonic()
-    return average
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step_count += 1
+        self._follow(min(self.config.average, self.step_count / (self.step_count + 9)))
+        return {name: value.item() for name, value in terms.items()}
+
+    @torch.no_grad()
+    def _follow(self, keep: float) -> None:
+        for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(now, 1 - keep)
+
+    def save(self, path: Path) -> None:
+        """Write the whole state; the file is replaced at once, so that a kill leaves the old or the new one."""
+        state = {
+            "config": to_mapping(self.config),
+            "step": self.step_count,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Continue from `path`. Raises ConfigError when it was written with another configuration."""
+        state = torch.load(path, weights_only=True)
+        mine = to_mapping(self.config)
+        changed = [key for key in mine if mine[key] != state["config"].get(key)]
+        if changed:
+            raise ConfigError(f"{path}: cannot be resumed, {changed} changed; name another output folder or delete it")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step_count = state["step"]
+
+
+def train(config: DepthTrainConfig, report: Callable[[str], None] = print) -> Path:
+    """Train to `config.steps`, resuming a checkpoint of the same run; returns the path of the weights."""
+    folder = Path(config.output) / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    run, checkpoint = DepthRun(config, draw_places(config, report)), folder / "checkpoint.pt"
+    if checkpoint.exists():
+        run.resume(checkpoint)
+        report(f"resumed {checkpoint} at step {run.step_count}")
+    weights = folder / f"{config.name}.safetensors"
+    history: list[dict[str, float]] = []
+    last = time.monotonic()
+    while run.step_count < config.steps:
+        history.append(run.step())
+        at_end = run.step_count == config.steps
+        if time.monotonic() - last > REPORT_EVERY_S or at_end:
+            report(_brief(run, history))
+            history, last = [], time.monotonic()
+        if run.step_count % config.checkpoint_every == 0 or at_end:
+            run.save(checkpoint)
+            save_refiner(weights, run.average, _provenance(run))
+    return weights
 
 
 def _schedule(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-@torch.no_grad()
-def _follow(average: Refiner, model: Refiner, keep: float) -> None:
-    for mean, now in zip(average.parameters(), model.parameters(), strict=True):
-        mean.lerp_(now, 1 - keep)
+def _brief(run: DepthRun, history: list[dict[str, float]]) -> str:
+    means = {name: sum(terms[name] for terms in history) / len(history) for name in ("depth", "total")}
+    words = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+    return f"step {run.step_count}/{run.config.steps}: {words}"
 
 
-def main() -> None:
-    """The command of the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--size", choices=sorted(REFINERS), default="small")
-    parser.add_argument("--steps", type=int, default=DepthTrainConfig.steps)
-    parser.add_argument("--places", type=int, default=DepthTrainConfig.places)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    config = DepthTrainConfig(REFINERS[options.size], places=options.places, steps=options.steps, seed=options.seed)
-    save_refiner(options.out, train(config), {"training": json.dumps(asdict(config)), "data": "synthetic places"})
-
-
-if __name__ == "__main__":
-    main()
+def _provenance(run: DepthRun) -> dict[str, str]:
+    data = f"{run.config.places} synthetic places" + (" and PROX" if run.config.prox else "")
+    return {"training": json.dumps(to_mapping(run.config)), "steps": str(run.step_count), "data": data}

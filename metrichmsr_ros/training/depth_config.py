@@ -1,0 +1,68 @@
+"""Configuration of the depth refiner's training, read from YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from metrichmsr_ros.depth.losses import LossWeights
+from metrichmsr_ros.depth.refiner import REFINERS, RefinerConfig
+from metrichmsr_ros.hmr.config import ConfigError, build
+
+
+@dataclass(frozen=True)
+class DepthTrainConfig:
+    """What one training run is made of.
+
+    Attributes:
+        name: of the weights file.
+        model: in YAML a size, small or paper, or the fields of `RefinerConfig`.
+        places: how many synthetic places are drawn.
+        place_size: their width and height; initial depth is finer than the network's grid in life, too.
+        prox: folder of PROX; its frames join the places. Empty: synthetic places alone.
+        prox_frames: how many of its frames, spread evenly.
+        steps, batch_size, learning_rate, weight_decay: of AdamW with warm-up and cosine decay.
+        average: decay of the running average of the weights, which is what is saved.
+        output: folder; the weights and the checkpoint go to `output`/`name`/.
+    """
+
+    name: str = "refiner"
+    model: RefinerConfig = REFINERS["small"]
+    losses: LossWeights = field(default_factory=LossWeights)
+    places: int = 4000
+    place_size: tuple[int, int] = (144, 108)
+    prox: str = ""
+    prox_frames: int = 2000
+    steps: int = 9000
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    average: float = 0.998
+    precision: Literal["float32", "bf16"] = "float32"
+    checkpoint_every: int = 500
+    output: str = "out/train"
+    seed: int = 0
+
+
+def load_depth_config(path: str | Path) -> DepthTrainConfig:
+    """Read a YAML. ConfigError names the file and the key."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+        return build(DepthTrainConfig, _with_named_size(values))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _with_named_size(values: Any) -> Any:
+    size = values.get("model") if isinstance(values, dict) else None
+    if not isinstance(size, str):
+        return values
+    if size not in REFINERS:
+        raise ConfigError(f"model: no refiner size '{size}'; there are {', '.join(REFINERS)}")
+    return {**values, "model": vars(REFINERS[size])}
