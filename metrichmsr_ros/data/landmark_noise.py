@@ -2,9 +2,9 @@
 
 How BlazePose errs depends on pose, view, truncation and occlusion at once, and its errors at neighbouring landmarks go
 together; no simple distribution holds all that. So the fitted model is the set of residuals itself: a new person is
-drawn near a rendered one (joints turned a little, another shape, another distance, focal length and place in the
-image, seen from the same side), and bears that person's residuals, visibility and presence. Thousands are made in a
-second, where rendering makes tens.
+drawn, with another pose, shape, distance and focal length, and bears the residuals, visibility and presence of a
+rendered one who looks much the same: either one whose joints were turned a little, or, for a pose that was never
+rendered, one of its nearest neighbours. Thousands are made in a second, where rendering makes tens.
 
     simulator = LandmarkNoise(rows, load_body("open_light"))     # rows of rendered people, one array per field
     more = simulator.draw(100_000, np.random.default_rng(0))      # rows of the same kind
@@ -19,13 +19,13 @@ import roma
 import torch
 
 from metrichmsr_ros.body.open_body import OpenBody, Population
+from metrichmsr_ros.data.landmark_residuals import Rows, observed
+from metrichmsr_ros.data.pose_neighbours import PoseNeighbours
 
-Rows = dict[str, np.ndarray]
 NEEDED = (
     *("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels", "intrinsics", "image_size"),
     *("pose", "betas", "transl", "joints_cam", "landmarks_cam"),
 )
-_HIPS = (23, 24)
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,25 @@ class NoiseConfig:
     """How far a new person may be from the rendered one.
 
     Attributes:
+        new_pose: chance of a pose from the bank with one of its nearest rendered neighbours' errors.
         joint_turn: standard deviation of the turn of each joint, radians. root_turn: of the whole body.
         new_shape: chance of another body from the population, rather than the same one changed a little.
+        children: share of children among those; with a census' share the estimates of all adults come out too small.
         distance, size: standard deviation of the logarithm of the change of distance, and of size in the image.
         fov_limits: horizontal and vertical field of view stay within, radians.
+        sharpness: errors in the image plane are made smaller by a factor between these. Under small moves of the ROI
+            landmarks of real people scatter about 0.6 times as far as those of rendered ones.
     """
 
+    new_pose: float = 0.6
     joint_turn: float = 0.05
     root_turn: float = 0.06
     new_shape: float = 0.7
+    children: float = 0.1
     distance: float = 0.35
     size: float = 0.08
     fov_limits: tuple[float, float] = (0.35, 2.2)
+    sharpness: tuple[float, float] = (0.4, 1.0)
 
 
 class LandmarkNoise:
@@ -72,7 +79,11 @@ class LandmarkNoise:
         with torch.no_grad():
             self._heights = body.height(torch.from_numpy(self._rows["betas"]).float()).numpy().astype(np.float64)
         population = Population.load()
-        self._shapes = population.betas[np.arange(len(population.betas)) % 8 != 7].astype(np.float64)
+        known = np.arange(len(population.betas)) % 8 != 7
+        self._shapes = population.betas[known].astype(np.float64)
+        child = population.is_child[known]
+        self._chances = np.where(child, config.children / child.sum(), (1 - config.children) / (~child).sum())
+        self._neighbours = PoseNeighbours(self._rows) if config.new_pose else None
 
     def __len__(self) -> int:
         """Number of rendered people whose residuals are known."""
@@ -88,9 +99,15 @@ class LandmarkNoise:
     def draw(self, count: int, rng: np.random.Generator) -> Rows:
         """`count` new people (fewer where a draw came behind the camera), rows of `NEEDED` fields, float64."""
         base = rng.integers(len(self), size=count)
+        new_pose = rng.random(count) < self._config.new_pose
+        poses = np.zeros((0, 24, 3))
+        if self._neighbours is not None:
+            base[new_pose], poses = self._neighbours.draw(int(new_pose.sum()), rng)
         old = {name: array[base] for name, array in self._rows.items()}
-        truth = self._truth(old, self._heights[base], rng)
-        new = _observed(old, truth)
+        seen_as = {name: array.copy() if name == "pose" else array for name, array in old.items()}
+        seen_as["pose"][new_pose] = poses.reshape(-1, 72)
+        truth = self._truth(seen_as, self._heights[base], rng)
+        new = observed(old, truth, rng.uniform(*self._config.sharpness, count))
         good = (truth["joints_cam"][..., 2].min(1) > 0.3) & np.isfinite(new["crop_landmarks"]).all((1, 2))
         return {name: array[good] for name, array in new.items()}
 
@@ -99,7 +116,7 @@ class LandmarkNoise:
         config, count = self._config, len(heights)
         betas = old["betas"] + rng.normal(0, 0.15, old["betas"].shape)
         swap = rng.random(count) < config.new_shape
-        betas[swap] = self._shapes[rng.integers(len(self._shapes), size=int(swap.sum()))]
+        betas[swap] = self._shapes[rng.choice(len(self._shapes), size=int(swap.sum()), p=self._chances)]
         with torch.no_grad():
             new_heights = self._body.height(torch.from_numpy(betas).float()).numpy().astype(np.float64)
         turn = rng.normal(0, config.joint_turn, (count, 24, 3))
@@ -153,77 +170,3 @@ def _turns(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     k[:, 0, 1], k[:, 0, 2], k[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
     k -= np.swapaxes(k, 1, 2)
     return np.eye(3) + k + k @ k / (1 + cosine)[:, None, None]
-
-
-def _observed(old: Rows, truth: Rows) -> Rows:
-    """What BlazePose would say of the new people: their true landmarks plus the residuals of the old ones."""
-    before, after = (_project(rows["landmarks_cam"], rows["intrinsics"]) for rows in (old, truth))
-    matrix = old["crop_matrix"] @ np.linalg.inv(_similarity(before, after))
-    crop_before, crop_after = _map(old["crop_matrix"], before), _map(matrix, after)
-    depth_before, depth_after = _crop_depth(old, old["crop_matrix"]), _crop_depth(truth, matrix)
-    moved = np.concatenate([crop_after - crop_before, (depth_after - depth_before)[..., None]], -1)
-    crop_landmarks = old["crop_landmarks"] + _with_auxiliary(moved)
-    # The network knows no sizes: the new body appears to it as big as the old one did.
-    axes_before, axes_after = _crop_axes(old, old["crop_matrix"]), _crop_axes(truth, matrix)
-    world = old["world"] + _with_auxiliary(axes_after / truth["growth"][:, None, None] - axes_before)
-    return {
-        **{name: truth[name] for name in NEEDED if name in truth},
-        "visibility": old["visibility"],
-        "presence": old["presence"],
-        "crop_matrix": matrix,
-        "crop_landmarks": crop_landmarks,
-        "world": world,
-        "pixels": _map(np.linalg.inv(matrix), crop_landmarks[..., :2]),
-    }
-
-
-def _with_auxiliary(moved: np.ndarray) -> np.ndarray:
-    """Movement (N, 39, C) of all landmarks: the six auxiliary ones go with the hips or the wrists they belong to."""
-    hips = moved[:, _HIPS].mean(1)
-    extra = np.stack([hips, hips, moved[:, 15], moved[:, 15], moved[:, 16], moved[:, 16]], 1)
-    return np.concatenate([moved, extra], 1)
-
-
-def _project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    seen = points @ np.swapaxes(intrinsics, 1, 2)
-    pixels: np.ndarray = seen[..., :2] / np.maximum(seen[..., 2:], 0.05)
-    return pixels
-
-
-def _map(matrix: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    mapped: np.ndarray = pixels @ np.swapaxes(matrix[:, :2, :2], 1, 2) + matrix[:, None, :2, 2]
-    return mapped
-
-
-def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least-squares 2D similarities (N, 3, 3) that take `source` (N, L, 2) to `target`."""
-    a, b = source[..., 0] + 1j * source[..., 1], target[..., 0] + 1j * target[..., 1]
-    mean_a, mean_b = a.mean(1, keepdims=True), b.mean(1, keepdims=True)
-    factor = ((a - mean_a).conj() * (b - mean_b)).sum(1) / (np.abs(a - mean_a) ** 2).sum(1)
-    shift = mean_b[:, 0] - factor * mean_a[:, 0]
-    result = np.tile(np.eye(3), (len(a), 1, 1))
-    result[:, 0, 0] = result[:, 1, 1] = factor.real
-    result[:, 1, 0], result[:, 0, 1] = factor.imag, -factor.imag
-    result[:, 0, 2], result[:, 1, 2] = shift.real, shift.imag
-    return result
-
-
-def _from_hips(rows: Rows) -> np.ndarray:
-    points = rows["landmarks_cam"]
-    relative: np.ndarray = points - points[:, _HIPS].mean(1, keepdims=True)
-    return relative
-
-
-def _crop_depth(rows: Rows, matrix: np.ndarray) -> np.ndarray:
-    """Depth (N, 33) relative to the hips in crop pixels, the crop's scale taken at the hips."""
-    scale = np.sqrt(np.abs(np.linalg.det(matrix[:, :2, :2]))) * rows["intrinsics"][:, 0, 0]
-    hips = rows["landmarks_cam"][:, _HIPS].mean(1)[:, 2]
-    depth: np.ndarray = _from_hips(rows)[..., 2] * (scale / np.maximum(hips, 0.3))[:, None]
-    return depth
-
-
-def _crop_axes(rows: Rows, matrix: np.ndarray) -> np.ndarray:
-    """True landmarks (N, 33, 3) around the hips in the crop's (rotated) axes, metres."""
-    turn = matrix[:, :2, :2] / np.sqrt(np.abs(np.linalg.det(matrix[:, :2, :2])))[:, None, None]
-    relative = _from_hips(rows)
-    return np.concatenate([relative[..., :2] @ np.swapaxes(turn, 1, 2), relative[..., 2:]], -1)

@@ -18,7 +18,7 @@ _ARMS = np.array([13, 14, 16, 17, 18, 19, 20, 21, 22, 23])
 _SIGMA = np.repeat([0.05, 0.10, 0.05, 0.10, 0.05, 0.12, 0.05], [1, 2, 1, 2, 1, 2, 3])  # root to feet
 _SIGMA = np.append(_SIGMA, [0.10, 0.04, 0.04, 0.12, 0.15, 0.15, 0.15, 0.15, 0.12, 0.12, 0.08, 0.08])  # neck to hands
 KINDS = ("captured", "joined", "reaching", "sitting", "kneeling", "squatting", "lying")
-SHARES = np.array([0.52, 0.12, 0.13, 0.12, 0.03, 0.04, 0.04])
+SHARES = np.array([0.56, 0.16, 0.10, 0.10, 0.02, 0.03, 0.03])
 
 
 def random_pose(bank: PoseBank, rng: np.random.Generator, held_out: bool) -> tuple[np.ndarray, str]:

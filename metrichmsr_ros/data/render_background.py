@@ -81,7 +81,7 @@ def random_background(
         image = cv2.resize(room.render(world_rays(camera, rotation, 2), eye), size, interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.35:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 3.0))
-    return np.clip(image * rng.uniform(0.6, 1.2), 0, 1)
+    return np.clip(image * rng.uniform(0.75, 1.2), 0, 1)
 
 
 def panorama_view(panorama: np.ndarray, rays: np.ndarray, heading: float) -> np.ndarray:

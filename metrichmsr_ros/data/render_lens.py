@@ -18,7 +18,7 @@ def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.25:
         grey = picture.mean(2, keepdims=True)
         picture = grey + (picture - grey) * np.float32(rng.choice([0.0, 0.5, 1.4], p=[0.3, 0.4, 0.3]))
-    sigma = np.float32(abs(rng.normal(0, 0.02)))
+    sigma = np.float32(abs(rng.normal(0, 0.013)))
     noise = rng.standard_normal((height, width, 1 if rng.random() < 0.4 else 3), dtype=np.float32)
     picture = picture + sigma * (0.5 + picture) * noise
     result = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -50,4 +50,4 @@ def _exposure(picture: np.ndarray, rng: np.random.Generator) -> float:
     """A gain: an automatic exposure that errs, and now and then a picture too dark or too bright."""
     mean = float(picture[::4, ::4].mean())
     automatic = float(np.clip((0.45 / max(mean, 0.05)) ** 0.6, 0.7, 2.2))
-    return automatic * float(np.exp(rng.normal(0, 0.2)))
+    return automatic * float(np.exp(rng.normal(0, 0.15)))

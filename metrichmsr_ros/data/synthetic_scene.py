@@ -82,7 +82,7 @@ class SceneMaker:
 
     def make(self, rng: np.random.Generator) -> TrueScene:
         """One scene; the same state of `rng` gives the same scene."""
-        count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.16, 0.09]))
+        count = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.3, 0.13, 0.07]))
         people = [self._person(rng) for _ in range(count)]
         figures: list[Figure] = []
         while not figures:
@@ -158,7 +158,7 @@ class SceneMaker:
                 heading = float(np.arctan2(facing[0], facing[2]))
                 centre = person.root * [1, 0, 1] - 0.1 * facing * [1, 0, 1] + [0, top / 2, 0]
                 things.append(box(centre, size, heading, _dull(rng)))
-        if rng.random() < 0.18:
+        if rng.random() < 0.14:
             for _ in range(int(rng.integers(1, 3))):
                 target = people[rng.integers(len(people))].root
                 share = rng.uniform(0.25, 0.85)
@@ -181,17 +181,17 @@ def _row(values: np.ndarray) -> torch.Tensor:
 
 def _look(camera: Camera, person: _Placed, rng: np.random.Generator) -> View:
     """A camera that stands on any side of the person, 0.8-15 m away, and has some part of the person in view."""
-    distance = float(np.exp(rng.uniform(np.log(1.0), np.log(6.5)))) if rng.random() < 0.85 else rng.uniform(3.0, 15.0)
+    distance = float(np.exp(rng.uniform(np.log(1.2), np.log(7.0)))) if rng.random() < 0.88 else rng.uniform(3.0, 15.0)
     height = float(
         rng.choice([rng.uniform(0.25, 1.0), rng.normal(1.5, 0.25), rng.uniform(1.9, 3.2)], p=[0.35, 0.4, 0.25])
     )
     eye = np.array([0.0, height, distance]) + person.root * [1, 0, 1]
     # Where in the picture a point of the person is to appear: mostly well inside.
     target = person.root + np.array([0.0, rng.normal(0.05, 0.3), 0.0])
-    spread = 0.45 if rng.random() < 0.75 else 0.9
+    spread = 0.45 if rng.random() < 0.85 else 0.9
     place = (rng.uniform(-spread, spread, 2) * camera.size + np.array(camera.size)) / 2
     wanted = np.linalg.inv(camera.intrinsics) @ np.array([*place, 1.0])
-    roll = rng.normal(0, 0.04) if rng.random() < 0.85 else rng.normal(0, 0.3)
+    roll = rng.normal(0, 0.04) if rng.random() < 0.92 else rng.normal(0, 0.3)
     towards = target - eye
     yaw = np.arctan2(-towards[0], -towards[2]) + np.arctan2(wanted[0], 1.0)
     pitch = np.arctan2(towards[1], np.hypot(towards[0], towards[2])) + np.arctan2(wanted[1], 1.0)

@@ -37,6 +37,7 @@ PERSON_ARRAYS = {
     "transl": (3,),
     "joints_cam": (24, 3),
 }
+OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
 
 
 class ShardError(ValueError):
@@ -58,6 +59,11 @@ class PeopleTable:
     def select(self, index: torch.Tensor) -> tuple[CropBatch, Truth]:
         """The people named by `index`."""
         return self.inputs.select(index), self.truth.select(index)
+
+    def batches(self, size: int) -> Iterator[tuple[CropBatch, Truth]]:
+        """Everybody in order, `size` at a time."""
+        for index in torch.arange(len(self)).split(size):
+            yield self.select(index)
 
 
 Rows = dict[str, np.ndarray]
@@ -123,7 +129,7 @@ def _read_rows(paths: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:
     for path in paths:
         for key, sample in _samples(path):
             people = len(sample["pose"])
-            for name in sample.keys() & {*PERSON_ARRAYS, "landmarks_cam"}:
+            for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS}:
                 rows.setdefault(name, []).append(np.asarray(sample[name], np.float64))
             for name in ("intrinsics", "image_size"):
                 rows.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))

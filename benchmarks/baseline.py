@@ -1,0 +1,56 @@
+"""What a user would otherwise write: BlazePose's world landmarks scaled to a body of 1.70 m, placed by solvePnP."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.training.people_table import PeopleTable
+
+Array = NDArray[np.float64]
+LANDMARKS = [landmark for landmark, _ in LANDMARK_JOINTS]
+JOINTS = [joint for _, joint in LANDMARK_JOINTS]
+NAMES = [JOINT_NAMES[joint] for joint in JOINTS]
+BONES = [
+    (NAMES.index(f"{side}_{a}"), NAMES.index(f"{side}_{b}"))
+    for side in ("left", "right")
+    for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
+]
+ASSUMED_HEIGHT = 1.70
+
+
+def bone_length(joints: Array) -> Array:
+    """Summed length (...) of the ten bones of (..., 12, 3)."""
+    a, b = np.array(BONES).T
+    return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1).sum(-1)
+
+
+def baseline(people: PeopleTable, body: BodyModel) -> Array:
+    """(N, 12, 3) joints in the camera frame, metres."""
+    zero = torch.zeros(1, 10)
+    mean_joints = body.rest_joints(zero)[0, JOINTS].double().numpy()
+    length = bone_length(mean_joints) * ASSUMED_HEIGHT / body.height(zero).item()
+    world = people.inputs.world[:, :33].double().numpy()
+    world = world * (length / bone_length(world[:, LANDMARKS]))[:, None, None]
+    intrinsics = people.inputs.intrinsics.double().numpy()
+    rows = zip(world, full_image_pixels(people), intrinsics, strict=True)
+    return np.stack([_place(*row)[LANDMARKS] for row in rows])
+
+
+def full_image_pixels(people: PeopleTable) -> Array:
+    """(N, 33, 2) landmarks in the full image, from crop pixels by K K'^-1."""
+    K, crop = people.inputs.intrinsics.double(), people.inputs.crop_intrinsics.double()
+    points = people.inputs.landmarks[:, :33, :2].double()
+    rays = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ (K @ torch.linalg.inv(crop)).mT
+    return (rays[..., :2] / rays[..., 2:]).numpy()
+
+
+def _place(world: Array, pixels: Array, intrinsics: Array) -> Array:
+    found, turn, shift = cv2.solvePnP(world, pixels, intrinsics, None, flags=cv2.SOLVEPNP_SQPNP)
+    if not found:
+        return np.full_like(world, np.nan)
+    return world @ cv2.Rodrigues(turn)[0].T + shift[:, 0]
