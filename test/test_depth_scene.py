@@ -43,10 +43,17 @@ def test_a_refiner_takes_the_place_of_the_closed_form():
 def test_without_people_the_last_calibration_fades():
     engine = DepthEngine(IncomingDepth(), "scale", memory_s=10.0)
     engine.estimate(IMAGE, CAMERA, FACES, context(0.5), stamp_s=100.0)
-    for later, scale in ((0.0, 2.0), (10.0, 2 ** np.exp(-1)), (1000.0, 1.0)):
+    for later, scale in ((0.0, 2.0), (10.0, 2 ** np.exp(-1)), (40.0, 2 ** np.exp(-4))):
         answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=100.0 + later)
         assert answer.method == "memory"
         np.testing.assert_allclose(answer.depth, WALL * 0.5 * scale, rtol=1e-4)
+        assert answer.kept == pytest.approx(np.exp(-later / 10))
+    forgotten = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=1100.0)
+    assert (str(answer), str(forgotten)) == (
+        "camera/depth, nobody in view: 2% of the last calibration",
+        "camera/depth, not calibrated",
+    )
+    np.testing.assert_array_equal(forgotten.depth, WALL * np.float32(0.5))
     engine.reset()
     answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=101.0)
     assert answer.method == "none"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 
-from .anchor import Anchor, make_anchor
+from .anchor import Anchor, human_depth, make_anchor
 from .calibrate import IDENTITY, METHODS, Calibration
 from .refiner import Refiner, refine
 from .sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
@@ -18,6 +18,9 @@ from .sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
 FloatArray = NDArray[np.float32]
 
 Fit = Callable[[FloatArray, Anchor, Camera], Calibration]
+
+METRIC_SOURCES = ("people", "ground")  # made of people, so that there is nothing to calibrate
+FORGOTTEN = 0.01  # a calibration of which less is left is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +31,22 @@ class SceneDepth:
         depth: (H, W) float32 metres, NaN where unknown.
         source: what the initial depth came from; "people" when there is only their own.
         method: what calibrated it: "refiner", "field", "affine", "scale", "memory" (the last people in view) or "none".
+        kept: of a remembered calibration how much is left, 1 to 0; 1 for the others.
+        problem: why the source had nothing to say; "" when it had.
     """
 
     depth: FloatArray
     source: str
     method: str
+    kept: float = 1.0
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """One line for logs and diagnostics."""
+        if self.method == "memory":
+            return f"{self.source}, nobody in view: {self.kept:.0%} of the last calibration"
+        how = "not calibrated" if self.method == "none" else f"calibrated by {self.method}"
+        return f"{self.source}, {how}" if self.source not in METRIC_SOURCES else self.source
 
 
 class DepthEngine:
@@ -78,35 +92,38 @@ class DepthEngine:
             person_weights: (P,) from `anchor.person_weight`.
             stamp_s: time of the image; None: a single image, without memory.
         """
-        anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
         if self._source is None:
-            return SceneDepth(anchor.depth, "people", "none")
+            return SceneDepth(human_depth(context.vertices_cam, faces, camera), "people", "none")
+        anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
         try:
             initial = self._source.predict(image, camera, context)
-        except DepthError:
-            return SceneDepth(anchor.depth, "people", "none")
+        except DepthError as error:
+            return SceneDepth(anchor.depth, "people", "none", problem=str(error))
         if initial.source == "ground":  # metric already, and empty of people
             return SceneDepth(_people_in_front(resampled(initial, camera), anchor), initial.source, "none")
         return self._calibrated(initial, anchor, camera, stamp_s)
 
     def _calibrated(self, initial: DepthMap, anchor: Anchor, camera: Camera, stamp_s: float | None) -> SceneDepth:
         depth = resampled(initial, camera)
-        calibration = self._fit(depth, anchor, camera)
+        calibration, kept = self._fit(depth, anchor, camera), 1.0
         if calibration is IDENTITY:
-            calibration = self._remembered(stamp_s)
+            calibration, kept = self._remembered(stamp_s)
         elif stamp_s is not None:
             self._last = (stamp_s, calibration)
         if calibration is IDENTITY:
             return SceneDepth(depth, initial.source, "none")
-        return SceneDepth(calibration.apply(depth), initial.source, calibration.method)
+        return SceneDepth(calibration.apply(depth), initial.source, calibration.method, kept)
 
-    def _remembered(self, stamp_s: float | None) -> Calibration:
+    def _remembered(self, stamp_s: float | None) -> tuple[Calibration, float]:
         """The last calibration, faded; a field fades as its means, since the people it was bent by are gone."""
         if stamp_s is None or self._last is None:
-            return IDENTITY
+            return IDENTITY, 1.0
         then, last = self._last
+        kept = float(np.exp(-max(stamp_s - then, 0.0) / self._memory_s))
+        if kept < FORGOTTEN:
+            return IDENTITY, 1.0
         whole = Calibration(float(np.mean(last.scale)), float(np.mean(last.offset)), "memory")
-        return whole.decayed(float(np.exp(-max(stamp_s - then, 0.0) / self._memory_s)))
+        return whole.decayed(kept), kept
 
 
 def _fit(method: str, refiner: Refiner | None) -> Fit:

@@ -81,8 +81,21 @@ class DepthSource(Protocol):
         ...
 
 
+class FileDepth:
+    """One depth image for one picture, seen by the same camera: (h, w) float32 metres, of any size."""
+
+    def __init__(self, depth: FloatArray, name: str) -> None:
+        self.name = f"file:{name}"
+        self._depth = depth
+
+    def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
+        """The file's depth, whatever the image."""
+        height, width = self._depth.shape
+        return DepthMap(self._depth, stretched(camera, width, height), self.name, is_sensor=True)
+
+
 class IncomingDepth:
-    """The depth that arrived with the image: an RGB-D camera, a stereo node, a file."""
+    """The depth that arrived with the image: an RGB-D camera, a stereo node."""
 
     name = "incoming"
 

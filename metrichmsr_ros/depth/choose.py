@@ -1,0 +1,113 @@
+"""From words to a depth engine: which source, and what calibrates it. The words are those of the node's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metrichmsr_ros.assets import AssetError, asset_path, model_path
+
+from .calibrate import METHODS
+from .ground import GroundPlane
+from .images import load_depth
+from .scene import DepthEngine
+from .sources import DepthError, DepthSource, FileDepth, IncomingDepth
+from .weights import load_refiner
+
+SHIPPED_REFINER = "refiner.safetensors"
+SOURCES = (
+    "auto: fastdepth where `metrichmsr setup` fetched it, else ground",
+    "people: their own surfaces alone",
+    "ground: the floor under their feet",
+    "topic: depth that comes with the image",
+    "fastdepth",
+    "hub[:ID or FOLDER]: a metric network of transformers",
+    "map_anything[:ID or FOLDER]",
+    "file:PATH: .npy in metres, 16-bit PNG in millimetres",
+)
+CALIBRATIONS = (
+    "auto: the shipped refiner",
+    "PATH.safetensors: a refiner of yours",
+    *METHODS,
+    "none: the source's own depth",
+)
+
+
+@dataclass(frozen=True)
+class DepthChoice:
+    """What makes depth.
+
+    Attributes:
+        source: one of `SOURCES`.
+        calibration: one of `CALIBRATIONS`.
+        device: torch device of networks.
+        memory_s: time in which a calibration fades when nobody is in view.
+    """
+
+    source: str = "people"
+    calibration: str = "auto"
+    device: str = "cpu"
+    memory_s: float = 10.0
+
+
+def make_engine(choice: DepthChoice) -> DepthEngine:
+    """The engine that `choice` names.
+
+    Raises:
+        DepthError: unknown words, or what they name cannot be loaded.
+        AssetError: a network that was never fetched.
+    """
+    source = _source(choice)
+    calibration = "none" if source is None else choice.calibration
+    if calibration == "auto":
+        calibration = str(asset_path(SHIPPED_REFINER))
+    if calibration.endswith(".safetensors"):
+        return DepthEngine(source, refiner=load_refiner(calibration, choice.device), memory_s=choice.memory_s)
+    if calibration != "none" and calibration not in METHODS:
+        raise DepthError(f"unknown depth calibration '{calibration}'; known are: {'; '.join(CALIBRATIONS)}")
+    return DepthEngine(source, calibration, memory_s=choice.memory_s)
+
+
+def _source(choice: DepthChoice) -> DepthSource | None:
+    kind, _, detail = choice.source.partition(":")
+    if kind == "people":
+        return None
+    makers: dict[str, Callable[[], DepthSource]] = {
+        "auto": _fastdepth_or_ground,
+        "ground": GroundPlane,
+        "topic": IncomingDepth,
+        "fastdepth": _fastdepth,
+        "hub": lambda: _hub(detail, choice.device),
+        "map_anything": lambda: _map_anything(detail, choice.device),
+        "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
+    }
+    if kind not in makers or (detail and kind not in ("hub", "map_anything", "file")):
+        raise DepthError(f"unknown depth source '{choice.source}'; known are: {'; '.join(SOURCES)}")
+    return makers[kind]()
+
+
+def _fastdepth_or_ground() -> DepthSource:
+    try:
+        model_path("fastdepth.onnx")
+    except AssetError:
+        return GroundPlane()
+    return _fastdepth()
+
+
+def _fastdepth() -> DepthSource:
+    from .fastdepth import FastDepth
+
+    return FastDepth()
+
+
+def _hub(model: str, device: str) -> DepthSource:
+    from .hub import SUGGESTED, HubDepth
+
+    return HubDepth(model or SUGGESTED, device)
+
+
+def _map_anything(model: str, device: str) -> DepthSource:
+    from .map_anything import DEFAULT, MapAnythingDepth
+
+    return MapAnythingDepth(model or DEFAULT, device)

@@ -1,0 +1,80 @@
+"""Words become depth engines: each source and calibration by its name, and mistakes by theirs."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from metrichmsr_ros.assets import AssetError
+from metrichmsr_ros.depth.choose import DepthChoice, make_engine
+from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
+from metrichmsr_ros.depth.weights import save_refiner
+from metrichmsr_ros.geometry.camera import Camera
+
+CAMERA = Camera(80, 60, np.array([[50.0, 0, 39.5], [0, 50, 29.5], [0, 0, 1]]))
+IMAGE = np.zeros((60, 80, 3), np.uint8)
+FACES = np.array([[0, 1, 2], [0, 2, 3]])
+PERSON = np.array([[-0.4, -0.9, 3], [0.4, -0.9, 3], [0.4, 0.9, 3], [-0.4, 0.9, 3]])
+
+
+def estimate(choice: DepthChoice, incoming: DepthMap | None = None):
+    return make_engine(choice).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=incoming))
+
+
+def test_people_are_the_default_and_need_no_weights():
+    answer = estimate(DepthChoice())
+    assert str(answer) == "people"
+    assert np.nanmax(answer.depth) == pytest.approx(3)
+
+
+def test_auto_without_fetched_networks_is_the_ground(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert str(estimate(DepthChoice("auto", "affine"))) == "ground"
+    with pytest.raises(AssetError, match="metrichmsr setup"):
+        make_engine(DepthChoice("fastdepth", "affine"))
+
+
+def test_a_topic_that_is_silent_leaves_people_and_says_why():
+    answer = estimate(DepthChoice("topic", "scale"))
+    assert answer.source == "people"
+    assert "no depth image came" in answer.problem
+
+
+@pytest.mark.parametrize("calibration", ["scale", "affine", "field", "none"])
+def test_closed_forms_by_name(calibration):
+    incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")
+    answer = estimate(DepthChoice("topic", calibration), incoming)
+    assert answer.method == calibration
+    np.testing.assert_allclose(answer.depth, 1.5 if calibration == "none" else 3.0, rtol=0.01)
+
+
+def test_a_refiner_of_ones_own(tmp_path):
+    network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2))
+    save_refiner(tmp_path / "mine.safetensors", network)
+    incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")
+    assert estimate(DepthChoice("topic", str(tmp_path / "mine.safetensors")), incoming).method == "refiner"
+
+
+def test_a_file_of_another_size_is_stretched_over_the_image(tmp_path):
+    path = tmp_path / "depth.png"
+    cv2.imwrite(str(path), np.full((30, 40), 1500, np.uint16))
+    answer = estimate(DepthChoice(f"file:{path}", "scale"))
+    assert answer.source == "file:depth.png"
+    np.testing.assert_allclose(answer.depth, 3.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (DepthChoice("lidar"), "unknown depth source 'lidar'; known are: auto"),
+        (DepthChoice("ground:high"), "unknown depth source 'ground:high'"),
+        (DepthChoice("ground", "magic"), "unknown depth calibration 'magic'; known are: auto"),
+        (DepthChoice("file:/nowhere.npy"), "no depth file"),
+        (DepthChoice("topic", "/nowhere.safetensors"), "cannot read depth refiner"),
+    ],
+)
+def test_mistakes_are_named(choice, words):
+    with pytest.raises(DepthError, match=words):
+        make_engine(choice)
