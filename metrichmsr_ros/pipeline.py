@@ -7,8 +7,9 @@ the number a robot gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import roma
@@ -25,8 +26,10 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detect import find_people
 from metrichmsr_ros.people.motion import RootFilter
+from metrichmsr_ros.people.scale import ScaleFix
 from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
 
 
 class Pipeline:
@@ -47,6 +50,7 @@ class Pipeline:
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
+        self._fixer = ScaleFixer(body)
         self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
 
     @classmethod
@@ -72,7 +76,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
-        self._filters.clear()
+        self._forget_all_but(set())
 
     def process(
         self,
@@ -80,6 +84,7 @@ class Pipeline:
         camera: Camera,
         stamp_s: float | None = None,
         wanted: Wanted = Wanted(),  # noqa: B008 (frozen)
+        around: Surroundings = Surroundings(),  # noqa: B008 (frozen)
     ) -> Scene:
         """Estimate everybody in one image.
 
@@ -89,6 +94,7 @@ class Pipeline:
             stamp_s: seconds on any clock that only goes forward within one video. None: a single image, searched
                 thoroughly, with no memory.
             wanted: what to compute beyond pose, shape and position.
+            around: what is known besides the image; it corrects how large and how far people are.
 
         Raises:
             ImageError: when `image` is no (H, W, 3) uint8 array.
@@ -104,8 +110,10 @@ class Pipeline:
                 found = self._find(image, stamp_s)
             with clock("hmr"):
                 estimate = self._estimate(image, [person.landmarks for person in found], camera)
+            with clock("known"):
+                estimate, fixes = self._fixed(estimate, found, camera, around, stamp_s is not None)
             with clock("body"):
-                people = self._embody(found, estimate, stamp_s, wanted)
+                people = self._embody(found, estimate, fixes, stamp_s, wanted)
             with clock("depth"):
                 depth = self._depth(people, camera, wanted)
         return Scene(stamp_s, camera, image, people, depth, clock.seconds)
@@ -131,8 +139,28 @@ class Pipeline:
         return output
 
     @torch.inference_mode()
+    def _fixed(
+        self,
+        estimate: HMROutput | None,
+        found: list[TrackedPerson],
+        camera: Camera,
+        around: Surroundings,
+        is_video: bool,
+    ) -> tuple[HMROutput | None, Sequence[ScaleFix | None]]:
+        if estimate is None or not around:
+            return estimate, [None] * len(found)
+        posed = self._pose_bodies(estimate, Wanted())
+        ids = [person.id for person in found] if is_video else None
+        return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, around, ids)
+
+    @torch.inference_mode()
     def _embody(
-        self, found: list[TrackedPerson], estimate: HMROutput | None, stamp_s: float | None, wanted: Wanted
+        self,
+        found: list[TrackedPerson],
+        estimate: HMROutput | None,
+        fixes: Sequence[ScaleFix | None],
+        stamp_s: float | None,
+        wanted: Wanted,
     ) -> list[PersonEstimate]:
         self._forget_all_but({person.id for person in found})
         if estimate is None:
@@ -140,9 +168,10 @@ class Pipeline:
         body = self._pose_bodies(estimate, wanted)
         heights = self.body.height(estimate.betas).cpu().numpy()
         numbers = _to_numpy(estimate, body)
-        return [
+        people = [
             self._person(person, index, numbers, float(heights[index]), stamp_s) for index, person in enumerate(found)
         ]
+        return [replace(person, scale_fix=fix) for person, fix in zip(people, fixes, strict=True)]
 
     def _pose_bodies(self, estimate: HMROutput, wanted: Wanted) -> BodyOutput:
         if wanted.vertices or wanted.depth:
@@ -191,6 +220,7 @@ class Pipeline:
     def _forget_all_but(self, ids: set[str]) -> None:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
+        self._fixer.forget_all_but(ids)
 
     def _depth(self, people: list[PersonEstimate], camera: Camera, wanted: Wanted) -> NDArray[np.float32]:
         if not wanted.depth or not people:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose import LandmarkSet
+from metrichmsr_ros.people.scale import ScaleFix
 
 FloatArray = NDArray[np.float32]
 
@@ -40,6 +41,7 @@ class PersonEstimate:
     velocity_cam: FloatArray  # (3,) m/s of the root, relative to the camera; NaN in single images
     position_cov6: FloatArray  # (6, 6) covariance of filtered root position and velocity; NaN in single images
     landmarks: LandmarkSet
+    scale_fix: ScaleFix | None = None  # what the surroundings said; None when nothing is known of them
 
 
 @dataclass(frozen=True)

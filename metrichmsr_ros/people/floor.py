@@ -1,0 +1,55 @@
+"""Feet on a known floor say how far away, and so how large, a person is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrichmsr_ros.depth.ground import Plane
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.landmarks import LandmarkSet
+from metrichmsr_ros.people.scale import ScaleEvidence
+
+SOLE_STD = 0.03  # metres: how well the mesh's lowest point tells where the sole is, from its posture alone
+PIXEL_STD = 3.0  # of the landmarks from which the posture was read
+TILT_STD = math.radians(0.3)  # of the camera against the floor: calibration, suspension
+LEVEL_STD = 0.01  # metres: of the camera over the floor
+MIN_VISIBLE = 0.5
+_FEET = {10: (27, 29, 31), 11: (28, 30, 32)}  # SMPL's foot joints; BlazePose's ankle, heel and toe of that side
+
+
+def feet_on_floor(
+    vertices_cam: ArrayLike, joints_cam: ArrayLike, landmarks: LandmarkSet, floor: Plane, camera: Camera
+) -> ScaleEvidence | None:
+    """Scale at which the lowest point of a body lies on `floor`.
+
+    Args:
+        vertices_cam: (V, 3) metres, camera frame; joints_cam: (24, 3). landmarks: of the same person, for what is seen.
+        floor: plane in the camera frame, below the camera. camera: undistorted.
+
+    Returns:
+        None when the lower foot is not seen, or the floor is not below the camera and in front of it there.
+    """
+    joints = np.asarray(joints_cam, np.float64)
+    foot = min(_FEET, key=lambda joint: float(joints[joint] @ floor.up))
+    if not _is_seen(landmarks, _FEET[foot], camera):
+        return None
+    vertices = np.asarray(vertices_cam, np.float64)
+    below = vertices @ floor.up
+    lowest = vertices[np.argmin(below)]
+    drop = -float(below.min())  # of the sole under the camera
+    if floor.height >= 0 or drop <= 0 or lowest[2] <= 0:
+        return None
+    distance = float(np.linalg.norm(lowest))
+    focal = float(camera.intrinsics[1, 1])
+    noise = math.hypot(SOLE_STD, PIXEL_STD * distance / focal)
+    bias = math.hypot(TILT_STD * distance, LEVEL_STD)
+    return ScaleEvidence(math.log(-floor.height / drop), noise / drop, bias / drop, "floor")
+
+
+def _is_seen(landmarks: LandmarkSet, indices: tuple[int, ...], camera: Camera) -> bool:
+    pixels = landmarks.pixels[list(indices)]
+    inside = ((pixels >= 0) & (pixels <= np.array(camera.size) - 1)).all()
+    return bool(inside and landmarks.visibility[list(indices)].mean() >= MIN_VISIBLE)

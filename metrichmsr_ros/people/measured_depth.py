@@ -1,0 +1,76 @@
+"""A depth sensor that looks at a person says how far away, and so how large, the person is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metrichmsr_ros.depth.anchor import make_anchor
+from metrichmsr_ros.depth.sources import DepthMap, resampled
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.scale import ScaleEvidence
+
+MIN_PIXELS = 30
+MIN_SHARE = 0.5  # of the measured pixels of a body that must lie on one surface like the body's
+SENSOR_STD = 0.01  # relative: calibration of a depth sensor against its colour camera
+SURFACE_STD = 0.02  # metres: clothes and hair against the mesh
+FAR_SIDE_STD = 0.1  # metres: if only a part of the body is measured
+_BAND_M = 0.15  # around the body's surface: chest, arms and legs at once, but not the wall behind
+_SEARCH = 3.0  # prior deviations of log s in which the surface is looked for
+
+
+def depth_of_bodies(
+    vertices_cam: Sequence[ArrayLike], faces: ArrayLike, priors: Sequence[float], depth: DepthMap, camera: Camera
+) -> list[ScaleEvidence | None]:
+    """Scale at which each body's visible surface lies where the sensor measured it.
+
+    Args:
+        vertices_cam: (V, 3) per person, metres, camera frame; nearer people hide farther ones.
+        faces: (F, 3). priors: standard deviation of log s per person.
+        depth: measured. camera: of the image, undistorted.
+
+    Returns:
+        One entry per person, None when too little of the body was measured or no surface like it was found.
+    """
+    anchor = make_anchor(vertices_cam, faces, camera)
+    measured = resampled(depth, camera)
+    both = np.isfinite(measured) & anchor.mask
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.log(measured[both].astype(np.float64) / anchor.depth[both])
+    owner, modelled = anchor.person[both], anchor.depth[both]
+    seen = np.bincount(anchor.person[anchor.mask], minlength=len(priors))
+    return [_evidence(ratio[owner == n], modelled[owner == n], prior, int(seen[n])) for n, prior in enumerate(priors)]
+
+
+def _evidence(
+    ratio: NDArray[np.float64], modelled: NDArray[np.float32], prior: float, seen: int
+) -> ScaleEvidence | None:
+    """Evidence of one person of whom `seen` pixels show, some of them measured."""
+    if len(ratio) < MIN_PIXELS:
+        return None
+    distance = float(np.median(modelled))
+    band = _BAND_M / distance
+    middle = _densest(ratio, band, prior)
+    for _ in range(3):  # the median of what lies around it: a few steps of a mean shift
+        near = np.abs(ratio - middle) < band
+        if not near.any():
+            return None
+        middle = float(np.median(ratio[near]))
+    if near.mean() < MIN_SHARE:
+        return None
+    unmeasured = 1 - len(ratio) / seen  # holes are harmless, but what lies beyond the sensor's range is the far side
+    noise = math.hypot(SURFACE_STD, FAR_SIDE_STD * unmeasured) / distance
+    return ScaleEvidence(middle, noise, SENSOR_STD, "depth")
+
+
+def _densest(ratio: NDArray[np.float64], band: float, prior: float) -> float:
+    """Where most of `ratio` lies, of equal peaks the one nearest to what the network believed."""
+    reach = _SEARCH * prior + band
+    edges = np.linspace(-reach, reach, max(3, math.ceil(8 * reach / band)))
+    counts, _ = np.histogram(ratio, edges)
+    centres = (edges[:-1] + edges[1:]) / 2
+    density = np.convolve(counts, np.hanning(9), "same") * np.exp(-0.5 * (centres / (2 * prior)) ** 2)
+    return float(centres[np.argmax(density)])

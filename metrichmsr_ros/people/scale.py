@@ -1,0 +1,132 @@
+"""How large and how far a person is, when something besides the image says so.
+
+One image fixes a person up to one number: a body s times as large and s times as far away looks the same. The network
+guesses that number from the look of people; feet on a known floor or a depth sensor measure it. All are combined here
+as Gaussians of log s, so that the better informed wins and none is trusted blindly. And since nobody's size changes,
+what was measured of a person once holds when the feet are out of view.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+GATE = 2.5  # deviations between what is believed and what is measured beyond which it is of something else
+RECALL_STD = 0.03  # of log s: size is remembered, but its image varies with posture and landmarks
+
+
+@dataclass(frozen=True)
+class ScaleEvidence:
+    """One measurement of log s.
+
+    Attributes:
+        log_scale: what to multiply size and distance by, as a logarithm.
+        noise: standard deviation of what differs from image to image.
+        bias: standard deviation of what all images share, e.g. a tilted camera mount; does not average out.
+        source: of the measurement, "floor" or "depth".
+    """
+
+    log_scale: float
+    noise: float
+    bias: float
+    source: str
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of one measurement."""
+        return math.hypot(self.noise, self.bias)
+
+
+@dataclass(frozen=True)
+class ScaleFix:
+    """What is known of one person's scale besides the image.
+
+    Attributes:
+        scale: s, to multiply size and distance by; 1 without measurements.
+        std: of log s afterwards. prior_std: before, as the network claimed.
+        sources: "floor", "depth": measured in this image; "memory": in earlier ones; none: nothing is known.
+    """
+
+    scale: float
+    std: float
+    prior_std: float
+    sources: tuple[str, ...] = ()
+
+    @property
+    def variance_left(self) -> float:
+        """Share of the variance along the line of sight that remains, 0..1."""
+        return (self.std / self.prior_std) ** 2
+
+
+class SizeMemory:
+    """Logarithm of one person's size, from all measurements so far."""
+
+    def __init__(self) -> None:
+        self._precision = self._sum = self._bias = 0.0
+
+    def add(self, log_size: float, evidence: ScaleEvidence) -> None:
+        """Take in a measurement of a body that the network took for `log_size`; start anew when it contradicts."""
+        measured = log_size + evidence.log_scale
+        known = self.recall(log_size)
+        if known and abs(known.log_scale - evidence.log_scale) > GATE * math.hypot(known.std, evidence.std):
+            self._precision = self._sum = 0.0
+        weight = evidence.noise**-2
+        total = self._precision + weight
+        self._bias = math.sqrt((self._precision * self._bias**2 + weight * evidence.bias**2) / total)
+        self._precision, self._sum = total, self._sum + weight * measured
+
+    def recall(self, log_size: float) -> ScaleEvidence | None:
+        """What is remembered, as evidence on a body that the network takes for `log_size`; None: nothing."""
+        if not self._precision:
+            return None
+        remembered = self._sum / self._precision
+        noise = math.hypot(self._precision**-0.5, RECALL_STD)
+        return ScaleEvidence(remembered - log_size, noise, self._bias, "memory")
+
+
+def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[ScaleEvidence]:
+    """Evidence that does not contradict the network's guess log s = 0 +- `prior_std`, nor what is more precise.
+
+    A foot on a stair is not on the floor, and a sensor may look at the table in front of a person.
+    """
+    kept: list[ScaleEvidence] = []
+    for item in sorted((e for e in evidence if e is not None), key=lambda e: e.std):
+        mean, std = _combined(prior_std, kept)
+        if abs(item.log_scale - mean) <= GATE * math.hypot(item.std, std):
+            kept.append(item)
+    return kept
+
+
+def fix_scale(
+    prior_std: float, log_size: float, evidence: Iterable[ScaleEvidence | None], memory: SizeMemory | None = None
+) -> ScaleFix:
+    """Scale of one person, from this image's evidence and what earlier images left in `memory`.
+
+    Args:
+        prior_std: standard deviation of log s that the network claims.
+        log_size: logarithm of the body height that the network estimates.
+        evidence: of this image.
+        memory: of this person; takes the evidence in. None: a single image.
+    """
+    measured = usable(prior_std, evidence)
+    remembered = memory.recall(log_size) if memory else None
+    kept = measured if remembered is None else usable(prior_std, [*measured, remembered])
+    if memory is not None:
+        for item in measured:
+            memory.add(log_size, item)
+    mean, std = _combined(prior_std, kept)
+    return ScaleFix(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
+
+
+def _combined(prior_std: float, evidence: list[ScaleEvidence]) -> tuple[float, float]:
+    """Mean and standard deviation of log s: the guess 0 +- `prior_std` and the evidence, whose biases are shared."""
+    if not evidence:
+        return 0.0, prior_std
+    weights = [item.noise**-2 for item in evidence]
+    total = sum(weights)
+    mean = sum(w * item.log_scale for w, item in zip(weights, evidence, strict=True)) / total
+    bias = sum(w * item.bias**2 for w, item in zip(weights, evidence, strict=True)) / total
+    variance = 1 / total + bias
+    share = prior_std**2 / (prior_std**2 + variance)
+    return share * mean, math.sqrt(share * variance)

@@ -1,0 +1,115 @@
+"""What a robot knows beyond the image, and what that says about the people in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.model import BodyModel, BodyOutput
+from metrichmsr_ros.body.resize import Resizer
+from metrichmsr_ros.depth.ground import Plane
+from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.heads import covariance
+from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.people.floor import feet_on_floor
+from metrichmsr_ros.people.landmarks import LandmarkSet
+from metrichmsr_ros.people.measured_depth import depth_of_bodies
+from metrichmsr_ros.people.scale import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Knowledge of the moment of one image, in the camera frame of the rectified image; None: not known.
+
+    Attributes:
+        floor: that people stand on, as a calibrated robot knows it.
+        depth: measured by a sensor that stands where the camera stands (see `depth.register` for others).
+    """
+
+    floor: Plane | None = None
+    depth: DepthMap | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is known."""
+        return self.floor is not None or self.depth is not None
+
+
+class ScaleFixer:
+    """Corrects size and distance of people by what is known; what the image says of them stays as it is.
+
+    Args:
+        body: the body model of the estimates.
+    """
+
+    def __init__(self, body: BodyModel) -> None:
+        self._body = body
+        self._resize = Resizer(body)
+        self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
+        self._memories: dict[str, SizeMemory] = {}
+
+    def forget_all_but(self, ids: set[str]) -> None:
+        """Drop what is remembered of people who are gone."""
+        self._memories = {name: memory for name, memory in self._memories.items() if name in ids}
+
+    def fix(
+        self,
+        estimate: HMROutput,
+        posed: BodyOutput,
+        landmarks: Sequence[LandmarkSet],
+        camera: Camera,
+        around: Surroundings,
+        ids: Sequence[str] | None = None,
+    ) -> tuple[HMROutput, list[ScaleFix]]:
+        """Estimate with scaled betas, translations and covariances, and what was done to each person.
+
+        Args:
+            estimate: of B people. posed: their meshes. landmarks: of the same people.
+            camera: undistorted camera of the image.
+            around: what is known; with nothing known everything stays.
+            ids: of people followed over a video, whose sizes are remembered; None: a single image.
+        """
+        priors = (estimate.transl_deviation[:, 0] / estimate.transl.norm(dim=-1)).tolist()
+        evidence = self._evidence(posed, landmarks, priors, camera, around)
+        sizes = self._body.height(estimate.betas).log().tolist()
+        memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
+        fixes = list(map(fix_scale, priors, sizes, evidence, memories))
+        return self._scaled(estimate, fixes), fixes
+
+    def _evidence(
+        self,
+        posed: BodyOutput,
+        landmarks: Sequence[LandmarkSet],
+        priors: list[float],
+        camera: Camera,
+        around: Surroundings,
+    ) -> list[list[ScaleEvidence | None]]:
+        meshes, joints = posed.vertices.cpu().numpy(), posed.joints.cpu().numpy()
+        found: list[list[ScaleEvidence | None]] = [[] for _ in priors]
+        if around.floor is not None:
+            for items, mesh, skeleton, seen in zip(found, meshes, joints, landmarks, strict=True):
+                items.append(feet_on_floor(mesh, skeleton, seen, around.floor, camera))
+        if around.depth is not None:
+            measured = depth_of_bodies(list(meshes), self._faces, priors, around.depth, camera)
+            for items, item in zip(found, measured, strict=True):
+                items.append(item)
+        return found
+
+    def _scaled(self, estimate: HMROutput, fixes: list[ScaleFix]) -> HMROutput:
+        scale = estimate.transl.new_tensor([fix.scale for fix in fixes])
+        betas = self._resize(estimate.betas, scale)
+        pelvis = self._body.rest_joints(estimate.betas)[:, 0]  # not zero for SMPL
+        transl = scale[:, None] * (estimate.transl + pelvis) - self._body.rest_joints(betas)[:, 0]
+        along = scale.new_tensor([fix.std for fix in fixes]) * transl.norm(dim=-1)
+        deviation = torch.stack([along, scale * estimate.transl_deviation[:, 1]], dim=-1)
+        return replace(
+            estimate,
+            betas=betas,
+            transl=transl,
+            transl_deviation=deviation,
+            transl_cov=covariance(transl, deviation),
+        )

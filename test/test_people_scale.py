@@ -1,0 +1,193 @@
+"""Scale from floor, depth and memory against closed forms and bodies put where the truth is known."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.resize import Resizer
+from metrichmsr_ros.depth.ground import Plane
+from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.raster import rasterize_many
+from metrichmsr_ros.hmr.heads import covariance
+from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.people.floor import feet_on_floor
+from metrichmsr_ros.people.measured_depth import depth_of_bodies
+from metrichmsr_ros.people.scale import ScaleEvidence, SizeMemory, fix_scale
+from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
+
+CAMERA = Camera.from_fov(320, 240, 1.0)
+FLOOR = Plane(np.array([0.0, -1.0, 0.0]), -1.2)  # level camera, 1.2 m above the floor
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body("open_light").eval()
+
+
+def standing(body, distance, betas=None):
+    """An upright body that faces the camera, its lowest vertex on the floor: betas, rotmats, transl, output."""
+    betas = torch.zeros(1, 10) if betas is None else betas
+    rotmats = torch.eye(3).repeat(1, 24, 1, 1)
+    rotmats[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+    with torch.inference_mode():
+        at_zero = body(betas, rotmats, torch.zeros(1, 3)).vertices[0]
+        transl = torch.tensor([[0.2, 1.2 - float(at_zero[:, 1].max()), distance]])
+        return betas, rotmats, transl, body(betas, rotmats, transl)
+
+
+def all_seen(pixels=(100.0, 100.0), visibility=1.0):
+    return SimpleNamespace(pixels=np.full((39, 2), pixels), visibility=np.full(39, visibility))
+
+
+@given(st.floats(-0.2, 0.2), st.floats(0.01, 0.3), st.floats(0.06, 0.3))
+def test_one_measurement_is_the_product_of_two_gaussians(log_scale, noise, prior):
+    fix = fix_scale(prior, 0.5, [ScaleEvidence(log_scale, noise, 0.0, "floor")])
+    if abs(log_scale) > 2.5 * math.hypot(noise, prior):
+        assert (fix.scale, fix.std, fix.sources) == (1.0, prior, ())
+        return
+    precision = prior**-2 + noise**-2
+    assert fix.scale == pytest.approx(math.exp(log_scale * noise**-2 / precision))
+    assert fix.std == pytest.approx(precision**-0.5)
+    assert fix.variance_left == pytest.approx(1 / (precision * prior**2))
+
+
+def test_without_evidence_the_network_s_guess_stands():
+    fix = fix_scale(0.1, 0.5, [None, None], SizeMemory())
+    assert (fix.scale, fix.std, fix.sources) == (1.0, 0.1, ())
+
+
+def test_bias_does_not_average_out_and_noise_does():
+    memory = SizeMemory()
+    for _ in range(1000):
+        fix_scale(0.1, 0.5, [ScaleEvidence(0.05, 0.1, 0.04, "floor")], memory)
+    remembered = memory.recall(0.5)
+    assert remembered.bias == pytest.approx(0.04)
+    assert remembered.noise == pytest.approx(0.03, abs=1e-3)  # posture alone
+    assert remembered.log_scale == pytest.approx(0.05)
+    assert memory.recall(0.45).log_scale == pytest.approx(0.10)  # the network takes the same person for smaller
+
+
+def test_a_known_size_holds_when_nothing_is_measured():
+    memory = SizeMemory()
+    fix_scale(0.1, 0.5, [ScaleEvidence(0.08, 0.01, 0.0, "depth")], memory)
+    fix = fix_scale(0.1, 0.5, [None], memory)
+    assert fix.sources == ("memory",)
+    assert 0.06 < math.log(fix.scale) < 0.08
+
+
+def test_somebody_else_under_the_same_id_is_noticed():
+    memory = SizeMemory()
+    for _ in range(20):
+        fix_scale(0.1, 0.5, [ScaleEvidence(0.15, 0.01, 0.0, "depth")], memory)
+    fix_scale(0.1, 0.5, [ScaleEvidence(-0.15, 0.01, 0.0, "depth")], memory)
+    assert memory.recall(0.5).log_scale == pytest.approx(-0.15)
+
+
+@pytest.mark.parametrize("scale", [0.85, 1.0, 1.15])
+def test_feet_say_how_far_a_scaled_body_should_be(body, scale):
+    _, _, _, posed = standing(body, 4.0)
+    wrong = posed.vertices[0].numpy() / scale, posed.joints[0].numpy() / scale
+    evidence = feet_on_floor(*wrong, all_seen(), FLOOR, CAMERA)
+    assert evidence.log_scale == pytest.approx(math.log(scale), abs=1e-5)
+
+
+def test_feet_that_cannot_be_used(body):
+    _, _, _, posed = standing(body, 4.0)
+    mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
+    assert feet_on_floor(*mesh, all_seen(visibility=0.1), FLOOR, CAMERA) is None
+    assert feet_on_floor(*mesh, all_seen(pixels=(100.0, 500.0)), FLOOR, CAMERA) is None
+    ceiling = Plane(np.array([0.0, -1.0, 0.0]), 0.5)
+    assert feet_on_floor(*mesh, all_seen(), ceiling, CAMERA) is None
+
+
+def test_a_camera_near_the_floor_knows_less(body):
+    _, _, _, posed = standing(body, 4.0)
+    mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
+    raised = [feet_on_floor(v - np.array([0, 0.9, 0]), j, all_seen(), Plane(FLOOR.up, -0.3), CAMERA) for v, j in [mesh]]
+    assert raised[0].std > 3 * feet_on_floor(*mesh, all_seen(), FLOOR, CAMERA).std
+
+
+def depth_of(body, vertices, wall=8.0):
+    raster = rasterize_many([(mesh, body.faces.numpy()) for mesh in vertices], CAMERA)
+    return np.where(raster.covered, raster.depth, np.float32(wall))
+
+
+@pytest.mark.parametrize("spoil", ["clean", "holes", "noise", "in front"])
+def test_depth_says_how_far_a_body_should_be(body, spoil):
+    _, _, _, posed = standing(body, 4.0)
+    mesh = posed.vertices[0].numpy()
+    depth, rng = depth_of(body, [mesh]), np.random.default_rng(0)
+    if spoil == "holes":
+        depth[rng.random(depth.shape) < 0.4] = np.nan
+    elif spoil == "noise":
+        depth = (depth * rng.normal(1, 0.01, depth.shape)).astype(np.float32)
+    elif spoil == "in front":
+        depth[190:] = 1.5  # a table hides the legs
+    evidence = depth_of_bodies([mesh / 1.08], body.faces.numpy(), [0.1], DepthMap(depth, CAMERA, "test", True), CAMERA)
+    assert evidence[0].log_scale == pytest.approx(math.log(1.08), abs=0.006)
+
+
+def test_depth_without_the_body_in_it_says_nothing(body):
+    _, _, _, posed = standing(body, 4.0)
+    mesh = posed.vertices[0].numpy()
+    for values in (np.nan, 8.0, 1.0):
+        empty = DepthMap(np.full((240, 320), values, np.float32), CAMERA, "test", True)
+        assert depth_of_bodies([mesh], body.faces.numpy(), [0.1], empty, CAMERA) == [None]
+
+
+def test_of_two_people_each_has_a_depth_of_one_s_own(body):
+    near, far = (standing(body, z)[3].vertices[0].numpy() for z in (3.0, 5.0))
+    far = far - np.array([0.9, 0, 0], np.float32)
+    depth = DepthMap(depth_of(body, [near, far]), CAMERA, "test", True)
+    found = depth_of_bodies([near / 0.95, far / 1.1], body.faces.numpy(), [0.1, 0.1], depth, CAMERA)
+    assert [e.log_scale for e in found] == pytest.approx([math.log(0.95), math.log(1.1)], abs=0.006)
+
+
+@pytest.mark.parametrize("scale", [0.85, 0.95, 1.1, 1.2])
+def test_resized_bodies_are_nearly_scaled_ones(body, scale):
+    betas = torch.randn(5, 10, generator=torch.Generator().manual_seed(0)) * 0.7
+    resized = Resizer(body)(betas, torch.full((5,), scale))
+    with torch.inference_mode():
+        apart = body.shaped(resized) - scale * body.shaped(betas)
+        assert float(apart.norm(dim=-1).mean()) < 0.05 * abs(scale - 1)  # of a body 1.7 m tall
+        np.testing.assert_allclose(body.height(resized), scale * body.height(betas), rtol=0.08 * abs(scale - 1))
+    assert float((resized - betas).abs().max()) < 15 * abs(scale - 1)
+
+
+def test_the_fix_moves_people_to_where_they_are_and_tells_how_sure_it_is(body):
+    """A network that took a tall person for an average one, nearer by."""
+    tall = torch.zeros(1, 10)
+    tall[0, 0] = 1.5
+    _, rotmats, transl, posed = standing(body, 4.0, tall)
+    average = torch.zeros(1, 10)
+    with torch.inference_mode():
+        guess = transl * body.height(average) / body.height(tall)
+        seen = body(average, rotmats, guess)
+        deviation = torch.tensor([[0.1, 0.02]]) * guess.norm()
+        estimate = HMROutput(
+            rotmats, average, guess, covariance(guess, deviation), deviation, torch.zeros(1, 0, 0), torch.zeros(())
+        )
+        depth = DepthMap(depth_of(body, [posed.vertices[0].numpy()]), CAMERA, "test", True)
+        fixer = ScaleFixer(body)
+        for around in (Surroundings(floor=FLOOR), Surroundings(depth=depth), Surroundings(FLOOR, depth)):
+            (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, around)
+            before, after = (float((t - transl).norm()) for t in (guess, fixed.transl))
+            assert after < 0.35 * before
+            assert abs(float(body.height(fixed.betas) / body.height(tall)) - 1) < 0.03
+            sight = fixed.transl[0] / fixed.transl[0].norm()
+            along = float(sight @ fixed.transl_cov[0] @ sight)
+            assert math.sqrt(along) == pytest.approx(fix.std * float(fixed.transl.norm()), rel=1e-4)
+            assert fix.variance_left < 0.5
+            np.testing.assert_allclose(CAMERA.project(fixed.transl), CAMERA.project(guess), atol=1e-3)
+        unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, Surroundings())
+        np.testing.assert_allclose(unknown.transl, guess, atol=1e-6)
+        assert fix.scale == 1.0
