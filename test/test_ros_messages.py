@@ -19,7 +19,12 @@ from ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.compat import message_class, optional_messages
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
-from metrichmsr_ros.ros.images import camera_info_message, image_message, points_message
+from metrichmsr_ros.ros.images import (
+    body_points_message,
+    camera_info_message,
+    image_message,
+    scene_points_message,
+)
 from metrichmsr_ros.ros.inputs import FrameDropped, StampGate, names_rectified_image
 from metrichmsr_ros.ros.markers import markers_message
 from metrichmsr_ros.ros.messages import (
@@ -160,11 +165,37 @@ def test_images_and_their_calibration():
 
 def test_clouds_hold_every_vertex_and_may_be_empty():
     people = [make_person("a1"), make_person("b2", seed=1)]
-    cloud = points_message(bodies_of(scene_of(*people)), HEADER)
+    cloud = body_points_message(bodies_of(scene_of(*people)), HEADER)
     points = np.frombuffer(cloud.data, np.float32).reshape(-1, 3)
     np.testing.assert_array_equal(points, np.concatenate([person.vertices_cam for person in people]))
     assert (cloud.width, cloud.point_step, cloud.row_step) == (8, 12, 96)
-    assert points_message([], HEADER).width == 0
+    assert body_points_message([], HEADER).width == 0
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("coloured", [False, True])
+def test_scene_cloud_is_what_the_camera_would_back_project(stride, coloured):
+    rng = np.random.default_rng(0)
+    camera = Camera.from_fov(32, 24, 1.2)
+    depth = rng.uniform(1, 5, (24, 32)).astype(np.float32)
+    depth[6, 9] = np.nan
+    image = rng.integers(0, 256, (24, 32, 3), np.uint8) if coloured else None
+    cloud = scene_points_message(depth, camera, HEADER, image, stride)
+    assert (cloud.height, cloud.width) == (24 // stride, -(-32 // stride))
+    assert cloud.row_step == cloud.width * cloud.point_step
+    assert len(cloud.data) == cloud.row_step * cloud.height
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "rgb"][: 4 if coloured else 3]
+    numbers = np.frombuffer(cloud.data, np.float32).reshape(cloud.height, cloud.width, -1)
+    v, u = 6 // stride, 9 // stride
+    assert np.isnan(numbers[v, u, :3]).all()
+    assert np.isfinite(numbers[..., :3]).sum() == 3 * (cloud.height * cloud.width - 1)
+    expected = camera.back_project([[12.0, 15.0]], depth[[15], [12]])[0]
+    np.testing.assert_allclose(numbers[15 // stride, 12 // stride, :3], expected, rtol=1e-6)
+    if image is not None:
+        packed = np.frombuffer(cloud.data, np.uint32).reshape(cloud.height, cloud.width, 4)[
+            15 // stride, 12 // stride, 3
+        ]
+        assert [packed >> 16 & 255, packed >> 8 & 255, packed & 255] == image[15, 12].tolist()
 
 
 def test_markers_begin_by_clearing_and_join_every_joint_to_its_parent():

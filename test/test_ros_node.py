@@ -52,7 +52,7 @@ def test_people_come_out_under_the_header_of_their_image(ros):
         name: ros.hear(f"/perception/{name}", kind)
         for name, kind in {
             "humans": HumanMeshArray, "depth/image": Image, "depth/camera_info": CameraInfo, "poses": PoseArray,
-            "points": PointCloud2, "overlay": Image,
+            "points": PointCloud2, "body_points": PointCloud2, "overlay": Image,
         }.items()
     }  # fmt: skip
     markers, transforms = ros.hear("/perception/markers", MarkerArray), ros.hear("/tf", TFMessage)

@@ -47,13 +47,42 @@ def camera_info_message(camera: Camera, header: Header) -> CameraInfo:
 
 
 _XYZ_FIELDS = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate("xyz")]
+_RGB_FIELD = PointField(name="rgb", offset=12, datatype=PointField.FLOAT32, count=1)
 
 
-def points_message(bodies: list[Body], header: Header) -> PointCloud2:
+def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
     """Every person's surface as one unorganised cloud x, y, z float32, for obstacle layers."""
     meshes = [body.person.vertices_cam for body in bodies]
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     message = PointCloud2(header=header, height=1, width=len(points), point_step=12, row_step=12 * len(points))
     message.fields, message.is_dense, message.is_bigendian = _XYZ_FIELDS, True, False
     message.data = flat(points.astype(np.float32, copy=False), "B")
+    return message
+
+
+def scene_points_message(
+    depth: Array, camera: Camera, header: Header, image: Array | None = None, stride: int = 1
+) -> PointCloud2:
+    """Depth as an organised cloud, x, y, z and perhaps rgb, NaN where unknown (as depth_image_proc makes it).
+
+    Args:
+        depth: (H, W) float32 metres.
+        camera: its undistorted camera.
+        header: of the message.
+        image: (H, W, 3) uint8 RGB to colour the points with.
+        stride: take every n-th row and column.
+    """
+    rows, columns = (np.arange(0, side, stride) for side in depth.shape)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+    count = 3 if image is None else 4
+    points = np.empty((len(rows), len(columns), count), np.float32)
+    points[..., :3] = camera.back_project(grid, 1.0) * depth[::stride, ::stride, None]
+    if image is not None:
+        red, green, blue = np.moveaxis(image[::stride, ::stride].astype(np.uint32), -1, 0)
+        points[..., 3] = (red << 16 | green << 8 | blue).view(np.float32)  # PCL's packing
+    message = PointCloud2(header=header, height=len(rows), width=len(columns), point_step=4 * count)
+    message.row_step = message.point_step * message.width
+    message.fields = _XYZ_FIELDS if image is None else [*_XYZ_FIELDS, _RGB_FIELD]
+    message.is_dense, message.is_bigendian = False, False
+    message.data = flat(points, "B")
     return message

@@ -18,7 +18,7 @@ from visualization_msgs.msg import MarkerArray
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.overlay import draw_overlay
 from metrichmsr_ros.ros.compat import TransformBroadcaster, optional_messages
-from metrichmsr_ros.ros.images import camera_info_message, image_message, points_message
+from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message, scene_points_message
 from metrichmsr_ros.ros.markers import markers_message
 from metrichmsr_ros.ros.messages import (
     Body,
@@ -86,7 +86,8 @@ class Outputs:
             nothing,
         )
         self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses_message(bodies, header), nothing)
-        self._add(PointCloud2, "~/points", lambda bodies, scene, header: points_message(bodies, header), mesh)
+        self._add(PointCloud2, "~/points", self._points, depth)
+        self._add(PointCloud2, "~/body_points", lambda bodies, scene, header: body_points_message(bodies, header), mesh)
         self._add(
             MarkerArray,
             "~/markers",
@@ -123,6 +124,10 @@ class Outputs:
     def _publisher(self, message_type: Any, name: str, qos: QoSProfile) -> Any:
         overridable = QoSOverridingOptions.with_default_policies()
         return self._node.create_lifecycle_publisher(message_type, name, qos, qos_overriding_options=overridable)
+
+    def _points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
+        image = scene.image if self.settings.points_colour else None
+        return scene_points_message(scene.depth, scene.camera, header, image, self.settings.points_stride)
 
     def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> HumanMeshArray:
         settings = self.settings

@@ -43,6 +43,23 @@ _SPECS = {
         fixed=True,
         choices=("auto", "best_effort", "reliable"),
     ),
+    "depth_source": _Spec(
+        "auto",
+        "initial depth: fastdepth, hub[:model], map_anything[:model], topic (subscribes depth), ground (the floor "
+        "under people's feet), people (their own surfaces alone); auto: fastdepth where it was fetched, else ground",
+        fixed=True,
+    ),
+    "depth_calibration": _Spec(
+        "auto",
+        "what brings it to the people's scale: auto (the learned refiner), scale, affine, field, none, or a "
+        ".safetensors file",
+        fixed=True,
+    ),
+    "depth_memory": _Spec(
+        10.0, "seconds in which the calibration fades to 1/e while nobody is in view", fixed=True, low=0.1, high=3600.0
+    ),
+    "points_colour": _Spec(True, "give the points of ~/points a field rgb"),
+    "points_stride": _Spec(2, "take every n-th row and column of the depth for ~/points", low=1, high=64),
     "max_age": _Spec(0.0, "drop images older than this many seconds by the node's clock; 0: never", high=60.0),
     "lazy": _Spec(True, "run the network only while somebody subscribes to a result"),
     "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
@@ -67,6 +84,11 @@ class Settings:
     image_transport: str
     image_rectified: str
     image_reliability: str
+    depth_source: str
+    depth_calibration: str
+    depth_memory: float
+    points_colour: bool
+    points_stride: int
     max_age: float
     lazy: bool
     min_confidence: float

@@ -1,0 +1,120 @@
+"""Depth images that come beside the pictures: of a sensor or another node, in millimetres or metres, of any size."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metrichmsr_ros.depth.images import metres
+from metrichmsr_ros.depth.sources import DepthError, DepthMap, stretched
+from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.ros.inputs import stamp_ns
+
+SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
+PARTNER_WAIT_S = 0.05  # how long an image waits for the depth of its moment: registration takes a while
+CACHED_IMAGES = 8
+_TYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
+
+
+class DepthImages:
+    """Depth by stamp. Filled in the executor's thread, asked in the worker's."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Condition()
+        self._by_stamp: OrderedDict[int, Any] = OrderedDict()
+        self._info: Any | None = None
+
+    def add(self, message: Any) -> None:
+        """Take in one depth image (sensor_msgs/Image)."""
+        with self._arrived:
+            self._by_stamp[stamp_ns(message.header)] = message
+            if len(self._by_stamp) > CACHED_IMAGES:
+                self._by_stamp.popitem(last=False)
+            self._arrived.notify_all()
+
+    def add_info(self, info: Any) -> None:
+        """Take in the depth camera's sensor_msgs/CameraInfo."""
+        with self._arrived:
+            self._info = info
+
+    def of(self, header: Any, camera: Camera) -> DepthMap:
+        """Depth of the moment of an image.
+
+        Without a CameraInfo of its own the depth is taken to show what the image shows, at its own resolution.
+
+        Args:
+            header: the image's header.
+            camera: the image's camera, without distortion.
+
+        Raises:
+            DepthError: none came in time, or it cannot be used; the text says why and the remedy.
+        """
+        message = self._nearest(stamp_ns(header))
+        if message.header.frame_id != header.frame_id:
+            raise DepthError(
+                f"depth is of frame {message.header.frame_id!r}, the image of {header.frame_id!r}: register it to the "
+                "colour camera first (depth_image_proc, or the driver's aligned depth)"
+            )
+        return depth_map(message, self._info, camera)
+
+    def _nearest(self, stamp: int) -> Any:
+        def best() -> int | None:
+            near = min(self._by_stamp, key=lambda other: abs(other - stamp), default=None)
+            return near if near is not None and abs(near - stamp) <= SAME_MOMENT_S * 1e9 else None
+
+        with self._arrived:
+            # Equal stamps are the rule; another one only serves when that of the image does not come.
+            self._arrived.wait_for(lambda: stamp in self._by_stamp, PARTNER_WAIT_S if self._by_stamp else 0.0)
+            found = best()
+            if found is None:
+                newest = next(reversed(self._by_stamp), None)
+                last = "none has come" if newest is None else f"the newest is {(stamp - newest) / 1e9:.2f} s older"
+                raise DepthError(f"no depth image of this moment, {last}: is the depth topic remapped and in time?")
+            return self._by_stamp[found]
+
+
+def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
+    """One depth message as metres on its own grid.
+
+    Args:
+        message: sensor_msgs/Image, 16UC1 or 32FC1.
+        info: its CameraInfo, None when there is none.
+        camera: of the picture.
+
+    Raises:
+        DepthError: unknown encoding, truncated data, or a CameraInfo that contradicts it.
+    """
+    depth = metres(_pixels(message), message.encoding)
+    size = (message.width, message.height)
+    source = "topic"
+    if info is None:
+        return DepthMap(depth, stretched(camera, *size), source, is_sensor=True)
+    roi = (info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height, info.roi.do_rectify)
+    try:
+        own = Camera.from_camera_info(
+            info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p,
+            info.binning_x, info.binning_y, roi, image_size=size,
+        )  # fmt: skip
+    except CameraError as error:
+        raise DepthError(f"CameraInfo of the depth image: {error}") from error
+    return DepthMap(depth, own, source, is_sensor=True)
+
+
+def _pixels(message: Any) -> npt.NDArray[Any]:
+    if message.encoding not in _TYPES:
+        raise DepthError(f"depth image has encoding {message.encoding!r}; publish 16UC1 (mm) or 32FC1 (m)")
+    dtype = np.dtype((">" if message.is_bigendian else "<") + _TYPES[message.encoding])
+    row = message.width * dtype.itemsize
+    needed = message.step * (message.height - 1) + row
+    if message.width == 0 or message.height == 0 or message.step < row or len(message.data) < needed:
+        raise DepthError(
+            f"depth image {message.width}x{message.height} {message.encoding} with step {message.step} has "
+            f"{len(message.data)} bytes: empty or truncated"
+        )
+    strides = (message.step, dtype.itemsize)
+    pixels = np.ndarray((message.height, message.width), dtype, buffer=message.data, strides=strides)
+    return pixels.astype(dtype.newbyteorder("="))
