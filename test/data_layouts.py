@@ -7,8 +7,10 @@ joint; pictures that a data set stores turned or mirrored are stored so.
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.joints import JOINT_NAMES
+from metrichmsr_ros.body.joints import JOINT_NAMES, PARENTS
+from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays
-from metrichmsr_ros.data.keypoints import BODY_44
+from metrichmsr_ros.data.keypoints import AIC_14, BODY_44, COCO_17, MPII_16
 
 Array = np.ndarray
 DOT = (220, 40, 30)
@@ -384,3 +388,158 @@ def write_prox(root: Path) -> tuple[str, World, dict[str, Array]]:
         json.dumps({"camera_mtx": world.intrinsics.tolist(), "k": [0.0] * 5, "view_mtx": np.eye(4)[:3].tolist()})
     )
     return recording, world, {"depth": depth, "infrared": infrared, "infrared_pose": turn, "path": np.array(str(path))}
+
+
+def points_named(world: World, names: tuple[str, ...], hidden: float, seen: float) -> Array:
+    """(N, K, 3): the joints that `names` shares with the body, marked `seen`, the second one `hidden`; others zero."""
+    points = np.zeros((len(world.pixels), len(names), 3))
+    for k, name in enumerate(names):
+        if name in JOINT_NAMES:
+            points[:, k, :2], points[:, k, 2] = world.pixels[:, JOINT_NAMES.index(name)], hidden if k == 1 else seen
+    return points
+
+
+def write_coco(root: Path) -> tuple[Path, Path, World]:
+    """Two people in one picture, a crowd, and somebody without key points."""
+    world = make_world(2, (640, 480))
+    save_picture(root / "train2017" / "000000000139.jpg", picture(world, 0))
+    points = points_named(world, COCO_17, hidden=1, seen=2)
+    low, high = world.pixels.min(1), world.pixels.max(1)
+    people = [
+        {
+            "id": 10 + row,
+            "image_id": 139,
+            "category_id": 1,
+            "iscrowd": 0,
+            "num_keypoints": int((points[row, :, 2] > 0).sum()),
+            "keypoints": points[row].ravel().tolist(),
+            "bbox": [*low[row].tolist(), *(high - low)[row].tolist()],
+        }
+        for row in range(2)
+    ]
+    nobody = {**people[0], "id": 12, "num_keypoints": 0, "keypoints": [0] * 51}
+    crowd = {**people[0], "id": 13, "iscrowd": 1}
+    images = [{"id": 139, "file_name": "000000000139.jpg", "width": 640, "height": 480}]
+    labels = root / "person_keypoints_train2017.json"
+    labels.write_text(json.dumps({"images": images, "annotations": [*people, nobody, crowd], "categories": []}))
+    return labels, root / "train2017", world
+
+
+def write_aic(root: Path) -> tuple[Path, Path, World]:
+    world = make_world(2, (640, 480))
+    save_picture(root / "images" / "0123abcd.jpg", picture(world, 0))
+    points = points_named(world, AIC_14, hidden=2, seen=1)
+    points[points[..., 2] == 0, 2] = 3  # not labelled
+    low, high = world.pixels.min(1), world.pixels.max(1)
+    entry = {
+        "image_id": "0123abcd",
+        "human_annotations": {f"human{n + 1}": np.concatenate([low, high], 1)[n].tolist() for n in range(2)},
+        "keypoint_annotations": {f"human{n + 1}": points[n].ravel().tolist() for n in range(2)},
+    }
+    labels = root / "keypoint_train_annotations_20170909.json"
+    labels.write_text(json.dumps([entry]))
+    return labels, root / "images", world
+
+
+def write_mpii(root: Path) -> tuple[Path, Path, World]:
+    """MATLAB structs as MPII nests them: two people in the first picture, a test picture, one without joints."""
+    world = make_world(2, (640, 480))
+    save_picture(root / "images" / "015601864.jpg", picture(world, 0))
+    points, (centre, side) = points_named(world, MPII_16, hidden=1, seen=1), box(world)
+
+    def person(row: int) -> dict[str, Any]:
+        marked = [
+            {"x": u + 1, "y": v + 1, "id": k, "is_visible": k % 2} for k, (u, v, c) in enumerate(points[row]) if c
+        ]
+        place = {"x": centre[row, 0] + 1, "y": centre[row, 1] + 1}
+        return {"x1": 1, "scale": side[row] / 250, "objpos": place, "annopoints": {"point": matlab_array(marked)}}
+
+    unmarked = {"x1": 1, "scale": 1.0, "objpos": {"x": 5, "y": 5}, "annopoints": np.zeros((0, 0))}
+    name = {"name": "015601864.jpg"}
+    annolist = [
+        {"image": name, "annorect": matlab_array([person(0), unmarked, person(1)])},
+        {"image": {"name": "test.jpg"}, "annorect": matlab_array([person(0)])},
+        {"image": {"name": "empty.jpg"}, "annorect": np.zeros((0, 0))},
+    ]
+    labels = root / "mpii_human_pose_v1_u12_1.mat"
+    savemat(labels, {"RELEASE": {"annolist": matlab_array(annolist), "img_train": np.array([1, 0, 1])}})
+    return labels, root / "images", world
+
+
+def matlab_array(structs: list[dict[str, Any]]) -> Array:
+    """A 1 x N struct array."""
+    array = np.zeros((1, len(structs)), [(name, object) for name in structs[0]])
+    for n, struct in enumerate(structs):
+        array[0, n] = tuple(struct.values())
+    return array
+
+
+def add_to_tar(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def jpeg(image: Array) -> bytes:
+    return bytes(cv2.imencode(".jpg", image, PIXELS)[1])
+
+
+def write_4dhumans_tar(root: Path) -> tuple[Path, World]:
+    """One picture with two people, and the detector's masks beside it."""
+    world = make_world(2, (640, 480))
+    known, (centre, side), points = camera_frame(world), box(world), keypoints_44(world)
+    people = [
+        {
+            "keypoints_2d": points[row],
+            "keypoints_3d": np.zeros((44, 4)),
+            "center": centre[row],
+            "scale": np.array([side[row] * 0.5, side[row]]) / 200,
+            "body_pose": known["pose"][row],
+            "betas": world.betas[row],
+            "has_body_pose": np.float64(row == 0),
+            "has_betas": np.float64(row == 0),
+            "extra_info": {"detection_npz_idx": row},
+        }
+        for row in range(2)
+    ]
+    with tarfile.open(root / "000000.tar", "w") as tar:
+        add_to_tar(tar, "coco/000000000139.jpg", jpeg(picture(world, 0)))
+        add_to_tar(tar, "coco/000000000139.data.pyd", pickle.dumps(people, protocol=2))
+        add_to_tar(tar, "coco/000000000139.detection.npz", b"not read")
+    return root / "000000.tar", world
+
+
+def write_open(path: Path, count: int = 4, size: tuple[int, int] = (320, 240), seed: int = 7) -> Path:
+    """An open shard: one picture a person, the last sample without its picture. Truth of the light open body."""
+    body, rng = load_body("open_light"), np.random.default_rng(seed)
+    focal = 0.9 * size[0]
+    intrinsics = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1.0]])
+    with tarfile.open(path, "w") as tar:
+        for n in range(count):
+            pose = rng.normal(0, 0.2, 72)
+            pose[:3] = [np.pi, 0, 0]
+            truth = {
+                "pose": pose,
+                "betas": rng.normal(0, 0.7, 10),
+                "transl": rng.normal(0, 0.2, 3) + np.array([0, 0, 4.0]),
+            }
+            rows = {name: value[None].astype(np.float32) for name, value in truth.items()}
+            with torch.no_grad():
+                joints = body.joints(*(torch.from_numpy(rows[name]) for name in ("betas", "pose", "transl"))).numpy()
+            content = io.BytesIO()
+            np.savez(content, **rows, joints_cam=joints, intrinsics=intrinsics, image_size=np.array(size))
+            add_to_tar(tar, f"{n:05d}.npz", content.getvalue())
+            if n < count - 1 or count == 1:
+                pixels = joints[0] @ intrinsics.T
+                add_to_tar(tar, f"{n:05d}.jpg", jpeg(stick_figure(pixels[:, :2] / pixels[:, 2:], size)))
+    return path
+
+
+def stick_figure(pixels: Array, size: tuple[int, int]) -> Array:
+    """Limbs as lines of their own colours, so that there is something to see."""
+    image = np.full((size[1], size[0], 3), 90, np.uint8)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            ends = [tuple(np.rint(pixels[j]).astype(int).tolist()) for j in (joint, parent)]
+            cv2.line(image, *ends, (10 * joint, 255 - 10 * joint, 120), 3)
+    return image

@@ -49,6 +49,13 @@ def test_soft_moe_equals_loop_over_slots(experts, slots):
     assert (out.double() - expected).abs().max() < 1e-6
 
 
+def test_moe_loads_weights_whose_scale_has_no_axis():
+    layer = SoftMoE(8, 2, 2, hidden=8)
+    saved = layer.state_dict() | {"scale": torch.tensor(2.5)}
+    layer.load_state_dict(saved)
+    assert layer.scale.item() == 2.5
+
+
 def test_routing_weights_are_distributions():
     layer = SoftMoE(16, 4, 3, hidden=16)
     routing = layer.route(torch.randn(5, 9, 16))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,12 @@ class PeopleCrops(torch.utils.data.Dataset[Sample]):
     """A torch data set over a label table: item i is (CropBatch of one, Truth of one).
 
     Attributes:
-        table: the labelled people; body: gives `joints_cam` of the truth; must be the body the labels speak of.
+        table: the labelled people; body: the body that is trained.
         crop_size: (width, height) of the crops; box_margin: crop side over the larger side of the person's box.
         augment: how much to change; seed: of the changes; the same (seed, epoch, index) gives the same sample.
         assumed_camera: for people whose intrinsics are NaN; None refuses them.
+        label_bodies: the bodies that the labels speak of, by gender; None where that is the trained one. Joints of the
+            truth come from them, and betas that are not the trained body's are masked.
     """
 
     table: LabelTable
@@ -54,6 +56,7 @@ class PeopleCrops(torch.utils.data.Dataset[Sample]):
     seed: int = 0
     epoch: int = 0
     assumed_camera: AssumedCamera | None = None
+    label_bodies: Mapping[str, BodyModel] | None = None
 
     def __len__(self) -> int:
         """Number of people."""
@@ -61,7 +64,10 @@ class PeopleCrops(torch.utils.data.Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         """The sample of one person. Raises LabelError naming the person when its image or camera is missing."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
+        return self.sample(index, np.random.default_rng([self.seed, self.epoch, index]))
+
+    def sample(self, index: int, rng: np.random.Generator) -> Sample:
+        """The sample of one person, changed as `rng` draws. Errors as `__getitem__`."""
         label = self.table[index]
         image, label = without_distortion(read_image(label), label)
         label = self._with_camera(label, image.shape[1], image.shape[0])
@@ -73,7 +79,7 @@ class PeopleCrops(torch.utils.data.Dataset[Sample]):
         crop = warp_crop(image, matrix, self.crop_size)
         crop = hide_a_patch(change_colours(crop, self.augment, rng), self.augment, rng)
         pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255.0
-        return dataclasses.replace(inputs, image=pixels), truth_of(label, view, self.body)
+        return dataclasses.replace(inputs, image=pixels), truth_of(label, view, self.body, self.label_bodies)
 
     def _with_camera(self, label: PersonLabel, width: int, height: int) -> PersonLabel:
         if np.isfinite(label.intrinsics).all():
@@ -123,8 +129,14 @@ def crop_inputs(
     return batch, crop @ view.pixels
 
 
-def truth_of(label: PersonLabel, view: View, body: BodyModel) -> Truth:
-    """The label in the changed camera frame as a Truth of one person; joints come from `body`."""
+def truth_of(
+    label: PersonLabel, view: View, body: BodyModel, label_bodies: Mapping[str, BodyModel] | None = None
+) -> Truth:
+    """The label in the changed camera frame as a Truth of one person of the trained `body`.
+
+    Joints come from the body that the label speaks of: `label_bodies[gender]`, or `body` without `label_bodies`. Betas
+    count when both are one body. SMPL-X labels (`label.body`) have a root joint and a pose, but no other joints.
+    """
     pose, transl = view.body(label.pose, label.transl, label.pelvis)
     rows = {
         "pose": pose,
@@ -133,14 +145,18 @@ def truth_of(label: PersonLabel, view: View, body: BodyModel) -> Truth:
         "joints_2d": view.joints_2d(label.joints_2d),
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(row, np.float32))[None] for name, row in rows.items()}
+    own = label_bodies[label.gender] if label_bodies else body
+    is_foreign = label.body == "smplx"
     with torch.no_grad():
-        joints = body.joints(tensors["betas"], tensors["pose"], tensors["transl"])
-    known = label.has_pose and label.has_betas
+        joints = own.joints(tensors["betas"], tensors["pose"], tensors["transl"])
+        if is_foreign:
+            root = torch.from_numpy(label.pelvis + transl).to(joints)
+            joints = joints + (root - joints[:, :1])
     masks = {
         "has_pose": label.has_pose,
-        "has_betas": label.has_betas,
+        "has_betas": label.has_betas and own is body and not is_foreign,
         "has_transl": label.has_transl,
-        "has_joints_cam": known,
+        "has_joints_cam": label.has_pose and label.has_betas and not is_foreign,
         "has_joints_2d": bool((label.joints_2d[:, 2] > 0).any()),
     }
     return Truth(**tensors, joints_cam=joints, **{name: torch.tensor([bool(mask)]) for name, mask in masks.items()})

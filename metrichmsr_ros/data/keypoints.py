@@ -33,6 +33,20 @@ COCO_18: tuple[str, ...] = (
 )
 """The 18 key points of 3DPW's `poses2d`."""
 
+COCO_17: tuple[str, ...] = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow"),
+    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle"),
+    "right_ankle",
+)
+MPII_16: tuple[str, ...] = (
+    *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "pelvis", "thorax", "neck"),
+    *("head_top", "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist"),
+)
+AIC_14: tuple[str, ...] = (
+    *("right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist", "right_hip"),
+    *("right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "head_top", "neck"),
+)
+
 COMPARABLE = frozenset(
     f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.data.tar_images import read_file
 
 Array = NDArray[Any]
 JointsOf = Callable[[Array, Array, str], Array]
@@ -36,7 +37,7 @@ class PersonLabel:
     person: str  # data set, image and person, for messages
     image: Path
     turn: str  # what to do with the stored image before the labels fit it: "as stored", "clockwise", "mirrored"
-    body: str  # whose parameters these are: "smpl" or "smplx"
+    body: str  # whose parameters these are: "smpl", "smplx" or "open"
     gender: str  # "neutral", "female", "male"
     intrinsics: Array  # (3, 3); NaN where the data set does not know its cameras
     distortion: Array  # (5,) OpenCV's plumb bob, zeros without distortion
@@ -171,7 +172,9 @@ def read_image(label: PersonLabel) -> NDArray[np.uint8]:
     Raises:
         LabelError: when the file is missing or no image.
     """
-    image = cv2.imread(str(label.image), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    stored = read_file(label.image)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(stored, np.uint8), flags) if stored else None
     if image is None:
         raise LabelError(f"{label.person}: image {label.image} is missing or unreadable")
     if label.turn == CLOCKWISE:

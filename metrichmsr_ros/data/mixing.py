@@ -38,9 +38,14 @@ class Mixture(torch.utils.data.Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         """One sample."""
+        part, place = self.locate(index)
+        return self.parts[part][place]
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Which part sample `index` lies in, and where in it."""
         ends = list(accumulate(self.lengths))
         part = bisect_right(ends, index)
-        return self.parts[part][index - (ends[part - 1] if part else 0)]
+        return part, index - (ends[part - 1] if part else 0)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ tokens that attend to the patch tokens, which is how they aggregate the whole pe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -58,8 +59,14 @@ class SoftMoE(nn.Module):
     def __init__(self, width: int, experts: int, slots: int, hidden: int) -> None:
         super().__init__()
         self.phi = nn.Parameter(torch.randn(width, experts, slots) * width**-0.5)
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale = nn.Parameter(torch.ones(1))  # FSDP shares out no scalars
         self.experts = Experts(experts, width, hidden)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        name = f"{prefix}scale"
+        if name in state_dict:  # weights saved before it had an axis
+            state_dict[name] = state_dict[name].reshape(1)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def route(self, x: torch.Tensor) -> Routing:
         """x: (B, N, D) -> dispatch and combine weights (B, N, K, S)."""

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
+from metrichmsr_ros.training.batches import LandmarkBatches
 from metrichmsr_ros.training.config import TrainConfig, differing_keys
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.people_table import PeopleTable, load_people
@@ -82,7 +83,7 @@ def changed(model: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
 
 
 def _measure(config: TrainConfig, people: PeopleTable, held_out: PeopleTable, body: BodyModel) -> dict[str, float]:
-    run = HumanRun(config, people, body, Processes(0, 1, torch.device("cpu")))
+    run = HumanRun(config, LandmarkBatches(config, people), body, Processes(0, 1, torch.device("cpu")))
     for _ in range(run.total_steps):
         run.step()
     model = run.averaged_model()

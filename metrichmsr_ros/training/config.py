@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import yaml
 
+from metrichmsr_ros.data.augment import ImageAugment
+from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.losses import LossWeights
 
@@ -29,13 +31,34 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class LabelBodyFiles:
+    """Body models that the labels of image sets speak of: specs as in `load_body` for SMPL, paths for SMPL-X."""
+
+    neutral: str = ""  # empty: the trained body, where that is SMPL
+    female: str = ""
+    male: str = ""
+    smplx_neutral: str = ""
+    smplx_female: str = ""
+    smplx_male: str = ""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
-    """One training run. `train` and `validation` are glob patterns of shards, which share no motion and no shape."""
+    """One training run.
+
+    Networks over landmarks learn from `train` and are measured on `validation`: glob patterns of shards, which share no
+    motion and no shape. Networks over pixels learn from `images` and are measured on `validation_images`.
+    """
 
     name: str = "embedded"
     model: ModelConfig = field(default_factory=ModelConfig)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    images: tuple[ImageSet, ...] = ()
+    validation_images: tuple[ImageSet, ...] = ()
+    validation_people: int = 2000  # of validation_images, spread evenly
+    bodies: LabelBodyFiles = field(default_factory=LabelBodyFiles)
+    workers: int = 0  # processes that cut crops; 0: the training process itself
     simulated: int = 0  # people drawn around the real ones, with their landmark errors, once before training
     initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
     output: str = "out/train"
@@ -49,16 +72,23 @@ class TrainConfig:
     gradient_clip: float = 1.0
     ema_decay: float = 0.999
     precision: Literal["float32", "bf16"] = "float32"
+    parallel: Literal["ddp", "fsdp"] = "ddp"  # several processes: a whole network each, or one shared among them
     vertices_every: int = 1  # the vertex term is the dearest on a CPU: taken every n-th step with n times its weight
     validate_every: int = 1000
     checkpoint_every: int = 500
     log_every: int = 20
     seed: int = 0
     losses: LossWeights = field(default_factory=LossWeights)
-    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)  # of landmarks
+    image_augmentation: ImageAugment = field(default_factory=ImageAugment)
 
     def __post_init__(self) -> None:
-        """Refuses sizes that cannot work."""
+        """Refuses sizes that cannot work, and data that the network does not read."""
+        over_pixels = self.model.image_encoder.kind == "vitpose"
+        if over_pixels and (self.train or self.validation):
+            raise ConfigError("train: shards hold landmarks, and this network reads pixels; name its data as `images`")
+        if not over_pixels and (self.images or self.validation_images):
+            raise ConfigError("images: this network reads landmarks; name its shards as `train`")
         if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
             raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
 

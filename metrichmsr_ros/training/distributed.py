@@ -1,4 +1,9 @@
-"""Training in one process or in several started by torchrun; the same code path for both."""
+"""Training in one process or in several started by torchrun; the same code path for both.
+
+`ddp` keeps a whole network in every process and averages gradients; `fsdp` shares parameters, gradients and AdamW's
+moments among them (FSDP2), for networks that are too large for one device. A checkpoint holds whole tensors either
+way, so that it does not depend on how, or in how many processes, it was trained.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.nn.functional import all_reduce
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
+
+from metrichmsr_ros.hmr.config import ConfigError
+from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 
 @dataclass(frozen=True)
@@ -26,16 +36,40 @@ class Processes:
         """True in the one process that prints, validates and writes files."""
         return self.rank == 0
 
-    def share(self, index: torch.Tensor) -> slice:
-        """This process's part of a global batch, equal on all. Raises ValueError when it cannot be divided."""
-        if len(index) % self.world:
-            raise ValueError(f"batch_size {len(index)} cannot be divided among {self.world} processes")
-        part = len(index) // self.world
+    def share(self, size: int) -> slice:
+        """This process's part of a global batch, equal on all. Raises ConfigError when it cannot be divided."""
+        if size % self.world:
+            raise ConfigError(f"batch_size {size} cannot be divided among {self.world} processes")
+        part = size // self.world
         return slice(self.rank * part, (self.rank + 1) * part)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """`model`, averaging gradients over processes where there are several."""
-        return DistributedDataParallel(model) if self.world > 1 else model
+    def wrap(self, model: MetricHMR, parallel: str) -> nn.Module:
+        """What to call for a forward pass: `model` itself, or among several processes as `parallel` says.
+
+        "fsdp" turns `model`'s own parameters into DTensors, one group for every block of its encoders and its HumanMoE
+        and one for the rest. Raises ConfigError when this torch is too old for it.
+        """
+        if self.world == 1:
+            return model
+        if parallel == "ddp":
+            return DistributedDataParallel(model)
+        try:
+            from torch.distributed.fsdp import fully_shard
+        except ImportError:
+            raise ConfigError(f"parallel: fsdp needs torch 2.6, this is {torch.__version__}; use ddp") from None
+        if HMROutput not in torch.utils._pytree.SUPPORTED_NODES:
+            torch.export.register_dataclass(HMROutput)  # its tensors are where FSDP hooks the backward pass
+        mesh = init_device_mesh(self.device.type, (self.world,))
+        for blocks in [m for m in model.modules() if isinstance(m, nn.ModuleList)]:
+            for block in blocks:
+                fully_shard(block, mesh=mesh, shard_placement_fn=self._divided)
+        fully_shard(model, mesh=mesh, shard_placement_fn=self._divided)
+        return model
+
+    def _divided(self, parameter: nn.Parameter) -> Shard | None:
+        """Along its longest even side: along the first, as is usual, one shared expert would lie in one process."""
+        even = [side for side, length in enumerate(parameter.shape) if length % self.world == 0]
+        return Shard(max(even, key=lambda side: parameter.shape[side])) if even else None
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """Mean over processes, differentiable; `value` itself in one process."""
@@ -45,6 +79,23 @@ class Processes:
         """Waits for the others."""
         if self.world > 1:
             distributed.barrier()
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """All of a tensor of which each process may hold a part; every process must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def part_like(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """This process's part of a whole `tensor`, shared out as `like` is; itself where that is whole."""
+    if not isinstance(like, DTensor):
+        return tensor
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+
+
+def held_here(tensor: torch.Tensor) -> torch.Tensor:
+    """What of a tensor lies in this process."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 @contextmanager

@@ -18,36 +18,47 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.hmr.checkpoint import save_model
+from metrichmsr_ros.training.batches import Batches, LandmarkBatches
 from metrichmsr_ros.training.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes, processes
-from metrichmsr_ros.training.people_table import PeopleTable, load_people, load_rows, table_of, with_simulated
+from metrichmsr_ros.training.image_people import held_out_images, image_batches
+from metrichmsr_ros.training.people_table import load_people, load_rows, table_of, with_simulated
 from metrichmsr_ros.training.run import HumanRun
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.validation import HeldOut, validate
 
 
 def train(config: TrainConfig, device: str = "cpu") -> Path:
     """Trains until `config.steps` (or `epochs`), resuming a checkpoint of the same run; returns the weights' path.
 
-    Raises ShardError (data), ConfigError, TrainingError (a loss that is not finite, a checkpoint of another run).
+    Raises ShardError or LabelError (data), ConfigError, TrainingError (a loss that is not finite, a checkpoint of
+    another run).
     """
     with processes(device) as among:
         console = Console(quiet=not among.is_first)
-        with console.status("reading shards"):
-            cache = Path(config.output) / "cache"
-            body = load_body(config.model.body)
-            rows, keys = load_rows(config.train, cache)
-            if config.simulated:
-                rows, keys = with_simulated(rows, keys, config.simulated, config.seed, body)
-            people = table_of(rows, keys)
-            held_out = load_people(config.validation, cache) if config.validation else None
+        body = load_body(config.model.body)
+        with console.status("reading data"):
+            people, held_out = _image_data(config) if config.images else _landmark_data(config, body)
         console.print(f"{len(people)} people to learn from, {len(held_out) if held_out else 0} held out")
         return train_on(config, people, held_out, body, among, console)
 
 
+def _landmark_data(config: TrainConfig, body: BodyModel) -> tuple[Batches, HeldOut | None]:
+    cache = Path(config.output) / "cache"
+    rows, keys = load_rows(config.train, cache)
+    if config.simulated:
+        rows, keys = with_simulated(rows, keys, config.simulated, config.seed, body)
+    held_out = load_people(config.validation, cache) if config.validation else None
+    return LandmarkBatches(config, table_of(rows, keys)), held_out
+
+
+def _image_data(config: TrainConfig) -> tuple[Batches, HeldOut | None]:
+    return image_batches(config), held_out_images(config) if config.validation_images else None
+
+
 def train_on(
     config: TrainConfig,
-    people: PeopleTable,
-    held_out: PeopleTable | None,
+    people: Batches,
+    held_out: HeldOut | None,
     body: BodyModel,
     among: Processes,
     console: Console,
@@ -69,15 +80,18 @@ def train_on(
             if run.step_count % config.log_every == 0 or at_end:
                 log(run.step_count, "loss", losses)
                 progress.update(task, completed=run.step_count, losses=_brief(losses))
-            if held_out is not None and among.is_first and (at_end or run.step_count % config.validate_every == 0):
-                metrics = validate(run.averaged_model(), held_out, body)
-                log(run.step_count, "held out", metrics)
-                progress.console.print(f"step {run.step_count}: {describe(metrics)}", highlight=False)
-            if among.is_first and (at_end or run.step_count % config.checkpoint_every == 0):
+            if held_out is not None and (at_end or run.step_count % config.validate_every == 0):
+                model = run.averaged_model()
+                if among.is_first:
+                    metrics = validate(model, held_out, run.body)
+                    log(run.step_count, "held out", metrics)
+                    progress.console.print(f"step {run.step_count}: {describe(metrics)}", highlight=False)
+            if at_end or run.step_count % config.checkpoint_every == 0:
                 run.save(checkpoint)
     weights = folder / f"{config.name}.safetensors"
+    model = run.averaged_model()
     if among.is_first:
-        save_model(weights, run.averaged_model(), _provenance(config, len(people), metrics))
+        save_model(weights, model, _provenance(config, len(people), metrics))
         console.print(f"wrote {weights}")
     among.barrier()
     return weights
@@ -95,7 +109,8 @@ def describe(metrics: dict[str, float]) -> str:
 
 
 def _provenance(config: TrainConfig, people: int, metrics: dict[str, float]) -> dict[str, Any]:
-    data = {"train": [Path(p).name for p in config.train], "people": people, "steps": config.steps, "seed": config.seed}
+    sets = [Path(p).name for p in config.train] + [f"{s.kind}: {Path(s.path).name}" for s in config.images]
+    data = {"train": sets, "people": people, "steps": config.steps, "seed": config.seed}
     rounded = {name: round(value, 5) for name, value in metrics.items()}
     return {"preset": config.model.preset, "git_revision": _git_revision(), "data": data, "metrics": rounded}
 

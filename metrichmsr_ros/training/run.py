@@ -6,21 +6,23 @@ repeats the run that was not interrupted.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
-from metrichmsr_ros.training.augment import augment
-from metrichmsr_ros.training.config import TrainConfig
-from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.people_table import PeopleTable
+from metrichmsr_ros.training.batches import Batches, generator_of, total_steps
+from metrichmsr_ros.training.config import TrainConfig, differing_keys
+from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
 
 
 class TrainingError(RuntimeError):
@@ -30,30 +32,27 @@ class TrainingError(RuntimeError):
 class HumanRun:
     """The state of one training run of MetricHMR."""
 
-    def __init__(self, config: TrainConfig, people: PeopleTable, body: BodyModel, among: Processes) -> None:
+    def __init__(self, config: TrainConfig, batches: Batches, body: BodyModel, among: Processes) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.people, self.among = config, people, among
+        self.config, self.batches, self.among = config, batches, among
         self.body = body.to(among.device)
         self.model = _initial_model(config).to(among.device)
-        self.network = among.wrap(self.model)
+        self.network = among.wrap(self.model, config.parallel)
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(self.model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
         )
         self.step_count = 0
-        self.total_steps = config.steps or math.ceil(config.epochs * len(people) / config.batch_size)
-        self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
+        self.total_steps = total_steps(config, len(batches))
 
     def step(self) -> dict[str, float]:
         """One update on the next batch. Returns the losses, `total` and `gradient` (norm before clipping).
 
         Raises TrainingError, before anything is changed, when the loss or its gradient is not finite.
         """
-        index = self.batch_index(self.step_count)
-        generator = _generator(self.config.seed, 0, self.step_count)
-        batch, truth = augment(*self.people.select(index), self.config.augmentation, generator)
-        mine = torch.arange(len(index))[self.among.share(index)]
-        batch, truth = batch.select(mine).to(self.among.device), truth.select(mine).to(self.among.device)
+        batch, truth = self.batches.share(self.step_count, self.among)
+        batch, truth = batch.to(self.among.device), truth.to(self.among.device)
+        torch.manual_seed(generator_of(self.config.seed, 2, self.step_count).initial_seed())  # of dropout
         with_vertices = self.config.losses.vertices > 0 and self.step_count % self.config.vertices_every == 0
         with torch.autocast(batch.landmarks.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             output = self.network(batch)
@@ -63,27 +62,15 @@ class HumanRun:
         total = total_loss(losses, self.config.losses)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip))
         if not math.isfinite(total.item()) or not math.isfinite(norm.item()):
-            raise TrainingError(self._complaint(losses, norm.item(), index))
+            raise TrainingError(self._complaint(losses, norm.item()))
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step_count)
         self.optimizer.step()
         self.step_count += 1
         self._update_average()
         return {name: value.item() for name, value in losses.items()} | {"total": total.item(), "gradient": norm.item()}
-
-    def batch_index(self, step: int) -> torch.Tensor:
-        """People of the global batch of `step`: every epoch visits everybody once, in an order of its own."""
-        size, count = self.config.batch_size, len(self.people)
-        positions = range(step * size, (step + 1) * size)
-        return torch.stack([self._permutation(p // count)[p % count] for p in positions])
-
-    def _permutation(self, epoch: int) -> torch.Tensor:
-        if self._order[0] != epoch:
-            generator = _generator(self.config.seed, 1, epoch)
-            self._order = (epoch, torch.randperm(len(self.people), generator=generator))
-        return self._order[1]
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then constant or half a cosine down to a hundredth."""
@@ -98,49 +85,58 @@ class HumanRun:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step_count) / (10 + self.step_count))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.model.parameters()], 1 - decay)
+        mine = [held_here(parameter.detach()) for parameter in self.model.parameters()]
+        torch._foreach_lerp_([held_here(value) for value in self.average], mine, 1 - decay)
 
     def averaged_model(self) -> MetricHMR:
-        """A copy of the network with the running average of its weights, in evaluation mode."""
-        model = MetricHMR(self.config.model).to(self.among.device)
-        model.load_state_dict(self.model.state_dict())
+        """A copy of the network with the running average of its weights, in evaluation mode; every process must ask."""
+        model = _unshared_copy(self.model, self.config).to(self.among.device)
         with torch.no_grad():
             for parameter, value in zip(model.parameters(), self.average, strict=True):
-                parameter.copy_(value)
+                parameter.copy_(whole(value))
         return model.eval()
 
     def save(self, path: Path) -> None:
-        """Writes the whole state; the file is replaced at once, so that a kill leaves the old or the new one."""
+        """Writes the whole state; the file is replaced at once, so that a kill leaves the old or the new one.
+
+        Every process must call it; the first one writes.
+        """
         state = {
             "config": to_mapping(self.config),
             "step": self.step_count,
-            "people": len(self.people),
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "people": len(self.batches),
+            "model": _map(self.model.state_dict(), whole),
+            "average": [whole(value) for value in self.average],
+            "optimizer": _map(self.optimizer.state_dict(), whole),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        if self.among.is_first:
+            partial = path.with_suffix(".partial")
+            torch.save(state, partial)
+            partial.replace(path)
 
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises TrainingError when it was written with another configuration or data."""
         state: dict[str, Any] = torch.load(path, map_location=self.among.device, weights_only=True)
-        mine = to_mapping(self.config)
-        changed = [key for key in mine if mine[key] != state["config"].get(key)]
-        if changed or state["people"] != len(self.people):
-            seen = f"it saw {state['people']} people, there are {len(self.people)} now"
+        changed = differing_keys(self.config, state["config"])
+        if changed or state["people"] != len(self.batches):
+            seen = f"it saw {state['people']} people, there are {len(self.batches)} now"
             reason = f"{changed} changed" if changed else seen
             raise TrainingError(f"{path}: cannot be resumed, {reason}; name another output folder or delete it")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average = state["average"]
+        mine = self.model.state_dict()
+        self.model.load_state_dict({name: part_like(value, mine[name]) for name, value in state["model"].items()})
+        self.average = [part_like(v, p) for v, p in zip(state["average"], self.model.parameters(), strict=True)]
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments = {
+            number: {name: part_like(v, parameters[number]) if v.ndim else v for name, v in values.items()}
+            for number, values in state["optimizer"]["state"].items()
+        }
+        self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
         self.step_count = state["step"]
 
-    def _complaint(self, losses: dict[str, torch.Tensor], norm: float, index: torch.Tensor) -> str:
+    def _complaint(self, losses: dict[str, torch.Tensor], norm: float) -> str:
         bad = [name for name, value in losses.items() if not torch.isfinite(value)] or [f"gradient norm {norm}"]
-        keys = ", ".join(self.people.keys[i] for i in index.tolist())
-        return f"step {self.step_count}: not finite: {', '.join(bad)}. People of this batch: {keys}"
+        names = ", ".join(self.batches.names(self.step_count))
+        return f"step {self.step_count}: not finite: {', '.join(bad)}. People of this batch: {names}"
 
 
 def _initial_model(config: TrainConfig) -> MetricHMR:
@@ -152,9 +148,22 @@ def _initial_model(config: TrainConfig) -> MetricHMR:
     return model
 
 
-def _generator(seed: int, stream: int, number: int) -> torch.Generator:
-    """Random numbers that follow from three integers alone."""
-    return torch.Generator().manual_seed(((seed * 2 + stream) << 32) + number)
+def _unshared_copy(model: MetricHMR, config: TrainConfig) -> MetricHMR:
+    """The same network, its buffers and settings, with whole parameters of any value."""
+    if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
+        return copy.deepcopy(model)
+    copied = MetricHMR(config.model)
+    copied.load_state_dict(_map(model.state_dict(), whole))
+    return copied
+
+
+def _map(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """`value`, nested in dictionaries and lists, with every tensor changed."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _map(item, change) for key, item in value.items()}
+    return [_map(item, change) for item in value] if isinstance(value, list) else value
 
 
 def _parameter_groups(model: MetricHMR, weight_decay: float) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import roma
@@ -11,46 +12,56 @@ import torch
 from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.geometry.alignment import align, umeyama
 from metrichmsr_ros.hmr.inputs import CropBatch
-from metrichmsr_ros.hmr.losses import project
+from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.training.people_table import PeopleTable
 
 Estimator = Callable[[CropBatch], HMROutput]
 # Mass of a 3D Gaussian inside the Mahalanobis distance at which 68.27 % of it lies.
 ONE_SIGMA_3D_SQUARED = 3.5267
 
 
+class HeldOut(Protocol):
+    """People to measure on, whose joints and place are labelled."""
+
+    def __len__(self) -> int:
+        """Number of people."""
+
+    def batches(self, size: int) -> Iterator[tuple[CropBatch, Truth]]:
+        """The people, `size` at a time."""
+
+
 @torch.no_grad()
-def validate(estimate: Estimator, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> dict[str, float]:
+def validate(estimate: Estimator, people: HeldOut, body: BodyModel, batch_size: int = 512) -> dict[str, float]:
     """Means over all people. 24 SMPL joints, pelvis = joint 0.
 
     pa_mpjpe, mpjpe, pve: mm (pve: vertices of `body` after subtracting the pelvis); root: m; root_percent: of the
     distance; root_median_percent; height: m; reprojection_percent: mean joint error in the full image over the
     height of the box around the true joints; coverage: share of roots inside the ellipsoid that should hold 68.3 %.
+    People whose betas are not those of `body` count neither in pve nor in height; without any, both are NaN.
     """
     sums: dict[str, list[np.ndarray]] = {}
-    for index in torch.arange(len(people)).split(batch_size):
-        batch, truth = people.select(index)
-        output = estimate(batch)
-        rows = errors(output, truth.pose, truth.betas, truth.transl, batch, body)
-        for name, values in rows.items():
+    device = body.faces.device
+    for batch, truth in people.batches(batch_size):
+        batch, truth = batch.to(device), truth.to(device)
+        for name, values in errors(estimate(batch), truth, batch, body).items():
             sums.setdefault(name, []).append(values)
     joined = {name: np.concatenate(values) for name, values in sums.items()}
-    means = {name: float(values.mean()) for name, values in joined.items()}
-    return means | {"root_median_percent": float(np.median(joined["root_percent"])), "people": float(len(people))}
+    means = {name: float(values.mean()) if len(values) else float("nan") for name, values in joined.items()}
+    count = float(len(joined["root"]))
+    return means | {"root_median_percent": float(np.median(joined["root_percent"])), "people": count}
 
 
-def errors(
-    output: HMROutput, pose: torch.Tensor, betas: torch.Tensor, transl: torch.Tensor, batch: CropBatch, body: BodyModel
-) -> dict[str, np.ndarray]:
-    """Per-person errors (B,), named and measured as in `validate`."""
-    true = body(betas, roma.rotvec_to_rotmat(pose.unflatten(-1, (24, 3))), transl)
+def errors(output: HMROutput, truth: Truth, batch: CropBatch, body: BodyModel) -> dict[str, np.ndarray]:
+    """Per-person errors (B,), named and measured as in `validate`; fewer of pve and height where betas are masked."""
+    true = body(truth.betas, roma.rotvec_to_rotmat(truth.pose.unflatten(-1, (24, 3))), truth.transl)
     found = body(output.betas, output.rotmats, output.transl)
-    a, b = (x - x[:, :1] for x in (found.joints, true.joints))
-    va, vb = found.vertices - found.joints[:, :1], true.vertices - true.joints[:, :1]
-    root = found.joints[:, 0] - true.joints[:, 0]
-    distance = true.joints[:, 0].norm(dim=-1)
-    pixels, true_pixels = project(found.joints, batch.intrinsics), project(true.joints, batch.intrinsics)
+    shaped = truth.has_betas
+    true_joints = torch.where(shaped[:, None, None], true.joints, truth.joints_cam)
+    a, b = (x - x[:, :1] for x in (found.joints, true_joints))
+    va, vb = (x.vertices[shaped] - x.joints[shaped, :1] for x in (found, true))
+    root = found.joints[:, 0] - true_joints[:, 0]
+    distance = true_joints[:, 0].norm(dim=-1)
+    pixels, true_pixels = project(found.joints, batch.intrinsics), project(true_joints, batch.intrinsics)
     box_height = (true_pixels[..., 1].amax(1) - true_pixels[..., 1].amin(1)).clamp_min(1.0)
     mahalanobis = (root * torch.linalg.solve(output.transl_cov.double(), root.double()[..., None])[..., 0]).sum(-1)
     values = {
@@ -58,7 +69,7 @@ def errors(
         "pve": 1000 * (va - vb).norm(dim=-1).mean(-1),
         "root": root.norm(dim=-1),
         "root_percent": 100 * root.norm(dim=-1) / distance,
-        "height": (body.height(output.betas) - body.height(betas)).abs(),
+        "height": (body.height(output.betas) - body.height(truth.betas))[shaped].abs(),
         "reprojection_percent": 100 * (pixels - true_pixels).norm(dim=-1).mean(-1) / box_height,
         "coverage": (mahalanobis < ONE_SIGMA_3D_SQUARED).float(),
     }

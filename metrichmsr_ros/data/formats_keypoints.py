@@ -1,0 +1,115 @@
+"""COCO, MPII and AI Challenger as their makers publish them: 2D key points and boxes, and nothing else.
+
+No camera, no pose, no shape: `intrinsics` are NaN and all of `has_pose`, `has_betas`, `has_transl` are False. A point
+that its annotator placed counts with confidence 1, hidden or not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from metrichmsr_ros.data.keypoints import AIC_14, COCO_17, MPII_16, to_joints
+from metrichmsr_ros.data.labels import LabelError, LabelTable, box_of_side, label_table
+
+Array = NDArray[Any]
+MPII_PIXELS_PER_SCALE = 200.0
+MPII_BOX_MARGIN = 1.25  # its `scale` is the person's height; the box of the other releases is a little larger
+
+
+def read_coco(labels: Path, images: Path) -> LabelTable:
+    """COCO's `person_keypoints_<split>.json`: people with at least one key point; crowds are left out."""
+    data = _json(labels)
+    if not isinstance(data, dict) or not {"images", "annotations"} <= data.keys():
+        raise LabelError(f"{labels}: 'images' and 'annotations' expected; is this COCO's person_keypoints_*.json?")
+    names = {entry["id"]: entry["file_name"] for entry in data["images"]}
+    people = [a for a in data["annotations"] if not a.get("iscrowd") and a.get("num_keypoints", 0) > 0]
+    points = np.array([a["keypoints"] for a in people], np.float32).reshape(-1, len(COCO_17), 3)
+    corners = np.array([a["bbox"] for a in people], np.float32).reshape(-1, 4)
+    return _table(
+        [f"coco/{names[a['image_id']]}#{a.get('id', row)}" for row, a in enumerate(people)],
+        [images / names[a["image_id"]] for a in people],
+        np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], 1),
+        to_joints(_placed(points, points[..., 2] > 0), COCO_17),
+    )
+
+
+def read_aic(labels: Path, images: Path) -> LabelTable:
+    """AI Challenger's `keypoint_<split>_annotations_*.json`; pictures are `<image_id>.jpg`."""
+    entries = _json(labels)
+    if not isinstance(entries, list) or (entries and "keypoint_annotations" not in entries[0]):
+        raise LabelError(f"{labels}: a list with 'keypoint_annotations' expected; is this AI Challenger's file?")
+    people = [(entry, name) for entry in entries for name in sorted(entry["keypoint_annotations"])]
+    points = np.array([e["keypoint_annotations"][name] for e, name in people], np.float32).reshape(-1, len(AIC_14), 3)
+    boxes = np.array([e["human_annotations"][name] for e, name in people], np.float32).reshape(-1, 4)
+    placed = (points[..., 2] == 1) | (points[..., 2] == 2)  # 1 visible, 2 hidden, 3 not labelled
+    return _table(
+        [f"aic/{entry['image_id']}#{name}" for entry, name in people],
+        [images / f"{entry['image_id']}.jpg" for entry, _ in people],
+        boxes,
+        to_joints(_placed(points, placed), AIC_14),
+    )
+
+
+def read_mpii(labels: Path, images: Path) -> LabelTable:
+    """MPII's `mpii_human_pose_v1_u12_1.mat`: the people of the training images who have joints, a place and a scale.
+
+    Its pixels count from 1, these from 0.
+    """
+    if not labels.is_file():
+        raise LabelError(f"label file {labels} is missing")
+    release = loadmat(labels, squeeze_me=True, struct_as_record=False).get("RELEASE")
+    if release is None:
+        raise LabelError(f"{labels}: no RELEASE in it; is this MPII's mpii_human_pose_v1_u12_1.mat?")
+    found = [
+        (str(entry.image.name), index, rect)
+        for entry, train in zip(_all(release.annolist), _all(release.img_train), strict=True)
+        if train
+        for index, rect in enumerate(_all(entry.annorect))
+        if all(_is_there(rect, name) for name in ("annopoints", "objpos", "scale"))
+    ]
+    points = np.zeros((len(found), len(MPII_16), 3), np.float32)
+    for row, (_, _, rect) in enumerate(found):
+        for point in _all(rect.annopoints.point):
+            points[row, int(point.id)] = [point.x - 1, point.y - 1, 1.0]
+    centre = np.array([[rect.objpos.x - 1, rect.objpos.y - 1] for _, _, rect in found], np.float32).reshape(-1, 2)
+    side = MPII_BOX_MARGIN * MPII_PIXELS_PER_SCALE * np.array([rect.scale for _, _, rect in found], np.float32)
+    return _table(
+        [f"mpii/{name}#{index}" for name, index, _ in found],
+        [images / name for name, _, _ in found],
+        box_of_side(centre, side),
+        to_joints(points, MPII_16),
+    )
+
+
+def _table(person: list[str], image: list[Path], bbox: Array, joints_2d: Array) -> LabelTable:
+    return label_table(person=person, image=image, bbox=bbox.astype(np.float32), joints_2d=joints_2d)
+
+
+def _placed(points: Array, placed: Array) -> Array:
+    return np.where(placed[..., None], np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1), 0.0)
+
+
+def _all(value: Any) -> Iterator[Any]:
+    """The entries of a MATLAB array that was squeezed: none, one or many."""
+    yield from np.atleast_1d(np.asarray(value, object)).ravel()
+
+
+def _is_there(struct: Any, name: str) -> bool:
+    value = getattr(struct, name, None)
+    return value is not None and not (isinstance(value, np.ndarray) and value.size == 0)
+
+
+def _json(path: Path) -> Any:
+    if not path.is_file():
+        raise LabelError(f"label file {path} is missing")
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise LabelError(f"{path}: not JSON: {error}") from None

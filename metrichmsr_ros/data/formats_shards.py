@@ -1,0 +1,132 @@
+"""WebDataset shards with pictures in them: the open set of this package, and 4D-Humans' training tars."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.body.pickles import loads_arrays
+from metrichmsr_ros.data.keypoints import BODY_44, to_joints
+from metrichmsr_ros.data.labels import LabelError, LabelTable, box_around, box_of_side, label_table
+from metrichmsr_ros.data.tar_images import path_in_tar
+
+Array = NDArray[Any]
+PIXELS_PER_SCALE = 200.0
+OPEN_FIELDS = ("pose", "betas", "transl", "joints_cam", "intrinsics")
+FIELDS_4DHUMANS = ("keypoints_2d", "center", "scale", "body_pose", "betas", "has_body_pose", "has_betas")
+PICTURES = ("jpg", "jpeg", "png")
+
+
+def read_open(shard: Path) -> LabelTable:
+    """The people of an open shard (`metrichmsr synthesize`) that have a picture beside them; betas of the open body."""
+    columns: dict[str, list[Array]] = {name: [] for name in OPEN_FIELDS}
+    person: list[str] = []
+    image: list[Path] = []
+    for key, files, read in _samples(shard):
+        picture = next((files[name] for name in PICTURES if name in files), None)
+        if picture is None or "npz" not in files:
+            continue
+        with np.load(io.BytesIO(read(files["npz"]))) as arrays:
+            missing = [name for name in OPEN_FIELDS if name not in arrays.files]
+            if missing:
+                raise LabelError(f"{shard}:{key}.npz: field(s) missing: {', '.join(missing)}")
+            count = len(arrays["pose"])
+            for name in OPEN_FIELDS[:-1]:
+                columns[name].append(arrays[name])
+            columns["intrinsics"].append(np.tile(arrays["intrinsics"], (count, 1, 1)))
+        person += [f"{shard.name}/{key}#{row}" for row in range(count)]
+        image += [path_in_tar(shard, picture)] * count
+    if not person:
+        raise LabelError(f"{shard}: no picture with people in it; `metrichmsr synthesize` stores some with its shards")
+    rows = {name: np.concatenate(parts) for name, parts in columns.items()}
+    homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], 1, 2)
+    ahead = homogeneous[..., 2:] > 0.1
+    joints_2d = np.concatenate([homogeneous[..., :2] / np.where(ahead, homogeneous[..., 2:], 0.1), ahead], -1)
+    return label_table(
+        person=person,
+        image=image,
+        body="open",
+        intrinsics=rows["intrinsics"].astype(np.float64),
+        bbox=box_around(joints_2d[..., :2].astype(np.float32)),
+        joints_2d=joints_2d.astype(np.float32),
+        **{name: rows[name].astype(np.float32) for name in ("pose", "betas", "transl")},
+        **{name: np.ones(len(person), bool) for name in ("has_pose", "has_betas", "has_transl")},
+    )
+
+
+def read_4dhumans_tar(shard: Path) -> LabelTable:
+    """One tar of 4D-Humans' training data: `KEY.jpg` and `KEY.data.pyd`, a pickled list with a dictionary per person.
+
+    Read are `keypoints_2d` (44, 3), `center`, `scale` (px / 200), `body_pose`, `betas` and their masks. The camera is
+    unknown. `keypoints_3d` (empty for AIC, COCO and MPII) and the masks of `detection.npz` are not used. The pickle
+    passes the restricted unpickler.
+    """
+    people: list[dict[str, Any]] = []
+    person: list[str] = []
+    image: list[Path] = []
+    for key, files, read in _samples(shard):
+        picture = next((files[name] for name in PICTURES if name in files), None)
+        if picture is None or "data.pyd" not in files:
+            continue
+        entries = loads_arrays(read(files["data.pyd"]), f"{shard}:{key}.data.pyd")
+        for row, entry in enumerate(entries):
+            missing = [name for name in FIELDS_4DHUMANS if name not in entry]
+            if missing:
+                raise LabelError(f"{shard}:{key}.data.pyd: field(s) missing: {', '.join(missing)}")
+            people.append(entry)
+            person.append(f"{shard.name}/{key}#{row}")
+            image.append(path_in_tar(shard, picture))
+    if not people:
+        raise LabelError(f"{shard}: no KEY.jpg with a KEY.data.pyd in it; is this a tar of 4D-Humans?")
+
+    def rows(name: str, width: int) -> Array:
+        return np.array([np.ravel(entry[name])[:width] for entry in people], np.float32)
+
+    side = PIXELS_PER_SCALE * np.array([np.max(entry["scale"]) for entry in people], np.float32)
+    points = np.array([np.asarray(entry["keypoints_2d"])[: len(BODY_44)] for entry in people], np.float32)
+    return label_table(
+        person=person,
+        image=image,
+        bbox=box_of_side(rows("center", 2), side),
+        pose=rows("body_pose", 72),
+        betas=rows("betas", 10),
+        joints_2d=to_joints(points, BODY_44),
+        has_pose=rows("has_body_pose", 1)[:, 0] > 0,
+        has_betas=rows("has_betas", 1)[:, 0] > 0,
+    )
+
+
+def _samples(shard: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo], Any]]:
+    """(key, files by extension, reader) of every sample; files of one sample follow each other, as in WebDataset."""
+    if not shard.is_file():
+        raise LabelError(f"shard {shard} is missing")
+    try:
+        with tarfile.open(shard) as tar:
+
+            def read(member: tarfile.TarInfo) -> bytes:
+                content = tar.extractfile(member)
+                assert content is not None  # a file
+                return content.read()
+
+            key, files = "", dict[str, tarfile.TarInfo]()
+            for member in tar:
+                if not member.isfile():
+                    continue
+                folder, _, name = member.name.rpartition("/")
+                stem, _, extension = name.partition(".")
+                own = f"{folder}/{stem}" if folder else stem
+                if own != key and files:
+                    yield key, files, read
+                    files = {}
+                key = own
+                files[extension] = member
+            if files:
+                yield key, files, read
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise LabelError(f"{shard}: not a readable tar ({error})") from None

@@ -1,0 +1,155 @@
+"""Where the people of a training step come from. Everything about a step follows from (seed, step).
+
+So a resumed run sees the people that the uninterrupted one would have seen, and several processes see together what
+one would have seen alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import count, islice
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+
+from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.mixing import MixSampler, Mixture
+from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.losses import Truth
+from metrichmsr_ros.training.augment import augment
+from metrichmsr_ros.training.config import TrainConfig
+from metrichmsr_ros.training.distributed import Processes
+from metrichmsr_ros.training.people_table import PeopleTable
+
+
+class Batches(Protocol):
+    """The people of every step of one run, already changed by augmentation, on the CPU."""
+
+    def __len__(self) -> int:
+        """Number of people; an epoch is as many draws."""
+
+    def share(self, step: int, among: Processes) -> Sample:
+        """This process's part of the batch of `step`."""
+
+    def names(self, step: int) -> list[str]:
+        """The people of the whole batch of `step`, for messages."""
+
+
+def total_steps(config: TrainConfig, people: int) -> int:
+    """`config.steps`, or the steps of `config.epochs`."""
+    return config.steps or math.ceil(config.epochs * people / config.batch_size)
+
+
+def generator_of(seed: int, stream: int, number: int) -> torch.Generator:
+    """Random numbers that follow from three integers alone."""
+    return torch.Generator().manual_seed(((seed * 2 + stream) << 32) + number)
+
+
+class LandmarkBatches:
+    """Batches of a table in memory: every epoch visits everybody once, in an order of its own."""
+
+    def __init__(self, config: TrainConfig, people: PeopleTable) -> None:
+        self.config, self.people = config, people
+        self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.people)
+
+    def share(self, step: int, among: Processes) -> tuple[CropBatch, Truth]:
+        """As in `Batches`; the whole batch is augmented, so that the parts do not depend on how many there are."""
+        index = self.index(step)
+        generator = generator_of(self.config.seed, 0, step)
+        batch, truth = augment(*self.people.select(index), self.config.augmentation, generator)
+        mine = torch.arange(len(index))[among.share(len(index))]
+        return batch.select(mine), truth.select(mine)
+
+    def names(self, step: int) -> list[str]:
+        """As in `Batches`."""
+        return [self.people.keys[i] for i in self.index(step).tolist()]
+
+    def index(self, step: int) -> torch.Tensor:
+        """Rows of the table in the batch of `step`."""
+        size, people = self.config.batch_size, len(self.people)
+        positions = range(step * size, (step + 1) * size)
+        return torch.stack([self._permutation(p // people)[p % people] for p in positions])
+
+    def _permutation(self, epoch: int) -> torch.Tensor:
+        if self._order[0] != epoch:
+            generator = generator_of(self.config.seed, 1, epoch)
+            self._order = (epoch, torch.randperm(len(self.people), generator=generator))
+        return self._order[1]
+
+
+class ImageBatches:
+    """Batches of crops that are cut from images while they are needed, by `config.workers` processes.
+
+    Draw n of a run, of step n // batch_size, is a sample of `data.mixing` and its augmentation's seed is (seed, n).
+    """
+
+    def __init__(self, config: TrainConfig, mixture: Mixture, weights: tuple[float, ...]) -> None:
+        self.config, self.mixture, self.weights = config, mixture, weights
+        self._next_step = -1
+        self._batches: Iterator[Sample] = iter(())
+
+    def __len__(self) -> int:
+        """Number of people in all sets together."""
+        return len(self.mixture)
+
+    def share(self, step: int, among: Processes) -> Sample:
+        """As in `Batches`; steps in a row are read ahead."""
+        if step != self._next_step:
+            self._batches = iter(self._loader(step, among))
+        self._next_step = step + 1
+        return next(self._batches)
+
+    def names(self, step: int) -> list[str]:
+        """As in `Batches`."""
+        size = self.config.batch_size
+        places = [self.mixture.locate(index) for index in self._sampler(step * size, size)]
+        return [self.mixture.parts[part].table.person[place] for part, place in places]  # type: ignore[attr-defined]
+
+    def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[Sample]:
+        return torch.utils.data.DataLoader(
+            _Drawn(self.mixture, self.config.seed),
+            batch_sampler=self._draws(step, among),  # any iterable of lists will do
+            collate_fn=collate,
+            num_workers=self.config.workers,
+            worker_init_fn=_quiet_worker,
+        )
+
+    def _draws(self, step: int, among: Processes) -> Iterator[list[tuple[int, int]]]:
+        """Lists of (draw, sample) of this process, one a step, to the end of the run."""
+        size = self.config.batch_size
+        mine = among.share(size)
+        part, start = mine.stop - mine.start, step * size
+        steps = total_steps(self.config, len(self)) - step
+        samples = self._sampler(start, steps * part, among)
+        numbered = zip(count(start + among.rank, among.world), samples, strict=False)
+        while batch := list(islice(numbered, part)):
+            yield batch
+
+    def _sampler(self, start: int, draws: int, among: Processes | None = None) -> MixSampler:
+        rank, world = (among.rank, among.world) if among else (0, 1)
+        return MixSampler(self.mixture.lengths, self.weights, draws, self.config.seed, start, rank, world)
+
+
+class _Drawn(torch.utils.data.Dataset[Sample]):
+    """Item (draw, sample) of a mixture of `PeopleCrops`."""
+
+    def __init__(self, mixture: Mixture, seed: int) -> None:
+        self.mixture, self.seed = mixture, seed
+
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
+        draw, index = item
+        part, place = self.mixture.locate(index)
+        crops = self.mixture.parts[part]
+        assert isinstance(crops, PeopleCrops)
+        return crops.sample(place, np.random.default_rng([self.seed, draw]))
+
+
+def _quiet_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers are the threads

@@ -1,0 +1,101 @@
+"""The image sets of a training YAML, as batches to learn from and as people held out to measure on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.smplx_joints import SmplxJoints
+from metrichmsr_ros.data.augment import NO_AUGMENT, ImageAugment
+from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
+from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.mixing import Mixture
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.training.batches import ImageBatches
+from metrichmsr_ros.training.config import LabelBodyFiles, TrainConfig
+
+
+def image_batches(config: TrainConfig) -> ImageBatches:
+    """What `config.images` holds. Raises LabelError as the readers do."""
+    parts, weights = _crops(config, config.images, config.image_augmentation)
+    return ImageBatches(config, Mixture(parts), tuple(weights))
+
+
+@dataclass(frozen=True)
+class HeldOutImages:
+    """People held out: `count` of them, spread evenly over all sets, cropped without augmentation."""
+
+    mixture: Mixture
+    count: int
+    workers: int
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return min(self.count, len(self.mixture))
+
+    def batches(self, size: int) -> Iterator[Sample]:
+        """The people, `size` at a time."""
+        index = np.linspace(0, len(self.mixture) - 1, len(self)).round().astype(int).tolist()
+        chosen = torch.utils.data.Subset(self.mixture, index)
+        yield from torch.utils.data.DataLoader(chosen, size, collate_fn=collate, num_workers=self.workers)
+
+
+def held_out_images(config: TrainConfig) -> HeldOutImages:
+    """The people of `config.validation_images` whose joints and place are known.
+
+    Raises LabelError when there are none, or as the readers do.
+    """
+    parts, _ = _crops(config, config.validation_images, NO_AUGMENT)
+    known = [_with_known_place(crops) for crops in parts]
+    known = [crops for crops in known if len(crops)]
+    if not known:
+        raise LabelError("validation_images: in none of these sets are pose, betas and translation labelled")
+    return HeldOutImages(Mixture(known), config.validation_people, config.workers)
+
+
+def _with_known_place(crops: PeopleCrops) -> PeopleCrops:
+    table = crops.table
+    rows = np.flatnonzero(table.has_pose & table.has_betas & table.has_transl)
+    return dataclasses.replace(crops, table=table.select(rows))
+
+
+def _crops(
+    config: TrainConfig, sets: tuple[ImageSet, ...], augment: ImageAugment
+) -> tuple[list[PeopleCrops], list[float]]:
+    """A data set per table, and its weight: a set's weight is shared among its tables by their length."""
+    trained = load_body(config.model.body)
+    bodies = label_bodies(config.bodies, config.model.body, trained)
+    parts: list[PeopleCrops] = []
+    weights: list[float] = []
+    for image_set in sets:
+        tables = read_image_set(image_set, bodies)
+        people = sum(map(len, tables))
+        for table in tables:
+            parts.append(
+                PeopleCrops(
+                    table,
+                    trained,
+                    config.model.image_encoder.crop_size,
+                    augment=augment,
+                    seed=config.seed,
+                    assumed_camera=Camera.long_side,
+                    label_bodies=bodies.smpl if table.body == "smpl" else None,
+                )
+            )
+            weights.append(image_set.weight * len(table) / people)
+    return parts, weights
+
+
+def label_bodies(files: LabelBodyFiles, trained_spec: str, trained: BodyModel) -> LabelBodies:
+    """The bodies of `files`; a network of SMPL teaches itself where no neutral one is named."""
+    specs = {"neutral": files.neutral or (trained_spec if trained_spec.startswith("smpl:") else "")}
+    specs |= {"female": files.female, "male": files.male}
+    smpl = {g: trained if spec == trained_spec else load_body(spec) for g, spec in specs.items() if spec}
+    smplx = {"neutral": files.smplx_neutral, "female": files.smplx_female, "male": files.smplx_male}
+    return LabelBodies(trained_spec, smpl, {g: SmplxJoints(path) for g, path in smplx.items() if path})
