@@ -18,6 +18,7 @@ from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput
 
+TAIL = 8.0
 NEAR_PLANE = 0.1  # metres; joints nearer than this are projected as if they were here
 
 
@@ -139,7 +140,10 @@ def _relative_position(root: torch.Tensor, true_root: torch.Tensor) -> torch.Ten
 
 
 def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:
-    """(B,): Gaussian negative log-likelihood of the root error; trains the deviations alone, not the mean."""
+    """(B,): negative log-likelihood of the root error; trains the deviations alone, not the mean.
+
+    Student's t with `TAIL` degrees of freedom: a Gaussian would widen everybody's ellipsoid for the few who are far off.
+    """
     scale = true_root.norm(dim=-1, keepdim=True).clamp_min(NEAR_PLANE)
     error = (root - true_root).detach() / scale
     sight = torch.nn.functional.normalize(root.detach(), dim=-1)
@@ -148,4 +152,4 @@ def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor)
     deviation = output.transl_deviation / scale
     whitened = torch.stack([along.square(), across.clamp_min(0.0)], dim=-1) / deviation.square()
     log_deviation = deviation.log() @ deviation.new_tensor([1.0, 2.0])
-    return 0.5 * whitened.clamp_max(100.0).sum(-1) + log_deviation
+    return 0.5 * (TAIL + 3) * torch.log1p(whitened.sum(-1) / TAIL) + log_deviation
