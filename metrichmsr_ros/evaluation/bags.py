@@ -18,12 +18,9 @@ from rosbags.typesys.store import Typestore
 from metrichmsr_ros.evaluation.definitions import register_own_messages
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.salvage import Raw, Salvage
+from metrichmsr_ros.evaluation.topics import ImageTopics, select_topics
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 STORAGE = (".mcap", ".db3")
-_NO_PICTURE = ("depth", "disparity", "overlay", "mask", "infra")
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,6 @@ class Recorded:
     message: Any
 
 
-@dataclass(frozen=True)
-class ImageTopics:
-    """What is replayed. `camera_info` is None where the caller gives the intrinsics."""
-
-    image: str
-    camera_info: str | None
-    compressed: bool
-
-
 def find_bags(path: Path) -> list[Path]:
     """The bags at `path`: a bag (folder with metadata.yaml, or a single .mcap/.db3 file), or all bags below a folder.
 
@@ -69,16 +57,6 @@ def find_bags(path: Path) -> list[Path]:
     if not bags:
         raise ReplayError(f"{path} holds no rosbag2: no metadata.yaml, no .mcap, no .db3", ExitCode.USAGE)
     return bags
-
-
-def image_transport_base(topic: str) -> str:
-    """`/camera/image_raw/compressed` -> `/camera/image_raw`; other names stay."""
-    return topic.removesuffix("/compressed")
-
-
-def camera_info_topic(image: str) -> str:
-    """The `camera_info` of an image topic: its base name's last token replaced (image_transport's rule)."""
-    return image_transport_base(image).rpartition("/")[0] + "/camera_info"
 
 
 class Bag:
@@ -135,52 +113,9 @@ class Bag:
         return sorted(topics, key=lambda topic: topic.name)
 
     def select(self, image: str | None = None, camera_info: str | None = None, needs_info: bool = True) -> ImageTopics:
-        """Choose the topics to replay; what is None is found by name.
-
-        Args:
-            image: image topic, raw or compressed.
-            camera_info: its CameraInfo topic.
-            needs_info: False where the caller gives the intrinsics.
-
-        Raises:
-            ReplayError: no such topic, a type that is no image, several candidates, or no CameraInfo.
-        """
+        """Choose the topics to replay; see :func:`evaluation.topics.select_topics`."""
         kinds = {topic.name: topic.type for topic in self.topics if topic.count}
-        chosen = image or self._only_image(kinds, camera_info, needs_info)
-        if chosen not in kinds:
-            raise ReplayError(f"{self.path} has no messages on {chosen}; {_listing(kinds)}", ExitCode.USAGE)
-        if kinds[chosen] not in (IMAGE, COMPRESSED):
-            raise ReplayError(
-                f"{self.path}: {chosen} is of type {kinds[chosen]}, which is no image; {_listing(kinds)}",
-                ExitCode.USAGE,
-            )
-        info = camera_info or camera_info_topic(chosen)
-        if not needs_info:
-            return ImageTopics(chosen, None, kinds[chosen] == COMPRESSED)
-        if kinds.get(info) != CAMERA_INFO:
-            found = f"is of type {kinds[info]}" if info in kinds else "has no messages"
-            raise ReplayError(
-                f"{self.path}: {info} {found}, so images of {chosen} have no intrinsics; name the topic with "
-                f"--camera-info or give --fov or --intrinsics; {_listing(kinds)}",
-                ExitCode.UNREADABLE,
-            )
-        return ImageTopics(chosen, info, kinds[chosen] == COMPRESSED)
-
-    def _only_image(self, kinds: dict[str, str], camera_info: str | None, needs_info: bool) -> str:
-        images = [n for n, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
-        images = [n for n in images if not any(word in n.lower() for word in _NO_PICTURE)]
-        # Where both are recorded the raw image wins: it lost nothing.
-        images = [n for n in images if image_transport_base(n) == n or image_transport_base(n) not in images]
-        with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]
-        candidates = with_info if needs_info and with_info else images
-        if not candidates:
-            raise ReplayError(f"{self.path} holds no colour images; {_listing(kinds)}", ExitCode.UNREADABLE)
-        if len(candidates) > 1:
-            raise ReplayError(
-                f"{self.path} holds {len(candidates)} image topics ({', '.join(candidates)}); choose with --image",
-                ExitCode.USAGE,
-            )
-        return candidates[0]
+        return select_topics(str(self.path), kinds, image, camera_info, needs_info)
 
     def count(self, topic: str) -> int:
         """Number of messages recorded on a topic."""
@@ -220,7 +155,3 @@ class Bag:
 def _words(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return text if text.endswith(".") else text + "."
-
-
-def _listing(kinds: dict[str, str]) -> str:
-    return "topics: " + (", ".join(f"{name} ({kind})" for name, kind in sorted(kinds.items())) or "none")

@@ -12,11 +12,18 @@ from rich.table import Table
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.compare import compare
-from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs, run_jobs_on_ray
+from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs
+from metrichmsr_ros.evaluation.fleet_ray import run_jobs_on_ray
 from metrichmsr_ros.evaluation.live import replay_live
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import load_pipeline
+
+_MARKS = {
+    ExitCode.OK: "[green]done[/green]",
+    ExitCode.PARTIAL: "[yellow]damaged[/yellow]",
+    ExitCode.OUTPUT: f"[red]stopped[/red] ({ExitCode.OUTPUT.value})",
+}
 
 
 def replay_command(
@@ -105,12 +112,11 @@ class _Lines:
 
 
 def _tell(outcome: Outcome, console: Console) -> None:
-    if outcome.code in (ExitCode.OK, ExitCode.PARTIAL):
-        mark = "[green]done[/green]" if outcome.code is ExitCode.OK else "[yellow]damaged[/yellow]"
-        console.print(f"{mark} {outcome.bag}: {outcome.text}", highlight=False, soft_wrap=True)
+    if outcome.is_written:
+        console.print(f"{_MARKS[outcome.code]} {outcome.bag}: {outcome.text}", highlight=False, soft_wrap=True)
         console.print(f"     {outcome.out / 'report.html'}", highlight=False, soft_wrap=True)
     else:
-        console.print(f"[red]failed[/red] ({int(outcome.code)}) {outcome.text}", highlight=False, soft_wrap=True)
+        console.print(f"[red]failed[/red] ({outcome.code.value}) {outcome.text}", highlight=False, soft_wrap=True)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> Table:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.bags import Bag, ImageTopics, Recorded
+from metrichmsr_ros.evaluation.bags import Bag, Recorded
+from metrichmsr_ros.evaluation.topics import ImageTopics
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.inputs import (

@@ -1,21 +1,25 @@
-"""Many bags: one after the other, over processes, or as Ray tasks; a failed bag is reported and the rest go on."""
+"""Many bags: one after the other, or over processes; a failed bag is reported and the rest go on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.bags import find_bags
+from metrichmsr_ros.evaluation.loop import Progress
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.replay import Progress, load_pipeline, replay_bag
+from metrichmsr_ros.evaluation.replay import load_pipeline, replay_bag
+from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.results import read_metrics
 
 MakePipeline = Callable[[ReplayOptions], Any]
@@ -44,6 +48,7 @@ class Outcome:
 
     Attributes:
         text: one line for the user. skipped: it was done before. rows: label and value of what was measured.
+        is_written: there are results, if only of a part.
     """
 
     bag: Path
@@ -52,6 +57,7 @@ class Outcome:
     text: str
     skipped: bool = False
     rows: tuple[tuple[str, str], ...] = ()
+    is_written: bool = False
 
 
 def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = load_pipeline) -> list[Job]:
@@ -72,31 +78,44 @@ def done_before(job: Job) -> Outcome | None:
     try:
         if (job.out / "job.sha256").read_text() != job.fingerprint:
             return None
-        damage = read_metrics(job.out)["result"]["damage"]
+        stopped = read_metrics(job.out)["result"]["stopped"]
     except (OSError, MetricInputError, KeyError):
         return None
-    code = ExitCode.PARTIAL if damage else ExitCode.OK
-    return Outcome(job.bag, job.out, code, f"done before; {damage}" if damage else "done before", skipped=True)
+    code = ExitCode.PARTIAL if stopped else ExitCode.OK
+    text = f"done before; {stopped}" if stopped else "done before"
+    return Outcome(job.bag, job.out, code, text, skipped=True, is_written=True)
 
 
 def run_job(job: Job, progress: Progress | None = None) -> Outcome:
-    """Replay one bag; never raises for what is wrong with the bag or the disk.
+    """Replay one bag; never raises, because with many bags the rest must go on.
 
     Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids,
     and with them digests, would depend on which bags went before.
     """
     try:
+        pipeline = job.make(job.options)
+    except Exception as error:  # no networks, no such checkpoint or device: each says what to do
+        return Outcome(job.bag, job.out, ExitCode.USAGE, f"{job.bag}: cannot load the model: {error}")
+    try:
         fingerprint = job.fingerprint
-        done = replay_bag(job.bag, job.out, job.options, job.make(job.options), progress)
-        (job.out / "job.sha256").write_text(fingerprint)
+        done = replay_bag(job.bag, job.out, job.options, pipeline, progress)
+        if done.code is not ExitCode.OUTPUT:
+            (job.out / "job.sha256").write_text(fingerprint)
     except ReplayError as error:
         return Outcome(job.bag, job.out, error.code, str(error))
     except OSError as error:
         return Outcome(job.bag, job.out, ExitCode.OUTPUT, f"{job.bag}: {error}")
+    except Exception as error:
+        place = extract_tb(error.__traceback__)[-1]
+        text = f"{job.bag}: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}: {error}"
+        return Outcome(job.bag, job.out, ExitCode.CRASHED, text)
+    return Outcome(job.bag, job.out, done.code, _told(done), rows=tuple(done.rows()), is_written=True)
+
+
+def _told(done: Replay) -> str:
     lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
-    text += f"; {done.damage}" if done.damage else ""
-    return Outcome(job.bag, job.out, done.code, text, rows=tuple(done.rows()))
+    return text + (f"; {done.stop_words}" if done.stopped else "")
 
 
 def run_jobs(
@@ -106,64 +125,38 @@ def run_jobs(
 
     Args:
         jobs: from :func:`plan`.
-        workers: processes; each loads its own pipeline. With 1 everything runs in this process.
+        workers: bags at a time, each in a process of its own. With 1 everything runs in this process.
         fresh: do again what is done.
         progress: frames of the current bag; only with one worker.
     """
-    open_jobs = []
+    waiting = []
     for job in jobs:
         earlier = None if fresh else done_before(job)
         if earlier is not None:
             yield earlier
         else:
-            open_jobs.append(job)
-    if workers <= 1 or len(open_jobs) <= 1:
-        for job in open_jobs:
+            waiting.append(job)
+    if workers <= 1 or len(waiting) <= 1:
+        for job in waiting:
             yield run_job(job, progress=progress)
         return
-    # spawn: a forked child would inherit the thread pools of torch in an unusable state
-    with ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run_job, job): job for job in open_jobs}
-        for future in as_completed(futures):
-            job = futures[future]
-            try:
-                yield future.result()
-            except Exception as error:  # the worker died or its pipeline failed: the other bags still count
-                text = f"{job.bag}: {type(error).__name__}: {error}"
-                yield Outcome(job.bag, job.out, ExitCode.UNREADABLE, text)
-
-
-def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> Iterator[Outcome]:
-    """As :func:`run_jobs`, as tasks of a Ray cluster whose nodes see the same paths.
-
-    Args:
-        jobs: from :func:`plan`.
-        address: of the cluster, `auto`, or `local` for one in this process.
-        fresh: do again what is done.
-
-    Raises:
-        ReplayError: Ray is not installed.
-    """
+    threads = ThreadPoolExecutor(min(workers, len(waiting)))
     try:
-        import ray
-    except ImportError as error:
-        raise ReplayError("--ray needs Ray: pip install 'ray[default]'", ExitCode.USAGE) from error
-    ray.init(address=address, ignore_reinit_error=True)
-    remote = ray.remote(run_job)
-    waiting = {}
-    for job in jobs:
-        earlier = None if fresh else done_before(job)
-        if earlier is not None:
-            yield earlier
-        else:
-            waiting[remote.options(num_cpus=job.options.num_threads).remote(job)] = job
-    while waiting:
-        ready, _ = ray.wait(list(waiting), num_returns=1)
-        job = waiting.pop(ready[0])
+        for future in as_completed([threads.submit(_run_apart, job) for job in waiting]):
+            yield future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _run_apart(job: Job) -> Outcome:
+    """Run a job in a process of its own: one that is killed takes only its own bag along."""
+    # spawn: a forked child would inherit the thread pools of torch in an unusable state
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         try:
-            yield ray.get(ready[0])
-        except ray.exceptions.RayError as error:
-            yield Outcome(job.bag, job.out, ExitCode.UNREADABLE, f"{job.bag}: {error}")
+            return process.submit(run_job, job).result()
+        except BrokenProcessPool:
+            text = f"{job.bag}: its process was killed or crashed; out of memory? Try fewer --workers"
+            return Outcome(job.bag, job.out, ExitCode.CRASHED, text)
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:

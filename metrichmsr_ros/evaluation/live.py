@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.bags import Bag, image_transport_base
+from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message
+from metrichmsr_ros.evaluation.topics import image_transport_base
 from metrichmsr_ros.ros.inputs import stamp_ns
 
 

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     UNREADABLE = 3  # the bag cannot be read at all, or holds no image we can use
     PARTIAL = 4  # the bag is damaged somewhere: what came before was processed and written
     OUTPUT = 5  # results cannot be written: disk full, no permission; what was written stays
+    CRASHED = 6  # nobody foresaw it: an error that is a bug, or a process that ended without a word (out of memory)
 
 
 class ReplayError(RuntimeError):

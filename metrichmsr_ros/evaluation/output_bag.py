@@ -17,8 +17,8 @@ from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLi
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.evaluation.bags import COMPRESSED
 from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.evaluation.topics import COMPRESSED
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, twist_covariance
 from metrichmsr_ros.scene import PersonEstimate, Scene
 
@@ -37,6 +37,7 @@ class OutputBag:
     """
 
     def __init__(self, path: Path, body: Any, with_vertices: bool = False) -> None:
+        self.path = path
         self._types = get_typestore(Stores.LATEST)
         register_own_messages(self._types)
         self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)

@@ -8,7 +8,7 @@ from typing import Any
 
 from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
 from metrichmsr_ros.evaluation.sequence import SequenceReport
 from metrichmsr_ros.evaluation.truth import Truth
@@ -25,7 +25,8 @@ class Replay:
         dropped: images not used, by cause; reasons: what was said of each. truth: by stamp; empty where there is none.
         report: against the truth, or None. cameras: world_from_camera (4, 4) by stamp, where the bag has transforms.
         world: errors of the paths through the world, or None.
-        pictures: worst frames. wall_s: seconds in all. damage: where the bag ended early, or "".
+        pictures: worst frames. wall_s: seconds in all. stopped: what ended it before the bag's end (a damaged bag, a
+            full disk), or None.
         weights: sha256 of the network's weights. options: as given.
     """
 
@@ -41,7 +42,7 @@ class Replay:
     world: WorldErrors | None
     pictures: list[Picture]
     wall_s: float
-    damage: str
+    stopped: ReplayError | None
     weights: str
     options: ReplayOptions
 
@@ -52,8 +53,13 @@ class Replay:
 
     @property
     def code(self) -> ExitCode:
-        """OK, or PARTIAL when the bag was damaged."""
-        return ExitCode.PARTIAL if self.damage else ExitCode.OK
+        """OK, PARTIAL when the bag was damaged, OUTPUT when the disk became full."""
+        return self.stopped.code if self.stopped else ExitCode.OK
+
+    @property
+    def stop_words(self) -> str:
+        """What ended it early, or an empty text."""
+        return str(self.stopped or "")
 
     def stages(self) -> dict[str, LatencySummary]:
         """Percentiles of each stage's duration."""
@@ -75,7 +81,7 @@ class Replay:
             "frames": len(self.frames),
             "images": self.images,
             "dropped": self.dropped,
-            "damage": self.damage,
+            "stopped": self.stop_words,
             "person_frames": sum(people),
             "ids": len({person.id for frame in self.frames for person in frame.people}),
             "most_people": max(people, default=0),

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.arrays import Float
-from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, timeline
+from metrichmsr_ros.evaluation.charts import histogram
 from metrichmsr_ros.evaluation.latency import LatencySummary
 from metrichmsr_ros.evaluation.provenance import machine, versions
 from metrichmsr_ros.evaluation.replayed import Replay
+from metrichmsr_ros.evaluation.report_people import error_curves, map_from_above, people_timeline, start_ns
 from metrichmsr_ros.evaluation.report_style import STYLE
-from metrichmsr_ros.evaluation.trajectories import to_world
-from metrichmsr_ros.overlay import person_colour
+from metrichmsr_ros.evaluation.results import whole_file
 
-_GAP_S = 0.35  # a person unseen for longer than this gets a gap in timeline and curves
-_TRUTH_COLOUR = "#888888"
-_CAMERA_COLOUR = "#2a6fb0"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write_report(done: Replay, out: Path) -> None:
     """Write `report.html` into `out`."""
-    (out / "report.html").write_text(report_html(done), encoding="utf-8")
+    with whole_file(out / "report.html") as part:
+        part.write_text(report_html(done), encoding="utf-8")
 
 
 def report_html(done: Replay) -> str:
@@ -36,9 +32,9 @@ def report_html(done: Replay) -> str:
     sections = [
         _head(done),
         _section("Against the truth", _truth(done)),
-        _section("Who was seen when", _timeline(done)),
-        _section("From above", _map(done)),
-        _section("Errors over time", _errors(done)),
+        _section("Who was seen when", people_timeline(done)),
+        _section("From above", map_from_above(done)),
+        _section("Errors over time", error_curves(done)),
         _section("Time per frame", _latency(done)),
         _section("Frames to look at", _pictures(done)),
         _section("Images not used", _dropped(done)),
@@ -86,7 +82,7 @@ def _head(done: Replay) -> str:
             (f"{done.report.root_median_m:.2f} m", "root error, median"),
         ]
     boxes = "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in tiles)
-    warning = f'<p class="warn">The bag ended early. {escape(done.damage)}</p>' if done.damage else ""
+    warning = f'<p class="warn">It ended early. {escape(done.stop_words)}</p>' if done.stopped else ""
     return (
         f"<h1>Replay of {escape(done.bag.name)}</h1>"
         f'<p class="sub">{escape(str(done.bag))}: {escape(done.topics[0])}, camera info {escape(done.topics[1])}</p>'
@@ -101,109 +97,6 @@ def _truth(done: Replay) -> str:
     if done.world:
         note += f" World numbers are over {done.world.people} paths with true camera poses."
     return table(("measure", "value"), done.rows()) + f'<p class="note">{note}</p>'
-
-
-def _colour(person_id: str) -> str:
-    red, green, blue = (0.72 * person_colour(person_id)).astype(int).tolist()
-    return f"rgb({red},{green},{blue})"
-
-
-def _ids(done: Replay) -> list[str]:
-    return list(dict.fromkeys(person.id for frame in done.frames for person in frame.people))
-
-
-def _start_ns(done: Replay) -> int:
-    return min(frame.stamp_ns for frame in done.frames)
-
-
-def _timeline(done: Replay) -> str:
-    start = _start_ns(done)
-    rows = []
-    for name in _ids(done):
-        times = np.array([(f.stamp_ns - start) / 1e9 for f in done.frames if any(p.id == name for p in f.people)])
-        cuts = _gaps(times)
-        begins, ends = times[np.r_[0, cuts + 1]], times[np.r_[cuts, len(times) - 1]]
-        spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
-        rows.append((Series(name, _colour(name), times, times), spans))
-    whole = 0.0, (max(frame.stamp_ns for frame in done.frames) - start) / 1e9
-    return timeline("Who was seen when", rows, "seconds since the first frame", whole)
-
-
-def _gaps(seconds: Float) -> NDArray[np.intp]:
-    """Indices after which nothing is seen for longer than :data:`_GAP_S` and than two and a half usual intervals."""
-    intervals = np.diff(seconds)
-    usual = float(np.median(intervals)) if len(intervals) else 0.0
-    return np.flatnonzero(intervals > max(_GAP_S, 2.5 * usual))
-
-
-def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: ArrayLike) -> Series:
-    """A line that is broken at the gaps of its times."""
-    cuts = _gaps(np.asarray(seconds, float)) + 1
-    broken_x, broken_y = (np.insert(np.asarray(values, float), cuts, np.nan) for values in (x, y))
-    return Series(name, colour, broken_x, broken_y)
-
-
-def _map(done: Replay) -> str:
-    axes = (0, 1) if done.cameras else (0, 2)  # a ROS world has z up, a camera's frame z forward
-    paths = []
-    for name in sorted({person.id for frame in done.truth.values() for person in frame.people}):
-        seen = [
-            (stamp, _placed(done, stamp, person.joints_cam[0]))
-            for stamp, frame in sorted(done.truth.items())
-            for person in frame.people
-            if person.id == name and person.visible and (stamp in done.cameras or not done.cameras)
-        ]
-        paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen, axes))
-    for name in _ids(done):
-        seen = [
-            (f.stamp_ns, _placed(done, f.stamp_ns, p.root))
-            for f in done.frames
-            for p in f.people
-            if p.id == name and (f.stamp_ns in done.cameras or not done.cameras)
-        ]
-        paths.append(_path(name, _colour(name), seen, axes))
-    if not paths:
-        return '<p class="note">Nobody was seen.</p>'
-    if done.cameras:
-        way = [(stamp, pose[:3, 3]) for stamp, pose in sorted(done.cameras.items())]
-        paths.append(_path("camera", _CAMERA_COLOUR, way, (0, 1)))
-        chart = ground_map("From above", paths, "x in the world, m", "y in the world, m", mark_camera=False)
-        note = "Root joints in the fixed frame of the bag's transforms; dots are where each path begins."
-    else:
-        chart = ground_map("From above", paths, "to the right of the camera, m", "in front of the camera, m")
-        note = "Root joints in the camera's frame; the triangle is the camera, dots are where each path begins."
-    return f'<div class="map">{chart}</div><p class="note">{note}</p>'
-
-
-def _placed(done: Replay, stamp_ns: int, point: ArrayLike) -> ArrayLike:
-    """A point of the camera's frame in the world, where the bag has transforms."""
-    if not done.cameras:
-        return point
-    return to_world(np.asarray(point, float)[None], done.cameras[stamp_ns])[0]
-
-
-def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]], axes: tuple[int, int]) -> Series:
-    points = np.array([root for _, root in seen], float).reshape(-1, 3)
-    return _series(name, colour, [stamp / 1e9 for stamp, _ in seen], points[:, axes[0]], points[:, axes[1]])
-
-
-def _errors(done: Replay) -> str:
-    if done.report is None or not done.report.pairs:
-        return ""
-    start = _start_ns(done) / 1e9
-    roots, poses = [], []
-    for name in dict.fromkeys(pair.true_id for pair in done.report.pairs):
-        pairs = [pair for pair in done.report.pairs if pair.true_id == name]
-        times = [pair.stamp_s - start for pair in pairs]
-        roots.append(_series(name, _colour(name), times, times, [p.root_error_m for p in pairs]))
-        poses.append(_series(f"{name} MPJPE", _colour(name), times, times, [p.mpjpe_mm for p in pairs]))
-        aligned = _series(f"{name} PA-MPJPE", _colour(name), times, times, [p.pa_mpjpe_mm for p in pairs])
-        poses.append(replace(aligned, dashed=True))
-    below = "seconds since the first frame"
-    return (
-        f"<h3>Root position</h3>{line_chart('Root position error', roots, below, 'm')}"
-        f"<h3>Pose</h3>{line_chart('MPJPE and PA-MPJPE', poses, below, 'mm')}"
-    )
 
 
 def _latency(done: Replay) -> str:
@@ -230,7 +123,7 @@ def _pictures(done: Replay) -> str:
     figures = []
     for picture in done.pictures:
         data = base64.b64encode(picture.jpeg).decode("ascii")
-        caption = escape(f"{(picture.stamp_ns - _start_ns(done)) / 1e9:.2f} s: {picture.caption}")
+        caption = escape(f"{(picture.stamp_ns - start_ns(done)) / 1e9:.2f} s: {picture.caption}")
         image = f'<img alt="{caption}" src="data:image/jpeg;base64,{data}">'
         figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     return f'<div class="frames">{"".join(figures)}</div>' if figures else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,15 @@ from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import machine, versions
 from metrichmsr_ros.evaluation.records import save_records
 from metrichmsr_ros.evaluation.replayed import Replay
+from metrichmsr_ros.evaluation.reserve import LEAST_FREE_BYTES
+from metrichmsr_ros.evaluation.reserve import NAME as RESERVE
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, person_trajectories, write_tum
 
-LEAST_FREE_BYTES = 64 * 2**20
+_OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", "frames.jsonl", "report.html", RESERVE)
 
 
 def prepare_folder(out: Path) -> None:
-    """Make `out` ready: create it, take earlier results of a replay away, and see that there is room.
+    """Make `out` ready: create it, see that there is room, and only then take earlier results of a replay away.
 
     Raises:
         ReplayError: it is a file, holds something else under our names, or its disk is nearly full.
@@ -30,26 +34,40 @@ def prepare_folder(out: Path) -> None:
     if out.is_file():
         raise ReplayError(f"--out {out} is a file; name a folder", ExitCode.USAGE)
     out.mkdir(parents=True, exist_ok=True)
-    bag = out / "bag"
-    if bag.exists():
-        strange = [p.name for p in bag.iterdir() if p.suffix != ".mcap" and p.name != "metadata.yaml"]
+    for folder, suffixes in (("bag", (".mcap", ".yaml")), ("trajectories", (".tum",))):
+        strange = sorted(p.name for p in (out / folder).glob("*") if p.suffix not in suffixes)
         if strange:
-            raise ReplayError(f"{bag} holds {strange[0]}, which no replay wrote; choose another --out", ExitCode.USAGE)
-        shutil.rmtree(bag)
-    shutil.rmtree(out / "trajectories", ignore_errors=True)
-    for name in ("metrics.json", "estimates.npz", "frames.jsonl", "report.html"):
-        (out / name).unlink(missing_ok=True)
-    free = shutil.disk_usage(out).free
+            text = f"{out / folder} holds {strange[0]}, which no replay wrote; choose another --out"
+            raise ReplayError(text, ExitCode.USAGE)
+    earlier = [path for name in _OURS for path in (out / name, *(out / name).glob("*")) if path.is_file()]
+    free = shutil.disk_usage(out).free + sum(path.stat().st_size for path in earlier)
     if free < LEAST_FREE_BYTES:
         raise ReplayError(
             f"the disk of {out} has {free >> 20} MB left; a replay needs at least {LEAST_FREE_BYTES >> 20} MB",
             ExitCode.OUTPUT,
         )
+    for path in earlier:
+        path.unlink()
+    for folder in ("bag", "trajectories"):
+        if (out / folder).is_dir():
+            (out / folder).rmdir()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file that shall appear only when it is complete; after an error nothing of it is left."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_results(done: Replay, out: Path) -> None:
     """Write estimates, trajectories and metrics; metrics.json last, so that its presence means 'finished'."""
-    save_records(out / "estimates.npz", done.frames)
+    with whole_file(out / "estimates.npz") as part:
+        save_records(part, done.frames)
     folder = out / "trajectories"
     folder.mkdir(exist_ok=True)
     for name, trajectory in person_trajectories(done.frames).items():
@@ -73,9 +91,8 @@ def write_results(done: Replay, out: Path) -> None:
         },
     }
     text = json.dumps(_plain(content), indent=2)
-    part = out / "metrics.json.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(out / "metrics.json")
+    with whole_file(out / "metrics.json") as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,80 @@
+"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from evaluation/fleet.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from metrichmsr_ros.evaluation.fleet import Job, Outcome, done_before, run_job
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+
+
+def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> Iterator[Outcome]:
+    """As `fleet.run_jobs`, on a cluster whose nodes have this package and see bags and results at the same paths.
+
+    Args:
+        jobs: from `fleet.plan`.
+        address: of the cluster, `auto`, or `local` for one that is started here and ends with this.
+        fresh: do again what is done.
+
+    Raises:
+        ReplayError: Ray is not installed, or there is no cluster at this address.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ReplayError("--ray needs Ray: pip install ray", ExitCode.USAGE) from error
+    waiting = []
+    for job in jobs:
+        earlier = None if fresh else done_before(job)
+        if earlier is not None:
+            yield earlier
+        else:
+            waiting.append(job)
+    if not waiting:
+        return
+    ours = not ray.is_initialized()
+    try:
+        if ours:
+            _connect(ray, address)
+        yield from _outcomes(ray, waiting)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        text = f"--ray {address}: {str(error).strip()}. Give the address of a running cluster, auto, or local"
+        raise ReplayError(text, ExitCode.USAGE) from error
+
+
+def _outcomes(ray: Any, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    # A task that asks for more cores than any node has would wait for ever.
+    largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    task = ray.remote(max_retries=1)(_run_in)  # of a node that was lost; a bag that kills its process kills the next
+    running = {}
+    for job in jobs:
+        cores = min(job.options.num_threads, largest) if largest else job.options.num_threads
+        there = replace(job, bag=job.bag.resolve(), out=job.out.resolve())
+        running[task.options(num_cpus=cores).remote(Path.cwd(), there)] = job
+    while running:
+        (ready, *_), _ = ray.wait(list(running), num_returns=1)
+        job = running.pop(ready)
+        try:
+            yield replace(ray.get(ready), bag=job.bag, out=job.out)
+        except ray.exceptions.RayError as error:
+            text = f"{job.bag}: its Ray task died: {str(error).strip().splitlines()[0]}"
+            yield Outcome(job.bag, job.out, ExitCode.CRASHED, text)
+
+
+def _run_in(folder: Path, job: Job) -> Outcome:
+    """Run a job where relative paths of its options (truth, checkpoint, body) mean what they mean to the caller."""
+    if folder.is_dir():
+        os.chdir(folder)
+    return run_job(job)

@@ -1,0 +1,152 @@
+"""What every frame of a replay passes through: pipeline, output bag, log, camera pose, the search for bad frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from metrichmsr_ros.evaluation.arrays import Float
+from metrichmsr_ros.evaluation.camera_poses import CameraPoses
+from metrichmsr_ros.evaluation.feed import Feed, Ready
+from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.output_bag import OutputBag
+from metrichmsr_ros.evaluation.records import FrameRecord, person_from_estimate
+from metrichmsr_ros.evaluation.reserve import DiskReserve
+from metrichmsr_ros.evaluation.sequence import evaluate_sequence
+from metrichmsr_ros.evaluation.truth import Truth
+from metrichmsr_ros.evaluation.worst import WorstFrames
+from metrichmsr_ros.overlay import draw_overlay
+from metrichmsr_ros.scene import Scene, Wanted
+
+Progress = Callable[[int, int], None]  # frames done, frames in all
+
+
+@dataclass
+class FrameLoop:
+    """Processes frames and collects what the results are made of.
+
+    Attributes:
+        pipeline: a `Pipeline`, or anything with `process`, `reset` and `body`.
+        truth: by stamp. poses: of the camera. options: of the replay.
+        worst: the frames worth looking at. frames: what came out, in order.
+        cameras: world_from_camera (4, 4) by stamp, where it is known.
+    """
+
+    pipeline: Any
+    truth: Truth
+    poses: CameraPoses
+    options: ReplayOptions
+    worst: WorstFrames = field(init=False)
+    frames: list[FrameRecord] = field(default_factory=list)
+    cameras: dict[int, Float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """An empty search."""
+        self.worst = WorstFrames(self.options.worst)
+
+    def run(self, feed: Feed, out: Path, total: int, progress: Progress | None) -> ReplayError | None:
+        """Process the images of the feed; returns what ended it early: damage of the bag, or a full disk.
+
+        Raises:
+            OSError: not even what is finished can be written.
+            ReplayError: the bag cannot be read at all.
+        """
+        self.pipeline.reset()
+        with (
+            OutputBag(out / "bag", self.pipeline.body, self.options.vertices) as sink,
+            (out / "frames.jsonl").open("w", encoding="utf-8", buffering=1) as log,
+        ):
+            try:
+                with DiskReserve(out) as reserve:  # ends before bag and log are closed, which writes
+                    return self._through(feed, sink, log, reserve, total, progress)
+            except OSError as error:  # reading has errors of its own: this is the disk that we write to
+                return self._disk_full(out, error.strerror or str(error))
+            except ReplayError as error:
+                if error.code is not ExitCode.PARTIAL:
+                    raise
+                return error
+
+    def _through(
+        self, feed: Feed, sink: OutputBag, log: IO[str], reserve: DiskReserve, total: int, progress: Progress | None
+    ) -> ReplayError | None:
+        person_frames = 0
+        for ready in feed:
+            if reserve.is_needed(person_frames):
+                return self._disk_full(sink.path.parent, "hardly any room is left on its disk")
+            scene = self._processed(ready, feed)
+            if scene is None:
+                continue
+            self._keep(ready, scene, sink, log)
+            person_frames += len(scene.people)
+            if progress:
+                progress(len(self.frames), total)
+            if len(self.frames) == self.options.limit:
+                break
+        return None
+
+    def _processed(self, ready: Ready, feed: Feed) -> Scene | None:
+        """The scene of one image; None when the pipeline failed on it, which is counted like any other drop."""
+        if ready.starts_anew:
+            self.pipeline.reset()
+        wanted = Wanted(vertices=True, depth=False)
+        try:
+            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted)
+        except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
+            feed.drop("failed", f"{type(error).__name__}: {error}")
+            return None
+        return scene
+
+    def _keep(self, ready: Ready, scene: Scene, sink: OutputBag, log: IO[str]) -> None:
+        people = tuple(person_from_estimate(person) for person in scene.people)
+        frame = FrameRecord(ready.stamp_ns, people, {"convert": ready.convert_s, **scene.timings})
+        pose = self.poses.world_from(ready.message.header.frame_id, ready.stamp_ns)
+        if pose is not None:
+            self.cameras[ready.stamp_ns] = pose
+        self.frames.append(frame)
+        faces = np.asarray(self.pipeline.body.faces)
+        overlay = draw_overlay(scene, faces) if self.options.overlay else None
+        score, caption = frame_score(frame, self.truth)
+        self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
+        sink.write(scene, ready.message.header, ready.log_ns, overlay)
+        log.write(json.dumps(_line(frame)) + "\n")
+
+    def _disk_full(self, out: Path, why: str) -> ReplayError:
+        text = f"cannot write to {out}: {why}. Stopped after {len(self.frames)} frames; free space, then start again"
+        return ReplayError(text, ExitCode.OUTPUT)
+
+
+def _line(frame: FrameRecord) -> dict[str, Any]:
+    people = [
+        {
+            "id": person.id,
+            "position": [round(float(x), 4) for x in person.root],
+            "height": round(person.height, 3),
+            "confidence": round(person.confidence, 3),
+            "occluded": person.occluded,
+        }
+        for person in frame.people
+    ]
+    return {"stamp_ns": frame.stamp_ns, "digest": frame.digest[:16], "people": people}
+
+
+def frame_score(frame: FrameRecord, truth: Truth) -> tuple[float, str]:
+    """How bad a frame is, and in words. With truth: metres of root error, a metre for every miss and false alarm.
+
+    Without: how unsure the least sure person is.
+    """
+    if frame.stamp_ns in truth:
+        report = evaluate_sequence([truth[frame.stamp_ns]], [frame.people])
+        missed = report.visible - report.found
+        error = sum(pair.root_error_m for pair in report.pairs)
+        words = f"{missed} missed, {report.false_alarms} false, root error {error:.2f} m in all"
+        return error + missed + report.false_alarms, words
+    if not frame.people:
+        return float("-inf"), ""
+    doubt = min(frame.people, key=lambda p: p.confidence)
+    return 1.0 - doubt.confidence, f"{doubt.id} with confidence {doubt.confidence:.2f}"

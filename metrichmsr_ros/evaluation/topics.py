@@ -1,0 +1,88 @@
+"""Which topics of a bag are replayed: one camera's images and their CameraInfo, found by type and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_NO_PICTURE = ("depth", "disparity", "overlay", "mask", "infra")
+
+
+@dataclass(frozen=True)
+class ImageTopics:
+    """What is replayed. `camera_info` is None where the caller gives the intrinsics."""
+
+    image: str
+    camera_info: str | None
+    compressed: bool
+
+
+def image_transport_base(topic: str) -> str:
+    """`/camera/image_raw/compressed` -> `/camera/image_raw`; other names stay."""
+    return topic.removesuffix("/compressed")
+
+
+def camera_info_topic(image: str) -> str:
+    """The `camera_info` of an image topic: its base name's last token replaced (image_transport's rule)."""
+    return image_transport_base(image).rpartition("/")[0] + "/camera_info"
+
+
+def select_topics(
+    bag: str, kinds: Mapping[str, str], image: str | None, camera_info: str | None, needs_info: bool
+) -> ImageTopics:
+    """Choose the topics to replay; what is None is found by name.
+
+    Args:
+        bag: its path, for messages. kinds: type of each topic that has messages.
+        image: image topic, raw or compressed.
+        camera_info: its CameraInfo topic.
+        needs_info: False where the caller gives the intrinsics.
+
+    Raises:
+        ReplayError: no such topic, a type that is no image, several candidates, or no CameraInfo.
+    """
+    chosen = image or _only_image(bag, kinds, camera_info, needs_info)
+    if chosen not in kinds:
+        raise ReplayError(f"{bag} has no messages on {chosen}; {_listing(kinds)}", ExitCode.USAGE)
+    if kinds[chosen] not in (IMAGE, COMPRESSED):
+        raise ReplayError(
+            f"{bag}: {chosen} is of type {kinds[chosen]}, which is no image; {_listing(kinds)}",
+            ExitCode.USAGE,
+        )
+    info = camera_info or camera_info_topic(chosen)
+    if not needs_info:
+        return ImageTopics(chosen, None, kinds[chosen] == COMPRESSED)
+    if kinds.get(info) != CAMERA_INFO:
+        found = f"is of type {kinds[info]}" if info in kinds else "has no messages"
+        raise ReplayError(
+            f"{bag}: {info} {found}, so images of {chosen} have no intrinsics; name the topic with "
+            f"--camera-info or give --fov or --intrinsics; {_listing(kinds)}",
+            ExitCode.UNREADABLE,
+        )
+    return ImageTopics(chosen, info, kinds[chosen] == COMPRESSED)
+
+
+def _only_image(bag: str, kinds: Mapping[str, str], camera_info: str | None, needs_info: bool) -> str:
+    images = [n for n, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
+    images = [n for n in images if not any(word in n.lower() for word in _NO_PICTURE)]
+    # Where both are recorded the raw image wins: it lost nothing.
+    images = [n for n in images if image_transport_base(n) == n or image_transport_base(n) not in images]
+    with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]
+    candidates = with_info if needs_info and with_info else images
+    if not candidates:
+        raise ReplayError(f"{bag} holds no colour images; {_listing(kinds)}", ExitCode.UNREADABLE)
+    if len(candidates) > 1:
+        raise ReplayError(
+            f"{bag} holds {len(candidates)} image topics ({', '.join(candidates)}); choose with --image",
+            ExitCode.USAGE,
+        )
+    return candidates[0]
+
+
+def _listing(kinds: Mapping[str, str]) -> str:
+    return "topics: " + (", ".join(f"{name} ({kind})" for name, kind in sorted(kinds.items())) or "none")
