@@ -1,0 +1,62 @@
+"""One person, one body: shapes averaged over the time that a person is followed.
+
+Each image gives a guess of the shape that scatters from image to image though nobody's size changes. With the mean of
+all guesses so far a person's distance scatters less as well, because image and size fix it together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import torch
+
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.hmr.heads import covariance
+from metrichmsr_ros.hmr.model import HMROutput
+
+MEMORY = 100
+"""Images after which a new guess counts no less any more, so that an identity that was mixed up is got over."""
+
+
+class SteadyShape:
+    """Running means of betas, by person.
+
+    Args:
+        body: the body model of the estimates.
+    """
+
+    def __init__(self, body: BodyModel) -> None:
+        self._body = body
+        self._means: dict[str, tuple[torch.Tensor, int]] = {}
+
+    def __call__(self, estimate: HMROutput, ids: Sequence[str]) -> HMROutput:
+        """The B people of `estimate` with their mean shapes, as far away as they then look the same."""
+        rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
+        return with_shapes(estimate, torch.stack(rows), self._body)
+
+    def forget_all_but(self, ids: Collection[str]) -> None:
+        """Drop the shapes of people who are gone."""
+        self._means = {name: mean for name, mean in self._means.items() if name in ids}
+
+    def _mean(self, name: str, betas: torch.Tensor) -> torch.Tensor:
+        mean, count = self._means.get(name, (betas, 0))
+        count = min(count + 1, MEMORY)
+        mean = mean + (betas - mean) / count
+        self._means[name] = mean, count
+        return mean
+
+
+def with_shapes(estimate: HMROutput, betas: torch.Tensor, body: BodyModel) -> HMROutput:
+    """The same people with other `betas` (B, 10): pelvis and deviations are scaled about the camera as heights are."""
+    scale = body.height(betas) / body.height(estimate.betas)
+    pelvis = estimate.transl + body.rest_joints(estimate.betas)[:, 0]  # SMPL's pelvis is not its origin
+    transl = scale[:, None] * pelvis - body.rest_joints(betas)[:, 0]
+    deviation = scale[:, None] * estimate.transl_deviation
+    return replace(
+        estimate,
+        betas=betas,
+        transl=transl,
+        transl_deviation=deviation,
+        transl_cov=covariance(transl, deviation),
+    )
