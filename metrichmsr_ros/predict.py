@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.jpeg import is_jpeg_cut_off
 from metrichmsr_ros.overlay import draw_overlay, person_colour
 from metrichmsr_ros.pipeline import Pipeline
 from metrichmsr_ros.scene import PersonEstimate, Scene
@@ -39,10 +40,12 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB, upright as its EXIF says.
 
     Raises:
-        InputError: when `path` is no file or holds no image that OpenCV can read.
+        InputError: when `path` is no file, holds no image that OpenCV can read, or a JPEG that is cut off.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a photograph (JPEG, PNG, ...)")
+    if is_jpeg_cut_off(stored := path.read_bytes()):
+        raise InputError(f"{path}: this JPEG is cut off after {len(stored)} bytes; copy it again")
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{path}: not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file")

@@ -67,11 +67,18 @@ def bad_file(tmp_path):
     return path
 
 
+def cut_off(tmp_path, photo):
+    path = tmp_path / "half.jpg"
+    path.write_bytes(photo.read_bytes()[:2000])
+    return path
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (lambda tmp, photo: [tmp / "absent.jpg"], "no such file"),
         (lambda tmp, photo: [bad_file(tmp)], "not an image"),
+        (lambda tmp, photo: [cut_off(tmp, photo)], "this JPEG is cut off after 2000 bytes"),
         (lambda tmp, photo: [photo, "--fov", "0"], "--fov 0"),
         (lambda tmp, photo: [photo, "--fov", "nan"], "--fov nan"),
         (lambda tmp, photo: [photo, "--intrinsics", "0", "0", "320", "240"], "fx, fy > 0"),

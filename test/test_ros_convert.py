@@ -209,8 +209,10 @@ def test_bad_compressed_images(format_text, data, words):
         image_from_compressed(SimpleNamespace(format=format_text, data=array.array("B", data)))
 
 
-def test_truncated_jpeg_is_refused_or_whole_in_size():
-    message = encode(smooth_picture(), ".jpg", "jpeg")
-    message.data = message.data[:40]
-    with pytest.raises(ConversionError, match="cannot be decoded"):
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_compressed_images_that_are_cut_off_are_refused(extension, kept):
+    message = encode(smooth_picture(), extension, extension[1:])
+    message.data = message.data[: int(kept * len(message.data))]
+    with pytest.raises(ConversionError, match="cut off" if extension == ".jpg" else "cannot be decoded"):
         image_from_compressed(message)

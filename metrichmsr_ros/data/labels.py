@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.data.tar_images import read_file
+from metrichmsr_ros.jpeg import is_jpeg_cut_off
 
 Array = NDArray[Any]
 JointsOf = Callable[[Array, Array, str], Array]
@@ -170,13 +171,15 @@ def read_image(label: PersonLabel) -> NDArray[np.uint8]:
     """The image (H, W, 3) RGB that the label speaks of: turned or mirrored as the data set wants it.
 
     Raises:
-        LabelError: when the file is missing or no image.
+        LabelError: when the file is missing, no image, or a JPEG that is cut off.
     """
     stored = read_file(label.image)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(stored, np.uint8), flags) if stored else None
-    if image is None:
+    if stored is None or image is None:
         raise LabelError(f"{label.person}: image {label.image} is missing or unreadable")
+    if is_jpeg_cut_off(stored):
+        raise LabelError(f"{label.person}: image {label.image} is cut off after {len(stored)} bytes; fetch it again")
     if label.turn == CLOCKWISE:
         image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
     elif label.turn == MIRRORED:

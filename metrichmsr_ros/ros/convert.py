@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrichmsr_ros.jpeg import is_jpeg_cut_off
+
 Array = npt.NDArray[Any]
 Image = npt.NDArray[np.uint8]
 
@@ -147,13 +149,15 @@ def image_from_compressed(message: Any) -> Image:
     that of the compressed one. EXIF orientation is ignored, because CameraInfo speaks of the sensor's pixels.
 
     Raises:
-        ConversionError: empty or undecodable data, or the compressed form of a depth image.
+        ConversionError: empty, cut off or undecodable data, or the compressed form of a depth image.
     """
     raw, _, compressed = message.format.partition(";")
     if "compressedDepth" in message.format:
         raise ConversionError(f"format {message.format!r} is a depth image: remap `image` to the colour stream")
     if len(message.data) == 0:
         raise ConversionError("compressed image without data")
+    if is_jpeg_cut_off(message.data):
+        raise ConversionError(f"JPEG of {len(message.data)} bytes without its end: cut off by the driver or on the way")
     bayer = raw.strip() if raw.startswith("bayer_") and "compressed bayer_" in compressed else None
     flags = cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
