@@ -147,7 +147,7 @@ class Pipeline:
         around: Surroundings,
         is_video: bool,
     ) -> tuple[HMROutput | None, Sequence[ScaleFix | None]]:
-        if estimate is None or not around:
+        if estimate is None or not around.fixes_scale:
             return estimate, [None] * len(found)
         posed = self._pose_bodies(estimate, Wanted())
         ids = [person.id for person in found] if is_video else None

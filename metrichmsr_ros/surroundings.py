@@ -28,15 +28,18 @@ class Surroundings:
 
     Attributes:
         floor: that people stand on, as a calibrated robot knows it.
-        depth: measured by a sensor that stands where the camera stands (see `depth.register` for others).
+        depth: of a sensor or another network, seen from where the camera stands (see `depth.register` for others).
+        trusts_depth: whether `depth` is measured well enough to say how far people are.
     """
 
     floor: Plane | None = None
     depth: DepthMap | None = None
+    trusts_depth: bool = True
 
-    def __bool__(self) -> bool:
-        """Whether anything is known."""
-        return self.floor is not None or self.depth is not None
+    @property
+    def fixes_scale(self) -> bool:
+        """Whether anything says how far people are."""
+        return self.floor is not None or (self.depth is not None and self.trusts_depth)
 
 
 class ScaleFixer:
@@ -93,7 +96,7 @@ class ScaleFixer:
         if around.floor is not None:
             for items, mesh, skeleton, seen in zip(found, meshes, joints, landmarks, strict=True):
                 items.append(feet_on_floor(mesh, skeleton, seen, around.floor, camera))
-        if around.depth is not None:
+        if around.depth is not None and around.trusts_depth:
             measured = depth_of_bodies(list(meshes), self._faces, priors, around.depth, camera)
             for items, item in zip(found, measured, strict=True):
                 items.append(item)

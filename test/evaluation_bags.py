@@ -175,7 +175,7 @@ class PixelPipeline:
     def reset(self) -> None:
         self.resets += 1
 
-    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted) -> Scene:
+    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted, around: Any = None) -> Scene:
         self.cameras.append(camera)
         depth = float(image[0, 0, 0]) / 20
         if depth == 0:
@@ -207,7 +207,7 @@ DEADLY = 9.0  # metres
 class DyingPipeline(PixelPipeline):
     """Takes its process along, as running out of memory does, when somebody is `DEADLY` metres away."""
 
-    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted) -> Scene:
+    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted, around: Any = None) -> Scene:
         if image[0, 0, 0] == 20 * DEADLY:
             os._exit(137)
         return super().process(image, camera, stamp_s, wanted)

@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.node import make_node
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.surroundings import Surroundings
 
 DEADLINE_S = 120.0  # never reached on a good day; generous for a busy machine that imports torch anew
 WIDTH, HEIGHT = 64, 48
@@ -64,13 +65,15 @@ class FakePipeline:
         self.people = list(people)
         self.gate: threading.Semaphore | None = None
         self.calls: list[tuple[np.ndarray, Camera, float, Wanted]] = []
+        self.arounds: list[Surroundings] = []
         self.resets = 0
         self.failure: Exception | None = None
 
     def reset(self):
         self.resets += 1
 
-    def process(self, image, camera, stamp_s, wanted=Wanted()):  # noqa: B008
+    def process(self, image, camera, stamp_s, wanted=Wanted(), around=Surroundings()):  # noqa: B008
+        self.arounds.append(around)
         self.calls.append((image, camera, stamp_s, wanted))
         if self.gate is not None and not self.gate.acquire(timeout=DEADLINE_S):
             raise TimeoutError("nobody opened the gate")

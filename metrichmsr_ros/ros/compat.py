@@ -11,11 +11,18 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from geometry_msgs.msg import TransformStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.time import Time
+from scipy.spatial.transform import Rotation
 
-__all__ = ["TransformBroadcaster", "message_class", "optional_messages"]
+from metrichmsr_ros.ros.transform_tree import TransformError, TransformTree
+
+__all__ = ["TransformBroadcaster", "TransformListener", "message_class", "optional_messages"]
 
 
 def optional_messages(package: str) -> ModuleType | None:
@@ -51,7 +58,85 @@ class _WheelTransformBroadcaster:
         self._publisher.publish(self._message(transforms=several))
 
 
+class _WheelTransformListener:
+    """/tf and /tf_static in a `TransformTree`."""
+
+    def __init__(self, node: Node) -> None:
+        from tf2_msgs.msg import TFMessage
+
+        self._node, self._tree = node, TransformTree()
+        # A group of its own: transforms must come in while images are handled.
+        group = MutuallyExclusiveCallbackGroup()
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._subscriptions = [
+            node.create_subscription(TFMessage, "/tf", self._on_moving, QoSProfile(depth=100), callback_group=group),
+            node.create_subscription(TFMessage, "/tf_static", self._on_static, latched, callback_group=group),
+        ]
+
+    def _on_moving(self, message: Any) -> None:
+        self._take(message, False)
+
+    def _on_static(self, message: Any) -> None:
+        self._take(message, True)
+
+    def _take(self, message: Any, is_static: bool) -> None:
+        for item in message.transforms:
+            stamp = item.header.stamp.sec * 10**9 + item.header.stamp.nanosec
+            move, turn = item.transform.translation, item.transform.rotation
+            parent, child = item.header.frame_id, item.child_frame_id
+            xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
+            self._tree.add(parent, child, stamp, xyz, xyzw, is_static)
+
+    def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
+        """As `TransformTree.matrix`."""
+        return self._tree.matrix(target, source, stamp_ns)
+
+    def newest(self, target: str, source: str) -> tuple[npt.NDArray[np.float64], int | None]:
+        """As `TransformTree.newest`."""
+        return self._tree.newest(target, source)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+
+class _Tf2TransformListener:
+    """tf2_ros' buffer behind the same methods."""
+
+    def __init__(self, node: Node) -> None:
+        self._buffer = tf2_ros.Buffer(node=node)
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
+        """As `TransformTree.matrix`."""
+        return self._lookup(target, source, stamp_ns)[0]
+
+    def newest(self, target: str, source: str) -> tuple[npt.NDArray[np.float64], int | None]:
+        """As `TransformTree.newest`."""
+        pose, stamp = self._lookup(target, source, 0)  # which tf2 takes for the newest
+        return pose, stamp or None
+
+    def _lookup(self, target: str, source: str, stamp_ns: int) -> tuple[npt.NDArray[np.float64], int]:
+        try:
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
+        except tf2_ros.TransformException as error:
+            raise TransformError(str(error)) from error
+        move, turn = found.transform.translation, found.transform.rotation
+        pose = np.eye(4)
+        pose[:3, :3] = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+        pose[:3, 3] = move.x, move.y, move.z
+        return pose, found.header.stamp.sec * 10**9 + found.header.stamp.nanosec
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._listener.unregister()
+
+
 try:
-    from tf2_ros import TransformBroadcaster
+    import tf2_ros
 except ImportError:
-    TransformBroadcaster = _WheelTransformBroadcaster
+    TransformBroadcaster: Any = _WheelTransformBroadcaster
+    TransformListener: Any = _WheelTransformListener
+else:
+    TransformBroadcaster, TransformListener = tf2_ros.TransformBroadcaster, _Tf2TransformListener

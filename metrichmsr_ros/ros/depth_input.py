@@ -36,6 +36,11 @@ class DepthImages:
                 self._by_stamp.popitem(last=False)
             self._arrived.notify_all()
 
+    @property
+    def has_come(self) -> bool:
+        """Whether anybody publishes depth at all."""
+        return bool(self._by_stamp)
+
     def add_info(self, info: Any) -> None:
         """Take in the depth camera's sensor_msgs/CameraInfo."""
         with self._arrived:

@@ -32,6 +32,7 @@ class Statistics:
         self.drops: Counter[str] = Counter()
         self._problem: tuple[str, str] | None = None  # cause and text of the last problem since the last report
         self._stages: dict[str, deque[float]] = {}
+        self._gain: dict[str, float] = {}
         self._last_image = time.monotonic()
         self._reported = (0, 0, time.monotonic())
 
@@ -60,11 +61,12 @@ class Statistics:
         if due:
             self._warn(f"{cause}: {text}")
 
-    def frame_processed(self, seconds: dict[str, float], people: int) -> None:
-        """Count an image processed, with its seconds by stage."""
+    def frame_processed(self, seconds: dict[str, float], people: int, gain: dict[str, float] | None = None) -> None:
+        """Count an image processed, with its seconds by stage and what is known of people's distance in it."""
         with self._lock:
             self.processed += 1
             self.people = people
+            self._gain = gain or {}
             for stage, value in seconds.items():
                 self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
 
@@ -97,6 +99,7 @@ class Statistics:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
             values["tracker resets"] = str(self.resets)
+            values |= {name: f"{number:.3g}" for name, number in self._gain.items()}
         for stage, seconds in stages.items():
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
             values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"

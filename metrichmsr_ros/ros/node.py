@@ -24,9 +24,11 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from metrichmsr_ros.ros.compat import TransformBroadcaster
+from metrichmsr_ros.ros.compat import TransformBroadcaster, TransformListener
+from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import CameraInfos
+from metrichmsr_ros.ros.knowledge import Knowledge
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.processing import Frame, FrameProcessor, ScenePipeline
@@ -59,6 +61,7 @@ class PerceptionNode(LifecycleNode):
         self._processor: FrameProcessor | None = None
         self._worker: NewestFirstWorker[Frame] | None = None
         self._inputs: list[Input] = []
+        self._transforms: TransformListener | None = None
         self._broadcaster = TransformBroadcaster(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         self._services_made = self.create_service(SetBool, "~/enable", self._on_enable)
@@ -106,18 +109,21 @@ class PerceptionNode(LifecycleNode):
             return _FAILURE
         result = super().on_activate(state)
         self._outputs.publish_topology()
-        infos, topic = CameraInfos(), self._image_topic()
+        infos, depths, topic = CameraInfos(), DepthImages(), self._image_topic()
+        if self._settings.ground_frame:
+            self._transforms = TransformListener(self)
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,
             infos,
+            Knowledge(self._transforms, depths, self._statistics),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
             topic,
             self._settings,
         )
         self._worker = NewestFirstWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
-        self._subscribe(topic, infos)
+        self._subscribe(topic, infos, depths)
         self.get_logger().info(f"active: {topic} and {self.resolve_topic_name('camera_info')}")
         return result
 
@@ -154,6 +160,9 @@ class PerceptionNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
         self._worker = self._processor = None
+        if self._transforms is not None:
+            self._transforms.close()
+        self._transforms = None
 
     def _release(self) -> None:
         self._stop()
@@ -171,12 +180,16 @@ class PerceptionNode(LifecycleNode):
         topic: str = self.resolve_topic_name("image")  # resolved first: remapping `image` does not remap its children
         return topic if self._settings.image_transport == "raw" else f"{topic}/compressed"
 
-    def _subscribe(self, topic: str, infos: CameraInfos) -> None:
+    def _subscribe(self, topic: str, infos: CameraInfos, depths: DepthImages) -> None:
         image_type = Image if self._settings.image_transport == "raw" else CompressedImage
-        self._inputs = [
-            Input(self, CameraInfo, "camera_info", infos.add, 10, self._settings.image_reliability),
-            Input(self, image_type, topic, self._on_image, 1, self._settings.image_reliability),
+        wanted = [
+            (CameraInfo, "camera_info", infos.add, 10),
+            (CameraInfo, "depth_info", depths.add_info, 1),
+            (Image, "depth", depths.add, 2),
+            (image_type, topic, self._on_image, 1),
         ]
+        reliability = self._settings.image_reliability
+        self._inputs = [Input(self, kind, name, take, depth, reliability) for kind, name, take, depth in wanted]
 
     def _on_image(self, message: Any) -> None:
         self._statistics.image_received()

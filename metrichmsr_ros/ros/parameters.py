@@ -60,6 +60,16 @@ _SPECS = {
     ),
     "points_colour": _Spec(True, "give the points of ~/points a field rgb"),
     "points_stride": _Spec(2, "take every n-th row and column of the depth for ~/points", low=1, high=64),
+    "ground_frame": _Spec(
+        "",
+        "frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint: feet on it say how far "
+        "people are; empty: not known",
+        fixed=True,
+    ),
+    "use_floor": _Spec(True, "let the floor of ground_frame correct how large and how far people are"),
+    "use_depth": _Spec(
+        True, "let the depth topic correct how large and how far people are; false when a network made that depth"
+    ),
     "max_age": _Spec(0.0, "drop images older than this many seconds by the node's clock; 0: never", high=60.0),
     "lazy": _Spec(True, "run the network only while somebody subscribes to a result"),
     "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
@@ -89,6 +99,9 @@ class Settings:
     depth_memory: float
     points_colour: bool
     points_stride: int
+    ground_frame: str
+    use_floor: bool
+    use_depth: bool
     max_age: float
     lazy: bool
     min_confidence: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,9 +15,11 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
+from metrichmsr_ros.ros.knowledge import Knowledge
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings
 from metrichmsr_ros.scene import Scene, Wanted
+from metrichmsr_ros.surroundings import Surroundings
 
 OTHER_CLOCK_S = 60.0  # a stamp further than this from the node's clock was not made by that clock
 
@@ -28,7 +31,14 @@ class ScenePipeline(Protocol):
     def body(self) -> Any:
         """Body model: `name`, `faces`, `joint_names`, `parents`."""
 
-    def process(self, image: npt.NDArray[np.uint8], camera: Camera, stamp_s: float | None, wanted: Wanted) -> Scene:
+    def process(
+        self,
+        image: npt.NDArray[np.uint8],
+        camera: Camera,
+        stamp_s: float | None,
+        wanted: Wanted,
+        around: Surroundings,
+    ) -> Scene:
         """Estimate everybody in one image of a video."""
 
     def reset(self) -> None:
@@ -50,6 +60,7 @@ class FrameProcessor:
         pipeline: image + camera -> Scene.
         outputs: where results go.
         infos: CameraInfo received so far.
+        knowledge: what else ROS knows of the moment of an image.
         statistics: where frames and their fates are counted.
         now_ns: the node's clock, nanoseconds.
         topic: resolved name of the image topic.
@@ -61,6 +72,7 @@ class FrameProcessor:
         pipeline: ScenePipeline,
         outputs: Outputs,
         infos: CameraInfos,
+        knowledge: Knowledge,
         statistics: Statistics,
         now_ns: Callable[[], int],
         topic: str,
@@ -68,6 +80,7 @@ class FrameProcessor:
     ) -> None:
         self.settings = settings
         self._pipeline, self._outputs, self._infos, self._statistics = pipeline, outputs, infos, statistics
+        self._knowledge = knowledge
         self._now_ns, self._topic = now_ns, topic
         self._gate = StampGate()
         pipeline.reset()
@@ -97,20 +110,23 @@ class FrameProcessor:
         camera = self._infos.camera(header, (image.shape[1], image.shape[0]), self._is_rectified())
         stamp_s = self._admitted(frame)
         wanted = self._outputs.wanted()
-        scene = self._pipeline.process(image, camera, stamp_s, wanted)
+        around = self._knowledge.around(header, camera, self.settings)
+        begun = time.monotonic()
+        scene = self._pipeline.process(image, camera, stamp_s, wanted, around)
         processed = time.monotonic()
         people = self._outputs.publish(scene, header, wanted)
         done = time.monotonic()
         seconds = {
             "wait": started - frame.arrived_s,
             "convert": converted - started,
+            "pair": begun - converted,
             **{f"pipeline {stage}": value for stage, value in scene.timings.items()},
             "publish": done - processed,
             "latency": done - frame.arrived_s,
         }
         if age is not None:
             seconds["stamp to result"] = age + done - started
-        self._statistics.frame_processed(seconds, people)
+        self._statistics.frame_processed(seconds, people, scale_gain(scene))
 
     def _age(self, header: Any) -> float | None:
         """Seconds from the stamp to now, None where the two are of different clocks."""
@@ -134,6 +150,19 @@ class FrameProcessor:
             self._statistics.resets += 1
             self._pipeline.reset()
         return stamp / 1e9
+
+
+def scale_gain(scene: Scene) -> dict[str, float]:
+    """What the surroundings gave in this image: people by source, mean standard deviation of distance before, after."""
+    fixes = [(person.scale_fix, float(np.linalg.norm(person.transl_cam))) for person in scene.people]
+    fixed = [(fix, distance) for fix, distance in fixes if fix is not None]
+    if not fixed:
+        return {}
+    counts = Counter(source for fix, _ in fixed for source in fix.sources)
+    gain = {f"placed by {source}": float(counts[source]) for source in ("floor", "depth", "memory")}
+    gain["distance std m, image alone"] = float(np.mean([f.prior_std * d / f.scale for f, d in fixed]))
+    gain["distance std m"] = float(np.mean([f.std * d for f, d in fixed]))
+    return gain
 
 
 def _to_rgb(message: Any) -> npt.NDArray[np.uint8]:

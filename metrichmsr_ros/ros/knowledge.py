@@ -1,0 +1,94 @@
+"""What ROS knows besides the image: the floor from /tf, depth from a topic, boxes from a detector."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from metrichmsr_ros.depth.ground import Plane
+from metrichmsr_ros.depth.sources import DepthError, DepthMap
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.depth_input import DepthImages
+from metrichmsr_ros.ros.diagnostics import Statistics
+from metrichmsr_ros.ros.inputs import stamp_ns
+from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.ros.transform_tree import TransformError
+from metrichmsr_ros.surroundings import Surroundings
+
+TF_WAIT_S = 0.03  # how long the worker, never the executor, waits for a transform as new as the image
+_POLL_S = 0.005
+MAX_TF_AGE_S = 1.0  # an older pose of the camera is not taken for the present one
+
+
+class Transforms(Protocol):
+    """`compat.TransformListener`."""
+
+    def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
+        """(4, 4) from `source` to `target`; TransformError when there is none."""
+
+    def newest(self, target: str, source: str) -> tuple[npt.NDArray[np.float64], int | None]:
+        """The newest one and its moment; None: it never changes."""
+
+
+class Knowledge:
+    """Asked by the worker for every image; what is missing is told, and the image goes on without.
+
+    Args:
+        transforms: of /tf; None without `ground_frame`.
+        depths: depth images received so far.
+        statistics: where problems are told.
+    """
+
+    def __init__(self, transforms: Transforms | None, depths: DepthImages, statistics: Statistics) -> None:
+        self._transforms, self._depths, self._statistics = transforms, depths, statistics
+        self._tf_in_time = True  # whether waiting for transforms has been worth it
+
+    def around(self, header: Any, camera: Camera, settings: Settings) -> Surroundings:
+        """What is known at the moment of an image.
+
+        Args:
+            header: of the image. camera: of the image.
+            settings: parameters.
+        """
+        return Surroundings(self._floor(header, settings), self._depth(header, camera), settings.use_depth)
+
+    def _floor(self, header: Any, settings: Settings) -> Plane | None:
+        if self._transforms is None or not settings.use_floor:
+            return None
+        try:
+            camera_pose = self._camera_pose(settings.ground_frame, header)
+        except TransformError as error:
+            self._statistics.problem("no floor", f"{settings.ground_frame} to {header.frame_id}: {error}")
+            return None
+        return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
+
+    def _camera_pose(self, ground_frame: str, header: Any) -> npt.NDArray[np.float64]:
+        """Pose of the camera at the image's stamp, else the newest one if that is not much older."""
+        assert self._transforms is not None
+        stamp = stamp_ns(header)
+        deadline = time.monotonic() + (TF_WAIT_S if self._tf_in_time else 0.0)
+        self._tf_in_time = True
+        while True:
+            try:
+                return self._transforms.matrix(ground_frame, header.frame_id, stamp)
+            except TransformError:
+                if time.monotonic() > deadline:
+                    break
+            time.sleep(_POLL_S)
+        self._tf_in_time = False
+        pose, known = self._transforms.newest(ground_frame, header.frame_id)
+        if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
+            raise TransformError(f"the newest transform is {(stamp - known) / 1e9:.2f} s older than the image")
+        return pose
+
+    def _depth(self, header: Any, camera: Camera) -> DepthMap | None:
+        if not self._depths.has_come:
+            return None
+        try:
+            return self._depths.of(header, camera.rectified())
+        except DepthError as error:
+            self._statistics.problem("no depth", str(error))
+            return None
