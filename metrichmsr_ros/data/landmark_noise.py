@@ -40,7 +40,7 @@ class NoiseConfig:
         distance, size: standard deviation of the logarithm of the change of distance, and of size in the image.
         fov_limits: horizontal and vertical field of view stay within, radians.
         sharpness: errors in the image plane are made smaller by a factor between these. Under small moves of the ROI
-            landmarks of real people scatter about 0.6 times as far as those of rendered ones.
+            landmarks of real people scatter less than those of rendered ones (`benchmarks.scatter`).
     """
 
     new_pose: float = 0.6

@@ -1,0 +1,108 @@
+"""How far BlazePose's landmarks scatter when its region of interest moves a little, on a video or on rendered pictures.
+
+    python -m benchmarks.scatter --video FILE --every 10
+    python -m benchmarks.scatter --data DIR          # DIR holds val-*.tar of the data engine
+
+Prints the median over people of the scatter in px of the 256 px crop (12 joints; six ROIs, shifted by 2.5 % of their
+side, scaled by 5 % and turned by 0.06 rad, standard deviations), for people who are wholly in the picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.baseline import LANDMARKS
+from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
+from metrichmsr_ros.people.landmarks import CROP_SIZE
+
+LOOKS = 6
+
+
+def video_frames(path: Path, every: int) -> Iterator[np.ndarray]:
+    """Every `every`-th frame, HWC uint8 RGB."""
+    video = cv2.VideoCapture(str(path))
+    if not video.isOpened():
+        raise SystemExit(f"{path}: OpenCV cannot read this video")
+    number = 0
+    while True:
+        there, frame = video.read()
+        if not there:
+            return
+        if number % every == 0:
+            yield np.ascontiguousarray(frame[..., ::-1])
+        number += 1
+
+
+def shard_images(folder: Path) -> Iterator[np.ndarray]:
+    """The JPEGs of the first validation shard, HWC uint8 RGB."""
+    shards = sorted(folder.glob("val-*.tar"))
+    if not shards:
+        raise SystemExit(f"{folder}: no val-*.tar; make some with `metrichmsr synthesize`")
+    with tarfile.open(shards[0]) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.name.endswith(".jpg") else None
+            if content is not None:
+                image = cv2.imdecode(np.frombuffer(content.read(), np.uint8), cv2.IMREAD_COLOR)
+                assert image is not None  # the data engine wrote it
+                yield np.ascontiguousarray(image[..., ::-1])
+
+
+def scatter(image: np.ndarray, found: LandmarkSet, blazepose: BlazePose, rng: np.random.Generator) -> float | None:
+    """Root-mean-square distance from the mean of six looks, px of the crop, mean over joints; None: lost once."""
+    base, looks = found.next_roi(), []
+    for _ in range(LOOKS):
+        centre = base.centre + rng.normal(0, 0.025, 2) * base.size
+        roi = Roi(centre, base.size * float(np.exp(rng.normal(0, 0.05))), base.rotation + float(rng.normal(0, 0.06)))
+        look = blazepose.landmarks(image, roi)
+        if look is None:
+            return None
+        looks.append(look.pixels[LANDMARKS] / base.size * CROP_SIZE)
+    points = np.stack(looks)
+    spread = np.sqrt(((points - points.mean(0)) ** 2).sum(-1).sum(0) / (LOOKS - 1))
+    return float(spread.mean())
+
+
+def measure(images: Iterable[np.ndarray]) -> list[float]:
+    """Scatter of everybody whom the detector finds wholly inside a picture."""
+    blazepose, rng = BlazePose(num_threads=1), np.random.default_rng(0)
+    values = []
+    for image in images:
+        for detection in blazepose.detect(image):
+            found = blazepose.landmarks(image, detection.roi())
+            if found is None or not _whole(found, image):
+                continue
+            value = scatter(image, found, blazepose, rng)
+            if value is not None:
+                values.append(value)
+    return values
+
+
+def _whole(found: LandmarkSet, image: np.ndarray) -> bool:
+    pixels = found.pixels[:33]
+    return bool((pixels >= 0).all() and (pixels < np.array(image.shape[1::-1])).all())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--video", type=Path)
+    parser.add_argument("--every", type=int, default=10, help="take every n-th frame of the video")
+    parser.add_argument("--data", type=Path, help="folder with val-*.tar")
+    arguments = parser.parse_args()
+    if (arguments.video is None) == (arguments.data is None):
+        parser.error("give --video FILE or --data DIR")
+    source = arguments.video or arguments.data
+    images = video_frames(source, arguments.every) if arguments.video else shard_images(source)
+    values = measure(images)
+    if not values:
+        raise SystemExit(f"{source}: nobody was found wholly inside a picture")
+    print(f"{source.name}: {len(values)} people, scatter {np.median(values):.2f} px of {CROP_SIZE} (median)")
+
+
+if __name__ == "__main__":
+    main()
