@@ -76,18 +76,24 @@ def time_forward(preset: str, console: Console) -> None:
         del model
 
 
+def column(preset: str) -> dict[str, str]:
+    """Parameters by part, their sum, and FLOPs of one preset."""
+    config = load_config(ModelConfig, config_path(f"models/{preset}.yaml"))
+    with torch.device("meta"):
+        model = MetricHMR(config).eval().requires_grad_(False)
+    parts = {part: millions(getattr(model, part)) for part in PARTS}
+    return parts | {"all": millions(model), "GFLOPs, 1 person": f"{flops(model) / 1e9:.2f}"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--forward", choices=PRESETS, help="also run and time this preset in float32 and bf16")
     arguments = parser.parse_args()
     console = Console()
-    table = Table("preset", *PARTS, "all, M", "GFLOPs, 1 person", title="parameters in millions")
-    for preset in PRESETS:
-        config = load_config(ModelConfig, config_path(f"models/{preset}.yaml"))
-        with torch.device("meta"):
-            model = MetricHMR(config).eval().requires_grad_(False)
-        parts = [millions(getattr(model, part)) for part in PARTS]
-        table.add_row(preset, *parts, millions(model), f"{flops(model) / 1e9:.2f}")
+    table = Table("", *PRESETS, title="parameters in millions")
+    columns = {preset: column(preset) for preset in PRESETS}
+    for row in (*PARTS, "all", "GFLOPs, 1 person"):
+        table.add_row(row.replace("_", " "), *(columns[preset][row] for preset in PRESETS))
     console.print(table)
     if arguments.forward:
         time_forward(arguments.forward, console)

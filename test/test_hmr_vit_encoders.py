@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from test_hmr_encoders import random_batch
 
-from metrichmsr_ros.geometry.raymap import rays_at
+from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
+from metrichmsr_ros.geometry.raymap import ray_map, rays_at
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.hmr.view import CropView
@@ -49,6 +51,28 @@ def test_ray_encoder_covers_exactly_the_crop():
     u, v = 5, 11
     crop_pixel = torch.tensor([(u + 0.5) * 48 / 32 - 0.5, (v + 0.5) * 64 / 48 - 0.5]).expand(2, 1, 2)
     assert torch.allclose(rays[:, :, v, u], rays_at(batch.crop_intrinsics, crop_pixel)[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("rotation", [0.0, 0.7])
+def test_ray_encoder_reads_what_cropping_the_full_images_ray_map_gives(rotation):
+    """Rays are affine in the pixel, so that bilinear sampling of the full map at the crop's pixels is exact."""
+    K = np.array([[480.0, 0, 310.0], [0, 505.0, 233.0], [0, 0, 1]])
+    matrix = crop_matrix((331.3, 214.8), (150.0, 200.0), (48, 64), rotation)
+    full = ray_map(K, 480, 640)
+    u, v = apply_matrix(np.linalg.inv(matrix), np.stack(np.meshgrid(np.arange(48), np.arange(64)), -1)).transpose(
+        2, 0, 1
+    )
+    x, y = np.floor(u).astype(int), np.floor(v).astype(int)
+    rows = [(1 - (v - y)) * full[:, y, x] + (v - y) * full[:, y + 1, x] for x in (x, x + 1)]
+    cropped = (1 - (u - x)) * rows[0] + (u - x) * rows[1]
+    values = {
+        "ray_encoder": TINY["ray_encoder"] | {"image_size": [48, 64]},
+        "head": {"hidden": 16, "orientation_frame": "camera"},
+    }
+    crop_camera = torch.tensor(matrix @ K, dtype=torch.float64)[None]
+    batch = dataclasses.replace(pixel_batch(1), crop_intrinsics=crop_camera)
+    rays = MetricHMR(build(ModelConfig, TINY | values)).ray_encoder.rays(batch, CropView.of(crop_camera, (48, 64)))
+    np.testing.assert_allclose(rays[0].numpy(), cropped, rtol=0, atol=1e-6)
 
 
 def test_vitpose_weights_load_from_a_folder(tmp_path):

@@ -113,6 +113,7 @@ class HumanRun:
             partial = path.with_suffix(".partial")
             torch.save(state, partial)
             partial.replace(path)
+        self.among.barrier()
 
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises TrainingError when it was written with another configuration or data."""
