@@ -78,6 +78,7 @@ def synthesize(
     seed: int = 0,
     workers: int = 0,
     backgrounds: Path | None = None,
+    poses: Path | None = None,
 ) -> None:
     """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
 
@@ -88,11 +89,12 @@ def synthesize(
         seed: the same seed makes the same shards.
         workers: processes; 0 means one per core.
         backgrounds: folder of your photographs; without, rooms are made by rule.
+        poses: a bank of your poses, made by `python -m metrichmsr_ros.data.motion_bank`; without, the package's own.
     """
     from metrichmsr_ros.data import synthetic
 
     config = synthetic.SynthesisConfig(
-        count=count, val_count=val_count, seed=seed, workers=workers, backgrounds=backgrounds
+        count=count, val_count=val_count, seed=seed, workers=workers, backgrounds=backgrounds, poses=poses
     )
     synthetic.synthesize(out, config)
 

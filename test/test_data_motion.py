@@ -211,3 +211,12 @@ def test_hinges_are_clipped():
     limit_hinges(joints)
     np.testing.assert_allclose(joints[4], [-0.05, 0.3, 0.0])
     np.testing.assert_allclose(joints[18], [0, -2.65, 0])
+
+
+@pytest.mark.parametrize("content", [None, b"no npz at all", b""])
+def test_a_file_that_is_no_bank_is_refused(tmp_path, content):
+    path = tmp_path / "poses.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MotionError, match=r"poses.npz: no bank of poses; make one"):
+        PoseBank.load(path)

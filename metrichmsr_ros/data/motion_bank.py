@@ -48,8 +48,16 @@ class PoseBank:
 
     @classmethod
     def load(cls, path: Path | None = None) -> PoseBank:
-        """Read a bank; None: the package's own."""
-        with np.load(path or asset_path("poses.npz"), allow_pickle=False) as file:
+        """Read a bank; None: the package's own. MotionError where `path` is no bank."""
+        try:
+            return cls._read(path or asset_path("poses.npz"))
+        except (OSError, ValueError, KeyError):
+            command = "python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz"
+            raise MotionError(f"{path}: no bank of poses; make one with `{command}`") from None
+
+    @classmethod
+    def _read(cls, path: Path) -> PoseBank:
+        with np.load(path, allow_pickle=False) as file:
             return cls(
                 poses=file["poses"].astype(np.float32),
                 held_out=file["held_out"],

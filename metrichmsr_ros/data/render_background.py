@@ -14,6 +14,10 @@ from metrichmsr_ros.geometry.camera import Camera
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
+class BackgroundsError(FileNotFoundError):
+    """There is no folder of backgrounds where one was named."""
+
+
 @dataclass(frozen=True)
 class Backgrounds:
     """Pictures to draw backgrounds from, HWC uint8 RGB; with none, rooms made by rule are all there is.
@@ -33,12 +37,12 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     Every seventh file by checksum of its name belongs to the held-out side.
 
     Raises:
-        FileNotFoundError: `folder` does not exist.
+        BackgroundsError: `folder` does not exist.
     """
     if folder is None:
         return Backgrounds()
     if not Path(folder).is_dir():
-        raise FileNotFoundError(f"backgrounds: {folder} is no folder; give one with photographs, or none at all")
+        raise BackgroundsError(f"backgrounds: {folder} is no folder; give one with photographs, or none at all")
     photographs: list[np.ndarray] = []
     panoramas: list[np.ndarray] = []
     for path in sorted(Path(folder).rglob("*")):

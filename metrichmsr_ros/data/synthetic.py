@@ -34,6 +34,10 @@ from metrichmsr_ros.people.blazepose import BlazePose
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
+class SynthesisError(ValueError):
+    """What was asked of the data engine cannot be made; the message says why."""
+
+
 @dataclass(frozen=True)
 class SynthesisConfig:
     """What to make.
@@ -79,9 +83,9 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
         Numbers of shards, images, people and missed people made by this call.
 
     Raises:
-        ValueError: a count is negative or no image is asked for.
+        SynthesisError: a count is negative or no image is asked for.
         AssetError: the BlazePose networks are not in the cache.
-        FileNotFoundError: the backgrounds' folder does not exist.
+        BackgroundsError, MotionError: the folder of backgrounds or the bank of poses does not exist.
     """
     jobs = [job for job in plan(out, config) if not job.path.exists()]
     out.mkdir(parents=True, exist_ok=True)
@@ -99,9 +103,9 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
 def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
     """All shards of a run, validation first."""
     if config.count < 0 or config.val_count < 0 or config.count + config.val_count == 0:
-        raise ValueError(f"count {config.count}, val_count {config.val_count}: ask for at least one image")
+        raise SynthesisError(f"count {config.count}, val_count {config.val_count}: ask for at least one image")
     if config.images_per_shard < 1:
-        raise ValueError(f"images_per_shard {config.images_per_shard}: must be at least 1")
+        raise SynthesisError(f"images_per_shard {config.images_per_shard}: must be at least 1")
     jobs = []
     for held_out, name, count in ((True, "val", config.val_count), (False, "train", config.count)):
         for number, first in enumerate(range(0, count, config.images_per_shard)):
