@@ -51,7 +51,7 @@ class PoseBank:
         """Read a bank; None: the package's own. MotionError where `path` is no bank."""
         try:
             return cls._read(path or asset_path("poses.npz"))
-        except (OSError, ValueError, KeyError):
+        except (OSError, EOFError, ValueError, KeyError):
             command = "python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz"
             raise MotionError(f"{path}: no bank of poses; make one with `{command}`") from None
 
