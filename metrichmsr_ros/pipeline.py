@@ -23,6 +23,7 @@ from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.inputs import crop_batch
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.steady import SteadyShape
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detect import find_people
 from metrichmsr_ros.people.motion import RootFilter
@@ -50,6 +51,7 @@ class Pipeline:
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
+        self._steady = SteadyShape(body)
         self._fixer = ScaleFixer(body)
         self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
 
@@ -107,9 +109,11 @@ class Pipeline:
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
             with clock("people"):
-                found = self._find(image, stamp_s)
+                found = self._find(image, stamp_s, around)
             with clock("hmr"):
                 estimate = self._estimate(image, [person.landmarks for person in found], camera)
+                if estimate is not None and stamp_s is not None:
+                    estimate = self._steady(estimate, [person.id for person in found])
             with clock("known"):
                 estimate, fixes = self._fixed(estimate, found, camera, around, stamp_s is not None)
             with clock("body"):
@@ -125,9 +129,9 @@ class Pipeline:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
 
-    def _find(self, image: NDArray[np.uint8], stamp_s: float | None) -> list[TrackedPerson]:
+    def _find(self, image: NDArray[np.uint8], stamp_s: float | None, around: Surroundings) -> list[TrackedPerson]:
         if stamp_s is not None:
-            return self._tracker.update(image, stamp_s)
+            return self._tracker.update(image, stamp_s, around.boxes)
         found = find_people(image, self._blazepose)
         return [_untracked(f"p{index + 1}", landmarks) for index, landmarks in enumerate(found)]
 
@@ -220,6 +224,7 @@ class Pipeline:
     def _forget_all_but(self, ids: set[str]) -> None:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
+        self._steady.forget_all_but(ids)
         self._fixer.forget_all_but(ids)
 
     def _depth(self, people: list[PersonEstimate], camera: Camera, wanted: Wanted) -> NDArray[np.float32]:

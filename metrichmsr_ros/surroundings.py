@@ -29,12 +29,14 @@ class Surroundings:
     Attributes:
         floor: that people stand on, as a calibrated robot knows it.
         depth: of a sensor or another network, seen from where the camera stands (see `depth.register` for others).
+        boxes: x0, y0, x1, y1 px, (4,) each, where another detector saw somebody.
         trusts_depth: whether `depth` is measured well enough to say how far people are.
     """
 
     floor: Plane | None = None
     depth: DepthMap | None = None
     trusts_depth: bool = True
+    boxes: tuple[NDArray[np.floating], ...] = ()
 
     @property
     def fixes_scale(self) -> bool:

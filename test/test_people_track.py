@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people_scenes import Figure, MakeBelieve
+from people_scenes import Figure, MakeBelieve, landmark_set
 
 from metrichmsr_ros.people.attention import Attention, MotionMap
 from metrichmsr_ros.people.blazepose import ImageError
@@ -227,3 +227,23 @@ def test_clothes_are_medians_of_torso_and_thighs():
     outside = clothes_colour(image, landmark_set(Figure(100, 900)))
     assert np.isnan(outside).all()
     assert clothes_distance(red_blue, outside) == 0.0
+
+
+def test_a_hint_finds_whom_no_tile_shows_and_costs_nothing_once_they_are_known():
+    figure = Figure(320, 240, height=60)  # too small for the one tile that is looked at
+    blind = TrackerConfig(tiles_per_frame=1, divisors=())
+    networks = MakeBelieve([figure])
+    tracker = PeopleTracker(networks, blind)
+    box = landmark_set(figure).bbox()
+    for k in range(20):
+        people = tracker.update(IMAGE, k / 10, [box])
+    assert ids(people) == ["p1"]
+    networks.landmark_calls = 0
+    tracker.update(IMAGE, 2.1, [box])
+    assert networks.landmark_calls == 1  # to follow; the hint is explained by the known person
+    assert not PeopleTracker(MakeBelieve([figure]), blind).update(IMAGE, 0.0)
+
+
+def test_a_hint_at_nothing_gives_nobody():
+    tracker = PeopleTracker(MakeBelieve([]), HASTY)
+    assert not any(tracker.update(IMAGE, k / 10, [np.array([10, 10, 60, 200.0])]) for k in range(10))

@@ -12,6 +12,7 @@ people are painted over while others are looked for, so a second person beside t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,9 +21,12 @@ from metrichmsr_ros.people.attention import Attention
 from metrichmsr_ros.people.blazepose import BlazePose, check_image
 from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
 from metrichmsr_ros.people.detect import detect_in_tiles, settle
+from metrichmsr_ros.people.hints import overlap, roi_around
 from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet
 from metrichmsr_ros.people.memory import MAX_GROWTH, MIN_GROWTH, Memory
 from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known
+
+_SAME_BOX = 0.3  # intersection over union of a hint with a known body's landmarks
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class PeopleTracker:
         self._attention.reset()
         self._stamp_s = None
 
-    def update(self, image: np.ndarray, stamp_s: float) -> list[TrackedPerson]:
+    def update(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatArray] = ()) -> list[TrackedPerson]:
         """Take the next image.
 
         A stamp before the last one (a bag that loops), one long after it, or another image size starts anew.
@@ -117,6 +121,8 @@ class PeopleTracker:
         Args:
             image: HWC uint8 RGB.
             stamp_s: seconds on a clock that goes forward within one video.
+            hints: (4,) x0, y0, x1, y1 px each, where another detector saw somebody; looked at first, believed as little
+                as the own detector.
 
         Returns:
             Everybody with an id, the oldest first.
@@ -130,7 +136,7 @@ class PeopleTracker:
             raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
         self._reset_if_new_scene(image.shape, stamp_s)
         self._follow(image, stamp_s)
-        self._search(image, stamp_s)
+        self._search(image, stamp_s, hints)
         self._bury(stamp_s)
         return [self._report(track, stamp_s) for track in self._tracks if track.id is not None]
 
@@ -175,14 +181,16 @@ class PeopleTracker:
         moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
-    def _search(self, image: np.ndarray, stamp_s: float) -> None:
+    def _search(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatArray]) -> None:
         """Spend the frame's detector calls; newcomers start a track, the lost are taken up again."""
         known = [track.landmarks for track in self._tracks if track.is_seen]
         lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
         tiles = self._attention.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
         detections = detect_in_tiles(image, self._blazepose, tiles, known)
-        for detection in detections[: self._config.candidates_per_frame]:
-            sighting = settle(image, self._blazepose, detection.roi(), 2, known)
+        unexplained = [box for box in hints if not any(overlap(box, body.bbox()) > _SAME_BOX for body in known)]
+        candidates = [roi_around(box) for box in unexplained] + [detection.roi() for detection in detections]
+        for roi in candidates[: self._config.candidates_per_frame]:
+            sighting = settle(image, self._blazepose, roi, 2, known)
             if sighting is None or not self._config.newcomer_plausibility.accepts(sighting):
                 continue
             if is_known(sighting.landmarks, known):

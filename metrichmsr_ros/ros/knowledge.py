@@ -12,6 +12,7 @@ from metrichmsr_ros.depth.ground import Plane
 from metrichmsr_ros.depth.sources import DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.depth_input import DepthImages
+from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import stamp_ns
 from metrichmsr_ros.ros.parameters import Settings
@@ -38,12 +39,14 @@ class Knowledge:
 
     Args:
         transforms: of /tf; None without `ground_frame`.
-        depths: depth images received so far.
+        depths: depth images received so far. boxes: of another detector.
         statistics: where problems are told.
     """
 
-    def __init__(self, transforms: Transforms | None, depths: DepthImages, statistics: Statistics) -> None:
-        self._transforms, self._depths, self._statistics = transforms, depths, statistics
+    def __init__(
+        self, transforms: Transforms | None, depths: DepthImages, boxes: DetectedBoxes, statistics: Statistics
+    ) -> None:
+        self._transforms, self._depths, self._boxes, self._statistics = transforms, depths, boxes, statistics
         self._tf_in_time = True  # whether waiting for transforms has been worth it
 
     def around(self, header: Any, camera: Camera, settings: Settings) -> Surroundings:
@@ -53,7 +56,9 @@ class Knowledge:
             header: of the image. camera: of the image.
             settings: parameters.
         """
-        return Surroundings(self._floor(header, settings), self._depth(header, camera), settings.use_depth)
+        boxes = self._boxes.of(header, camera, settings.detections_class, settings.detections_min_score)
+        floor, depth = self._floor(header, settings), self._depth(header, camera)
+        return Surroundings(floor, depth, settings.use_depth, tuple(boxes))
 
     def _floor(self, header: Any, settings: Settings) -> Plane | None:
         if self._transforms is None or not settings.use_floor:

@@ -24,8 +24,9 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from metrichmsr_ros.ros.compat import TransformBroadcaster, TransformListener
+from metrichmsr_ros.ros.compat import TransformBroadcaster, TransformListener, optional_messages
 from metrichmsr_ros.ros.depth_input import DepthImages
+from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import CameraInfos
 from metrichmsr_ros.ros.knowledge import Knowledge
@@ -109,21 +110,21 @@ class PerceptionNode(LifecycleNode):
             return _FAILURE
         result = super().on_activate(state)
         self._outputs.publish_topology()
-        infos, depths, topic = CameraInfos(), DepthImages(), self._image_topic()
+        infos, depths, boxes, topic = CameraInfos(), DepthImages(), DetectedBoxes(), self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,
             infos,
-            Knowledge(self._transforms, depths, self._statistics),
+            Knowledge(self._transforms, depths, boxes, self._statistics),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
             topic,
             self._settings,
         )
         self._worker = NewestFirstWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
-        self._subscribe(topic, infos, depths)
+        self._subscribe(topic, infos, depths, boxes)
         self.get_logger().info(f"active: {topic} and {self.resolve_topic_name('camera_info')}")
         return result
 
@@ -180,7 +181,7 @@ class PerceptionNode(LifecycleNode):
         topic: str = self.resolve_topic_name("image")  # resolved first: remapping `image` does not remap its children
         return topic if self._settings.image_transport == "raw" else f"{topic}/compressed"
 
-    def _subscribe(self, topic: str, infos: CameraInfos, depths: DepthImages) -> None:
+    def _subscribe(self, topic: str, infos: CameraInfos, depths: DepthImages, boxes: DetectedBoxes) -> None:
         image_type = Image if self._settings.image_transport == "raw" else CompressedImage
         wanted = [
             (CameraInfo, "camera_info", infos.add, 10),
@@ -188,6 +189,9 @@ class PerceptionNode(LifecycleNode):
             (Image, "depth", depths.add, 2),
             (image_type, topic, self._on_image, 1),
         ]
+        vision = optional_messages("vision_msgs")
+        if vision:
+            wanted.append((vision.Detection2DArray, "detections", boxes.add, 1))
         reliability = self._settings.image_reliability
         self._inputs = [Input(self, kind, name, take, depth, reliability) for kind, name, take, depth in wanted]
 

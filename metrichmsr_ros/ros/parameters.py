@@ -70,6 +70,8 @@ _SPECS = {
     "use_depth": _Spec(
         True, "let the depth topic correct how large and how far people are; false when a network made that depth"
     ),
+    "detections_class": _Spec("person", "class_id that the detector of the detections topic gives people; empty: any"),
+    "detections_min_score": _Spec(0.5, "its hypotheses below this score are left out", high=1.0),
     "max_age": _Spec(0.0, "drop images older than this many seconds by the node's clock; 0: never", high=60.0),
     "lazy": _Spec(True, "run the network only while somebody subscribes to a result"),
     "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
@@ -102,6 +104,8 @@ class Settings:
     ground_frame: str
     use_floor: bool
     use_depth: bool
+    detections_class: str
+    detections_min_score: float
     max_age: float
     lazy: bool
     min_confidence: float
