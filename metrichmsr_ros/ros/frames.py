@@ -41,6 +41,29 @@ def body_frames(poses: Sequence[Array], joints: Sequence[Array]) -> tuple[Array,
     return hips.mean(axis=1), orientations.numpy()
 
 
+def joint_frames(pose: Array, joints: Array, origin: Array, parents: Array) -> tuple[Array, Array]:
+    """Frames of one person's joints in the person's body frame.
+
+    A joint's frame has the axes of the body frame when the body is at rest, and turns with the bone behind the joint.
+
+    Args:
+        pose: (72,) axis-angle. joints: (24, 3) in the camera frame. origin: (3,) of the body frame.
+        parents: (24,) index of each joint's parent, -1 for the root.
+
+    Returns:
+        positions (24, 3), orientations (24, 4), float64.
+    """
+    local = roma.rotvec_to_unitquat(torch.from_numpy(pose.reshape(-1, 3).astype(np.float64)))
+    turned: list[torch.Tensor] = [torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)]  # the root turns the body
+    for joint in range(1, len(local)):
+        turned.append(roma.quat_product(turned[int(parents[joint])], local[joint]))
+    basis = _SMPL_FROM_BODY.expand(len(local), 4)
+    inverse = roma.quat_conjugation(basis)
+    orientations = roma.quat_product(inverse, roma.quat_product(torch.stack(turned), basis))
+    body = roma.unitquat_to_rotmat(roma.quat_product(local[0], _SMPL_FROM_BODY)).numpy()
+    return (joints.astype(np.float64) - origin) @ body, orientations.numpy()
+
+
 def rotation_matrix(orientation: Array) -> Array:
     """Rotation (3, 3) of a quaternion (4,)."""
     matrix: Array = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()

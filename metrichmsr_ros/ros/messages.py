@@ -7,6 +7,7 @@ number.
 from __future__ import annotations
 
 import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,14 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray, MeshTopology
-from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
+from metrichmsr_ros.ros.frames import (
+    body_frames,
+    joint_frames,
+    pixel_box,
+    pose_covariance,
+    rotation_matrix,
+    twist_covariance,
+)
 from metrichmsr_ros.scene import PersonEstimate, Scene
 
 Array = npt.NDArray[Any]
@@ -142,6 +150,26 @@ def transform_messages(bodies: list[Body], header: Header) -> list[TransformStam
         for body in bodies
         if not body.person.is_occluded
     ]
+
+
+def joint_transform_messages(
+    bodies: list[Body], header: Header, parents: Array, names: Sequence[str]
+) -> list[TransformStamped]:
+    """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
+    seen = [body for body in bodies if not body.person.is_occluded]
+    return [
+        TransformStamped(
+            header=Header(stamp=header.stamp, frame_id=f"body_{body.id}"),
+            child_frame_id=f"{name}_{body.id}",
+            transform=Transform(translation=Vector3(**xyz(place)), rotation=quaternion(turn)),
+        )
+        for body in seen
+        for name, place, turn in zip(names, *_joint_frames(body, parents), strict=True)
+    ]
+
+
+def _joint_frames(body: Body, parents: Array) -> tuple[Array, Array]:
+    return joint_frames(body.person.pose, body.person.joints_cam, body.origin, parents)
 
 
 def detections_message(bodies: list[Body], header: Header, orientation_stddev: float, vision: Any) -> Any:

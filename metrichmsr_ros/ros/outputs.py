@@ -18,13 +18,15 @@ from visualization_msgs.msg import MarkerArray
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.overlay import draw_overlay
 from metrichmsr_ros.ros.compat import TransformBroadcaster, optional_messages
+from metrichmsr_ros.ros.humans import HumanTopics
 from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message, scene_points_message
-from metrichmsr_ros.ros.markers import markers_message
+from metrichmsr_ros.ros.markers import markers_message, mesh_markers_message
 from metrichmsr_ros.ros.messages import (
     Body,
     bodies_of,
     detections_message,
     humans_message,
+    joint_transform_messages,
     numbers,
     people_message,
     poses_message,
@@ -95,6 +97,12 @@ class Outputs:
             nothing,
         )
         self._add(
+            MarkerArray,
+            "~/mesh_markers",
+            lambda bodies, scene, header: mesh_markers_message(bodies, header, self._faces),
+            mesh,
+        )
+        self._add(
             Image,
             "~/overlay",
             lambda bodies, scene, header: self._image("overlay", draw_overlay(scene, self._faces), header),
@@ -103,6 +111,8 @@ class Outputs:
         self._make_optional_topics()
 
     def _make_optional_topics(self) -> None:
+        hri = optional_messages("hri_msgs") if self.settings.publish_hri else None
+        self._human_topics = HumanTopics(self._node, hri) if hri else None
         vision, people = optional_messages("vision_msgs"), optional_messages("people_msgs")
         if vision:
 
@@ -150,7 +160,8 @@ class Outputs:
 
     def has_readers(self) -> bool:
         """Whether anybody, tf listeners among them, would receive a result."""
-        return any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
+        hri = self._human_topics is not None and self._human_topics.has_readers
+        return hri or any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
 
     def _tf_has_readers(self) -> bool:
         return self.settings.publish_tf and self._node.count_subscribers(self._tf_topic) > 0
@@ -171,16 +182,22 @@ class Outputs:
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
         transforms = transform_messages(bodies, header)
+        if self.settings.joint_frames:
+            transforms += joint_transform_messages(bodies, header, self._parents, self._body_model.joint_names)
         if self.settings.publish_tf and transforms and header.frame_id:
             self._broadcaster.sendTransform(transforms)
         for topic in self._topics:
             computed = (wanted.vertices or not topic.needs.vertices) and (wanted.depth or not topic.needs.depth)
             if computed and topic.has_readers:
                 topic.publisher.publish(topic.build(bodies, scene, header))
+        if self._human_topics is not None:
+            self._human_topics.publish(bodies, scene, header)
         return len(bodies)
 
     def destroy(self) -> None:
         """Take all topics back."""
         for publisher in [self._topology, *(topic.publisher for topic in self._topics)]:
             self._node.destroy_lifecycle_publisher(publisher)
+        if self._human_topics is not None:
+            self._human_topics.close()
         self._topics = []

@@ -77,6 +77,8 @@ _SPECS = {
     "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
     "id_prefix": _Spec("", "put before every id, so that two cameras never share a body_<id> frame", fixed=True),
     "publish_tf": _Spec(True, "broadcast body_<id> for people seen now"),
+    "joint_frames": _Spec(False, "also broadcast <joint>_<id> under body_<id>: all 24 joints with their orientations"),
+    "publish_hri": _Spec(True, "publish REP-155's /humans/bodies/* where hri_msgs is installed", fixed=True),
     "publish_vertices": _Spec(True, "fill HumanMesh.vertices"),
     "orientation_stddev": _Spec(
         0.3, "radians; put into the body pose's covariance, for the model estimates none for orientation", high=3.2
@@ -111,6 +113,8 @@ class Settings:
     min_confidence: float
     id_prefix: str
     publish_tf: bool
+    joint_frames: bool
+    publish_hri: bool
     publish_vertices: bool
     orientation_stddev: float
 

@@ -1,0 +1,113 @@
+"""REP-155: /humans/bodies/tracked and the topics of every body, where hri_msgs is installed.
+
+ids are this node's own, with `id_prefix`; the `body_<id>` frames are those of /tf. Topics of a body come with the
+person and go with the person. Pixels are of the rectified image.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from metrichmsr_ros.ros.frames import pixel_box
+from metrichmsr_ros.ros.images import image_message
+from metrichmsr_ros.ros.messages import Body
+from metrichmsr_ros.scene import Scene
+
+_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+# Skeleton2D's constants by BlazePose landmark; NECK lies between the shoulders.
+_LANDMARKS = {
+    "NOSE": 0, "RIGHT_SHOULDER": 12, "RIGHT_ELBOW": 14, "RIGHT_WRIST": 16, "LEFT_SHOULDER": 11, "LEFT_ELBOW": 13,
+    "LEFT_WRIST": 15, "RIGHT_HIP": 24, "RIGHT_KNEE": 26, "RIGHT_ANKLE": 28, "LEFT_HIP": 23, "LEFT_KNEE": 25,
+    "LEFT_ANKLE": 27, "LEFT_EYE": 2, "RIGHT_EYE": 5, "LEFT_EAR": 7, "RIGHT_EAR": 8,
+}  # fmt: skip
+_SHOULDERS = [11, 12]
+
+
+class HumanTopics:
+    """Publishers of /humans/bodies.
+
+    Args:
+        node: owner of the publishers.
+        hri: the module hri_msgs.msg.
+    """
+
+    def __init__(self, node: Node, hri: Any) -> None:
+        self._node, self._hri = node, hri
+        self._tracked = node.create_publisher(hri.IdsList, "/humans/bodies/tracked", _QOS)
+        self._bodies: dict[str, dict[str, Any]] = {}
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether anybody listens to one of the topics."""
+        topics = [self._tracked, *(topic for topics in self._bodies.values() for topic in topics.values())]
+        return any(topic.get_subscription_count() > 0 for topic in topics)
+
+    def publish(self, bodies: list[Body], scene: Scene, header: Header) -> None:
+        """Publish who is there, and what is asked for of each; an empty list when nobody is."""
+        for gone in self._bodies.keys() - {body.id for body in bodies}:
+            self._close(gone)
+        for body in bodies:
+            topics = self._bodies.get(body.id) or self._open(body.id)
+            for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
+                if topics[name].get_subscription_count() > 0:
+                    topics[name].publish(build(body, scene, header, self._hri))
+        self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
+
+    def _open(self, body_id: str) -> dict[str, Any]:
+        kinds = {"roi": self._hri.NormalizedRegionOfInterest2D, "cropped": Image, "skeleton2d": self._hri.Skeleton2D}
+        self._bodies[body_id] = {
+            name: self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", _QOS)
+            for name, kind in kinds.items()
+        }
+        return self._bodies[body_id]
+
+    def _close(self, body_id: str) -> None:
+        for publisher in self._bodies.pop(body_id).values():
+            self._node.destroy_publisher(publisher)
+
+    def close(self) -> None:
+        """Take all topics back."""
+        for body_id in list(self._bodies):
+            self._close(body_id)
+        self._node.destroy_publisher(self._tracked)
+
+
+def roi_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:
+    """hri_msgs/NormalizedRegionOfInterest2D around the body, inside the image."""
+    width, height = scene.camera.size
+    x, y, w, h = pixel_box(body.person.bbox, width, height)
+    message = hri.NormalizedRegionOfInterest2D(header=header, c=float(body.person.confidence))
+    message.xmin, message.ymin = x / width, y / height
+    message.xmax, message.ymax = (x + w) / width, (y + h) / height
+    return message
+
+
+def cropped_message(body: Body, scene: Scene, header: Header, hri: Any) -> Image:
+    """That part of the image, rgb8."""
+    x, y, w, h = pixel_box(body.person.bbox, *scene.camera.size)
+    return image_message(np.ascontiguousarray(scene.image[y : y + h, x : x + w]), header)
+
+
+def skeleton_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:
+    """hri_msgs/Skeleton2D: where the landmarks were seen; c = 0 for those outside the image."""
+    message = hri.Skeleton2D(header=header)
+    landmarks = body.person.landmarks
+    for name, index in _LANDMARKS.items():
+        _set_point(message, getattr(hri.Skeleton2D, name), landmarks.pixels[index], landmarks.visibility[index], scene)
+    neck = landmarks.pixels[_SHOULDERS].mean(axis=0)
+    _set_point(message, hri.Skeleton2D.NECK, neck, landmarks.visibility[_SHOULDERS].min(), scene)
+    return message
+
+
+def _set_point(message: Any, index: int, pixel: npt.NDArray[Any], visibility: float, scene: Scene) -> None:
+    x, y = (float(value) for value in (np.asarray(pixel, np.float64) + 0.5) / scene.camera.size)
+    inside = 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0
+    point = message.skeleton[index]
+    point.x, point.y, point.c = min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0), float(visibility) if inside else 0.0
