@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.jpeg import is_jpeg_cut_off
 from metrichmsr_ros.overlay import draw_overlay, person_colour
 from metrichmsr_ros.pipeline import Pipeline
@@ -52,9 +53,16 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def photo_camera(image: NDArray[np.uint8], fov_deg: float | None, intrinsics: tuple[float, ...] | None) -> Camera:
-    """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else the paper's
-    fallback (focal length = long side, centre = image centre), which `Camera.source` then says.
+def photo_camera(
+    image: NDArray[np.uint8],
+    fov_deg: float | None,
+    intrinsics: tuple[float, ...] | None,
+    estimator: CameraEstimator | None = None,
+) -> Camera:
+    """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else estimated.
+
+    `estimator` (by default `CameraEstimator.load()`) is AnyCalib where that is installed, or the paper's fallback:
+    focal length = long side, centre = image centre. `Camera.source` says which it was.
 
     Raises:
         InputError: when a value is not finite, not positive or not possible.
@@ -70,7 +78,7 @@ def photo_camera(image: NDArray[np.uint8], fov_deg: float | None, intrinsics: tu
         if not 1.0 <= fov_deg <= 170.0:
             raise InputError(f"--fov {fov_deg}: give the horizontal field of view in degrees, 1 to 170")
         return Camera.from_fov(width, height, math.radians(fov_deg))
-    return Camera.long_side(width, height)
+    return (estimator or CameraEstimator.load()).estimate(image)
 
 
 def predict_photo(

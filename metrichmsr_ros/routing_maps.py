@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
+from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.inputs import CropBatch, crop_batch
 from metrichmsr_ros.hmr.routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.pipeline import Pipeline
@@ -72,9 +73,11 @@ def route_images(
     """
     out.mkdir(parents=True, exist_ok=True)
     found: list[PersonRouting] = []
+    estimator = CameraEstimator.load()
     for path in images:
         image = read_photo(path)
-        scene = pipeline.process(image, photo_camera(image, fov_deg, intrinsics), None, Wanted(False, False))
+        camera = photo_camera(image, fov_deg, intrinsics, estimator)
+        scene = pipeline.process(image, camera, None, Wanted(False, False))
         found += person_routings(pipeline, scene, path.stem)
     if not found:
         return RoutingFiles((), ())

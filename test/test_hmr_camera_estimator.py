@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
+from metrichmsr_ros.predict import photo_camera
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 
@@ -35,10 +38,41 @@ def test_long_side_without_anycalib(caplog):
 def test_anycalib_is_used_and_named():
     camera = CameraEstimator(FakeAnyCalib([512.0, 300.0, 250.0])).estimate(IMAGE)
     assert camera.source == "anycalib"
-    np.testing.assert_allclose(camera.intrinsics, [[512, 0, 300], [0, 512, 250], [0, 0, 1]])
+    np.testing.assert_allclose(camera.intrinsics, [[512, 0, 299.5], [0, 512, 249.5], [0, 0, 1]])
     assert (camera.width, camera.height) == (640, 480)
 
 
 @pytest.mark.parametrize("numbers", [[float("nan"), 320.0, 240.0], [-5.0, 320.0, 240.0]])
 def test_nonsense_falls_back(numbers):
     assert CameraEstimator(FakeAnyCalib(numbers)).estimate(IMAGE).source == "long_side"
+
+
+def test_local_weights_need_no_network(tmp_path, monkeypatch):
+    """The stand-in takes its weights as AnyCalib does: from torch's hub folder, or else from the network."""
+    torch.save({"focal": torch.tensor([432.0])}, tmp_path / "mine.pt")
+
+    class FromHub(torch.nn.Module):
+        def __init__(self, model_id):
+            super().__init__()
+            self.focal = torch.nn.Parameter(torch.zeros(1))
+            self.load_state_dict(
+                torch.hub.load_state_dict_from_url(
+                    f"https://nowhere.invalid/{model_id}.pt", f"{torch.hub.get_dir()}/anycalib", map_location="cpu"
+                )
+            )
+
+        def predict(self, image, cam_id):
+            return {"intrinsics": torch.cat([self.focal, torch.tensor([320.5, 240.5])])}
+
+    monkeypatch.setitem(sys.modules, "anycalib", SimpleNamespace(AnyCalib=FromHub))
+    before = torch.hub.get_dir()
+    camera = CameraEstimator.load(str(tmp_path / "mine.pt")).estimate(IMAGE)
+    assert torch.hub.get_dir() == before
+    np.testing.assert_allclose(camera.intrinsics, [[432, 0, 320], [0, 432, 240], [0, 0, 1]])
+    assert camera.source == "anycalib"
+
+
+def test_photographs_without_a_camera_get_an_estimated_one(monkeypatch):
+    monkeypatch.setattr(CameraEstimator, "load", lambda: CameraEstimator(FakeAnyCalib([512.0, 320.0, 240.0])))
+    assert photo_camera(IMAGE, None, None).source == "anycalib"
+    assert photo_camera(IMAGE, 60.0, None).source != "anycalib"

@@ -63,7 +63,7 @@ def run_two(script: str) -> None:
         )
         for rank in range(2)
     ]
-    errors = [worker.communicate(timeout=240)[1].decode() for worker in workers]
+    errors = [worker.communicate(timeout=900)[1].decode() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], "\n".join(errors)
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,16 +37,19 @@ class CameraEstimator:
 
     @classmethod
     def load(cls, weights: str = "anycalib_pinhole", device: str = "cpu") -> CameraEstimator:
-        """AnyCalib with `weights` (its model id, or a local file) where it is installed; else the long-side rule."""
+        """AnyCalib with `weights` (its model id, or a local .pt file) where it is installed; else the long-side rule.
+
+        A model id is fetched once into torch's hub folder.
+        """
         try:
             from anycalib import AnyCalib
         except ImportError:
             logger.info("anycalib is not installed: unknown cameras get f = long side, c = middle")
             return cls(None, device)
         path = Path(weights).expanduser()
-        if path.exists():
-            model = AnyCalib(model_id=None)
-            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        if path.is_file():
+            with _as_hub_file(path, "anycalib/anycalib_pinhole.pt"):  # one architecture serves all its weights
+                model = AnyCalib(model_id="anycalib_pinhole")
         else:
             model = AnyCalib(model_id=weights)
         return cls(model.to(device).eval(), device)
@@ -58,9 +64,25 @@ class CameraEstimator:
             numbers = self._model.predict(pixels, cam_id="simple_pinhole")["intrinsics"]
             focal, cx, cy = (float(value) for value in torch.as_tensor(numbers).flatten()[:3])
             if np.isfinite([focal, cx, cy]).all() and focal > 0:
-                intrinsics = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]], np.float64)
+                # Its first pixel has its centre at 0.5, here at 0.
+                intrinsics = np.array([[focal, 0, cx - 0.5], [0, focal, cy - 0.5], [0, 0, 1]], np.float64)
                 camera = dataclasses.replace(camera, intrinsics=intrinsics, source="anycalib")
             else:
                 logger.warning("AnyCalib gave f=%s, c=(%s, %s): using the long side instead", focal, cx, cy)
         logger.info("camera of %dx%d image from %s: f=%.1f px", width, height, camera.source, camera.intrinsics[0, 0])
         return camera
+
+
+@contextmanager
+def _as_hub_file(path: Path, name: str) -> Iterator[None]:
+    """Lets torch.hub find `path` under `name`, because AnyCalib takes its weights from there and nowhere else."""
+    usual = torch.hub.get_dir()
+    with TemporaryDirectory() as folder:
+        link = Path(folder, name)
+        link.parent.mkdir(parents=True)
+        link.symlink_to(path.resolve())
+        torch.hub.set_dir(folder)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(usual)

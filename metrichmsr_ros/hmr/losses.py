@@ -142,7 +142,7 @@ def _relative_position(root: torch.Tensor, true_root: torch.Tensor) -> torch.Ten
 def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:
     """(B,): negative log-likelihood of the root error; trains the deviations alone, not the mean.
 
-    Student's t with `TAIL` degrees of freedom: a Gaussian would widen everybody's ellipsoid for the few who are far off.
+    Student's t with `TAIL` degrees of freedom: a Gaussian would widen all ellipsoids for the few who are far off.
     """
     scale = true_root.norm(dim=-1, keepdim=True).clamp_min(NEAR_PLANE)
     error = (root - true_root).detach() / scale
