@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import threading
 
 import numpy as np
@@ -345,6 +346,47 @@ def test_k_and_d_belong_to_raw_images_and_p_to_rectified_ones(ros, topic, said, 
     ros.until(lambda: pipeline.calls, "a call")
     used = pipeline.calls[0][1]
     assert (used.intrinsics[0, 0], used.is_distorted) == (focal, distorted)
+
+
+LENSES = {
+    "plumb_bob": [-0.28, 0.09, 0.001, -0.0005, -0.01],
+    "rational_polynomial": [0.3, -0.1, 0.0005, 0.0003, 0.01, 0.62, -0.05, 0.02],
+    "equidistant": [0.02, -0.008, 0.003, -0.001],
+}
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_a_body_lands_where_it_is_after_the_way_from_raw_to_rectified(ros, lens):
+    """Joints drawn through the lens by OpenCV, sent as a message, rectified: within a pixel of P's projection."""
+    import cv2
+
+    from metrichmsr_ros.geometry.rectify import Rectifier
+
+    pipeline = FakePipeline()
+    ros.perception(pipeline)
+    ros.hear("/perception/humans", HumanMeshArray)
+    info = make_info(1.0, width=640, height=480, focal=420.0)
+    info.distortion_model = lens
+    info.d.extend(LENSES[lens])
+    info.p = np.array([380.0, 0, 318, 0, 0, 380, 241, 0, 0, 0, 1, 0])  # as a calibrator chooses it: the corners stay
+    joints = np.array([[x, y, 3.5] for x in np.linspace(-2.2, 2.2, 6) for y in np.linspace(-1.6, 1.6, 4)])
+    k, d = np.asarray(info.k).reshape(3, 3), np.array(LENSES[lens])
+    project = cv2.fisheye.projectPoints if lens == "equidistant" else cv2.projectPoints
+    pixels = project(joints[None], np.zeros(3), np.zeros(3), k, d)[0].reshape(-1, 2)
+    rows, columns = np.mgrid[:480, :640]
+    spots = sum(250 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8) for x, y in pixels)
+    message = make_image(1.0, width=640, height=480)
+    message.data = array.array("B", np.repeat(spots.astype(np.uint8)[..., None], 3, axis=2).tobytes())
+    CameraDriver(ros).send(message, info)
+    ros.until(lambda: pipeline.calls, "a call")
+    rectifier = Rectifier(pipeline.calls[0][1])
+    straight = rectifier.rectify(pipeline.calls[0][0])[..., 0].astype(np.float64)
+    expected = joints[:, :2] / 3.5 * 380 + (318, 241)
+    np.testing.assert_allclose(rectifier.camera.project(joints), expected, atol=1e-6)
+    for x, y in expected:
+        near = straight * (np.hypot(columns - x, rows - y) < 12)
+        found = (near * columns).sum() / near.sum(), (near * rows).sum() / near.sum()
+        assert np.hypot(found[0] - x, found[1] - y) < 0.5
 
 
 def test_simulated_time_that_stands_still_stops_nothing(ros):
