@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from test_hmr_encoders import random_batch
 
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
 from metrichmsr_ros.geometry.raymap import ray_map, rays_at
+from metrichmsr_ros.hmr.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.hmr.view import CropView
@@ -94,7 +96,14 @@ def test_vitpose_weights_load_from_a_folder(tmp_path):
     model = MetricHMR(build(ModelConfig, TINY | values))
     for name, value in saved.backbone.state_dict().items():
         assert torch.equal(model.image_encoder.backbone.state_dict()[name], value), name
-    assert torch.isfinite(model.eval()(pixel_batch()).betas).all()
+    estimate = model.eval()(pixel_batch()).betas
+    assert torch.isfinite(estimate).all()
+    save_model(tmp_path / "mine.safetensors", model)
+    for folder in ("vitpose", "vit"):
+        shutil.rmtree(tmp_path / folder)
+    again = load_model(tmp_path / "mine.safetensors")  # a checkpoint needs no other files
+    assert torch.allclose(again(pixel_batch()).betas, estimate, atol=1e-6)
+    assert (again.config.image_encoder.weights, again.config.image_encoder.layers) == ("", 2)
 
 
 def test_plus_models_take_a_dataset_index():

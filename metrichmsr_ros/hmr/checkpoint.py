@@ -22,7 +22,7 @@ class CheckpointError(ValueError):
 
 def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] | None = None) -> None:
     """Writes `model` and its configuration to `path`; `metadata` (revision, data, metrics) goes in as JSON."""
-    header = {"format": "metrichmsr-1", "config": json.dumps(to_mapping(model.config))}
+    header = {"format": "metrichmsr-1", "config": json.dumps(to_mapping(saved_config(model)))}
     header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +31,15 @@ def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] |
     save_file(tensors, partial, metadata=header)
     partial.chmod(0o644)  # it is written for its owner alone, and an installed package is read by others
     partial.replace(path)
+
+
+def saved_config(model: MetricHMR) -> ModelConfig:
+    """The configuration that builds `model` without the pretrained encoders that it may have started from."""
+    if not (model.config.image_encoder.weights or model.config.ray_encoder.weights):
+        return model.config
+    from metrichmsr_ros.hmr.vit_encoders import built_from_numbers  # needs the `networks` extra
+
+    return built_from_numbers(model.config, model.image_encoder, model.ray_encoder)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ architecture of the configuration is built with random parameters, which is what
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,25 @@ def _vit(config: RayEncoderConfig) -> Any:
         ),
         add_pooling_layer=False,
     )
+
+
+def built_from_numbers(config: ModelConfig, image_encoder: nn.Module, ray_encoder: nn.Module | None) -> ModelConfig:
+    """`config` with the architecture of encoders that came as `weights` in numbers, and no `weights`.
+
+    So a checkpoint, which holds their parameters anyway, builds its network without the folder or the hub.
+    """
+    changes: dict[str, Any] = {}
+    for name, encoder in (("image_encoder", image_encoder), ("ray_encoder", ray_encoder)):
+        own = getattr(config, name)
+        if own.weights and isinstance(encoder, (ViTPoseTokens, ViTRays)):
+            built = encoder.backbone.config
+            numbers = (built.hidden_size, built.num_hidden_layers, built.num_attention_heads)
+            changes[name] = replace(
+                own, weights="", **dict(zip(("hidden_size", "layers", "heads"), numbers, strict=True))
+            )
+            if name == "ray_encoder":
+                changes[name] = replace(changes[name], patch_size=built.patch_size)
+    return replace(config, **changes)
 
 
 def _pretrained(kind: Any, name: str, **options: object) -> Any:

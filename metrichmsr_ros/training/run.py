@@ -16,7 +16,7 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.model import BodyModel
-from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
@@ -144,7 +144,7 @@ def _initial_model(config: TrainConfig) -> MetricHMR:
     if not config.initial_weights:
         return MetricHMR(config.model)
     model = load_model(config.initial_weights).train()
-    if model.config != config.model:
+    if model.config != config.model and model.config != saved_config(MetricHMR(config.model)):
         raise TrainingError(f"{config.initial_weights}: its network is not the one of `model`; start from its own file")
     return model
 
