@@ -79,6 +79,7 @@ def synthesize(
     workers: int = 0,
     backgrounds: Path | None = None,
     poses: Path | None = None,
+    jpeg_share: float = 0.02,
 ) -> None:
     """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
 
@@ -90,11 +91,18 @@ def synthesize(
         workers: processes; 0 means one per core.
         backgrounds: folder of your photographs; without, rooms are made by rule.
         poses: a bank of your poses, made by `python -m metrichmsr_ros.data.motion_bank`; without, the package's own.
+        jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
     """
     from metrichmsr_ros.data import synthetic
 
     config = synthetic.SynthesisConfig(
-        count=count, val_count=val_count, seed=seed, workers=workers, backgrounds=backgrounds, poses=poses
+        count=count,
+        val_count=val_count,
+        seed=seed,
+        workers=workers,
+        backgrounds=backgrounds,
+        poses=poses,
+        jpeg_share=jpeg_share,
     )
     synthetic.synthesize(out, config)
 
