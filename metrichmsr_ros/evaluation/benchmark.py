@@ -1,11 +1,7 @@
 """`metrichmsr eval`: score predictions of any system on a benchmark, in one table with the paper's rows.
 
-    evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          people: evaluation/sequences.py
-    evaluate_depth(truth, {"ours": folder})                                   PROX: see below
-    evaluate_open(["held_out-*.tar"], {"embedded": "embedded"})               the open data set's shards
-
-Depth maps: one `NAME.npz` for each image with `depth` (H, W) in metres (truth: 0 or NaN means not measured, and an
-optional bool `mask`); predictions carry the same names.
+evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          people: evaluation/sequences.py
+evaluate_open(folder, {"embedded": "embedded"})                           val-*.tar of the open data set
 """
 
 from __future__ import annotations
@@ -14,30 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.datasets import Video, predict
-from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
 from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
 from metrichmsr_ros.evaluation.published import PUBLISHED
-from metrichmsr_ros.evaluation.scoreboard import Line, Scoreboard, published_lines
+from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
 from metrichmsr_ros.evaluation.sequences import Motion, load_motions
 
-MEASURED = "measured here"
 _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
     "PA-MPJPE": ("pa_mpjpe", 1.0, "mm"),
     "MPJPE": ("mpjpe", 1.0, "mm"),
     "PVE": ("pve", 1.0, "mm"),
     "Root": ("root", 1.0, "m"),
-    "Root of distance": ("root_percent", 1.0, "%"),
-    "Root of distance, median": ("root_median_percent", 1.0, "%"),
+    "Root (of distance)": ("root_percent", 1.0, "%"),
+    "Root (median)": ("root_median_percent", 1.0, "%"),
     "H-MAE": ("height", 1000.0, "mm"),
 }
-_DEPTH_COLUMNS = {
-    "AbsRel": "1", "MAE": "m", "RMSE": "m", "delta1": "1", "delta2": "1", "delta3": "1",
-}  # fmt: skip
 
 
 def evaluate(name: str, truth: Path, predictions: Mapping[str, Path]) -> Scoreboard:
@@ -135,41 +125,11 @@ def evaluate_focal_sweep(
     return Scoreboard(f"{benchmark.title} (rendered here, not the paper's images)", benchmark.columns, tuple(lines))
 
 
-def evaluate_depth(truth: Path, predictions: Mapping[str, Path], protocol: DepthProtocol | None = None) -> Scoreboard:
-    """Score depth maps (PROX).
-
-    Args:
-        truth: folder of true depth maps.
-        predictions: system -> folder of predicted ones.
-        protocol: depth range; the paper's is not known.
-
-    Raises:
-        MetricInputError: no truth, or a system that predicts none of it.
-    """
-    protocol = protocol or DepthProtocol()
-    files = sorted(truth.glob("*.npz"))
-    if not files:
-        raise MetricInputError(f"{truth} holds no .npz depth maps")
-    lines = published_lines(PUBLISHED["prox"])
-    for system, folder in predictions.items():
-        errors = [e for file in files if (e := _depth_file(file, folder / file.name, protocol)) is not None]
-        if not errors:
-            raise MetricInputError(f"{folder} has no depth map of the names in {truth}, e.g. {files[0].name}")
-        mean = mean_depth_errors(errors)
-        values = {
-            "AbsRel": mean.abs_rel, "MAE": mean.mae, "RMSE": mean.rmse,
-            "delta1": mean.delta1, "delta2": mean.delta2, "delta3": mean.delta3,
-        }  # fmt: skip
-        note = f"{len(errors)} of {len(files)} images, {100 * mean.coverage:.0f} % of their true pixels predicted"
-        lines.append(Line(system, values, MEASURED, note))
-    return Scoreboard(f"PROX, metric depth, {_range(protocol)}", _DEPTH_COLUMNS, tuple(lines))
-
-
-def evaluate_open(shards: Sequence[str], systems: Mapping[str, str], device: str = "cpu") -> Scoreboard:
+def evaluate_open(data: Path, systems: Mapping[str, str], device: str = "cpu") -> Scoreboard:
     """Score networks on people of the open data set that were held out.
 
     Args:
-        shards: paths or patterns of tar shards.
+        data: folder with val-*.tar, or a tar shard, or a pattern of some.
         systems: name in the table -> preset or path of a .safetensors checkpoint.
         device: torch device.
     """
@@ -178,7 +138,7 @@ def evaluate_open(shards: Sequence[str], systems: Mapping[str, str], device: str
     from metrichmsr_ros.training.people_table import load_people
     from metrichmsr_ros.training.validation import validate
 
-    people = load_people(shards)
+    people = load_people([str(data / "val-*.tar" if data.is_dir() else data)])
     lines = []
     for system, source in systems.items():
         model = load_model(source, device)
@@ -187,19 +147,3 @@ def evaluate_open(shards: Sequence[str], systems: Mapping[str, str], device: str
         lines.append(Line(system, values, MEASURED, f"{len(people)} people"))
     units = {column: unit for column, (_, _, unit) in _OPEN_COLUMNS.items()}
     return Scoreboard("Open data set, held-out people, 24 joints, pelvis joint 0", units, tuple(lines))
-
-
-def _range(protocol: DepthProtocol) -> str:
-    far = "no far limit" if np.isinf(protocol.max_depth) else f"up to {protocol.max_depth:g} m"
-    return f"{far}, from {protocol.min_depth:g} m"
-
-
-def _depth_file(truth: Path, predicted: Path, protocol: DepthProtocol) -> DepthErrors | None:
-    if not predicted.is_file():
-        return None
-    try:
-        with np.load(truth, allow_pickle=False) as theirs, np.load(predicted, allow_pickle=False) as ours:
-            mask = theirs["mask"] if "mask" in theirs.files else None
-            return depth_errors(ours["depth"], theirs["depth"], mask, protocol)
-    except (OSError, ValueError, KeyError) as error:
-        raise MetricInputError(f"{predicted} against {truth}: {error}") from error

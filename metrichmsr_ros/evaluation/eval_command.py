@@ -21,8 +21,8 @@ class EvalOptions:
 
     Attributes:
         data: the truth. 3dpw, emdb1, emdb2: the data set's folder (with `smpl`), or motions in our npz layout; rich:
-            npz layout; prox: folder of npz depth maps; open: tar shard or pattern; synfocal: npz layout, or nothing to
-            render it.
+            npz layout; prox: the data set's folder, or a folder of npz depth maps; open: folder with val-*.tar, a
+            shard, or a pattern; synfocal: npz layout, or nothing to render it.
         predictions: NAME=PATH of each system to score, in the layout of the truth; without any our own pipeline runs.
         out: folder for the table as Markdown, CSV and JSON.
         smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
@@ -55,7 +55,7 @@ def eval_command(benchmark: str, options: EvalOptions, console: Console | None =
     console = console or Console()
     try:
         board = _scoreboard(benchmark, options, console)
-        console.print(board.table())
+        board.show(console)
         if options.out is not None:
             board.write(options.out, benchmark)
             console.print(f"wrote {options.out}/{benchmark}.md, .csv, .json", highlight=False)
@@ -67,7 +67,6 @@ def eval_command(benchmark: str, options: EvalOptions, console: Console | None =
 
 def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
     from metrichmsr_ros.evaluation import benchmark as run
-    from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
 
     if benchmark not in DATASETS:
         raise EvalError(f"no benchmark '{benchmark}'; there are {', '.join(DATASETS)}")
@@ -78,13 +77,31 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
     if options.data is None:
         raise EvalError(f"--data is missing: where is {benchmark}?")
     if benchmark == "open":
-        return run.evaluate_open([str(options.data)], {options.preset: options.preset}, options.device)
+        return run.evaluate_open(options.data, {options.preset: options.preset}, options.device)
     if benchmark == "prox":
-        far = DepthProtocol(max_depth=options.max_depth) if options.max_depth else DepthProtocol()
-        return run.evaluate_depth(options.data, _needed(given, benchmark), far)
-    if _is_motions(options.data):
+        return _depth_board(options.data, options, given, console)
+    if _is_npz(options.data):
         return run.evaluate(benchmark, options.data, _needed(given, benchmark))
     return _from_dataset(benchmark, options, given, console)
+
+
+def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
+    """Depth maps of any system against true ones, or our pipeline against PROX's sensor."""
+    from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth, evaluate_prox
+    from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
+
+    far = DepthProtocol(max_depth=options.max_depth) if options.max_depth else DepthProtocol()
+    if _is_npz(data):
+        return evaluate_depth(data, _needed(given, "prox"), far)
+    if given:
+        raise EvalError("--predictions for prox needs --data with true depth maps NAME.npz; see docs/evaluation.md")
+    with console.status("estimating") as status:
+        return evaluate_prox(
+            data,
+            {options.preset: _pipeline(options)},
+            far,
+            lambda done, total: status.update(f"estimating {done} of {total} images"),
+        )
 
 
 def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
@@ -127,7 +144,7 @@ def _needed(given: dict[str, Path], benchmark: str) -> dict[str, Path]:
     return given
 
 
-def _is_motions(data: Path) -> bool:
+def _is_npz(data: Path) -> bool:
     return data.suffix == ".npz" or any(data.glob("*.npz"))
 
 

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from metrichmsr_ros.evaluation.published import SOURCE, Published
+
+MEASURED = "measured here"
+_STATED = "(paper)"
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,26 @@ class Scoreboard:
         lines = [{"system": x.system, "values": x.values, "origin": x.origin, "note": x.note} for x in self.lines]
         return json.dumps({"title": self.title, "units": self.columns, "lines": lines}, indent=2) + "\n"
 
+    def show(self, console: Console) -> None:
+        """Print the table; rather wider than the console than with numbers cut short."""
+        table = self.table()
+        natural = Measurement.get(console, console.options.update(width=10_000), table).maximum
+        if natural > console.width:
+            table.width = natural
+        console.print(table, crop=False)
+
     def table(self) -> Table:
-        """For a terminal."""
+        """For a terminal: as :meth:`rows`, with a mark instead of the column that says where numbers come from."""
         head, *body = self.rows()
-        table = Table(title=self.title)
-        for index, name in enumerate(head):
-            table.add_column(name, justify="right" if 0 < index < len(head) - 2 else "left")
-        for line, row in zip(self.lines, body, strict=True):
-            table.add_row(*row, style="dim" if line.origin == SOURCE else None)
+        stated = any(line.origin == SOURCE for line in self.lines)
+        table = Table(title=self.title, caption=f"{_STATED} {SOURCE}; the others measured here" if stated else None)
+        for index, name in enumerate([*head[:-2], head[-1]]):
+            heading = Text(name.replace(" (", "\n(").replace(" [", "\n["))
+            table.add_column(heading, justify="right" if 0 < index < len(head) - 2 else "left")
+        for line, (system, *numbers, _, note) in zip(self.lines, body, strict=True):
+            theirs = line.origin == SOURCE
+            cells = (f"{_STATED} {system}" if theirs else system, *numbers, note)
+            table.add_row(*map(Text, cells), style="dim" if theirs else None)
         return table
 
     def write(self, folder: Path, name: str) -> None:

@@ -1,0 +1,111 @@
+"""Depth benchmarks: depth maps of any system against true ones, or our pipeline on PROX, in one table with the paper's.
+
+Depth maps: one `NAME.npz` for each image with `depth` (H, W) in metres (truth: 0 or NaN means not measured, and an
+optional bool `mask`); predictions carry the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
+from metrichmsr_ros.evaluation.prox import find_frames, read_color, sensor_depth
+from metrichmsr_ros.evaluation.published import PUBLISHED
+from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
+from metrichmsr_ros.scene import Wanted
+
+_COLUMNS = {"AbsRel": "1", "MAE": "m", "RMSE": "m", "delta1": "1", "delta2": "1", "delta3": "1"}
+
+
+def evaluate_depth(truth: Path, predictions: Mapping[str, Path], protocol: DepthProtocol | None = None) -> Scoreboard:
+    """Score depth maps of any system.
+
+    Args:
+        truth: folder of true depth maps.
+        predictions: system -> folder of predicted ones.
+        protocol: depth range; the paper's is not known.
+
+    Raises:
+        MetricInputError: no truth, or a system that predicts none of it.
+    """
+    protocol = protocol or DepthProtocol()
+    files = sorted(truth.glob("*.npz"))
+    if not files:
+        raise MetricInputError(f"{truth} holds no .npz depth maps")
+    lines = published_lines(PUBLISHED["prox"])
+    for system, folder in predictions.items():
+        errors = [e for file in files if (e := _file_errors(file, folder / file.name, protocol)) is not None]
+        if not errors:
+            raise MetricInputError(f"{folder} has no depth map of the names in {truth}, e.g. {files[0].name}")
+        lines.append(_line(system, errors, len(files)))
+    return _board(protocol, lines)
+
+
+def evaluate_prox(
+    data: Path,
+    pipelines: Mapping[str, Any],
+    protocol: DepthProtocol | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scoreboard:
+    """Run pipelines over PROX's recordings and compare their depth with what the sensor measured.
+
+    Args:
+        data: folder with recordings and calibration.
+        pipelines: system -> `Pipeline`.
+        protocol: depth range; the paper's is not known.
+        progress: told images done and in all, per system.
+
+    Raises:
+        MetricInputError: a pipeline that gives no depth anywhere.
+        LabelError: no recordings there, or files that are not as the layout says.
+    """
+    protocol = protocol or DepthProtocol()
+    frames = find_frames(data)
+    lines = published_lines(PUBLISHED["prox"])
+    for system, pipeline in pipelines.items():
+        errors, recording = [], ""
+        for done, frame in enumerate(frames, 1):
+            if frame.recording != recording:
+                pipeline.reset()
+                recording = frame.recording
+            scene = pipeline.process(*read_color(data, frame), frame.stamp_s, Wanted(vertices=False, depth=True))
+            truth = sensor_depth(data, frame, scene.camera)
+            if np.isfinite(scene.depth[np.isfinite(truth)]).any():
+                errors.append(depth_errors(scene.depth, truth, None, protocol))
+            if progress:
+                progress(done, len(frames))
+        if not errors:
+            raise MetricInputError(f"{system} gave depth for none of the {len(frames)} images of {data}")
+        lines.append(_line(system, errors, len(frames)))
+    return _board(protocol, lines)
+
+
+def _line(system: str, errors: Sequence[DepthErrors], images: int) -> Line:
+    mean = mean_depth_errors(errors)
+    values = {
+        "AbsRel": mean.abs_rel, "MAE": mean.mae, "RMSE": mean.rmse,
+        "delta1": mean.delta1, "delta2": mean.delta2, "delta3": mean.delta3,
+    }  # fmt: skip
+    note = f"{len(errors)} of {images} images, {100 * mean.coverage:.0f} % of their true pixels predicted"
+    return Line(system, values, MEASURED, note)
+
+
+def _board(protocol: DepthProtocol, lines: Sequence[Line]) -> Scoreboard:
+    far = "no far limit" if np.isinf(protocol.max_depth) else f"up to {protocol.max_depth:g} m"
+    return Scoreboard(f"PROX, metric depth, {far}, from {protocol.min_depth:g} m", _COLUMNS, tuple(lines))
+
+
+def _file_errors(truth: Path, predicted: Path, protocol: DepthProtocol) -> DepthErrors | None:
+    if not predicted.is_file():
+        return None
+    try:
+        with np.load(truth, allow_pickle=False) as theirs, np.load(predicted, allow_pickle=False) as ours:
+            mask = theirs["mask"] if "mask" in theirs.files else None
+            return depth_errors(ours["depth"], theirs["depth"], mask, protocol)
+    except (OSError, ValueError, KeyError) as error:
+        raise MetricInputError(f"{predicted} against {truth}: {error}") from error

@@ -1,0 +1,85 @@
+"""PROX's recordings as a depth benchmark: its images, and what its sensor measured in the pixels of an image."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.data.formats_scene import prox_points, read_prox_depth
+from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.geometry.camera import Camera
+
+_TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds
+
+
+@dataclass(frozen=True)
+class ProxFrame:
+    """One image with depth: `name` is `s001_frame_00001__00.00.00.029`, `stamp_s` the time in it."""
+
+    recording: str
+    name: str
+    stamp_s: float
+
+
+def find_frames(data: Path) -> list[ProxFrame]:
+    """Images of all recordings that have depth, in order.
+
+    Raises:
+        LabelError: none there, or a name without a time.
+    """
+    depths = sorted((data / "recordings").glob("*/Depth/*.png"))
+    if not depths:
+        raise LabelError(f"{data}: no recordings/<recording>/Depth/<frame>.png there")
+    return [ProxFrame(path.parent.parent.name, path.stem, _stamp(path)) for path in depths]
+
+
+def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]:
+    """An image (H, W, 3) RGB, flipped as the calibration wants it, and its camera with the lens.
+
+    Raises:
+        LabelError: image or calibration is missing or unreadable.
+    """
+    path = data / "recordings" / frame.recording / "Color" / f"{frame.name}.jpg"
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise LabelError(f"{path} is missing or unreadable")
+    file = data / "calibration" / "Color.json"
+    try:
+        calibration = json.loads(file.read_text(encoding="utf-8"))
+        intrinsics = np.array(calibration["camera_mtx"], np.float64)
+        lens = np.array(calibration["k"], np.float64).reshape(-1)[:5]
+    except (OSError, ValueError, KeyError) as error:
+        raise LabelError(f"{file} cannot be read: {error}") from error
+    height, width = image.shape[:2]
+    camera = Camera(width, height, intrinsics, "plumb_bob", lens) if lens.any() else Camera(width, height, intrinsics)
+    return np.ascontiguousarray(image[:, ::-1, ::-1]), camera
+
+
+def sensor_depth(data: Path, frame: ProxFrame, camera: Camera) -> NDArray[np.float32]:
+    """Depth (H, W) in metres where the sensor's points fall in the image of a camera without distortion, else NaN.
+
+    The nearest point counts in each pixel. The sensor has 512 x 424 pixels and stands 5 cm beside the colour camera:
+    the map is sparse, and just behind edges some pixels hold what the colour camera does not see.
+    """
+    depth = read_prox_depth(data / "recordings" / frame.recording / "Depth" / f"{frame.name}.png")
+    points = prox_points(depth, data / "calibration")
+    points = points[points[:, 2] > 0]
+    columns, rows = np.rint(camera.project(points)).astype(np.int64).T
+    inside = (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
+    nearest = np.full((camera.height, camera.width), np.inf, np.float32)
+    np.minimum.at(nearest, (rows[inside], columns[inside]), points[inside, 2].astype(np.float32))
+    return np.where(np.isfinite(nearest), nearest, np.float32(np.nan))
+
+
+def _stamp(path: Path) -> float:
+    found = _TIME.search(path.stem)
+    if found is None:
+        raise LabelError(f"{path}: the name has no time; PROX names frames like s001_frame_00001__00.00.00.029.png")
+    hours, minutes, seconds, milliseconds = map(int, found.groups())
+    return 3600.0 * hours + 60.0 * minutes + seconds + milliseconds / 1000.0
