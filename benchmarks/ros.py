@@ -24,7 +24,7 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.convert import image_from_message
-from metrichmsr_ros.ros.images import camera_info_message, image_message, points_message
+from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message
 from metrichmsr_ros.ros.markers import markers_message
 from metrichmsr_ros.ros.messages import bodies_of, humans_message, poses_message, transform_messages
 from metrichmsr_ros.scene import PersonEstimate, Scene
@@ -96,7 +96,7 @@ def every_message(scene: Scene, header: Header, last: Image, last_overlay: Image
     return [
         *essential_messages(scene, header, last),
         poses_message(bodies, header),
-        points_message(bodies, header),
+        body_points_message(bodies, header),
         markers_message(bodies, header, PARENTS),
         image_message(scene.image, header, last_overlay),
     ]

@@ -1,0 +1,196 @@
+"""The node for a long time: images at a fixed rate between two processes, and lifecycle cycles, with memory watched.
+
+    python -m benchmarks.soak --minutes 10 --hz 30
+    python -m benchmarks.soak --minutes 0 --cycles 1000
+
+A pipeline that answers at once with four people takes the network's place, so that what is measured is the node alone.
+Latency is from publishing an image to receiving its HumanMeshArray.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from benchmarks.ros import PARENTS, fake_image, fake_scene
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros import node as perception
+from metrichmsr_ros.ros.images import camera_info_message
+from metrichmsr_ros.ros.inputs import stamp_ns
+from metrichmsr_ros.scene import Scene
+
+SIZE = (640, 480)
+WARM_UP_S = 20.0  # the middleware's buffers and Python's arenas grow to their size
+WARM_UP_CYCLES = 100
+ANSWER_S = 2.0
+
+
+class InstantPipeline:
+    """Four people in every image."""
+
+    def __init__(self) -> None:
+        self.body = SimpleNamespace(
+            name="none", faces=np.array([[0, 1, 2]]), joint_names=[f"j{i}" for i in range(24)], parents=PARENTS
+        )
+        self._scene = fake_scene(*SIZE, 4)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def process(self, image: NDArray[np.uint8], camera: Camera, stamp_s: float | None, *rest: Any) -> Scene:
+        """The same scene at once."""
+        return replace(self._scene, image=image, camera=camera, stamp_s=stamp_s)
+
+
+@dataclass
+class Watch:
+    """What was sent and what came back: seconds by stamp."""
+
+    sent: dict[int, float]
+    latency: dict[int, float]
+    drops: dict[str, str]  # by cause, as the node tells them, from its start on
+
+    def received(self, message: HumanMeshArray) -> None:
+        """Take an answer."""
+        stamp = stamp_ns(message.header)
+        self.latency[stamp] = time.monotonic() - self.sent[stamp]
+
+    def told(self, message: DiagnosticArray) -> None:
+        """Take a report on health."""
+        values = (pair for status in message.status for pair in status.values)
+        self.drops |= {pair.key: pair.value for pair in values if pair.key.startswith("dropped")}
+
+
+def resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def node_process() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.soak", "--node"])
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def soak(minutes: float, hz: float) -> None:
+    context = Context()
+    rclpy.init(context=context)
+    driver = rclpy.create_node("camera", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(driver)
+    watch = Watch({}, {}, {})
+    image, info = driver.create_publisher(Image, "image", 5), driver.create_publisher(CameraInfo, "camera_info", 5)
+    driver.create_subscription(HumanMeshArray, "/perception/humans", watch.received, 50)
+    driver.create_subscription(DiagnosticArray, "/diagnostics", watch.told, 5)
+    with node_process() as pid:
+        while not (image.get_subscription_count() and driver.count_publishers("/perception/humans")):
+            executor.spin_once(timeout_sec=0.1)
+        run = lambda seconds: send(executor, image, info, watch, hz, seconds)  # noqa: E731
+        run(WARM_UP_S)
+        watch.sent.clear()
+        watch.latency.clear()
+        before = resident(pid)
+        run(60.0 * minutes)
+        after = resident(pid)
+    tell_soak(watch, before, after)
+    executor.shutdown()
+    driver.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def send(executor: SingleThreadedExecutor, image: Any, info: Any, watch: Watch, hz: float, seconds: float) -> None:
+    """Images at a fixed rate for some seconds, then time for the last answers."""
+    message, calibration = fake_image(*SIZE, "rgb8"), Camera.from_fov(*SIZE, 1.2)
+    started = time.monotonic()
+    for index in range(int(hz * seconds)):
+        while (left := started + index / hz - time.monotonic()) > 0:
+            executor.spin_once(timeout_sec=left)
+        now = time.time_ns()
+        header = Header(frame_id="camera")
+        header.stamp.sec, header.stamp.nanosec = divmod(now, 10**9)
+        message.header = header
+        watch.sent[now] = time.monotonic()
+        info.publish(camera_info_message(calibration, header))
+        image.publish(message)
+    deadline = time.monotonic() + ANSWER_S
+    while len(watch.latency) < len(watch.sent) and time.monotonic() < deadline:
+        executor.spin_once(timeout_sec=0.1)
+
+
+def tell_soak(watch: Watch, before: int, after: int) -> None:
+    p50, p99 = np.percentile(list(watch.latency.values()), (50, 99)) * 1e3
+    print(f"images sent {len(watch.sent)}, answered {len(watch.latency)}; {watch.drops or 'nothing dropped'}")
+    print(f"latency p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99 / p50 {p99 / p50:.2f} (<= 3)")
+    tell_memory(before, after)
+
+
+def tell_memory(before: int, after: int) -> None:
+    print(f"resident {before / 2**20:.1f} -> {after / 2**20:.1f} MiB, growth {100 * (after / before - 1):.2f} % (< 2)")
+
+
+def cycles(count: int) -> None:
+    context = Context()
+    rclpy.init(context=context)
+    node = perception.make_node(InstantPipeline(), {"autostart": False}, context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    for index in range(WARM_UP_CYCLES + count):
+        if index == WARM_UP_CYCLES:
+            gc.collect()
+            before = resident(os.getpid())
+        for step in (node.trigger_configure, node.trigger_activate, node.trigger_deactivate, node.trigger_cleanup):
+            step()
+        executor.spin_once(timeout_sec=0.0)
+    gc.collect()
+    print(f"{count} times configure, activate, deactivate, cleanup")
+    tell_memory(before, resident(os.getpid()))
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="0: no soak")
+    parser.add_argument("--hz", type=float, default=30.0)
+    parser.add_argument("--cycles", type=int, default=1000, help="0: no lifecycle cycles")
+    parser.add_argument("--node", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.node:
+        perception.load_pipeline = lambda settings: InstantPipeline()
+        perception.main(sys.argv[:1])
+        return
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    if options.cycles:
+        cycles(options.cycles)
+    if options.minutes:
+        print(f"{options.minutes:g} min at {options.hz:g} Hz, {SIZE[0]}x{SIZE[1]} rgb8, node in a process of its own")
+        soak(options.minutes, options.hz)
+
+
+if __name__ == "__main__":
+    main()
