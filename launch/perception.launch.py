@@ -2,7 +2,7 @@
 
     ros2 launch metrichmsr_ros perception.launch.py image:=/cam/image_raw camera_info:=/cam/camera_info
 
-For several cameras include this file once for each, with its own `namespace` and `id_prefix`.
+For several cameras see cameras.launch.py, for an image_proc chain in front rectified.launch.py.
 """
 
 from launch import LaunchContext, LaunchDescription
@@ -15,6 +15,7 @@ from launch_ros.substitutions import FindPackageShare
 
 SHARE = FindPackageShare("metrichmsr_ros")
 
+TOPICS = ("image", "camera_info", "depth", "depth_info", "detections")
 # Parameters that may be given as arguments; an argument left empty leaves the word to params_file.
 PARAMETER_ARGUMENTS = {
     "preset": "model preset, or path of a .safetensors checkpoint",
@@ -23,6 +24,11 @@ PARAMETER_ARGUMENTS = {
     "image_transport": "raw or compressed",
     "image_rectified": "auto, true or false",
     "image_reliability": "auto, reliable or best_effort",
+    "num_threads": "CPU threads of the people finder",
+    "depth_source": "auto, fastdepth, hub[:model], map_anything[:model], topic, ground or people",
+    "ground_frame": "frame of /tf whose z = 0 is the floor, e.g. base_footprint",
+    "use_depth": "true: the depth topic corrects how far people are; false: a network made that depth",
+    "max_age": "drop images older than this many seconds; 0: never",
     "id_prefix": "put before every person's id; give each camera its own",
     "autostart": "configure and activate by itself: true or false",
 }
@@ -30,6 +36,11 @@ PARAMETER_ARGUMENTS = {
 ARGUMENTS = [
     DeclareLaunchArgument("image", default_value="image", description="image topic to subscribe to"),
     DeclareLaunchArgument("camera_info", default_value="camera_info", description="its sensor_msgs/CameraInfo topic"),
+    DeclareLaunchArgument("depth", default_value="depth", description="depth image topic, if there is one"),
+    DeclareLaunchArgument("depth_info", default_value="depth_info", description="its CameraInfo, if not the image's"),
+    DeclareLaunchArgument(
+        "detections", default_value="detections", description="vision_msgs/Detection2DArray topic, if there is one"
+    ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument("name", default_value="perception", description="name of the node, before its topics"),
     DeclareLaunchArgument(
@@ -52,8 +63,10 @@ def make_node(context: LaunchContext) -> list[Node]:
     given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETER_ARGUMENTS}
     overrides = {name: ParameterValue(value) for name, value in given.items() if value}  # typed as YAML types it
     overrides["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
-    if "id_prefix" in overrides:
-        overrides["id_prefix"] = ParameterValue(given["id_prefix"], value_type=str)
+    for name in overrides.keys() & {"id_prefix", "ground_frame"}:
+        overrides[name] = ParameterValue(given[name], value_type=str)
+    if "max_age" in overrides:
+        overrides["max_age"] = ParameterValue(given["max_age"], value_type=float)
     return [
         Node(
             package="metrichmsr_ros",
@@ -61,10 +74,7 @@ def make_node(context: LaunchContext) -> list[Node]:
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
             parameters=[LaunchConfiguration("params_file"), overrides],
-            remappings=[
-                ("image", LaunchConfiguration("image")),
-                ("camera_info", LaunchConfiguration("camera_info")),
-            ],
+            remappings=[(topic, LaunchConfiguration(topic)) for topic in TOPICS],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             output="screen",
         )
