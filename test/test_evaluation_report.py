@@ -16,6 +16,7 @@ from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line
 from metrichmsr_ros.evaluation.compare import compare
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.provenance import code_hash
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import report_html
@@ -77,14 +78,25 @@ def test_the_page_tells_the_numbers(done):
         assert f"<h2>{heading}</h2>" in text
     assert text.count('src="data:image/jpeg;base64,') == len(replay.pictures) == 1  # all six lie within a second
     assert "num_threads" in text
+    assert code_hash() in text
     assert "torch" in text
 
 
 def test_a_page_without_truth_or_people_says_so(done):
     replay = done[0]
-    bare = replace(replay, truth={}, report=None, pictures=[], dropped={"bad image": 2}, reasons={"bad image": "a < b"})
+    lost = {"dropped": {"bad image": 2}, "reasons": {"bad image": "a < b"}}
+    bare = replace(replay, model={"head": {"hidden": 512}}, truth={}, report=None, pictures=[], **lost)
+        replay,
+        model={"head": {"hidden": 512}},
+        truth={},
+        report=None,
+        pictures=[],
+        dropped={"bad image": 2},
+        reasons={"bad image": "a < b"},
+    )
     text = report_html(bare)
     assert "no truth topic" in text
+    assert "&quot;hidden&quot;: 512" in text
     assert "<h2>Errors over time</h2>" not in text
     assert "a &lt; b" in text
     empty = report_html(replace(bare, frames=[replace(f, people=()) for f in replay.frames]))

@@ -18,6 +18,7 @@ from metrichmsr_ros.evaluation.bags import find_bags
 from metrichmsr_ros.evaluation.loop import Progress
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.provenance import code_hash
 from metrichmsr_ros.evaluation.replay import load_pipeline, replay_bag
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.results import read_metrics
@@ -36,10 +37,11 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 of names, sizes and times of the files and of the options: what the result depends on."""
+        """Hex sha256 of what the result depends on: files of bag, checkpoint and truth (size and time), options, code."""
         files = [self.bag] if self.bag.is_file() else sorted(p for p in self.bag.iterdir() if p.is_file())
+        files += [p for p in (Path(self.options.preset), Path(self.options.truth or "")) if p.is_file()]
         about = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-        return hashlib.sha256(json.dumps([about, asdict(self.options)]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([about, asdict(self.options), code_hash()]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""What produced a result: versions, machine, weights."""
+"""What produced a result: code, versions, machine, weights, configuration."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +23,22 @@ def weights_hash(model: torch.nn.Module) -> str:
         sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_hash() -> str:
+    """Hex sha256 over this package's modules and the weights in it: a version number tells less while one develops."""
+    package = Path(__file__).parents[1]
+    sha = hashlib.sha256()
+    for path in sorted([*package.rglob("*.py"), *package.glob("assets/*.safetensors")]):
+        sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return sha.hexdigest()
+
+
+def model_config(model: Any) -> dict[str, Any]:
+    """The configuration that a network was built from; empty for one that carries none."""
+    config = getattr(model, "config", None)
+    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else {}
 
 
 def versions() -> dict[str, str]:

@@ -25,7 +25,7 @@ from metrichmsr_ros.evaluation.feed import Feed, Given
 from metrichmsr_ros.evaluation.loop import FrameLoop, Progress
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.provenance import weights_hash
+from metrichmsr_ros.evaluation.provenance import model_config, weights_hash
 from metrichmsr_ros.evaluation.records import FrameRecord
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import write_report
@@ -92,6 +92,7 @@ def replay_bag(
                 wall_s=time.perf_counter() - began,
                 stopped=stopped,
                 weights=weights_hash(pipeline.model) if hasattr(pipeline, "model") else "",
+                model=model_config(getattr(pipeline, "model", None)),
                 options=options,
             )
             write_results(done, out)

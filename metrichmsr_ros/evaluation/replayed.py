@@ -27,7 +27,7 @@ class Replay:
         world: errors of the paths through the world, or None.
         pictures: worst frames. wall_s: seconds in all. stopped: what ended it before the bag's end (a damaged bag, a
             full disk), or None.
-        weights: sha256 of the network's weights. options: as given.
+        weights: sha256 of the network's weights. model: its configuration. options: as given.
     """
 
     bag: Path
@@ -44,6 +44,7 @@ class Replay:
     wall_s: float
     stopped: ReplayError | None
     weights: str
+    model: dict[str, Any]
     options: ReplayOptions
 
     @property

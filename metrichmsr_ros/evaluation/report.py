@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
@@ -12,7 +13,7 @@ import numpy as np
 
 from metrichmsr_ros.evaluation.charts import histogram
 from metrichmsr_ros.evaluation.latency import LatencySummary
-from metrichmsr_ros.evaluation.provenance import machine, versions
+from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report_people import error_curves, map_from_above, people_timeline, start_ns
 from metrichmsr_ros.evaluation.report_style import STYLE
@@ -95,7 +96,7 @@ def _truth(done: Replay) -> str:
         return '<p class="note">The bag has no truth topic and no truth file was given.</p>'
     note = f"{done.report.frames} frames have truth. Errors are over the people found; read them with the recall."
     if done.world:
-        note += f" World numbers are over {done.world.people} paths with true camera poses."
+        note += f" People whose path through the world was measured, with true camera poses: {done.world.people}."
     return table(("measure", "value"), done.rows()) + f'<p class="note">{note}</p>'
 
 
@@ -137,7 +138,9 @@ def _dropped(done: Replay) -> str:
 
 def _provenance(done: Replay) -> str:
     rows = [(name, "not given" if value is None else str(value)) for name, value in asdict(done.options).items()]
-    rows.append(("weights sha256", done.weights or "none"))
+    rows += [("weights sha256", done.weights or "none"), ("code sha256", code_hash())]
     rows += [(name, str(value)) for name, value in {**versions(), **machine()}.items()]
     rows.append(("whole run", f"{done.wall_s:.1f} s"))
-    return table(("what", "value"), rows)
+    model = escape(json.dumps(done.model, indent=2))
+    network = f"<details><summary>Configuration of the network</summary><pre>{model}</pre></details>"
+    return table(("what", "value"), rows) + (network if done.model else "")

@@ -72,7 +72,8 @@ def map_from_above(done: Replay) -> str:
             for person in frame.people
             if person.id == name and person.visible and (stamp in done.cameras or not done.cameras)
         ]
-        paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen, axes))
+        if seen:
+            paths.append(_path(f"{name} (truth)", _TRUTH_COLOUR, seen, axes))
     for name in _ids(done):
         seen = [
             (f.stamp_ns, _placed(done, f.stamp_ns, p.root))

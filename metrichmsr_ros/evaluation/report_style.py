@@ -45,6 +45,8 @@ svg .camera { fill: var(--tint); stroke: var(--ink); }
 }
 .legend i { display: inline-block; width: 10px; height: 10px; margin-right: 5px; border-radius: 2px; }
 .frames { display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 14px; }
+details { margin: 10px 0; color: var(--soft); }
+pre { font-size: 12px; background: var(--tint); padding: 10px 12px; border-radius: 6px; overflow-x: auto; }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; border-radius: 4px; display: block; }
 """

@@ -14,7 +14,7 @@ import numpy as np
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.provenance import machine, versions
+from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
 from metrichmsr_ros.evaluation.records import save_records
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.reserve import LEAST_FREE_BYTES
@@ -82,6 +82,8 @@ def write_results(done: Replay, out: Path) -> None:
         "options": asdict(done.options),
         "topics": done.topics,
         "weights_sha256": done.weights,
+        "model": done.model,
+        "code_sha256": code_hash(),
         "result": done.result(),
         "run": {
             "wall_s": round(done.wall_s, 3),
