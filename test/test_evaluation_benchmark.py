@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.evaluation.benchmark import MEASURED, evaluate
-from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth, evaluate_prox
+from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth
 from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.metrics import MetricInputError

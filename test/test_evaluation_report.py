@@ -86,14 +86,6 @@ def test_a_page_without_truth_or_people_says_so(done):
     replay = done[0]
     lost = {"dropped": {"bad image": 2}, "reasons": {"bad image": "a < b"}}
     bare = replace(replay, model={"head": {"hidden": 512}}, truth={}, report=None, pictures=[], **lost)
-        replay,
-        model={"head": {"hidden": 512}},
-        truth={},
-        report=None,
-        pictures=[],
-        dropped={"bad image": 2},
-        reasons={"bad image": "a < b"},
-    )
     text = report_html(bare)
     assert "no truth topic" in text
     assert "&quot;hidden&quot;: 512" in text

@@ -37,7 +37,7 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 of what the result depends on: files of bag, checkpoint and truth (size and time), options, code."""
+        """Hex sha256 of what the result depends on: files (size and time) of bag, checkpoint and truth; options; code."""
         files = [self.bag] if self.bag.is_file() else sorted(p for p in self.bag.iterdir() if p.is_file())
         files += [p for p in (Path(self.options.preset), Path(self.options.truth or "")) if p.is_file()]
         about = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
