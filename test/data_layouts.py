@@ -509,8 +509,12 @@ def write_4dhumans_tar(root: Path) -> tuple[Path, World]:
     return root / "000000.tar", world
 
 
-def write_open(path: Path, count: int = 4, size: tuple[int, int] = (320, 240), seed: int = 7) -> Path:
-    """An open shard: one picture a person, the last sample without its picture. Truth of the light open body."""
+def write_open(path: Path, count: int = 4, seed: int = 7, aside: float = 0.2) -> Path:
+    """An open shard: one picture a person, the last sample without its picture. Truth of the light open body.
+
+    People stand `aside` metres (standard deviation) from the middle of the picture, 4 m away.
+    """
+    size = (320, 240)
     body, rng = load_body("open_light"), np.random.default_rng(seed)
     focal = 0.9 * size[0]
     intrinsics = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1.0]])
@@ -521,7 +525,7 @@ def write_open(path: Path, count: int = 4, size: tuple[int, int] = (320, 240), s
             truth = {
                 "pose": pose,
                 "betas": rng.normal(0, 0.7, 10),
-                "transl": rng.normal(0, 0.2, 3) + np.array([0, 0, 4.0]),
+                "transl": rng.normal(0, [aside, aside, 0.2]) + np.array([0, 0, 4.0]),
             }
             rows = {name: value[None].astype(np.float32) for name, value in truth.items()}
             with torch.no_grad():

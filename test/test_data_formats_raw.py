@@ -121,6 +121,16 @@ def test_data_of_the_open_set_projects_onto_its_pictures(tmp_path: Path) -> None
     assert inputs.image[0, :, v, u].std() > 0.05  # a coloured limb, not the grey around it
 
 
+def test_data_of_people_at_the_edge_have_boxes_in_the_picture(tmp_path: Path) -> None:
+    table = read_open(write_open(tmp_path / "s.tar", 12, seed=2, aside=1.2))
+    outside = (table.joints_2d[..., :2] < 0).any((1, 2)) | (table.joints_2d[..., :2] > [319, 239]).any((1, 2))
+    assert outside.any()
+    middle = (table.bbox[:, :2] + table.bbox[:, 2:]) / 2
+    half = (table.bbox[:, 2:] - table.bbox[:, :2]) / 2 / 1.2
+    assert (middle - half >= -1e-3).all()
+    assert (middle + half <= np.array([319, 239]) + 1e-3).all()
+
+
 def np_tensor(values: np.ndarray):
     import torch
 

@@ -18,13 +18,17 @@ from metrichmsr_ros.data.tar_images import path_in_tar
 
 Array = NDArray[Any]
 PIXELS_PER_SCALE = 200.0
-OPEN_FIELDS = ("pose", "betas", "transl", "joints_cam", "intrinsics")
+PERSON_FIELDS = ("pose", "betas", "transl", "joints_cam")
+OPEN_FIELDS = (*PERSON_FIELDS, "intrinsics", "image_size")
 FIELDS_4DHUMANS = ("keypoints_2d", "center", "scale", "body_pose", "betas", "has_body_pose", "has_betas")
 PICTURES = ("jpg", "jpeg", "png")
 
 
 def read_open(shard: Path) -> LabelTable:
-    """The people of an open shard (`metrichmsr synthesize`) that have a picture beside them; betas of the open body."""
+    """The people of an open shard (`metrichmsr synthesize`) that have a picture beside them; betas of the open body.
+
+    Boxes hold what of a person lies in the picture, as boxes of detectors do.
+    """
     columns: dict[str, list[Array]] = {name: [] for name in OPEN_FIELDS}
     person: list[str] = []
     image: list[Path] = []
@@ -37,9 +41,10 @@ def read_open(shard: Path) -> LabelTable:
             if missing:
                 raise LabelError(f"{shard}:{key}.npz: field(s) missing: {', '.join(missing)}")
             count = len(arrays["pose"])
-            for name in OPEN_FIELDS[:-1]:
+            for name in PERSON_FIELDS:
                 columns[name].append(arrays[name])
-            columns["intrinsics"].append(np.tile(arrays["intrinsics"], (count, 1, 1)))
+            for name in ("intrinsics", "image_size"):
+                columns[name].append(np.repeat(arrays[name][None], count, 0))
         person += [f"{shard.name}/{key}#{row}" for row in range(count)]
         image += [path_in_tar(shard, picture)] * count
     if not person:
@@ -47,14 +52,15 @@ def read_open(shard: Path) -> LabelTable:
     rows = {name: np.concatenate(parts) for name, parts in columns.items()}
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], 1, 2)
     ahead = homogeneous[..., 2:] > 0.1
-    joints_2d = np.concatenate([homogeneous[..., :2] / np.where(ahead, homogeneous[..., 2:], 0.1), ahead], -1)
+    pixels = homogeneous[..., :2] / np.where(ahead, homogeneous[..., 2:], 0.1)
+    inside = np.clip(pixels, 0, rows["image_size"][:, None] - 1)
     return label_table(
         person=person,
         image=image,
         body="open",
         intrinsics=rows["intrinsics"].astype(np.float64),
-        bbox=box_around(joints_2d[..., :2].astype(np.float32)),
-        joints_2d=joints_2d.astype(np.float32),
+        bbox=box_around(np.where(ahead, inside, inside[:, :1])),
+        joints_2d=np.concatenate([pixels, ahead], -1).astype(np.float32),
         **{name: rows[name].astype(np.float32) for name in ("pose", "betas", "transl")},
         **{name: np.ones(len(person), bool) for name in ("has_pose", "has_betas", "has_transl")},
     )
