@@ -18,11 +18,15 @@ OPTIONS = {
     "camera_info": "its CameraInfo topic",
     "fov": "horizontal field of view in degrees, for bags without CameraInfo",
     "image_rectified": "auto, true or false",
+    "world": "fixed frame of the camera's transforms; the topmost by default",
+    "cameras": "file in TUM's format with the camera's poses, instead of the bag's transforms",
     "truth": "topic or npz file of true people",
     "preset": "model preset, or path of a .safetensors checkpoint",
     "body": "body model: open_light, open or smpl:/path/to/SMPL_NEUTRAL.npz",
     "device": "torch device of the network: cpu, cuda, cuda:1",
+    "num_threads": "threads of the networks",
     "workers": "processes, for several bags",
+    "ray": "address of a Ray cluster to use instead",
 }
 
 ARGUMENTS = [

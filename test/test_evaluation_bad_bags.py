@@ -65,16 +65,16 @@ def test_a_bag_cut_off_at_once_is_an_error_with_words(tmp_path, storage):
 @pytest.mark.parametrize("zstd", [None, CompressionMode.STORAGE])
 @pytest.mark.parametrize("whole_folder", [True, False])
 def test_an_mcap_without_its_end_is_read_up_to_there(tmp_path, zstd, whole_folder):
-    bag = write_bag(tmp_path / "bag", Recipe(depths=tuple(3.0 + 0.05 * (i % 50) for i in range(200)), zstd=zstd))
+    bag = write_bag(tmp_path / "bag", Recipe(depths=tuple(3.0 + 0.05 * (i % 50) for i in range(140)), zstd=zstd))
     whole = replay_bag(bag, tmp_path / "whole", ReplayOptions(), PixelPipeline())
     (data,) = bag.glob("*.mcap")
     content = data.read_bytes()
     index = content.rindex(b"/cam/camera_info")  # in the summary, behind all messages
-    data.write_bytes(content[: int(index * (0.8 if zstd is None else 1.0))])
+    data.write_bytes(content[: int(index * (0.9 if zstd is None else 1.0))])
     done = replay_bag(bag if whole_folder else data, tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert done.code is ExitCode.PARTIAL
     assert "has no readable end" in done.stop_words
-    assert 100 < len(done.frames) <= 200
+    assert 90 < len(done.frames) <= 140
     assert [f.digest for f in done.frames] == [f.digest for f in whole.frames][: len(done.frames)]
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +21,7 @@ from test_training_human import write_shard
 from metrichmsr_ros import cli
 from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.evaluation import eval_command as command
+from metrichmsr_ros.evaluation.benchmark import evaluate
 from metrichmsr_ros.evaluation.datasets import read_videos
 from metrichmsr_ros.evaluation.depth_benchmark import evaluate_prox
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
@@ -25,6 +29,7 @@ from metrichmsr_ros.evaluation.outcome import ExitCode
 from metrichmsr_ros.evaluation.published import PUBLISHED
 from metrichmsr_ros.evaluation.scoreboard import MEASURED
 from metrichmsr_ros.evaluation.sequences import Motion
+from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.training.people_table import load_people
 from metrichmsr_ros.training.validation import validate
@@ -62,6 +67,43 @@ def test_motions_of_any_system(benchmark, tmp_path):
     printed = table_of(benchmark, EvalOptions(data=data, predictions=(f"WHAM={theirs}",)))
     assert "WHAM" in printed
     assert printed.count("(paper) ") == len(PUBLISHED[benchmark]) + (1 if PUBLISHED[benchmark] else 0)
+
+
+def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
+    truth = people(60) | {"world_from_camera": moving_camera(60)}
+    data = save(tmp_path / "truth/walk.npz", truth).parent
+    poses = {frame: pose for frame, pose in enumerate(truth["world_from_camera"]) if frame != 7}
+    (tmp_path / "slam").mkdir()
+    path = camera_trajectory({frame * 10**9: pose for frame, pose in poses.items()})
+    write_tum(tmp_path / "slam/walk.tum", path)
+    write_tum(tmp_path / "still.tum", replace(path, positions=0 * path.positions))
+    theirs = save(tmp_path / "theirs/walk.npz", {k: v for k, v in truth.items() if k != "world_from_camera"}).parent
+    right = evaluate("emdb2", data, {"a": theirs}, tmp_path / "slam").lines[-1]
+    assert right.values["RTE"] == pytest.approx(0.0, abs=1e-4)
+    (tmp_path / "still.tum").replace(tmp_path / "slam/walk.tum")
+    assert evaluate("emdb2", data, {"a": theirs}, tmp_path / "slam").lines[-1].values["RTE"] > 1.0
+    options = EvalOptions(data=data, predictions=(f"a={theirs}",), cameras=tmp_path)
+    paper = Console(file=io.StringIO(), width=200)
+    assert eval_command("emdb2", options, paper) is ExitCode.USAGE
+    assert "walk.tum for sequence walk" in paper.file.getvalue()
+
+
+def test_the_converter_of_the_manual_makes_predictions_that_score(tmp_path):
+    manual = Path(__file__).parents[1] / "docs/evaluation.md"
+    (code,) = re.findall(r"```python\n(.*?)```", manual.read_text(), re.DOTALL)
+    there: dict[str, Any] = {}
+    exec(code, there)
+    random = np.random.default_rng(0)
+    given = {"pose": random.normal(0, 0.3, (8, 72)), "betas": random.normal(0, 1, (8, 10)), "trans": np.ones((8, 3))}
+    for folder, sideways in (("truth", 0.0), ("theirs", 0.2)):
+        (tmp_path / folder).mkdir()
+        moved = given | {"trans": given["trans"] + sideways}
+        there["convert"](moved, np.arange(8), "open_light", tmp_path / folder / "P1_14_outdoor_climb.npz")
+    (line,) = [
+        line for line in evaluate("emdb1", tmp_path / "truth", {"a": tmp_path / "theirs"}).lines if line.system == "a"
+    ]
+    assert set(line.values) == {"PA-MPJPE", "MPJPE", "PVE", "H-MAE", "Accel"}
+    assert max(line.values.values()) < 1e-2  # local measures do not see where somebody stands
 
 
 class PlaneSeer:

@@ -13,6 +13,7 @@ from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
 from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, PersonRecord
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.evaluation.results import read_metrics
@@ -103,6 +104,24 @@ def test_a_bag_with_transforms_gives_paths_in_the_world(tmp_path):
     assert list(body.stamp_ns) == [FIRST_NS + i * STEP_NS for i in range(14)]
     assert "x in the world, m" in (tmp_path / "out/report.html").read_text()
     assert "in the world: root trajectory error" in (tmp_path / "out/report.html").read_text()
+
+
+def test_the_camera_of_a_file_equals_the_camera_of_the_transforms(tmp_path):
+    depths = tuple(3.0 + 0.05 * i for i in range(14))
+    moving = write_bag(tmp_path / "moving", Recipe(depths=depths, truth=True, moving_camera=True))
+    told = replay_bag(moving, tmp_path / "told", ReplayOptions(), PixelPipeline(bias=0.1))
+    plain = write_bag(tmp_path / "plain", Recipe(depths=depths, truth=True))
+    assert replay_bag(plain, tmp_path / "none", ReplayOptions(), PixelPipeline()).world is None
+    options = ReplayOptions(cameras=str(tmp_path / "told/trajectories/camera_world.tum"))
+    done = replay_bag(plain, tmp_path / "file", options, PixelPipeline(bias=0.1))
+    assert done.world is not None
+    assert told.world is not None
+    assert done.world.rte_percent == pytest.approx(told.world.rte_percent, rel=1e-5)
+    ours, theirs = (read_tum(tmp_path / name / "trajectories/p1_world.tum") for name in ("file", "told"))
+    np.testing.assert_allclose(ours.positions, theirs.positions, atol=1e-6)
+    with pytest.raises(ReplayError, match=r"--cameras: .*nowhere") as caught:
+        replay_bag(plain, tmp_path / "file", ReplayOptions(cameras="nowhere.tum"), PixelPipeline())
+    assert caught.value.code is ExitCode.USAGE
 
 
 def test_a_broken_trajectory_file_is_named(tmp_path):

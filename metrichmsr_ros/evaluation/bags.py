@@ -85,7 +85,7 @@ class Bag:
             if not self._salvage.counts:
                 raise ReplayError(
                     f"{self.path} cannot be opened: {_words(error)} Nothing in it could be read; was the recording cut "
-                    "off? `ros2 bag reindex` rebuilds a lost metadata.yaml, `sqlite3 FILE.db3 .recover` a damaged database",
+                    "off? `ros2 bag reindex` rebuilds a lost metadata.yaml, `sqlite3 FILE .recover` a damaged database",
                     ExitCode.UNREADABLE,
                 ) from error
             self.damage = f"{self.path} has no readable end ({_words(error)}); what was recorded before it was read."

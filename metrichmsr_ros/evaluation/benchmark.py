@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.datasets import Video, predict
+from metrichmsr_ros.evaluation.extrinsics import with_cameras
 from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
 from metrichmsr_ros.evaluation.published import PUBLISHED
 from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
@@ -30,30 +31,34 @@ _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
 }
 
 
-def evaluate(name: str, truth: Path, predictions: Mapping[str, Path]) -> Scoreboard:
+def evaluate(name: str, truth: Path, predictions: Mapping[str, Path], cameras: Path | None = None) -> Scoreboard:
     """Score systems on a benchmark of people.
 
     Args:
         name: 3dpw, emdb1, emdb2, rich or synfocal.
         truth: motions in the layout of evaluation/sequences.py.
         predictions: system -> its motions, same layout.
+        cameras: folder with SEQUENCE.tum, the cameras of systems that give none; without it they get the true ones.
 
     Raises:
         MetricInputError: an unknown benchmark, or files that do not fit.
     """
     if name not in BENCHMARKS:
         raise MetricInputError(f"no benchmark '{name}'; there are {', '.join([*BENCHMARKS, 'prox'])}")
-    return evaluate_truth(name, list(load_motions(truth)), predictions)
+    return evaluate_truth(name, list(load_motions(truth)), predictions, cameras)
 
 
-def evaluate_truth(name: str, truth: Sequence[Motion], predictions: Mapping[str, Path]) -> Scoreboard:
+def evaluate_truth(
+    name: str, truth: Sequence[Motion], predictions: Mapping[str, Path], cameras: Path | None = None
+) -> Scoreboard:
     """As :func:`evaluate`, with the truth in memory; a data set too large for that is better read in parts."""
     benchmark = BENCHMARKS[name]
     lines = published_lines(PUBLISHED[name])
     for system, path in predictions.items():
-        lines.append(_line(system, score(benchmark, truth, load_motions(path))))
+        answers = [with_cameras(motion, cameras) for motion in load_motions(path)]
+        lines.append(_line(system, score(benchmark, truth, answers)))
         if name == "synfocal":
-            lines += _lines_by_focal(system, truth, list(load_motions(path)))
+            lines += _lines_by_focal(system, truth, answers)
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
@@ -63,6 +68,7 @@ def evaluate_videos(
     pipelines: Mapping[str, Any],
     regressor: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cameras: Path | None = None,
 ) -> Scoreboard:
     """Run pipelines over the videos of a data set and score them.
 
@@ -72,6 +78,7 @@ def evaluate_videos(
         pipelines: system -> `Pipeline`.
         regressor: `J_regressor_h36m` (17, V), for 3dpw.
         progress: told frames done and in all, per video.
+        cameras: as for :func:`evaluate`.
 
     Raises:
         MetricInputError: what the benchmark needs is not there, e.g. 14 joints of a body that no regressor fits.
@@ -81,7 +88,8 @@ def evaluate_videos(
     scorers = {system: Scorer(benchmark) for system in pipelines}
     for video in videos:
         for system, pipeline in pipelines.items():
-            answers = {motion.person: motion for motion in predict(video, pipeline, regressor, progress)}
+            found = predict(video, pipeline, regressor, progress)
+            answers = {motion.person: with_cameras(motion, cameras) for motion in found}
             for motion in video.truth:
                 scorers[system].add(motion, answers.get(motion.person))
     lines += [_line(system, scorer.result()) for system, scorer in scorers.items()]

@@ -24,6 +24,8 @@ class EvalOptions:
             npz layout; prox: the data set's folder, or a folder of npz depth maps; open: folder with val-*.tar, a
             shard, or a pattern; synfocal: npz layout, or nothing to render it.
         predictions: NAME=PATH of each system to score, in the layout of the truth; without any our own pipeline runs.
+        cameras: emdb2, rich: folder with SEQUENCE.tum, estimated camera poses by frame number; without it systems that
+            give no camera get the true one.
         out: folder for the table as Markdown, CSV and JSON.
         smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
@@ -33,6 +35,7 @@ class EvalOptions:
 
     data: Path | None = None
     predictions: tuple[str, ...] = ()
+    cameras: Path | None = None
     out: Path | None = None
     smpl: Path | None = None
     regressor: Path | None = None
@@ -81,7 +84,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
     if benchmark == "prox":
         return _depth_board(options.data, options, given, console)
     if _is_npz(options.data):
-        return run.evaluate(benchmark, options.data, _needed(given, benchmark))
+        return run.evaluate(benchmark, options.data, _needed(given, benchmark), options.cameras)
     return _from_dataset(benchmark, options, given, console)
 
 
@@ -117,7 +120,7 @@ def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], 
     videos = read_videos(benchmark, options.data, _bodies(options), regressor)
     if given:
         truth = [motion for video in track(videos, "reading", console=console) for motion in video.truth]
-        return run.evaluate_truth(benchmark, truth, given)
+        return run.evaluate_truth(benchmark, truth, given, options.cameras)
     with console.status("estimating") as status:
         return run.evaluate_videos(
             benchmark,
@@ -125,6 +128,7 @@ def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], 
             {options.preset: _pipeline(options)},
             regressor,
             lambda done, total: status.update(f"estimating {done} of {total} frames of this sequence"),
+            options.cameras,
         )
 
 

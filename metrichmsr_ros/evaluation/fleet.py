@@ -37,9 +37,10 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 of what the result depends on: files (size and time) of bag, checkpoint and truth; options; code."""
+        """Hex sha256 of what results depend on: files (by size and time) of bag and options, options, code."""
         files = [self.bag] if self.bag.is_file() else sorted(p for p in self.bag.iterdir() if p.is_file())
-        files += [p for p in (Path(self.options.preset), Path(self.options.truth or "")) if p.is_file()]
+        named = (self.options.preset, self.options.truth, self.options.cameras)
+        files += [path for path in map(Path, filter(None, named)) if path.is_file()]
         about = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
         return hashlib.sha256(json.dumps([about, asdict(self.options), code_hash()]).encode()).hexdigest()
 

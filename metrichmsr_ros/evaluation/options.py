@@ -15,6 +15,8 @@ class ReplayOptions:
         intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
         image_rectified: auto, true or false, as the node's parameter.
         world: fixed frame of the camera's transforms in the bag; None takes the topmost.
+        cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
+            bag's transforms.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
         preset, body, device, num_threads: of the pipeline, as the node's parameters.
         limit: stop after this many images; 0 processes all.
@@ -29,6 +31,7 @@ class ReplayOptions:
     intrinsics: tuple[float, float, float, float] | None = None
     image_rectified: str = "auto"
     world: str | None = None
+    cameras: str | None = None
     truth: str | None = None
     preset: str = "embedded"
     body: str = "open_light"

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.bags import Bag
-from metrichmsr_ros.evaluation.camera_poses import read_camera_poses
+from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_poses
+from metrichmsr_ros.evaluation.extrinsics import RecordedCamera
 from metrichmsr_ros.evaluation.feed import Feed, Given
 from metrichmsr_ros.evaluation.loop import FrameLoop, Progress
 from metrichmsr_ros.evaluation.options import ReplayOptions
@@ -69,7 +70,7 @@ def replay_bag(
     with Bag(path) as bag:
         feed, truth, names = _prepare(bag, options)
         images = bag.count(names[0])
-        loop = FrameLoop(pipeline, truth, read_camera_poses(bag, options.world), options)
+        loop = FrameLoop(pipeline, truth, _camera_poses(bag, options), options)
         try:
             prepare_folder(out)
             stopped = loop.run(feed, out, min(images, options.limit or images), progress)
@@ -114,6 +115,10 @@ def _prepare(bag: Bag, options: ReplayOptions) -> tuple[Feed, Truth, tuple[str, 
     truth = load_truth(bag, options.truth)
     feed = Feed(bag, topics, given, _RECTIFIED[options.image_rectified])
     return feed, truth, (topics.image, topics.camera_info or f"none, {given}")
+
+
+def _camera_poses(bag: Bag, options: ReplayOptions) -> CameraPoses:
+    return RecordedCamera(Path(options.cameras)) if options.cameras else read_camera_poses(bag, options.world)
 
 
 def _evaluated(frames: list[FrameRecord], truth: Truth) -> SequenceReport | None:
