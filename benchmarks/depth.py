@@ -1,4 +1,4 @@
-"""How much the people in a scene improve its depth: `python -m benchmarks.depth [--refiner FILE] [--places 120]`.
+"""How much the people in a scene improve its depth: `python -m benchmarks.depth [--places 120] [--refiner FILE]`.
 
 Held-out synthetic places (seeds that training never draws), 320x240. Prints AbsRel, MAE and delta1 of the initial
 depth, of each closed form and of the learned refiner: over all pixels, over pixels farther than 1 m from any person,
@@ -17,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.model import load_body
-from metrichmsr_ros.depth.calibrate import IDENTITY, METHODS, Calibration
+from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration
+from metrichmsr_ros.depth.choose import SHIPPED_REFINER
+from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.refiner import refine
 from metrichmsr_ros.depth.rooms import Place, make_place
@@ -32,14 +35,13 @@ HELD_OUT_SEED = 990_000
 Method = Callable[[NDArray[np.float32], Place], Calibration]
 
 
-def methods(refiner: Path | None) -> dict[str, Method]:
+def methods(refiner: Path) -> dict[str, Method]:
     """What is compared, in the order of the table."""
     compared: dict[str, Method] = {"initial": lambda depth, place: IDENTITY}
     for name, fit in METHODS.items():
         compared[name] = lambda depth, place, fit=fit: fit(depth, place.anchor)  # type: ignore[misc]
-    if refiner is not None:
-        model = load_refiner(refiner)
-        compared["refiner"] = lambda depth, place: refine(model, depth, place.anchor, place.camera)
+    model = load_refiner(refiner)
+    compared["refiner"] = lambda depth, place: refine(model, depth, place.anchor, place.camera)
     return compared
 
 
@@ -82,7 +84,7 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--refiner", type=Path, help="weights written by metrichmsr_ros.training.depth")
+    parser.add_argument("--refiner", type=Path, default=asset_path(SHIPPED_REFINER), help="default: the shipped one")
     parser.add_argument("--places", type=int, default=120)
     options = parser.parse_args()
     compared = methods(options.refiner)

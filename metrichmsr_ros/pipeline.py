@@ -17,7 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.model import BodyModel, BodyOutput, load_body
-from metrichmsr_ros.depth.anchor import human_depth
+from metrichmsr_ros.depth.anchor import person_weight
+from metrichmsr_ros.depth.choose import DepthChoice, make_engine
+from metrichmsr_ros.depth.scene import DepthEngine, SceneDepth
+from metrichmsr_ros.depth.sources import DepthContext
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
@@ -41,13 +44,22 @@ class Pipeline:
         body: the body model that the network was trained on, on `device`.
         blazepose: detector and landmark networks.
         device: torch device of the network and the body.
+        depth: what makes the scene's depth; None: the people's own surfaces alone.
     """
 
-    def __init__(self, model: MetricHMR, body: BodyModel, blazepose: BlazePose, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        model: MetricHMR,
+        body: BodyModel,
+        blazepose: BlazePose,
+        device: str = "cpu",
+        depth: DepthEngine | None = None,
+    ) -> None:
         self.model = model
         self.body = body
         self.device = torch.device(device)
         self._blazepose = blazepose
+        self._depth_engine = depth or DepthEngine(None)
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
@@ -57,7 +69,12 @@ class Pipeline:
 
     @classmethod
     def from_preset(
-        cls, preset: str = "embedded", device: str = "cpu", body: str = "open_light", num_threads: int = 2
+        cls,
+        preset: str = "embedded",
+        device: str = "cpu",
+        body: str = "open_light",
+        num_threads: int = 2,
+        depth: DepthChoice = DepthChoice(),  # noqa: B008 (frozen)
     ) -> Pipeline:
         """Load a preset's (or a checkpoint path's) weights, its body and the people finder.
 
@@ -66,9 +83,10 @@ class Pipeline:
             device: torch device, e.g. `cpu`, `cuda`.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
             num_threads: CPU threads of the people finder.
+            depth: where the scene's depth comes from, and what calibrates it.
         """
-        model = load_model(preset, torch.device(device))
-        return cls(model, load_body(body).to(device).eval(), BlazePose(num_threads=num_threads), device)
+        model, engine = load_model(preset, torch.device(device)), make_engine(depth)
+        return cls(model, load_body(body).to(device).eval(), BlazePose(num_threads=num_threads), device, engine)
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -78,6 +96,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
+        self._depth_engine.reset()
         self._forget_all_but(set())
 
     def process(
@@ -96,7 +115,8 @@ class Pipeline:
             stamp_s: seconds on any clock that only goes forward within one video. None: a single image, searched
                 thoroughly, with no memory.
             wanted: what to compute beyond pose, shape and position.
-            around: what is known besides the image; it corrects how large and how far people are.
+            around: what is known besides the image; it corrects how large and how far people are, and its depth is
+                what a depth source "topic" starts from.
 
         Raises:
             ImageError: when `image` is no (H, W, 3) uint8 array.
@@ -119,8 +139,8 @@ class Pipeline:
             with clock("body"):
                 people = self._embody(found, estimate, fixes, stamp_s, wanted)
             with clock("depth"):
-                depth = self._depth(people, camera, wanted)
-        return Scene(stamp_s, camera, image, people, depth, clock.seconds)
+                depth = self._depth(image, people, camera, around, stamp_s, wanted)
+        return Scene(stamp_s, camera, image, people, depth.depth, clock.seconds, str(depth), depth.problem)
 
     def _rectified(self, image: NDArray[np.uint8], camera: Camera) -> tuple[NDArray[np.uint8], Camera]:
         if not camera.is_distorted:
@@ -227,10 +247,23 @@ class Pipeline:
         self._steady.forget_all_but(ids)
         self._fixer.forget_all_but(ids)
 
-    def _depth(self, people: list[PersonEstimate], camera: Camera, wanted: Wanted) -> NDArray[np.float32]:
-        if not wanted.depth or not people:
-            return np.full((camera.height, camera.width), np.nan, np.float32)
-        return human_depth([person.vertices_cam for person in people], self._faces, camera)
+    def _depth(
+        self,
+        image: NDArray[np.uint8],
+        people: list[PersonEstimate],
+        camera: Camera,
+        around: Surroundings,
+        stamp_s: float | None,
+        wanted: Wanted,
+    ) -> SceneDepth:
+        if not wanted.depth:
+            return SceneDepth(np.full((camera.height, camera.width), np.nan, np.float32), "", "")
+        up = None if around.floor is None else around.floor.up.astype(np.float32)
+        context = DepthContext(tuple(person.vertices_cam for person in people), up, around.depth)
+        weights = [
+            0.0 if p.is_occluded else person_weight(p.vertices_cam, camera, p.confidence, p.transl_cov) for p in people
+        ]
+        return self._depth_engine.estimate(image, camera, self._faces, context, weights, stamp_s)
 
 
 def limit_threads(preset: str, device: str) -> None:

@@ -49,7 +49,8 @@ class Scene:
     """All that was found in one image.
 
     `camera` has no distortion: a distorted image is rectified first, and every pixel and depth here belongs to the
-    rectified `image` (H, W, 3) uint8 RGB. `depth` (H, W) float32 metres along z, NaN where unknown.
+    rectified `image` (H, W, 3) uint8 RGB. `depth` (H, W) float32 metres along z, NaN where unknown; `depth_made` says
+    what made it, "" when depth was not asked for, and `depth_problem` why the chosen source made none.
     """
 
     stamp_s: float | None
@@ -58,3 +59,5 @@ class Scene:
     people: list[PersonEstimate]
     depth: FloatArray
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    depth_made: str = ""
+    depth_problem: str = ""

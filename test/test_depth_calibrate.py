@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, METHODS, Calibration, fit_affine, fit_field, fit_scale
+from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, fit_affine, fit_field, fit_scale
 
 H, W = 120, 160
 V, U = np.mgrid[:H, :W].astype(np.float32)
 SCENE = (2 + 4 * U / W + 2 * (H - V) / H).astype(np.float32)  # metres
 PEOPLE = [(slice(20, 100), slice(20, 40)), (slice(40, 100), slice(110, 130))]
+
+METHODS = {"scale": fit_scale, "affine": fit_affine, "field": fit_field}
 
 
 def anchor_of(depth: np.ndarray, people=PEOPLE, weights=(1.0, 1.0), truth=None) -> Anchor:

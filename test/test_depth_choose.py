@@ -42,7 +42,7 @@ def test_a_topic_that_is_silent_leaves_people_and_says_why():
     assert "no depth image came" in answer.problem
 
 
-@pytest.mark.parametrize("calibration", ["scale", "affine", "field", "none"])
+@pytest.mark.parametrize("calibration", ["scale", "affine", "field", "planes", "none"])
 def test_closed_forms_by_name(calibration):
     incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")
     answer = estimate(DepthChoice("topic", calibration), incoming)

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, fit_affine
+from metrichmsr_ros.depth.calibrate import IDENTITY
 from metrichmsr_ros.depth.losses import LossWeights, refiner_loss, relative_error, total_variation, variance
+from metrichmsr_ros.depth.planes import fit_planes
 from metrichmsr_ros.depth.refiner import (
     INPUT_CHANNELS,
     MAX_LOG_SCALE,
@@ -30,7 +31,7 @@ H, W = 90, 120
 CAMERA = Camera.from_fov(W, H, 1.0)
 TINY = RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)
 V, U = np.mgrid[:H, :W].astype(np.float32)
-SCENE = (2 + 3 * U / W).astype(np.float32)
+SCENE = (1 / (0.5 - 0.3 * U / W)).astype(np.float32)  # a wall, 2 to 5 m away
 
 
 def anchor_of(truth: np.ndarray, present: bool = True) -> Anchor:
@@ -66,11 +67,11 @@ def test_impossible_sizes_are_named():
         RefinerConfig(dim=50, heads=4)
 
 
-def test_untrained_it_is_the_affine_fit():
+def test_untrained_it_is_the_closed_form():
     initial = (SCENE * 0.4 + 0.3).astype(np.float32)
     anchor = anchor_of(SCENE)
     fitted = refine(tiny_refiner(), initial, anchor, CAMERA)
-    np.testing.assert_allclose(fitted.apply(initial), fit_affine(initial, anchor).apply(initial), rtol=1e-5)
+    np.testing.assert_allclose(fitted.apply(initial), fit_planes(initial, anchor).apply(initial), rtol=1e-5)
     assert fitted.method == "refiner"
 
 
@@ -104,8 +105,9 @@ def test_the_answer_grows_with_the_world():
 
 def test_fields_are_bounded_and_smooth():
     fitted = refine(tiny_refiner(head=3.0), SCENE, anchor_of(SCENE), CAMERA)
+    base = fit_planes(SCENE, anchor_of(SCENE))
     assert fitted.scale.shape == fitted.offset.shape == (H, W)
-    assert np.abs(np.log(fitted.scale)).max() <= MAX_LOG_SCALE + 1e-5
+    assert np.abs(np.log(fitted.scale / base.scale)).max() <= MAX_LOG_SCALE + 1e-4
     assert np.abs(np.diff(fitted.scale, axis=1)).max() < 0.3
 
 
@@ -113,21 +115,22 @@ def test_inputs_hold_what_they_say():
     initial = (SCENE * 0.5).astype(np.float32)
     initial[:10] = np.nan
     inputs = refiner_inputs(initial, anchor_of(SCENE), CAMERA, TINY)
-    assert inputs.scale == pytest.approx(2, rel=1e-3)
-    assert inputs.offset == pytest.approx(0, abs=1e-2)
+    np.testing.assert_allclose(inputs.base.scale, 2, rtol=0.015)
     log_depth, known, residual, weight, log_human, inverse, y, *_normal, ray_x, ray_y, scale, offset = inputs.channels
     assert (known[:2] == 0).all()
     assert (known[3:] > 0.99).all()
     assert np.abs(np.median(log_depth[known > 0])) < 1e-5
-    np.testing.assert_allclose(np.exp(log_depth[12]) * inputs.median, 2 + 3 * (np.arange(32) + 0.5) / 32, rtol=0.02)
-    assert np.abs(residual).max() < 1e-3  # after the global scale they agree
+    np.testing.assert_allclose(
+        np.exp(log_depth[12]) * inputs.median, 1 / (0.5 - 0.3 * (np.arange(32) + 0.5) / 32), rtol=0.02
+    )
+    assert np.abs(residual).max() < 2e-2  # after the global scale they agree
     assert weight[12, 10] > 0.9
     assert weight[12, 0] == 0
-    np.testing.assert_allclose(np.exp(log_human[12, 10]) * inputs.median, 2 + 3 * 10.5 / 32, rtol=0.02)
+    np.testing.assert_allclose(np.exp(log_human[12, 10]) * inputs.median, 1 / (0.5 - 0.3 * 10.5 / 32), rtol=0.02)
     np.testing.assert_allclose(inverse[3:], np.exp(-log_depth[3:]), rtol=1e-5)
     np.testing.assert_allclose(y[3:], (ray_y * np.exp(log_depth))[3:], rtol=1e-4, atol=1e-6)
-    assert scale == pytest.approx(np.log(inputs.scale))
-    assert np.ptp(scale) == np.ptp(offset) == 0
+    np.testing.assert_allclose(scale, np.log(2), rtol=0.02)
+    assert np.abs(offset).max() < 0.02
     edge = CAMERA.back_project([[-0.5 + W / 64, 0], [0, -0.5 + H / 48]], 1.0)
     assert ray_x[0, 0] == pytest.approx(edge[0, 0], abs=1e-5)
     assert ray_y[0, 0] == pytest.approx(edge[1, 1], abs=1e-5)
@@ -137,8 +140,8 @@ def test_fields_become_metres():
     inputs = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
     fields = np.stack([np.full((6, 8), np.log(1.5)), np.full((6, 8), 0.1)]).astype(np.float32)
     fitted = calibration_from_fields(fields, inputs, (H, W))
-    np.testing.assert_allclose(fitted.scale, 1.5 * inputs.scale, rtol=1e-5)
-    np.testing.assert_allclose(fitted.offset, 1.5 * inputs.offset + 0.1 * inputs.median, rtol=1e-5)
+    np.testing.assert_allclose(fitted.scale, 1.5 * inputs.base.scale, rtol=1e-5)
+    np.testing.assert_allclose(fitted.offset, 1.5 * inputs.base.offset + 0.1 * inputs.median, rtol=1e-4)
 
 
 def test_normals_of_a_plane_are_the_planes():
@@ -165,16 +168,16 @@ def test_it_learns_a_warp_and_its_loss_has_the_four_terms():
     initial = (SCENE * (0.8 + 0.4 * U / W)).astype(np.float32)
     inputs = refiner_inputs(initial, anchor_of(SCENE), CAMERA, TINY)
     channels = torch.from_numpy(inputs.channels)[None]
-    depth, truth, human, weight = (
+    truth, human, weight = (
         torch.from_numpy(image)[None, None]
-        for image in (initial, SCENE, np.nan_to_num(anchor_of(SCENE).depth), anchor_of(SCENE).weight)
+        for image in (SCENE, np.nan_to_num(anchor_of(SCENE).depth), anchor_of(SCENE).weight)
     )
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     history = []
     for _ in range(30):
         fields = model(channels)
         full = torch.nn.functional.interpolate(fields, (H, W), mode="bilinear")
-        base = inputs.scale * depth + inputs.offset
+        base = torch.from_numpy(inputs.base.apply(initial))[None, None]
         refined = full[:, :1].exp() * base + full[:, 1:] * inputs.median
         terms = refiner_loss(refined, fields, truth, torch.ones_like(truth), human, weight, LossWeights())
         optimizer.zero_grad()

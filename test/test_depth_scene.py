@@ -97,5 +97,5 @@ def test_the_ground_lies_behind_the_people():
 
 
 def test_unknown_methods_are_named():
-    with pytest.raises(DepthError, match="known are none, scale, affine, field"):
+    with pytest.raises(DepthError, match="known are none, scale, affine, field, planes"):
         DepthEngine(None, "magic")

@@ -103,9 +103,6 @@ def fit_field(depth: FloatArray, anchor: Anchor) -> Calibration:
     )
 
 
-METHODS = {"scale": fit_scale, "affine": fit_affine, "field": fit_field}
-
-
 def _pairs(depth: FloatArray, anchor: Anchor) -> _Pairs | None:
     row, column = np.nonzero(anchor.mask & np.isfinite(depth) & (np.nan_to_num(depth) > 0))
     if not len(row):
@@ -159,7 +156,7 @@ def _departures(
     by_scale, by_offset = scale * pairs.initial / pairs.human, scale * median / pairs.human
     design = sp.hstack([sp.diags(by_scale) @ sample, sp.diags(by_offset) @ sample]).tocsr()  # (N, 2 cells)
     target = 1 - (scale * pairs.initial + offset) / pairs.human
-    prior = sp.block_diag([_smoothness(rows, columns)] * 2).toarray()
+    prior = sp.block_diag([smoothness(rows, columns, FIELD_STD, FIELD_REACH)] * 2).toarray()
     solution = np.zeros(2 * cells)
     for _ in range(_ROUNDS):
         trust = pairs.weight * _cauchy(design @ solution - target) / ANCHOR_STD**2
@@ -182,13 +179,19 @@ def _bilinear_matrix(pairs: _Pairs, shape: tuple[int, ...]) -> sp.csr_matrix:
     return sp.csr_matrix((data, (np.tile(number, 4), cell)), shape=(len(y), rows * columns))
 
 
-def _smoothness(rows: int, columns: int) -> sp.csr_matrix:
-    """Precision of a field that is small (variance term) and smooth (gradient term): one person bends a region."""
+def smoothness(rows: int, columns: int, std: float, reach: float) -> sp.csr_matrix:
+    """Precision of a field that is small (variance term) and smooth (gradient term): one person bends a region.
+
+    Args:
+        rows, columns: of its control grid.
+        std: standard deviation of its values.
+        reach: cells over which a local departure fades.
+    """
     down = sp.kron(_difference(rows), sp.eye(columns))
     across = sp.kron(sp.eye(rows), _difference(columns))
     gradient = down.T @ down + across.T @ across
     # A field x with energy (|x|^2 + reach^2 |grad x|^2) / c spreads one observation over about reach^2 cells.
-    return (sp.eye(rows * columns) + FIELD_REACH**2 * gradient) / (FIELD_STD**2 * 4 * np.pi * FIELD_REACH**2)
+    return (sp.eye(rows * columns) + reach**2 * gradient) / (std**2 * 4 * np.pi * reach**2)
 
 
 def _difference(count: int) -> sp.csr_matrix:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 
-from .calibrate import METHODS
+from .closed_forms import METHODS
 from .ground import GroundPlane
 from .images import load_depth
 from .scene import DepthEngine

@@ -1,10 +1,9 @@
 """The learned refiner: a U-Net whose bottom is a transformer, from initial depth, human depth and mask to s(x), b(x).
 
-It starts from the best closed form, the robust affine fit, and answers with smooth departures from it, which are zero
+It starts from the best closed form, `planes.fit_planes`, and answers with smooth departures from it, which are zero
 before training: so an untrained network is that closed form, and nobody in view means no change. It sees a fixed,
-small, stretched grid in dimensionless numbers: depths over the scene's median after the affine fit, and the camera's
-rays, which tell it the stretch. Straight walls and floors show what is bent: a plane is linear in inverse depth and
-has one normal.
+small, stretched grid in dimensionless numbers: depths over the scene's median after the closed form, surface normals,
+and the camera's rays, which tell it the stretch.
 The fields, not the depth, are brought to full size: z = s z_in + b keeps every detail of the initial depth.
 """
 
@@ -22,15 +21,17 @@ from torch.nn import functional as F
 from metrichmsr_ros.geometry.camera import Camera
 
 from .anchor import Anchor
-from .calibrate import IDENTITY, Calibration, fit_affine
+from .calibrate import IDENTITY, Calibration, Field
+from .planes import fit_planes
 
 FloatArray = NDArray[np.float32]
 
 # log depth, known, anchor residual, anchor weight, log human depth, inverse depth, y of the point, surface normal (3),
-# ray x, ray y, and what the affine fit did: log of its scale, its offset
+# ray x, ray y, and what the closed form did: log of its scale, its offset
 INPUT_CHANNELS = 14
+MIRROR_CHANNELS = (7, 10)  # x of the normal, ray x: they change sign in a mirror
 NORMAL_SMOOTHING = 1.0  # cells of the grid over which depth is smoothed before its normals are taken
-NEAREST = 0.02  # of the median human depth: what the affine fit brings nearer than this is seen there
+NEAREST = 0.02  # of the median human depth: what the closed form brings nearer than this is seen there
 MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the departures: a factor of 2, half the median depth
 
 
@@ -47,8 +48,8 @@ class RefinerConfig:
     width: int = 96
     height: int = 72
     channels: tuple[int, int, int] = (16, 32, 64)
-    dim: int = 128
-    layers: int = 3
+    dim: int = 96
+    layers: int = 2
     heads: int = 4
 
     def __post_init__(self) -> None:
@@ -115,12 +116,11 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 class RefinerInputs:
     """One image for the network: `channels` (14, h, w) float32, and what makes its answer metric again.
 
-    `scale` and `offset` (m) are the affine fit's; `median` (m) is the scene's median depth after it.
+    `base` is the closed form's calibration; `median` (m) is the scene's median depth after it.
     """
 
     channels: FloatArray
-    scale: float
-    offset: float
+    base: Calibration
     median: float
 
 
@@ -132,14 +132,13 @@ def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: Re
         anchor: human depth on the same grid.
         camera: undistorted camera of that grid.
     """
-    whole = fit_affine(depth, anchor)
-    if whole is IDENTITY:
+    base = fit_planes(depth, anchor)
+    if base is IDENTITY:
         return None
-    scale, offset = float(whole.scale), float(whole.offset)
     size = (config.width, config.height)
     known_here = np.nan_to_num(depth) > 0
     nearest = NEAREST * float(np.median(anchor.depth[anchor.mask]))
-    log_here = np.log(np.maximum(np.where(known_here, scale * depth + offset, 1), nearest))
+    log_here = np.log(np.maximum(np.where(known_here, base.scale * depth + base.offset, 1), nearest))
     log_human_here = np.log(np.where(anchor.mask, anchor.depth, 1))
     log_depth, known = _shrunk(log_here, known_here, size)
     log_human, human = _shrunk(log_human_here, anchor.mask, size)
@@ -160,10 +159,10 @@ def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: Re
         *_normals(relative, known, ray_x, ray_y),
         ray_x,
         ray_y,
-        np.full_like(known, np.clip(np.log(max(scale, 1e-3)), -1, 1)),
-        np.full_like(known, np.clip(5 * offset * np.exp(-middle), -1, 1)),
+        np.clip(np.log(np.maximum(_small(base.scale, size), 1e-3)), -1, 1),
+        np.clip(5 * _small(base.offset, size) * np.exp(-middle), -1, 1),
     ]
-    return RefinerInputs(np.stack(channels).astype(np.float32), scale, offset, float(np.exp(middle)))
+    return RefinerInputs(np.stack(channels).astype(np.float32), base, float(np.exp(middle)))
 
 
 def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tuple[int, int]) -> Calibration:
@@ -171,8 +170,8 @@ def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tu
     size = (shape[1], shape[0])
     log_grow, shift = (cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_LINEAR) for f in fields)
     grow = np.exp(log_grow)
-    offset = grow * np.float32(inputs.offset) + shift * np.float32(inputs.median)
-    return Calibration(np.asarray(grow * np.float32(inputs.scale), np.float32), offset, "refiner")
+    offset = np.asarray(grow * inputs.base.offset + shift * np.float32(inputs.median), np.float32)
+    return Calibration(np.asarray(grow * inputs.base.scale, np.float32), offset, "refiner")
 
 
 @torch.inference_mode()
@@ -185,6 +184,10 @@ def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) ->
     channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)
     fields = model(channels)[0].float().cpu().numpy()
     return calibration_from_fields(fields, inputs, (depth.shape[0], depth.shape[1]))
+
+
+def _small(field: Field, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(cv2.resize(np.asarray(field, np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _shrunk(values: FloatArray, known: NDArray[np.bool_], size: tuple[int, int]) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from metrichmsr_ros.geometry.camera import Camera
 
 from .anchor import Anchor, human_depth, make_anchor
-from .calibrate import IDENTITY, METHODS, Calibration
+from .calibrate import IDENTITY, Calibration
+from .closed_forms import METHODS
+from .ground import GroundPlane
 from .refiner import Refiner, refine
 from .sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
 
@@ -30,7 +32,7 @@ class SceneDepth:
     Attributes:
         depth: (H, W) float32 metres, NaN where unknown.
         source: what the initial depth came from; "people" when there is only their own.
-        method: what calibrated it: "refiner", "field", "affine", "scale", "memory" (the last people in view) or "none".
+        method: what calibrated it: "refiner", a closed form, "memory" (the last people in view) or "none".
         kept: of a remembered calibration how much is left, 1 to 0; 1 for the others.
         problem: why the source had nothing to say; "" when it had.
     """
@@ -42,7 +44,9 @@ class SceneDepth:
     problem: str = ""
 
     def __str__(self) -> str:
-        """One line for logs and diagnostics."""
+        """One line for logs and diagnostics; "" when nothing was asked for."""
+        if not self.source:
+            return ""
         if self.method == "memory":
             return f"{self.source}, nobody in view: {self.kept:.0%} of the last calibration"
         how = "not calibrated" if self.method == "none" else f"calibrated by {self.method}"
@@ -54,7 +58,7 @@ class DepthEngine:
 
     Args:
         source: where initial depth comes from; None gives the people's own depth alone.
-        method: "scale", "affine", "field" or "none"; ignored when there is a `refiner`.
+        method: a closed form ("scale", "affine", "field", "planes") or "none"; ignored when there is a `refiner`.
         refiner: trained network.
         memory_s: time in which a calibration without people fades to 1/e.
     """
@@ -95,6 +99,8 @@ class DepthEngine:
         if self._source is None:
             return SceneDepth(human_depth(context.vertices_cam, faces, camera), "people", "none")
         anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
+        if isinstance(self._source, GroundPlane) and not context.vertices_cam:
+            return SceneDepth(anchor.depth, self._source.name, "none")  # nobody stands on it: no failure
         try:
             initial = self._source.predict(image, camera, context)
         except DepthError as error:

@@ -22,10 +22,11 @@ class Statistics:
 
     Args:
         warn: called with a line of text, at most every 5 s for one cause.
+        tell: called with a line of text when the source of depth changes.
     """
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
-        self._warn = warn
+    def __init__(self, warn: Callable[[str], None], tell: Callable[[str], None]) -> None:
+        self._warn, self._tell = warn, tell
         self._lock = threading.Lock()
         self._warned: dict[str, float] = {}
         self.received = self.processed = self.people = self.resets = 0
@@ -33,6 +34,7 @@ class Statistics:
         self._problem: tuple[str, str] | None = None  # cause and text of the last problem since the last report
         self._stages: dict[str, deque[float]] = {}
         self._gain: dict[str, float] = {}
+        self.depth = ""
         self._last_image = time.monotonic()
         self._reported = (0, 0, time.monotonic())
 
@@ -70,6 +72,17 @@ class Statistics:
             for stage, value in seconds.items():
                 self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
 
+    def depth_made(self, how: str, problem: str = "") -> None:
+        """Note what made the depth of an image; "": nobody asked for depth."""
+        source = how.split(",")[0]
+        with self._lock:
+            changed = bool(source) and source != self.depth.split(",")[0]
+            self.depth = how or self.depth
+        if problem:
+            self.problem("no initial depth", problem)
+        if changed:
+            self._tell(f"depth: {how}")
+
     def samples(self, stage: str) -> list[float]:
         """Seconds that each of the last 300 processed frames spent in a stage, oldest first."""
         with self._lock:
@@ -99,6 +112,7 @@ class Statistics:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
             values["tracker resets"] = str(self.resets)
+            values["depth"] = self.depth or "not asked for"
             values |= {name: f"{number:.3g}" for name, number in self._gain.items()}
         for stage, seconds in stages.items():
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3

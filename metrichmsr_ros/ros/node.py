@@ -56,7 +56,7 @@ class PerceptionNode(LifecycleNode):
         self._load = load
         self._settings = read_settings(self)
         self._enabled = True
-        self._statistics = Statistics(self.get_logger().warning)
+        self._statistics = Statistics(self.get_logger().warning, self.get_logger().info)
         self._pipeline: ScenePipeline | None = None
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
@@ -237,11 +237,18 @@ class PerceptionNode(LifecycleNode):
 def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
+    from metrichmsr_ros.depth.choose import DepthChoice
     from metrichmsr_ros.pipeline import Pipeline, limit_threads
 
     limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
-        settings.preset, device=settings.device, body=settings.body, num_threads=settings.num_threads
+        settings.preset,
+        device=settings.device,
+        body=settings.body,
+        num_threads=settings.num_threads,
+        depth=DepthChoice(
+            settings.depth_source, settings.depth_calibration, settings.device, memory_s=settings.depth_memory
+        ),
     )
 
 

@@ -51,7 +51,7 @@ _SPECS = {
     ),
     "depth_calibration": _Spec(
         "auto",
-        "what brings it to the people's scale: auto (the learned refiner), scale, affine, field, none, or a "
+        "what brings it to the people's scale: auto (the learned refiner), scale, affine, field, planes, none, or a "
         ".safetensors file",
         fixed=True,
     ),

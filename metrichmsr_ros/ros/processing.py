@@ -114,6 +114,7 @@ class FrameProcessor:
         begun = time.monotonic()
         scene = self._pipeline.process(image, camera, stamp_s, wanted, around)
         processed = time.monotonic()
+        self._statistics.depth_made(scene.depth_made, scene.depth_problem)
         people = self._outputs.publish(scene, header, wanted)
         done = time.monotonic()
         seconds = {

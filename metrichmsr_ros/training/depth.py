@@ -19,10 +19,9 @@ from torch.nn import functional as F
 
 from metrichmsr_ros.depth.losses import refiner_loss
 from metrichmsr_ros.depth.refiner import Refiner
-from metrichmsr_ros.depth.rooms import Place
 from metrichmsr_ros.depth.weights import save_refiner
 from metrichmsr_ros.hmr.config import ConfigError, to_mapping
-from metrichmsr_ros.training.depth_batches import DepthBatch, draw_batch, draw_places
+from metrichmsr_ros.training.depth_batches import DepthBatch, Sample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth_config import DepthTrainConfig
 
 WARMUP_STEPS = 100
@@ -39,9 +38,9 @@ def refined_depth(model: Refiner, batch: DepthBatch) -> tuple[Tensor, Tensor]:
 class DepthRun:
     """The state of one training run: network, its running average, AdamW, and how many steps were done."""
 
-    def __init__(self, config: DepthTrainConfig, places: list[Place]) -> None:
+    def __init__(self, config: DepthTrainConfig, samples: list[Sample]) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.places = config, places
+        self.config, self.samples = config, samples
         self.model, self.average = Refiner(config.model).train(), Refiner(config.model).eval()
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
@@ -53,7 +52,7 @@ class DepthRun:
         """One update. Returns the weighted losses and their total."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step_count, self.config.steps)
-        batch = draw_batch(self.config, self.places, self.step_count)
+        batch = draw_batch(self.config, self.samples, self.step_count)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bf16"):
             depth, fields = refined_depth(self.model, batch)
         terms = refiner_loss(
@@ -102,7 +101,8 @@ def train(config: DepthTrainConfig, report: Callable[[str], None] = print) -> Pa
     """Train to `config.steps`, resuming a checkpoint of the same run; returns the path of the weights."""
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    run, checkpoint = DepthRun(config, draw_places(config, report)), folder / "checkpoint.pt"
+    samples = draw_samples(config, draw_places(config, report), report)
+    run, checkpoint = DepthRun(config, samples), folder / "checkpoint.pt"
     if checkpoint.exists():
         run.resume(checkpoint)
         report(f"resumed {checkpoint} at step {run.step_count}")
@@ -133,4 +133,8 @@ def _brief(run: DepthRun, history: list[dict[str, float]]) -> str:
 
 def _provenance(run: DepthRun) -> dict[str, str]:
     data = f"{run.config.places} synthetic places" + (" and PROX" if run.config.prox else "")
-    return {"training": json.dumps(to_mapping(run.config)), "steps": str(run.step_count), "data": data}
+    return {
+        "training": json.dumps({k: v for k, v in to_mapping(run.config).items() if k != "output"}),
+        "steps": str(run.step_count),
+        "data": data,
+    }

@@ -1,4 +1,4 @@
-"""What the depth refiner learns from: places drawn once, with new errors of the initial depth at every step."""
+"""What the depth refiner learns from: synthetic places, and initial depths of them with the errors of networks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metrichmsr_ros.body.model import load_body
-from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.corruptions import initial_depth
-from metrichmsr_ros.depth.refiner import RefinerConfig, refiner_inputs
+from metrichmsr_ros.depth.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs
 from metrichmsr_ros.depth.rooms import Place, make_place
-from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.training.depth_config import DepthTrainConfig
+
+Sample = tuple[NDArray[np.float16], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,44 +49,51 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
     return places
 
 
-def draw_batch(config: DepthTrainConfig, places: list[Place], step: int) -> DepthBatch:
-    """The batch of one step; the same for the same seed, places and step."""
-    rng = np.random.default_rng((config.seed, 2, step))
-    samples: list[tuple[NDArray[np.float32], ...]] = []
-    while len(samples) < config.batch_size:
+def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable[[str], None]) -> list[Sample]:
+    """An initial depth of a place, drawn at random, `config.samples` times, ready for the network."""
+    samples: list[Sample] = []
+    last, number = time.monotonic(), 0
+    while len(samples) < config.samples:
+        rng = np.random.default_rng((config.seed, 2, number))
+        number += 1
         place = places[int(rng.integers(len(places)))]
-        if rng.random() < 0.5:
-            place = mirrored(place)
         sample = _sample(config.model, place, initial_depth(rng, place))
         if sample is not None:
             samples.append(sample)
-    tensors = [torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True)]
+        if time.monotonic() - last > 5:
+            last = time.monotonic()
+            report(f"samples {len(samples)}/{config.samples}")
+    return samples
+
+
+def draw_batch(config: DepthTrainConfig, samples: list[Sample], step: int) -> DepthBatch:
+    """The batch of one step; the same for the same seed, samples and step. Half of it is mirrored."""
+    rng = np.random.default_rng((config.seed, 3, step))
+    chosen = [samples[index] for index in rng.integers(len(samples), size=config.batch_size)]
+    chosen = [mirrored(sample) if rng.random() < 0.5 else sample for sample in chosen]
+    tensors = [torch.from_numpy(np.stack(arrays).astype(np.float32)) for arrays in zip(*chosen, strict=True)]
     return DepthBatch(*tensors)
 
 
-def mirrored(place: Place) -> Place:
-    """The place in a mirror; its camera's principal point and skew move with it."""
-    flip = np.array([[-1.0, 0, place.camera.width - 1], [0, 1, 0], [0, 0, 1]])
-    k = flip @ place.camera.intrinsics @ np.diag([-1.0, 1, 1])
-    seen = place.anchor
-    anchor = Anchor(seen.depth[:, ::-1].copy(), seen.weight[:, ::-1].copy(), seen.person[:, ::-1].copy())
-    camera = Camera(place.camera.width, place.camera.height, k)
-    return Place(camera, place.depth[:, ::-1].copy(), place.part[:, ::-1].copy(), anchor, place.people)
+def mirrored(sample: Sample) -> Sample:
+    """The sample in a mirror: x of normals and rays changes sign."""
+    flipped = [array[..., ::-1].copy() for array in sample]
+    flipped[0][list(MIRROR_CHANNELS)] *= -1
+    return tuple(flipped)
 
 
-def _sample(
-    config: RefinerConfig, place: Place, initial: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], ...] | None:
+def _sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> Sample | None:
+    """Arrays in the order of `DepthBatch`, in half precision: thousands of them stay in memory."""
     inputs = refiner_inputs(initial, place.anchor, place.camera, config)
     if inputs is None:
         return None
     valid = np.isfinite(place.depth) & np.isfinite(initial)
     images = (
-        np.where(valid, inputs.scale * initial + inputs.offset, 0),
+        np.where(valid, inputs.base.scale * initial + inputs.base.offset, 0),
         np.where(valid, place.depth, 1),
         valid,
         np.where(place.anchor.mask, place.anchor.depth, 1),
         place.anchor.weight * valid,
     )
-    whole = [image[None].astype(np.float32) for image in images]
-    return inputs.channels, *whole, np.full((1, 1, 1), inputs.median, np.float32)
+    arrays = (inputs.channels, *(image[None] for image in images), np.full((1, 1, 1), inputs.median))
+    return tuple(array.astype(np.float16) for array in arrays)

@@ -21,6 +21,7 @@ class DepthTrainConfig:
         name: of the weights file.
         model: in YAML a size, small or paper, or the fields of `RefinerConfig`.
         places: how many synthetic places are drawn.
+        samples: how many initial depths are drawn of them; a step takes them at random, half of them mirrored.
         place_size: their width and height; initial depth is finer than the network's grid in life, too.
         prox: folder of PROX; its frames join the places. Empty: synthetic places alone.
         prox_frames: how many of its frames, spread evenly.
@@ -33,6 +34,7 @@ class DepthTrainConfig:
     model: RefinerConfig = REFINERS["small"]
     losses: LossWeights = field(default_factory=LossWeights)
     places: int = 4000
+    samples: int = 20000
     place_size: tuple[int, int] = (144, 108)
     prox: str = ""
     prox_frames: int = 2000

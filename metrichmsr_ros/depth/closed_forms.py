@@ -1,0 +1,8 @@
+"""The calibrations that need no weights, by name, from the simplest to the best."""
+
+from __future__ import annotations
+
+from .calibrate import fit_affine, fit_field, fit_scale
+from .planes import fit_planes
+
+METHODS = {"scale": fit_scale, "affine": fit_affine, "field": fit_field, "planes": fit_planes}
