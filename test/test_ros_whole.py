@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,23 +14,60 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from ros_testing import FRAME, CameraDriver, FakePipeline, Ros, free_domain, make_header, make_person
 
-LAUNCH_FILE = Path(__file__).resolve().parent.parent / "launch" / "perception.launch.py"
-PROMISED = {"image", "camera_info", "namespace", "params_file", "preset", "device", "use_sim_time", "rviz", "log_level"}
+ROOT = Path(__file__).resolve().parent.parent
+PROMISED = {
+    "perception": {
+        "image", "camera_info", "depth", "detections", "namespace", "params_file", "preset", "device", "use_sim_time",
+        "rviz", "log_level", "ground_frame", "id_prefix",
+    },
+    "cameras": {"cameras", "image", "camera_info", "params_file", "device"},
+    "demo": {"bag", "rate", "loop", "rviz", "ground_frame"},
+    "rectified": {"camera", "use_sim_time"},
+    "replay": {"bag", "out"},
+}  # fmt: skip
 
 
-def launch_description():
+def launch_description(name):
     pytest.importorskip("launch")
     pytest.importorskip("launch_ros")
-    spec = importlib.util.spec_from_file_location("perception_launch", LAUNCH_FILE)
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", ROOT / "launch" / f"{name}.launch.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.generate_launch_description()
 
 
-def test_every_argument_is_shown_and_described():
-    arguments = {argument.name: argument for argument in launch_description().get_launch_arguments()}
-    assert arguments.keys() >= PROMISED
+@pytest.mark.parametrize("name", PROMISED)
+def test_every_argument_is_shown_and_described(name):
+    arguments = {argument.name: argument for argument in launch_description(name).get_launch_arguments()}
+    assert arguments.keys() >= PROMISED[name]
     assert all(argument.description for argument in arguments.values())
+
+
+def test_the_demo_without_a_bag_says_how_to_make_one(tmp_path):
+    description = launch_description("demo")
+    from launch import LaunchService
+
+    service = LaunchService(argv=[f"bag:={tmp_path}", "rviz:=false"], noninteractive=True)
+    service.include_launch_description(description)
+    assert service.run() != 0
+
+
+def test_the_layouts_name_topics_of_the_node_only():
+    layout = json.loads((ROOT / "config" / "foxglove" / "perception.json").read_text())
+    panels = layout["configById"]
+
+    def leaves(part):
+        return [part] if isinstance(part, str) else leaves(part["first"]) + leaves(part["second"])
+
+    assert sorted(leaves(layout["layout"])) == sorted(panels)
+    text = json.dumps(panels) + (ROOT / "config" / "rviz" / "perception.rviz").read_text()
+    named = {topic.rstrip("/") for topic in re.findall(r"perception/([a-z_/]+)", text)}
+    with free_domain() as domain:
+        ros = Ros(domain)
+        ros.perception(FakePipeline())
+        published = {name for name, _ in ros.node.get_topic_names_and_types()}
+        ros.close()
+    assert {f"/perception/{name}" for name in named} <= published
 
 
 def test_every_parameter_of_the_yaml_is_one_of_the_node():
@@ -36,7 +75,7 @@ def test_every_parameter_of_the_yaml_is_one_of_the_node():
 
     from metrichmsr_ros.ros.parameters import Settings
 
-    text = (LAUNCH_FILE.parent.parent / "config" / "perception.yaml").read_text()
+    text = (ROOT / "config" / "perception.yaml").read_text()
     values = yaml.safe_load(text)["/**"]["ros__parameters"]
     assert values.keys() == Settings.__dataclass_fields__.keys()
 
