@@ -6,14 +6,12 @@ import csv
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.evaluation.benchmark import MEASURED, evaluate
 from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth
 from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
@@ -24,7 +22,6 @@ from metrichmsr_ros.evaluation.protocols import BENCHMARKS, score
 from metrichmsr_ros.evaluation.published import PUBLISHED, SOURCE
 from metrichmsr_ros.evaluation.scoreboard import Scoreboard
 from metrichmsr_ros.evaluation.sequences import load_motions
-from metrichmsr_ros.evaluation.synfocal import focal_sweep
 
 
 def people(frames: int = 6, seed: int = 0) -> dict[str, np.ndarray]:
@@ -206,34 +203,3 @@ def test_the_command_scores_predictions_and_writes_tables(tmp_path):
         paper = Console(file=io.StringIO(), width=200)
         assert eval_command(benchmark, wrong, paper) is ExitCode.USAGE
         assert words in paper.file.getvalue()
-
-
-class Finder:
-    """Knows nothing: answers with one body at a fixed place, once."""
-
-    def __init__(self, answers):
-        self.answers = answers
-        self.cameras = []
-
-    def process(self, image, camera, stamp_s, wanted):
-        assert stamp_s is None
-        self.cameras.append(camera)
-        return SimpleNamespace(people=self.answers(len(self.cameras) - 1))
-
-
-def test_the_focal_sweep_shows_the_same_people_through_many_lenses():
-    numbers = np.linspace(0, 119, 2).round().astype(int)
-    fields = (45.0, 80.0)
-    frames = [WalkingSequence(120, 10.0, (160, 120), np.radians(f))[int(n)] for f in fields for n in numbers]
-
-    def truths(call):
-        return [SimpleNamespace(joints_cam=p.joints_cam * 1.2, height=p.height) for p in frames[call].people]
-
-    finder = Finder(truths)
-    truth, answers = focal_sweep(finder, 2, fields, (160, 120))
-    assert sorted({round(c.intrinsics[0, 0]) for c in finder.cameras}) == [95, 193]
-    assert {m.person for m in truth} >= {"anna"}
-    result = score(BENCHMARKS["synfocal"], truth, answers)
-    assert result.missing == 0
-    assert result.values["RDE"] == pytest.approx(0.2, abs=1e-6)
-    assert result.values["H-MAE"] == pytest.approx(0.0, abs=1e-6)
