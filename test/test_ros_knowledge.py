@@ -90,6 +90,15 @@ def test_a_bag_that_loops_forgets_the_future():
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
 
 
+def test_a_short_bag_that_loops_for_long_costs_no_memory():
+    tree = TransformTree()
+    for _ in range(50):
+        for step in range(60):
+            tree.add("map", "base", step * SECOND // 10, (step, 0, 0), quaternion_of([0, 0, 0]))
+    assert len(tree._moving["base"]) == 60
+    np.testing.assert_allclose(tree.matrix("map", "base", 3 * SECOND)[:3, 3], [30, 0, 0])
+
+
 def test_unconnected_and_circular_frames():
     tree = TransformTree()
     tree.add("map", "base", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)

@@ -24,7 +24,7 @@ def markers_message(bodies: list[Body], header: Header, parents: Array) -> Marke
 
 
 def mesh_markers_message(bodies: list[Body], header: Header, faces: Array) -> MarkerArray:
-    """Bodies as TRIANGLE_LIST for viewers without a plugin; about 0.3 MB and 10 ms each, hence a topic of its own."""
+    """Bodies as TRIANGLE_LIST for viewers without a plugin; slow to make, hence a topic of its own."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
         marker = Marker(header=header, ns="mesh", id=index, type=Marker.TRIANGLE_LIST, action=Marker.ADD)

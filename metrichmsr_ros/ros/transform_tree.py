@@ -7,6 +7,7 @@ linearly, rotation on the sphere), as tf2 does.
 from __future__ import annotations
 
 import threading
+from bisect import insort
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ from scipy.spatial.transform import Rotation, Slerp
 Array = npt.NDArray[np.float64]
 
 KEPT_S = 10.0  # as tf2's buffer
+JUMP_S = 1.0  # a transform older than the last one by this much begins a new time
+_MAX_KEPT = 10_000  # per frame, whatever the stamps
 _MAX_DEPTH = 100  # a chain longer than this goes round in a circle
 
 
@@ -51,11 +54,10 @@ class TransformTree:
                 self._static[child] = pose
                 return
             history = self._moving.setdefault(child, [])
-            if history and stamp_ns < history[-1][0] - KEPT_S * 1e9:
+            if history and stamp_ns < history[-1][0] - JUMP_S * 1e9:
                 history.clear()  # time has jumped back: a bag loops
-            history.append((stamp_ns, pose))
-            history.sort(key=lambda entry: entry[0])
-            while history[-1][0] - history[0][0] > KEPT_S * 1e9:
+            insort(history, (stamp_ns, pose), key=lambda entry: entry[0])
+            while history[-1][0] - history[0][0] > KEPT_S * 1e9 or len(history) > _MAX_KEPT:
                 history.pop(0)
 
     def newest(self, target: str, source: str) -> tuple[Array, int | None]:
