@@ -30,7 +30,8 @@ def code_hash() -> str:
     """Hex sha256 over this package's modules and the weights in it: a version number tells less while one develops."""
     package = Path(__file__).parents[1]
     sha = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *package.glob("assets/*.safetensors")]):
+    files = [*package.rglob("*.py"), *package.glob("assets/*.safetensors")]
+    for path in sorted(file for file in files if file.is_file()):  # a workspace built by links keeps some of what is gone
         sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return sha.hexdigest()
 
