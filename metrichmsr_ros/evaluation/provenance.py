@@ -31,7 +31,7 @@ def code_hash() -> str:
     package = Path(__file__).parents[1]
     sha = hashlib.sha256()
     files = [*package.rglob("*.py"), *package.glob("assets/*.safetensors")]
-    for path in sorted(file for file in files if file.is_file()):  # a workspace built by links keeps some of what is gone
+    for path in sorted(file for file in files if file.is_file()):  # a workspace of links keeps dead ones
         sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return sha.hexdigest()
 
