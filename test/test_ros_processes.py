@@ -63,3 +63,29 @@ def test_full_hd_goes_in_and_people_come_out_and_the_process_ends_cleanly(ros, p
     assert (depth[0].width, depth[0].height) == (1920, 1080)
     process.send_signal(signal.SIGTERM)  # as ros2 launch ends it
     assert process.wait(timeout=DEADLINE_S) == 0
+
+
+def flood(ros, camera, humans, start):
+    """A second of 120 Hz, then an image now and then, for best effort may lose the very last one, until answered."""
+    sent, due = [], time.monotonic()
+
+    def newest_is_answered():
+        nonlocal due
+        is_over = len(sent) >= 120
+        if time.monotonic() >= due:
+            due = time.monotonic() + (0.5 if is_over else 1 / 120)
+            seconds = start + len(sent) / 120
+            sent.append(make_image(seconds))
+            camera.send(sent[-1], make_info(seconds))
+        return is_over and humans and humans[-1].header == sent[-1].header
+
+    ros.until(newest_is_answered, "an answer to the newest image")
+
+
+def test_of_a_flood_from_another_process_the_newest_is_answered_in_order(ros, process):
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    for start, reliable in ((1.0, True), (10.0, False)):
+        camera = CameraDriver(ros, image="/cam/image_raw", camera_info="/cam/camera_info", reliable=reliable)
+        flood(ros, camera, humans, start)
+    stamps = [message.header.stamp.sec * 10**9 + message.header.stamp.nanosec for message in humans]
+    assert stamps == sorted(set(stamps))
