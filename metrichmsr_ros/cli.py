@@ -23,8 +23,10 @@ def predict(
     preset: str = "embedded",
     body: str = "open",
     device: str = "cpu",
+    depth: str | None = None,
+    calibration: str = "auto",
 ) -> None:
-    """Estimate everybody in one photograph; write overlay PNG, JSON and GLB (metres).
+    """Estimate everybody in one photograph; write overlay PNG, JSON and GLB (metres), and on request the scene's depth.
 
     Args:
         photo: JPEG, PNG, ... of at least one person.
@@ -34,19 +36,28 @@ def predict(
         preset: preset name or path of a .safetensors checkpoint.
         body: open (12,000 vertices), open_light (1,200) or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
+        depth: where the scene's initial depth comes from: auto, fastdepth, ground, people, hub[:MODEL],
+            map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a picture of it and a PLY cloud.
+        calibration: what brings it to the people's scale: auto (the learned refiner), planes, field, affine, scale,
+            none or a .safetensors file.
     """
     from rich.console import Console
 
+    from metrichmsr_ros.depth.choose import DepthChoice
     from metrichmsr_ros.pipeline import Pipeline
-    from metrichmsr_ros.predict import people_table, predict_photo
+    from metrichmsr_ros.predict import people_table, predict_photo, write_depth
 
-    pipeline = Pipeline.from_preset(preset, device, body)
+    choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
+    pipeline = Pipeline.from_preset(preset, device, body, depth=choice)
     scene, files = predict_photo(pipeline, photo, out, fov, intrinsics)
     console = Console()
     console.print(people_table(scene))
-    for path in (files.overlay, files.numbers, files.mesh):
-        if path is not None:
-            console.print(f"wrote {path}", highlight=False)
+    written = [files.overlay, files.numbers, *([files.mesh] if files.mesh else [])]
+    if depth is not None:
+        console.print(f"depth: {scene.depth_made} {scene.depth_problem}".rstrip(), highlight=False)
+        written += write_depth(scene, pipeline.faces, photo, out)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
 
 
 @app.command
@@ -109,17 +120,23 @@ def synthesize(
 
 @app.command
 def train(
-    what: Annotated[Literal["human"], tyro.conf.Positional],
+    what: Annotated[Literal["human", "depth"], tyro.conf.Positional],
     config: Annotated[Path, tyro.conf.Positional],
     device: str = "cpu",
 ) -> None:
     """Train a network by a YAML, e.g. `metrichmsr train human config/train/embedded.yaml`; resumes by itself.
 
     Args:
-        what: which network.
+        what: human: pose, shape and position; depth: the refiner, e.g. with config/train/depth.yaml.
         config: the training YAML.
-        device: torch device; use torchrun for several.
+        device: torch device; use torchrun for several (human).
     """
+    if what == "depth":
+        from metrichmsr_ros.training.depth import train as train_depth
+        from metrichmsr_ros.training.depth_config import load_depth_config
+
+        print(f"wrote {train_depth(load_depth_config(config), device)}")
+        return
     from metrichmsr_ros.training.config import load_train_config
     from metrichmsr_ros.training.human import train as train_human
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from metrichmsr_ros.depth.figure import cloud_view, depth_colours
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.jpeg import is_jpeg_cut_off
@@ -101,6 +102,29 @@ def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -
     if mesh is not None:
         _write_glb(scene.people, pipeline.faces, mesh)
     return PredictionFiles(overlay, numbers, mesh)
+
+
+def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) -> list[Path]:
+    """Write `<photo stem>_depth.png` (16-bit, millimetres, 0 unknown), `<stem>_scene.png` and `<stem>_scene.ply`."""
+    import trimesh
+
+    millimetres, picture, cloud = (out / f"{photo.stem}_{end}" for end in ("depth.png", "scene.png", "scene.ply"))
+    known = np.isfinite(scene.depth)
+    stored = np.where(known, np.clip(np.nan_to_num(scene.depth) * 1000, 0, 65535), 0)
+    cv2.imwrite(str(millimetres), np.rint(stored).astype(np.uint16))
+    cv2.imwrite(str(picture), draw_scene(scene, faces)[..., ::-1])
+    v, u = np.nonzero(known)
+    points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth[v, u])
+    trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(cloud)
+    return [millimetres, picture, cloud]
+
+
+def draw_scene(scene: Scene, faces: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """(H, 3 W, 3) uint8 RGB: the bodies over the image, depth as colour, the cloud from aside with the bodies in it."""
+    bodies = [person.vertices_cam for person in scene.people]
+    colours = [person_colour(person.id) for person in scene.people]
+    cloud = cloud_view(scene.image, scene.depth, scene.camera, bodies, faces, colours)
+    return np.hstack([draw_overlay(scene, faces), depth_colours(scene.depth), cloud])
 
 
 def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, Any]:

@@ -80,6 +80,18 @@ def test_depth_on_another_grid_is_brought_to_the_image():
     np.testing.assert_allclose(answer.depth, 3.0, rtol=1e-5)
 
 
+def test_a_networks_people_are_replaced_by_their_own_surfaces_but_not_what_stands_before_them():
+    wrong = np.full((120, 160), 4.0, np.float32)
+    wrong[50:60] = 4.4
+    wrong[88:] = 1.0  # a table
+    answer = DepthEngine(IncomingDepth(), "scale").estimate(
+        IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=DepthMap(wrong, CAMERA, "network"))
+    )
+    assert answer.depth[55, 80] == pytest.approx(3)
+    assert answer.depth[89, 80] == pytest.approx(0.75)
+    np.testing.assert_allclose(answer.depth[:, :50], 0.75 * wrong[:, :50], rtol=1e-5)
+
+
 @pytest.mark.parametrize("source", [None, IncomingDepth()])
 def test_without_initial_depth_the_people_speak_for_themselves(source):
     answer = DepthEngine(source).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))

@@ -59,7 +59,7 @@ def test_a_mirrored_sample_is_what_a_mirrored_camera_sees(samples):
 
 def test_a_few_steps_train_are_reported_and_write_weights(tmp_path):
     lines: list[str] = []
-    weights = train(dataclasses.replace(CONFIG, output=str(tmp_path)), lines.append)
+    weights = train(dataclasses.replace(CONFIG, output=str(tmp_path)), report=lines.append)
     assert lines[-1].startswith("step 4/4: depth")
     assert load_refiner(weights).head.weight.abs().sum() > 0
 

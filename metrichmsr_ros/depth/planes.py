@@ -18,6 +18,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .anchor import Anchor
@@ -36,6 +37,7 @@ PLANE_STDS = (0.02, 0.012)  # of planes' second differences, relative, round by 
 PLANE_SHARE = 0.01  # of an independent equation in each: neighbours say much the same
 PERSON_STD = 0.04  # relative error of a person's distance, the same for all its pixels
 PASSES = 2
+ENOUGH = (160, 213)  # rows, columns that images are thinned to before anything is looked at
 EDGE = 0.2  # relative second difference from which it is no plane
 FLAT = 0.02  # bend below which depth was measured: depth cameras have under 0.02, networks 0.03 and more
 MEASURED_STD = 0.02  # relative error of the scale of measured depth ...
@@ -60,6 +62,9 @@ def fit_planes(depth: FloatArray, anchor: Anchor) -> Calibration:
     Args:
         depth: (H, W) initial depth in metres, NaN unknown. anchor: human depth on the same grid.
     """
+    step = thinning(depth.shape)
+    if step > 1:
+        return enlarged(fit_planes(depth[::step, ::step], thinned(anchor, step)), depth.shape)
     base = fit_affine(depth, anchor)
     if base is IDENTITY:
         return IDENTITY
@@ -77,6 +82,24 @@ def fit_planes(depth: FloatArray, anchor: Anchor) -> Calibration:
         offset = offset * float(factor.mean()) + float(solution[_CELLS]) * median
     field = _resized(grow, depth.shape)
     return Calibration(field * scale, field * shift + np.float32(offset), "planes")
+
+
+def thinning(shape: tuple[int, ...]) -> int:
+    """Every how many-th row and column is enough for smooth fields."""
+    return max(1, min(shape[0] // ENOUGH[0], shape[1] // ENOUGH[1]))
+
+
+def thinned(anchor: Anchor, step: int) -> Anchor:
+    """The anchor at every `step`-th row and column."""
+    few = np.s_[::step, ::step]
+    return Anchor(anchor.depth[few], anchor.weight[few], anchor.person[few])
+
+
+def enlarged(calibration: Calibration, shape: tuple[int, ...]) -> Calibration:
+    """The same calibration with its fields at `shape` (H, W)."""
+    if not isinstance(calibration.scale, np.ndarray) or not isinstance(calibration.offset, np.ndarray):
+        return calibration
+    return Calibration(_resized(calibration.scale, shape), _resized(calibration.offset, shape), calibration.method)
 
 
 def bend(depth: FloatArray, anchor: Anchor) -> float:
@@ -126,15 +149,17 @@ def _solve(relative: FloatArray, log_depth: FloatArray, small: _Small) -> NDArra
     prior[_CELLS, _CELLS] = OFFSET_STD**-2
     people, residual, precision = _people_rows(relative, log_depth, small)
     rows, bent = _plane_rows(np.asarray(1 / relative, np.float32), small.known)
+    # In torch, whose number of threads programs set: BLAS threads of NumPy would wait for each other on a busy robot.
+    design, target = torch.from_numpy(rows), torch.from_numpy(bent)
     solution = np.zeros(_CELLS + 1)
     for std in PLANE_STDS:
-        left = bent - rows @ solution.astype(np.float32)
-        trust = PLANE_SHARE / std**2 * np.exp(-((left / (2 * std)) ** 2))
+        left = target - design @ torch.from_numpy(solution.astype(np.float32))
+        trust = PLANE_SHARE / std**2 * torch.exp(-((left / (2 * std)) ** 2))
         off = residual - people @ solution
         sure = precision / (1 + (off / (2 * PERSON_STD)) ** 2)
-        normal = (rows.T @ (rows * trust[:, None])).astype(np.float64) + people.T @ (people * sure[:, None]) + prior
-        right = (rows.T @ (trust * bent)).astype(np.float64) + people.T @ (sure * residual)
-        solution = np.linalg.solve(normal, right)
+        normal = (design.T @ (design * trust[:, None])).numpy() + people.T @ (people * sure[:, None]) + prior
+        right = (design.T @ (trust * target)).numpy() + people.T @ (sure * residual)
+        solution = torch.linalg.solve(torch.from_numpy(normal), torch.from_numpy(right)).numpy()
     return solution
 
 

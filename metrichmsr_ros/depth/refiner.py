@@ -22,7 +22,7 @@ from metrichmsr_ros.geometry.camera import Camera
 
 from .anchor import Anchor
 from .calibrate import IDENTITY, Calibration, Field
-from .planes import fit_planes
+from .planes import enlarged, fit_planes, thinned, thinning
 
 FloatArray = NDArray[np.float32]
 
@@ -177,13 +177,18 @@ def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tu
 @torch.inference_mode()
 def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) -> Calibration:
     """Calibration fields of one image; no change where nobody anchors it. Arguments as in `refiner_inputs`."""
+    step, shape = thinning(depth.shape), depth.shape
+    if step > 1:  # fields are smooth: their resolution is not the image's
+        depth, anchor = depth[::step, ::step], thinned(anchor, step)
+        camera = camera.transformed(np.diag([1 / step, 1 / step, 1.0]), (depth.shape[1], depth.shape[0]))
     inputs = refiner_inputs(depth, anchor, camera, model.config)
     if inputs is None:
         return IDENTITY
     parameter = next(model.parameters())
     channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)
     fields = model(channels)[0].float().cpu().numpy()
-    return calibration_from_fields(fields, inputs, (depth.shape[0], depth.shape[1]))
+    calibration = calibration_from_fields(fields, inputs, (depth.shape[0], depth.shape[1]))
+    return enlarged(calibration, shape) if step > 1 else calibration
 
 
 def _small(field: Field, size: tuple[int, int]) -> FloatArray:

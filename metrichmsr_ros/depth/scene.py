@@ -22,6 +22,7 @@ FloatArray = NDArray[np.float32]
 Fit = Callable[[FloatArray, Anchor, Camera], Calibration]
 
 METRIC_SOURCES = ("people", "ground")  # made of people, so that there is nothing to calibrate
+OCCLUDER = 0.7  # of a person's distance: what is nearer than this stands before the person
 FORGOTTEN = 0.01  # a calibration of which less is left is none
 
 
@@ -118,7 +119,10 @@ class DepthEngine:
             self._last = (stamp_s, calibration)
         if calibration is IDENTITY:
             return SceneDepth(depth, initial.source, "none")
-        return SceneDepth(calibration.apply(depth), initial.source, calibration.method, kept)
+        calibrated = calibration.apply(depth)
+        if not initial.is_sensor:
+            calibrated = _with_people(calibrated, anchor)
+        return SceneDepth(calibrated, initial.source, calibration.method, kept)
 
     def _remembered(self, stamp_s: float | None) -> tuple[Calibration, float]:
         """The last calibration, faded; a field fades as its means, since the people it was bent by are gone."""
@@ -140,6 +144,12 @@ def _fit(method: str, refiner: Refiner | None) -> Fit:
     if method not in METHODS:
         raise DepthError(f"unknown depth calibration '{method}'; known are none, {', '.join(METHODS)}")
     return lambda depth, anchor, camera: METHODS[method](depth, anchor)
+
+
+def _with_people(depth: FloatArray, anchor: Anchor) -> FloatArray:
+    """A network's depth with the people's own surfaces where they are trusted and nothing stands before them."""
+    theirs = anchor.mask & np.isfinite(depth) & ~(depth < OCCLUDER * anchor.depth)
+    return np.where(theirs, anchor.depth, depth)
 
 
 def _people_in_front(depth: FloatArray, anchor: Anchor) -> FloatArray:

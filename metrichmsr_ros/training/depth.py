@@ -38,10 +38,11 @@ def refined_depth(model: Refiner, batch: DepthBatch) -> tuple[Tensor, Tensor]:
 class DepthRun:
     """The state of one training run: network, its running average, AdamW, and how many steps were done."""
 
-    def __init__(self, config: DepthTrainConfig, samples: list[Sample]) -> None:
+    def __init__(self, config: DepthTrainConfig, samples: list[Sample], device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
-        self.config, self.samples = config, samples
-        self.model, self.average = Refiner(config.model).train(), Refiner(config.model).eval()
+        self.config, self.samples, self.device = config, samples, torch.device(device)
+        self.model = Refiner(config.model).to(self.device).train()
+        self.average = Refiner(config.model).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay
@@ -52,8 +53,8 @@ class DepthRun:
         """One update. Returns the weighted losses and their total."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step_count, self.config.steps)
-        batch = draw_batch(self.config, self.samples, self.step_count)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bf16"):
+        batch = draw_batch(self.config, self.samples, self.step_count).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             depth, fields = refined_depth(self.model, batch)
         terms = refiner_loss(
             depth, fields, batch.truth, batch.valid, batch.human, batch.human_weight, self.config.losses
@@ -86,7 +87,7 @@ class DepthRun:
 
     def resume(self, path: Path) -> None:
         """Continue from `path`. Raises ConfigError when it was written with another configuration."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self.device, weights_only=True)
         mine = to_mapping(self.config)
         changed = [key for key in mine if mine[key] != state["config"].get(key)]
         if changed:
@@ -97,12 +98,12 @@ class DepthRun:
         self.step_count = state["step"]
 
 
-def train(config: DepthTrainConfig, report: Callable[[str], None] = print) -> Path:
+def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:
     """Train to `config.steps`, resuming a checkpoint of the same run; returns the path of the weights."""
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     samples = draw_samples(config, draw_places(config, report), report)
-    run, checkpoint = DepthRun(config, samples), folder / "checkpoint.pt"
+    run, checkpoint = DepthRun(config, samples, device), folder / "checkpoint.pt"
     if checkpoint.exists():
         run.resume(checkpoint)
         report(f"resumed {checkpoint} at step {run.step_count}")

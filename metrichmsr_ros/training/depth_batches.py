@@ -36,6 +36,10 @@ class DepthBatch:
     human_weight: Tensor
     median: Tensor
 
+    def to(self, device: torch.device) -> DepthBatch:
+        """The same on another device."""
+        return DepthBatch(*(tensor.to(device) for tensor in vars(self).values()))
+
 
 def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list[Place]:
     """Synthetic places; says how far it is every few seconds."""
