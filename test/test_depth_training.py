@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from data_layouts import write_prox
 
 from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.data.labels import LabelError
 from metrichmsr_ros.depth.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
 from metrichmsr_ros.depth.weights import load_refiner
 from metrichmsr_ros.hmr.config import ConfigError
@@ -88,3 +92,28 @@ def test_the_shipped_configuration_is_read_and_mistakes_are_named(tmp_path):
         path.write_text(text)
         with pytest.raises(ConfigError, match=words):
             load_depth_config(path)
+
+
+def test_prox_frames_are_places(tmp_path):
+    """The sensor's depth and body index, unmirrored and stretched; its people are a little off as estimates are."""
+    _, _, sensor = write_prox(tmp_path)
+    body = np.full((424, 512), 255, np.uint8)
+    body[100:400, 200:300] = 2
+    index = Path(str(sensor["path"]).replace("Depth", "BodyIndex"))
+    index.parent.mkdir()
+    cv2.imwrite(str(index), np.fliplr(body))
+    config = dataclasses.replace(CONFIG, places=0, prox=str(tmp_path), prox_frames=5, place_size=(256, 212))
+    (place,) = draw_places(config, lambda words: None)
+    seen = body[::2, ::2] == 2
+    np.testing.assert_array_equal(place.anchor.person == 2, seen)
+    expected = np.where(sensor["depth"] > 0, sensor["depth"], np.nan)[::2, ::2]
+    np.testing.assert_allclose(place.depth, expected, rtol=1e-3)
+    ratio = (place.anchor.depth / place.depth)[place.anchor.mask]
+    assert ratio == pytest.approx(ratio[0], rel=1e-5)
+    assert abs(np.log(ratio[0])) < 0.2
+    assert 0.8 * seen.sum() < place.anchor.mask.sum() < seen.sum()
+    samples = draw_samples(config, [place], lambda words: None)
+    assert torch.isfinite(draw_batch(config, samples, 0).base).all()
+    index.unlink()
+    with pytest.raises(LabelError, match="BodyIndex"):
+        draw_places(config, lambda words: None)

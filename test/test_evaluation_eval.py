@@ -145,7 +145,7 @@ def test_prox_in_its_layout(tmp_path, monkeypatch):
     assert values["half, too far"]["AbsRel"] == pytest.approx(0.1, abs=1e-4)
     share = np.isfinite(half).sum() / np.isfinite(truth).sum()
     assert f"{100 * share:.0f} % of their true pixels" in board.lines[-1].note
-    monkeypatch.setattr(command, "_pipeline", lambda options: PlaneSeer(truth))
+    monkeypatch.setattr(command, "_depth_pipelines", lambda options: {"ours": PlaneSeer(truth)})
     printed = table_of("prox", EvalOptions(data=tmp_path))
     assert "(paper) UniDepth" in printed
     assert "1 of 1 images" in printed

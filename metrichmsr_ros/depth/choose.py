@@ -58,7 +58,7 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
         DepthError: unknown words, or what they name cannot be loaded.
         AssetError: a network that was never fetched.
     """
-    source = _source(choice)
+    source = make_source(choice.source, choice.device) if choice.source != "people" else None
     calibration = "none" if source is None else choice.calibration
     if calibration == "auto":
         calibration = str(asset_path(SHIPPED_REFINER))
@@ -69,30 +69,34 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
     return DepthEngine(source, calibration, memory_s=choice.memory_s)
 
 
-def _source(choice: DepthChoice) -> DepthSource | None:
-    kind, _, detail = choice.source.partition(":")
-    if kind == "people":
-        return None
+def source_name(words: str) -> str:
+    """`words`, or what auto is on this machine."""
+    return _automatic() if words == "auto" else words
+
+
+def make_source(words: str, device: str = "cpu") -> DepthSource:
+    """The source that one of `SOURCES` other than people names. Raises as `make_engine` does."""
+    kind, _, detail = words.partition(":")
     makers: dict[str, Callable[[], DepthSource]] = {
-        "auto": _fastdepth_or_ground,
+        "auto": lambda: make_source(_automatic()),
         "ground": GroundPlane,
         "topic": IncomingDepth,
         "fastdepth": _fastdepth,
-        "hub": lambda: _hub(detail, choice.device),
-        "map_anything": lambda: _map_anything(detail, choice.device),
+        "hub": lambda: _hub(detail, device),
+        "map_anything": lambda: _map_anything(detail, device),
         "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
     }
     if kind not in makers or (detail and kind not in ("hub", "map_anything", "file")):
-        raise DepthError(f"unknown depth source '{choice.source}'; known are: {'; '.join(SOURCES)}")
+        raise DepthError(f"unknown depth source '{words}'; known are: {'; '.join(SOURCES)}")
     return makers[kind]()
 
 
-def _fastdepth_or_ground() -> DepthSource:
+def _automatic() -> str:
     try:
         model_path("fastdepth.onnx")
     except AssetError:
-        return GroundPlane()
-    return _fastdepth()
+        return "ground"
+    return "fastdepth"
 
 
 def _fastdepth() -> DepthSource:

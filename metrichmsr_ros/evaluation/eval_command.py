@@ -30,6 +30,8 @@ class EvalOptions:
         smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
         max_depth: metres, prox; 0 keeps all.
+        depth: prox: where our pipeline's initial depth comes from, as for `predict --depth`.
+        calibrations: prox: what brings it to the people's scale, a row for each; none is the initial depth itself.
         preset, body, device, num_threads: of our pipeline; `open` takes a checkpoint as preset.
     """
 
@@ -40,6 +42,8 @@ class EvalOptions:
     smpl: Path | None = None
     regressor: Path | None = None
     max_depth: float = 0.0
+    depth: str = "auto"
+    calibrations: tuple[str, ...] = ("none", "scale", "affine", "planes", "auto")
     preset: str = "embedded"
     body: str = "open_light"
     device: str = "cpu"
@@ -101,10 +105,25 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
     with console.status("estimating") as status:
         return evaluate_prox(
             data,
-            {options.preset: _pipeline(options)},
+            _depth_pipelines(options),
             far,
             lambda done, total: status.update(f"estimating {done} of {total} images"),
         )
+
+
+def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
+    """Our pipeline with each calibration, by what the table calls it."""
+    from metrichmsr_ros.depth.choose import DepthChoice, source_name
+    from metrichmsr_ros.pipeline import Pipeline
+
+    source = source_name(options.depth)
+    names = {"none": f"{source} alone", "auto": f"{source} + refiner"}
+    return {
+        names.get(how, f"{source} + {how}"): Pipeline.from_preset(
+            options.preset, options.device, options.body, options.num_threads, DepthChoice(options.depth, how)
+        )
+        for how in options.calibrations
+    }
 
 
 def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs
 from metrichmsr_ros.depth.rooms import Place, make_place
 from metrichmsr_ros.training.depth_config import DepthTrainConfig
+from metrichmsr_ros.training.prox_places import prox_places
 
 Sample = tuple[NDArray[np.float16], ...]
 
@@ -42,7 +44,7 @@ class DepthBatch:
 
 
 def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list[Place]:
-    """Synthetic places; says how far it is every few seconds."""
+    """Synthetic places, and PROX's frames where its folder is named; says how far it is every few seconds."""
     body, places, last = load_body("open_light"), [], time.monotonic()
     for number in range(config.places):
         rng = np.random.default_rng((config.seed, 1, number))
@@ -50,6 +52,9 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
         if time.monotonic() - last > 5:
             last = time.monotonic()
             report(f"places {number + 1}/{config.places}")
+    if config.prox:
+        rng = np.random.default_rng((config.seed, 4))
+        places += prox_places(Path(config.prox), config.prox_frames, config.place_size, rng)
     return places
 
 

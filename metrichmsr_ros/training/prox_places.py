@@ -1,0 +1,74 @@
+"""PROX frames as places to train the depth refiner on: measured depth, and people by the sensor's body index.
+
+The truth is the depth camera's own image; the people are the pixels that the sensor calls a body, at the measured depth
+with the error of an estimate, one per person. So no body model of SMPL-X is needed. Holes stay unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.data.formats_scene import read_prox_depth
+from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.depth.anchor import Anchor
+from metrichmsr_ros.depth.rooms import Place
+from metrichmsr_ros.depth.sources import stretched
+from metrichmsr_ros.geometry.camera import Camera
+
+NOBODY = 255  # in BodyIndex
+PERSON_STD = 0.04  # relative error of a person's distance
+EROSION = 5  # sensor pixels left out at silhouettes
+
+
+def prox_places(root: Path, count: int, size: tuple[int, int], rng: np.random.Generator) -> list[Place]:
+    """Up to `count` frames with somebody in view, evenly spread over all recordings, stretched to `size`.
+
+    Args:
+        root: folder with `recordings/<recording>/{Depth,BodyIndex}/<frame>.png` and `calibration/IR.json`.
+        count: how many. size: width, height. rng: draws the people's errors.
+
+    Raises:
+        LabelError: no such frames, or files that are not as the layout says.
+    """
+    camera = _infrared(root / "calibration" / "IR.json")
+    files = sorted((root / "recordings").glob("*/Depth/*.png"))
+    if not files:
+        raise LabelError(f"{root}: no recordings/<recording>/Depth/<frame>.png there")
+    chosen = files[:: max(1, len(files) // count)][:count]
+    places = [_place(path, camera, size, rng) for path in chosen]
+    return [place for place in places if place.people]
+
+
+def _place(path: Path, camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> Place:
+    depth = read_prox_depth(path)
+    index_path = path.parents[1] / "BodyIndex" / path.name
+    stored = cv2.imread(str(index_path), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.shape != depth.shape:
+        raise LabelError(f"{index_path}: missing, or not of the size of its depth image")
+    body = np.ascontiguousarray(stored[:, ::-1])  # a mirror, like the depth
+    inside = cv2.erode((body != NOBODY).astype(np.uint8), np.ones((EROSION, EROSION), np.uint8)) > 0
+    depth, body, inside = (_nearest(image, size) for image in (depth, body, inside.astype(np.uint8)))
+    person = np.where(body == NOBODY, -1, body.astype(np.int32)).astype(np.int32)
+    trusted = (inside > 0) & np.isfinite(depth) & (person >= 0)
+    error = np.exp(rng.normal(0, PERSON_STD, NOBODY + 1))
+    human = np.where(person >= 0, depth * error[person], np.nan).astype(np.float32)
+    part = np.where(person >= 0, -2 - person, 0).astype(np.int32)
+    anchor = Anchor(human, trusted.astype(np.float32), person)
+    return Place(stretched(camera, *size), depth, part, anchor, len(np.unique(person[trusted])))
+
+
+def _nearest(image: NDArray, size: tuple[int, int]) -> NDArray:
+    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+
+
+def _infrared(path: Path) -> Camera:
+    try:
+        intrinsics = np.array(json.loads(path.read_text(encoding="utf-8"))["camera_mtx"], np.float64)
+    except (OSError, ValueError, KeyError) as error:
+        raise LabelError(f"{path} cannot be read: {error}") from error
+    return Camera(512, 424, intrinsics)  # its lens bends by a pixel or two: nothing to a smooth field
