@@ -62,13 +62,16 @@ def run_bag_through_node(bag: Path, recording: Path, pipeline: ScenePipeline, ra
             readers={IMAGE_TOPIC, INFO_TOPIC},
             pace=Pace(IMAGE_TOPIC, HUMANS_TOPIC, HumanMeshArray),
         )
-        recorder.wait_for(OVERLAY_TOPIC, recorder.counts[HUMANS_TOPIC], timeout_s=5.0)
+        answered = playback.published[IMAGE_TOPIC] - playback.unanswered
+        for topic in (HUMANS_TOPIC, OVERLAY_TOPIC):
+            recorder.wait_for(topic, answered, timeout_s=5.0)
+        unanswered = {"unanswered": playback.unanswered} if playback.unanswered else {}
         return Session(
             published=playback.published[IMAGE_TOPIC],
             recorded=recorder.counts[HUMANS_TOPIC],
             seconds=playback.seconds,
             sent_ns=playback.sent_ns,
-            drops=dict(node.statistics.drops),
+            drops=dict(node.statistics.drops) | unanswered,
         )
 
 
