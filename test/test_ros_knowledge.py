@@ -201,6 +201,9 @@ def test_the_gain_is_told(ros):
     reports.clear()
     ros.until(lambda: reports, "a report")
     told = {pair.key: pair.value for status in reports[-1].status for pair in status.values}
+    assert (told["camera_info"], told["floor"], told["depth image"]) == (
+        "of the image's stamp", "not asked for", "none yet"
+    )  # fmt: skip
     assert (told["placed by floor"], told["placed by depth"]) == ("1", "0")
     assert (told["distance std m, image alone"], told["distance std m"]) == ("0.5", "0.1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -88,8 +89,10 @@ class Statistics:
         with self._lock:
             return list(self._stages.get(stage, ()))
 
-    def input_status(self, name: str, source: str, active: bool) -> DiagnosticStatus:
-        """Health of the input since the last call: rates, drops by cause, the last problem."""
+    def input_status(
+        self, name: str, source: str, active: bool, about: dict[str, str] | None = None
+    ) -> DiagnosticStatus:
+        """Health of the input since the last call: rates, drops by cause, the last problem, and `about`."""
         with self._lock:
             received, processed, since = self._reported
             now = time.monotonic()
@@ -100,6 +103,7 @@ class Statistics:
             problem, self._problem = self._problem, None
             drops = dict(self.drops)
         values = {"topic": source, "images/s": f"{rates[0]:.1f}", "processed/s": f"{rates[1]:.1f}"}
+        values |= about or {}
         values |= {f"dropped: {cause}": str(count) for cause, count in sorted(drops.items())}
         if problem:
             values["last problem"] = problem[1]
@@ -117,7 +121,7 @@ class Statistics:
         for stage, seconds in stages.items():
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
             values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"
-        values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"}
+        values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"} | gpu_memory()
         return _status(name, DiagnosticStatus.OK, f"{state}, {values['people']} people", values)
 
 
@@ -136,6 +140,14 @@ def _judge(
 def _status(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:
     pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
     return DiagnosticStatus(name=name, level=level, message=text, hardware_id=name.split(":")[0], values=pairs)
+
+
+def gpu_memory() -> dict[str, str]:
+    """What torch holds on the GPU, MiB, as a diagnostic; nothing where it uses none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    return {"GPU memory MiB": f"{torch.cuda.memory_allocated() / 2**20:.0f}"}
 
 
 def resident_bytes() -> int:

@@ -42,6 +42,7 @@ class CameraInfos:
         self._missed: int | None = None  # stamp of the last image that waited in vain
         self._pairs = True  # whether images and infos have been found to carry equal stamps
         self._camera: tuple[Any, Camera] | None = None
+        self.pairing = "none yet"  # of the last image, for diagnostics
 
     def add(self, info: Any) -> None:
         """Take in one sensor_msgs/CameraInfo."""
@@ -87,7 +88,9 @@ class CameraInfos:
                 self._pairs = found
                 self._missed = None if found else stamp
             if stamp in self._by_stamp:
+                self.pairing = "of the image's stamp"
                 return self._by_stamp[stamp]
+            self.pairing = "the newest" if self._by_stamp else "none yet"
             return next(reversed(self._by_stamp.values()), None)
 
 

@@ -48,6 +48,7 @@ class Knowledge:
     ) -> None:
         self._transforms, self._depths, self._boxes, self._statistics = transforms, depths, boxes, statistics
         self._tf_in_time = True  # whether waiting for transforms has been worth it
+        self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
     def around(self, header: Any, camera: Camera, settings: Settings) -> Surroundings:
         """What is known at the moment of an image.
@@ -61,11 +62,13 @@ class Knowledge:
         return Surroundings(floor, depth, settings.use_depth, tuple(boxes))
 
     def _floor(self, header: Any, settings: Settings) -> Plane | None:
+        self.health["floor"] = "not asked for"
         if self._transforms is None or not settings.use_floor:
             return None
         try:
             camera_pose = self._camera_pose(settings.ground_frame, header)
         except TransformError as error:
+            self.health["floor"] = "no transform"
             self._statistics.problem("no floor", f"{settings.ground_frame} to {header.frame_id}: {error}")
             return None
         return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
@@ -78,7 +81,9 @@ class Knowledge:
         self._tf_in_time = True
         while True:
             try:
-                return self._transforms.matrix(ground_frame, header.frame_id, stamp)
+                pose = self._transforms.matrix(ground_frame, header.frame_id, stamp)
+                self.health["floor"] = "of the image's stamp"
+                return pose
             except TransformError:
                 if time.monotonic() > deadline:
                     break
@@ -87,13 +92,18 @@ class Knowledge:
         pose, known = self._transforms.newest(ground_frame, header.frame_id)
         if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
             raise TransformError(f"the newest transform is {(stamp - known) / 1e9:.2f} s older than the image")
+        self.health["floor"] = "of a moment before"
         return pose
 
     def _depth(self, header: Any, camera: Camera) -> DepthMap | None:
+        self.health["depth image"] = "none yet"
         if not self._depths.has_come:
             return None
         try:
-            return self._depths.of(header, camera.rectified())
+            depth = self._depths.of(header, camera.rectified())
+            self.health["depth image"] = "in time"
+            return depth
         except DepthError as error:
+            self.health["depth image"] = "missing or unusable"
             self._statistics.problem("no depth", str(error))
             return None

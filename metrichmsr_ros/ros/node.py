@@ -227,8 +227,9 @@ class PerceptionNode(LifecycleNode):
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
+        health = self._processor.health if self._processor is not None else {}
         message.status = [
-            self._statistics.input_status(f"{name}: input", self._source(), self.state == "active"),
+            self._statistics.input_status(f"{name}: input", self._source(), self.state == "active", health),
             self._statistics.output_status(f"{name}: output", self.state, about),
         ]
         self._diagnostics.publish(message)

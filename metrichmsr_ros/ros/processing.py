@@ -85,6 +85,11 @@ class FrameProcessor:
         self._gate = StampGate()
         pipeline.reset()
 
+    @property
+    def health(self) -> dict[str, str]:
+        """What came with the last image: CameraInfo, floor, depth."""
+        return {"camera_info": self._infos.pairing, **self._knowledge.health}
+
     def __call__(self, frame: Frame) -> None:
         """Process one frame, or count why not."""
         try:
