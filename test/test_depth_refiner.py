@@ -34,6 +34,9 @@ V, U = np.mgrid[:H, :W].astype(np.float32)
 SCENE = (1 / (0.5 - 0.3 * U / W)).astype(np.float32)  # a wall, 2 to 5 m away
 
 
+BENT = (SCENE * np.exp(0.15 * np.cos(2 * np.pi * U / W) * np.cos(2 * np.pi * V / H))).astype(np.float32)
+
+
 def anchor_of(truth: np.ndarray, present: bool = True) -> Anchor:
     person = np.full((H, W), -1, np.int32)
     if present:
@@ -98,14 +101,22 @@ def test_of_the_scale_of_the_input_the_network_is_only_told():
 def test_the_answer_grows_with_the_world():
     """Twice the world (initial and human depth): twice the answer; metres enter through the people alone."""
     model = tiny_refiner(head=0.1)
-    once = refine(model, SCENE, anchor_of(SCENE), CAMERA).apply(SCENE)
-    big = (2 * SCENE).astype(np.float32)
-    np.testing.assert_allclose(refine(model, big, anchor_of(big), CAMERA).apply(big), 2 * once, rtol=1e-3, atol=1e-3)
+    once = refine(model, BENT, anchor_of(SCENE), CAMERA).apply(BENT)
+    big = (2 * BENT).astype(np.float32)
+    np.testing.assert_allclose(
+        refine(model, big, anchor_of(2 * SCENE), CAMERA).apply(big), 2 * once, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_measured_depth_gets_one_scale_and_no_field():
+    fitted = refine(tiny_refiner(head=3.0), SCENE, anchor_of(1.5 * SCENE), CAMERA)
+    assert fitted.method == "refiner"
+    assert float(fitted.scale) == pytest.approx(1.5, rel=0.01)
 
 
 def test_fields_are_bounded_and_smooth():
-    fitted = refine(tiny_refiner(head=3.0), SCENE, anchor_of(SCENE), CAMERA)
-    base = fit_planes(SCENE, anchor_of(SCENE))
+    fitted = refine(tiny_refiner(head=3.0), BENT, anchor_of(SCENE), CAMERA)
+    base = fit_planes(BENT, anchor_of(SCENE))
     assert fitted.scale.shape == fitted.offset.shape == (H, W)
     assert np.abs(np.log(fitted.scale / base.scale)).max() <= MAX_LOG_SCALE + 1e-4
     assert np.abs(np.diff(fitted.scale, axis=1)).max() < 0.3
@@ -207,7 +218,7 @@ def test_weights_carry_their_configuration(tmp_path):
     loaded = load_refiner(tmp_path / "r.safetensors")
     assert loaded.config == TINY
     assert not loaded.training
-    answers = [refine(m, SCENE, anchor_of(SCENE), CAMERA).scale for m in (model, loaded)]
+    answers = [refine(m, BENT, anchor_of(SCENE), CAMERA).scale for m in (model, loaded)]
     np.testing.assert_array_equal(*answers)
 
 

@@ -9,7 +9,7 @@ The fields, not the depth, are brought to full size: z = s z_in + b keeps every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -184,6 +184,8 @@ def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) ->
     inputs = refiner_inputs(depth, anchor, camera, model.config)
     if inputs is None:
         return IDENTITY
+    if not isinstance(inputs.base.scale, np.ndarray):  # measured depth: nothing to bend
+        return replace(inputs.base, method="refiner")
     parameter = next(model.parameters())
     channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)
     fields = model(channels)[0].float().cpu().numpy()
