@@ -68,6 +68,7 @@ class FakePipeline:
         self.arounds: list[Surroundings] = []
         self.resets = 0
         self.failure: Exception | None = None
+        self.depth_made = ""
 
     def reset(self):
         self.resets += 1
@@ -81,7 +82,7 @@ class FakePipeline:
             raise self.failure
         depth = np.full(image.shape[:2], np.nan, np.float32)
         depth[3, 4] = 2.5
-        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002})
+        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002}, self.depth_made)
 
 
 def free_domain():

@@ -93,3 +93,22 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, words, photo, tmp_path
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert words in lines[0]
+
+
+def test_depth_on_request_is_metres_a_picture_and_a_cloud(photo, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "predict", photo, "--fov", 70, "--out", tmp_path, "--depth", "ground")
+    assert "depth: ground" in capsys.readouterr().out
+    stored = cv2.imread(str(tmp_path / "walk_depth.png"), cv2.IMREAD_UNCHANGED)
+    assert (stored.dtype, stored.shape) == (np.uint16, (480, 640))
+    assert stored[0].max() == 0  # above the horizon nothing is known
+    cloud = trimesh.load(tmp_path / "walk_scene.ply")
+    assert len(cloud.vertices) == np.count_nonzero(stored)
+    assert np.sort(-cloud.vertices[:, 2] * 1000) == pytest.approx(np.sort(stored[stored > 0]), abs=1)
+    assert cv2.imread(str(tmp_path / "walk_scene.png")).shape == (480, 3 * 640, 3)
+
+
+def test_an_unknown_source_of_depth_is_one_line(photo, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, "predict", photo, "--out", tmp_path, "--depth", "lidar")
+    assert stop.value.code == 2
+    assert "unknown depth source 'lidar'" in capsys.readouterr().err

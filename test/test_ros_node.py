@@ -32,6 +32,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
+from metrichmsr_ros.scene import Wanted
 
 
 @pytest.fixture
@@ -83,6 +84,32 @@ def test_depth_is_metres_with_nan_and_its_own_calibration(ros):
     assert np.isnan(depth).sum() == depth.size - 1
     assert not any(infos[0].d)
     np.testing.assert_array_equal(infos[0].k, make_info(5.0).k)
+
+
+def test_what_made_the_depth_is_told(ros):
+    pipeline = FakePipeline()
+    pipeline.depth_made = "fastdepth, calibrated by refiner"
+    ros.perception(pipeline)
+    reports, clouds = ros.hear("/diagnostics", DiagnosticArray), ros.hear("/perception/points", PointCloud2)
+    ros.until(lambda: any("not asked for" in text_of(report) for report in reports), "a report before any depth")
+    camera = CameraDriver(ros)
+    camera.send_good(5.0)
+    ros.until(lambda: clouds, "the cloud")
+    ros.until(lambda: any(pipeline.depth_made in text_of(report) for report in reports), "what made the depth")
+    pipeline.depth_made = "fastdepth, nobody in view: 37% of the last calibration"
+    camera.send_good(6.0)
+    ros.until(lambda: any("37%" in text_of(report) for report in reports), "how much of the calibration is left")
+    assert pipeline.calls[0][3] == Wanted(vertices=False, depth=True)
+    assert (clouds[0].width, clouds[0].height, len(clouds[0].fields)) == (WIDTH // 2, HEIGHT // 2, 4)
+
+
+def test_depth_is_not_made_unless_asked_for(ros):
+    pipeline = FakePipeline()
+    ros.perception(pipeline)
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    CameraDriver(ros).send_good(5.0)
+    ros.until(lambda: humans, "people")
+    assert not pipeline.calls[0][3].depth
 
 
 def test_an_empty_image_gives_an_empty_array(ros):
