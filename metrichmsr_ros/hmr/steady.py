@@ -30,6 +30,7 @@ class SteadyShape:
         self._body = body
         self._means: dict[str, tuple[torch.Tensor, int]] = {}
 
+    @torch.inference_mode()
     def __call__(self, estimate: HMROutput, ids: Sequence[str]) -> HMROutput:
         """The B people of `estimate` with their mean shapes, as far away as they then look the same."""
         rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
