@@ -11,7 +11,7 @@ import io
 import json
 import pickle
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, PARENTS
 from metrichmsr_ros.body.model import load_body
-from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays
+from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
 from metrichmsr_ros.data.keypoints import AIC_14, BODY_44, COCO_17, MPII_16
 
 Array = np.ndarray
@@ -32,7 +32,7 @@ OFFSETS = {"neutral": (0.0, -0.21, 0.03), "female": (0.0, -0.20, 0.025), "male":
 PIXELS = cv2.IMWRITE_JPEG_QUALITY, 100
 
 
-def smpl_like(gender: str) -> OpenBody:
+def arrays_like_smpl(gender: str) -> dict[str, Array]:
     """A body whose rest pelvis depends on gender and betas."""
     arrays = load_arrays(FILES["open_light"])
     pelvis_by_beta = np.random.default_rng(len(gender)).normal(0.0, 0.01, (1, 3, 10)).astype(np.float32)
@@ -40,10 +40,30 @@ def smpl_like(gender: str) -> OpenBody:
         "v_template": arrays["v_template"] + np.array(OFFSETS[gender], np.float32),
         "shapedirs": arrays["shapedirs"] + pelvis_by_beta,
     }
-    return OpenBody({**arrays, **moved})
+    return {**arrays, **moved}
 
 
-BODIES = {gender: smpl_like(gender) for gender in OFFSETS}
+BODIES = {gender: OpenBody(arrays_like_smpl(gender)) for gender in OFFSETS}
+
+
+def write_smpl(folder: Path) -> Path:
+    """BODIES in SMPL's own files: SMPL_MALE.npz and SMPL_FEMALE.pkl."""
+    folder.mkdir()
+    np.savez(folder / "SMPL_MALE.npz", **to_smpl_dict(arrays_like_smpl("male")))
+    write_pickle(folder / "SMPL_FEMALE.pkl", to_smpl_dict(arrays_like_smpl("female")))
+    return folder
+
+
+def write_smplx(folder: Path) -> Path:
+    """BODIES in the layout of SMPL-X: 55 joints, of which the first 22 are theirs."""
+    folder.mkdir()
+    for gender in ("male", "female"):
+        body = to_smpl_dict(arrays_like_smpl(gender))
+        regressor = np.concatenate([body["J_regressor"][:22], np.roll(body["J_regressor"], 1, axis=0)])[:55]
+        regressor = np.concatenate([regressor, regressor[: 55 - len(regressor)]])
+        arrays = {name: body[name] for name in ("v_template", "shapedirs")}
+        np.savez(folder / f"SMPLX_{gender.upper()}.npz", **arrays, J_regressor=regressor)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -282,20 +302,21 @@ def one_shape(actors: list[World]) -> list[World]:
     return changed
 
 
-def write_emdb(root: Path) -> tuple[Path, World, Array]:
-    """Five frames: the second is not good, the fourth has no valid box."""
-    world = one_shape([make_world(5, (720, 960), "female", seed=3)])[0]
+def write_emdb(root: Path, part: str = "emdb1", frames: int = 5) -> tuple[Path, World, Array]:
+    """Some frames: the second is not good, the fourth has no valid box."""
+    world = one_shape([make_world(frames, (720, 960), "female", seed=3)])[0]
+    good = np.arange(frames) != 1
     sequence = root / "P0" / "09_outdoor_walk"
-    for frame in range(5):
+    for frame in range(frames):
         save_picture(sequence / "images" / f"{frame:05d}.jpg", picture(world, frame))
     low, high = world.pixels.min(1), world.pixels.max(1)
     content = {
         "gender": "female",
         "name": "P0_09_outdoor_walk",
-        "emdb1": True,
-        "emdb2": False,
-        "n_frames": 5,
-        "good_frames_mask": np.array([True, False, True, True, True]),
+        "emdb1": part == "emdb1",
+        "emdb2": part == "emdb2",
+        "n_frames": frames,
+        "good_frames_mask": good,
         "camera": {"intrinsics": world.intrinsics, "extrinsics": world.extrinsics, "width": 720, "height": 960},
         "smpl": {
             "poses_root": world.pose[:, :3],
@@ -307,7 +328,7 @@ def write_emdb(root: Path) -> tuple[Path, World, Array]:
         "bboxes": {"bboxes": np.concatenate([low, high], 1), "invalid_idxs": np.array([3])},
     }
     write_pickle(sequence / "P0_09_outdoor_walk_data.pkl", content)
-    return sequence, world, np.array([0, 2, 4])
+    return sequence, world, np.flatnonzero(good & (np.arange(frames) != 3))
 
 
 def smplx_parameters(world: World, row: int, transl: Array, pose: Array) -> dict[str, Any]:
@@ -340,6 +361,12 @@ def write_rich(root: Path) -> tuple[World, tuple[Array, Array]]:
             smplx_parameters(world, 0, world.transl, world.pose),
         )
         save_picture(root / "images" / "test" / sequence / "cam_02" / f"{frame}_02.jpeg", picture(world, 0))
+    write_rich_camera(root / "scan_calibration" / scene / "calibration" / "002.xml", world, lens)
+    return world, (extrinsics, lens)
+
+
+def write_rich_camera(path: Path, world: World, lens: Array) -> None:
+    """The camera of the world's first row."""
 
     def matrix(name: str, values: Array, rows: int, columns: int) -> str:
         numbers = " ".join(f"{value:.17g}" for value in np.ravel(values))
@@ -348,16 +375,46 @@ def write_rich(root: Path) -> tuple[World, tuple[Array, Array]]:
             f"<data>{numbers}</data></{name}>"
         )
 
-    calibration = root / "scan_calibration" / scene / "calibration" / "002.xml"
-    calibration.parent.mkdir(parents=True)
-    calibration.write_text(
+    path.parent.mkdir(parents=True)
+    path.write_text(
         '<?xml version="1.0"?><opencv_storage>'
-        + matrix("CameraMatrix", extrinsics[:3], 3, 4)
+        + matrix("CameraMatrix", world.extrinsics[0, :3], 3, 4)
         + matrix("Intrinsics", world.intrinsics, 3, 3)
         + matrix("Distortion", lens, 5, 1)
         + "</opencv_storage>"
     )
-    return world, (extrinsics, lens)
+
+
+def write_rich_film(root: Path, frames: int = 8) -> tuple[str, list[World]]:
+    """A man (subject 003) and a woman (018) before one still camera; the name of the view, and both."""
+    people = [still_camera(flat_hands(make_world(frames, (800, 600), g, False, s)), 9) for g, s in RICH_CAST.values()]
+    sequence = "LectureHall_003_018_wipingchairs1"
+    for subject, world in zip(RICH_CAST, people, strict=True):
+        for row in range(frames):
+            fit = root / "bodies" / "test" / sequence / f"{row + 20:05d}" / f"{subject}.pkl"
+            write_pickle(fit, smplx_parameters(world, row, world.transl, world.pose))
+            name = f"{row + 20:05d}_02.jpeg"
+            save_picture(root / "images" / "test" / sequence / "cam_02" / name, picture(world, row))
+    lens = np.array([-0.05, 0.01, 0.0, 0.0, 0.0])
+    write_rich_camera(root / "scan_calibration" / "LectureHall" / "calibration" / "002.xml", people[0], lens)
+    (root / "gender.json").write_text('{"3": "male", "18": "female"}')
+    return f"{sequence}_cam_02", people
+
+
+RICH_CAST = {"003": ("male", 4), "018": ("female", 5)}
+
+
+def still_camera(world: World, seed: int) -> World:
+    """The same people in a world in which their camera, so far its origin, stands anywhere, and still."""
+    turn = Rotation.random(random_state=seed)
+    place = np.array([0.5, -1.0, 2.0])
+    pose = world.pose.copy()
+    pose[:, :3] = (turn.inv() * Rotation.from_rotvec(pose[:, :3])).as_rotvec()
+    joints = (world.joints_cam - place) @ turn.as_matrix()
+    extrinsics = np.tile(np.eye(4), (len(pose), 1, 1))
+    extrinsics[:, :3, :3], extrinsics[:, :3, 3] = turn.as_matrix(), place
+    transl = joints[:, 0] - (world.joints_world[:, 0] - world.transl)  # less the rest pelvis
+    return replace(world, pose=pose, transl=transl, extrinsics=extrinsics, joints_world=joints)
 
 
 def write_prox(root: Path) -> tuple[str, World, dict[str, Array]]:

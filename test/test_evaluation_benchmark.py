@@ -198,7 +198,8 @@ def test_the_command_scores_predictions_and_writes_tables(tmp_path):
         ("emdb1", EvalOptions(data=truth, predictions=("mine",)), "write NAME=PATH"),
         ("emdb1", EvalOptions(), "--data is missing"),
         ("emdb1", EvalOptions(data=tmp_path / "nowhere"), "--smpl is missing"),
-        ("rich", EvalOptions(data=tmp_path / "nowhere"), "npz layout only"),
+        ("rich", EvalOptions(data=tmp_path / "nowhere"), "--smplx is missing"),
+        ("synfocal", EvalOptions(data=tmp_path / "nowhere"), "npz layout only"),
     ):
         paper = Console(file=io.StringIO(), width=200)
         assert eval_command(benchmark, wrong, paper) is ExitCode.USAGE

@@ -49,7 +49,8 @@ def test_video_sets_with_our_pipeline(benchmark, write, tmp_path, monkeypatch):
     regressor = tmp_path / "J_regressor_h36m.npy"
     np.save(regressor, REGRESSOR)
     videos = list(read_videos(benchmark, tmp_path, BODIES, REGRESSOR))
-    monkeypatch.setattr(command, "_bodies", lambda options: BODIES)  # SMPL itself may not be in a repository
+    given = "metrichmsr_ros.evaluation.user_bodies.smpl_by_gender"
+    monkeypatch.setattr(given, lambda folder: BODIES)  # works without smplx; files: test_evaluation_eval_layouts.py
     monkeypatch.setattr(command, "_pipeline", lambda options: Oracle(videos))
     printed = table_of(benchmark, EvalOptions(data=tmp_path, regressor=regressor, out=tmp_path / "out"))
     assert "(paper) MetricHMSR" in printed
@@ -181,7 +182,7 @@ def test_rendered_lenses_need_no_data(monkeypatch):
 
     monkeypatch.setattr("metrichmsr_ros.evaluation.synfocal.focal_sweep", sweep)
     monkeypatch.setattr(command, "_pipeline", lambda options: "a pipeline")
-    printed = table_of("synfocal", EvalOptions())
-    assert asked["pipeline"] == "a pipeline"
+    printed = table_of("synfocal", EvalOptions(images=3))
+    assert asked == {"pipeline": "a pipeline", "images": 3}
     assert "not the paper's images" in " ".join(printed.split())
     assert "embedded, f = 500 px" in printed

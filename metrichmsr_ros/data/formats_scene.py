@@ -40,19 +40,16 @@ def read_rich(
     Args:
         root: folder with `bodies/<split>/<seq>/<frame>/<subject>.pkl`, `images/<split>/<seq>/cam_XX/` and
             `scan_calibration/<scene>/calibration/<camera>.xml`; the scene is the sequence's name up to the first "_".
-        genders: "male" or "female" by subject number as in the file names, e.g. {"009": "female"}.
+        genders: "male" or "female" by subject, numbered as in the file names ("009") or in RICH's gender.json ("9").
         joints_of: gendered SMPL-X.
     """
-    scene = sequence.split("_")[0]
-    extrinsics, intrinsics, distortion = _rich_camera(
-        root / "scan_calibration" / scene / "calibration" / f"{camera:03d}.xml"
-    )
+    extrinsics, intrinsics, distortion = rich_camera(root, sequence, camera)
     folder = root / "images" / split / sequence / f"cam_{camera:02d}"
     files = sorted((root / "bodies" / split / sequence).glob("*/*.pkl"))
     if not files:
         raise LabelError(f"{root}/bodies/{split}/{sequence}: no fits <frame>/<subject>.pkl there")
     fits = [_smplx_fit(path) for path in files]
-    gender = [genders[path.stem] for path in files]
+    gender = [_gender_of(path.stem, genders) for path in files]
     table = _smplx_table(fits, gender, joints_of, extrinsics, intrinsics, distortion)
     return label_table(
         person=[f"rich/{sequence}/cam_{camera:02d}/{path.parent.name}#{path.stem}" for path in files],
@@ -173,7 +170,9 @@ def _smplx_table(
     }
 
 
-def _rich_camera(path: Path) -> tuple[Array, Array, Array]:
+def rich_camera(root: Path, sequence: str, camera: int) -> tuple[Array, Array, Array]:
+    """Extrinsics (4, 4) from RICH's multi-camera frame to the camera's, intrinsics (3, 3) and distortion (<= 5,)."""
+    path = root / "scan_calibration" / sequence.split("_")[0] / "calibration" / f"{camera:03d}.xml"
     if not path.is_file():
         raise LabelError(f"camera file {path} is missing")
     tree = ElementTree.parse(path).getroot()
@@ -188,6 +187,13 @@ def _rich_camera(path: Path) -> tuple[Array, Array, Array]:
     extrinsics = np.eye(4)
     extrinsics[:3] = numbers("CameraMatrix", 12)[:12].reshape(3, 4)
     return extrinsics, numbers("Intrinsics", 9)[:9].reshape(3, 3), numbers("Distortion", 4)[:5]
+
+
+def _gender_of(subject: str, genders: dict[str, str]) -> str:
+    gender = genders.get(subject) or genders.get(subject.lstrip("0") or "0")
+    if gender is None:
+        raise LabelError(f"subject {subject}: no gender is given; given are {', '.join(genders) or 'none'}")
+    return gender
 
 
 def _rich_image(folder: Path, frame: str, camera: int) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.datasets import Video, predict
 from metrichmsr_ros.evaluation.extrinsics import with_cameras
@@ -73,8 +74,8 @@ def evaluate_videos(
     """Run pipelines over the videos of a data set and score them.
 
     Args:
-        name: 3dpw, emdb1 or emdb2.
-        videos: from `datasets.read_videos`; each is let go before the next is read.
+        name: 3dpw, emdb1, emdb2 or rich.
+        videos: from `datasets.read_videos` or `rich_videos.read_rich_videos`; each is let go before the next is read.
         pipelines: system -> `Pipeline`.
         regressor: `J_regressor_h36m` (17, V), for 3dpw.
         progress: told frames done and in all, per video.
@@ -98,7 +99,8 @@ def evaluate_videos(
 
 def _line(system: str, result: Score, note: str = "") -> Line:
     gone = f"{result.missing} of {result.frames} frames not predicted" if result.missing else f"{result.frames} frames"
-    return Line(system, result.values, MEASURED, f"{note}{gone}")
+    shared = "" if result.joints == NUM_JOINTS else f"; the {result.joints} joints SMPL-X shares with SMPL, no PVE"
+    return Line(system, result.values, MEASURED, f"{note}{gone}{shared}")
 
 
 def _lines_by_focal(system: str, truth: Sequence[Motion], answers: Sequence[Motion]) -> list[Line]:

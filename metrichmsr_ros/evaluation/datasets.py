@@ -193,7 +193,7 @@ def _estimated(truth: Motion, found: list[tuple[int, PersonEstimate]], regressor
         "height": np.array([p.height for p in people]),
     }
     vertices = np.stack([p.vertices_cam for p in people])
-    if vertices.shape[1] == truth["vertices"].shape[1]:
+    if "vertices" in truth and vertices.shape[1] == truth["vertices"].shape[1]:
         fields["vertices"] = vertices
     if regressor is not None and regressor.shape[1] == vertices.shape[1]:
         fields["h36m"] = regress(regressor, vertices)

@@ -21,14 +21,17 @@ class EvalOptions:
 
     Attributes:
         data: the truth. 3dpw, emdb1, emdb2: the data set's folder (with `smpl`), or motions in our npz layout; rich:
-            npz layout; prox: the data set's folder, or a folder of npz depth maps; open: folder with val-*.tar, a
-            shard, or a pattern; synfocal: npz layout, or nothing to render it.
+            the same (with `smplx`); prox: the data set's folder, or a folder of npz depth maps; open: folder with
+            val-*.tar, a shard, or a pattern; synfocal: npz layout, or nothing to render it.
         predictions: NAME=PATH of each system to score, in the layout of the truth; without any our own pipeline runs.
         cameras: emdb2, rich: folder with SEQUENCE.tum, estimated camera poses by frame number; without it systems that
             give no camera get the true one.
         out: folder for the table as Markdown, CSV and JSON.
         smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
+        smplx: folder with SMPLX_MALE.npz and SMPLX_FEMALE.npz, the bodies of RICH.
+        genders: rich: its gender.json, subject to gender; looked for in `data` when not given.
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
+        images: synfocal, rendered here: images for each lens.
         max_depth: metres, prox; 0 keeps all.
         depth: prox: where our pipeline's initial depth comes from, as for `predict --depth`.
         calibrations: prox: what brings it to the people's scale, a row for each; none is the initial depth itself.
@@ -40,7 +43,10 @@ class EvalOptions:
     cameras: Path | None = None
     out: Path | None = None
     smpl: Path | None = None
+    smplx: Path | None = None
+    genders: Path | None = None
     regressor: Path | None = None
+    images: int = 8
     max_depth: float = 0.0
     depth: str = "auto"
     calibrations: tuple[str, ...] = ("none", "scale", "affine", "planes", "auto")
@@ -80,7 +86,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
     given = _named(options.predictions)
     if benchmark == "synfocal" and options.data is None:
         with console.status("rendering and estimating"):
-            return run.evaluate_focal_sweep({options.preset: _pipeline(options)})
+            return run.evaluate_focal_sweep({options.preset: _pipeline(options)}, options.images)
     if options.data is None:
         raise EvalError(f"--data is missing: where is {benchmark}?")
     if benchmark == "open":
@@ -89,7 +95,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
         return _depth_board(options.data, options, given, console)
     if _is_npz(options.data):
         return run.evaluate(benchmark, options.data, _needed(given, benchmark), options.cameras)
-    return _from_dataset(benchmark, options, given, console)
+    return _from_dataset(benchmark, options.data, options, given, console)
 
 
 def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
@@ -126,17 +132,14 @@ def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     }
 
 
-def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
+def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
     """Truth from the data set's own files; answers from predictions, or from our pipeline."""
     import numpy as np
 
     from metrichmsr_ros.evaluation import benchmark as run
-    from metrichmsr_ros.evaluation.datasets import READABLE, read_videos
 
-    if benchmark not in READABLE or options.data is None:
-        raise EvalError(f"{benchmark} is read from motions in our npz layout only; {options.data} holds none")
     regressor = None if options.regressor is None else np.load(options.regressor)
-    videos = read_videos(benchmark, options.data, _bodies(options), regressor)
+    videos = _videos(benchmark, data, options, regressor)
     if given:
         truth = [motion for video in track(videos, "reading", console=console) for motion in video.truth]
         return run.evaluate_truth(benchmark, truth, given, options.cameras)
@@ -149,6 +152,19 @@ def _from_dataset(benchmark: str, options: EvalOptions, given: dict[str, Path], 
             lambda done, total: status.update(f"estimating {done} of {total} frames of this sequence"),
             options.cameras,
         )
+
+
+def _videos(benchmark: str, data: Path, options: EvalOptions, regressor: Any) -> Any:
+    from metrichmsr_ros.evaluation.datasets import READABLE, read_videos
+    from metrichmsr_ros.evaluation.rich_videos import read_rich_videos
+    from metrichmsr_ros.evaluation.user_bodies import read_genders, smpl_by_gender, smplx_by_gender
+
+    if benchmark == "rich":
+        bodies = smplx_by_gender(options.smplx)
+        return read_rich_videos(data, bodies, read_genders(options.genders or data / "gender.json"))
+    if benchmark in READABLE:
+        return read_videos(benchmark, data, smpl_by_gender(options.smpl), regressor)
+    raise EvalError(f"{benchmark} is read from motions in our npz layout only; {data} holds none")
 
 
 def _named(predictions: tuple[str, ...]) -> dict[str, Path]:
@@ -169,22 +185,6 @@ def _needed(given: dict[str, Path], benchmark: str) -> dict[str, Path]:
 
 def _is_npz(data: Path) -> bool:
     return data.suffix == ".npz" or any(data.glob("*.npz"))
-
-
-def _bodies(options: EvalOptions) -> dict[str, Any]:
-    from metrichmsr_ros.body.model import load_body
-
-    if options.smpl is None:
-        raise EvalError("--smpl is missing: the folder with SMPL_MALE and SMPL_FEMALE, the bodies of the truth")
-    bodies = {}
-    for gender in ("male", "female", "neutral"):
-        files = [options.smpl / f"SMPL_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
-        found = [file for file in files if file.is_file()]
-        if found:
-            bodies[gender] = load_body(f"smpl:{found[0]}")
-    if not {"male", "female"} <= bodies.keys():
-        raise EvalError(f"{options.smpl} lacks SMPL_MALE or SMPL_FEMALE (.npz or .pkl)")
-    return bodies
 
 
 def _pipeline(options: EvalOptions) -> Any:

@@ -73,7 +73,7 @@ def _world(truth: Motion, ours: Motion) -> Errors:
     poses = truth["world_from_camera"]
     our_poses = ours["world_from_camera"] if "world_from_camera" in ours else poses  # noqa: SIM401  not a dict
     theirs = to_world(truth["joints"], poses)
-    mine = to_world(ours["joints"], our_poses)
+    mine = to_world(ours["joints"][:, : theirs.shape[1]], our_poses)  # SMPL-X's truth has SMPL's first 22
     seen = finite_frames(theirs, mine)
     if seen.sum() < 4:
         raise MetricInputError(f"{truth.sequence}: {int(seen.sum())} frames are predicted; world metrics need 4")
@@ -139,11 +139,13 @@ class Score:
 
     Attributes:
         values: metric -> mean. frames: true person-frames that count. missing: of those, not predicted.
+        joints: how many the truth has: SMPL's 24, or the 22 that SMPL-X shares with it.
     """
 
     values: dict[str, float]
     frames: int
     missing: int
+    joints: int
 
 
 class Scorer:
@@ -152,7 +154,7 @@ class Scorer:
     def __init__(self, benchmark: Benchmark) -> None:
         self._benchmark = benchmark
         self._collected: dict[str, list[Float]] = {}
-        self._frames = self._missing = 0
+        self._frames = self._missing = self._joints = 0
 
     def add(self, truth: Motion, answer: Motion | None) -> None:
         """Measure one person in one sequence; what is predicted beyond the truth's frames is ignored.
@@ -164,6 +166,7 @@ class Scorer:
         if not len(counted.frames):
             return
         self._frames += len(counted.frames)
+        self._joints = counted["joints"].shape[1]
         if answer is None:
             self._missing += len(counted.frames)
             return
@@ -184,7 +187,7 @@ class Scorer:
         if self._missing == frames:
             raise MetricInputError(f"{title}: none of {frames} true frames is predicted; do the names match?")
         values = {name: mean_error(np.concatenate(errors), name) for name, errors in self._collected.items()}
-        return Score(values, frames, self._missing)
+        return Score(values, frames, self._missing, self._joints)
 
 
 def score(benchmark: Benchmark, truth: Iterable[Motion], predictions: Iterable[Motion]) -> Score:

@@ -1,0 +1,71 @@
+"""The bodies of other people's data sets, from files that only the user may hold: SMPL and SMPL-X by gender."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.smplx_joints import SmplxJoints
+from metrichmsr_ros.data.labels import LabelError
+
+Body = TypeVar("Body")
+
+
+def smpl_by_gender(folder: Path | None) -> dict[str, BodyModel]:
+    """SMPL_MALE, SMPL_FEMALE and, where it is, SMPL_NEUTRAL (.npz or .pkl) of a folder.
+
+    Raises:
+        LabelError: no folder, a body is missing or unreadable, or `smplx` is not installed.
+    """
+    return _by_gender(folder, "smpl", (".npz", ".pkl"), lambda file: load_body(f"smpl:{file}"))
+
+
+def smplx_by_gender(folder: Path | None) -> dict[str, SmplxJoints]:
+    """SMPLX_MALE.npz and SMPLX_FEMALE.npz of a folder; raises what :func:`smpl_by_gender` raises."""
+    return _by_gender(folder, "smplx", (".npz",), SmplxJoints)
+
+
+def read_genders(file: Path) -> dict[str, str]:
+    """RICH's `gender.json`: subject -> "male" or "female".
+
+    Raises:
+        LabelError: there is no such file, or it holds something else.
+    """
+    if not file.is_file():
+        raise LabelError(f"{file} is missing: RICH's gender.json (in its rich_toolkit); name it with --genders")
+    try:
+        genders = json.loads(file.read_text())
+    except ValueError as error:
+        raise LabelError(f"{file} is no JSON: {error}") from error
+    if not isinstance(genders, dict) or not set(genders.values()) <= {"male", "female"}:
+        raise LabelError(f'{file} must hold an object like {{"9": "female", "11": "male"}}')
+    return genders
+
+
+def _by_gender(
+    folder: Path | None, model: str, suffixes: tuple[str, ...], load: Callable[[Path], Body]
+) -> dict[str, Body]:
+    name = model.upper()
+    if folder is None:
+        raise LabelError(
+            f"--{model} is missing: the folder with {name}_MALE and {name}_FEMALE, the bodies of the truth"
+        )
+    bodies = {}
+    for gender in ("male", "female", "neutral"):
+        files = [folder / f"{name}_{gender.upper()}{suffix}" for suffix in suffixes]
+        found = [file for file in files if file.is_file()]
+        if found:
+            bodies[gender] = _loaded(found[0], load)
+    if not {"male", "female"} <= bodies.keys():
+        raise LabelError(f"{folder} lacks {name}_MALE or {name}_FEMALE ({' or '.join(suffixes)})")
+    return bodies
+
+
+def _loaded(file: Path, load: Callable[[Path], Body]) -> Body:
+    try:
+        return load(file)
+    except (ValueError, ImportError) as error:  # a file of something else; the extra that reads it
+        raise LabelError(str(error)) from error
