@@ -18,6 +18,8 @@ MIN_SHARE = 0.5  # of the measured pixels of a body that must lie on one surface
 SENSOR_STD = 0.01  # relative: calibration of a depth sensor against its colour camera
 SURFACE_STD = 0.02  # metres: clothes and hair against the mesh
 FAR_SIDE_STD = 0.1  # metres: if only a part of the body is measured
+WINDOW_SIDE = 240
+_MARGIN = 4
 _BAND_M = 0.15  # around the body's surface: chest, arms and legs at once, but not the wall behind
 _SEARCH = 3.0  # prior deviations of log s in which the surface is looked for
 
@@ -35,14 +37,29 @@ def depth_of_bodies(
     Returns:
         One entry per person, None when too little of the body was measured or no surface like it was found.
     """
-    anchor = make_anchor(vertices_cam, faces, camera)
-    measured = resampled(depth, camera)
+    if not len(vertices_cam):
+        return []
+    window = _window(vertices_cam, camera)
+    anchor = make_anchor(vertices_cam, faces, window)
+    measured = resampled(depth, window)
     both = np.isfinite(measured) & anchor.mask
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.log(measured[both].astype(np.float64) / anchor.depth[both])
     owner, modelled = anchor.person[both], anchor.depth[both]
     seen = np.bincount(anchor.person[anchor.mask], minlength=len(priors))
     return [_evidence(ratio[owner == n], modelled[owner == n], prior, int(seen[n])) for n, prior in enumerate(priors)]
+
+
+def _window(vertices_cam: Sequence[ArrayLike], camera: Camera) -> Camera:
+    """Camera of the part of the image that shows people; coarser where that is large, for a few pixels are plenty."""
+    pixels = camera.project(np.concatenate([np.asarray(mesh, np.float64) for mesh in vertices_cam]))
+    limit = np.array(camera.size, np.float64) - 1
+    low = np.clip(np.floor(np.nanmin(pixels, axis=0)) - _MARGIN, 0, limit - 1)
+    high = np.clip(np.ceil(np.nanmax(pixels, axis=0)) + _MARGIN, low + 1, limit)
+    ratio = min(1.0, WINDOW_SIDE / float((high - low).max()))
+    width, height = (int(side) for side in np.ceil((high - low) * ratio) + 1)
+    matrix = np.array([[ratio, 0, -ratio * low[0]], [0, ratio, -ratio * low[1]], [0, 0, 1]])
+    return camera.transformed(matrix, (width, height))
 
 
 def _evidence(
