@@ -49,9 +49,10 @@ def test_finished_rows_are_not_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "load_people", lambda patterns: people)
     monkeypatch.setattr(module, "ROWS", {"image only": ROWS["image only"], "Patch MoE only": ROWS["Patch MoE only"]})
     config = TrainConfig(model=BASE, output=str(tmp_path), batch_size=4, steps=2)
+    (tmp_path / "table.md").write_text("# Old\n\n| old |\n\n## What it shows\n\nMuch.\n")
     first = ablate(config, (0, 1), tmp_path / "table.md", "metrichmsr ablate x.yaml")
-    assert (tmp_path / "table.md").read_text() == first
-    assert first.startswith("`metrichmsr ablate x.yaml`\n")
+    assert (tmp_path / "table.md").read_text() == f"# Ablations\n\n{first}\n## What it shows\n\nMuch.\n"
+    assert first.startswith("    metrichmsr ablate x.yaml\n")
     assert first.count("| image only |") == 1
     rows = [json.loads(line) for line in (tmp_path / "ablation.jsonl").read_text().splitlines()]
     assert [(row["row"], row["seed"]) for row in rows] == [(name, seed) for seed in (0, 1) for name in module.ROWS]

@@ -49,7 +49,8 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
     """Trains every row with every seed on `config`'s data and steps; returns the table and writes it to `out`.
 
     Rows that are already in `output`/ablation.jsonl with this configuration are not trained again. `command` is what
-    the reader of the table should type to make it again.
+    the reader of the table should type to make it again. What `out` says from its first second-level heading on, which
+    is where people write what they make of the table, is kept.
     """
     people, held_out = load_people(config.train), load_people(config.validation)
     body = load_body(config.model.body)
@@ -68,10 +69,16 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
             console.print(f"seed {seed}, {name}: MPJPE {metrics['mpjpe']:.1f} mm, root {metrics['root']:.3f} m")
     table = markdown(results, config, len(people), len(held_out), seeds)
     if command:
-        table = f"`{command}`\n\n{table}"
+        table = f"    {command}\n\n{table}"
     if out is not None:
-        out.write_text(table)
+        out.write_text(f"# Ablations\n\n{table}{_remarks(out)}")
     return table
+
+
+def _remarks(path: Path) -> str:
+    """What stands below the table: everything from the first second-level heading on, with an empty line before it."""
+    _, heading, text = path.read_text().partition("\n## ") if path.exists() else ("", "", "")
+    return heading + text
 
 
 def changed(model: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
