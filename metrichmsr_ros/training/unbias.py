@@ -1,0 +1,88 @@
+"""After training: make estimates of adults right in the median.
+
+    python -m metrichmsr_ros.training.unbias WEIGHTS "data/open/train-*.tar" OUT
+
+Height and distance cannot be told apart in one image, so a network answers with what is right for the mixture of people
+that it learned from. Children in that mixture draw the estimates of all adults down. Two numbers, the medians of true
+over estimated height and distance of the adults among the people it was trained on, go into the last biases of the
+shape and position heads; nothing else of the network changes.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from metrichmsr_ros.body.model import NUM_BETAS, BodyModel, load_body
+from metrichmsr_ros.body.resize import Resizer
+from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.training.people_table import PeopleTable, load_people
+from metrichmsr_ros.training.run import TrainingError
+
+ADULT = 1.5  # metres
+DEPTH_OUTPUT = 2  # of PositionHead: the logarithm of depth times half angle
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Medians over adults of true over estimated body height and distance of the root."""
+
+    height: float
+    distance: float
+
+
+@torch.inference_mode()
+def adult_bias(model: MetricHMR, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> Bias:
+    """Bias over the people of `people` who are taller than `ADULT`. TrainingError where there is none."""
+    heights, distances = [], []
+    for batch, truth in people.batches(batch_size):
+        output = model(batch)
+        true_height = body.height(truth.betas)
+        root = body.joints(output.betas, output.rotmats, output.transl)[:, 0]
+        adult = true_height > ADULT
+        heights.append((true_height / body.height(output.betas))[adult])
+        distances.append((truth.joints_cam[:, 0].norm(dim=-1) / root.norm(dim=-1))[adult])
+    if not sum(map(len, heights)):
+        raise TrainingError(f"nobody in this data is taller than {ADULT} m")
+    return Bias(torch.cat(heights).median().item(), torch.cat(distances).median().item())
+
+
+@torch.no_grad()
+def correct(model: MetricHMR, bias: Bias, body: BodyModel) -> None:
+    """Multiply all estimated heights and distances by `bias`, in place.
+
+    TrainingError for networks that regress the translation directly, where no bias is a factor.
+    """
+    if model.config.head.translation != "crop_ray":
+        raise TrainingError("translation: direct has no logarithm of depth to correct; train with crop_ray")
+    shape, position = model.shape.layers[-1], model.position.layers[-1]
+    assert isinstance(shape, nn.Linear)
+    assert isinstance(position, nn.Linear)
+    mean = torch.zeros(1, NUM_BETAS)
+    shape.bias.add_((Resizer(body)(mean, torch.tensor([bias.height])) - mean)[0])
+    position.bias[DEPTH_OUTPUT].add_(math.log(bias.distance))
+
+
+def main(weights: str, pattern: str, out: str) -> None:
+    """Corrects the network in the file `weights` by the people of the shards that match `pattern`."""
+    model = load_model(weights)
+    people, body = load_people([pattern]), load_body(model.config.body)
+    before = adult_bias(model, people, body)
+    correct(model, before, body)
+    after = adult_bias(model, people, body)
+    kept = {name: text for name, text in read_metadata(weights).items() if name not in ("format", "config")}
+    factors = {"height": round(before.height, 4), "distance": round(before.distance, 4)}
+    save_model(Path(out), model, kept | {"adults": factors})
+    print(f"true over estimated, medians over adults: before {before}, after {after}; wrote {out}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit('use: python -m metrichmsr_ros.training.unbias WEIGHTS "SHARDS" OUT')
+    main(*sys.argv[1:])
