@@ -15,7 +15,8 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.run import TrainingError
-from metrichmsr_ros.training.unbias import Bias, adult_bias, correct
+from metrichmsr_ros.training.unbias import Bias, adult_bias, correct, deviation_factor, widen
+from metrichmsr_ros.training.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,15 @@ def test_distances_are_multiplied_and_poses_stay(model, body):
     torch.testing.assert_close(after.rotmats, before.rotmats)
     growth = body.height(after.betas) / body.height(before.betas)
     assert (growth - 1.03).abs().max() < 0.01
+
+
+def test_widened_ellipsoids_hold_68_percent(model, body):
+    people = simulate(body, 200)
+    network = copy.deepcopy(model)
+    widen(network, 0.2)
+    assert validate(network, people, body)["coverage"] < 0.5
+    widen(network, deviation_factor(network, people, body))
+    assert validate(network, people, body)["coverage"] == pytest.approx(0.683, abs=0.03)
 
 
 def test_nobody_tall_and_direct_translation_are_refused(model, body):
