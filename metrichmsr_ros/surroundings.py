@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.model import BodyModel, BodyOutput
@@ -14,8 +13,8 @@ from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.depth.ground import Plane
 from metrichmsr_ros.depth.sources import DepthMap
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.steady import with_shapes
 from metrichmsr_ros.people.floor import feet_on_floor
 from metrichmsr_ros.people.landmarks import LandmarkSet
 from metrichmsr_ros.people.measured_depth import depth_of_bodies
@@ -106,15 +105,5 @@ class ScaleFixer:
 
     def _scaled(self, estimate: HMROutput, fixes: list[ScaleFix]) -> HMROutput:
         scale = estimate.transl.new_tensor([fix.scale for fix in fixes])
-        betas = self._resize(estimate.betas, scale)
-        pelvis = self._body.rest_joints(estimate.betas)[:, 0]  # not zero for SMPL
-        transl = scale[:, None] * (estimate.transl + pelvis) - self._body.rest_joints(betas)[:, 0]
-        along = scale.new_tensor([fix.std for fix in fixes]) * transl.norm(dim=-1)
-        deviation = torch.stack([along, scale * estimate.transl_deviation[:, 1]], dim=-1)
-        return replace(
-            estimate,
-            betas=betas,
-            transl=transl,
-            transl_deviation=deviation,
-            transl_cov=covariance(transl, deviation),
-        )
+        distance_std = scale.new_tensor([fix.std for fix in fixes])
+        return with_shapes(estimate, self._resize(estimate.betas, scale), scale, self._body, distance_std)

@@ -50,8 +50,9 @@ def test_people_look_the_same_from_as_far_as_their_new_size_says(body):
     before = estimate_of(truth, truth.betas)
     betas = truth.betas.clone()
     betas[:, 0] += 0.5  # stature
-    after = with_shapes(before, betas, body)
-    scale = (body.height(betas) / body.height(truth.betas)).numpy()
+    growth = body.height(betas) / body.height(truth.betas)
+    after = with_shapes(before, betas, growth, body)
+    scale = growth.numpy()
     np.testing.assert_allclose(after.transl.numpy(), scale[:, None] * truth.transl.numpy(), rtol=1e-5)  # same ray
     np.testing.assert_allclose(
         after.transl_cov.numpy(), scale[:, None, None] ** 2 * before.transl_cov.numpy(), rtol=1e-4

@@ -89,6 +89,13 @@ def done_before(job: Job) -> Outcome | None:
     return Outcome(job.bag, job.out, code, text, skipped=True, is_written=True)
 
 
+def split_done(jobs: Sequence[Job], fresh: bool) -> tuple[list[Outcome], list[Job]]:
+    """Outcomes of jobs that were done before, and the jobs that wait; with `fresh` all of them wait."""
+    earlier = [None if fresh else done_before(job) for job in jobs]
+    waiting = [job for job, outcome in zip(jobs, earlier, strict=True) if outcome is None]
+    return [outcome for outcome in earlier if outcome is not None], waiting
+
+
 def run_job(job: Job, progress: Progress | None = None) -> Outcome:
     """Replay one bag; never raises, because with many bags the rest must go on.
 
@@ -132,13 +139,8 @@ def run_jobs(
         fresh: do again what is done.
         progress: frames of the current bag; only with one worker.
     """
-    waiting = []
-    for job in jobs:
-        earlier = None if fresh else done_before(job)
-        if earlier is not None:
-            yield earlier
-        else:
-            waiting.append(job)
+    earlier, waiting = split_done(jobs, fresh)
+    yield from earlier
     if workers <= 1 or len(waiting) <= 1:
         for job in waiting:
             yield run_job(job, progress=progress)

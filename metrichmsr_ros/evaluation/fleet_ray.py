@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.evaluation.fleet import Job, Outcome, done_before, run_job
+from metrichmsr_ros.evaluation.fleet import Job, Outcome, run_job, split_done
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 
 
@@ -27,13 +27,8 @@ def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> I
         import ray
     except ImportError as error:
         raise ReplayError("--ray needs Ray: pip install ray", ExitCode.USAGE) from error
-    waiting = []
-    for job in jobs:
-        earlier = None if fresh else done_before(job)
-        if earlier is not None:
-            yield earlier
-        else:
-            waiting.append(job)
+    earlier, waiting = split_done(jobs, fresh)
+    yield from earlier
     if not waiting:
         return
     ours = not ray.is_initialized()

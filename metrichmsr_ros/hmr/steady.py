@@ -34,7 +34,9 @@ class SteadyShape:
     def __call__(self, estimate: HMROutput, ids: Sequence[str]) -> HMROutput:
         """The B people of `estimate` with their mean shapes, as far away as they then look the same."""
         rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
-        return with_shapes(estimate, torch.stack(rows), self._body)
+        betas = torch.stack(rows)
+        scale = self._body.height(betas) / self._body.height(estimate.betas)
+        return with_shapes(estimate, betas, scale, self._body)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
         """Drop the shapes of people who are gone."""
@@ -48,12 +50,22 @@ class SteadyShape:
         return mean
 
 
-def with_shapes(estimate: HMROutput, betas: torch.Tensor, body: BodyModel) -> HMROutput:
-    """The same people with other `betas` (B, 10): pelvis and deviations are scaled about the camera as heights are."""
-    scale = body.height(betas) / body.height(estimate.betas)
+def with_shapes(
+    estimate: HMROutput,
+    betas: torch.Tensor,
+    scale: torch.Tensor,
+    body: BodyModel,
+    distance_std: torch.Tensor | None = None,
+) -> HMROutput:
+    """The same people with other `betas` (B, 10), `scale` (B,) times as large and as far from the camera.
+
+    `distance_std` (B,): what is then known of the distance, as a share of it; None: deviations grow with the scale.
+    """
     pelvis = estimate.transl + body.rest_joints(estimate.betas)[:, 0]  # SMPL's pelvis is not its origin
     transl = scale[:, None] * pelvis - body.rest_joints(betas)[:, 0]
     deviation = scale[:, None] * estimate.transl_deviation
+    if distance_std is not None:
+        deviation = torch.stack([distance_std * transl.norm(dim=-1), deviation[:, 1]], dim=-1)
     return replace(
         estimate,
         betas=betas,
