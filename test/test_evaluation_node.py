@@ -17,7 +17,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 from evaluation_bags import PixelPipeline, Recipe, header, write_bag
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
-from ros_testing import Ros, free_domain, make_header
+from ros_testing import free_domain, make_header
 from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.evaluation.bags import Bag
@@ -62,14 +62,6 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path):
             # Written anew by the same hand, because the middleware leaves whatever it finds in the padding.
             assert TYPES.serialize_cdr(recorded.message, kinds[topic]) == TYPES.serialize_cdr(theirs, kinds[topic])
     assert _SPECS["orientation_stddev"].default == ORIENTATION_STDDEV
-
-
-@pytest.fixture
-def ros() -> Iterator[Ros]:
-    with free_domain() as domain:
-        world = Ros(domain)
-        yield world
-        world.close()
 
 
 def test_the_node_over_dds_gives_the_digests_of_the_replay(tmp_path, ros):

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from ros_testing import FakePipeline, Ros, free_domain, make_image, make_info, make_person
+from ros_testing import FakePipeline, make_image, make_info, make_person
 from sensor_msgs.msg import CameraInfo, Image
 
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray, MeshTopology
@@ -64,14 +64,6 @@ def test_bags_are_not_overwritten_and_must_exist(tmp_path):
         BagWriter(tmp_path / "bag")
     with pytest.raises(BagError, match="no bag"):
         list(read_serialized(tmp_path / "other"))
-
-
-@pytest.fixture
-def ros():
-    with free_domain() as domain:
-        session = Ros(domain)
-        yield session
-        session.close()
 
 
 class Spinning:

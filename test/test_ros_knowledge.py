@@ -21,8 +21,6 @@ from ros_testing import (
     WIDTH,
     CameraDriver,
     FakePipeline,
-    Ros,
-    free_domain,
     make_header,
     make_image,
     make_info,
@@ -35,14 +33,6 @@ from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.people.scale import ScaleFix
 
 SECOND = 10**9
-
-
-@pytest.fixture
-def ros():
-    with free_domain() as domain:
-        session = Ros(domain)
-        yield session
-        session.close()
 
 
 def pose_of(translation, rotvec):

@@ -13,19 +13,10 @@ pytest.importorskip("metrichmsr_ros.msg")
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
-from ros_testing import CameraDriver, FakePipeline, Ros, free_domain, make_person
+from ros_testing import CameraDriver, FakePipeline, make_person
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros.diagnostics import resident_bytes
-
-
-@pytest.fixture
-def ros():
-    with free_domain() as domain:
-        session = Ros(domain)
-        yield session
-        session.close()
-
 
 MANUAL = {"autostart": False}
 

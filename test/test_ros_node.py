@@ -19,8 +19,6 @@ from ros_testing import (
     WIDTH,
     CameraDriver,
     FakePipeline,
-    Ros,
-    free_domain,
     make_header,
     make_image,
     make_info,
@@ -33,14 +31,6 @@ from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.scene import Wanted
-
-
-@pytest.fixture
-def ros():
-    with free_domain() as domain:
-        session = Ros(domain)
-        yield session
-        session.close()
 
 
 def seconds_of(message):

@@ -14,21 +14,13 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from ros_testing import DEADLINE_S, CameraDriver, Ros, free_domain, make_image, make_info
+from ros_testing import DEADLINE_S, CameraDriver, make_image, make_info
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 
 HERE = Path(__file__).resolve().parent
-
-
-@pytest.fixture
-def ros():
-    with free_domain() as domain:
-        session = Ros(domain)
-        yield session
-        session.close()
 
 
 @pytest.fixture

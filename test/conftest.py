@@ -1,0 +1,16 @@
+"""What several test files start with."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def ros():
+    """A ROS context of its own, in a domain that nobody else uses."""
+    from ros_testing import Ros, free_domain  # needs ROS; this file is read without it too
+
+    with free_domain() as domain:
+        session = Ros(domain)
+        yield session
+        session.close()
