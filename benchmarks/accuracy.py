@@ -25,9 +25,10 @@ from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, Array, baseline
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.geometry.alignment import align, umeyama
 from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.human import describe
 from metrichmsr_ros.training.people_table import load_rows, table_of
-from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, validate
+from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
 
 HIPS = [NAMES.index("left_hip"), NAMES.index("right_hip")]
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")
@@ -71,12 +72,11 @@ def _project(points: Array, intrinsics: Array) -> Array:
 
 
 @torch.inference_mode()
-def network_errors(people: Rows, weights: str, body: BodyModel) -> Errors:
+def network_errors(people: Rows, model: MetricHMR, body: BodyModel) -> Errors:
     """Errors of a network, and `inside`: 1 where the root lies in the ellipsoid meant for 68.3 %."""
-    output = load_model(weights)(people.table.inputs)
+    output = model(people.table.inputs)
     joints = body.joints(output.betas, output.rotmats, output.transl)
-    off = (joints[:, 0] - people.table.truth.joints_cam[:, 0]).double()
-    squared = (off * torch.linalg.solve(output.transl_cov.double(), off[..., None])[..., 0]).sum(-1)
+    squared = squared_deviations(output, joints[:, 0] - people.table.truth.joints_cam[:, 0])
     found = errors(joints[:, JOINTS].double().numpy(), body.height(output.betas).numpy(), *people.truth)
     return found | {"inside": (squared < ONE_SIGMA_3D_SQUARED).double().numpy()}
 
@@ -155,12 +155,13 @@ def score(data: Path, weights: str, out: Path | None, console: Console) -> None:
     rows = Rows(str(data / "val-*.tar"), body)
     theirs_joints = baseline(rows.table, body)
     theirs = errors(theirs_joints, np.full(len(rows.height), ASSUMED_HEIGHT), *rows.truth)
-    ours = network_errors(rows, weights, body)
+    model = load_model(weights)
+    ours = network_errors(rows, model, body)
     title = f"{len(rows.table)} held-out landmark sets, MetricHMR {weights}, {platform.machine()}"
     tables = [main_table(ours, theirs, title), band_table(rows, ours, theirs)]
     for table in tables:
         console.print(table)
-    summary = "24 joints: " + describe(validate(load_model(weights), rows.table, body))
+    summary = "24 joints: " + describe(validate(model, rows.table, body))
     console.print(summary, highlight=False)
     if out is not None:
         out.write_text("\n\n".join([title, *map(markdown, tables), summary]) + "\n")

@@ -25,7 +25,7 @@ from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.people_table import PeopleTable, load_people
 from metrichmsr_ros.training.run import TrainingError
-from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED
+from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
 
 ADULT = 1.5  # metres
 DEPTH_OUTPUT = 2  # of PositionHead: the logarithm of depth times half angle
@@ -80,8 +80,7 @@ def deviation_factor(model: MetricHMR, people: PeopleTable, body: BodyModel, bat
     for batch, truth in people.batches(batch_size):
         output = model(batch)
         off = body.joints(output.betas, output.rotmats, output.transl)[:, 0] - truth.joints_cam[:, 0]
-        whitened = torch.linalg.solve(output.transl_cov.double(), off.double()[..., None])[..., 0]
-        squared.append((off.double() * whitened).sum(-1))
+        squared.append(squared_deviations(output, off))
     return math.sqrt(torch.cat(squared).quantile(ONE_SIGMA).item() / ONE_SIGMA_3D_SQUARED)
 
 

@@ -63,7 +63,6 @@ def errors(output: HMROutput, truth: Truth, batch: CropBatch, body: BodyModel) -
     distance = true_joints[:, 0].norm(dim=-1)
     pixels, true_pixels = project(found.joints, batch.intrinsics), project(true_joints, batch.intrinsics)
     box_height = (true_pixels[..., 1].amax(1) - true_pixels[..., 1].amin(1)).clamp_min(1.0)
-    mahalanobis = (root * torch.linalg.solve(output.transl_cov.double(), root.double()[..., None])[..., 0]).sum(-1)
     values = {
         "mpjpe": 1000 * (a - b).norm(dim=-1).mean(-1),
         "pve": 1000 * (va - vb).norm(dim=-1).mean(-1),
@@ -71,10 +70,16 @@ def errors(output: HMROutput, truth: Truth, batch: CropBatch, body: BodyModel) -
         "root_percent": 100 * root.norm(dim=-1) / distance,
         "height": (body.height(output.betas) - body.height(truth.betas))[shaped].abs(),
         "reprojection_percent": 100 * (pixels - true_pixels).norm(dim=-1).mean(-1) / box_height,
-        "coverage": (mahalanobis < ONE_SIGMA_3D_SQUARED).float(),
+        "coverage": (squared_deviations(output, root) < ONE_SIGMA_3D_SQUARED).float(),
     }
     source, target = a.double().cpu().numpy(), b.double().cpu().numpy()
     aligned = align(source, *umeyama(source, target))
     return {"pa_mpjpe": 1000 * np.linalg.norm(aligned - target, axis=-1).mean(-1)} | {
         name: value.cpu().numpy() for name, value in values.items()
     }
+
+
+def squared_deviations(output: HMROutput, off: torch.Tensor) -> torch.Tensor:
+    """(B,) float64: squared length of the roots' errors `off` (B, 3) in the standard deviations that are stated."""
+    off = off.double()
+    return (off * torch.linalg.solve(output.transl_cov.double(), off[..., None])[..., 0]).sum(-1)
