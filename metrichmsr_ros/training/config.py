@@ -14,6 +14,11 @@ from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.losses import LossWeights
 
+HELD_OUT_FIGURES = (
+    *("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "root_median_percent", "height", "reprojection_percent"),
+)
+"""Figures of `training.validation.validate` by which a step may be chosen: the smaller the better."""
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -75,6 +80,7 @@ class TrainConfig:
     parallel: Literal["ddp", "fsdp"] = "ddp"  # several processes: a whole network each, or one shared among them
     vertices_every: int = 1  # the vertex term is the dearest on a CPU: taken every n-th step with n times its weight
     validate_every: int = 1000
+    keep_best: tuple[str, ...] = ()  # held-out figures whose product chooses the step to keep; none: the last step
     checkpoint_every: int = 500
     log_every: int = 20
     seed: int = 0
@@ -91,6 +97,11 @@ class TrainConfig:
             raise ConfigError("images: this network reads landmarks; name its shards as `train`")
         if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
             raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
+        if self.keep_best and not (self.validation or self.validation_images):
+            raise ConfigError("keep_best: needs held-out people; name validation or validation_images")
+        unknown = set(self.keep_best) - set(HELD_OUT_FIGURES)
+        if unknown:
+            raise ConfigError(f"keep_best: no held-out figures {sorted(unknown)}; choose from {list(HELD_OUT_FIGURES)}")
 
 
 def differing_keys(config: TrainConfig, written: Mapping[str, Any]) -> list[str]:

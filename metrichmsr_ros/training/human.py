@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from metrichmsr_ros.body.model import BodyModel, load_body
-from metrichmsr_ros.hmr.checkpoint import save_model
 from metrichmsr_ros.training.batches import Batches, LandmarkBatches
 from metrichmsr_ros.training.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes, processes
 from metrichmsr_ros.training.image_people import held_out_images, image_batches
+from metrichmsr_ros.training.keeping import WeightsFile
 from metrichmsr_ros.training.people_table import load_people, load_rows, table_of, with_simulated
 from metrichmsr_ros.training.run import HumanRun
 from metrichmsr_ros.training.validation import HeldOut, validate
@@ -71,6 +70,7 @@ def train_on(
     if checkpoint.exists():
         run.resume(checkpoint)
         console.print(f"resumed {checkpoint} at step {run.step_count}")
+    kept = WeightsFile(folder / f"{config.name}.safetensors", config, len(people))
     metrics: dict[str, float] = {}
     with _scalars(folder, among) as log, _progress(console) as progress:
         task = progress.add_task("train", total=run.total_steps, completed=run.step_count, losses="")
@@ -86,15 +86,17 @@ def train_on(
                     metrics = validate(model, held_out, run.body)
                     log(run.step_count, "held out", metrics)
                     progress.console.print(f"step {run.step_count}: {describe(metrics)}", highlight=False)
+                    if config.keep_best:
+                        kept.offer(run.step_count, model, metrics)
             if at_end or run.step_count % config.checkpoint_every == 0:
                 run.save(checkpoint)
-    weights = folder / f"{config.name}.safetensors"
     model = run.averaged_model()
     if among.is_first:
-        save_model(weights, model, _provenance(config, len(people), metrics))
-        console.print(f"wrote {weights}")
+        if not config.keep_best:
+            kept.write(run.step_count, model, metrics)
+        console.print(f"wrote {kept.path}")
     among.barrier()
-    return weights
+    return kept.path
 
 
 def describe(metrics: dict[str, float]) -> str:
@@ -106,21 +108,6 @@ def describe(metrics: dict[str, float]) -> str:
         f"height {metrics['height'] * 100:.1f} cm, 2D {metrics['reprojection_percent']:.2f} %, "
         f"1-sigma coverage {metrics['coverage']:.2f}"
     )
-
-
-def _provenance(config: TrainConfig, people: int, metrics: dict[str, float]) -> dict[str, Any]:
-    sets = [Path(p).name for p in config.train] + [f"{s.kind}: {Path(s.path).name}" for s in config.images]
-    data = {"train": sets, "people": people, "steps": config.steps, "seed": config.seed}
-    rounded = {name: round(value, 5) for name, value in metrics.items()}
-    return {"preset": config.model.preset, "git_revision": _git_revision(), "data": data, "metrics": rounded}
-
-
-def _git_revision() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def _brief(losses: dict[str, float]) -> str:

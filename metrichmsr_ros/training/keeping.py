@@ -1,0 +1,59 @@
+"""Which step's weights a run leaves behind: the last one's, or those of the step that did best on held-out people."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metrichmsr_ros.hmr.checkpoint import read_metadata, save_model
+from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.training.config import TrainConfig
+
+
+class WeightsFile:
+    """The weights that a run writes, with where they come from and their held-out figures as metadata.
+
+    With `config.keep_best` the file holds, from the first validation on, the step whose product of these figures is
+    the smallest; a resumed run reads the best so far from the file.
+    """
+
+    def __init__(self, path: Path, config: TrainConfig, people: int) -> None:
+        self.path, self._config, self._people = path, config, people
+        self._least = math.inf
+        if config.keep_best and path.exists():
+            self._least = self._score(json.loads(read_metadata(path)["metrics"]))
+
+    def offer(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> bool:
+        """Write the averaged `model` of `step` if no step before did as well; True when it was written."""
+        score = self._score(metrics)
+        if not score < self._least:
+            return False
+        self._least = score
+        self.write(step, model, metrics)
+        return True
+
+    def write(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> None:
+        """Write `model` whatever was there before."""
+        save_model(self.path, model, self._provenance(step, metrics))
+
+    def _score(self, metrics: Mapping[str, float]) -> float:
+        return math.prod(metrics[name] for name in self._config.keep_best)
+
+    def _provenance(self, step: int, metrics: Mapping[str, float]) -> dict[str, Any]:
+        config = self._config
+        sets = [Path(p).name for p in config.train] + [f"{s.kind}: {Path(s.path).name}" for s in config.images]
+        data = {"train": sets, "people": self._people, "steps": step, "seed": config.seed}
+        rounded = {name: round(value, 5) for name, value in metrics.items()}
+        return {"preset": config.model.preset, "git_revision": _git_revision(), "data": data, "metrics": rounded}
+
+
+def _git_revision() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
