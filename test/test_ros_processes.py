@@ -57,6 +57,29 @@ def test_full_hd_goes_in_and_people_come_out_and_the_process_ends_cleanly(ros, p
     assert process.wait(timeout=DEADLINE_S) == 0
 
 
+def test_ctrl_c_comes_twice_under_launch_and_breaks_off_no_tidying_up():
+    """From the terminal, whose whole group gets it, and from launch; here also a third time, after rclpy's handler."""
+    code = """
+import os, signal, rclpy
+from metrichmsr_ros.ros.interrupts import interrupt_once
+interrupt_once()
+rclpy.init()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    print("interrupted")
+finally:
+    os.kill(os.getpid(), signal.SIGINT)
+    rclpy.try_shutdown()
+    os.kill(os.getpid(), signal.SIGINT)
+    print("tidied up")
+"""
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.stdout.split("\n")[:2], done.stderr, done.returncode) == (["interrupted", "tidied up"], "", 0)
+
+
 def flood(ros, camera, humans, start):
     """A second of 120 Hz, then an image now and then, for best effort may lose the very last one, until answered."""
     sent, due = [], time.monotonic()

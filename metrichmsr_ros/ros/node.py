@@ -29,6 +29,7 @@ from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import CameraInfos
+from metrichmsr_ros.ros.interrupts import interrupt_once
 from metrichmsr_ros.ros.knowledge import Knowledge
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
@@ -272,6 +273,7 @@ def make_node(
 
 def main(args: list[str] | None = None) -> None:
     """Run one node until it is interrupted."""
+    interrupt_once()
     rclpy.init(args=args)
     node = make_node()
     executor = SingleThreadedExecutor()
