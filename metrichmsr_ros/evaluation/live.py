@@ -6,6 +6,7 @@ The replay in process asks what the estimates are; this asks what arrives in tim
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         rate=rate,
         published=sent,
         processed=len(frames),
-        dropped={**dropped, **({"lost on the way": lost} if lost > 0 else {})},
+        dropped=dict(Counter(dropped) + Counter({"lost on the way": max(lost, 0)})),
         latency=summarise_latency(latencies) if latencies else None,
         seconds=played.seconds,
         agreement=_agreement(frames, out / "estimates.npz"),

@@ -45,10 +45,10 @@ class Statistics:
             self.received += 1
             self._last_image = time.monotonic()
 
-    def dropped(self, cause: str, text: str = "") -> None:
-        """Count an image not processed; with `text`, tell the user why."""
+    def dropped(self, cause: str, text: str = "", count: int = 1) -> None:
+        """Count an image not processed, or several; with `text`, tell the user why."""
         with self._lock:
-            self.drops[cause] += 1
+            self.drops[cause] += count
         if text:
             self.problem(cause, text)
 

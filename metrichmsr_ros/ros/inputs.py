@@ -13,6 +13,7 @@ LOOP_S = 1.0  # an image older than the last by this much starts the sequence an
 GAP_S = 5.0  # after such a pause nobody is followed on
 PARTNER_WAIT_S = 0.03  # how long an image waits for the CameraInfo of its own stamp, where the driver sends one
 CACHED_INFOS = 32
+STEADY_INFOS = 10  # so many alike, one after the other: the next is taken to be like them, and not waited for
 
 
 class FrameDropped(Exception):
@@ -41,13 +42,19 @@ class CameraInfos:
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._missed: int | None = None  # stamp of the last image that waited in vain
         self._pairs = True  # whether images and infos have been found to carry equal stamps
+        self._newest: tuple[Any, ...] | None = None  # what the newest info says
+        self._alike = 0  # how many in a row have said that
+        self._size: tuple[int, int] | None = None  # of the last image
         self._camera: tuple[Any, Camera] | None = None
         self.pairing = "none yet"  # of the last image, for diagnostics
 
     def add(self, info: Any) -> None:
         """Take in one sensor_msgs/CameraInfo."""
+        says = (info.header.frame_id, _numbers_of(info))
         with self._arrived:
             stamp = stamp_ns(info.header)
+            self._alike = self._alike + 1 if says == self._newest else 1
+            self._newest = says
             self._by_stamp.pop(stamp, None)
             self._by_stamp[stamp] = info
             if len(self._by_stamp) > CACHED_INFOS:
@@ -58,6 +65,8 @@ class CameraInfos:
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
         """Camera of an image: from the CameraInfo of equal stamp, else from the newest of the same frame and size.
 
+        The one of equal stamp is waited for as long as calibration changes, as with a zoom; a steady one is not.
+
         Args:
             header: the image's header.
             size: (width, height) of the image.
@@ -66,7 +75,7 @@ class CameraInfos:
         Raises:
             FrameDropped: none has come yet, it is uncalibrated or contradicts the image.
         """
-        info = self._paired(stamp_ns(header))
+        info = self._paired(stamp_ns(header), size)
         if info is None:
             raise FrameDropped(
                 "no camera_info", "no CameraInfo received: is the camera_info topic remapped and published?"
@@ -81,9 +90,11 @@ class CameraInfos:
             self._camera = key, _camera_from_info(info, size, rectified)
         return self._camera[1]
 
-    def _paired(self, stamp: int) -> Any | None:
+    def _paired(self, stamp: int, size: tuple[int, int]) -> Any | None:
         with self._arrived:
-            if stamp not in self._by_stamp and (self._pairs or not self._by_stamp):
+            steady = self._alike >= STEADY_INFOS and size == self._size
+            self._size = size
+            if stamp not in self._by_stamp and (self._pairs or not self._by_stamp) and not steady:
                 found = self._arrived.wait_for(lambda: stamp in self._by_stamp, PARTNER_WAIT_S)
                 self._pairs = found
                 self._missed = None if found else stamp

@@ -35,8 +35,11 @@ from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.processing import Frame, FrameProcessor, ScenePipeline
 from metrichmsr_ros.ros.subscription import Input
-from metrichmsr_ros.ros.worker import NewestFirstWorker
+from metrichmsr_ros.ros.worker import NewestWinsWorker
 
+# A packet lost on the way is sent again, and all images that it held up come at once: they must not overwrite each
+# other unseen. Which of them is processed is for the worker to say: the newest.
+QUEUED_IMAGES = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -61,7 +64,7 @@ class PerceptionNode(LifecycleNode):
         self._pipeline: ScenePipeline | None = None
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
-        self._worker: NewestFirstWorker[Frame] | None = None
+        self._worker: NewestWinsWorker[Frame] | None = None
         self._inputs: list[Input] = []
         self._transforms: TransformListener | None = None
         self._broadcaster = TransformBroadcaster(self)
@@ -124,7 +127,7 @@ class PerceptionNode(LifecycleNode):
             topic,
             self._settings,
         )
-        self._worker = NewestFirstWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
+        self._worker = NewestWinsWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
         self._subscribe(topic, infos, depths, boxes)
         self.get_logger().info(f"active: {topic} and {self.resolve_topic_name('camera_info')}")
         return result
@@ -187,14 +190,20 @@ class PerceptionNode(LifecycleNode):
         wanted = [
             (CameraInfo, "camera_info", infos.add, 10),
             (CameraInfo, "depth_info", depths.add_info, 1),
-            (Image, "depth", depths.add, 2),
-            (image_type, topic, self._on_image, 1),
+            (Image, "depth", depths.add, QUEUED_IMAGES),
         ]
         vision = optional_messages("vision_msgs")
         if vision:
             wanted.append((vision.Detection2DArray, "detections", boxes.add, 1))
         reliability = self._settings.image_reliability
         self._inputs = [Input(self, kind, name, take, depth, reliability) for kind, name, take, depth in wanted]
+        self._inputs.append(
+            Input(self, image_type, topic, self._on_image, QUEUED_IMAGES, reliability, self._on_images_lost)
+        )
+
+    def _on_images_lost(self, count: int) -> None:
+        text = f"{count} images of {self._image_topic()} did not come; see 'Large images' in docs/ros.md"
+        self._statistics.dropped("lost on the way", text, count)
 
     def _on_image(self, message: Any) -> None:
         self._statistics.image_received()

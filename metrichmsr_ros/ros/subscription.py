@@ -3,6 +3,8 @@
 A best-effort reader matches everybody, but a raw image is many packets, and on a busy machine one of them is easily
 lost and with it the image: VGA between two processes can fail altogether. A reliable reader loses none and hears no
 best-effort camera. So begin as reliable, and step back as soon as the middleware reports a publisher that is not.
+
+What a reader's full queue overwrites, reliable or not, the middleware tells nobody; the publisher's numbers do.
 """
 
 from __future__ import annotations
@@ -14,12 +16,35 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
-from rclpy.qos_overriding_options import QoSOverridingOptions
+
+_TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # of messages to callbacks; not in Humble
+_NO_NUMBER = 2**64 - 1  # from a middleware that does not number messages
+
+
+class Gaps:
+    """Counts messages that were published and did not come, from the numbers that one publisher gives its messages."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def missing_before(self, number: int, publishers: int) -> int:
+        """How many messages between the last one and this one never came.
+
+        Args:
+            number: of this message, as its publisher counts.
+            publishers: how many there are now. Of several each has numbers of its own, so nothing is said then.
+        """
+        last, self._last = self._last, number if publishers == 1 and number != _NO_NUMBER else None
+        if last is None or self._last is None:
+            return 0
+        return max(number - last - 1, 0)  # a publisher that is started again counts from the beginning
 
 
 class Input:
@@ -30,13 +55,23 @@ class Input:
         message_type, topic, callback: as for `create_subscription`.
         depth: newest messages to keep.
         reliability: `reliable`, `best_effort`, or `auto` as described above.
+        lost: told how many messages did not come before the one that `callback` gets next; None: not watched.
     """
 
     def __init__(
-        self, node: Node, message_type: Any, topic: str, callback: Callable[[Any], None], depth: int, reliability: str
+        self,
+        node: Node,
+        message_type: Any,
+        topic: str,
+        callback: Callable[[Any], None],
+        depth: int,
+        reliability: str,
+        lost: Callable[[int], None] | None = None,
     ) -> None:
         self._node, self._message_type, self._topic, self._callback = node, message_type, topic, callback
         self._depth, self._may_step_back = depth, reliability == "auto"
+        self._lost, self._gaps = lost, Gaps()
+        self._name = node.resolve_topic_name(topic)
         self._stepping_back: Any = None
         # A group of its own: under a multi-threaded executor a large image must not hold up its CameraInfo.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -47,16 +82,25 @@ class Input:
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> Any:
         qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=reliability)
+        self._gaps = Gaps()  # what was published while nobody was subscribed is not lost
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible) if self._may_step_back else None
+        callback: Any = self._numbered if self._lost and _TELLS_NUMBERS else self._callback
         return self._node.create_subscription(
             self._message_type,
             self._topic,
-            self._callback,
+            callback,
             qos,
             callback_group=self._group,
             event_callbacks=events,
             qos_overriding_options=QoSOverridingOptions((QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)),
         )
+
+    def _numbered(self, message: Any, about: Any) -> None:
+        number = about.get("publication_sequence_number", _NO_NUMBER)
+        missing = self._gaps.missing_before(number, self._node.count_publishers(self._name))
+        if missing and self._lost:
+            self._lost(missing)
+        self._callback(message)
 
     def _on_incompatible(self, _: Any) -> None:
         if self._may_step_back:  # not from within the event of the subscription that is to go

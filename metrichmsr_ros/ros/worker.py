@@ -1,28 +1,42 @@
-"""One thread that always works on the newest item offered to it."""
+"""One thread that works on what is offered to it and lets no queue of stale items build up."""
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+CATCH_UP_S = 0.02  # the newest item waits no longer for older ones
+MOST_WAITING = 5  # images are large, and the first one may take the network very long
 
-class NewestFirstWorker(Generic[Item]):
-    """Runs `work(item)` in its own thread; an item not yet begun when the next is offered is given up.
 
-    So the executor thread never waits for inference, and no queue of stale images can build up. `work` must not raise.
+class NewestWinsWorker(Generic[Item]):
+    """Runs `work(item)` in its own thread, in order; gives old items up rather than let the newest wait.
+
+    Items that came at once are all worked on if that takes no longer than `CATCH_UP_S`, to judge by the last one: a
+    quick network skips no image of a burst. Otherwise only the newest is kept. The executor's thread never waits.
 
     Args:
-        work: called in the worker's thread, one item at a time.
-        superseded: called in the offering thread for every item given up.
+        work: called in the worker's thread, one item at a time; must not raise.
+        superseded: called for every item given up, in either thread.
+        now: seconds.
     """
 
-    def __init__(self, work: Callable[[Item], None], superseded: Callable[[Item], None]) -> None:
-        self._work, self._superseded = work, superseded
+    def __init__(
+        self,
+        work: Callable[[Item], None],
+        superseded: Callable[[Item], None],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._work, self._superseded, self._now = work, superseded, now
         self._changed = threading.Condition()
-        self._next: Item | None = None
+        self._waiting: deque[Item] = deque()
+        self._took_s = math.inf  # the last item
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="perception_worker", daemon=True)
         self._thread.start()
@@ -30,15 +44,17 @@ class NewestFirstWorker(Generic[Item]):
     def offer(self, item: Item) -> None:
         """Hand over an item; returns at once."""
         with self._changed:
-            given_up, self._next = self._next, item
+            self._waiting.append(item)
             self._changed.notify()
-        if given_up is not None:
-            self._superseded(given_up)
+            given_up = self._too_many()
+        for old in given_up:
+            self._superseded(old)
 
     def stop(self) -> None:
-        """Finish the item in work, forget the next one, end the thread. Safe to call twice."""
+        """Finish the item in work, forget those that wait, end the thread. Safe to call twice."""
         with self._changed:
-            self._stopping, self._next = True, None
+            self._stopping = True
+            self._waiting.clear()
             self._changed.notify()
         if self._thread is not threading.current_thread():
             self._thread.join()
@@ -46,8 +62,17 @@ class NewestFirstWorker(Generic[Item]):
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._next is not None)
-                item, self._next = self._next, None
-                if self._stopping or item is None:
+                self._changed.wait_for(lambda: self._stopping or self._waiting)
+                if self._stopping:
                     return
+                given_up = self._too_many()
+                item = self._waiting.popleft()
+            for old in given_up:
+                self._superseded(old)
+            begun = self._now()
             self._work(item)
+            self._took_s = max(self._now() - begun, 1e-6)
+
+    def _too_many(self) -> list[Item]:
+        room = min(max(1, int(CATCH_UP_S / self._took_s)), MOST_WAITING)
+        return [self._waiting.popleft() for _ in range(len(self._waiting) - room)]
