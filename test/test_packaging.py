@@ -135,14 +135,43 @@ def test_versions_agree():
     assert f"## {metrichmsr_ros.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_package_xml_names_the_run_dependencies():
+def depends(*tags: str, conditional: bool = False) -> set[str]:
+    """Names of package.xml's dependencies of these kinds, those with a condition or those without."""
     package = ElementTree.parse(ROOT / "package.xml").getroot()
-    always = {d.text for d in package if d.tag in ("depend", "exec_depend") and "condition" not in d.attrib}
-    optional = {d.text for d in package if d.tag == "exec_depend" and "condition" in d.attrib}
-    needed = "rclpy cv_bridge sensor_msgs_py tf2_ros tf2_msgs tf_transformations message_filters python3-opencv"
-    needed += " python3-numpy std_msgs sensor_msgs geometry_msgs diagnostic_msgs launch_ros rosidl_default_runtime"
-    assert set(needed.split()) <= always
-    assert optional == {"vision_msgs", "hri_msgs"}
+    return {str(d.text) for d in package if d.tag in tags and ("condition" in d.attrib) == conditional}
+
+
+def test_package_xml_names_what_is_imported_and_nothing_else():
+    package_of = {"tf2_ros": "tf2_ros_py"}  # the Python half of tf2_ros is a package of its own
+    python_keys = {"python3-numpy", "python3-opencv", "python3-scipy", "python3-yaml"}
+    paths = [*package_files(), *(ROOT / "launch").glob("*.py")]
+    imported = {package_of.get(name, name) for path in paths for name, _ in imports(path) if name in ROS_PACKAGES}
+    run = depends("depend", "exec_depend") - python_keys - {"rosidl_default_runtime", "ros2launch"}
+    assert run == imported
+    assert python_keys <= depends("exec_depend")
+
+
+def test_package_xml_makes_optional_what_the_node_does_without():
+    started = {
+        name for path in (ROOT / "launch").glob("*.py") for name in re.findall(r'package="(\w+)"', path.read_text())
+    }
+    tools = started - {"metrichmsr_ros"} | {"ros2bag", "rosbag2_storage_mcap"}
+    assert depends("exec_depend", conditional=True) == tools | {"vision_msgs", "hri_msgs"}
+
+
+def test_package_xml_names_what_the_tests_compare_with():
+    skipped_for = {
+        name
+        for path in (ROOT / "test").glob("test_ros_*.py")
+        for name in re.findall(r'importorskip\("(\w+)[".]', path.read_text())
+    }
+    assert {"cv_bridge", "message_filters", "sensor_msgs_py", "tf_transformations"} <= skipped_for
+    assert depends("test_depend") - {"python3-pytest", "lifecycle_msgs", "ament_cmake_pytest"} <= skipped_for
+
+
+def test_package_xml_declares_an_interface_package():
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert "rosidl_default_runtime" in depends("exec_depend")
     assert "rosidl_interface_packages" in [g.text for g in package.findall("member_of_group")]
 
 
@@ -247,6 +276,7 @@ def test_colcon_builds_a_workspace(sources, tmp_path):
     prefix = tmp_path / "install" / "metrichmsr_ros"
     share = prefix / "share" / "metrichmsr_ros"
     assert os.access(prefix / "lib" / "metrichmsr_ros" / "perception", os.X_OK)
+    assert os.access(prefix / "bin" / "metrichmsr", os.X_OK)
     for pattern in ("launch/*.py", "config/**/*.yaml", "msg/*.msg"):
         assert {p.relative_to(ROOT) for p in ROOT.glob(pattern)} <= {p.relative_to(share) for p in share.glob(pattern)}
     site = next(prefix.glob("**/*-packages"))
