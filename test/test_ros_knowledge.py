@@ -31,6 +31,7 @@ from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.people.scale import ScaleFix
+from metrichmsr_ros.ros.compat import TransformListener
 
 SECOND = 10**9
 
@@ -78,6 +79,46 @@ def test_a_bag_that_loops_forgets_the_future():
     tree.add("map", "base", 100 * SECOND, (9, 0, 0), quaternion_of([0, 0, 0]))
     tree.add("map", "base", 5 * SECOND, (1, 0, 0), quaternion_of([0, 0, 0]))
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
+
+
+def test_people_who_have_gone_are_forgotten_and_the_way_to_the_camera_is_not():
+    tree = TransformTree()
+    for second in range(60):
+        tree.add("map", "camera", second * SECOND, (second, 0, 0), quaternion_of([0, 0, 0]))
+        tree.add("camera", f"body_{second}", second * SECOND, (0, 0, 3), quaternion_of([0, 0, 0]))
+    np.testing.assert_allclose(tree.matrix("map", "body_59", 59 * SECOND)[:3, 3], [59, 0, 3])
+    tree.matrix("camera", "body_55", 55 * SECOND)
+    with pytest.raises(TransformError, match="not connected"):
+        tree.newest("camera", "body_40")
+
+
+def test_the_listener_follows_a_bag_that_loops(ros):
+    """A late transform of the time before the jump must not lock out those after it; static ones stay."""
+    listener = TransformListener(ros.node)
+    publisher = ros.node.create_publisher(TFMessage, "/tf", 100)
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    static = ros.node.create_publisher(TFMessage, "/tf_static", latched)
+    static.publish(TFMessage(transforms=[moved("camera", FRAME, 0.0, 0.25)]))
+    ros.until(lambda: publisher.get_subscription_count() > 0, "the listener")
+
+    def known(second):
+        try:
+            return listener.matrix("world", FRAME, second * SECOND)[0, 3]
+        except TransformError:
+            return None
+
+    for seconds in (range(3, 15), range(1, 15)):
+        for second in seconds:
+            publisher.publish(TFMessage(transforms=[moved("world", "camera", second, second)]))
+            ros.until(lambda second=second: known(second) == second + 0.25, f"the transform of second {second}")
+        assert known(20) is None
+    listener.close()
+    assert not [name for name, _ in ros.node.get_service_names_and_types() if "tf2" in name]
+
+
+def moved(parent, child, seconds, x):
+    transform = Transform(translation=Vector3(x=float(x)), rotation=Quaternion(w=1.0))
+    return TransformStamped(header=make_header(seconds, parent), child_frame_id=child, transform=transform)
 
 
 def test_a_short_bag_that_loops_for_long_costs_no_memory():

@@ -20,9 +20,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.ros.transform_tree import TransformError, TransformTree
+from metrichmsr_ros.ros.transform_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
 __all__ = ["TransformBroadcaster", "TransformListener", "message_class", "optional_messages"]
+
+_MAX_GONE = 200  # frames that fell silent, before tf2's buffer is begun anew
 
 
 def optional_messages(package: str) -> ModuleType | None:
@@ -102,11 +104,38 @@ class _WheelTransformListener:
 
 
 class _Tf2TransformListener:
-    """tf2_ros' buffer behind the same methods."""
+    """tf2_ros' buffer behind the same methods.
+
+    A bag that loops: tf2 clears its buffer when /clock jumps back, but one late message of the time before makes it
+    refuse the first seconds of the new one. So a transform that is older than its frame's last one begins a new time
+    here as in `TransformTree`. And people who have gone are forgotten: tf2 keeps every frame it ever heard of.
+    """
 
     def __init__(self, node: Node) -> None:
-        self._buffer = tf2_ros.Buffer(node=node)
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._buffer = tf2_ros.Buffer()  # given the node it would leave a service on it
+        self._newest: dict[str, int] = {}
+        self._gone = 0
+        self._listener = tf2_ros.TransformListener(self, node)  # hands what it hears to the two methods below
+
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        """Take in a moving transform, as `tf2_ros.Buffer` does."""
+        stamp = transform.header.stamp.sec * 10**9 + transform.header.stamp.nanosec
+        child = transform.child_frame_id
+        if child not in self._newest:
+            silent = [name for name, last in self._newest.items() if abs(last - stamp) > KEPT_S * 1e9]
+            for name in silent:
+                del self._newest[name]
+            self._gone += len(silent)
+        if self._gone > _MAX_GONE or stamp < self._newest.get(child, stamp) - JUMP_S * 1e9:
+            self._buffer.clear()  # but for what is static
+            self._newest.clear()
+            self._gone = 0
+        self._newest[child] = stamp
+        self._buffer.set_transform(transform, authority)
+
+    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+        """Take in a static transform, as `tf2_ros.Buffer` does."""
+        self._buffer.set_transform_static(transform, authority)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""

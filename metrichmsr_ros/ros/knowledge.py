@@ -91,7 +91,8 @@ class Knowledge:
         self._tf_in_time = False
         pose, known = self._transforms.newest(ground_frame, header.frame_id)
         if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
-            raise TransformError(f"the newest transform is {(stamp - known) / 1e9:.2f} s older than the image")
+            away = (stamp - known) / 1e9
+            raise TransformError(f"the newest is {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image")
         self.health["floor"] = "of a moment before"
         return pose
 

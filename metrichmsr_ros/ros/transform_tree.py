@@ -53,12 +53,27 @@ class TransformTree:
             if is_static:
                 self._static[child] = pose
                 return
+            if child not in self._moving:
+                self._forget_silent(stamp_ns)
             history = self._moving.setdefault(child, [])
             if history and stamp_ns < history[-1][0] - JUMP_S * 1e9:
                 history.clear()  # time has jumped back: a bag loops
             insort(history, (stamp_ns, pose), key=lambda entry: entry[0])
             while history[-1][0] - history[0][0] > KEPT_S * 1e9 or len(history) > _MAX_KEPT:
                 history.pop(0)
+
+    def _forget_silent(self, now_ns: int) -> None:
+        """Drop people who have gone: moving frames without children, of other times than those kept."""
+        inner, kept = set(self._parents.values()), KEPT_S * 1e9
+        for child in [c for c, h in self._moving.items() if c not in inner and abs(h[-1][0] - now_ns) > kept]:
+            del self._moving[child], self._parents[child]
+
+    def add_stamped(self, message: Any, is_static: bool = False) -> None:
+        """Take in one geometry_msgs/TransformStamped, of rclpy or of a bag."""
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        move, turn = message.transform.translation, message.transform.rotation
+        xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
+        self.add(message.header.frame_id, message.child_frame_id, stamp, xyz, xyzw, is_static)
 
     def newest(self, target: str, source: str) -> tuple[Array, int | None]:
         """The newest `matrix` of which every part is known, and its moment in ns; None: nothing between them moves.
