@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import roma
@@ -25,15 +26,19 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.inputs import crop_batch
+from metrichmsr_ros.hmr.looks import estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.steady import SteadyShape
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detect import find_people
 from metrichmsr_ros.people.motion import RootFilter
 from metrichmsr_ros.people.scale import ScaleFix
+from metrichmsr_ros.people.second_look import second_looks
 from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
+
+SecondLook = Literal["never", "images", "always"]
 
 
 class Pipeline:
@@ -45,6 +50,9 @@ class Pipeline:
         blazepose: detector and landmark networks.
         device: torch device of the network and the body.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
+        second_look: which people are looked at once more, through the mirrored picture, for a better estimate: nobody,
+            those of single images, or those of videos too. Costs one landmark call a person. Networks over pixels
+            ignore it.
     """
 
     def __init__(
@@ -54,12 +62,14 @@ class Pipeline:
         blazepose: BlazePose,
         device: str = "cpu",
         depth: DepthEngine | None = None,
+        second_look: SecondLook = "images",
     ) -> None:
         self.model = model
         self.body = body
         self.device = torch.device(device)
         self._blazepose = blazepose
         self._depth_engine = depth or DepthEngine(None)
+        self._second_look = second_look if model.config.image_encoder.kind == "blazepose" else "never"
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
@@ -75,6 +85,7 @@ class Pipeline:
         body: str = "open_light",
         num_threads: int = 2,
         depth: DepthChoice = DepthChoice(),  # noqa: B008 (frozen)
+        second_look: SecondLook = "images",
     ) -> Pipeline:
         """Load a preset's (or a checkpoint path's) weights, its body and the people finder.
 
@@ -84,9 +95,11 @@ class Pipeline:
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
             num_threads: CPU threads of the people finder.
             depth: where the scene's depth comes from, and what calibrates it.
+            second_look: as for the class.
         """
         model, engine = load_model(preset, torch.device(device)), make_engine(depth)
-        return cls(model, load_body(body).to(device).eval(), BlazePose(num_threads=num_threads), device, engine)
+        finder = BlazePose(num_threads=num_threads)
+        return cls(model, load_body(body).to(device).eval(), finder, device, engine, second_look)
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -130,8 +143,9 @@ class Pipeline:
                 image, camera = self._rectified(image, camera)
             with clock("people"):
                 found = self._find(image, stamp_s, around)
+                again = self._look_again(image, found, stamp_s is not None)
             with clock("hmr"):
-                estimate = self._estimate(image, [person.landmarks for person in found], camera)
+                estimate = self._estimate(image, [person.landmarks for person in found], again, camera)
                 if estimate is not None and stamp_s is not None:
                     estimate = self._steady(estimate, [person.id for person in found])
             with clock("known"):
@@ -155,12 +169,26 @@ class Pipeline:
         found = find_people(image, self._blazepose)
         return [_untracked(f"p{index + 1}", landmarks) for index, landmarks in enumerate(found)]
 
+    def _look_again(
+        self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool
+    ) -> dict[int, LandmarkSet]:
+        """Second looks by row of `found`; people who are not seen have none."""
+        if self._second_look == "never" or (is_video and self._second_look == "images"):
+            return {}
+        seen = [row for row, person in enumerate(found) if not person.is_occluded]
+        looks = second_looks(image, [found[row].landmarks for row in seen], self._blazepose)
+        return {row: look for row, look in zip(seen, looks, strict=True) if look is not None}
+
     @torch.inference_mode()
-    def _estimate(self, image: NDArray[np.uint8], found: list[LandmarkSet], camera: Camera) -> HMROutput | None:
+    def _estimate(
+        self, image: NDArray[np.uint8], found: list[LandmarkSet], again: dict[int, LandmarkSet], camera: Camera
+    ) -> HMROutput | None:
         if not found:
             return None
-        output: HMROutput = self.model(crop_batch(self.model.config, image, found, camera).to(self.device))
-        return output
+        batches = (
+            crop_batch(self.model.config, image, sets, camera).to(self.device) for sets in (found, [*again.values()])
+        )
+        return estimate_from_looks(self.model, *batches, list(again))
 
     @torch.inference_mode()
     def _fixed(

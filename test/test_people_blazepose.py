@@ -9,6 +9,7 @@ import pytest
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 from metrichmsr_ros.people.blazepose import BlazePose, ImageError, Roi
 from metrichmsr_ros.people.detect import SearchConfig, find_people
+from metrichmsr_ros.people.second_look import second_looks
 from metrichmsr_ros.people.tiles import Tile
 from metrichmsr_ros.people.track import PeopleTracker
 
@@ -148,3 +149,27 @@ def test_a_panning_camera_follows_her_with_one_id(blazepose, photo):
     for people, shift in seen[5:]:
         nose = np.array(NOSE) * 300 / 512 + np.array([340 - shift, 180])
         assert error_px(people[0].landmarks.pixels[0], nose) < 20
+
+
+def test_a_mirrored_look_is_the_look_at_the_mirrored_picture(blazepose, photo):
+    """The picture flipped by hand and seen through the flipped ROI; left and right change places."""
+    photo = cv2.resize(photo, (160, 160), interpolation=cv2.INTER_AREA)  # so small that no crop is shrunk by blocks
+    (person,) = find_people(photo, blazepose, QUICK)
+    roi, width = person.next_roi(), photo.shape[1]
+    flipped = Roi(np.array([width - 1 - roi.centre[0], roi.centre[1]]), roi.size, -roi.rotation)
+    there = blazepose.landmarks(np.ascontiguousarray(photo[:, ::-1]), flipped)
+    here = blazepose.landmarks(photo, roi, mirrored=True)
+    for mine, other in ((0, 0), (11, 12), (12, 11), (13, 14), (37, 35), (33, 33)):
+        expected = there.pixels[other] * (-1, 1) + (width - 1, 0)
+        np.testing.assert_allclose(here.pixels[mine], expected, atol=1.0)
+        np.testing.assert_allclose(here.world[mine], there.world[other] * (-1, 1, 1), atol=0.01)
+        assert here.visibility[mine] == pytest.approx(there.visibility[other], abs=0.02)
+
+
+def test_the_second_look_sees_the_same_woman_and_nobody_on_a_wall(blazepose, photo):
+    (person,) = find_people(photo, blazepose, QUICK)
+    (again,) = second_looks(photo, [person], blazepose)
+    assert np.linalg.norm(again.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
+    assert not np.array_equal(again.pixels, person.pixels)
+    wall = np.full_like(photo, 127)
+    assert second_looks(wall, [person], blazepose) == [None]

@@ -93,6 +93,8 @@ def _mirror_order(names: tuple[str, ...]) -> tuple[int, ...]:
 
 MIRROR_JOINTS: tuple[int, ...] = _mirror_order(JOINT_NAMES)
 MIRROR_LANDMARKS: tuple[int, ...] = _mirror_order(LANDMARK_NAMES)
+MIRROR_ALL_LANDMARKS: tuple[int, ...] = (*MIRROR_LANDMARKS, 33, 34, 37, 38, 35, 36)
+"""Of all 39: the auxiliary ones are the hip centre, the circle, the left hand and wrist, the right hand and wrist."""
 
 LANDMARK_JOINTS: tuple[tuple[int, int], ...] = tuple(
     (LANDMARK_NAMES.index(name), JOINT_NAMES.index(name)) for name in LANDMARK_NAMES if name in JOINT_NAMES

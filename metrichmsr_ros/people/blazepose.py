@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.assets import model_path
+from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
 from metrichmsr_ros.people.crops import cut_out, letterbox
 from metrichmsr_ros.people.heatmaps import refine_from_heatmaps, sigmoid
 from metrichmsr_ros.people.hide import hide_bodies
@@ -111,6 +112,7 @@ class BlazePose:
         *,
         without: Sequence[LandmarkSet] = (),
         keep: LandmarkSet | None = None,
+        mirrored: bool = False,
     ) -> LandmarkSet | None:
         """Landmarks of the person in `roi`, or None where the network sees nobody or the ROI misses the image.
 
@@ -120,6 +122,7 @@ class BlazePose:
             min_score: presence below which None comes back; 0 returns whatever the network says.
             without: other people, painted over so that the network does not slide over to them.
             keep: where this person was last; not painted over where others overlap it.
+            mirrored: show the network the mirrored crop, and mirror its answer back: a look that errs differently.
         """
         check_image(image)
         if not roi.is_usable(image.shape[1], image.shape[0]):
@@ -128,26 +131,35 @@ class BlazePose:
         crop = cut_out(image, roi, matrix)
         if without:
             crop = hide_bodies(crop, matrix, without, keep)
-        raw, score, heatmaps, world = self._landmarker.run(crop * np.float32(1 / 255), (0, 1, 3, 4))
-        presence_score = float(score.reshape(()))
-        if not presence_score >= min_score:
+        score, points, metres, certainty = self._read_crop(crop[:, ::-1] if mirrored else crop)
+        if not score >= min_score:
             return None
+        if mirrored:
+            points, metres, certainty = (part[list(MIRROR_ALL_LANDMARKS)] for part in (points, metres, certainty))
+            points[:, 0] = CROP_SIZE - 1 - points[:, 0]
+            metres[:, 0] *= -1
+        inverse = np.linalg.inv(matrix)
+        return LandmarkSet(
+            roi=roi,
+            score=score,
+            crop_landmarks=points,
+            visibility=certainty[:, 0],
+            presence=certainty[:, 1],
+            world=metres,
+            crop_matrix=matrix,
+            pixels=(points[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]).astype(np.float32),
+            peaks=certainty[:, 2],
+        )
+
+    def _read_crop(self, crop: np.ndarray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+        """Score; x, y, z (39, 3) px; metres (39, 3); visibility, presence and heatmap's peak (39, 3), each 0..1."""
+        raw, score, heatmaps, world = self._landmarker.run(crop * np.float32(1 / 255), (0, 1, 3, 4))
         values = raw.reshape(NUM_LANDMARKS, 5)
         points = values[:, :3].copy()
         refined, peaks = refine_from_heatmaps(values[:, :2], heatmaps[0])
         points[:, :2] = refined - 0.5
-        inverse = np.linalg.inv(matrix)
-        return LandmarkSet(
-            roi=roi,
-            score=presence_score,
-            crop_landmarks=points,
-            visibility=sigmoid(values[:, 3]),
-            presence=sigmoid(values[:, 4]),
-            world=world.reshape(NUM_LANDMARKS, 3).copy(),
-            crop_matrix=matrix,
-            pixels=(points[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]).astype(np.float32),
-            peaks=peaks,
-        )
+        certainty = np.stack([sigmoid(values[:, 3]), sigmoid(values[:, 4]), peaks], axis=1)
+        return float(score.reshape(())), points, world.reshape(NUM_LANDMARKS, 3).copy(), certainty
 
 
 class _Network:

@@ -13,11 +13,9 @@ import torch
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.losses import Truth, project
+from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.config import AugmentConfig
-
-# The six auxiliary points: hip centre, circle, left hand and wrist, right hand and wrist.
-MIRROR_ALL_LANDMARKS: tuple[int, ...] = (*MIRROR_LANDMARKS, 33, 34, 37, 38, 35, 36)
 
 
 def augment(
@@ -40,23 +38,8 @@ def augment(
 
 def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
     """The same people in the mirrored image, pixels included; twice gives them back."""
-    flip = torch.diag(batch.landmarks.new_tensor([-1.0, 1.0, 1.0]))
-    order = list(MIRROR_ALL_LANDMARKS)
-    width = batch.crop_size[0]
-    u, v, z = batch.landmarks[:, order].unbind(-1)
+    flip = torch.diag(batch.landmarks.new_tensor(MIRROR_X))
     image_width = batch.image_size[:, 0]
-    x1, y1, x2, y2 = batch.bbox.unbind(-1)
-    inputs = dataclasses.replace(
-        batch,
-        landmarks=torch.stack([width - 1 - u, v, z], dim=-1),
-        visibility=batch.visibility[:, order],
-        presence=batch.presence[:, order],
-        world=batch.world[:, order] @ flip,
-        crop_intrinsics=_flip_pixels(batch.crop_intrinsics, torch.full_like(image_width, width)) @ flip,
-        intrinsics=_flip_pixels(batch.intrinsics, image_width) @ flip,
-        bbox=torch.stack([image_width - 1 - x2, y1, image_width - 1 - x1, y2], dim=-1),
-        image=None if batch.image is None else batch.image.flip(-1),
-    )
     joints = list(MIRROR_JOINTS)
     u2, v2, confidence = truth.joints_2d[:, joints].unbind(-1)
     labels = dataclasses.replace(
@@ -67,13 +50,7 @@ def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
         joints_2d=torch.stack([image_width[:, None] - 1 - u2, v2, confidence], dim=-1),
         landmarks_cam=None if truth.landmarks_cam is None else truth.landmarks_cam[:, list(MIRROR_LANDMARKS)] @ flip,
     )
-    return inputs, labels
-
-
-def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
-    """(B,3,3): u -> width - 1 - u after `matrix`."""
-    first = (width - 1)[:, None] * matrix[:, 2] - matrix[:, 0]
-    return torch.stack([first, matrix[:, 1], matrix[:, 2]], dim=1)
+    return mirrored(batch), labels
 
 
 def move_person(
