@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from evaluation_bags import PixelPipeline, Recipe, header, write_bag
+from evaluation_bags import KnowingPipeline, PixelPipeline, Recipe, header, write_bag
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from ros_testing import free_domain, make_header
@@ -64,25 +64,52 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path):
     assert _SPECS["orientation_stddev"].default == ORIENTATION_STDDEV
 
 
+def digest_over_dds(ros, tmp_path, bag, pipeline, readers=(), **parameters):
+    """Digest of what the node answers to a bag that waits for it."""
+    topics = {"image": "/cam/image_raw", "camera_info": "/cam/camera_info", "depth": "/cam/depth"}
+    remaps = [word for name, to in topics.items() for word in ("-r", f"{name}:={to}")]
+    ros.perception(pipeline, parameters=parameters, cli_args=["--ros-args", *remaps])
+    topic = "/perception/humans"
+    with spinning(ros.executor), Recorder(tmp_path / "node", {topic: HumanMeshArray}, ros.context) as recorder:
+        pace = Pace("/cam/image_raw", topic, HumanMeshArray)
+        done = play(bag, ros.context, rate=math.inf, pace=pace, readers=["/cam/camera_info", *readers])
+        assert done.unanswered == 0
+        assert recorder.wait_for(topic, done.published["/cam/image_raw"])
+    with Bag(tmp_path / "node") as recorded:
+        return sequence_digest(
+            [
+                FrameRecord(stamp_ns(r.message.header), tuple(map(person_from_message, r.message.humans)))
+                for r in recorded.messages(topic)
+            ]
+        )
+
+
 def test_the_node_over_dds_gives_the_digests_of_the_replay(tmp_path, ros):
     bag = write_bag(tmp_path / "bag", Recipe(depths=tuple(2.0 + 0.25 * i for i in range(12)), info_first=True))
     replayed = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
-    remaps = ["--ros-args", "-r", "image:=/cam/image_raw", "-r", "camera_info:=/cam/camera_info"]
-    ros.perception(PixelPipeline(), cli_args=remaps)
-    topic = "/perception/humans"
-    with spinning(ros.executor), Recorder(tmp_path / "node", {topic: HumanMeshArray}, ros.context) as recorder:
-        done = play(
-            bag, ros.context, rate=math.inf, pace=Pace("/cam/image_raw", topic, HumanMeshArray),
-            readers=["/cam/camera_info"],
-        )  # fmt: skip
-        assert done.unanswered == 0
-        assert recorder.wait_for(topic, 12)
-    with Bag(tmp_path / "node") as recorded:
-        frames = [
-            FrameRecord(stamp_ns(r.message.header), tuple(map(person_from_message, r.message.humans)))
-            for r in recorded.messages("/perception/humans")
-        ]
-    assert sequence_digest(frames) == replayed.digest
+    assert digest_over_dds(ros, tmp_path, bag, PixelPipeline()) == replayed.digest
+
+
+KNOWING = Recipe(info_first=True, moving_camera=True, depth_image=True)
+KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
+
+
+def test_the_node_over_dds_knows_of_floor_and_depth_what_the_replay_knows(tmp_path, ros):
+    bag = write_bag(tmp_path / "bag", KNOWING)
+    replayed = replay_bag(bag, tmp_path / "out", KNOWN, KnowingPipeline())
+    ignorant = replay_bag(bag, tmp_path / "ignorant", ReplayOptions(), KnowingPipeline())
+    beside = ["/cam/depth", "/tf", "/tf_static"]
+    assert digest_over_dds(ros, tmp_path, bag, KnowingPipeline(), beside, ground_frame="map") == replayed.digest
+    assert ignorant.digest != replayed.digest
+
+
+def test_playing_live_plays_what_the_robot_knew(tmp_path, monkeypatch):
+    bag, pipeline = write_bag(tmp_path / "bag", KNOWING), KnowingPipeline()
+    with free_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        replay_live(bag, tmp_path / "out", KNOWN, pipeline, rate=0.5)
+    assert any(around.floor is not None for around in pipeline.arounds)
+    assert any(around.depth is not None for around in pipeline.arounds)
 
 
 @pytest.mark.parametrize("compressed", [False, True])

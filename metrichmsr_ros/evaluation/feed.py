@@ -12,17 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.evaluation.bags import Bag, Recorded
+from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
 from metrichmsr_ros.evaluation.topics import ImageTopics
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
-from metrichmsr_ros.ros.inputs import (
-    PARTNER_WAIT_S,
-    CameraInfos,
-    FrameDropped,
-    StampGate,
-    names_rectified_image,
-    stamp_ns,
-)
+from metrichmsr_ros.ros.inputs import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
+from metrichmsr_ros.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,7 @@ class Ready:
     Attributes:
         message: the image message. log_ns: when it was recorded. stamp_ns: its header's stamp (`log_ns` when that is
             zero). image: (H, W, 3) uint8 RGB. camera: of this image. starts_anew: forget everybody first.
+        around: what was known besides.
         convert_s: seconds that decoding took.
     """
 
@@ -66,6 +62,7 @@ class Ready:
     image: NDArray[np.uint8]
     camera: Camera
     starts_anew: bool
+    around: Surroundings
     convert_s: float
 
 
@@ -76,12 +73,16 @@ class Feed:
         bag: opened.
         topics: from :meth:`Bag.select`.
         given: intrinsics that replace CameraInfo.
+        knowledge: what the bag knows besides images.
         rectified: whether the images are rectified; None decides by topic name and D, as the node does.
     """
 
-    def __init__(self, bag: Bag, topics: ImageTopics, given: Given, rectified: bool | None = None) -> None:
+    def __init__(
+        self, bag: Bag, topics: ImageTopics, given: Given, knowledge: RecordedKnowledge, rectified: bool | None = None
+    ) -> None:
         self.dropped: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}  # cause -> the first text told about it
+        self.knowledge = knowledge
         self._bag, self._topics, self._given = bag, topics, given
         self._rectified = True if rectified is None and names_rectified_image(topics.image) else rectified
         self._infos, self._gate = CameraInfos(), StampGate()
@@ -103,23 +104,23 @@ class Feed:
         self.reasons.setdefault(cause, text)
 
     def _paired(self) -> Iterator[Recorded]:
-        """Images, each when the CameraInfo recorded up to the node's waiting time after it has been taken in."""
+        """Images, each when what was recorded up to the node's waiting time after it has been taken in."""
         image, info = self._topics.image, self._topics.camera_info
-        if info is None:
-            yield from self._bag.messages(image)
-            return
+        infos = [] if info is None else [info]
         # Images before the first CameraInfo get that one: on a robot they would be lost, here nothing need be.
-        for first in self._bag.messages(info):
+        for first in self._bag.messages(*infos) if infos else ():
             self._infos.add(first.message)
             break
         waiting: deque[Recorded] = deque()
-        for recorded in self._bag.messages(image, info):
-            while waiting and waiting[0].log_ns + PARTNER_WAIT_S * 1e9 < recorded.log_ns:
+        for recorded in self._bag.messages(image, *infos, *self.knowledge.topics):
+            while waiting and waiting[0].log_ns + self.knowledge.wait_s * 1e9 < recorded.log_ns:
                 yield waiting.popleft()
-            if recorded.topic == info:
+            if recorded.topic == image:
+                waiting.append(recorded)
+            elif recorded.topic == info:
                 self._infos.add(recorded.message)
             else:
-                waiting.append(recorded)
+                self.knowledge.take(recorded)
         yield from waiting
 
     def _ready(self, recorded: Recorded) -> Ready:
@@ -129,7 +130,9 @@ class Feed:
         camera = self._camera_of(message.header, (image.shape[1], image.shape[0]))
         stamp = stamp_ns(message.header) or recorded.log_ns
         anew = self._gate.admit(stamp)
-        return Ready(message, recorded.log_ns, stamp, image, camera, anew, time.perf_counter() - began)
+        converted = time.perf_counter() - began
+        around = self.knowledge.around(message.header, camera)
+        return Ready(message, recorded.log_ns, stamp, image, camera, anew, around, converted)
 
     def _camera_of(self, header: Any, size: tuple[int, int]) -> Camera:
         if not self._given:

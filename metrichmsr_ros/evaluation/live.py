@@ -17,6 +17,7 @@ from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message
 from metrichmsr_ros.evaluation.topics import image_transport_base
 from metrichmsr_ros.ros.inputs import stamp_ns
@@ -79,7 +80,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
     Args:
         path: the bag.
         out: folder for the results; an earlier `live/` in it must be removed first.
-        options: topics, and `image_rectified`.
+        options: topics, `image_rectified`, and what the robot knows besides.
         pipeline: as for the replay.
         rate: 2.0 plays twice as fast as recorded.
 
@@ -94,16 +95,23 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with Bag(path) as bag:
         topics = bag.select(options.image, options.camera_info)
-    info = topics.camera_info or ""
+        knowledge = RecordedKnowledge(bag, options)
+    info, beside = topics.camera_info or "", knowledge.all_topics
     try:
         parameters = {
             "image_transport": "compressed" if topics.compressed else "raw",
             "image_rectified": options.image_rectified,
             "publish_vertices": False,
+            "ground_frame": options.ground_frame,
+            "use_floor": options.use_floor,
+            "use_depth": options.use_depth,
         }
         remaps = {"image": image_transport_base(topics.image), "camera_info": info}
+        given = {"depth": options.depth, "depth_info": options.depth_info}
+        remaps |= {name: topic for name, topic in given.items() if topic}
         with live_session(pipeline, parameters, remaps, out / "live") as (node, recorder, context):
-            played = play(path, context, rate=rate, topics={topics.image, info}, readers={topics.image, info})
+            played_topics = {topics.image, info, *beside}
+            played = play(path, context, rate=rate, topics=played_topics, readers=played_topics)
             sent = played.published[topics.image]
             while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
                 if not recorder.wait_for(HUMANS_TOPIC, recorder.counts[HUMANS_TOPIC] + 1, timeout_s=5.0):

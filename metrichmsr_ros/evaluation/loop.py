@@ -96,7 +96,7 @@ class FrameLoop:
             self.pipeline.reset()
         wanted = Wanted(vertices=True, depth=False)
         try:
-            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted)
+            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted, ready.around)
         except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
             feed.drop("failed", f"{type(error).__name__}: {error}")
             return None

@@ -14,6 +14,10 @@ class ReplayOptions:
         fov: horizontal field of view in degrees, for bags without CameraInfo.
         intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
         image_rectified: auto, true or false, as the node's parameter.
+        ground_frame: frame whose z points up and whose z = 0 is the floor, as the node's parameter; needs transforms.
+        depth: topic of depth images registered to the images. depth_info: its CameraInfo; without it depth shows what
+            the image shows.
+        use_floor, use_depth: as the node's parameters.
         world: fixed frame of the camera's transforms in the bag; None takes the topmost.
         cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
             bag's transforms.
@@ -30,6 +34,11 @@ class ReplayOptions:
     fov: float | None = None
     intrinsics: tuple[float, float, float, float] | None = None
     image_rectified: str = "auto"
+    ground_frame: str = ""
+    depth: str | None = None
+    depth_info: str | None = None
+    use_floor: bool = True
+    use_depth: bool = True
     world: str | None = None
     cameras: str | None = None
     truth: str | None = None

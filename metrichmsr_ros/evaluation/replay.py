@@ -27,6 +27,7 @@ from metrichmsr_ros.evaluation.loop import FrameLoop, Progress
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import model_config, weights_hash
+from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
 from metrichmsr_ros.evaluation.records import FrameRecord
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import write_report
@@ -84,7 +85,8 @@ def replay_bag(
                 frames=loop.frames,
                 images=images,
                 dropped=dict(sorted(feed.dropped.items())),
-                reasons=feed.reasons,
+                missing=dict(sorted(feed.knowledge.missing.items())),
+                reasons={**feed.reasons, **feed.knowledge.reasons},
                 truth=truth,
                 report=_evaluated(loop.frames, truth),
                 cameras=loop.cameras,
@@ -113,7 +115,7 @@ def _prepare(bag: Bag, options: ReplayOptions) -> tuple[Feed, Truth, tuple[str, 
     given = Given(None if options.fov is None else float(np.radians(options.fov)), options.intrinsics)
     topics = bag.select(options.image, options.camera_info, needs_info=not given)
     truth = load_truth(bag, options.truth)
-    feed = Feed(bag, topics, given, _RECTIFIED[options.image_rectified])
+    feed = Feed(bag, topics, given, RecordedKnowledge(bag, options), _RECTIFIED[options.image_rectified])
     return feed, truth, (topics.image, topics.camera_info or f"none, {given}")
 
 

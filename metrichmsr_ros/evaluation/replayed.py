@@ -22,7 +22,8 @@ class Replay:
 
     Attributes:
         bag: its path. topics: image and camera_info replayed. frames: in order. images: how many were in the bag.
-        dropped: images not used, by cause; reasons: what was said of each. truth: by stamp; empty where there is none.
+        dropped: images not used, by cause; missing: images that went without the floor or depth that was asked for;
+        reasons: what was said of each. truth: by stamp; empty where there is none.
         report: against the truth, or None. cameras: world_from_camera (4, 4) by stamp, where the bag has transforms.
         world: errors of the paths through the world, or None.
         pictures: worst frames. wall_s: seconds in all. stopped: what ended it before the bag's end (a damaged bag, a
@@ -35,6 +36,7 @@ class Replay:
     frames: list[FrameRecord]
     images: int
     dropped: dict[str, int]
+    missing: dict[str, int]
     reasons: dict[str, str]
     truth: Truth
     report: SequenceReport | None
@@ -82,6 +84,7 @@ class Replay:
             "frames": len(self.frames),
             "images": self.images,
             "dropped": self.dropped,
+            "missing": self.missing,
             "stopped": self.stop_words,
             "person_frames": sum(people),
             "ids": len({person.id for frame in self.frames for person in frame.people}),

@@ -38,7 +38,8 @@ def report_html(done: Replay) -> str:
         _section("Errors over time", error_curves(done)),
         _section("Time per frame", _latency(done)),
         _section("Frames to look at", _pictures(done)),
-        _section("Images not used", _dropped(done)),
+        _section("Images not used", _counted(done, done.dropped)),
+        _section("Images without the floor or depth asked for", _counted(done, done.missing)),
         _section("How it was made", _provenance(done)),
     ]
     return (
@@ -130,8 +131,8 @@ def _pictures(done: Replay) -> str:
     return f'<div class="frames">{"".join(figures)}</div>' if figures else ""
 
 
-def _dropped(done: Replay) -> str:
-    rows = [(cause, str(count), done.reasons[cause]) for cause, count in done.dropped.items()]
+def _counted(done: Replay, counts: dict[str, int]) -> str:
+    rows = [(cause, str(count), done.reasons[cause]) for cause, count in counts.items()]
     body = "".join(f"<tr><td>{escape(a)}</td><td>{b}</td><td>{escape(c)}</td></tr>" for a, b, c in rows)
     return f"<table><tr><th>cause</th><th>images</th><th>first told</th></tr>{body}</table>" if rows else ""
 

@@ -83,11 +83,7 @@ class _WheelTransformListener:
 
     def _take(self, message: Any, is_static: bool) -> None:
         for item in message.transforms:
-            stamp = item.header.stamp.sec * 10**9 + item.header.stamp.nanosec
-            move, turn = item.transform.translation, item.transform.rotation
-            parent, child = item.header.frame_id, item.child_frame_id
-            xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
-            self._tree.add(parent, child, stamp, xyz, xyzw, is_static)
+            self._tree.add_stamped(item, is_static)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""

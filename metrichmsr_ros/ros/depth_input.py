@@ -15,15 +15,20 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.ros.inputs import stamp_ns
 
 SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
-PARTNER_WAIT_S = 0.05  # how long an image waits for the depth of its moment: registration takes a while
+PARTNER_WAIT_S = 0.05
 CACHED_IMAGES = 8
 _TYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
 
 
 class DepthImages:
-    """Depth by stamp. Filled in the executor's thread, asked in the worker's."""
+    """Depth by stamp. Filled in the executor's thread, asked in the worker's.
 
-    def __init__(self) -> None:
+    Args:
+        wait_s: how long an image waits for the depth of its moment: registration takes a while.
+    """
+
+    def __init__(self, wait_s: float = PARTNER_WAIT_S) -> None:
+        self._wait_s = wait_s
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._info: Any | None = None
@@ -73,7 +78,7 @@ class DepthImages:
 
         with self._arrived:
             # Equal stamps are the rule; another one only serves when that of the image does not come.
-            self._arrived.wait_for(lambda: stamp in self._by_stamp, PARTNER_WAIT_S if self._by_stamp else 0.0)
+            self._arrived.wait_for(lambda: stamp in self._by_stamp, self._wait_s if self._by_stamp else 0.0)
             found = best()
             if found is None:
                 newest = next(reversed(self._by_stamp), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,13 +14,11 @@ from metrichmsr_ros.depth.sources import DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.detections import DetectedBoxes
-from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import stamp_ns
-from metrichmsr_ros.ros.parameters import Settings
 from metrichmsr_ros.ros.transform_tree import TransformError
 from metrichmsr_ros.surroundings import Surroundings
 
-TF_WAIT_S = 0.03  # how long the worker, never the executor, waits for a transform as new as the image
+TF_WAIT_S = 0.03
 _POLL_S = 0.005
 MAX_TF_AGE_S = 1.0  # an older pose of the camera is not taken for the present one
 
@@ -34,23 +33,54 @@ class Transforms(Protocol):
         """The newest one and its moment; None: it never changes."""
 
 
+class Asked(Protocol):
+    """The node's parameters of the same names."""
+
+    @property
+    def ground_frame(self) -> str:
+        """Frame whose z = 0 is the floor."""
+
+    @property
+    def use_floor(self) -> bool:
+        """Whether to look for it."""
+
+    @property
+    def use_depth(self) -> bool:
+        """Whether depth says how far people are."""
+
+    @property
+    def detections_class(self) -> str:
+        """What the detector calls a person."""
+
+    @property
+    def detections_min_score(self) -> float:
+        """Its hypotheses below are left out."""
+
+
 class Knowledge:
     """Asked by the worker for every image; what is missing is told, and the image goes on without.
 
     Args:
         transforms: of /tf; None without `ground_frame`.
         depths: depth images received so far. boxes: of another detector.
-        statistics: where problems are told.
+        problem: told cause and text of what is missing.
+        wait_s: for a transform as new as the image; the worker waits, never the executor.
     """
 
     def __init__(
-        self, transforms: Transforms | None, depths: DepthImages, boxes: DetectedBoxes, statistics: Statistics
+        self,
+        transforms: Transforms | None,
+        depths: DepthImages,
+        boxes: DetectedBoxes,
+        problem: Callable[[str, str], None],
+        wait_s: float = TF_WAIT_S,
     ) -> None:
-        self._transforms, self._depths, self._boxes, self._statistics = transforms, depths, boxes, statistics
+        self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
+        self._wait_s = wait_s
         self._tf_in_time = True  # whether waiting for transforms has been worth it
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
-    def around(self, header: Any, camera: Camera, settings: Settings) -> Surroundings:
+    def around(self, header: Any, camera: Camera, settings: Asked) -> Surroundings:
         """What is known at the moment of an image.
 
         Args:
@@ -61,7 +91,7 @@ class Knowledge:
         floor, depth = self._floor(header, settings), self._depth(header, camera)
         return Surroundings(floor, depth, settings.use_depth, tuple(boxes))
 
-    def _floor(self, header: Any, settings: Settings) -> Plane | None:
+    def _floor(self, header: Any, settings: Asked) -> Plane | None:
         self.health["floor"] = "not asked for"
         if self._transforms is None or not settings.use_floor:
             return None
@@ -69,7 +99,7 @@ class Knowledge:
             camera_pose = self._camera_pose(settings.ground_frame, header)
         except TransformError as error:
             self.health["floor"] = "no transform"
-            self._statistics.problem("no floor", f"{settings.ground_frame} to {header.frame_id}: {error}")
+            self._problem("no floor", f"{settings.ground_frame} to {header.frame_id}: {error}")
             return None
         return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
 
@@ -77,7 +107,7 @@ class Knowledge:
         """Pose of the camera at the image's stamp, else the newest one if that is not much older."""
         assert self._transforms is not None
         stamp = stamp_ns(header)
-        deadline = time.monotonic() + (TF_WAIT_S if self._tf_in_time else 0.0)
+        deadline = time.monotonic() + (self._wait_s if self._tf_in_time else 0.0)
         self._tf_in_time = True
         while True:
             try:
@@ -85,7 +115,7 @@ class Knowledge:
                 self.health["floor"] = "of the image's stamp"
                 return pose
             except TransformError:
-                if time.monotonic() > deadline:
+                if time.monotonic() >= deadline:
                     break
             time.sleep(_POLL_S)
         self._tf_in_time = False
@@ -106,5 +136,5 @@ class Knowledge:
             return depth
         except DepthError as error:
             self.health["depth image"] = "missing or unusable"
-            self._statistics.problem("no depth", str(error))
+            self._problem("no depth", str(error))
             return None

@@ -121,7 +121,7 @@ class PerceptionNode(LifecycleNode):
             self._pipeline,
             self._outputs,
             infos,
-            Knowledge(self._transforms, depths, boxes, self._statistics),
+            Knowledge(self._transforms, depths, boxes, self._statistics.problem),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
             topic,

@@ -22,7 +22,7 @@ from builtin_interfaces.msg import Time
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
 from metrichmsr_ros.ros.bagfile import BagError, bag_topics, read_serialized
@@ -101,7 +101,13 @@ class _Player:
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-        self._publishers = {t: self._node.create_publisher(kind, remap.get(t, t), qos) for t, kind in types.items()}
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._publishers = {
+            topic: self._node.create_publisher(
+                kind, remap.get(topic, topic), latched if topic.endswith("/tf_static") else qos
+            )
+            for topic, kind in types.items()
+        }
         self._clock = self._node.create_publisher(Clock, "/clock", 10) if clock else None
         self._answered: bytes | None = None
         if pace:

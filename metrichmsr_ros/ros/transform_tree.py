@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from bisect import insort
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt

@@ -1,0 +1,102 @@
+"""What a robot knew besides its images, read from its bag by the node's own code: the floor from /tf, depth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from metrichmsr_ros.evaluation.bags import Bag, Recorded
+from metrichmsr_ros.evaluation.definitions import TRANSFORMS
+from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.evaluation.topics import CAMERA_INFO, IMAGE
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.depth_input import PARTNER_WAIT_S as DEPTH_WAIT_S
+from metrichmsr_ros.ros.depth_input import DepthImages
+from metrichmsr_ros.ros.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs import PARTNER_WAIT_S
+from metrichmsr_ros.ros.knowledge import TF_WAIT_S, Knowledge
+from metrichmsr_ros.ros.transform_tree import TransformTree
+from metrichmsr_ros.surroundings import Surroundings
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the node's parameters say about knowledge."""
+
+    ground_frame: str
+    use_floor: bool
+    use_depth: bool
+    detections_class: str = ""
+    detections_min_score: float = 0.0
+
+
+class RecordedKnowledge:
+    """Transforms and depth of one bag, taken in as they were recorded.
+
+    Args:
+        bag: opened.
+        options: `ground_frame`, `depth`, `depth_info`, `use_floor`, `use_depth`.
+
+    Attributes:
+        topics: to be read beside the images. all_topics: with those that are read before.
+        wait_s: how long after an image what belongs to it may come, as the node waits.
+        missing: images that went without something asked for, by what; reasons: the first words told about it.
+
+    Raises:
+        ReplayError: a topic that is not in the bag or of another type, or no transforms for `ground_frame`.
+    """
+
+    def __init__(self, bag: Bag, options: ReplayOptions) -> None:
+        self.missing: Counter[str] = Counter()
+        self.reasons: dict[str, str] = {}
+        self._asked = _Asked(options.ground_frame, options.use_floor, options.use_depth)
+        self._depth, self._depth_info = options.depth, options.depth_info
+        self._transforms, self._depths = TransformTree(), DepthImages(wait_s=0.0)
+        has_floor = bool(options.ground_frame)
+        tree = self._transforms if has_floor else None
+        self._knowledge = Knowledge(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
+        transforms = [topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count]
+        if has_floor and not transforms:
+            raise ReplayError(f"{bag.path} has no transforms, so no --ground-frame", ExitCode.USAGE)
+        self._check(bag, "--depth", options.depth, IMAGE)
+        self._check(bag, "--depth-info", options.depth_info, CAMERA_INFO)
+        self._static = {name for name in transforms if name.endswith("tf_static")} if has_floor else set()
+        self._moving = set(transforms) - self._static if has_floor else set()
+        self.topics = [*self._moving, *filter(None, (options.depth, options.depth_info))]
+        self.all_topics = [*self._static, *self.topics]
+        waits = (PARTNER_WAIT_S, TF_WAIT_S if self._moving else 0.0, DEPTH_WAIT_S if options.depth else 0.0)
+        self.wait_s = max(waits)
+        for recorded in bag.messages(*self._static) if self._static else ():  # a robot has them before the first image
+            self._add_transforms(recorded, is_static=True)
+
+    @staticmethod
+    def _check(bag: Bag, option: str, name: str | None, kind: str) -> None:
+        kinds = {topic.name: topic.type for topic in bag.topics if topic.count}
+        if name is not None and kinds.get(name) != kind:
+            found = f"of type {kinds[name]}" if name in kinds else "without messages"
+            listed = ", ".join(sorted(topic for topic, its in kinds.items() if its == kind)) or "none"
+            raise ReplayError(f"{option} {name}: {found} in {bag.path}, {kind} is needed: {listed}", ExitCode.USAGE)
+
+    def problem(self, cause: str, text: str) -> None:
+        """Note what an image goes without."""
+        self.missing[cause] += 1
+        self.reasons.setdefault(cause, text)
+
+    def take(self, recorded: Recorded) -> None:
+        """Take in one message of `topics`."""
+        if recorded.topic == self._depth:
+            self._depths.add(recorded.message)
+        elif recorded.topic == self._depth_info:
+            self._depths.add_info(recorded.message)
+        else:
+            self._add_transforms(recorded, is_static=False)
+
+    def around(self, header: Any, camera: Camera) -> Surroundings:
+        """What is known at the moment of an image with this header."""
+        return self._knowledge.around(header, camera, self._asked)
+
+    def _add_transforms(self, recorded: Recorded, is_static: bool) -> None:
+        for item in recorded.message.transforms:
+            self._transforms.add_stamped(item, is_static)
