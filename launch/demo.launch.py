@@ -10,6 +10,7 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
@@ -28,9 +29,9 @@ def player(context: LaunchContext) -> list[ExecuteProcess]:
     bag = Path(LaunchConfiguration("bag").perform(context)).expanduser()
     if not (bag / "metadata.yaml").is_file():
         raise RuntimeError(f"no bag at {bag.absolute()}: make it with `metrichmsr demo`, or say bag:=/path/to/sequence")
-    loop = ["--loop"] if LaunchConfiguration("loop").perform(context).lower() == "true" else []
-    rate = LaunchConfiguration("rate")
-    command = ["ros2", "bag", "play", str(bag), "--clock", "100", "--delay", "5", "--rate", rate, *loop]
+    # Played once, the bag waits for the network to be loaded; in a loop it would wait every time.
+    mode = ["--loop"] if IfCondition(LaunchConfiguration("loop")).evaluate(context) else ["--delay", "5"]
+    command = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", LaunchConfiguration("rate"), *mode]
     return [ExecuteProcess(cmd=command, output="screen")]
 
 

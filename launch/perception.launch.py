@@ -16,6 +16,7 @@ from launch_ros.substitutions import FindPackageShare
 SHARE = FindPackageShare("metrichmsr_ros")
 
 TOPICS = ("image", "camera_info", "depth", "depth_info", "detections")
+SHOWN = ("overlay", "depth/image", "markers", "mesh_markers", "body_points", "points", "poses")  # by the RViz file
 # Parameters that may be given as arguments; an argument left empty leaves the word to params_file.
 PARAMETER_ARGUMENTS = {
     "preset": "model preset, or path of a .safetensors checkpoint",
@@ -51,7 +52,9 @@ ARGUMENTS = [
     DeclareLaunchArgument("use_sim_time", default_value="false", description="use /clock"),
     DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal"),
     DeclareLaunchArgument("rviz", default_value="false", description="start RViz with config/rviz/perception.rviz"),
-    DeclareLaunchArgument("rviz_frame", default_value="map", description="fixed frame of RViz, e.g. the camera's"),
+    DeclareLaunchArgument(
+        "rviz_frame", default_value="", description="fixed frame of RViz; empty: ground_frame, or map without one"
+    ),
     *(
         DeclareLaunchArgument(name, default_value="", description=f"{text}; empty: as params_file says")
         for name, text in PARAMETER_ARGUMENTS.items()
@@ -66,7 +69,7 @@ def make_node(context: LaunchContext) -> list[Node]:
     for name in overrides.keys() & {"id_prefix", "ground_frame"}:
         overrides[name] = ParameterValue(given[name], value_type=str)
     if "max_age" in overrides:
-        overrides["max_age"] = ParameterValue(given["max_age"], value_type=float)
+        overrides["max_age"] = float(given["max_age"])  # also of a 1 without a point
     return [
         Node(
             package="metrichmsr_ros",
@@ -81,15 +84,25 @@ def make_node(context: LaunchContext) -> list[Node]:
     ]
 
 
+def make_rviz(context: LaunchContext) -> list[Node]:
+    frame, ground, name = (LaunchConfiguration(n).perform(context) for n in ("rviz_frame", "ground_frame", "name"))
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            namespace=LaunchConfiguration("namespace"),  # the file's topics are relative
+            parameters=[{"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}],
+            remappings=[(f"perception/{topic}", f"{name}/{topic}") for topic in SHOWN] if name != "perception" else [],
+            arguments=[
+                "-d",
+                PathJoinSubstitution([SHARE, "config", "rviz", "perception.rviz"]),
+                "-f",
+                frame or ground or "map",
+            ],
+            condition=IfCondition(LaunchConfiguration("rviz")),
+        )
+    ]
+
+
 def generate_launch_description() -> LaunchDescription:
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        namespace=LaunchConfiguration("namespace"),  # the file's topics are relative
-        arguments=[
-            "-d", PathJoinSubstitution([SHARE, "config", "rviz", "perception.rviz"]),
-            "-f", LaunchConfiguration("rviz_frame"),
-        ],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )  # fmt: skip
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=make_node), rviz])
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=make_node), OpaqueFunction(function=make_rviz)])

@@ -28,7 +28,13 @@ def generate_launch_description() -> LaunchDescription:
             ("camera_info", [CAMERA, "/camera_info"]),
             ("image_rect", [CAMERA, "/image_rect"]),
         ],
-        parameters=[{"use_sim_time": SIM_TIME}],
+        parameters=[
+            {
+                "use_sim_time": SIM_TIME,
+                # Started before the camera it would else be best effort, and lose images on a busy machine.
+                ("qos_overrides.", CAMERA, "/image_rect.publisher.reliability"): "reliable",
+            }
+        ],
     )
     container = ComposableNodeContainer(
         package="rclcpp_components",

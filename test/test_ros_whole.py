@@ -43,15 +43,6 @@ def test_every_argument_is_shown_and_described(name):
     assert all(argument.description for argument in arguments.values())
 
 
-def test_the_demo_without_a_bag_says_how_to_make_one(tmp_path):
-    description = launch_description("demo")
-    from launch import LaunchService
-
-    service = LaunchService(argv=[f"bag:={tmp_path}", "rviz:=false"], noninteractive=True)
-    service.include_launch_description(description)
-    assert service.run() != 0
-
-
 def test_the_layouts_name_topics_of_the_node_only():
     layout = json.loads((ROOT / "config" / "foxglove" / "perception.json").read_text())
     panels = layout["configById"]
