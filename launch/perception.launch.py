@@ -64,7 +64,8 @@ ARGUMENTS = [
 
 def make_node(context: LaunchContext) -> list[Node]:
     given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETER_ARGUMENTS}
-    overrides = {name: ParameterValue(value) for name, value in given.items() if value}  # typed as YAML types it
+    # A substitution gets the type that YAML reads in it; a plain string would stay one, and the node refuse it.
+    overrides = {name: ParameterValue(LaunchConfiguration(name)) for name, value in given.items() if value}
     overrides["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
     for name in overrides.keys() & {"id_prefix", "ground_frame"}:
         overrides[name] = ParameterValue(given[name], value_type=str)
