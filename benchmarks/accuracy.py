@@ -1,19 +1,22 @@
-"""Accuracy of a network on held-out people, beside what a user would write without it (`benchmarks.baseline`).
+"""Accuracy on held-out people, beside what a user would write without this package (`benchmarks.baseline`).
 
     python -m benchmarks.accuracy --data DIR [--weights FILE] [--markdown FILE]
+    python -m benchmarks.accuracy --data DIR --landmark-sets
     python -m benchmarks.accuracy --images DIR --out DIR
 
-DIR of --data holds val-*.tar (real BlazePose outputs on rendered bodies whose motions, shapes and backgrounds training
-never sees). Both systems are compared on the 12 joints that BlazePose's landmarks and SMPL share (shoulders, elbows,
-wrists, hips, knees, ankles), centred on the middle of the hips. DIR of --images holds photographs: an overlay of each
-is written to look at, and every person's distance and height is printed.
+DIR of --data holds val-*.tar: pictures of rendered bodies whose motions, shapes and backgrounds training never sees.
+They are searched as any photograph is, and everybody who is found is measured; with --landmark-sets the landmarks that
+are stored beside the pictures are measured instead, which takes seconds. Both systems get the same people's same
+landmarks (ours also those of the second look) and are compared on the 12 joints that BlazePose's landmarks and SMPL
+share (shoulders, elbows, wrists, hips, knees, ankles), centred on the middle of the hips. DIR of --images holds
+photographs: an overlay of each is written to look at, and every person's distance and height is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +25,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, Array, baseline
+from benchmarks.held_out import Found, People, search_pictures, stored_sets
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.geometry.alignment import align, umeyama
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.training.human import describe
-from metrichmsr_ros.training.people_table import load_rows, table_of
 from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
 
 HIPS = [NAMES.index("left_hip"), NAMES.index("right_hip")]
@@ -72,49 +75,12 @@ def _project(points: Array, intrinsics: Array) -> Array:
 
 
 @torch.inference_mode()
-def network_errors(people: Rows, model: MetricHMR, body: BodyModel) -> Errors:
-    """Errors of a network, and `inside`: 1 where the root lies in the ellipsoid meant for 68.3 %."""
-    output = model(people.table.inputs)
+def network_errors(people: People, output: HMROutput, body: BodyModel) -> Errors:
+    """Errors of a network's answers, and `inside`: 1 where the root lies in the ellipsoid meant for 68.3 %."""
     joints = body.joints(output.betas, output.rotmats, output.transl)
     squared = squared_deviations(output, joints[:, 0] - people.table.truth.joints_cam[:, 0])
-    found = errors(joints[:, JOINTS].double().numpy(), body.height(output.betas).numpy(), *people.truth)
+    found = errors(joints[:, JOINTS].double().numpy(), body.height(output.betas).double().numpy(), *people.truth)
     return found | {"inside": (squared < ONE_SIGMA_3D_SQUARED).double().numpy()}
-
-
-class Rows:
-    """Held-out people: the table that networks read, truth, and what the bands are cut by."""
-
-    def __init__(self, pattern: str, body: BodyModel) -> None:
-        """`pattern`: glob of shards."""
-        rows, keys = load_rows([pattern])
-        self.table = table_of(rows, keys)
-        self.intrinsics = rows["intrinsics"]
-        self.joints = rows["joints_cam"][:, JOINTS]
-        self.visible = rows["visible_fraction"]
-        self.height = body.height(self.table.truth.betas).double().numpy()
-        self.distance = np.linalg.norm(rows["transl"], axis=1)
-        long_side = rows["image_size"].max(1)
-        self.fov = np.degrees(2 * np.arctan(long_side / 2 / rows["intrinsics"][:, 0, 0]))
-        self.pixels = 1.7 * rows["intrinsics"][:, 1, 1] / np.maximum(rows["transl"][:, 2], 0.1)
-
-    @property
-    def truth(self) -> tuple[Array, Array, Array]:
-        """Joints, heights and K, as `errors` takes them."""
-        return self.joints, self.height, self.intrinsics
-
-    def bands(self) -> Iterator[tuple[str, Mask]]:
-        """Named parts of the people. Fields of view are compared at equal size in pixels (1.70 m are 150-350 px)."""
-        equal = (self.pixels > 150) & (self.pixels < 350) & (self.visible > 0.8)
-        yield "everybody", np.ones(len(self.height), bool)
-        yield "80 % or more of the near side in view", self.visible >= 0.8
-        yield "50-80 % in view", (self.visible >= 0.5) & (self.visible < 0.8)
-        yield "less than half in view", self.visible < 0.5
-        for near, far in ((0, 2), (2, 4), (4, 8), (8, 16)):
-            yield f"{near}-{far} m away", (self.distance >= near) & (self.distance < far)
-        for low, high in ((25, 50), (50, 70), (70, 90), (90, 120)):
-            yield f"field of view {low}-{high} deg, equal pixels", equal & (self.fov >= low) & (self.fov < high)
-        for short, tall in ((0.8, 1.4), (1.4, 1.6), (1.6, 1.75), (1.75, 2.3)):
-            yield f"{short:.2f}-{tall:.2f} m tall", (self.height >= short) & (self.height < tall)
 
 
 def main_table(ours: Errors, theirs: Errors, title: str) -> Table:
@@ -126,11 +92,11 @@ def main_table(ours: Errors, theirs: Errors, title: str) -> Table:
     return table
 
 
-def band_table(rows: Rows, ours: Errors, theirs: Errors) -> Table:
+def band_table(people: People, ours: Errors, theirs: Errors) -> Table:
     """PA-MPJPE and root error of both systems, and 1-sigma coverage, for every band of people."""
-    columns = ("band", "sets", "PA-MPJPE, mm", "baseline", "MPJPE, mm", "root, median %", "baseline", "root, m")
+    columns = ("band", "people", "PA-MPJPE, mm", "baseline", "MPJPE, mm", "root, median %", "baseline", "root, m")
     table = Table(*columns, "height, mm", "inside 1 sigma", title="by band")
-    for name, mask in rows.bands():
+    for name, mask in people.bands():
         if mask.sum() < 20:
             continue
         cells = [f"{np.nanmean(e['pa'][mask]):.1f}" for e in (ours, theirs)]
@@ -149,22 +115,28 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def score(data: Path, weights: str, out: Path | None, console: Console) -> None:
-    """Print the tables of one folder of held-out shards, and write them to `out` as Markdown."""
+def score(people: People, weights: str, title: str, out: Path | None, console: Console) -> None:
+    """Print the tables about `people`, and write them to `out` as Markdown."""
     body = load_body("open_light")
-    rows = Rows(str(data / "val-*.tar"), body)
-    theirs_joints = baseline(rows.table, body)
-    theirs = errors(theirs_joints, np.full(len(rows.height), ASSUMED_HEIGHT), *rows.truth)
-    model = load_model(weights)
-    ours = network_errors(rows, model, body)
-    title = f"{len(rows.table)} held-out landmark sets, MetricHMR {weights}, {platform.machine()}"
-    tables = [main_table(ours, theirs, title), band_table(rows, ours, theirs)]
+    theirs = errors(baseline(people.table, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
+    output = people.estimate(load_model(weights))
+    ours = network_errors(people, output, body)
+    title = f"{title}, MetricHMR {weights}, {platform.machine()}"
+    tables = [main_table(ours, theirs, title), band_table(people, ours, theirs)]
     for table in tables:
         console.print(table)
-    summary = "24 joints: " + describe(validate(model, rows.table, body))
+    summary = "24 joints: " + describe(validate(lambda _: output, people.table, body, batch_size=len(people)))
     console.print(summary, highlight=False)
     if out is not None:
         out.write_text("\n\n".join([title, *map(markdown, tables), summary]) + "\n")
+
+
+def told(found: Found) -> str:
+    """Who was found, in words."""
+    return (
+        f"{len(found.people)} of {found.there} people found in {found.pictures} pictures "
+        f"({found.clear_found} of {found.clear} in clear view), {found.false} false"
+    )
 
 
 def look(images: Path, out: Path, weights: str, console: Console) -> None:
@@ -185,6 +157,12 @@ def look(images: Path, out: Path, weights: str, console: Console) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with val-*.tar")
+    parser.add_argument("--landmark-sets", action="store_true", help="do not search the pictures of --data")
+    parser.add_argument(
+        "--skip", type=int, default=4, help="shards of --data left out: training chose its step on them"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that search pictures")
+    parser.add_argument("--cache", type=Path, help="folder to keep what was found in pictures, for other weights")
     parser.add_argument("--images", type=Path, help="folder of photographs")
     parser.add_argument("--out", type=Path, default=Path("out/accuracy"), help="for overlays of --images")
     parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
@@ -194,7 +172,16 @@ def main() -> None:
         parser.error("give --data DIR with val-*.tar, or --images DIR with photographs")
     console = Console(width=160)
     if arguments.data is not None:
-        score(arguments.data, arguments.weights, arguments.markdown, console)
+        shards = sorted(arguments.data.glob("val-*.tar"))[arguments.skip :]
+        if not shards:
+            parser.error(f"--data {arguments.data} --skip {arguments.skip}: no val-*.tar are left")
+        body = load_body("open_light")
+        if arguments.landmark_sets:
+            people, title = stored_sets(shards, body), "held-out landmark sets"
+        else:
+            found = search_pictures(shards, body, arguments.workers, arguments.cache)
+            people, title = found.people, told(found)
+        score(people, arguments.weights, title, arguments.markdown, console)
     if arguments.images is not None:
         look(arguments.images, arguments.out, arguments.weights, console)
 

@@ -185,10 +185,10 @@ class Pipeline:
     ) -> HMROutput | None:
         if not found:
             return None
-        batches = (
-            crop_batch(self.model.config, image, sets, camera).to(self.device) for sets in (found, [*again.values()])
-        )
-        return estimate_from_looks(self.model, *batches, list(again))
+        config = self.model.config
+        first = crop_batch(config, image, found, camera).to(self.device)
+        second = crop_batch(config, image, [*again.values()], camera).to(self.device)
+        return estimate_from_looks(self.model, first, second, list(again))
 
     @torch.inference_mode()
     def _fixed(

@@ -48,7 +48,13 @@ def load_pipeline(options: ReplayOptions) -> Any:
 
     torch.set_num_threads(options.num_threads)
     limit_threads(options.preset, options.device)
-    return Pipeline.from_preset(options.preset, options.device, options.body, options.num_threads)
+    return Pipeline.from_preset(
+        options.preset,
+        options.device,
+        options.body,
+        options.num_threads,
+        second_look="always" if options.second_look else "images",
+    )
 
 
 def replay_bag(

@@ -27,6 +27,9 @@ _SPECS = {
     "body": _Spec("open_light", "body model: open, open_light, or smpl:/path/to/SMPL_NEUTRAL.npz", fixed=True),
     "device": _Spec("cpu", "torch device of the network: cpu, cuda, cuda:1, ...", fixed=True),
     "num_threads": _Spec(2, "CPU threads of the people finder", fixed=True, low=1, high=64),
+    "second_look": _Spec(
+        False, "look at everybody once more, mirrored: smaller errors for one more landmark call a person", fixed=True
+    ),
     "image_transport": _Spec(
         "raw", "raw: subscribe image; compressed: subscribe image/compressed", fixed=True, choices=("raw", "compressed")
     ),
@@ -95,6 +98,7 @@ class Settings:
     body: str
     device: str
     num_threads: int
+    second_look: bool
     image_transport: str
     image_rectified: str
     image_reliability: str

@@ -1,0 +1,182 @@
+"""Held-out people with truth: stored landmark sets, or whatever is found when the pictures themselves are searched."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.optimize import linear_sum_assignment
+
+from benchmarks.baseline import JOINTS
+from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
+from metrichmsr_ros.hmr.looks import estimate_from_looks
+from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet
+from metrichmsr_ros.people.detect import find_people
+from metrichmsr_ros.people.second_look import second_looks
+from metrichmsr_ros.training.people_table import load_rows, table_of
+
+Array = NDArray[np.float64]
+Arrays = dict[str, np.ndarray]
+Mask = NDArray[np.bool_]
+LOOK = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels")
+TRUTH = ("pose", "betas", "transl", "joints_cam", "visible_fraction")
+IMAGE = ("intrinsics", "image_size")
+
+
+class People:
+    """N people: what networks read of them, truth, and what the bands are cut by.
+
+    Args:
+        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`.
+        body: for heights.
+        second: `LOOK` of the S people who were looked at twice.
+        who: their S rows.
+    """
+
+    def __init__(self, rows: Arrays, body: BodyModel, second: Arrays | None = None, who: Sequence[int] = ()) -> None:
+        names = tuple(str(row) for row in range(len(rows["pose"])))
+        self.table = table_of(rows, names)
+        self.who = list(who)
+        again = {name: array[self.who] for name, array in rows.items()} | (second or {})
+        self._second = table_of(again, tuple(names[row] for row in self.who)).inputs if self.who else None
+        self.intrinsics = rows["intrinsics"]
+        self.joints = rows["joints_cam"][:, JOINTS]
+        self.visible = rows["visible_fraction"]
+        self.height = body.height(self.table.truth.betas).double().numpy()
+        self.distance = np.linalg.norm(rows["transl"], axis=1)
+        long_side = rows["image_size"].max(1)
+        self.fov = np.degrees(2 * np.arctan(long_side / 2 / rows["intrinsics"][:, 0, 0]))
+        self.pixels = 1.7 * rows["intrinsics"][:, 1, 1] / np.maximum(rows["transl"][:, 2], 0.1)
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return len(self.height)
+
+    @property
+    def truth(self) -> tuple[Array, Array, Array]:
+        """Joints, heights and K, as `accuracy.errors` takes them."""
+        return self.joints, self.height, self.intrinsics
+
+    @torch.inference_mode()
+    def estimate(self, model: MetricHMR) -> HMROutput:
+        """What `model` makes of their looks, one or two."""
+        second = self._second if self._second is not None else self.table.inputs.select(torch.arange(0))
+        return estimate_from_looks(model, self.table.inputs, second, self.who)
+
+    def bands(self) -> Iterator[tuple[str, Mask]]:
+        """Named parts of the people. Fields of view are compared at equal size in pixels (1.70 m are 150-350 px)."""
+        equal = (self.pixels > 150) & (self.pixels < 350) & (self.visible > 0.8)
+        yield "everybody", np.ones(len(self), bool)
+        yield "80 % or more of the near side in view", self.visible >= 0.8
+        yield "50-80 % in view", (self.visible >= 0.5) & (self.visible < 0.8)
+        yield "less than half in view", self.visible < 0.5
+        for near, far in ((0, 2), (2, 4), (4, 8), (8, 16)):
+            yield f"{near}-{far} m away", (self.distance >= near) & (self.distance < far)
+        for low, high in ((25, 50), (50, 70), (70, 90), (90, 120)):
+            yield f"field of view {low}-{high} deg, equal pixels", equal & (self.fov >= low) & (self.fov < high)
+        for short, tall in ((0.8, 1.4), (1.4, 1.6), (1.6, 1.75), (1.75, 2.3)):
+            yield f"{short:.2f}-{tall:.2f} m tall", (self.height >= short) & (self.height < tall)
+
+
+def stored_sets(shards: Sequence[Path], body: BodyModel) -> People:
+    """The landmark sets that the shards hold: of people who were found through ROIs near the truth."""
+    rows, _ = load_rows([str(shard) for shard in shards])
+    return People(rows, body)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search of pictures came to."""
+
+    people: People
+    pictures: int
+    there: int
+    clear: int  # of `there`: 80 % or more of the near side in view
+    clear_found: int
+    false: int  # answers that lie on nobody, or on somebody answered already
+
+
+def search_pictures(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> Found:
+    """Search every picture as the pipeline searches a single image, and match who is found with who is there.
+
+    With a folder `cache` the answers of a shard are kept there: they do not depend on the weights.
+    """
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        parts = list(track(pool.map(_search_shard, shards, [cache] * len(shards)), "searching", total=len(shards)))
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    twice = np.flatnonzero(joined["twice"])
+    rows = {name: joined[name] for name in (*LOOK, *TRUTH, *IMAGE)}
+    second = {name: joined[f"again_{name}"][twice] for name in LOOK}
+    pictures, there, clear, false = joined["counts"].sum(0).tolist()
+    seen = int((rows["visible_fraction"] >= 0.8).sum())
+    return Found(People(rows, body, second, twice.tolist()), pictures, there, clear, seen, false)
+
+
+def _search_shard(shard: Path, cache: Path | None) -> Arrays:
+    """Rows of the people found in one shard; `counts` (1, 4): pictures, people there, those in clear view, false."""
+    kept = None if cache is None else cache / f"{shard.parent.name}-{shard.stem}.npz"
+    if kept is not None and kept.exists():
+        with np.load(kept) as arrays:
+            return dict(arrays)
+    blazepose, rows, counts = BlazePose(num_threads=1), [], np.zeros((1, 4), int)
+    for image, sample in _pictures(shard):
+        truth = _people_there(sample)
+        found = find_people(image, blazepose)
+        again = second_looks(image, found, blazepose)
+        pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
+        counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
+        rows += [_row(found[mine], again[mine], truth, other, sample) for mine, other in pairs]
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"counts": counts}
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **arrays)  # type: ignore[arg-type]
+    return arrays
+
+
+def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
+    """RGB images and their samples."""
+    with tarfile.open(shard) as tar:
+        content = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore
+    for name in content:
+        if name.endswith(".jpg"):
+            image = np.asarray(cv2.imdecode(np.frombuffer(content[name], np.uint8), cv2.IMREAD_COLOR))
+            with np.load(io.BytesIO(content[name[:-4] + ".npz"])) as sample:
+                yield np.ascontiguousarray(image[..., ::-1]), dict(sample)
+
+
+def _people_there(sample: Arrays) -> Arrays:
+    """`TRUTH` of everybody in the picture, once each: a sample lists people by look, and the missed apart."""
+    _, first = np.unique(sample["person"], return_index=True)
+    return {name: np.concatenate([sample[name][first], sample[f"missed_{name}"]]) for name in TRUTH}
+
+
+def _matched(found: list[LandmarkSet], joints: np.ndarray, intrinsics: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs (found, true) whose boxes overlap, by the sum of overlaps; each at most once."""
+    if not found or not len(joints):
+        return []
+    seen = joints @ intrinsics.T
+    pixels = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
+    boxes = np.stack([np.concatenate([look.pixels[:33].min(0), look.pixels[:33].max(0)]) for look in found])
+    overlap = box_overlap(boxes.astype(np.float64), np.concatenate([pixels.min(1), pixels.max(1)], axis=-1))
+    pairs = zip(*linear_sum_assignment(-overlap), strict=True)
+    return [(int(mine), int(other)) for mine, other in pairs if overlap[mine, other] >= MIN_OVERLAP]
+
+
+def _row(look: LandmarkSet, again: LandmarkSet | None, truth: Arrays, other: int, sample: Arrays) -> dict[str, Any]:
+    row: dict[str, Any] = {name: np.asarray(getattr(look, name), np.float64) for name in LOOK}
+    row |= {f"again_{name}": np.asarray(getattr(again or look, name), np.float64) for name in LOOK}
+    row |= {name: truth[name][other].astype(np.float64) for name in TRUTH}
+    return row | {name: sample[name].astype(np.float64) for name in IMAGE} | {"twice": again is not None}

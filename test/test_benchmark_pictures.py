@@ -1,0 +1,93 @@
+"""What the accuracy benchmark measures on pictures is what the pipeline answers about them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.held_out import LOOK, search_pictures
+from metrichmsr_ros.assets import AssetError, model_path
+from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.pipeline import Pipeline
+
+try:
+    model_path("pose_landmark_full.tflite")
+except AssetError as error:
+    pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return WalkingSequence(20)[19]  # one person
+
+
+@pytest.fixture(scope="module")
+def picture(frame):
+    """The frame as its JPEG says it is: RGB, and the file's bytes."""
+    jpeg = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    return np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]), jpeg.tobytes()
+
+
+@pytest.fixture(scope="module")
+def shard(frame, picture, tmp_path_factory):
+    """One picture, its people listed twice as a data engine lists them by look, and one who was missed."""
+    path = tmp_path_factory.mktemp("held_out") / "val-00000.tar"
+    people = frame.people
+    truth = {
+        "pose": [p.pose for p in people],
+        "betas": [p.betas for p in people],
+        "transl": [p.transl_cam for p in people],
+        "joints_cam": [p.joints_cam for p in people],
+        "visible_fraction": [1.0 for _ in people],
+    }
+    sample = {name: np.array(rows + rows) for name, rows in truth.items()}
+    sample |= {f"missed_{name}": np.array(rows[:1]) for name, rows in truth.items()}
+    sample["missed_joints_cam"] = sample["missed_joints_cam"] + (50.0, 0.0, 0.0)  # far out of the picture
+    sample["person"] = np.array([*range(len(people))] * 2)
+    sample |= {"intrinsics": frame.camera.intrinsics, "image_size": np.array([frame.camera.width, frame.camera.height])}
+    buffer = io.BytesIO()
+    np.savez(buffer, **sample)
+    with tarfile.open(path, "w") as tar:
+        for name, content in (("a.npz", buffer.getvalue()), ("a.jpg", picture[1])):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard, tmp_path):
+    pipeline = Pipeline.from_preset("embedded", num_threads=1)
+    scene = pipeline.process(picture[0], frame.camera)
+    found = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
+    assert (found.pictures, found.there, found.false) == (1, len(frame.people) + 1, 0)
+    assert len(found.people) == len(scene.people) == len(frame.people)
+    output = found.people.estimate(pipeline.model)
+    (estimated,) = output.transl.numpy()
+    np.testing.assert_allclose(estimated, scene.people[0].transl_cam, atol=2e-3)
+    (kept,) = tmp_path.iterdir()
+    with np.load(kept) as arrays:
+        assert {*LOOK, "twice", "counts"} <= {*arrays}
+    again = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
+    torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
+
+
+def test_the_second_look_can_be_left_out_or_given_to_videos(frame, picture):
+    image, camera = picture[0], frame.camera
+    pipelines = {
+        choice: Pipeline.from_preset("embedded", num_threads=1, second_look=choice)
+        for choice in ("never", "images", "always")
+    }
+    video = {}
+    for choice, pipeline in pipelines.items():
+        scenes = [pipeline.process(image, camera, 0.1 * index) for index in range(4)]
+        video[choice] = scenes[-1].people[0].transl_cam
+    np.testing.assert_array_equal(video["images"], video["never"])
+    assert not np.array_equal(video["images"], video["always"])
+    once, twice = (pipelines[choice].process(image, camera).people[0].transl_cam for choice in ("never", "images"))
+    assert not np.array_equal(once, twice)
