@@ -80,6 +80,16 @@ finally:
     assert (done.stdout.split("\n")[:2], done.stderr, done.returncode) == (["interrupted", "tidied up"], "", 0)
 
 
+def test_ctrl_c_while_the_libraries_are_loaded_ends_the_node_without_a_word(tmp_path):
+    node = tmp_path / "metrichmsr_ros" / "ros" / "node.py"
+    node.parent.mkdir(parents=True)
+    node.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    script = HERE.parent / "scripts" / "perception"
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
 def flood(ros, camera, humans, start):
     """A second of 120 Hz, then an image now and then, for best effort may lose the very last one, until answered."""
     sent, due = [], time.monotonic()
