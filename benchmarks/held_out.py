@@ -1,10 +1,10 @@
-"""Held-out people with truth: stored landmark sets, or whatever is found when the pictures themselves are searched."""
+"""Held-out people with truth: the looks that the shards hold, or whoever is found when the pictures are searched."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -23,10 +23,10 @@ from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
 from metrichmsr_ros.hmr.looks import estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet
+from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detect import find_people
-from metrichmsr_ros.people.second_look import second_looks
-from metrichmsr_ros.training.people_table import load_rows, table_of
+from metrichmsr_ros.people.second_look import second_look, second_looks
+from metrichmsr_ros.training.people_table import table_of
 
 Array = NDArray[np.float64]
 Arrays = dict[str, np.ndarray]
@@ -91,10 +91,10 @@ class People:
             yield f"{short:.2f}-{tall:.2f} m tall", (self.height >= short) & (self.height < tall)
 
 
-def stored_sets(shards: Sequence[Path], body: BodyModel) -> People:
-    """The landmark sets that the shards hold: of people who were found through ROIs near the truth."""
-    rows, _ = load_rows([str(shard) for shard in shards])
-    return People(rows, body)
+def stored_looks(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> People:
+    """Every landmark set that the shards hold, and the second look at each that the product takes at single images."""
+    joined = _in_processes(_look_again, shards, workers, cache)
+    return _people(joined, body)
 
 
 @dataclass(frozen=True)
@@ -110,27 +110,60 @@ class Found:
 
 
 def search_pictures(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> Found:
-    """Search every picture as the pipeline searches a single image, and match who is found with who is there.
+    """Search every picture as the pipeline searches a single image, and match who is found with who is there."""
+    joined = _in_processes(_search, shards, workers, cache)
+    pictures, there, clear, false = joined.pop("counts").sum(0).tolist()
+    people = _people(joined, body)
+    return Found(people, pictures, there, clear, int((people.visible >= 0.8).sum()), false)
 
-    With a folder `cache` the answers of a shard are kept there: they do not depend on the weights.
-    """
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        parts = list(track(pool.map(_search_shard, shards, [cache] * len(shards)), "searching", total=len(shards)))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+def _people(joined: Arrays, body: BodyModel) -> People:
     twice = np.flatnonzero(joined["twice"])
     rows = {name: joined[name] for name in (*LOOK, *TRUTH, *IMAGE)}
-    second = {name: joined[f"again_{name}"][twice] for name in LOOK}
-    pictures, there, clear, false = joined["counts"].sum(0).tolist()
-    seen = int((rows["visible_fraction"] >= 0.8).sum())
-    return Found(People(rows, body, second, twice.tolist()), pictures, there, clear, seen, false)
+    return People(rows, body, {name: joined[f"again_{name}"][twice] for name in LOOK}, twice.tolist())
 
 
-def _search_shard(shard: Path, cache: Path | None) -> Arrays:
+def _in_processes(work: Callable[[Path], Arrays], shards: Sequence[Path], workers: int, cache: Path | None) -> Arrays:
+    """`work` on every shard, stacked."""
+    jobs = [(work, shard, cache) for shard in shards]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        parts = list(track(pool.map(_cached, jobs), "looking at pictures", total=len(jobs)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _cached(job: tuple[Callable[[Path], Arrays], Path, Path | None]) -> Arrays:
+    """What `work` makes of a shard, kept in the folder `cache`; it does not depend on the weights."""
+    work, shard, cache = job
+    if cache is None:
+        return work(shard)
+    kept = cache / f"{work.__name__.strip('_')}-{shard.parent.name}-{shard.stem}.npz"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **work(shard))  # type: ignore[arg-type]
+    with np.load(kept) as arrays:
+        return dict(arrays)
+
+
+def _look_again(shard: Path) -> Arrays:
+    """Rows of the stored looks of one shard, with a second look each; the others in the picture are painted over."""
+    blazepose, rows = BlazePose(num_threads=1), []
+    for image, sample in _pictures(shard):
+        looks = [_stored(sample, number) for number in range(len(sample["pose"]))]
+        for number, look in enumerate(looks):
+            others = [o for o, who in zip(looks, sample["person"], strict=True) if who != sample["person"][number]]
+            again = second_look(image, look, others, blazepose)
+            rows.append(_row(look, again, sample, number, sample))
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _stored(sample: Arrays, number: int) -> LandmarkSet:
+    """One landmark set of a sample."""
+    roi = Roi.from_matrix(sample["crop_matrix"][number])
+    return LandmarkSet(roi=roi, score=float(sample["score"][number]), **{name: sample[name][number] for name in LOOK})
+
+
+def _search(shard: Path) -> Arrays:
     """Rows of the people found in one shard; `counts` (1, 4): pictures, people there, those in clear view, false."""
-    kept = None if cache is None else cache / f"{shard.parent.name}-{shard.stem}.npz"
-    if kept is not None and kept.exists():
-        with np.load(kept) as arrays:
-            return dict(arrays)
     blazepose, rows, counts = BlazePose(num_threads=1), [], np.zeros((1, 4), int)
     for image, sample in _pictures(shard):
         truth = _people_there(sample)
@@ -139,11 +172,7 @@ def _search_shard(shard: Path, cache: Path | None) -> Arrays:
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
         rows += [_row(found[mine], again[mine], truth, other, sample) for mine, other in pairs]
-    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"counts": counts}
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, **arrays)  # type: ignore[arg-type]
-    return arrays
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"counts": counts}
 
 
 def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:

@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.held_out import LOOK, search_pictures
+from benchmarks.held_out import LOOK, search_pictures, stored_looks
 from metrichmsr_ros.assets import AssetError, model_path
 from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.looks import estimate_from_looks
+from metrichmsr_ros.people.blazepose import BlazePose, Roi
+from metrichmsr_ros.people.second_look import second_look
 from metrichmsr_ros.pipeline import Pipeline
 
 try:
@@ -35,8 +40,20 @@ def picture(frame):
 
 
 @pytest.fixture(scope="module")
-def shard(frame, picture, tmp_path_factory):
-    """One picture, its people listed twice as a data engine lists them by look, and one who was missed."""
+def blazepose():
+    return BlazePose(num_threads=1)
+
+
+@pytest.fixture(scope="module")
+def look(frame, picture, blazepose):
+    pixels = frame.camera.project(frame.people[0].joints_cam)
+    first = blazepose.landmarks(picture[0], Roi(pixels[0], 1.3 * np.ptp(pixels[:, 1])))
+    return blazepose.landmarks(picture[0], first.next_roi())
+
+
+@pytest.fixture(scope="module")
+def shard(frame, picture, look, tmp_path_factory):
+    """One picture, its person listed twice as a data engine lists people by look, and one who was missed."""
     path = tmp_path_factory.mktemp("held_out") / "val-00000.tar"
     people = frame.people
     truth = {
@@ -47,6 +64,7 @@ def shard(frame, picture, tmp_path_factory):
         "visible_fraction": [1.0 for _ in people],
     }
     sample = {name: np.array(rows + rows) for name, rows in truth.items()}
+    sample |= {name: np.array([getattr(look, name)] * 2) for name in (*LOOK, "score")}
     sample |= {f"missed_{name}": np.array(rows[:1]) for name, rows in truth.items()}
     sample["missed_joints_cam"] = sample["missed_joints_cam"] + (50.0, 0.0, 0.0)  # far out of the picture
     sample["person"] = np.array([*range(len(people))] * 2)
@@ -75,6 +93,21 @@ def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard,
         assert {*LOOK, "twice", "counts"} <= {*arrays}
     again = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
     torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
+
+
+def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard):
+    """Both copies of the person give what their two looks give when they are put together by hand."""
+    model = load_model("embedded")
+    people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
+    again = second_look(picture[0], look, [], blazepose)
+    first, second = (crop_batch_from_landmarks([seen], frame.camera) for seen in (look, again))
+    with torch.inference_mode():
+        expected = estimate_from_looks(model, first, second, [0])
+    found = people.estimate(model)
+    assert len(people) == 2
+    for row in (0, 1):
+        torch.testing.assert_close(found.transl[row], expected.transl[0], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
 
 
 def test_the_second_look_can_be_left_out_or_given_to_videos(frame, picture):

@@ -196,3 +196,15 @@ def test_tiles_do_not_trust_bodies_that_they_cut_off():
 def test_the_figure_is_complete():
     assert FIGURE.shape == (39, 2)
     assert np.hypot(*(FIGURE[34] - FIGURE[33])) == pytest.approx(0.5)
+
+
+@given(
+    st.tuples(st.floats(-500, 2500), st.floats(-500, 2500)),
+    st.floats(8, 3000),
+    st.floats(-3.1, 3.1),
+)
+def test_a_roi_is_read_back_from_its_matrix(centre, size, rotation):
+    again = Roi.from_matrix(Roi(np.array(centre), size, rotation).matrix())
+    np.testing.assert_allclose(again.centre, centre, atol=1e-6)
+    assert again.size == pytest.approx(size)
+    assert again.rotation == pytest.approx(rotation, abs=1e-9)

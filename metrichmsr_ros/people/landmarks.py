@@ -48,6 +48,13 @@ class Roi:
         rotation = math.atan2(up[0], -up[1])
         return cls(np.asarray(hip, np.float64), 2.0 * scale * float(np.hypot(up[0], up[1])), rotation)
 
+    @classmethod
+    def from_matrix(cls, matrix: FloatArray, out_size: int = CROP_SIZE) -> Roi:
+        """The square whose `matrix` (3, 3) this is."""
+        back = np.linalg.inv(matrix)
+        middle = back @ ((out_size - 1) / 2, (out_size - 1) / 2, 1.0)
+        return cls(middle[:2], out_size * float(np.hypot(*back[:2, 0])), math.atan2(back[1, 0], back[0, 0]))
+
     def matrix(self, out_size: int = CROP_SIZE) -> FloatArray:
         """(3, 3) float64 map from image px to the px of a crop of `out_size` pixels a side."""
         return crop_matrix(self.centre, self.size, out_size, self.rotation)

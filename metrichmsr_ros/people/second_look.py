@@ -14,20 +14,27 @@ MIN_SCORE = 0.3
 
 
 def second_looks(image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose) -> list[LandmarkSet | None]:
-    """For each of `people` what the mirrored picture shows, mirrored back; one landmark call a person.
+    """For each of `people`, who are all that were found in `image`, the `second_look`."""
+    return [
+        second_look(image, person, [*people[:index], *people[index + 1 :]], blazepose)
+        for index, person in enumerate(people)
+    ]
+
+
+def second_look(
+    image: np.ndarray, person: LandmarkSet, others: Sequence[LandmarkSet], blazepose: BlazePose
+) -> LandmarkSet | None:
+    """What the mirrored picture shows of a person, mirrored back; one landmark call.
 
     Args:
         image: HWC uint8 RGB.
-        people: everybody found in it; while one is looked at, the others are painted over.
+        person: the first look.
+        others: everybody else in the image; they are painted over.
         blazepose: the networks that found them.
 
     Returns:
-        As many as `people`; None where nobody is seen, or somebody else.
+        None where nobody is seen, or somebody else.
     """
-    looks: list[LandmarkSet | None] = []
-    for index, person in enumerate(people):
-        others = [*people[:index], *people[index + 1 :]]
-        roi = person.next_roi()
-        look = blazepose.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=True)
-        looks.append(look if look is not None and is_known(look, [person]) else None)
-    return looks
+    roi = person.next_roi()
+    look = blazepose.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=True)
+    return look if look is not None and is_known(look, [person]) else None
