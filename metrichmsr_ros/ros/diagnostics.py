@@ -23,7 +23,7 @@ class Statistics:
 
     Args:
         warn: called with a line of text, at most every 5 s for one cause.
-        tell: called with a line of text when the source of depth changes.
+        tell: called with a line of text when the source of depth changes or a sequence begins anew.
     """
 
     def __init__(self, warn: Callable[[str], None], tell: Callable[[str], None]) -> None:
@@ -84,6 +84,12 @@ class Statistics:
         if changed:
             self._tell(f"depth: {how}")
 
+    def starts_anew(self, why: str) -> None:
+        """Count that everybody is forgotten, and tell why."""
+        with self._lock:
+            self.resets += 1
+        self._tell(why)
+
     def samples(self, stage: str) -> list[float]:
         """Seconds that each of the last 300 processed frames spent in a stage, oldest first."""
         with self._lock:
@@ -110,8 +116,13 @@ class Statistics:
         level, text = _judge(active, silent, problem, blocked=problem is not None and rates[1] == 0, source=source)
         return _status(name, level, text, values)
 
-    def output_status(self, name: str, state: str, about: dict[str, str]) -> DiagnosticStatus:
-        """What is put out, and how long it takes: p50 and p95 by stage over the last 300 frames."""
+    def output_status(
+        self, name: str, state: str, about: dict[str, str], problem: tuple[bytes, str] | None = None
+    ) -> DiagnosticStatus:
+        """What is put out, and how long it takes: p50 and p95 by stage over the last 300 frames.
+
+        `problem`: level and text of what is wrong with the node itself.
+        """
         with self._lock:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
@@ -122,7 +133,8 @@ class Statistics:
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
             values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"
         values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"} | gpu_memory()
-        return _status(name, DiagnosticStatus.OK, f"{state}, {values['people']} people", values)
+        level, text = problem or (DiagnosticStatus.OK, f"{state}, {values['people']} people")
+        return _status(name, level, text, values)
 
 
 def _judge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from metrichmsr_ros.geometry.camera import Camera, CameraError
@@ -35,9 +36,14 @@ def names_rectified_image(topic: str) -> bool:
 
 
 class CameraInfos:
-    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, asked in the worker's."""
+    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, asked in the worker's.
 
-    def __init__(self) -> None:
+    Args:
+        where: words for a message that none has come: on which topic, and the remedy.
+    """
+
+    def __init__(self, where: Callable[[], str] = lambda: "before this image") -> None:
+        self._where = where
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._missed: int | None = None  # stamp of the last image that waited in vain
@@ -77,13 +83,12 @@ class CameraInfos:
         """
         info = self._paired(stamp_ns(header), size)
         if info is None:
-            raise FrameDropped(
-                "no camera_info", "no CameraInfo received: is the camera_info topic remapped and published?"
-            )
+            raise FrameDropped("no camera_info", f"no CameraInfo received {self._where()}")
         if info.header.frame_id != header.frame_id:
             raise FrameDropped(
                 "camera_info of another frame",
-                f"CameraInfo is of frame {info.header.frame_id!r}, the image of {header.frame_id!r}: cameras mixed up?",
+                f"CameraInfo is of frame {info.header.frame_id!r}, the image of {header.frame_id!r}: remap "
+                "camera_info to that of the same camera",
             )
         key = _numbers_of(info), size, rectified
         if self._camera is None or self._camera[0] != key:  # the same object again: rectification maps stay valid
@@ -130,6 +135,11 @@ class StampGate:
     def __init__(self) -> None:
         self._last: int | None = None
         self._refused: int | None = None
+
+    @property
+    def last(self) -> int | None:
+        """Stamp of the last image that went on."""
+        return self._last
 
     def admit(self, stamp: int) -> bool:
         """True: process it after forgetting everybody; False: process it.

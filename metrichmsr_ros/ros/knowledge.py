@@ -122,7 +122,10 @@ class Knowledge:
         pose, known = self._transforms.newest(ground_frame, header.frame_id)
         if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
             away = (stamp - known) / 1e9
-            raise TransformError(f"the newest is {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image")
+            raise TransformError(
+                f"the newest is {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image: "
+                "does its publisher live, by the camera's clock?"
+            )
         self.health["floor"] = "of a moment before"
         return pose
 

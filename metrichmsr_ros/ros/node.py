@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -28,6 +29,7 @@ from metrichmsr_ros.ros.compat import TransformBroadcaster, TransformListener, o
 from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
+from metrichmsr_ros.ros.graph import elsewhere, misspelt, namesakes
 from metrichmsr_ros.ros.inputs import CameraInfos
 from metrichmsr_ros.ros.interrupts import interrupt_once
 from metrichmsr_ros.ros.knowledge import Knowledge
@@ -40,6 +42,8 @@ from metrichmsr_ros.ros.worker import NewestWinsWorker
 # A packet lost on the way is sent again, and all images that it held up come at once: they must not overwrite each
 # other unseen. Which of them is processed is for the worker to say: the newest.
 QUEUED_IMAGES = 10
+REMIND_S = 30.0  # how often a silent camera is told
+_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -60,6 +64,9 @@ class PerceptionNode(LifecycleNode):
         self._load = load
         self._settings = read_settings(self)
         self._enabled = True
+        self._failure = ""  # why the last configure failed
+        for text in misspelt(self._parameter_overrides, self._parameters):
+            self.get_logger().warning(text)
         self._statistics = Statistics(self.get_logger().warning, self.get_logger().info)
         self._pipeline: ScenePipeline | None = None
         self._outputs: Outputs | None = None
@@ -100,11 +107,14 @@ class PerceptionNode(LifecycleNode):
         started = time.monotonic()
         try:
             self._pipeline = self._load(self._settings)
+            self._outputs = Outputs(self, self._pipeline.body, self._broadcaster, self._settings)
         except Exception as error:
             # rclpy would swallow it; the user needs the reason, and the node stays unconfigured and can be tried again
-            self.get_logger().error(f"cannot configure: {type(error).__name__}: {error}")
+            self._failure = f"cannot configure: {type(error).__name__}: {error}"
+            self.get_logger().error(self._failure)
+            self._pipeline = None
             return _FAILURE
-        self._outputs = Outputs(self, self._pipeline.body, self._broadcaster, self._settings)
+        self._failure = ""
         self.get_logger().info(f"model ready after {time.monotonic() - started:.1f} s")
         return super().on_configure(state)
 
@@ -114,7 +124,7 @@ class PerceptionNode(LifecycleNode):
             return _FAILURE
         result = super().on_activate(state)
         self._outputs.publish_topology()
-        infos, depths, boxes, topic = CameraInfos(), DepthImages(), DetectedBoxes(), self._image_topic()
+        infos, depths, boxes, topic = CameraInfos(self._no_info), DepthImages(), DetectedBoxes(), self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)
         self._processor = FrameProcessor(
@@ -232,16 +242,29 @@ class PerceptionNode(LifecycleNode):
         topic = self._image_topic()
         return f"{topic} ({self.count_publishers(topic)} publishers)"
 
+    def _no_info(self) -> str:
+        topic = self.resolve_topic_name("camera_info")
+        return f"on {topic}: {elsewhere(self, topic, 'camera_info', ['sensor_msgs/msg/CameraInfo'])}"
+
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
+        problem = (DiagnosticStatus.ERROR, self._failure) if self._failure else None
+        if not problem and (others := namesakes(self)):
+            text = f"{others} more nodes are called /{name}: give each a name or namespace of its own"
+            self.get_logger().warning(text, throttle_duration_sec=REMIND_S)
+            problem = DiagnosticStatus.WARN, text
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
         health = self._processor.health if self._processor is not None else {}
         message.status = [
             self._statistics.input_status(f"{name}: input", self._source(), self.state == "active", health),
-            self._statistics.output_status(f"{name}: output", self.state, about),
+            self._statistics.output_status(f"{name}: output", self.state, about, problem),
         ]
+        if message.status[0].level == DiagnosticStatus.STALE:
+            hint = elsewhere(self, self._image_topic(), "image", _IMAGES)
+            message.status[0].message += f": {hint}"
+            self.get_logger().warning(message.status[0].message, throttle_duration_sec=REMIND_S)
         self._diagnostics.publish(message)
 
 
@@ -251,6 +274,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     from metrichmsr_ros.depth.choose import DepthChoice
     from metrichmsr_ros.pipeline import Pipeline, limit_threads
 
+    _check_device(settings.device)
     limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
         settings.preset,
@@ -262,6 +286,16 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
         ),
         second_look="always" if settings.second_look else "images",
     )
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise RuntimeError(
+            f"device is {device!r}, but torch {torch.__version__} finds no such GPU: set device to cpu, or install a "
+            "torch built for this machine's CUDA and driver"
+        )
 
 
 def make_node(
@@ -285,7 +319,11 @@ def main(args: list[str] | None = None) -> None:
     """Run one node until it is interrupted."""
     interrupt_once()
     rclpy.init(args=args)
-    node = make_node()
+    try:
+        node = make_node()
+    except (ParameterException, ValueError) as error:  # of a value given at the start: names it, and what it may be
+        rclpy.try_shutdown()
+        sys.exit(f"perception: {error}")
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -152,8 +152,10 @@ class FrameProcessor:
         if stamp == 0:  # the driver writes no stamps: the time of arrival serves the tracker, the header stays as it is
             self._statistics.problem("no stamp", "images carry a zero stamp; TF and synchronisation will not work")
             stamp = int(frame.arrived_s * 1e9)
+        last = self._gate.last
         if self._gate.admit(stamp):
-            self._statistics.resets += 1
+            jump = 0.0 if last is None else (stamp - last) / 1e9
+            self._statistics.starts_anew(f"image stamps jumped by {jump:+.2f} s: everybody is forgotten and found anew")
             self._pipeline.reset()
         return stamp / 1e9
 

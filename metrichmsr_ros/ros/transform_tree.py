@@ -108,7 +108,8 @@ class TransformTree:
         lines = [self._line(frame) for frame in (target, source)]
         shared = set(lines[0]) & set(lines[1])
         if not shared:
-            raise TransformError(f"{target!r} and {source!r} are not connected on /tf")
+            known = ", ".join(sorted({*self._parents, *self._parents.values()})) or "none"
+            raise TransformError(f"{target!r} and {source!r} are not connected on /tf, which has the frames {known}")
         return lines, shared
 
     def _line(self, frame: str) -> list[str]:
