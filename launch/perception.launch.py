@@ -5,6 +5,8 @@
 For several cameras see cameras.launch.py, for an image_proc chain in front rectified.launch.py.
 """
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
@@ -64,6 +66,9 @@ ARGUMENTS = [
 
 
 def make_node(context: LaunchContext) -> list[Node]:
+    params_file = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
+    if not params_file.is_file():  # launch itself would only warn, and the node start with its defaults
+        raise RuntimeError(f"params_file is {params_file.absolute()}, and there is no such file")
     given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETER_ARGUMENTS}
     # A substitution gets the type that YAML reads in it; a plain string would stay one, and the node refuse it.
     overrides = {name: ParameterValue(LaunchConfiguration(name)) for name, value in given.items() if value}
@@ -78,7 +83,7 @@ def make_node(context: LaunchContext) -> list[Node]:
             executable="perception",
             name=LaunchConfiguration("name"),
             namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), overrides],
+            parameters=[str(params_file), overrides],
             remappings=[(topic, LaunchConfiguration(topic)) for topic in TOPICS],
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
             output="screen",

@@ -144,6 +144,7 @@ def test_the_demo_plays_its_bag_by_the_bags_clock(prefix, loop, expected):
         ("cameras", ["cameras:=left,left"], "none of them twice"),
         ("cameras", [], "missing required argument 'cameras'"),
         ("replay", [], "missing required argument 'bag'"),
+        ("perception", ["params_file:=/no/such.yaml"], "there is no such file"),
     ],
 )
 def test_wrong_arguments_are_told(prefix, name, arguments, said, caplog):

@@ -90,6 +90,24 @@ def test_ctrl_c_while_the_libraries_are_loaded_ends_the_node_without_a_word(tmp_
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
+def test_ctrl_c_while_the_model_is_loaded_ends_the_node_without_a_word(ros):
+    code = """
+import os, signal, sys, time
+from metrichmsr_ros.ros import node
+def load(settings):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed")  # as NumPy's own compiled modules do
+node.load_pipeline = load
+node.main(sys.argv)
+"""
+    environment = os.environ | {"ROS_DOMAIN_ID": str(ros.domain), "PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
 def flood(ros, camera, humans, start):
     """A second of 120 Hz, then an image now and then, for best effort may lose the very last one, until answered."""
     sent, due = [], time.monotonic()

@@ -111,7 +111,8 @@ class PerceptionNode(LifecycleNode):
         except Exception as error:
             # rclpy would swallow it; the user needs the reason, and the node stays unconfigured and can be tried again
             self._failure = f"cannot configure: {type(error).__name__}: {error}"
-            self.get_logger().error(self._failure)
+            if self.context.ok():  # else Ctrl-C broke it off, and libraries say so in words of their own
+                self.get_logger().error(self._failure)
             self._pipeline = None
             return _FAILURE
         self._failure = ""
@@ -330,6 +331,10 @@ def main(args: list[str] | None = None) -> None:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # Ctrl-C and SIGTERM are how a node ends
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+        # Ctrl-C came within a transition, and rclpy could not publish how that ended
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
