@@ -104,20 +104,28 @@ class WalkingSequence(Sequence[SequenceFrame]):
         fps: frames per second of simulated time.
         size: width, height in pixels.
         fov_x: horizontal field of view, radians.
+        walkers: who walks where. camera_height: above the floor, metres.
     """
 
     def __init__(
-        self, num_frames: int = 120, fps: float = 10.0, size: tuple[int, int] = (640, 480), fov_x: float = 1.22
+        self,
+        num_frames: int = 120,
+        fps: float = 10.0,
+        size: tuple[int, int] = (640, 480),
+        fov_x: float = 1.22,
+        walkers: Sequence[Walker] = WALKERS,
+        camera_height: float = 0.95,
     ) -> None:
         if num_frames < 1:
             raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
         self.num_frames, self.fps = num_frames, fps
+        self._walkers, self._camera_height = tuple(walkers), camera_height
         self.camera = camera = Camera.from_fov(*size, fov_x)
         self.body = OpenBody.load("open")
         self.faces = self.body.faces.numpy()
         walk = np.load(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
-        self._colours = {walker.id: dress(self.body, walker.outfit) for walker in WALKERS}
+        self._colours = {walker.id: dress(self.body, walker.outfit) for walker in self._walkers}
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
     def __len__(self) -> int:
@@ -137,9 +145,9 @@ class WalkingSequence(Sequence[SequenceFrame]):
 
     def _render(self, number: int) -> SequenceFrame:
         stamp_s = number / self.fps
-        T_world_cam = _camera_pose(number / self.num_frames)
+        T_world_cam = _camera_pose(number / self.num_frames, self._camera_height)
         image, depth, points = render_room(Room(), self.camera, T_world_cam)
-        present = [walker for walker in WALKERS if stamp_s >= walker.enters_s]
+        present = [walker for walker in self._walkers if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
         for vertices_world, _, _ in bodies:
             _cast_shadow(image, points, vertices_world)
@@ -208,12 +216,12 @@ class WalkingSequence(Sequence[SequenceFrame]):
         return SequencePerson(walker.id, pose, betas[0].numpy(), transl, joints, height, float(visible))
 
 
-def _camera_pose(progress: float) -> Array:
+def _camera_pose(progress: float, height: float) -> Array:
     """(4, 4) optical frame to world of a robot that drifts sideways and looks around a little; 0 <= progress <= 1."""
     pose = np.eye(4)
     yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
     pose[:3, :3] = Rotation.from_euler("ZY", [yaw, pitch]).as_matrix() @ _WORLD_FROM_OPTICAL
-    pose[:3, 3] = 0.5 * progress, 0.6 * (0.5 - progress), 0.95
+    pose[:3, 3] = 0.5 * progress, 0.6 * (0.5 - progress), height
     return pose
 
 

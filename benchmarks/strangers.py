@@ -1,0 +1,44 @@
+"""Rendered sequences of people whom nothing was tuned on: bodies, clothes, ways and the camera's height by seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metrichmsr_ros.data.outfit import Outfit, Rgb
+from metrichmsr_ros.data.sequence import Walker, WalkingSequence
+
+PEOPLE = 3
+NEAR_M, FAR_M = 2.5, 8.0
+SKINS: tuple[Rgb, ...] = ((234, 192, 164), (205, 160, 126), (150, 104, 76), (92, 62, 46))
+
+
+def strangers(num_frames: int, fps: float, seed: int) -> WalkingSequence:
+    """Three people between 2.5 and 8 m from a camera 0.5 to 1.5 m over the floor; one after the other comes in."""
+    rng = np.random.default_rng(1000 + seed)
+    walkers = [_walker(rng, number, num_frames / fps) for number in range(PEOPLE)]
+    return WalkingSequence(num_frames, fps, walkers=walkers, camera_height=float(rng.uniform(0.5, 1.5)))
+
+
+def _walker(rng: np.random.Generator, number: int, seconds: float) -> Walker:
+    distance = rng.uniform(NEAR_M, FAR_M)
+    side = rng.uniform(-0.4, 0.4) * distance
+    is_round = rng.random() < 0.5
+    return Walker(
+        id=f"stranger{number + 1}",
+        betas=tuple(rng.normal(0.0, 1.0, 10).tolist()),
+        outfit=_outfit(rng),
+        start=(distance, side),
+        heading=float(rng.uniform(-np.pi, np.pi)),
+        enters_s=number * seconds / 6,
+        radius=float(rng.uniform(0.6, 1.2)) if is_round else 0.0,
+        pace=float(rng.uniform(0.7, 1.2)),
+    )
+
+
+def _outfit(rng: np.random.Generator) -> Outfit:
+    def colour() -> Rgb:
+        red, green, blue = rng.integers(20, 236, 3).tolist()
+        return red, green, blue
+
+    skin = SKINS[int(rng.integers(len(SKINS)))]
+    return Outfit(colour(), colour(), skin, colour(), colour())
