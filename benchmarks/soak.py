@@ -31,6 +31,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -214,6 +215,8 @@ def main() -> None:
     if options.cycles:
         cycles(options.cycles)
     if options.minutes:
+        profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE")
+        print(f"{get_rmw_implementation_identifier()}, {Path(profile).name if profile else 'as it comes'}")
         print(f"{options.minutes:g} min at {options.hz:g} Hz, {SIZE[0]}x{SIZE[1]} rgb8, node in a process of its own")
         soak(options.minutes, options.hz)
 

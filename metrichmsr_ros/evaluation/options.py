@@ -15,9 +15,10 @@ class ReplayOptions:
         intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
         image_rectified: auto, true or false, as the node's parameter.
         ground_frame: frame whose z points up and whose z = 0 is the floor, as the node's parameter; needs transforms.
-        depth: topic of depth images registered to the images. depth_info: its CameraInfo; without it depth shows what
-            the image shows.
-        use_floor, use_depth: as the node's parameters.
+        depth: topic of depth images registered to the images.
+        depth_info: their CameraInfo; without it depth shows what the image shows.
+        use_floor: as the node's parameter.
+        use_depth: as the node's parameter.
         world: fixed frame of the camera's transforms in the bag; None takes the topmost.
         cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
             bag's transforms.
