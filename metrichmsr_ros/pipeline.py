@@ -113,6 +113,13 @@ class Pipeline:
         """(F, 3) triangles of every person's `vertices_cam`."""
         return self._faces
 
+    @property
+    def image_looks(self) -> tuple[str, ...]:
+        """What looks at people of single images, by landmark network."""
+        if self._second_look == "never":
+            return ("full",)
+        return ("full", "full mirrored") + (("heavy", "heavy mirrored") if self._heavy else ())
+
     def reset(self) -> None:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()

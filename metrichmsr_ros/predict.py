@@ -137,6 +137,7 @@ def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, An
         "intrinsics_source": camera.source,
         "frame": "camera optical: x right, y down, z forward; metres, radians",
         "body_model": pipeline.body.name,
+        "looks": list(pipeline.image_looks),
         "joint_names": list(pipeline.body.joint_names),
         "people": [_person_as_json(person) for person in scene.people],
     }

@@ -11,7 +11,7 @@ import pytest
 import trimesh
 
 from metrichmsr_ros import cli
-from metrichmsr_ros.assets import AssetError, model_path
+from metrichmsr_ros.assets import AssetError, cache_dir, model_path
 from metrichmsr_ros.data.sequence import WalkingSequence
 
 try:
@@ -42,6 +42,8 @@ def test_predict_writes_overlay_numbers_and_mesh(photo, tmp_path, monkeypatch, c
     assert [len(person[key]) for key in ("betas", "pose", "translation", "joints")] == [10, 72, 3, 24]
     assert 0.8 < person["height"] < 2.2
     assert person["id"] in capsys.readouterr().out
+    heavy_is_there = (cache_dir() / "pose_landmark_heavy.tflite").is_file()
+    assert numbers["looks"] == ["full", "full mirrored", *(["heavy", "heavy mirrored"] if heavy_is_there else [])]
 
 
 def test_mesh_is_in_metres_and_upright(photo, tmp_path, monkeypatch):
