@@ -118,7 +118,7 @@ class _Tf2TransformListener:
         stamp = transform.header.stamp.sec * 10**9 + transform.header.stamp.nanosec
         child = transform.child_frame_id
         if child not in self._newest:
-            silent = [name for name, last in self._newest.items() if abs(last - stamp) > KEPT_S * 1e9]
+            silent = [name for name, last in self._newest.items() if last < stamp - KEPT_S * 1e9]
             for name in silent:
                 del self._newest[name]
             self._gone += len(silent)
