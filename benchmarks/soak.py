@@ -46,6 +46,7 @@ from metrichmsr_ros.scene import Scene
 SIZE = (640, 480)
 WARM_UP_S = 20.0  # the middleware's buffers and Python's arenas grow to their size
 WARM_UP_CYCLES = 100
+BURSTS = 5  # of 30 images at once, so that the node's queues have been full before memory is looked at
 ANSWER_S = 5.0  # for the last answers, and for the last report on health: there is one a second
 
 
@@ -134,6 +135,8 @@ def soak(minutes: float, hz: float) -> None:
             executor.spin_once(timeout_sec=0.1)
         run = lambda seconds: send(executor, image, info, watch, hz, seconds)  # noqa: E731
         run(WARM_UP_S)
+        for _ in range(BURSTS):
+            send(executor, image, info, watch, 1000.0, 0.03)
         watch.begin()
         before = resident(pid)
         run(60.0 * minutes)
