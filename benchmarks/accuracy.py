@@ -94,7 +94,7 @@ def main_table(ours: Errors, theirs: Errors, title: str) -> Table:
 
 def band_table(people: People, ours: Errors, theirs: Errors) -> Table:
     """PA-MPJPE and root error of both systems, and 1-sigma coverage, for every band of people."""
-    columns = ("band", "people", "PA-MPJPE, mm", "baseline", "MPJPE, mm", "root, median %", "baseline", "root, m")
+    columns = ("band", "n", "PA-MPJPE, mm", "baseline", "MPJPE, mm", "root, median %", "baseline", "root, m")
     table = Table(*columns, "height, mm", "inside 1 sigma", title="by band")
     for name, mask in people.bands():
         if mask.sum() < 20:
