@@ -7,7 +7,7 @@
 DIR of --data holds val-*.tar: pictures of rendered bodies whose motions, shapes and backgrounds training never sees.
 Everybody is measured through the looks that BlazePose took when the pictures were made; with --search the pictures are
 searched as any photograph is, which takes two seconds each, and those who are found are measured. Both systems get the
-same people's same landmarks (ours also those of the second look) and are compared on the 12 joints that BlazePose's
+same people's same landmarks (ours also those of further looks) and are compared on the 12 joints that BlazePose's
 landmarks and SMPL share (shoulders, elbows, wrists, hips, knees, ankles), centred on the middle of the hips. DIR of
 --images holds photographs: an overlay of each is written to look at, and every person's distance and height is printed.
 """
@@ -115,9 +115,8 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def score(people: People, weights: str, title: str, out: Path | None, console: Console) -> None:
+def score(people: People, body: BodyModel, weights: str, title: str, out: Path | None, console: Console) -> None:
     """Print the tables about `people`, and write them to `out` as Markdown."""
-    body = load_body("open_light")
     theirs = errors(baseline(people.table, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
     output = people.estimate(load_model(weights))
     ours = network_errors(people, output, body)
@@ -182,7 +181,7 @@ def main() -> None:
         else:
             people = stored_looks(shards, body, arguments.workers, arguments.cache)
             title = f"{len(people)} held-out landmark sets in {len(shards)} shards"
-        score(people, arguments.weights, title, arguments.markdown, console)
+        score(people, body, arguments.weights, title, arguments.markdown, console)
     if arguments.images is not None:
         look(arguments.images, arguments.out, arguments.weights, console)
 

@@ -40,8 +40,8 @@ class People:
     """N people: what networks read of them, truth, and what the bands are cut by.
 
     Args:
-        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`; `person` (N,), `more_person`, `more_mirrored` and
-            `more_pose_only` (S,) and `more_*` (S, ...) of the further looks, by the numbers in `person`.
+        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`; of S further looks `more_person` (S,), whom of the N they
+            show, `more_mirrored` and `more_pose_only` (S,), and `more_*` (S, ...) for `LOOK`.
         body: for heights.
     """
 
@@ -170,7 +170,7 @@ def _search(shard: Path) -> Arrays:
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
         for mine, other in pairs:
-            rows.add(found[mine], [look for look in more if look.person == mine], truth, other, sample)
+            rows.add(found[mine], more[mine], truth, other, sample)
     return rows.arrays() | {"counts": counts}
 
 

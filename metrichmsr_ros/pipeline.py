@@ -7,7 +7,7 @@ the number a robot gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -27,7 +27,7 @@ from metrichmsr_ros.depth.sources import DepthContext
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.inputs import crop_batch
+from metrichmsr_ros.hmr.inputs import CropBatch, crop_batch
 from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.steady import SteadyShape
@@ -187,25 +187,30 @@ class Pipeline:
     def _heavy(self) -> BlazePose | None:
         return self._load_heavy()
 
-    def _look_again(self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool) -> list[Look]:
-        """Further looks at the people of `found`; those who are not seen have none."""
-        if self._second_look == "never" or (is_video and self._second_look == "images"):
-            return []
+    def _look_again(
+        self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool
+    ) -> dict[int, list[Look]]:
+        """Further looks by row of `found`; people who are not seen have none."""
         seen = [row for row, person in enumerate(found) if not person.is_occluded]
+        if not seen or self._second_look == "never" or (is_video and self._second_look == "images"):
+            return {}
         heavy = None if is_video else self._heavy
         looks = more_looks(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
-        return [replace(look, person=seen[look.person]) for look in looks]
+        return dict(zip(seen, looks, strict=True))
 
     @torch.inference_mode()
     def _estimate(
-        self, image: NDArray[np.uint8], found: list[LandmarkSet], looks: list[Look], camera: Camera
+        self, image: NDArray[np.uint8], found: list[LandmarkSet], looks: dict[int, list[Look]], camera: Camera
     ) -> HMROutput | None:
         if not found:
             return None
-        config = self.model.config
-        first = crop_batch(config, image, found, camera).to(self.device)
-        more = crop_batch(config, image, [look.landmarks for look in looks], camera).to(self.device)
-        return estimate_from_looks(self.model, first, more, roles_of(looks))
+
+        def batch_of(sets: list[LandmarkSet]) -> CropBatch:
+            return crop_batch(self.model.config, image, sets, camera).to(self.device)
+
+        further = [look.landmarks for of_one in looks.values() for look in of_one]
+        more = batch_of(further) if further else None
+        return estimate_from_looks(self.model, batch_of(found), more, roles_of(looks))
 
     @torch.inference_mode()
     def _fixed(
@@ -320,9 +325,10 @@ def heavy_finder(num_threads: int) -> BlazePose | None:
     return BlazePose(num_threads=num_threads, landmark_path=path)
 
 
-def roles_of(looks: Sequence[Look]) -> Roles:
-    """What the network is told of further looks."""
-    return Roles(*zip(*((look.person, look.mirrored, look.pose_only) for look in looks), strict=True))
+def roles_of(looks: Mapping[int, Sequence[Look]]) -> Roles:
+    """What the network is told of further looks, given by row of the person."""
+    numbered = [(row, look.mirrored, look.pose_only) for row, of_one in looks.items() for look in of_one]
+    return Roles(*zip(*numbered, strict=True))
 
 
 def limit_threads(preset: str, device: str) -> None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.fixture(scope="module")
+def body():
+    """The light open body, which most networks here are trained on."""
+    from metrichmsr_ros.body.model import load_body
+
+    return load_body("open_light")
+
+
 @pytest.fixture
 def ros():
     """A ROS context of its own, in a domain that nobody else uses."""

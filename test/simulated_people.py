@@ -13,6 +13,8 @@ from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.training.people_table import PeopleTable, table_of
 
+SMALL_MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
+"""Of a network that a test can train."""
 NEAREST = {"foot_index": "foot", "heel": "ankle", "pinky": "hand", "index": "hand", "thumb": "hand"}
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from fetched_networks import skip_without_blazepose
 
 from benchmarks.held_out import LOOK, search_pictures, stored_looks
-from metrichmsr_ros.assets import AssetError, model_path
 from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.hmr.checkpoint import load_model
@@ -21,10 +21,7 @@ from metrichmsr_ros.people.blazepose import BlazePose, Roi
 from metrichmsr_ros.people.second_look import looks_at
 from metrichmsr_ros.pipeline import Pipeline, heavy_finder, roles_of
 
-try:
-    model_path("pose_landmark_full.tflite")
-except AssetError as error:
-    pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+skip_without_blazepose()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +100,7 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
     first = crop_batch_from_landmarks([look], frame.camera)
     more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
     with torch.inference_mode():
-        expected = estimate_from_looks(model, first, more, roles_of(looks))
+        expected = estimate_from_looks(model, first, more, roles_of({0: looks}))
     found = people.estimate(model)
     assert len(people) == 2
     for row in (0, 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.depth.boxes import MAX_DEPTH, Box, cast
 from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.rooms import Place, make_place
@@ -14,11 +13,6 @@ from metrichmsr_ros.geometry.camera import Camera
 CAMERA = Camera.from_fov(64, 48, 1.2)
 # Looking along world +x: optical x = -y, y = -z, z = x.
 LEVEL = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

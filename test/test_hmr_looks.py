@@ -8,22 +8,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from simulated_people import simulate
+from simulated_people import SMALL_MOE, simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.augment import mirror
-
-MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +26,7 @@ def people(body):
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(3)
-    return MetricHMR(build(ModelConfig, {"moe": MOE, "head": {"hidden": 64}})).eval()
+    return MetricHMR(build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 64}})).eval()
 
 
 def joints_2d(body, output, intrinsics):

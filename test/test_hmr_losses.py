@@ -10,15 +10,9 @@ import roma
 import torch
 from simulated_people import simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.losses import LossWeights, human_losses, project, total_loss
 from metrichmsr_ros.hmr.model import HMROutput
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import roma
 import torch
 from simulated_people import simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.steady import MEMORY, SteadyShape, with_shapes
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 def estimate_of(truth, betas):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fetched_networks import skip_without_blazepose
 
-from metrichmsr_ros.assets import AssetError, model_path
 from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.people.blazepose import ImageError
 from metrichmsr_ros.pipeline import Pipeline
 from metrichmsr_ros.scene import Wanted
 
-try:
-    model_path("pose_landmark_full.tflite")
-except AssetError as error:
-    pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+skip_without_blazepose()
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 import pytest
 import trimesh
+from fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros import cli
-from metrichmsr_ros.assets import AssetError, cache_dir, model_path
+from metrichmsr_ros.assets import cache_dir
 from metrichmsr_ros.data.sequence import WalkingSequence
 
-try:
-    model_path("pose_landmark_full.tflite")
-except AssetError as error:
-    pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+skip_without_blazepose()
 
 
 @pytest.fixture(scope="module")

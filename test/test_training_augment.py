@@ -9,18 +9,12 @@ import roma
 import torch
 from simulated_people import simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.losses import project
 from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person
 from metrichmsr_ros.training.config import AugmentConfig
 
 HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: exact in simulated people
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_training_human as t
+from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.training.distributed import processes
 out = Path({out!r})
-body = t.load_body("open_light")
+body = load_body("open_light")
 people = t.simulate(body, 32)
 with processes("cpu") as among:
     config = t.config_of(out, parallel={parallel!r})
@@ -39,11 +40,6 @@ with processes("cpu") as among:
     if among.is_first:
         torch.save({{"average": list(average.parameters()), "losses": losses, "held": held}}, out / "result.pt")
 """
-
-
-@pytest.fixture(scope="module")
-def body():
-    return of_one.load_body("open_light")
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from simulated_people import simulate
+from simulated_people import SMALL_MOE, simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.training.batches import LandmarkBatches
@@ -24,14 +23,8 @@ from metrichmsr_ros.training.run import HumanRun, TrainingError
 from metrichmsr_ros.training.validation import validate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
-SMALL = build(ModelConfig, {"moe": MOE, "head": {"hidden": 128}})
+SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})
 QUIET = Console(quiet=True)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from data_layouts import write_bedlam, write_coco, write_open
 from rich.console import Console
 from test_training_distributed import run_two
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.data.augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.data.labels import LabelError
@@ -57,11 +56,6 @@ steps: 2
 log_every: 1
 image_augmentation: {{mirror: 0.5, roll: 0.1}}
 """
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +191,9 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_training_images as t
+from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.training.distributed import processes
-body = t.load_body("open_light")
+body = load_body("open_light")
 with processes("cpu") as among:
     config = t.config_of(Path({data!r}), Path({out!r}), parallel="fsdp")
     weights = t.train_on(config, t.image_batches(config), None, body, among, t.Console(quiet=True))

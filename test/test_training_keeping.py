@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
-from simulated_people import simulate
+from simulated_people import SMALL_MOE, simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.training.batches import LandmarkBatches
@@ -22,14 +21,8 @@ from metrichmsr_ros.training.run import HumanRun
 from metrichmsr_ros.training.validation import validate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
-SMALL = build(ModelConfig, {"moe": MOE, "head": {"hidden": 128}})
+SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})
 FIGURES = ("mpjpe", "root_median_percent")
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

@@ -10,18 +10,12 @@ import pytest
 import torch
 from simulated_people import simulate
 
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.run import TrainingError
 from metrichmsr_ros.training.unbias import Bias, adult_bias, correct, deviation_factor, widen
 from metrichmsr_ros.training.validation import validate
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body("open_light")
 
 
 @pytest.fixture(scope="module")

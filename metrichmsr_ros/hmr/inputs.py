@@ -62,9 +62,24 @@ class CropBatch:
         """The same batch on `device`."""
         return self.with_tensors({k: v.to(device) for k, v in self.tensors().items()})
 
+    def where(self, which: torch.Tensor, otherwise: CropBatch) -> CropBatch:
+        """These people where `which` (B,) bool is true, those of `otherwise` elsewhere."""
+        mine = self.tensors()
+        return otherwise.with_tensors({k: choose(which, mine[k], v) for k, v in otherwise.tensors().items()})
+
+    def joined(self, others: CropBatch) -> CropBatch:
+        """These people, then the others."""
+        theirs = others.tensors()
+        return self.with_tensors({k: torch.cat([v, theirs[k]]) for k, v in self.tensors().items()})
+
     def select(self, index: torch.Tensor) -> CropBatch:
         """The people named by `index` (int or bool tensor), in that order."""
         return self.with_tensors({k: v[index] for k, v in self.tensors().items()})
+
+
+def choose(which: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
+    """(B, ...): the rows of `yes` where `which` (B,) bool is true, else those of `no`."""
+    return torch.where(which.view(-1, *[1] * (no.ndim - 1)), yes, no)
 
 
 def crop_batch(

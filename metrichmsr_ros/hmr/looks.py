@@ -13,7 +13,7 @@ import roma
 import torch
 
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.inputs import CropBatch, choose
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
@@ -40,7 +40,7 @@ class Roles:
         return len(self.person)
 
 
-def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch, roles: Roles) -> HMROutput:
+def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: Roles) -> HMROutput:
     """Estimates of the B people of `first`, each the mean over their looks; one forward.
 
     Of rotations the mean is the one nearest to all, of the rest the arithmetic one. Stated deviations are averaged, not
@@ -50,18 +50,18 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch, rol
     Args:
         model: the network.
         first: B people.
-        more: S further looks at some of them, in the coordinates of the image itself.
+        more: S further looks at some of them, in the coordinates of the image itself; None: there are none.
         roles: what these are.
     """
-    if not len(roles):
+    if more is None or not len(roles):
         output: HMROutput = model(first)
         return output
     device, count = first.landmarks.device, len(first)
     turned = torch.tensor(roles.mirrored, device=device)
-    both = model(_joined(first, _choose(turned, mirrored(more), more)))
+    both = model(first.joined(mirrored(more).where(turned, more)))
     start, rest = _rows(both, 0, count), _rows(both, count, None)
     back = mirrored_back(rest)
-    looks = {name: _where(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
+    looks = {name: choose(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
 
     person = torch.tensor(roles.person, device=device)
     facing = (start.rotmats[person, 0, :, 2] * looks["rotmats"][:, 0, :, 2]).sum(-1)
@@ -94,15 +94,3 @@ _AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
 def _rows(output: HMROutput, begin: int, end: int | None) -> HMROutput:
     names = (*_AVERAGED, "transl_cov", "expert_share")
     return replace(output, routing=None, **{name: getattr(output, name)[begin:end] for name in names})
-
-
-def _joined(a: CropBatch, b: CropBatch) -> CropBatch:
-    return a.with_tensors({name: torch.cat([value, getattr(b, name)]) for name, value in a.tensors().items()})
-
-
-def _choose(which: torch.Tensor, a: CropBatch, b: CropBatch) -> CropBatch:
-    return b.with_tensors({name: _where(which, getattr(a, name), value) for name, value in b.tensors().items()})
-
-
-def _where(which: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.where(which.view(-1, *[1] * (a.ndim - 1)), a, b)

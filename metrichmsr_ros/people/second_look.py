@@ -19,28 +19,25 @@ class Look:
     """One more look at somebody.
 
     Attributes:
-        person: row of the person among those who were found.
         landmarks: what was seen, in the coordinates of the image.
         mirrored: whether the network saw the mirrored crop; its answer has been mirrored back.
         pose_only: whether another landmark network looked than the one that the body network was trained on: its
             metres and depths are biased, what it says of the limbs helps.
     """
 
-    person: int
     landmarks: LandmarkSet
-    mirrored: bool = False
-    pose_only: bool = False
+    mirrored: bool
+    pose_only: bool
 
 
 def more_looks(
     image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose, heavy: BlazePose | None = None
-) -> list[Look]:
-    """A mirrored look at each of `people`, who are all that were found in `image`, and two with `heavy`."""
-    looks = []
-    for index, person in enumerate(people):
-        others = [*people[:index], *people[index + 1 :]]
-        looks += looks_at(image, person, others, blazepose, heavy, index)
-    return looks
+) -> list[list[Look]]:
+    """`looks_at` each of `people`, who are all that were found in `image`."""
+    return [
+        looks_at(image, person, [*people[:index], *people[index + 1 :]], blazepose, heavy)
+        for index, person in enumerate(people)
+    ]
 
 
 def looks_at(
@@ -49,7 +46,6 @@ def looks_at(
     others: Sequence[LandmarkSet],
     blazepose: BlazePose,
     heavy: BlazePose | None = None,
-    index: int = 0,
 ) -> list[Look]:
     """What the mirrored picture shows of a person, and the heavier network, straight and mirrored.
 
@@ -59,7 +55,6 @@ def looks_at(
         others: everybody else in the image; they are painted over.
         blazepose: the networks that found them.
         heavy: the same with the heavier landmark network, or None.
-        index: of the person, put into the looks.
 
     Returns:
         Looks that show this person; one that shows nobody, or somebody else, is left out.
@@ -71,5 +66,5 @@ def looks_at(
     for networks, mirrored, pose_only in wanted:
         seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
         if seen is not None and is_known(seen, [person]):
-            looks.append(Look(index, seen, mirrored, pose_only))
+            looks.append(Look(seen, mirrored, pose_only))
     return looks

@@ -11,7 +11,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.inputs import CropBatch, choose
 from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.view import CropView
@@ -149,8 +149,5 @@ def add_noise(batch: CropBatch, config: AugmentConfig, generator: torch.Generato
 
 
 def _where(mask: torch.Tensor, yes: tuple[CropBatch, Truth], no: tuple[CropBatch, Truth]) -> tuple[CropBatch, Truth]:
-    def pick(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return torch.where(mask.view(-1, *[1] * (a.ndim - 1)), a, b)
-
-    batch = no[0].with_tensors({k: pick(v, no[0].tensors()[k]) for k, v in yes[0].tensors().items()})
-    return batch, Truth(**{k: pick(v, no[1].tensors()[k]) for k, v in yes[1].tensors().items()})
+    labels = no[1].tensors()
+    return yes[0].where(mask, no[0]), Truth(**{k: choose(mask, v, labels[k]) for k, v in yes[1].tensors().items()})
