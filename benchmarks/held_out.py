@@ -41,17 +41,19 @@ class People:
 
     Args:
         rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`; of S further looks `more_person` (S,), whom of the N they
-            show, `more_mirrored` and `more_pose_only` (S,), and `more_*` (S, ...) for `LOOK`.
+            show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `LOOK`.
         body: for heights.
     """
 
     def __init__(self, rows: Arrays, body: BodyModel) -> None:
         names = tuple(str(row) for row in range(len(rows["pose"])))
-        self.table = table_of({name: rows[name] for name in (*LOOK, *TRUTH, *IMAGE)}, names)
+        first = {name: rows[name] for name in (*LOOK, *TRUTH, *IMAGE)} | {"heavy": np.zeros(len(names), bool)}
+        self.table = table_of(first, names)
         whom = rows["more_person"]
-        seen = {name: rows[f"more_{name}"] for name in LOOK} | {name: rows[name][whom] for name in (*TRUTH, *IMAGE)}
+        seen = {name: rows[f"more_{name}"] for name in (*LOOK, "heavy")}
+        seen |= {name: rows[name][whom] for name in (*TRUTH, *IMAGE)}
         self._more = table_of(seen, tuple(names[row] for row in whom)).inputs
-        self._roles = Roles(*(rows[f"more_{name}"].tolist() for name in ("person", "mirrored", "pose_only")))
+        self._roles = Roles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
         self.visible = rows["visible_fraction"]
@@ -214,8 +216,8 @@ class _Rows:
         """One person: the first look and further ones, the row of `truth`, and the image's `sample`."""
         labels = {name: truth[name][other] for name in TRUTH} | {name: sample[name] for name in IMAGE}
         for further in more:
-            about = {"person": len(self._people), "mirrored": further.mirrored, "pose_only": further.pose_only}
-            row = about | {name: getattr(further.landmarks, name) for name in LOOK}
+            about = {"person": len(self._people), "mirrored": further.mirrored}
+            row = about | {name: getattr(further.landmarks, name) for name in (*LOOK, "heavy")}
             self._more.append({f"more_{name}": np.asarray(value) for name, value in row.items()})
         self._people.append({name: np.asarray(getattr(look, name), np.float64) for name in LOOK} | labels)
 

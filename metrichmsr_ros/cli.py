@@ -91,6 +91,7 @@ def synthesize(
     backgrounds: Path | None = None,
     poses: Path | None = None,
     jpeg_share: float = 0.02,
+    further_looks: bool = False,
 ) -> None:
     """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
 
@@ -103,6 +104,7 @@ def synthesize(
         backgrounds: folder of your photographs; without, rooms are made by rule.
         poses: a bank of your poses, made by `python -m metrichmsr_ros.data.motion_bank`; without, the package's own.
         jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
+        further_looks: look at everybody found as at people of single images: mirrored, and with the heavier network.
     """
     from metrichmsr_ros.data import synthetic
 
@@ -114,6 +116,7 @@ def synthesize(
         backgrounds=backgrounds,
         poses=poses,
         jpeg_share=jpeg_share,
+        further_looks=further_looks,
     )
     synthetic.synthesize(out, config)
 

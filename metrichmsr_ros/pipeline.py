@@ -18,7 +18,7 @@ import roma
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.assets import AssetError, model_path
+from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.body.model import BodyModel, BodyOutput, load_body
 from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.choose import DepthChoice, make_engine
@@ -185,7 +185,7 @@ class Pipeline:
 
     @cached_property
     def _heavy(self) -> BlazePose | None:
-        return self._load_heavy()
+        return self._load_heavy() if self.model.config.image_encoder.reads_heavy else None
 
     def _look_again(
         self, image: NDArray[np.uint8], found: list[TrackedPerson], is_video: bool
@@ -319,15 +319,14 @@ class Pipeline:
 def heavy_finder(num_threads: int) -> BlazePose | None:
     """The people finder with the heavier landmark network, None where `metrichmsr setup` could not fetch it."""
     try:
-        path = model_path("pose_landmark_heavy.tflite")
+        return BlazePose(num_threads=num_threads, heavy=True)
     except AssetError:
         return None
-    return BlazePose(num_threads=num_threads, landmark_path=path)
 
 
 def roles_of(looks: Mapping[int, Sequence[Look]]) -> Roles:
     """What the network is told of further looks, given by row of the person."""
-    numbered = [(row, look.mirrored, look.pose_only) for row, of_one in looks.items() for look in of_one]
+    numbered = [(row, look.mirrored) for row, of_one in looks.items() for look in of_one]
     return Roles(*zip(*numbered, strict=True))
 
 

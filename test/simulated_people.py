@@ -71,4 +71,5 @@ def _person(joints, focal, names, rng, noise):
         "pixels": pixels,
         "intrinsics": K,
         "image_size": np.array([640, 480]),
+        "heavy": np.array(False),
     }

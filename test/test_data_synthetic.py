@@ -42,8 +42,8 @@ DAY = Light(np.array([0.0, 1.0, 0.0]), np.ones(3) * 0.8, np.ones(3) * 0.5, np.on
 class PerfectEyes:
     """Stands in for BlazePose: knows the truth of one scene and reports it, for tests without the networks."""
 
-    def __init__(self) -> None:
-        self.scene = None
+    def __init__(self, heavy: bool = False) -> None:
+        self.scene, self._heavy = None, heavy
 
     def _torsos(self):
         for person in self.scene.people:
@@ -60,7 +60,7 @@ class PerfectEyes:
             found.append(Detection(0.9, np.zeros(4), np.stack([hips, circle, shoulders, circle])))
         return found
 
-    def landmarks(self, image, roi: Roi, min_score: float = 0.5):
+    def landmarks(self, image, roi: Roi, min_score: float = 0.5, *, without=(), keep=None, mirrored=False):
         _, pixels = min(self._torsos(), key=lambda pair: np.linalg.norm(pair[1][[23, 24]].mean(0) - roi.centre))
         hips, shoulders = pixels[[23, 24]].mean(0), pixels[[11, 12]].mean(0)
         circle = hips + roi.size / 2.5 * (shoulders - hips) / (np.linalg.norm(shoulders - hips) + 1e-6)
@@ -69,7 +69,8 @@ class PerfectEyes:
         crop = full @ matrix[:2, :2].T + matrix[:2, 2]
         ones = np.ones(39, np.float32)
         points = np.concatenate([crop, np.zeros((39, 1))], 1).astype(np.float32)
-        return LandmarkSet(roi, 0.95, points, ones, ones, np.zeros((39, 3)), matrix, full.astype(np.float32))
+        pixels = full.astype(np.float32)
+        return LandmarkSet(roi, 0.95, points, ones, ones, np.zeros((39, 3)), matrix, pixels, heavy=self._heavy)
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +227,29 @@ def test_observation_matches_people_and_names_the_missed(scenes):
         for observation in seen:
             pixels = scene.camera.project(scene.people[observation.person].landmarks)
             np.testing.assert_allclose(observation.landmarks.pixels[:33], pixels, rtol=1e-3, atol=0.5)
+
+
+def test_people_found_are_looked_at_again_as_in_single_images(scenes):
+    eyes, heavy = PerfectEyes(), PerfectEyes(heavy=True)
+    for scene in scenes:
+        eyes.scene = heavy.scene = scene
+        plain, _ = observe(scene, eyes, np.random.default_rng(2))
+        seen, missed = observe(scene, eyes, np.random.default_rng(2), heavy=heavy)
+        assert [(o.person, o.way) for o in seen[: len(plain)]] == [(o.person, o.way) for o in plain]
+        again = seen[len(plain) :]
+        assert {o.way for o in again} <= {"again"}
+        assert not {o.person for o in again} & set(missed)
+        arrays = sample_arrays(scene, seen, missed, 0)
+        np.testing.assert_array_equal(arrays["heavy"], [o.landmarks.heavy for o in seen])
+        for person in {o.person for o in plain if not _hidden_by_another(scene, o.person)}:
+            assert [o.landmarks.heavy for o in again if o.person == person] == [False, True, True]
+
+
+def _hidden_by_another(scene, person):
+    """Whether these eyes, which answer with whoever's hips are nearest to the ROI, may take one for another."""
+    hips = np.stack([scene.camera.project(p.landmarks)[[23, 24]].mean(0) for p in scene.people])
+    gaps = np.linalg.norm(hips - hips[person], axis=1)
+    return bool((np.delete(gaps, person) < 30).any())
 
 
 def test_sample_arrays_keep_the_contract(scenes):
@@ -393,6 +417,17 @@ def test_a_rendered_persons_own_pose_finds_that_person(rows):
     np.testing.assert_allclose(again.numpy(), neighbours.looks[:1].numpy(), atol=1e-5)
 
 
+def test_simulated_people_say_whose_errors_they_bear(rows):
+    """Errors of 9 px are the heavier network's, all others are of none."""
+    heavy = np.arange(len(rows["pose"])) % 3 == 0
+    off = np.where(heavy, 9.0, 0.0)[:, None, None]
+    marked = rows | {"crop_landmarks": rows["crop_landmarks"] + off, "heavy": heavy}
+    config = NoiseConfig(sharpness=(1.0, 1.0))
+    drawn = LandmarkNoise(marked, load_body("open_light"), config).draw(200, np.random.default_rng(5))
+    assert drawn["heavy"].any()
+    np.testing.assert_array_equal(np.median(_crop_error(drawn), axis=(1, 2)) > 4.5, drawn["heavy"])
+
+
 def test_children_are_drawn_as_often_as_asked(rows):
     body = load_body("open_light")
     few, many = (
@@ -422,6 +457,7 @@ def test_simulated_shards_read_like_rendered_ones(tmp_path, scenes):
     rows = read_rows(shards)
     assert len(rows["pose"]) == written <= 30
     assert rows["intrinsics"].shape == (written, 3, 3)
+    assert not rows["heavy"].any()
     assert simulate([job.path], tmp_path / "sim", 30, per_shard=20) == 0
 
 

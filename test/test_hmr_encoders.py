@@ -160,3 +160,21 @@ def test_one_person_or_none():
 
 def test_config_defaults_are_the_papers_experts():
     assert (MoEConfig().routed_experts, MoEConfig().shared_expert) == (4, True)
+
+
+def test_each_landmark_network_has_maps_of_its_own():
+    """Changing those of the heavier one changes its people's answers alone; a network without them refuses."""
+    batch = dataclasses.replace(random_batch(4), heavy=torch.tensor([False, True, False, True]))
+    model = model_of(image_encoder={"reads_heavy": True})
+    with torch.inference_mode():
+        before = model(batch).transl
+        torch.testing.assert_close(before[::2], model(dataclasses.replace(batch, heavy=None)).transl[::2])
+        model.image_encoder.heavy.landmark.weight.neg_()
+        after = model(batch).transl
+        changed = (after - before).norm(dim=-1) > 1e-4
+        assert changed.tolist() == batch.heavy.tolist()
+        with pytest.raises(ValueError, match="leave the heavier one's looks out"):
+            model_of()(batch)
+        assert torch.isfinite(
+            model_of()(dataclasses.replace(batch, heavy=torch.zeros(4, dtype=torch.bool))).transl
+        ).all()

@@ -74,28 +74,24 @@ def answers(model, people, more, roles):
     """What the network says of each look by itself, as lists by person: the first look, then further ones."""
     first = model(people.inputs)
     straight, turned = model(more), mirrored_back(model(mirrored(more)))
-    by_person = [[(first, row, False)] for row in range(len(people))]
-    for look, (row, is_mirrored, pose_only) in enumerate(
-        zip(roles.person, roles.mirrored, roles.pose_only, strict=True)
-    ):
-        by_person[row].append((turned if is_mirrored else straight, look, pose_only))
+    by_person = [[(first, row)] for row in range(len(people))]
+    for look, (row, is_mirrored) in enumerate(zip(roles.person, roles.mirrored, strict=True)):
+        by_person[row].append((turned if is_mirrored else straight, look))
     return by_person
 
 
 @torch.inference_mode()
 def test_every_person_gets_the_mean_of_its_own_looks(people, model):
     """Against SciPy and plain sums over the looks of each; looks in any order, some people without."""
-    roles = Roles([4, 1, 4, 4], [True, True, False, False], [False, False, True, False])
+    roles = Roles([4, 1, 4, 4], [True, True, False, False])
     more = looks_at(people, roles.person)
     found = estimate_from_looks(model, people.inputs, more, roles)
     for row, looks in enumerate(answers(model, people, more, roles)):
-        whole = [(output, at) for output, at, pose_only in looks if not pose_only]
         for name in ("transl", "betas", "transl_deviation"):
-            expected = sum(getattr(output, name)[at] for output, at in whole) / len(whole)
+            expected = sum(getattr(output, name)[at] for output, at in looks) / len(looks)
             torch.testing.assert_close(getattr(found, name)[row], expected, atol=1e-5, rtol=1e-5)
         for joint in range(24):
-            counted = whole if joint == 0 else [(output, at) for output, at, _ in looks]
-            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at in counted]))
+            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at in looks]))
             np.testing.assert_allclose(found.rotmats[row, joint].numpy(), turns.mean().as_matrix(), atol=1e-4)
     torch.testing.assert_close(found.transl_cov, covariance(found.transl, found.transl_deviation))
 
@@ -123,7 +119,7 @@ def test_a_look_that_takes_front_for_back_counts_for_nothing(people, model):
         landmarks[:, 0, 0] = u
         return batch.with_tensors({"landmarks": landmarks})
 
-    roles = Roles([0, 1], [False, False], [False, False])
+    roles = Roles([0, 1], [False, False])
     more = seen(50.0, [0, 1])
     more.landmarks[1, 0, 0] = 200.0
     found = estimate_from_looks(Facing(model), seen(50.0, [0, 1]), more, roles)

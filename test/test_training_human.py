@@ -151,6 +151,19 @@ def test_fine_tuning_starts_from_weights(people, body, tmp_path):
         run_of(dataclasses.replace(config, model=wider), people, body)
 
 
+def test_a_network_that_reads_both_landmark_networks_starts_from_one_that_reads_one(people, body, tmp_path):
+    first = config_of(tmp_path)
+    weights = train_on(first, LandmarkBatches(first, people), None, body, ALONE, QUIET)
+    encoder = dataclasses.replace(SMALL.image_encoder, reads_heavy=True)
+    both = dataclasses.replace(SMALL, image_encoder=encoder)
+    model = run_of(config_of(tmp_path, name="both", model=both, initial_weights=str(weights)), people, body).model
+    known = load_model(weights)(people.inputs)
+    for heavy in (False, True):
+        said = people.inputs.with_tensors({"heavy": torch.full((len(people),), heavy)})
+        torch.testing.assert_close(model(said).transl, known.transl)
+    assert model.config == both
+
+
 def test_every_epoch_visits_everybody_once(people, body, tmp_path):
     run = run_of(config_of(tmp_path, batch_size=12), people, body)
     visited = torch.cat([run.batches.index(step) for step in range(8)])
@@ -159,7 +172,7 @@ def test_every_epoch_visits_everybody_once(people, body, tmp_path):
     assert not torch.equal(visited[:32], visited[32:64])
 
 
-def write_shard(path, people_per_image, drop=()):
+def write_shard(path, people_per_image, drop=(), **more):
     rng = np.random.default_rng(0)
     with tarfile.open(path, "w") as shard:
         for key, count in enumerate(people_per_image):
@@ -167,7 +180,7 @@ def write_shard(path, people_per_image, drop=()):
                 name: rng.normal(size=(count, *shape)) for name, shape in PERSON_ARRAYS.items() if name not in drop
             }
             content = io.BytesIO()
-            np.savez(content, intrinsics=np.eye(3), image_size=np.array([640, 480]), **arrays)
+            np.savez(content, intrinsics=np.eye(3), image_size=np.array([640, 480]), **arrays, **more)
             member = tarfile.TarInfo(f"{key:04d}.npz")
             member.size = content.tell()
             content.seek(0)
@@ -185,6 +198,14 @@ def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
         assert cached.keys == people.keys
         assert torch.equal(cached.inputs.crop_intrinsics, people.inputs.crop_intrinsics)
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_shards_say_which_landmark_network_looked(tmp_path):
+    """Shards from before there were two tell nothing: those looks are the full network's."""
+    write_shard(tmp_path / "old.tar", [2])
+    write_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])
+    people = load_people([str(tmp_path / "*.tar")])
+    assert people.inputs.heavy.tolist() == [False, True, True, False, False]
 
 
 def test_data_errors_name_the_shard(tmp_path):

@@ -49,6 +49,7 @@ class SynthesisConfig:
         backgrounds: folder of photographs (and `panoramas/`); None: rooms made by rule only.
         poses: a pose bank made by `motion_bank`; None: the package's own.
         images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
+        further_looks: look at everybody found as often as at people in single images, with the heavier network too.
     """
 
     count: int = 2000
@@ -59,6 +60,7 @@ class SynthesisConfig:
     poses: Path | None = None
     images_per_shard: int = 200
     jpeg_share: float = 0.02
+    further_looks: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
     return jobs
 
 
-def write_shard(job: ShardJob, maker: SceneMaker, blazepose: BlazePose) -> dict[str, int]:
+def write_shard(
+    job: ShardJob, maker: SceneMaker, blazepose: BlazePose, heavy: BlazePose | None = None
+) -> dict[str, int]:
     """Write one shard, under another name until it is whole; the numbers of what is in it."""
     counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
     partial = job.path.with_suffix(f".{os.getpid()}.part")
@@ -123,7 +127,7 @@ def write_shard(job: ShardJob, maker: SceneMaker, blazepose: BlazePose) -> dict[
             for index in range(job.images):
                 rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
                 scene = maker.make(rng)
-                seen, missed = observe(scene, blazepose, rng)
+                seen, missed = observe(scene, blazepose, rng, heavy=heavy)
                 counts["images"] += 1
                 counts["people"] += len(seen)
                 counts["missed"] += len(missed)
@@ -155,6 +159,7 @@ def sample_arrays(scene: TrueScene, seen: list[Observation], missed: list[int], 
         "image_size": np.array(scene.camera.size, np.int32),
         "person": np.array([o.person for o in seen], np.int32),
         "way": np.array([o.way for o in seen], "U8"),
+        "heavy": np.array([o.landmarks.heavy for o in seen], bool),
         "seed": np.array(seed),
     }
     arrays.update(_truth_arrays(truths, ""))
@@ -196,6 +201,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._blazepose = BlazePose(num_threads=1)
+        self._heavy: BlazePose | None = None
         self._makers: dict[bool, SceneMaker] = {}
 
     def __call__(self, job: ShardJob) -> dict[str, int]:
@@ -203,7 +209,9 @@ class _Worker:
             backgrounds = load_backgrounds(job.config.backgrounds, job.held_out)
             bank = PoseBank.load(job.config.poses)
             self._makers[job.held_out] = SceneMaker(backgrounds, job.held_out, bank)
-        return write_shard(job, self._makers[job.held_out], self._blazepose)
+        if job.config.further_looks and self._heavy is None:
+            self._heavy = BlazePose(num_threads=1, heavy=True)
+        return write_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
 
 
 def _serve(jobs: Any, results: Any) -> None:

@@ -2,7 +2,8 @@
 
 Three ways lead to a landmark set: a detection in the whole image, a detection in a tile around a small person, and a
 person followed from the frame before, whose ROI is a little off. All are made here, so that a network trained on the
-result has met the errors of all three.
+result has met the errors of all three; on request also those of further looks at the same people
+(`people.second_look`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from metrichmsr_ros.data.synthetic_scene import TruePerson, TrueScene
 from metrichmsr_ros.people.blazepose import BlazePose
 from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.plausible import torso_points
+from metrichmsr_ros.people.second_look import looks_at
 
 MATCH = 0.12
 """Mid-shoulders and mid-hips must lie this near to the truth, as a share of the ROI's side."""
@@ -23,7 +25,13 @@ _HIPS, _SHOULDERS = (23, 24), (11, 12)
 
 @dataclass(frozen=True)
 class Observation:
-    """Landmarks of one true person; `way` says how they were come by: "image", "tile" or "followed"."""
+    """Landmarks of one true person.
+
+    Attributes:
+        person: number of the person in the scene.
+        landmarks: what was seen.
+        way: how it was come by: "image", "tile", "followed" or "again".
+    """
 
     person: int
     landmarks: LandmarkSet
@@ -31,7 +39,11 @@ class Observation:
 
 
 def observe(
-    scene: TrueScene, blazepose: BlazePose, rng: np.random.Generator, follow: int = 1
+    scene: TrueScene,
+    blazepose: BlazePose,
+    rng: np.random.Generator,
+    follow: int = 1,
+    heavy: BlazePose | None = None,
 ) -> tuple[list[Observation], list[int]]:
     """What BlazePose sees of a scene.
 
@@ -40,12 +52,15 @@ def observe(
         blazepose: the networks.
         rng: source of chance for tiles and for the ROIs of followed people.
         follow: how often a person found is seen again, each time through a ROI that is off as following makes it.
+        heavy: the same with the heavier landmark network; with it, people found are looked at again as they are in
+            single images: mirrored, and with that network, straight and mirrored.
 
     Returns:
         Observations, and the numbers of people who were shown (a tenth of them visible, at least) but not found.
     """
     found: list[Observation] = []
     missed: list[int] = []
+    first_looks: dict[int, LandmarkSet] = {}
     detections = blazepose.detect(scene.image)
     for number, person in enumerate(scene.people):
         if person.visible_fraction < 0.1:
@@ -56,11 +71,27 @@ def observe(
             missed.append(number)
             continue
         found.append(Observation(number, first, way))
+        first_looks[number] = first
         for _ in range(follow):
             again = blazepose.landmarks(scene.image, _followed(first.next_roi(), rng))
             if again is not None and matches(again, true_torso):
                 found.append(Observation(number, again, "followed"))
+    if heavy is not None:
+        found += _looked_at_again(scene, first_looks, blazepose, heavy)
     return found, missed
+
+
+def _looked_at_again(
+    scene: TrueScene, first_looks: dict[int, LandmarkSet], blazepose: BlazePose, heavy: BlazePose
+) -> list[Observation]:
+    again = []
+    for number, first in first_looks.items():
+        others = [look for other, look in first_looks.items() if other != number]
+        true_torso = _true_torso(scene, scene.people[number])
+        for look in looks_at(scene.image, first, others, blazepose, heavy):
+            if matches(look.landmarks, true_torso):
+                again.append(Observation(number, look.landmarks, "again"))
+    return again
 
 
 def matches(landmarks: LandmarkSet, true_torso: np.ndarray) -> bool:

@@ -28,13 +28,15 @@ class ConfigError(ValueError):
 class ImageEncoderConfig:
     """What turns a person's crop into image tokens.
 
-    `blazepose` makes one token per BlazePose landmark (39) and `summary_tokens` dense ones. `vitpose` runs
+    `blazepose` makes one token per BlazePose landmark (39) and `summary_tokens` dense ones; with `reads_heavy` it has
+    maps of its own for what BlazePose's heavier landmark network says, else it may not be shown that. `vitpose` runs
     `VitPoseBackbone` of transformers from `weights` (hub id or local folder) or, when `weights` is empty, from the
     architecture numbers below with random parameters; `dataset_index` is required by the "plus" models alone.
     """
 
     kind: Literal["blazepose", "vitpose"] = "blazepose"
     summary_tokens: int = 4
+    reads_heavy: bool = False
     weights: str = ""
     crop_size: tuple[int, int] = (256, 256)  # width, height in pixels
     hidden_size: int = 768

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch, choose
 from metrichmsr_ros.hmr.view import CropView
 
 LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z
@@ -29,7 +29,7 @@ class GroupedLinear(nn.Module):
         return torch.einsum("bgf,gfd->bgd", x, self.weight) + self.bias
 
 
-class BlazePoseTokens(nn.Module):
+class LandmarkTokens(nn.Module):
     """39 landmark tokens and a few summary tokens that read all landmarks at once through one dense layer."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -39,11 +39,33 @@ class BlazePoseTokens(nn.Module):
         self.landmark = GroupedLinear(NUM_LANDMARKS, LANDMARK_FEATURES, width)
         self.summary = nn.Linear(NUM_LANDMARKS * LANDMARK_FEATURES, self.summary_tokens * width)
 
-    def forward(self, batch: CropBatch) -> torch.Tensor:
-        """(B, 39 + summary, D) image tokens. They know nothing of the camera."""
-        features = landmark_features(batch).to(self.landmark.weight.dtype)
+    def tokens(self, features: torch.Tensor) -> torch.Tensor:
+        """features: (B, 39, 8) -> (B, 39 + summary, D)."""
         summary = self.summary(features.flatten(1)).unflatten(1, (self.summary_tokens, -1))
         return torch.cat([self.landmark(features), summary], dim=1)
+
+
+class BlazePoseTokens(LandmarkTokens):
+    """Image tokens made of landmarks, by maps of its own for each of the landmark networks that it reads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.heavy = LandmarkTokens(config) if config.image_encoder.reads_heavy else None
+
+    def forward(self, batch: CropBatch) -> torch.Tensor:
+        """(B, 39 + summary, D) image tokens. They know nothing of the camera.
+
+        Raises ValueError for the heavier landmark network's landmarks where the weights were not trained on them.
+        """
+        features = landmark_features(batch).to(self.landmark.weight.dtype)
+        tokens = self.tokens(features)
+        if batch.heavy is None:
+            return tokens
+        if self.heavy is not None:
+            return choose(batch.heavy, self.heavy.tokens(features), tokens)
+        if batch.heavy.any():
+            raise ValueError("these weights know the full landmark network alone; leave the heavier one's looks out")
+        return tokens
 
 
 def landmark_features(batch: CropBatch) -> torch.Tensor:

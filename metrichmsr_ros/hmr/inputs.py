@@ -30,7 +30,8 @@ class CropBatch:
     world: (B,39,3) m, BlazePose's metric landmarks in crop-aligned axes, as the network gives them;
     crop_intrinsics: (B,3,3) K' = A K; intrinsics: (B,3,3) K of the full, rectified image; image_size: (B,2) width,
     height; bbox: (B,4) x1, y1, x2, y2 in full-image pixels; crop_size: (width, height) of all crops;
-    image: (B,3,height,width) RGB in 0..1, or None where the encoder needs no pixels.
+    image: (B,3,height,width) RGB in 0..1, or None where the encoder needs no pixels;
+    heavy: (B,) bool, whether the heavier landmark network says it; None: nobody's.
     """
 
     landmarks: torch.Tensor
@@ -43,6 +44,7 @@ class CropBatch:
     bbox: torch.Tensor
     crop_size: tuple[int, int]
     image: torch.Tensor | None = None
+    heavy: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Number of people."""
@@ -137,8 +139,10 @@ def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Came
         "presence": stack("presence", (NUM_LANDMARKS,)),
         "world": stack("world", (NUM_LANDMARKS, 3)),
     }
+    heavy = torch.tensor([found.heavy for found in landmark_sets], dtype=torch.bool)
     boxes = np.concatenate([pixels.min(1), pixels.max(1)], axis=-1)
-    return _batch(camera, stack("crop_matrix", (3, 3)), boxes, (256, 256), landmarks, None)
+    batch = _batch(camera, stack("crop_matrix", (3, 3)), boxes, (256, 256), landmarks, None)
+    return batch.with_tensors({"heavy": heavy})
 
 
 def _batch(

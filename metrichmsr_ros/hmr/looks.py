@@ -28,12 +28,10 @@ class Roles:
     Attributes:
         person: rows of the people whom they show.
         mirrored: whether the landmark network saw the picture mirrored (its answer has been mirrored back).
-        pose_only: whether only the joints' rotations count, not where somebody is, how large, and facing where.
     """
 
     person: Sequence[int] = ()
     mirrored: Sequence[bool] = ()
-    pose_only: Sequence[bool] = ()
 
     def __len__(self) -> int:
         """Number of looks."""
@@ -65,23 +63,20 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
 
     person = torch.tensor(roles.person, device=device)
     facing = (start.rotmats[person, 0, :, 2] * looks["rotmats"][:, 0, :, 2]).sum(-1)
-    agrees = (facing > OPPOSED).to(start.transl.dtype)
-    whole = agrees * (~torch.tensor(roles.pose_only, device=device)).to(agrees.dtype)
+    agrees = facing > OPPOSED
 
-    def mean(name: str, weight: torch.Tensor) -> torch.Tensor:
+    def mean(name: str) -> torch.Tensor:
         own = getattr(start, name)
-        spread = weight.view(-1, *[1] * (own.ndim - 1))
-        total = own.index_add(0, person, spread * looks[name].to(own.dtype))
-        counts = torch.ones(count, device=device, dtype=own.dtype).index_add(0, person, weight.to(own.dtype))
-        return total / counts.view(-1, *[1] * (own.ndim - 1))
+        weight = agrees.to(own.dtype)
+        shape = [-1, *[1] * (own.ndim - 1)]
+        total = own.index_add(0, person, weight.view(shape) * looks[name].to(own.dtype))
+        return total / own.new_ones(count).index_add(0, person, weight).view(shape)
 
-    root = roma.special_procrustes(mean("rotmats", whole)[:, :1])
-    limbs = roma.special_procrustes(mean("rotmats", agrees)[:, 1:])
-    transl, deviation = mean("transl", whole), mean("transl_deviation", whole)
+    transl, deviation = mean("transl"), mean("transl_deviation")
     return replace(
         start,
-        rotmats=torch.cat([root, limbs], dim=1),
-        betas=mean("betas", whole),
+        rotmats=roma.special_procrustes(mean("rotmats")),
+        betas=mean("betas"),
         transl=transl,
         transl_deviation=deviation,
         transl_cov=covariance(transl, deviation),

@@ -59,7 +59,8 @@ class BlazePose:
     Args:
         num_threads: threads of each network's interpreter.
         detector_path: `pose_detection.tflite`; None: the one in the user's cache.
-        landmark_path: `pose_landmark_full.tflite`; None: the one in the user's cache.
+        heavy: use the heavier landmark network, of the same form: about three times as slow.
+        landmark_path: `pose_landmark_full.tflite` or `pose_landmark_heavy.tflite`; None: the one in the user's cache.
         min_score: detector score below which an answer is dropped.
         max_iou: overlap of the detector's boxes above which answers are merged.
     """
@@ -68,17 +69,18 @@ class BlazePose:
         self,
         num_threads: int = 2,
         *,
+        heavy: bool = False,
         detector_path: str | Path | None = None,
         landmark_path: str | Path | None = None,
         min_score: float = 0.5,
         max_iou: float = 0.3,
     ) -> None:
         detector_path = detector_path or model_path("pose_detection.tflite")
-        landmark_path = landmark_path or model_path("pose_landmark_full.tflite")
+        landmark_path = landmark_path or model_path(f"pose_landmark_{'heavy' if heavy else 'full'}.tflite")
         self._detector = _Network(detector_path, num_threads, (1, INPUT_SIZE, INPUT_SIZE, 3))
         self._landmarker = _Network(landmark_path, num_threads, (1, CROP_SIZE, CROP_SIZE, 3))
         self._anchors = make_anchors()
-        self._min_score, self._max_iou = min_score, max_iou
+        self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
 
     def detect(
         self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
@@ -149,6 +151,7 @@ class BlazePose:
             crop_matrix=matrix,
             pixels=(points[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]).astype(np.float32),
             peaks=certainty[:, 2],
+            heavy=self._heavy,
         )
 
     def _read_crop(self, crop: np.ndarray) -> tuple[float, FloatArray, FloatArray, FloatArray]:

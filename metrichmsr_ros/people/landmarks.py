@@ -115,6 +115,7 @@ class LandmarkSet:
         pixels: (39, 2) float32 px of the full image.
         peaks: (39,) float32 0..1, height of each landmark's heatmap where it was found; low all over a body that is
             none.
+        heavy: whether the heavier of the two landmark networks says it; their errors differ.
     """
 
     roi: Roi
@@ -126,6 +127,7 @@ class LandmarkSet:
     crop_matrix: FloatArray
     pixels: FloatArray
     peaks: FloatArray = field(default_factory=lambda: np.zeros(NUM_LANDMARKS, np.float32))
+    heavy: bool = False
 
     def moved_to(self, roi: Roi) -> LandmarkSet:
         """The same body as it would look from `roi`: crop coordinates stay, pixels follow."""

@@ -21,13 +21,10 @@ class Look:
     Attributes:
         landmarks: what was seen, in the coordinates of the image.
         mirrored: whether the network saw the mirrored crop; its answer has been mirrored back.
-        pose_only: whether another landmark network looked than the one that the body network was trained on: its
-            metres and depths are biased, what it says of the limbs helps.
     """
 
     landmarks: LandmarkSet
     mirrored: bool
-    pose_only: bool
 
 
 def more_looks(
@@ -59,12 +56,12 @@ def looks_at(
     Returns:
         Looks that show this person; one that shows nobody, or somebody else, is left out.
     """
-    wanted = [(blazepose, True, False)]
+    wanted = [(blazepose, True)]
     if heavy is not None:
-        wanted += [(heavy, False, True), (heavy, True, True)]
+        wanted += [(heavy, False), (heavy, True)]
     looks, roi = [], person.next_roi()
-    for networks, mirrored, pose_only in wanted:
+    for networks, mirrored in wanted:
         seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
         if seen is not None and is_known(seen, [person]):
-            looks.append(Look(seen, mirrored, pose_only))
+            looks.append(Look(seen, mirrored))
     return looks

@@ -87,7 +87,7 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
     if cache is None:
         return _read_rows(paths)
     states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
-    file = cache / f"people-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
+    file = cache / f"looks-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
     if file.exists():
         with np.load(file) as arrays:
             rows = dict(arrays)
@@ -113,7 +113,7 @@ def with_simulated(
     except ValueError as error:
         raise ShardError(str(error)) from None
     rng = np.random.default_rng(seed)
-    names = [name for name in NEEDED if name in rows]
+    names = [*NEEDED, "heavy"]
     parts = [{name: rows[name].astype(np.float32) for name in names}]
     for start in range(0, count, 2000):
         drawn = simulator.draw(min(2000, count - start), rng)
@@ -129,7 +129,8 @@ def _read_rows(paths: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:
     for path in paths:
         for key, sample in _samples(path):
             people = len(sample["pose"])
-            for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS}:
+            sample.setdefault("heavy", np.zeros(people))  # shards from before there were such looks
+            for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS, "heavy"}:
                 rows.setdefault(name, []).append(np.asarray(sample[name], np.float64))
             for name in ("intrinsics", "image_size"):
                 rows.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
@@ -165,7 +166,7 @@ def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]
 
 
 def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
-    """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, intrinsics (N,3,3) and image_size (N,2)."""
+    """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, heavy (N,), intrinsics and image_size (N,2)."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)
     joints_2d = np.concatenate(
@@ -186,7 +187,11 @@ def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
         labels["landmarks_cam"] = rows["landmarks_cam"]
     has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels if name != "landmarks_cam"}
     return PeopleTable(
-        CropBatch(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in inputs.items()}, crop_size=CROP_SIZE),
+        CropBatch(
+            **{k: torch.from_numpy(v.astype(np.float32)) for k, v in inputs.items()},
+            crop_size=CROP_SIZE,
+            heavy=torch.from_numpy(rows["heavy"].astype(bool)),
+        ),
         Truth(**{k: torch.from_numpy(v.astype(np.float32)) for k, v in labels.items()}, **has),
         keys,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +145,22 @@ def _initial_model(config: TrainConfig) -> MetricHMR:
     if not config.initial_weights:
         return MetricHMR(config.model)
     model = load_model(config.initial_weights).train()
+    if config.model.image_encoder.reads_heavy and not model.config.image_encoder.reads_heavy:
+        model = reading_heavy(model).train()
     if model.config != config.model and model.config != saved_config(MetricHMR(config.model)):
         raise TrainingError(f"{config.initial_weights}: its network is not the one of `model`; start from its own file")
     return model
+
+
+def reading_heavy(model: MetricHMR) -> MetricHMR:
+    """A network that knew the full landmark network alone as one that reads the heavier one too, so far as if it
+    were the same."""
+    encoder = replace(model.config.image_encoder, reads_heavy=True)
+    wider = MetricHMR(replace(model.config, image_encoder=encoder))
+    known = model.state_dict()
+    own = {name: known.get(name, known.get(name.replace("encoder.heavy.", "encoder."))) for name in wider.state_dict()}
+    wider.load_state_dict(own)
+    return wider
 
 
 def _unshared_copy(model: MetricHMR, config: TrainConfig) -> MetricHMR:
