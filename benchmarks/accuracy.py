@@ -117,7 +117,7 @@ def markdown(table: Table) -> str:
 
 def score(people: People, body: BodyModel, weights: str, title: str, out: Path | None, console: Console) -> None:
     """Print the tables about `people`, and write them to `out` as Markdown."""
-    theirs = errors(baseline(people.table, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
+    theirs = errors(baseline(people.table.inputs, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
     output = people.estimate(load_model(weights))
     ours = network_errors(people, output, body)
     title = f"{title}, MetricHMR {weights}, {platform.machine()}"

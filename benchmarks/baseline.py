@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
 from metrichmsr_ros.body.model import BodyModel
-from metrichmsr_ros.training.people_table import PeopleTable
+from metrichmsr_ros.hmr.inputs import CropBatch
 
 Array = NDArray[np.float64]
 LANDMARKS = [landmark for landmark, _ in LANDMARK_JOINTS]
@@ -29,22 +29,22 @@ def bone_length(joints: Array) -> Array:
     return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1).sum(-1)
 
 
-def baseline(people: PeopleTable, body: BodyModel) -> Array:
+def baseline(people: CropBatch, body: BodyModel) -> Array:
     """(N, 12, 3) joints in the camera frame, metres."""
     zero = torch.zeros(1, 10)
     mean_joints = body.rest_joints(zero)[0, JOINTS].double().numpy()
     length = bone_length(mean_joints) * ASSUMED_HEIGHT / body.height(zero).item()
-    world = people.inputs.world[:, :33].double().numpy()
+    world = people.world[:, :33].double().numpy()
     world = world * (length / bone_length(world[:, LANDMARKS]))[:, None, None]
-    intrinsics = people.inputs.intrinsics.double().numpy()
+    intrinsics = people.intrinsics.double().numpy()
     rows = zip(world, full_image_pixels(people), intrinsics, strict=True)
     return np.stack([_place(*row)[LANDMARKS] for row in rows])
 
 
-def full_image_pixels(people: PeopleTable) -> Array:
+def full_image_pixels(people: CropBatch) -> Array:
     """(N, 33, 2) landmarks in the full image, from crop pixels by K K'^-1."""
-    K, crop = people.inputs.intrinsics.double(), people.inputs.crop_intrinsics.double()
-    points = people.inputs.landmarks[:, :33, :2].double()
+    K, crop = people.intrinsics.double(), people.crop_intrinsics.double()
+    points = people.landmarks[:, :33, :2].double()
     rays = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ (K @ torch.linalg.inv(crop)).mT
     return (rays[..., :2] / rays[..., 2:]).numpy()
 

@@ -71,12 +71,16 @@ def test_change_crop_keeps_rays(people):
     assert turned_with_crop < 0.15  # equal but for the small tilt between the two virtual cameras
 
 
-def test_moved_person_is_true(people, body):
-    batch, truth = people
+def with_true_landmarks(truth):
+    """Four of them where the joints are, the rest at the root."""
     landmarks, joints = HIPS_AND_SHOULDERS
-    true_landmarks = torch.zeros(len(batch), 33, 3) + truth.joints_cam[:, :1]
+    true_landmarks = torch.zeros(len(truth), 33, 3) + truth.joints_cam[:, :1]
     true_landmarks[:, landmarks] = truth.joints_cam[:, joints]
-    truth = dataclasses.replace(truth, landmarks_cam=true_landmarks)
+    return dataclasses.replace(truth, landmarks_cam=true_landmarks)
+
+
+def test_moved_person_is_true(people, body):
+    batch, truth = people[0], with_true_landmarks(people[1])
     turn = roma.rotvec_to_rotmat(torch.randn(len(batch), 3, generator=torch.Generator().manual_seed(2)) * 0.3)
     factor = torch.linspace(0.7, 1.6, len(batch))
     moved, labels = move_person(batch, truth, turn, factor)
@@ -97,7 +101,7 @@ def test_change_crop_refuses_pixels(people):
 
 
 def test_augment_repeats_with_its_generator_and_can_be_switched_off(people):
-    off = AugmentConfig(*[0.0] * 9)
+    off = AugmentConfig(*[0.0] * 10)
     same, _ = augment(*people, off, torch.Generator().manual_seed(0))
     for name, value in people[0].tensors().items():
         assert torch.allclose(getattr(same, name), value, atol=1e-3), name
@@ -112,3 +116,16 @@ def test_noise_has_the_deviation_it_is_given(people):
     assert (noisy.landmarks - batch.landmarks).std().item() == pytest.approx(2.56, rel=0.03)
     assert (noisy.world - batch.world).std().item() == pytest.approx(0.02, rel=0.03)
     assert torch.equal(noisy.visibility, batch.visibility)
+
+
+def test_far_people_are_up_to_ten_times_as_far_and_true(people):
+    batch, truth = people[0], with_true_landmarks(people[1])
+    still = AugmentConfig(*[0.0] * 10)
+    moved, labels = augment(batch, truth, dataclasses.replace(still, far=1.0), torch.Generator().manual_seed(4))
+    ratio = labels.joints_cam[:, 0].norm(dim=-1) / truth.joints_cam[:, 0].norm(dim=-1)
+    assert (ratio >= 1).all()
+    assert (ratio <= 10.01).all()
+    assert 1.5 < ratio.log().mean().exp() < 7
+    check_landmarks_meet_truth(moved, labels)
+    same = augment(batch, truth, still, torch.Generator().manual_seed(4))[1]
+    assert torch.allclose(same.transl, truth.transl, atol=1e-5)

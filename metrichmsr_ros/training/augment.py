@@ -17,6 +17,9 @@ from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.config import AugmentConfig
 
+FARTHER = 10.0
+"""How much farther `AugmentConfig.far` moves people at most, log-uniformly."""
+
 
 def augment(
     batch: CropBatch, truth: Truth, config: AugmentConfig, generator: torch.Generator
@@ -26,6 +29,8 @@ def augment(
     mirrored = torch.rand(count, generator=generator) < config.mirror
     batch, truth = _where(mirrored, mirror(batch, truth), (batch, truth))
     factor = torch.exp(torch.randn(count, generator=generator) * config.distance)
+    is_far = torch.rand(count, generator=generator) < config.far
+    factor = torch.where(is_far, FARTHER ** torch.rand(count, generator=generator), factor)
     axis = torch.randn(count, 3, generator=generator) * config.turn * torch.tensor([0.4, 1.0, 0.4])
     if truth.landmarks_cam is not None:
         batch, truth = move_person(batch, truth, roma.rotvec_to_rotmat(axis), factor)

@@ -26,6 +26,7 @@ class AugmentConfig:
 
     mirror: float = 0.5  # probability
     distance: float = 0.2  # standard deviation of the logarithm; needs landmarks_cam, like `turn`
+    far: float = 0.0  # probability of being moved up to ten times as far instead, so that no distance is the last one
     turn: float = 0.2  # standard deviation, radians, of turning the person about its root
     crop_scale: float = 0.15  # the crop's side is changed by up to this factor either way
     crop_shift: float = 0.05  # standard deviation, in crop sides
