@@ -65,7 +65,7 @@ class Pipeline:
         blazepose: BlazePose,
         device: str = "cpu",
         depth: DepthEngine | None = None,
-        second_look: SecondLook = "images",
+        second_look: SecondLook = "always",
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
     ) -> None:
         self.model = model
@@ -90,7 +90,7 @@ class Pipeline:
         body: str = "open_light",
         num_threads: int = 2,
         depth: DepthChoice = DepthChoice(),  # noqa: B008 (frozen)
-        second_look: SecondLook = "images",
+        second_look: SecondLook = "always",
     ) -> Pipeline:
         """Load a preset's (or a checkpoint path's) weights, its body and the people finder.
 

@@ -26,13 +26,13 @@ def landmark_joint(name: str, joint_names: tuple[str, ...]) -> int:
     return joint_names.index(wanted) if wanted in joint_names else joint_names.index("head")
 
 
-def simulate(body: BodyModel, count: int, seed: int = 0, noise: float = 0.0) -> PeopleTable:
-    """`count` people 2-8 m away in cameras of 40-90 degrees; `noise` px on the landmarks of their 256 px crops."""
+def simulate(body: BodyModel, count: int, seed: int = 0, noise: float = 0.0, farther: float = 1.0) -> PeopleTable:
+    """`count` people 2-8 m away, times `farther`, in cameras of 40-90 degrees; `noise` px in crops of 256 px."""
     rng = np.random.default_rng(seed)
     pose = rng.normal(0, 0.2, (count, 24, 3))
     heading = rng.uniform(-math.pi, math.pi, count)
     pose[:, 0] = _facing(torch.tensor(heading, dtype=torch.float32)).numpy()
-    depth = rng.uniform(2, 8, count)
+    depth = rng.uniform(2, 8, count) * farther
     focal = 320 / np.tan(np.radians(rng.uniform(40, 90, count)) / 2)
     transl = np.stack([depth * rng.uniform(-0.3, 0.3, count), rng.uniform(-0.3, 0.3, count), depth], -1)
     betas = rng.normal(0, 1, (count, 10)) * ([1.0] * 3 + [0.3] * 7)

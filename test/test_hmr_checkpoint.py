@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from simulated_people import simulate
 from test_hmr_encoders import SMALL, model_of, random_batch
 
 from metrichmsr_ros.assets import AssetError, asset_path
@@ -56,6 +57,17 @@ def test_shipped_weights_load_and_run():
         out = model(batch)
     assert torch.isfinite(out.transl).all()
     assert (torch.linalg.eigvalsh(out.transl_cov.double()) > 0).all()
+
+
+@torch.inference_mode()
+def test_shipped_weights_know_no_last_distance(body):
+    """The same people 2-8 and 12-48 m away look alike, and are taken to be as large."""
+    model = load_model("embedded")
+    factors = []
+    for farther in (1.0, 6.0):
+        people = simulate(body, 64, farther=farther)
+        factors.append((model(people.inputs).transl[:, 2] / people.truth.transl[:, 2]).median().item())
+    assert factors[1] == pytest.approx(factors[0], rel=0.05)
 
 
 def test_crop_batch_is_the_crop_of_the_camera():

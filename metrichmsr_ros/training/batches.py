@@ -23,6 +23,7 @@ from metrichmsr_ros.training.augment import augment
 from metrichmsr_ros.training.config import TrainConfig
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.people_table import PeopleTable
+from metrichmsr_ros.training.standing import standing
 
 
 class Batches(Protocol):
@@ -49,15 +50,20 @@ def generator_of(seed: int, stream: int, number: int) -> torch.Generator:
 
 
 class LandmarkBatches:
-    """Batches of a table in memory: every epoch visits everybody once, in an order of its own."""
+    """Batches of a table in memory: every epoch visits everybody once, in an order of its own.
+
+    Those who stand or walk are visited `config.standing_repeats` times more.
+    """
 
     def __init__(self, config: TrainConfig, people: PeopleTable) -> None:
         self.config, self.people = config, people
+        again = standing(people.truth.joints_cam).nonzero()[:, 0].repeat(config.standing_repeats)
+        self._rows = torch.cat([torch.arange(len(people)), again])
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
     def __len__(self) -> int:
-        """Number of people."""
-        return len(self.people)
+        """Number of draws in an epoch."""
+        return len(self._rows)
 
     def share(self, step: int, among: Processes) -> tuple[CropBatch, Truth]:
         """As in `Batches`; the whole batch is augmented, so that the parts do not depend on how many there are."""
@@ -73,14 +79,14 @@ class LandmarkBatches:
 
     def index(self, step: int) -> torch.Tensor:
         """Rows of the table in the batch of `step`."""
-        size, people = self.config.batch_size, len(self.people)
+        size, draws = self.config.batch_size, len(self)
         positions = range(step * size, (step + 1) * size)
-        return torch.stack([self._permutation(p // people)[p % people] for p in positions])
+        return self._rows[torch.stack([self._permutation(p // draws)[p % draws] for p in positions])]
 
     def _permutation(self, epoch: int) -> torch.Tensor:
         if self._order[0] != epoch:
             generator = generator_of(self.config.seed, 1, epoch)
-            self._order = (epoch, torch.randperm(len(self.people), generator=generator))
+            self._order = (epoch, torch.randperm(len(self), generator=generator))
         return self._order[1]
 
 

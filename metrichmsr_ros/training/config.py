@@ -66,6 +66,7 @@ class TrainConfig:
     bodies: LabelBodyFiles = field(default_factory=LabelBodyFiles)
     workers: int = 0  # processes that cut crops; 0: the training process itself
     simulated: int = 0  # people drawn around the real ones, with their landmark errors, once before training
+    standing_repeats: int = 0  # how often more than others people who stand or walk are drawn, of landmarks
     initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
     output: str = "out/train"
     batch_size: int = 256  # people, over all processes together
