@@ -12,7 +12,7 @@ from simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
+from metrichmsr_ros.hmr.looks import HEAVY_WEIGHT, Roles, estimate_from_looks
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.augment import mirror
@@ -26,7 +26,8 @@ def people(body):
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(3)
-    return MetricHMR(build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 64}})).eval()
+    config = {"image_encoder": {"reads_heavy": True}, "moe": SMALL_MOE, "head": {"hidden": 64}}
+    return MetricHMR(build(ModelConfig, config)).eval()
 
 
 def joints_2d(body, output, intrinsics):
@@ -67,16 +68,18 @@ def looks_at(people, who):
     """Further looks at the rows of `who`, each a little off in its own way."""
     more = people.inputs.select(torch.tensor(who, dtype=torch.long))
     off = 4 * torch.randn(more.landmarks.shape, generator=torch.Generator().manual_seed(5))
-    return more.with_tensors({"landmarks": more.landmarks + off})
+    heavy = torch.arange(len(who)) % 2 == 1
+    return more.with_tensors({"landmarks": more.landmarks + off, "heavy": heavy})
 
 
 def answers(model, people, more, roles):
-    """What the network says of each look by itself, as lists by person: the first look, then further ones."""
+    """What the network says of each look by itself and what that counts, by person: the first look, then the others."""
     first = model(people.inputs)
     straight, turned = model(more), mirrored_back(model(mirrored(more)))
-    by_person = [[(first, row)] for row in range(len(people))]
+    weights = torch.where(more.heavy, HEAVY_WEIGHT, 1.0).tolist()
+    by_person = [[(first, row, 1.0)] for row in range(len(people))]
     for look, (row, is_mirrored) in enumerate(zip(roles.person, roles.mirrored, strict=True)):
-        by_person[row].append((turned if is_mirrored else straight, look))
+        by_person[row].append((turned if is_mirrored else straight, look, weights[look]))
     return by_person
 
 
@@ -88,11 +91,12 @@ def test_every_person_gets_the_mean_of_its_own_looks(people, model):
     found = estimate_from_looks(model, people.inputs, more, roles)
     for row, looks in enumerate(answers(model, people, more, roles)):
         for name in ("transl", "betas", "transl_deviation"):
-            expected = sum(getattr(output, name)[at] for output, at in looks) / len(looks)
+            expected = sum(w * getattr(output, name)[at] for output, at, w in looks) / sum(w for _, _, w in looks)
             torch.testing.assert_close(getattr(found, name)[row], expected, atol=1e-5, rtol=1e-5)
         for joint in range(24):
-            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at in looks]))
-            np.testing.assert_allclose(found.rotmats[row, joint].numpy(), turns.mean().as_matrix(), atol=1e-4)
+            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at, _ in looks]))
+            expected = turns.mean(weights=[w for _, _, w in looks]).as_matrix()
+            np.testing.assert_allclose(found.rotmats[row, joint].numpy(), expected, atol=1e-4)
     torch.testing.assert_close(found.transl_cov, covariance(found.transl, found.transl_deviation))
 
 

@@ -19,6 +19,8 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 OPPOSED = -0.5
 """Cosine of the angle between the facing directions of two looks, 120 degrees, beyond which one took front for back."""
+HEAVY_WEIGHT = 2.0
+"""Of what the heavier landmark network sees, over the other one's: it errs less (docs/decisions.md)."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Roles:
 def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: Roles) -> HMROutput:
     """Estimates of the B people of `first`, each the mean over their looks; one forward.
 
-    Of rotations the mean is the one nearest to all, of the rest the arithmetic one. Stated deviations are averaged, not
-    divided: all looks see the same pixels, and what scatters least between them, how large somebody is, is what most of
-    the deviation is about. A look that faces away from the first one counts for nothing.
+    What the heavier landmark network sees weighs `HEAVY_WEIGHT` times as much. Of rotations the mean is the one nearest
+    to all, of the rest the arithmetic one. Stated deviations are averaged, not divided: all looks see the same pixels,
+    and what scatters least between them, how large somebody is, is what most of the deviation is about. A look that
+    faces away from the first one counts for nothing.
 
     Args:
         model: the network.
@@ -63,14 +66,15 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
 
     person = torch.tensor(roles.person, device=device)
     facing = (start.rotmats[person, 0, :, 2] * looks["rotmats"][:, 0, :, 2]).sum(-1)
-    agrees = facing > OPPOSED
+    own_weight = _weight(first)
+    weight = torch.where(facing > OPPOSED, _weight(more), 0.0)
+    total_weight = own_weight.index_add(0, person, weight)
 
     def mean(name: str) -> torch.Tensor:
         own = getattr(start, name)
-        weight = agrees.to(own.dtype)
         shape = [-1, *[1] * (own.ndim - 1)]
-        total = own.index_add(0, person, weight.view(shape) * looks[name].to(own.dtype))
-        return total / own.new_ones(count).index_add(0, person, weight).view(shape)
+        total = (own_weight.view(shape) * own).index_add(0, person, weight.view(shape) * looks[name])
+        return total / total_weight.view(shape)
 
     transl, deviation = mean("transl"), mean("transl_deviation")
     return replace(
@@ -81,6 +85,12 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
         transl_deviation=deviation,
         transl_cov=covariance(transl, deviation),
     )
+
+
+def _weight(looks: CropBatch) -> torch.Tensor:
+    """(B,) what each look counts."""
+    ones = looks.landmarks.new_ones(len(looks))
+    return ones if looks.heavy is None else torch.where(looks.heavy, HEAVY_WEIGHT, ones)
 
 
 _AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
