@@ -121,7 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     count = options.frames
     limit_threads("embedded", "cpu")
-    pipeline = Pipeline.from_preset("embedded", second_look="images")
+    pipeline = Pipeline.from_preset("embedded", video_looks="one")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {count} frames of 640x480")
     tell("demo", [WalkingSequence(count, FPS)], pipeline)
     if options.seeds:

@@ -28,7 +28,7 @@ PARAMETER_ARGUMENTS = {
     "image_rectified": "auto, true or false",
     "image_reliability": "auto, reliable or best_effort",
     "num_threads": "CPU threads of the people finder",
-    "second_look": "true: look at everybody once more, mirrored; smaller errors, later answers",
+    "looks": "one, mirrored or all: how often each person is looked at; smaller errors, later answers",
     "depth_source": "auto, fastdepth, hub[:model], map_anything[:model], topic, ground or people",
     "ground_frame": "frame of /tf whose z = 0 is the floor, e.g. base_footprint",
     "use_depth": "true: the depth topic corrects how far people are; false: a network made that depth",

@@ -76,7 +76,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
     limit_threads("embedded", "cpu")
     with console.status("2/4 loading the model"):
-        pipeline = Pipeline.from_preset("embedded", second_look="images")  # as the node does unless told otherwise
+        pipeline = Pipeline.from_preset("embedded", video_looks="one")  # as the node does unless told otherwise
         _warm_up(pipeline)
     with console.status(f"3/4 playing {num_frames / FPS:.0f} s through the node over ROS 2"):
         session = run_bag_through_node(folders.sequence, folders.perception, pipeline)

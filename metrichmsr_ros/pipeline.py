@@ -40,7 +40,7 @@ from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
 
-SecondLook = Literal["never", "images", "always"]
+VideoLooks = Literal["one", "mirrored", "all"]
 
 
 class Pipeline:
@@ -52,10 +52,10 @@ class Pipeline:
         blazepose: detector and landmark networks.
         device: torch device of the network and the body.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
-        second_look: who is looked at more than once, for a better estimate: nobody, people of single images, or those
-            of videos too. Costs one landmark call a person. Networks over pixels ignore it.
-        load_heavy: called before the first single image for the people finder with the heavier landmark network, which
-            looks at people of single images too; it may return None.
+        video_looks: how often a person in a video is looked at: once; mirrored too, for one landmark call more; or as
+            often as in single images, mirrored and by the heavier landmark network. Networks over pixels look once.
+        load_heavy: called when it is first needed for the people finder with the heavier landmark network; it may
+            return None.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Pipeline:
         blazepose: BlazePose,
         device: str = "cpu",
         depth: DepthEngine | None = None,
-        second_look: SecondLook = "always",
+        video_looks: VideoLooks = "mirrored",
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
     ) -> None:
         self.model = model
@@ -73,7 +73,7 @@ class Pipeline:
         self.device = torch.device(device)
         self._blazepose = blazepose
         self._depth_engine = depth or DepthEngine(None)
-        self._second_look = second_look if model.config.image_encoder.kind == "blazepose" else "never"
+        self._video_looks = video_looks
         self._load_heavy = load_heavy
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
@@ -90,7 +90,7 @@ class Pipeline:
         body: str = "open_light",
         num_threads: int = 2,
         depth: DepthChoice = DepthChoice(),  # noqa: B008 (frozen)
-        second_look: SecondLook = "always",
+        video_looks: VideoLooks = "mirrored",
     ) -> Pipeline:
         """Load a preset's (or a checkpoint path's) weights, its body and the people finder.
 
@@ -100,13 +100,12 @@ class Pipeline:
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
             num_threads: CPU threads of the people finder.
             depth: where the scene's depth comes from, and what calibrates it.
-            second_look: as for the class. Single images are also looked at by the heavier landmark network, where
-                `metrichmsr setup` fetched it.
+            video_looks: as for the class. The heavier landmark network looks where `metrichmsr setup` fetched it.
         """
         model, engine = load_model(preset, torch.device(device)), make_engine(depth)
         finder = BlazePose(num_threads=num_threads)
         load_heavy = partial(heavy_finder, num_threads)
-        return cls(model, load_body(body).to(device).eval(), finder, device, engine, second_look, load_heavy)
+        return cls(model, load_body(body).to(device).eval(), finder, device, engine, video_looks, load_heavy)
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -116,8 +115,8 @@ class Pipeline:
     @property
     def image_looks(self) -> tuple[str, ...]:
         """What looks at people of single images, by landmark network."""
-        if self._second_look == "never":
-            return ("full",)
+        if self.model.config.image_encoder.kind != "blazepose":
+            return ("pixels",)
         return ("full", "full mirrored") + (("heavy", "heavy mirrored") if self._heavy else ())
 
     def reset(self) -> None:
@@ -192,9 +191,10 @@ class Pipeline:
     ) -> dict[int, list[Look]]:
         """Further looks by row of `found`; people who are not seen have none."""
         seen = [row for row, person in enumerate(found) if not person.is_occluded]
-        if not seen or self._second_look == "never" or (is_video and self._second_look == "images"):
+        wanted = self._video_looks if is_video else "all"
+        if not seen or wanted == "one" or self.model.config.image_encoder.kind != "blazepose":
             return {}
-        heavy = None if is_video else self._heavy
+        heavy = self._heavy if wanted == "all" else None
         looks = more_looks(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
         return dict(zip(seen, looks, strict=True))
 

@@ -108,17 +108,18 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
         torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
 
 
-def test_the_second_look_can_be_left_out_or_given_to_videos(frame, picture):
+def test_people_in_videos_are_looked_at_as_often_as_asked(frame, picture):
     image, camera = picture[0], frame.camera
     pipelines = {
-        choice: Pipeline.from_preset("embedded", num_threads=1, second_look=choice)
-        for choice in ("never", "images", "always")
+        choice: Pipeline.from_preset("embedded", num_threads=1, video_looks=choice)
+        for choice in ("one", "mirrored", "all")
     }
-    video = {}
+    video, single = {}, {}
     for choice, pipeline in pipelines.items():
         scenes = [pipeline.process(image, camera, 0.1 * index) for index in range(4)]
         video[choice] = scenes[-1].people[0].transl_cam
-    np.testing.assert_array_equal(video["images"], video["never"])
-    assert not np.array_equal(video["images"], video["always"])
-    once, twice = (pipelines[choice].process(image, camera).people[0].transl_cam for choice in ("never", "images"))
-    assert not np.array_equal(once, twice)
+        single[choice] = pipeline.process(image, camera).people[0].transl_cam
+    assert not np.array_equal(video["one"], video["mirrored"])
+    heavy_is_there = heavy_finder(num_threads=1) is not None
+    assert np.array_equal(video["mirrored"], video["all"]) != heavy_is_there
+    np.testing.assert_array_equal(single["one"], single["all"])

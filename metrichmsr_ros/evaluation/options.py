@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ReplayOptions:
         cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
             bag's transforms.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
-        preset, body, device, num_threads, second_look: of the pipeline, as the node's parameters.
+        preset, body, device, num_threads, looks: of the pipeline, as the node's parameters.
         limit: stop after this many images; 0 processes all.
         overlay: put overlays into the output bag.
         vertices: put meshes into the output bag.
@@ -47,7 +48,7 @@ class ReplayOptions:
     body: str = "open_light"
     device: str = "cpu"
     num_threads: int = 2
-    second_look: bool = False
+    looks: Literal["one", "mirrored", "all"] = "one"
     limit: int = 0
     overlay: bool = False
     vertices: bool = False

@@ -53,7 +53,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
         options.device,
         options.body,
         options.num_threads,
-        second_look="always" if options.second_look else "images",
+        video_looks=options.looks,
     )
 
 

@@ -285,7 +285,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
         depth=DepthChoice(
             settings.depth_source, settings.depth_calibration, settings.device, memory_s=settings.depth_memory
         ),
-        second_look="always" if settings.second_look else "images",
+        video_looks=settings.looks,
     )
 
 

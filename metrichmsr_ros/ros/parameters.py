@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -27,8 +27,12 @@ _SPECS = {
     "body": _Spec("open_light", "body model: open, open_light, or smpl:/path/to/SMPL_NEUTRAL.npz", fixed=True),
     "device": _Spec("cpu", "torch device of the network: cpu, cuda, cuda:1, ...", fixed=True),
     "num_threads": _Spec(2, "CPU threads of the people finder", fixed=True, low=1, high=64),
-    "second_look": _Spec(
-        False, "look at everybody once more, mirrored: smaller errors for one more landmark call a person", fixed=True
+    "looks": _Spec(
+        "one",
+        "how often each person is looked at: one; mirrored: through the mirrored image too, smaller errors for one "
+        "more landmark call; all: also by the heavier landmark network, smallest errors for many times that",
+        fixed=True,
+        choices=("one", "mirrored", "all"),
     ),
     "image_transport": _Spec(
         "raw", "raw: subscribe image; compressed: subscribe image/compressed", fixed=True, choices=("raw", "compressed")
@@ -98,7 +102,7 @@ class Settings:
     body: str
     device: str
     num_threads: int
-    second_look: bool
+    looks: Literal["one", "mirrored", "all"]
     image_transport: str
     image_rectified: str
     image_reliability: str
