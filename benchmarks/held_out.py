@@ -27,6 +27,7 @@ from metrichmsr_ros.people.detect import find_people
 from metrichmsr_ros.people.second_look import Look, looks_at, more_looks
 from metrichmsr_ros.pipeline import heavy_finder
 from metrichmsr_ros.training.people_table import table_of
+from metrichmsr_ros.training.standing import standing
 
 Array = NDArray[np.float64]
 Arrays = dict[str, np.ndarray]
@@ -57,6 +58,7 @@ class People:
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
         self.visible = rows["visible_fraction"]
+        self.standing = standing(self.table.truth.joints_cam).numpy()
         self.height = body.height(self.table.truth.betas).double().numpy()
         self.distance = np.linalg.norm(rows["transl"], axis=1)
         long_side = rows["image_size"].max(1)
@@ -84,6 +86,7 @@ class People:
         yield "80 % or more of the near side in view", self.visible >= 0.8
         yield "50-80 % in view", (self.visible >= 0.5) & (self.visible < 0.8)
         yield "less than half in view", self.visible < 0.5
+        yield "stand or walk, 80 % or more in view", self.standing & (self.visible >= 0.8)
         for near, far in ((0, 2), (2, 4), (4, 8), (8, 16)):
             yield f"{near}-{far} m away", (self.distance >= near) & (self.distance < far)
         for low, high in ((25, 50), (50, 70), (70, 90), (90, 120)):

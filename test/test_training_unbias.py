@@ -54,10 +54,24 @@ def test_widened_ellipsoids_hold_68_percent(model, body):
     assert validate(network, people, body)["coverage"] == pytest.approx(0.683, abs=0.03)
 
 
+def test_those_who_do_not_stand_do_not_count(model, body):
+    """A lying crowd at a third of the distance changes nothing."""
+    people = simulate(body, 24)
+    far = dataclasses.replace(people.truth, joints_cam=3 * people.truth.joints_cam)
+    lying = dataclasses.replace(far, joints_cam=far.joints_cam[..., [1, 0, 2]])
+    both = dataclasses.replace(
+        people,
+        inputs=people.inputs.joined(people.inputs),
+        truth=type(far)(**{k: torch.cat([v, lying.tensors()[k]]) for k, v in people.truth.tensors().items()}),
+        keys=people.keys * 2,
+    )
+    assert adult_bias(model, both, body) == adult_bias(model, people, body)
+
+
 def test_nobody_tall_and_direct_translation_are_refused(model, body):
     people = simulate(body, 4)
     small = dataclasses.replace(people.truth, betas=people.truth.betas - 5.0)
-    with pytest.raises(TrainingError, match=r"taller than 1.5"):
+    with pytest.raises(TrainingError, match=r"stands and is taller than 1.5"):
         adult_bias(model, dataclasses.replace(people, truth=small), body)
     direct = MetricHMR(build(ModelConfig, {"head": {"translation": "direct"}}))
     with pytest.raises(TrainingError, match="crop_ray"):

@@ -4,9 +4,10 @@
 
 Height and distance cannot be told apart in one image, so a network answers with what is right for the mixture of people
 that it learned from. Children in that mixture draw the estimates of all adults down. Two numbers, the medians of true
-over estimated height and distance of the adults among the people it was trained on, go into the last biases of the
-shape and position heads. A third makes the ellipsoid meant for 68.3 % of the roots hold as many of people whom the
-network never saw, for those it saw it knows too well. Nothing else of the network changes.
+over estimated height and distance, go into the last biases of the shape and position heads. They are taken over the
+adults it was trained on who stand or walk, as most people do whom robots meet. A third makes the ellipsoid meant for
+68.3 % of the roots hold as many of people whom the network never saw, for those it saw it knows too well. Nothing else
+of the network changes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.people_table import PeopleTable, load_people
 from metrichmsr_ros.training.run import TrainingError
+from metrichmsr_ros.training.standing import standing
 from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
 
 ADULT = 1.5  # metres
@@ -35,7 +37,7 @@ ONE_SIGMA = 0.6827
 
 @dataclass(frozen=True)
 class Bias:
-    """Medians over adults of true over estimated body height and distance of the root."""
+    """Medians over standing adults of true over estimated body height and distance of the root."""
 
     height: float
     distance: float
@@ -43,17 +45,17 @@ class Bias:
 
 @torch.inference_mode()
 def adult_bias(model: MetricHMR, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> Bias:
-    """Bias over the people of `people` who are taller than `ADULT`. TrainingError where there is none."""
+    """Bias over the people of `people` who stand and are taller than `ADULT`. TrainingError where there is none."""
     heights, distances = [], []
-    for batch, truth in people.batches(batch_size):
+    counted = (body.height(people.truth.betas) > ADULT) & standing(people.truth.joints_cam)
+    if not counted.any():
+        raise TrainingError(f"nobody in this data stands and is taller than {ADULT} m")
+    for index in counted.nonzero()[:, 0].split(batch_size):
+        batch, truth = people.select(index)
         output = model(batch)
-        true_height = body.height(truth.betas)
         root = body.joints(output.betas, output.rotmats, output.transl)[:, 0]
-        adult = true_height > ADULT
-        heights.append((true_height / body.height(output.betas))[adult])
-        distances.append((truth.joints_cam[:, 0].norm(dim=-1) / root.norm(dim=-1))[adult])
-    if not sum(map(len, heights)):
-        raise TrainingError(f"nobody in this data is taller than {ADULT} m")
+        heights.append(body.height(truth.betas) / body.height(output.betas))
+        distances.append(truth.joints_cam[:, 0].norm(dim=-1) / root.norm(dim=-1))
     return Bias(torch.cat(heights).median().item(), torch.cat(distances).median().item())
 
 
@@ -104,7 +106,7 @@ def main(weights: str, pattern: str, held_out: str, out: str) -> None:
     kept = {name: text for name, text in read_metadata(weights).items() if name not in ("format", "config")}
     factors = {"height": before.height, "distance": before.distance, "deviation": factor}
     save_model(Path(out), model, kept | {"corrected": {name: round(value, 4) for name, value in factors.items()}})
-    print(f"true over estimated, medians over adults: before {before}, after {after}")
+    print(f"true over estimated, medians over standing adults: before {before}, after {after}")
     print(f"deviations times {factor:.3f}; wrote {out}")
 
 
