@@ -71,6 +71,7 @@ def scene_with_one_person():
         world=rng.normal(0, 0.3, (39, 3)),
         pixels=rng.uniform(60, 180, (39, 2)),
         crop_matrix=np.array([[2.0, 0, -60], [0, 2, -10], [0, 0, 1]]),
+        heavy=False,
         bbox=lambda: np.array([60.0, 20.0, 180.0, 220.0]),
     )
     joints = rng.uniform(-0.4, 0.4, (24, 3)) + np.array([0, 0, 3.0])
