@@ -20,6 +20,11 @@ def interrupt_once() -> None:
     signal.signal(signal.SIGINT, first)
 
 
+def is_interrupted() -> bool:
+    """Whether that first SIGINT has come. rclpy's context says so too, but only some milliseconds later."""
+    return signal.getsignal(signal.SIGINT) is _ignore
+
+
 def _ignore(number: int, frame: FrameType | None) -> None:
     # Not SIG_IGN: rclpy puts Python's own entry point back when it shuts down, which then looks for a function to call.
     pass

@@ -31,7 +31,7 @@ from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.graph import elsewhere, misspelt, namesakes
 from metrichmsr_ros.ros.inputs import CameraInfos
-from metrichmsr_ros.ros.interrupts import interrupt_once
+from metrichmsr_ros.ros.interrupts import interrupt_once, is_interrupted
 from metrichmsr_ros.ros.knowledge import Knowledge
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
@@ -111,7 +111,7 @@ class PerceptionNode(LifecycleNode):
         except Exception as error:
             # rclpy would swallow it; the user needs the reason, and the node stays unconfigured and can be tried again
             self._failure = f"cannot configure: {type(error).__name__}: {error}"
-            if self.context.ok():  # else Ctrl-C broke it off, and libraries say so in words of their own
+            if self.context.ok() and not is_interrupted():  # else libraries say in their own words that they broke off
                 self.get_logger().error(self._failure)
             self._pipeline = None
             return _FAILURE
