@@ -11,7 +11,7 @@ from simulated_people import simulate
 
 from metrichmsr_ros.hmr.losses import project
 from metrichmsr_ros.hmr.view import CropView
-from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person, shift_hips
+from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person
 from metrichmsr_ros.training.config import AugmentConfig
 
 HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: exact in simulated people
@@ -101,7 +101,7 @@ def test_change_crop_refuses_pixels(people):
 
 
 def test_augment_repeats_with_its_generator_and_can_be_switched_off(people):
-    off = AugmentConfig(*[0.0] * 11)
+    off = AugmentConfig(*[0.0] * 10)
     same, _ = augment(*people, off, torch.Generator().manual_seed(0))
     for name, value in people[0].tensors().items():
         assert torch.allclose(getattr(same, name), value, atol=1e-3), name
@@ -120,7 +120,7 @@ def test_noise_has_the_deviation_it_is_given(people):
 
 def test_far_people_are_up_to_ten_times_as_far_and_true(people):
     batch, truth = people[0], with_true_landmarks(people[1])
-    still = AugmentConfig(*[0.0] * 11)
+    still = AugmentConfig(*[0.0] * 10)
     moved, labels = augment(batch, truth, dataclasses.replace(still, far=1.0), torch.Generator().manual_seed(4))
     ratio = labels.joints_cam[:, 0].norm(dim=-1) / truth.joints_cam[:, 0].norm(dim=-1)
     assert (ratio >= 1).all()
@@ -129,16 +129,3 @@ def test_far_people_are_up_to_ten_times_as_far_and_true(people):
     check_landmarks_meet_truth(moved, labels)
     same = augment(batch, truth, still, torch.Generator().manual_seed(4))[1]
     assert torch.allclose(same.transl, truth.transl, atol=1e-5)
-
-
-def test_hips_seen_higher_take_the_origin_of_world_landmarks_along(people):
-    batch = people[0]
-    moved = shift_hips(batch, torch.full((len(batch),), 0.1))
-    for name in ("landmarks", "world"):
-        before, after = getattr(batch, name), getattr(moved, name)
-        trunk = before[:, [11, 12]].mean(1) - before[:, [23, 24]].mean(1)
-        after_trunk = after[:, [11, 12]].mean(1) - after[:, [23, 24]].mean(1)
-        assert torch.allclose(after_trunk, 0.9 * trunk, atol=1e-4), name
-        assert torch.allclose(after[:, 25] - after[:, 11], before[:, 25] - before[:, 11], atol=1e-4), name
-    assert torch.equal(moved.landmarks[:, :23], batch.landmarks[:, :23])
-    assert torch.allclose(moved.world[:, [23, 24]].mean(1), batch.world[:, [23, 24]].mean(1), atol=1e-6)

@@ -38,26 +38,7 @@ def augment(
     angle = torch.randn(count, generator=generator) * config.crop_rotation
     shift = torch.randn(count, 2, generator=generator) * config.crop_shift
     batch = change_crop(batch, scale, angle, shift)
-    batch = shift_hips(batch, torch.randn(count, generator=generator) * config.hip_shift)
     return add_noise(batch, config, generator), truth
-
-
-def shift_hips(batch: CropBatch, share: torch.Tensor) -> CropBatch:
-    """The same people with their hips seen `share` (B,) of the trunk's length higher: clothes hide where they are.
-
-    World landmarks have their origin between the hips, so that all others move the other way.
-    """
-    changed = {}
-    for name in ("landmarks", "world"):
-        points = getattr(batch, name).clone()
-        hips, shoulders = points[:, _HIPS[:2]].mean(1, keepdim=True), points[:, _SHOULDERS].mean(1, keepdim=True)
-        off = share[:, None, None] * (shoulders - hips)
-        points[:, _HIPS] += off
-        changed[name] = points - off if name == "world" else points
-    return batch.with_tensors(changed)
-
-
-_HIPS, _SHOULDERS = [23, 24, 33], [11, 12]  # 33: BlazePose's own point between the hips
 
 
 def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:

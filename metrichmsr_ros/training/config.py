@@ -33,7 +33,6 @@ class AugmentConfig:
     crop_rotation: float = 0.15  # standard deviation, radians
     landmark_noise: float = 0.006  # standard deviation, in crop sides
     world_noise: float = 0.006  # standard deviation, metres
-    hip_shift: float = 0.0  # standard deviation, in trunk lengths, of hips seen too high or low, as jackets make them
     dropout: float = 0.03  # probability that a landmark is thrown far off and marked invisible
 
 
