@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -21,6 +21,8 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 from benchmarks.baseline import NAMES, baseline
+from benchmarks.people import read_video
+from benchmarks.surroundings import deviation_along_sight
 from metrichmsr_ros.body.model import BodyModel, load_body
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
@@ -89,13 +91,12 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
         return None
     feet = look.pixels[list(HEELS_AND_TOES)].astype(np.float64)
     true = standing_at(feet, camera.intrinsics, *tsai.cam_from_ground())
-    line_of_sight = person.transl_cam / np.linalg.norm(person.transl_cam)
     hips = [NAMES.index("left_hip"), NAMES.index("right_hip")]
     theirs = baseline(crop_batch_from_landmarks([look], camera), body)[0, hips].mean(0)
     return Pedestrian(
         true=float(np.linalg.norm(true)),
         estimated=float(np.linalg.norm(person.transl_cam)),
-        deviation=float(np.sqrt(line_of_sight @ person.transl_cov @ line_of_sight)),
+        deviation=deviation_along_sight(person),
         height=float(person.height),
         baseline=float(np.linalg.norm(theirs)),
     )
@@ -103,20 +104,13 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
 
 def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
     """Everybody found in every n-th frame whose feet are seen."""
-    capture = cv2.VideoCapture(str(video))
-    if not capture.isOpened():
-        raise SystemExit(f"cannot open {video}; vtest.avi comes with the Debian/Ubuntu package opencv-doc")
     tsai, body, pipeline = TsaiCamera(), load_body("open_light"), Pipeline.from_preset(weights)
-    camera, found, number = tsai.camera(), list[Pedestrian](), 0
-    while True:
-        there, image = capture.read()
-        if not there:
-            return found
-        if number % every == 0:
-            scene = pipeline.process(np.ascontiguousarray(image[..., ::-1]), camera)
-            people = (measured(person, scene.camera, tsai, body) for person in scene.people)
-            found += [person for person in people if person is not None]
-        number += 1
+    found: list[Pedestrian] = []
+    for image in islice(read_video(video), 0, None, every):
+        scene = pipeline.process(image, tsai.camera())
+        people = (measured(person, scene.camera, tsai, body) for person in scene.people)
+        found += [person for person in people if person is not None]
+    return found
 
 
 def table_of(found: list[Pedestrian], title: str) -> Table:

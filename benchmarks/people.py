@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,8 +117,8 @@ def _match(truth: dict[str, tuple[np.ndarray, bool]], people: list[TrackedPerson
     return pairs
 
 
-def read_video(path: Path, count: int) -> Iterator[np.ndarray]:
-    """The first `count` frames, HWC uint8 RGB."""
+def read_video(path: Path, count: int = sys.maxsize) -> Iterator[np.ndarray]:
+    """The frames, or the first `count` of them, HWC uint8 RGB."""
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
         raise SystemExit(f"cannot open {path}; vtest.avi comes with the Debian/Ubuntu package opencv-doc")

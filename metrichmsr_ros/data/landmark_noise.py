@@ -24,7 +24,7 @@ from metrichmsr_ros.data.pose_neighbours import PoseNeighbours
 
 NEEDED = (
     *("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels", "intrinsics", "image_size"),
-    *("pose", "betas", "transl", "joints_cam", "landmarks_cam"),
+    *("pose", "betas", "transl", "joints_cam", "landmarks_cam", "heavy"),
 )
 
 
@@ -61,8 +61,7 @@ class LandmarkNoise:
         """Keep the residuals of rendered people.
 
         Args:
-            rows: arrays (N, ...) of `NEEDED` fields, as in the shards, intrinsics (N, 3, 3) and image_size (N, 2);
-                `heavy` (N,), whose errors they are: the heavier landmark network's, or, without, nobody's.
+            rows: arrays (N, ...) of `NEEDED` fields, as in the shards, intrinsics (N, 3, 3) and image_size (N, 2).
             body: the body of those betas; the light one is quickest.
             config: how far new people may lie.
 
@@ -73,7 +72,6 @@ class LandmarkNoise:
         if missing:
             raise ValueError(f"rows lack {', '.join(missing)}; make them with `metrichmsr synthesize`")
         self._rows = {name: np.asarray(rows[name], np.float64) for name in NEEDED}
-        self._heavy = np.asarray(rows.get("heavy", np.zeros(len(rows["pose"]))), bool)
         self._body, self._config = body, config
         # Residuals are taken against the very mesh that new people are made of.
         pieces = [self._posed(slice(i, i + 1000)) for i in range(0, len(rows["pose"]), 1000)]
@@ -99,7 +97,7 @@ class LandmarkNoise:
         return landmarks
 
     def draw(self, count: int, rng: np.random.Generator) -> Rows:
-        """`count` new people (fewer where a draw came behind the camera), rows of `NEEDED` and `heavy`."""
+        """`count` new people (fewer where a draw came behind the camera), rows of `NEEDED` fields, float64."""
         base = rng.integers(len(self), size=count)
         new_pose = rng.random(count) < self._config.new_pose
         poses = np.zeros((0, 24, 3))
@@ -109,7 +107,7 @@ class LandmarkNoise:
         seen_as = {name: array.copy() if name == "pose" else array for name, array in old.items()}
         seen_as["pose"][new_pose] = poses.reshape(-1, 72)
         truth = self._truth(seen_as, self._heights[base], rng)
-        new = observed(old, truth, rng.uniform(*self._config.sharpness, count)) | {"heavy": self._heavy[base]}
+        new = observed(old, truth, rng.uniform(*self._config.sharpness, count))
         good = (truth["joints_cam"][..., 2].min(1) > 0.3) & np.isfinite(new["crop_landmarks"]).all((1, 2))
         return {name: array[good] for name, array in new.items()}
 

@@ -31,6 +31,7 @@ def observed(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
         **{name: array for name, array in truth.items() if name != "growth"},
         "visibility": old["visibility"],
         "presence": old["presence"],
+        "heavy": old["heavy"],
         "crop_matrix": matrix,
         "crop_landmarks": crop_landmarks,
         "world": world,

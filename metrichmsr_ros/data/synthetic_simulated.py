@@ -24,29 +24,30 @@ _PER_IMAGE = ("intrinsics", "image_size")
 
 
 def read_rows(shards: Sequence[Path]) -> Rows:
-    """The `NEEDED` arrays of all people in the shards and `heavy`, stacked (N, ...).
+    """The `NEEDED` arrays of all people in the shards, stacked (N, ...).
 
     Raises:
         ValueError: the shards hold nobody, or lack an array.
     """
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in (*NEEDED, "heavy")}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in NEEDED}
     for shard in shards:
         with tarfile.open(shard) as tar:
             for member in tar:
                 content = tar.extractfile(member) if member.name.endswith(".npz") else None
                 if content is None:
                     continue
-                with np.load(io.BytesIO(content.read())) as sample:
-                    lacking = [name for name in NEEDED if name not in sample]
-                    if lacking:
-                        raise ValueError(f"{shard}:{member.name} lacks {', '.join(lacking)}")
-                    people = len(sample["pose"])
-                    for name in NEEDED:
-                        array = sample[name]
-                        if name in _PER_IMAGE:
-                            array = np.broadcast_to(array, (people, *array.shape))
-                        parts[name].append(array)
-                    parts["heavy"].append(sample["heavy"] if "heavy" in sample else np.zeros(people, bool))
+                with np.load(io.BytesIO(content.read())) as arrays:
+                    sample = dict(arrays)
+                people = len(sample.get("pose", ()))
+                sample.setdefault("heavy", np.zeros(people))  # shards from before there were such looks
+                lacking = [name for name in NEEDED if name not in sample]
+                if lacking:
+                    raise ValueError(f"{shard}:{member.name} lacks {', '.join(lacking)}")
+                for name in NEEDED:
+                    array = sample[name]
+                    if name in _PER_IMAGE:
+                        array = np.broadcast_to(array, (people, *array.shape))
+                    parts[name].append(array)
     if not sum(len(p) for p in parts["pose"]):
         raise ValueError(f"{len(shards)} shards hold nobody; render some first")
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
@@ -85,7 +86,7 @@ def _add_people(tar: tarfile.TarFile, rows: Rows, prefix: str) -> int:
         arrays = {
             name: rows[name][person] if name in _PER_IMAGE else rows[name][person : person + 1].astype(np.float32)
             for name in NEEDED
-        } | {"heavy": rows["heavy"][person : person + 1]}
+        }
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
         info = tarfile.TarInfo(f"{prefix}-{person:03d}.npz")
         info.size = buffer.tell()

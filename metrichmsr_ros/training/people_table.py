@@ -113,12 +113,11 @@ def with_simulated(
     except ValueError as error:
         raise ShardError(str(error)) from None
     rng = np.random.default_rng(seed)
-    names = [*NEEDED, "heavy"]
-    parts = [{name: rows[name].astype(np.float32) for name in names}]
+    parts = [{name: rows[name].astype(np.float32) for name in NEEDED}]
     for start in range(0, count, 2000):
         drawn = simulator.draw(min(2000, count - start), rng)
-        parts.append({name: drawn[name].astype(np.float32) for name in names})
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        parts.append({name: drawn[name].astype(np.float32) for name in NEEDED})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in NEEDED}
     extra = len(joined["pose"]) - len(keys)
     return joined, keys + tuple(f"simulated#{number}" for number in range(extra))
 

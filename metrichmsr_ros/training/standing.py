@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
@@ -16,11 +18,11 @@ def standing(joints_cam: torch.Tensor) -> torch.Tensor:
     """(B,) bool of joints (B, 24, 3) in the camera frame: trunk up in the image, hips and knees all but straight."""
     at = {name: joints_cam[:, index] for index, name in enumerate(JOINT_NAMES)}
     trunk = torch.nn.functional.normalize(at["neck"] - at["pelvis"], dim=-1)
-    upright = -trunk[:, 1] > torch.tensor(MAX_LEAN).deg2rad().cos()
+    upright = -trunk[:, 1] > math.cos(math.radians(MAX_LEAN))
     chains = [
         (at[top], at[f"{side}_{middle}"], at[f"{side}_{end}"])
         for side in ("left", "right")
         for top, middle, end in (("neck", "hip", "knee"), (f"{side}_hip", "knee", "ankle"))
     ]
     straight = [torch.nn.functional.cosine_similarity(a - b, c - b, dim=-1) for a, b, c in chains]
-    return upright & (torch.stack(straight).amax(0) < torch.tensor(MIN_ANGLE).deg2rad().cos())
+    return upright & (torch.stack(straight).amax(0) < math.cos(math.radians(MIN_ANGLE)))
