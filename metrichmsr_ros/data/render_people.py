@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from metrichmsr_ros.data.render_background import world_rays
+from metrichmsr_ros.data.render_garment import hanging
 from metrichmsr_ros.data.render_light import Light, ShadowMap, shade
 from metrichmsr_ros.data.render_wardrobe import Outfit, paint, stand_off
 from metrichmsr_ros.geometry.camera import Camera
@@ -100,7 +101,8 @@ def render(
         floor: whether the ground y = 0 catches shadows.
 
     Returns:
-        Picture (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes.
+        Picture (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes, in which what
+        hangs around somebody's legs has the number of who wears it.
     """
     dressed = []
     for figure in figures:
@@ -108,6 +110,8 @@ def render(
         dressed.append(figure.vertices + off[:, None] * figure.mesh.normals(figure.vertices))
     world = [(v, f.mesh.faces) for v, f in zip(dressed, figures, strict=True)]
     world += [(b.corners, BOX_FACES) for b in boxes]
+    wearers, garments = _garments(figures)
+    world += [(g.vertices, g.mesh.faces) for g in garments]
     raster = rasterize_many([(view.to_camera(v), f) for v, f in world], view.camera, cull_back=True)
     shadows = ShadowMap(world, light)
     paper = _floor_shadows(background, figures, view, light, shadows) if floor else background
@@ -120,9 +124,29 @@ def render(
         where = raster.mesh_id == number
         if where.any():
             layer[where] = _box_pixels(item, raster.face_id[where], light)
+    for number, garment in enumerate(garments, start=len(figures) + len(boxes)):
+        where = raster.mesh_id == number
+        if where.any():
+            layer[where] = _figure_pixels(garment, garment.vertices, number, raster, view, light, shadows)
+    owner = np.array([*range(len(figures) + len(boxes)), *wearers, -1], np.int32)
     mask = raster.covered.astype(np.float32)
     soft, edge = cv2.GaussianBlur(layer, (3, 3), 0.55), cv2.GaussianBlur(mask, (3, 3), 0.55)
-    return paper * (1 - edge[..., None]) + soft, raster
+    return paper * (1 - edge[..., None]) + soft, replace(raster, mesh_id=owner[raster.mesh_id])
+
+
+def _garments(figures: list[Figure]) -> tuple[list[int], list[Figure]]:
+    """Numbers of the figures around whose legs something hangs, and what does."""
+    wearers, garments = [], []
+    for number, figure in enumerate(figures):
+        hem = figure.outfit.hangs_to
+        if hem is None:
+            continue
+        off = float(figure.outfit.thickness[:2].max()) + 0.005
+        garment = hanging(figure.mesh.template, figure.vertices, hem, off, figure.outfit.flare)
+        if garment is not None:
+            wearers.append(number)
+            garments.append(Figure(garment.vertices, BodyMesh(garment.template, garment.faces), figure.outfit))
+    return wearers, garments
 
 
 def _figure_pixels(

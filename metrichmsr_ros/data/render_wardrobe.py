@@ -41,6 +41,8 @@ class Outfit:
         skin, hair: colours (3,). hair_low: how far hair falls, y on the template; above the head means bald.
         hairline: y of the forehead's hairline. beard: True for a painted beard.
         thickness: how far shirt, trousers and hair stand off the body, m (3,).
+        hangs_to: where a skirt or coat ends that hangs around both legs, y on the template; None: nothing hangs.
+        flare: how much wider what hangs gets for each metre that it falls, m.
         mask, gloves, cap, glasses: extras.
     """
 
@@ -58,6 +60,8 @@ class Outfit:
     hairline: float
     beard: bool
     thickness: np.ndarray
+    hangs_to: float | None
+    flare: float
     mask: bool
     gloves: bool
     cap: bool
@@ -88,16 +92,20 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
     tone = rng.beta(1.4, 1.6)
     skin = (1 - tone) * np.array([0.93, 0.76, 0.66]) + tone * np.array([0.28, 0.17, 0.12])
     hairs = np.array([[0.05, 0.04, 0.04], [0.15, 0.1, 0.07], [0.35, 0.22, 0.12], [0.7, 0.55, 0.3], [0.6, 0.6, 0.6]])
-    style = rng.random()
     suit = rng.random() < 0.12  # one fabric from neck to ankle
     trousers = _cloth(rng, 0.75)
+    trouser_hem = float(rng.choice([rng.uniform(-0.8, -0.72), rng.uniform(-0.42, -0.2)], p=[0.75, 0.25]))
+    shirt_hem, is_skirt = _shirt_hem(rng), rng.random() < 0.08
+    if is_skirt:
+        trouser_hem = float(rng.uniform(-0.65, -0.2))
+    hangs_to = min(shirt_hem, trouser_hem if is_skirt else 0.0)
     return Outfit(
         shirt=trousers if suit else _cloth(rng),
         trousers=trousers,
         shoes=_cloth(rng, 0.9),
         sleeve=float(rng.choice([0.0, rng.uniform(0.15, 0.45), rng.uniform(0.9, 1.02)], p=[0.1, 0.42, 0.48])),
-        shirt_hem=float(rng.uniform(-0.1, 0.1) if style < 0.75 else rng.uniform(-0.5, -0.1)),
-        trouser_hem=float(rng.choice([rng.uniform(-0.8, -0.72), rng.uniform(-0.42, -0.2)], p=[0.75, 0.25])),
+        shirt_hem=shirt_hem,
+        trouser_hem=trouser_hem,
         shoe_top=float(rng.choice([-0.82, -0.79, -0.7], p=[0.5, 0.35, 0.15])),
         neckline=float(rng.uniform(-0.03, 0.14)),
         skin=np.clip(skin * rng.uniform(0.9, 1.08) + rng.normal(0, 0.015, 3), 0.03, 1),
@@ -105,12 +113,25 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
         hair_low=float(rng.choice([rng.uniform(0.55, 0.63), rng.uniform(0.36, 0.52), 0.9], p=[0.58, 0.34, 0.08])),
         hairline=float(rng.uniform(0.705, 0.745)),
         beard=bool(rng.random() < 0.12),
-        thickness=np.array([0.002 + 0.04 * rng.random() ** 2, rng.uniform(0.002, 0.028), rng.uniform(0.005, 0.03)]),
+        thickness=np.array([_thickness(shirt_hem, rng), rng.uniform(0.002, 0.028), rng.uniform(0.005, 0.03)]),
+        hangs_to=hangs_to if hangs_to < -0.14 and rng.random() < 0.8 else None,
+        flare=float(0.15 * rng.random() ** 2),
         mask=bool(rng.random() < 0.05),
         gloves=bool(rng.random() < 0.04),
         cap=bool(rng.random() < 0.12),
         glasses=bool(rng.random() < 0.15),
     )
+
+
+def _shirt_hem(rng: np.random.Generator) -> float:
+    """Tucked in, worn over the trousers, or long: a jacket, coat or dress."""
+    low, high = ((0.0, 0.1), (-0.14, 0.0), (-0.5, -0.14))[rng.choice(3, p=[0.3, 0.46, 0.24])]
+    return float(rng.uniform(low, high))
+
+
+def _thickness(shirt_hem: float, rng: np.random.Generator) -> float:
+    """Of what covers the trunk, m: long things are thicker, since coats are among them."""
+    return float(0.002 + 0.04 * rng.random() ** (1 if shirt_hem < -0.14 else 2))
 
 
 def regions(points: np.ndarray, outfit: Outfit) -> dict[str, np.ndarray]:
