@@ -145,12 +145,16 @@ def _cached(job: tuple[Callable[[Path], Arrays], Path, Path | None]) -> Arrays:
 
 
 def _look_again(shard: Path) -> Arrays:
-    """Rows of the stored looks of one shard, with further looks at each; the others in the picture are painted over."""
+    """Rows of the stored looks of one shard, with further looks at each; the others in the picture are painted over.
+
+    Further looks that a shard holds itself are made anew, as they follow the first.
+    """
     rows, networks = _Rows(), _networks()
     for image, sample in _pictures(shard):
-        looks = [_stored(sample, number) for number in range(len(sample["pose"]))]
-        for number, look in enumerate(looks):
-            others = [o for o, who in zip(looks, sample["person"], strict=True) if who != sample["person"][number]]
+        looks = {int(number): _stored(sample, number) for number in np.flatnonzero(sample["way"] != "again")}
+        person = sample["person"]
+        for number, look in looks.items():
+            others = [other for row, other in looks.items() if person[row] != person[number]]
             rows.add(look, looks_at(image, look, others, *networks), sample, number, sample)
     return rows.arrays()
 

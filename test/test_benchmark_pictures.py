@@ -50,7 +50,10 @@ def look(frame, picture, blazepose):
 
 @pytest.fixture(scope="module")
 def shard(frame, picture, look, tmp_path_factory):
-    """One picture, its person listed twice as a data engine lists people by look, and one who was missed."""
+    """One picture, its person listed by look as the data engine lists people, and one who was missed.
+
+    Two first looks and a further one, which lies elsewhere, so that nobody may count it.
+    """
     path = tmp_path_factory.mktemp("held_out") / "val-00000.tar"
     people = frame.people
     truth = {
@@ -60,11 +63,13 @@ def shard(frame, picture, look, tmp_path_factory):
         "joints_cam": [p.joints_cam for p in people],
         "visible_fraction": [1.0 for _ in people],
     }
-    sample = {name: np.array(rows + rows) for name, rows in truth.items()}
-    sample |= {name: np.array([getattr(look, name)] * 2) for name in (*LOOK, "score")}
+    sample = {name: np.array(rows * 3) for name, rows in truth.items()}
+    sample |= {name: np.array([getattr(look, name)] * 3) for name in (*LOOK, "score")}
+    sample["pixels"][2] += 100.0
+    sample["way"] = np.array(["image", "followed", "again"])
     sample |= {f"missed_{name}": np.array(rows[:1]) for name, rows in truth.items()}
     sample["missed_joints_cam"] = sample["missed_joints_cam"] + (50.0, 0.0, 0.0)  # far out of the picture
-    sample["person"] = np.array([*range(len(people))] * 2)
+    sample["person"] = np.array([*range(len(people))] * 3)
     sample |= {"intrinsics": frame.camera.intrinsics, "image_size": np.array([frame.camera.width, frame.camera.height])}
     buffer = io.BytesIO()
     np.savez(buffer, **sample)
