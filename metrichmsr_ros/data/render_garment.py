@@ -41,11 +41,11 @@ def hanging(template: Array, vertices: Array, hem: float, thickness: float, flar
         flare: how much wider it gets for each metre that it falls, m.
     """
     heights = np.linspace(TOP_Y, hem, max(2, 1 + round((TOP_Y - hem) / _STEP)))
-    if hem >= TOP_Y - _STEP or not _legs_hang(template, vertices):
+    turn = _hips_rotation(template, vertices)
+    if hem >= TOP_Y - _STEP or not _legs_hang(template, vertices, turn):
         return None
     at_rest = np.eye(3)
     rings_at_rest, rings = [], []
-    turn = _hips_rotation(template, vertices)
     for height in heights:
         inside = (np.abs(template[:, 1] - height) < _SLICE) & (np.abs(template[:, 0]) < 0.3)
         off = thickness + flare * (TOP_Y - height)
@@ -54,8 +54,8 @@ def hanging(template: Array, vertices: Array, hem: float, thickness: float, flar
     return Garment(np.concatenate(rings_at_rest), np.concatenate(rings), _tube(len(heights)))
 
 
-def _legs_hang(template: Array, vertices: Array) -> bool:
-    turn = _hips_rotation(template, vertices)
+def _legs_hang(template: Array, vertices: Array, turn: Array) -> bool:
+    """Whether both thighs point down the trunk, whose axes are the columns of `turn`."""
     hips = vertices[_between(template, -0.05, 0.05)].mean(0)
     for side in (-1.0, 1.0):
         knee = vertices[_between(template, -0.42, -0.35) & (side * template[:, 0] > 0)].mean(0)
