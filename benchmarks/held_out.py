@@ -151,7 +151,8 @@ def _look_again(shard: Path) -> Arrays:
     """
     rows, networks = _Rows(), _networks()
     for image, sample in _pictures(shard):
-        looks = {int(number): _stored(sample, number) for number in np.flatnonzero(sample["way"] != "again")}
+        first = np.flatnonzero(sample["way"] != "again").tolist()
+        looks = {number: _stored(sample, number) for number in first}
         person = sample["person"]
         for number, look in looks.items():
             others = [other for row, other in looks.items() if person[row] != person[number]]
