@@ -121,7 +121,9 @@ def read_video(path: Path, count: int = sys.maxsize) -> Iterator[np.ndarray]:
     """The frames, or the first `count` of them, HWC uint8 RGB."""
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
-        raise SystemExit(f"cannot open {path}; vtest.avi comes with the Debian/Ubuntu package opencv-doc")
+        raise SystemExit(
+            f"{path}: OpenCV cannot read this video; vtest.avi is in Debian's and Ubuntu's package opencv-doc"
+        )
     for _ in range(count):
         good, frame = video.read()
         if not good:

@@ -12,31 +12,18 @@ from __future__ import annotations
 import argparse
 import tarfile
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from benchmarks.baseline import LANDMARKS
+from benchmarks.people import read_video
 from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.landmarks import CROP_SIZE
 
 LOOKS = 6
-
-
-def video_frames(path: Path, every: int) -> Iterator[np.ndarray]:
-    """Every `every`-th frame, HWC uint8 RGB."""
-    video = cv2.VideoCapture(str(path))
-    if not video.isOpened():
-        raise SystemExit(f"{path}: OpenCV cannot read this video")
-    number = 0
-    while True:
-        there, frame = video.read()
-        if not there:
-            return
-        if number % every == 0:
-            yield np.ascontiguousarray(frame[..., ::-1])
-        number += 1
 
 
 def shard_images(folder: Path) -> Iterator[np.ndarray]:
@@ -97,7 +84,7 @@ def main() -> None:
     if (arguments.video is None) == (arguments.data is None):
         parser.error("give --video FILE or --data DIR")
     source = arguments.video or arguments.data
-    images = video_frames(source, arguments.every) if arguments.video else shard_images(source)
+    images = islice(read_video(source), 0, None, arguments.every) if arguments.video else shard_images(source)
     values = measure(images)
     if not values:
         raise SystemExit(f"{source}: nobody was found wholly inside a picture")

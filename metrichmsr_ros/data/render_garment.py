@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.geometry.alignment import umeyama
+
 Array = NDArray[np.float64]
 
 TOP_Y = 0.06
@@ -47,7 +49,7 @@ def hanging(template: Array, vertices: Array, hem: float, thickness: float, flar
     at_rest = np.eye(3)
     rings_at_rest, rings = [], []
     for height in heights:
-        inside = (np.abs(template[:, 1] - height) < _SLICE) & (np.abs(template[:, 0]) < 0.3)
+        inside = _between(template, height - _SLICE, height + _SLICE)
         off = thickness + flare * (TOP_Y - height)
         rings_at_rest.append(_ring(template[inside], at_rest, off))
         rings.append(_ring(vertices[inside], turn, off))
@@ -66,16 +68,15 @@ def _legs_hang(template: Array, vertices: Array, turn: Array) -> bool:
 
 
 def _between(template: Array, low: float, high: float) -> NDArray[np.bool_]:
+    """(V,) which vertices lie between two heights on the template; the arms, stretched out, are above all asked for."""
     inside: NDArray[np.bool_] = (template[:, 1] > low) & (template[:, 1] < high)
     return inside
 
 
 def _hips_rotation(template: Array, vertices: Array) -> Array:
-    """(3, 3): the trunk's axes in the world; the rotation nearest to what moved the hips (Kabsch)."""
+    """(3, 3): the trunk's axes in the world; the rotation nearest to what moved the hips."""
     hips = _between(template, 0.0, 0.1)
-    a, b = template[hips], vertices[hips]
-    u, _, v = np.linalg.svd((b - b.mean(0)).T @ (a - a.mean(0)))
-    rotation: Array = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
+    _, rotation, _ = umeyama(template[hips], vertices[hips], with_scale=False)
     return rotation
 
 

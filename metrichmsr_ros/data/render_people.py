@@ -104,34 +104,35 @@ def render(
         Picture (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes, in which what
         hangs around somebody's legs has the number of who wears it.
     """
-    dressed = []
-    for figure in figures:
-        off = stand_off(figure.mesh.template, figure.outfit)
-        dressed.append(figure.vertices + off[:, None] * figure.mesh.normals(figure.vertices))
-    world = [(v, f.mesh.faces) for v, f in zip(dressed, figures, strict=True)]
-    world += [(b.corners, BOX_FACES) for b in boxes]
     wearers, garments = _garments(figures)
-    world += [(g.vertices, g.mesh.faces) for g in garments]
+    worn = [*figures, *garments]
+    surfaces = [_dressed(figure) for figure in figures] + [garment.vertices for garment in garments]
+    world = [(surface, figure.mesh.faces) for surface, figure in zip(surfaces, worn, strict=True)]
+    world += [(b.corners, BOX_FACES) for b in boxes]
     raster = rasterize_many([(view.to_camera(v), f) for v, f in world], view.camera, cull_back=True)
     shadows = ShadowMap(world, light)
     paper = _floor_shadows(background, figures, view, light, shadows) if floor else background
     layer = np.zeros_like(paper)
-    for number, figure in enumerate(figures):
+    for number, (figure, surface) in enumerate(zip(worn, surfaces, strict=True)):
         where = raster.mesh_id == number
         if where.any():
-            layer[where] = _figure_pixels(figure, dressed[number], number, raster, view, light, shadows)
-    for number, item in enumerate(boxes, start=len(figures)):
+            layer[where] = _figure_pixels(figure, surface, number, raster, view, light, shadows)
+    for number, item in enumerate(boxes, start=len(worn)):
         where = raster.mesh_id == number
         if where.any():
             layer[where] = _box_pixels(item, raster.face_id[where], light)
-    for number, garment in enumerate(garments, start=len(figures) + len(boxes)):
-        where = raster.mesh_id == number
-        if where.any():
-            layer[where] = _figure_pixels(garment, garment.vertices, number, raster, view, light, shadows)
-    owner = np.array([*range(len(figures) + len(boxes)), *wearers, -1], np.int32)
     mask = raster.covered.astype(np.float32)
     soft, edge = cv2.GaussianBlur(layer, (3, 3), 0.55), cv2.GaussianBlur(mask, (3, 3), 0.55)
+    count = len(figures)
+    owner = np.array([*range(count), *wearers, *range(count, count + len(boxes)), -1], np.int32)  # the last: of nothing
     return paper * (1 - edge[..., None]) + soft, replace(raster, mesh_id=owner[raster.mesh_id])
+
+
+def _dressed(figure: Figure) -> np.ndarray:
+    """Vertices (V, 3) of the body with what covers it."""
+    off = stand_off(figure.mesh.template, figure.outfit)
+    surface: np.ndarray = figure.vertices + off[:, None] * figure.mesh.normals(figure.vertices)
+    return surface
 
 
 def _garments(figures: list[Figure]) -> tuple[list[int], list[Figure]]:

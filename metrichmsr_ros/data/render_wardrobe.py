@@ -14,6 +14,7 @@ _SHOULDER_X, _WRIST_X, _ARM_Y = 0.185, 0.651, 0.30
 _WAIST_Y, _HIP_Y, _KNEE_Y, _ANKLE_Y, _NECK_Y = 0.11, -0.02, -0.384, -0.807, 0.515
 _EYE, _BROW_Y = np.array([0.0305, 0.668, 0.125]), 0.688
 _MOUTH = np.array([0.0, 0.598, 0.14])
+_LONG_Y = -0.14  # hems below are those of jackets, coats, dresses and skirts
 PATTERNS = ("plain", "plain", "plain", "stripes", "hoops", "checks", "dots", "camouflage", "logo")
 
 
@@ -114,7 +115,7 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
         hairline=float(rng.uniform(0.705, 0.745)),
         beard=bool(rng.random() < 0.12),
         thickness=np.array([_thickness(shirt_hem, rng), rng.uniform(0.002, 0.028), rng.uniform(0.005, 0.03)]),
-        hangs_to=hangs_to if hangs_to < -0.14 and rng.random() < 0.8 else None,
+        hangs_to=hangs_to if hangs_to < _LONG_Y and rng.random() < 0.8 else None,
         flare=float(0.15 * rng.random() ** 2),
         mask=bool(rng.random() < 0.05),
         gloves=bool(rng.random() < 0.04),
@@ -125,13 +126,13 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
 
 def _shirt_hem(rng: np.random.Generator) -> float:
     """Tucked in, worn over the trousers, or long: a jacket, coat or dress."""
-    low, high = ((0.0, 0.1), (-0.14, 0.0), (-0.5, -0.14))[rng.choice(3, p=[0.3, 0.46, 0.24])]
+    low, high = ((0.0, 0.1), (_LONG_Y, 0.0), (-0.5, _LONG_Y))[rng.choice(3, p=[0.3, 0.46, 0.24])]
     return float(rng.uniform(low, high))
 
 
 def _thickness(shirt_hem: float, rng: np.random.Generator) -> float:
     """Of what covers the trunk, m: long things are thicker, since coats are among them."""
-    return float(0.002 + 0.04 * rng.random() ** (1 if shirt_hem < -0.14 else 2))
+    return float(0.002 + 0.04 * rng.random() ** (1 if shirt_hem < _LONG_Y else 2))
 
 
 def regions(points: np.ndarray, outfit: Outfit) -> dict[str, np.ndarray]:
