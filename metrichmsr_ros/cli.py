@@ -90,6 +90,7 @@ def synthesize(
     workers: int = 0,
     backgrounds: Path | None = None,
     poses: Path | None = None,
+    images_per_shard: int = 200,
     jpeg_share: float = 0.02,
     further_looks: bool = False,
 ) -> None:
@@ -103,6 +104,7 @@ def synthesize(
         workers: processes; 0 means one per core.
         backgrounds: folder of your photographs; without, rooms are made by rule.
         poses: a bank of your poses, made by `python -m metrichmsr_ros.data.motion_bank`; without, the package's own.
+        images_per_shard: images in a shard; a seed's pictures follow from it.
         jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
         further_looks: look at everybody found as at people of single images: mirrored, and with the heavier network.
     """
@@ -115,6 +117,7 @@ def synthesize(
         workers=workers,
         backgrounds=backgrounds,
         poses=poses,
+        images_per_shard=images_per_shard,
         jpeg_share=jpeg_share,
         further_looks=further_looks,
     )
