@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .anchor import Anchor
+from metrichmsr_ros.depth.anchor import Anchor
 
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]

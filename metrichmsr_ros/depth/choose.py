@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
-
-from .closed_forms import METHODS
-from .ground import GroundPlane
-from .images import load_depth
-from .scene import DepthEngine
-from .sources import DepthError, DepthSource, FileDepth, IncomingDepth
-from .weights import load_refiner
+from metrichmsr_ros.depth.closed_forms import METHODS
+from metrichmsr_ros.depth.ground import GroundPlane
+from metrichmsr_ros.depth.images import load_depth
+from metrichmsr_ros.depth.scene import DepthEngine
+from metrichmsr_ros.depth.sources import DepthError, DepthSource, FileDepth, IncomingDepth
+from metrichmsr_ros.depth.weights import load_refiner
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
@@ -100,18 +99,18 @@ def _automatic() -> str:
 
 
 def _fastdepth() -> DepthSource:
-    from .fastdepth import FastDepth
+    from metrichmsr_ros.depth.fastdepth import FastDepth
 
     return FastDepth()
 
 
 def _hub(model: str, device: str) -> DepthSource:
-    from .hub import SUGGESTED, HubDepth
+    from metrichmsr_ros.depth.hub import SUGGESTED, HubDepth
 
     return HubDepth(model or SUGGESTED, device)
 
 
 def _map_anything(model: str, device: str) -> DepthSource:
-    from .map_anything import DEFAULT, MapAnythingDepth
+    from metrichmsr_ros.depth.map_anything import DEFAULT, MapAnythingDepth
 
     return MapAnythingDepth(model or DEFAULT, device)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
-
-from .sources import DepthContext, DepthError, DepthMap
 
 Array = NDArray[np.float64]
 

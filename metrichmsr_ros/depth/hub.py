@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
-
-from .sources import DepthContext, DepthError, DepthMap
 
 SUGGESTED = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"  # Apache-2.0, 25 M parameters
 

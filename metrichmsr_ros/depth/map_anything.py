@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
-
-from .sources import DepthContext, DepthError, DepthMap, stretched
 
 DEFAULT = "facebook/map-anything-apache"  # the other weights are CC-BY-NC
 LONG_SIDE, PATCH = 518, 14

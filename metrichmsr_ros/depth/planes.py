@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .anchor import Anchor
-from .calibrate import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
+from metrichmsr_ros.depth.anchor import Anchor
+from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
 
 FloatArray = NDArray[np.float32]
 

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from metrichmsr_ros.depth.anchor import Anchor
+from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, Field
+from metrichmsr_ros.depth.planes import enlarged, fit_planes, thinned, thinning
 from metrichmsr_ros.geometry.camera import Camera
-
-from .anchor import Anchor
-from .calibrate import IDENTITY, Calibration, Field
-from .planes import enlarged, fit_planes, thinned, thinning
 
 FloatArray = NDArray[np.float32]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metrichmsr_ros.depth.sources import DepthMap
 from metrichmsr_ros.geometry.camera import Camera
-
-from .sources import DepthMap
 
 
 def register(depth_map: DepthMap, camera: Camera, target_from_source: ArrayLike) -> DepthMap:

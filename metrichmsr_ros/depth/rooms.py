@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.depth.anchor import Anchor, make_anchor, person_weight
+from metrichmsr_ros.depth.boxes import cast, random_room, random_street
+from metrichmsr_ros.depth.bystanders import stand_people
+from metrichmsr_ros.depth.sources import stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
-
-from .anchor import Anchor, make_anchor, person_weight
-from .boxes import cast, random_room, random_street
-from .bystanders import stand_people
-from .sources import stretched
 
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]

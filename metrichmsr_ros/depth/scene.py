@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.depth.anchor import Anchor, human_depth, make_anchor
+from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration
+from metrichmsr_ros.depth.closed_forms import METHODS
+from metrichmsr_ros.depth.ground import GroundPlane
+from metrichmsr_ros.depth.refiner import Refiner, refine
+from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
 from metrichmsr_ros.geometry.camera import Camera
-
-from .anchor import Anchor, human_depth, make_anchor
-from .calibrate import IDENTITY, Calibration
-from .closed_forms import METHODS
-from .ground import GroundPlane
-from .refiner import Refiner, refine
-from .sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
 
 FloatArray = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .distortion import coefficient_error, distort, undistort
+from metrichmsr_ros.geometry.distortion import coefficient_error, distort, undistort
 
 Array = NDArray[np.float64]
 
@@ -119,7 +119,9 @@ class Camera:
         rectified: bool | None = None,
     ) -> Camera:
         """Camera of the image that a sensor_msgs/CameraInfo describes; see `camera_info.camera_from_info`."""
-        from .camera_info import camera_from_info  # there, because reading CameraInfo is an idea of its own
+        from metrichmsr_ros.geometry.camera_info import (
+            camera_from_info,  # there, because reading CameraInfo is an idea of its own
+        )
 
         return camera_from_info(
             width, height, distortion_model, d, k, r, p, binning_x, binning_y, roi, image_size, rectified
@@ -180,7 +182,7 @@ class Camera:
 
     def rectify(self, image: NDArray[Any]) -> NDArray[Any]:
         """Rectify one image (H, W[, C]); for a stream keep a `rectify.Rectifier`, which builds its maps once."""
-        from .rectify import Rectifier
+        from metrichmsr_ros.geometry.rectify import Rectifier
 
         return Rectifier(self).rectify(image)
 

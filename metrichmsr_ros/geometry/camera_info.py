@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .camera import Camera, CameraError, checked_intrinsics
+from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics
 
 Array = NDArray[np.float64]
 Roi = tuple[int, int, int, int, bool]

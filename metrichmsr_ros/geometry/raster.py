@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .camera import Camera, CameraError
-from .scanline import nearest_faces
+from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.scanline import nearest_faces
 
 Array = NDArray[np.float64]
 Index = NDArray[np.integer[Any]]

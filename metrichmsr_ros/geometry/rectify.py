@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera, CameraError
+from metrichmsr_ros.geometry.camera import Camera, CameraError
 
 
 class Rectifier:
