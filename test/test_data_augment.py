@@ -29,7 +29,7 @@ from metrichmsr_ros.data.formats_scene import read_rich
 from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, joints_of
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import warp_crop
-from metrichmsr_ros.geometry.raymap import ray_map
+from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.losses import project
 
 BODY = BODIES["neutral"]

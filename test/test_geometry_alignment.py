@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrichmsr_ros.geometry.alignment import align, umeyama
+from metrichmsr_ros.geometry.procrustes import align, umeyama
 
 
 def rotations(seed: int, shape: tuple[int, ...] = ()) -> np.ndarray:

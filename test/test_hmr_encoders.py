@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.geometry.raymap import ray_map
+from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig, build
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
 from metrichmsr_ros.hmr.inputs import CropBatch

@@ -11,7 +11,7 @@ import torch
 from test_hmr_encoders import random_batch
 
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
-from metrichmsr_ros.geometry.raymap import ray_map, rays_at
+from metrichmsr_ros.geometry.ray_map import ray_map, rays_at
 from metrichmsr_ros.hmr.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR

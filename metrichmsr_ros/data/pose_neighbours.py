@@ -15,7 +15,7 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.landmark_residuals import Rows
 from metrichmsr_ros.data.motion_bank import PoseBank
 from metrichmsr_ros.data.motion_sample import random_pose
-from metrichmsr_ros.geometry.raymap import crop_rotation
+from metrichmsr_ros.geometry.ray_map import crop_rotation
 
 _HIPS, _SHOULDERS = [23, 24], [11, 12]
 _CROP = (256, 256)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.geometry.alignment import umeyama
+from metrichmsr_ros.geometry.procrustes import umeyama
 
 Array = NDArray[np.float64]
 

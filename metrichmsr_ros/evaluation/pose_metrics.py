@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, checked, finite_frames, paired
-from metrichmsr_ros.geometry.alignment import align, umeyama
+from metrichmsr_ros.geometry.procrustes import align, umeyama
 
 MILLIMETRES = 1000.0
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, checked, finite_frames, paired
 from metrichmsr_ros.evaluation.pose_metrics import MILLIMETRES
-from metrichmsr_ros.geometry.alignment import align, umeyama
+from metrichmsr_ros.geometry.procrustes import align, umeyama
 
 Tail = Literal["short", "merge"]
 

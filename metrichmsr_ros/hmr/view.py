@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metrichmsr_ros.geometry.raymap import crop_rotation, rays_at
+from metrichmsr_ros.geometry.ray_map import crop_rotation, rays_at
 
 
 @dataclass(frozen=True)

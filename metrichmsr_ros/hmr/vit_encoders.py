@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from metrichmsr_ros.geometry.raymap import ray_map
+from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.config import ConfigError, ImageEncoderConfig, ModelConfig, RayEncoderConfig
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.view import CropView

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from metrichmsr_ros.geometry.boxes import overlap, roi_around
 from metrichmsr_ros.people.attention import Attention
 from metrichmsr_ros.people.blazepose import BlazePose, check_image
 from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
 from metrichmsr_ros.people.detect import detect_in_tiles, settle
-from metrichmsr_ros.people.hints import overlap, roi_around
 from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet
 from metrichmsr_ros.people.memory import MAX_GROWTH, MIN_GROWTH, Memory
 from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known

@@ -10,7 +10,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.model import BodyModel
-from metrichmsr_ros.geometry.alignment import align, umeyama
+from metrichmsr_ros.geometry.procrustes import align, umeyama
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.model import HMROutput
