@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
-from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.hmr.inputs import CropBatch
 
 Array = NDArray[np.float64]

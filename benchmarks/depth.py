@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration
 from metrichmsr_ros.depth.choose import SHIPPED_REFINER
 from metrichmsr_ros.depth.closed_forms import METHODS

@@ -18,7 +18,7 @@ from rich.progress import track
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.baseline import JOINTS
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
 from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR

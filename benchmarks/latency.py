@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.assets import AssetError, asset_path
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.depth.anchor import make_anchor
 from metrichmsr_ros.depth.bystanders import stand_people
 from metrichmsr_ros.depth.choose import SHIPPED_REFINER

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.assets import AssetError
-from metrichmsr_ros.body.model import BodyModel, BodyOutput, load_body
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, load_body
 from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.choose import DepthChoice, make_engine
 from metrichmsr_ros.depth.scene import DepthEngine, SceneDepth

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.body.model import BodyModel, BodyOutput
+from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.depth.ground import Plane
 from metrichmsr_ros.depth.sources import DepthMap

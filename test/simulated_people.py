@@ -8,8 +8,8 @@ import numpy as np
 import roma
 import torch
 
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import LANDMARK_NAMES
-from metrichmsr_ros.body.model import BodyModel
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.training.people_table import PeopleTable, table_of
 

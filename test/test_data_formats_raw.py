@@ -26,8 +26,8 @@ from data_layouts import (
     write_rich,
 )
 
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.body.pickles import RefusedPickleError
 from metrichmsr_ros.data.augment import View
 from metrichmsr_ros.data.crops import PeopleCrops, truth_of

@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.data.render_garment import TOP_Y, hanging
 from metrichmsr_ros.data.render_light import Light
 from metrichmsr_ros.data.render_people import BodyMesh, Figure, View, box, render

@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import PARENTS as BODY_PARENTS
-from metrichmsr_ros.body.model import load_body
 from metrichmsr_ros.data.motion import Clip, MotionError, read_motion_folder, resample
 from metrichmsr_ros.data.motion_bank import PoseBank, distinct, joint_positions, without_heading
 from metrichmsr_ros.data.motion_bvh import read_bvh

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.data import synthetic
 from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise, NoiseConfig
 from metrichmsr_ros.data.pose_neighbours import PoseNeighbours

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibrate import IDENTITY
 from metrichmsr_ros.depth.choose import SHIPPED_REFINER

@@ -19,7 +19,7 @@ from test_evaluation_datasets import REGRESSOR, Oracle
 from test_training_human import write_shard
 
 from metrichmsr_ros import cli
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.evaluation import eval_command as command
 from metrichmsr_ros.evaluation.benchmark import evaluate
 from metrichmsr_ros.evaluation.datasets import read_videos

@@ -9,7 +9,7 @@ import pytest
 from simulated_people import simulate
 from test_hmr_encoders import random_batch
 
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.ablate import COLUMNS, ROWS, ablate, changed, markdown

@@ -20,7 +20,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_training_human as t
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.training.distributed import processes
 out = Path({out!r})
 body = load_body("open_light")

@@ -191,7 +191,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_training_images as t
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.training.distributed import processes
 body = load_body("open_light")
 with processes("cpu") as among:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments
 from metrichmsr_ros.body.joints import LANDMARK_NAMES, NUM_JOINTS, PARENTS
-from metrichmsr_ros.body.model import BodyModel, BodyOutput, chain, check_arguments
 
 Arrays = dict[str, NDArray[Any]]
 FILES = {"open": "open_body.npz", "open_light": "open_body_light.npz"}

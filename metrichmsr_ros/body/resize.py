@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metrichmsr_ros.body.model import NUM_BETAS, BodyModel
+from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
 
 TOLERANCE_M = 0.005  # vertices may be so far off rather than a coefficient move by one standard deviation
 

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metrichmsr_ros.body.base import NUM_BETAS, BodyModel, BodyOutput, check_arguments
 from metrichmsr_ros.body.joints import NUM_JOINTS
-from metrichmsr_ros.body.model import NUM_BETAS, BodyModel, BodyOutput, check_arguments
 from metrichmsr_ros.body.pickles import load_array_pickle
 
 REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")

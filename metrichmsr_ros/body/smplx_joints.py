@@ -13,8 +13,8 @@ import roma
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.body.base import NUM_BETAS, chain
 from metrichmsr_ros.body.joints import NUM_JOINTS
-from metrichmsr_ros.body.model import NUM_BETAS, chain
 
 SHARED = 22
 Array = NDArray[Any]

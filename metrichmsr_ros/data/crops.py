@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.augment import (
     NO_AUGMENT,
     CropDraw,

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.formats_keypoints import read_aic, read_coco, read_mpii
 from metrichmsr_ros.data.formats_npz import read_4dhumans, read_bedlam, read_camerahmr

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.data.motion import Clip, MotionError, read_motion_folder, resample
 from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
 from metrichmsr_ros.data.motion_retarget import PARENTS, retarget

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.landmark_residuals import Rows
 from metrichmsr_ros.data.motion_bank import PoseBank

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.depth.anchor import Anchor, make_anchor, person_weight
 from metrichmsr_ros.depth.boxes import cast, random_room, random_street
 from metrichmsr_ros.depth.bystanders import stand_people

@@ -16,7 +16,7 @@ import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.pickles import load_array_pickle
 from metrichmsr_ros.data.formats_video import read_3dpw, read_emdb
 from metrichmsr_ros.data.labels import LabelError, LabelTable, joints_of, read_image

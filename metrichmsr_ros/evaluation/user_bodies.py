@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.labels import LabelError
 

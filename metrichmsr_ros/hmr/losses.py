@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import roma
 import torch
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
 from metrichmsr_ros.training.batches import LandmarkBatches
 from metrichmsr_ros.training.config import TrainConfig, differing_keys

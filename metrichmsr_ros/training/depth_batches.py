@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.model import load_body
+from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs
 from metrichmsr_ros.depth.rooms import Place, make_place

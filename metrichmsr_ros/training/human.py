@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.training.batches import Batches, LandmarkBatches
 from metrichmsr_ros.training.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes, processes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from metrichmsr_ros.body.model import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise
 from metrichmsr_ros.hmr.inputs import CropBatch

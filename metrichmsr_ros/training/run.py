@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.distributed.tensor import DTensor
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss

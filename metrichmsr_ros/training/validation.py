@@ -9,7 +9,7 @@ import numpy as np
 import roma
 import torch
 
-from metrichmsr_ros.body.model import BodyModel
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.losses import Truth, project
