@@ -21,14 +21,14 @@ from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.depth.anchor import make_anchor
 from metrichmsr_ros.depth.bystanders import stand_people
-from metrichmsr_ros.depth.choose import SHIPPED_REFINER
+from metrichmsr_ros.depth.calibration.refiner import refine, refiner_inputs
+from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.corruptions import initial_depth
-from metrichmsr_ros.depth.fastdepth import FastDepth
-from metrichmsr_ros.depth.refiner import refine, refiner_inputs
+from metrichmsr_ros.depth.factory import SHIPPED_REFINER
 from metrichmsr_ros.depth.rooms import make_place
-from metrichmsr_ros.depth.sources import DepthContext
-from metrichmsr_ros.depth.weights import load_refiner
+from metrichmsr_ros.depth.sources.base import DepthContext
+from metrichmsr_ros.depth.sources.fastdepth import FastDepth
 
 WIDTH, HEIGHT, PEOPLE = 640, 480, 2
 SEED = 991_000

@@ -25,8 +25,8 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.strangers import strangers
 from metrichmsr_ros.data.sequence import SequenceFrame, WalkingSequence
-from metrichmsr_ros.depth.ground import Plane
-from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.depth.sources.base import DepthMap
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.records import PersonRecord, person_from_estimate
 from metrichmsr_ros.evaluation.sequence import evaluate_sequence

@@ -43,7 +43,7 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.depth.choose import DepthChoice
+    from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline import Pipeline
     from metrichmsr_ros.predict import people_table, predict_photo, write_depth
 

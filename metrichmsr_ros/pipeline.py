@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.body.base import BodyModel, BodyOutput, load_body
 from metrichmsr_ros.depth.anchor import person_weight
-from metrichmsr_ros.depth.choose import DepthChoice, make_engine
-from metrichmsr_ros.depth.scene import DepthEngine, SceneDepth
-from metrichmsr_ros.depth.sources import DepthContext
+from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
+from metrichmsr_ros.depth.factory import DepthChoice, make_engine
+from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.checkpoint import load_model

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.body.resize import Resizer
-from metrichmsr_ros.depth.ground import Plane
-from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.depth.sources.base import DepthMap
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.steady import with_shapes

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, fit_affine, fit_field, fit_scale
+from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, fit_affine, fit_field, fit_scale
 
 H, W = 120, 160
 V, U = np.mgrid[:H, :W].astype(np.float32)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError
-from metrichmsr_ros.depth.choose import DepthChoice, make_engine
-from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
-from metrichmsr_ros.depth.weights import save_refiner
+from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.weights import save_refiner
+from metrichmsr_ros.depth.factory import DepthChoice, make_engine
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera(80, 60, np.array([[50.0, 0, 39.5], [0, 50, 29.5], [0, 0, 1]]))

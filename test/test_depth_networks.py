@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.depth.hub import HubDepth
-from metrichmsr_ros.depth.map_anything import MapAnythingDepth, network_size
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, resampled
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, resampled
+from metrichmsr_ros.depth.sources.hub import HubDepth
+from metrichmsr_ros.depth.sources.map_anything import MapAnythingDepth, network_size
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera.from_fov(96, 64, 1.0)

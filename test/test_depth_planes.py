@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, fit_affine
-from metrichmsr_ros.depth.planes import fit_planes
+from metrichmsr_ros.depth.calibration.affine import IDENTITY, fit_affine
+from metrichmsr_ros.depth.calibration.planes import fit_planes
 from metrichmsr_ros.geometry.camera import Camera
 
 H, W = 120, 160

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY
-from metrichmsr_ros.depth.losses import LossWeights, refiner_loss, relative_error, total_variation, variance
-from metrichmsr_ros.depth.planes import fit_planes
-from metrichmsr_ros.depth.refiner import (
+from metrichmsr_ros.depth.calibration.affine import IDENTITY
+from metrichmsr_ros.depth.calibration.losses import LossWeights, refiner_loss, relative_error, total_variation, variance
+from metrichmsr_ros.depth.calibration.planes import fit_planes
+from metrichmsr_ros.depth.calibration.refiner import (
     INPUT_CHANNELS,
     MAX_LOG_SCALE,
     REFINERS,
@@ -23,8 +23,8 @@ from metrichmsr_ros.depth.refiner import (
     refine,
     refiner_inputs,
 )
-from metrichmsr_ros.depth.sources import DepthError
-from metrichmsr_ros.depth.weights import load_refiner, save_refiner
+from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
+from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.geometry.camera import Camera
 
 H, W = 90, 120

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.depth.ground import GroundPlane
-from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
-from metrichmsr_ros.depth.scene import DepthEngine
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, IncomingDepth, stretched
+from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.engine import DepthEngine
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, IncomingDepth, stretched
+from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera(160, 120, np.array([[100.0, 0, 79.5], [0, 100, 59.5], [0, 0, 1]]))

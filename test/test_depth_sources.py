@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError, model_path
-from metrichmsr_ros.depth.fastdepth import FastDepth
-from metrichmsr_ros.depth.ground import GroundPlane, fit_ground, lowest_points, plane_depth
-from metrichmsr_ros.depth.images import load_depth, metres
 from metrichmsr_ros.depth.register import register
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, IncomingDepth, resampled, stretched
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, IncomingDepth, resampled, stretched
+from metrichmsr_ros.depth.sources.fastdepth import FastDepth
+from metrichmsr_ros.depth.sources.files import load_depth, metres
+from metrichmsr_ros.depth.sources.ground_plane import GroundPlane, fit_ground, lowest_points, plane_depth
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera(160, 120, np.array([[130.0, 0, 79.5], [0, 130, 59.5], [0, 0, 1]]))

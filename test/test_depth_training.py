@@ -13,8 +13,8 @@ from data_layouts import write_prox
 
 from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.data.labels import LabelError
-from metrichmsr_ros.depth.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
-from metrichmsr_ros.depth.weights import load_refiner
+from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.hmr.config import ConfigError
 from metrichmsr_ros.training.depth import DepthRun, refined_depth, train
 from metrichmsr_ros.training.depth_batches import draw_batch, draw_places, draw_samples, mirrored

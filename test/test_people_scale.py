@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.resize import Resizer
-from metrichmsr_ros.depth.ground import Plane
-from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.depth.sources.base import DepthMap
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
 from metrichmsr_ros.hmr.heads import covariance

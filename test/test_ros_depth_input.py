@@ -14,7 +14,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 from ros_testing import FRAME, HEIGHT, WIDTH, make_header, make_info
 from sensor_msgs.msg import Image
 
-from metrichmsr_ros.depth.sources import DepthError, resampled
+from metrichmsr_ros.depth.sources.base import DepthError, resampled
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.depth_input import DepthImages, depth_map
 

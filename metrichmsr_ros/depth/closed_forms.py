@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrichmsr_ros.depth.calibrate import fit_affine, fit_field, fit_scale
-from metrichmsr_ros.depth.planes import fit_planes
+from metrichmsr_ros.depth.calibration.affine import fit_affine, fit_field, fit_scale
+from metrichmsr_ros.depth.calibration.planes import fit_planes
 
 METHODS = {"scale": fit_scale, "affine": fit_affine, "field": fit_field, "planes": fit_planes}

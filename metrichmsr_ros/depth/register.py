@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.depth.sources import DepthMap
+from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 
 

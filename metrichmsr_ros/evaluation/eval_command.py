@@ -119,7 +119,7 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """Our pipeline with each calibration, by what the table calls it."""
-    from metrichmsr_ros.depth.choose import DepthChoice, source_name
+    from metrichmsr_ros.depth.factory import DepthChoice, source_name
     from metrichmsr_ros.pipeline import Pipeline
 
     source = source_name(options.depth)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.depth.ground import Plane
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.landmarks import LandmarkSet
 from metrichmsr_ros.people.scale import ScaleEvidence

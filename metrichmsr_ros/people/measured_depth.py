@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.depth.anchor import make_anchor
-from metrichmsr_ros.depth.sources import DepthMap, resampled
+from metrichmsr_ros.depth.sources.base import DepthMap, resampled
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.scale import ScaleEvidence
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metrichmsr_ros.depth.images import metres
-from metrichmsr_ros.depth.sources import DepthError, DepthMap, stretched
+from metrichmsr_ros.depth.sources.base import DepthError, DepthMap, stretched
+from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.ros.inputs import stamp_ns
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from metrichmsr_ros.depth.ground import Plane
-from metrichmsr_ros.depth.sources import DepthError, DepthMap
+from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.detections import DetectedBoxes

@@ -272,7 +272,7 @@ class PerceptionNode(LifecycleNode):
 def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
-    from metrichmsr_ros.depth.choose import DepthChoice
+    from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline import Pipeline, limit_threads
 
     _check_device(settings.device)

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrichmsr_ros.depth.losses import refiner_loss
-from metrichmsr_ros.depth.refiner import Refiner
-from metrichmsr_ros.depth.weights import save_refiner
+from metrichmsr_ros.depth.calibration.losses import refiner_loss
+from metrichmsr_ros.depth.calibration.refiner import Refiner
+from metrichmsr_ros.depth.calibration.weights import save_refiner
 from metrichmsr_ros.hmr.config import ConfigError, to_mapping
 from metrichmsr_ros.training.depth_batches import DepthBatch, Sample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth_config import DepthTrainConfig

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from metrichmsr_ros.depth.losses import LossWeights
-from metrichmsr_ros.depth.refiner import REFINERS, RefinerConfig
+from metrichmsr_ros.depth.calibration.losses import LossWeights
+from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 from metrichmsr_ros.hmr.config import ConfigError, build
 
 

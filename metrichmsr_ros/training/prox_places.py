@@ -17,7 +17,7 @@ from metrichmsr_ros.data.formats_scene import read_prox_depth
 from metrichmsr_ros.data.labels import LabelError
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.rooms import Place
-from metrichmsr_ros.depth.sources import stretched
+from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 
 NOBODY = 255  # in BodyIndex

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.depth.sources import DepthError
+from metrichmsr_ros.depth.sources.base import DepthError
 
 FloatArray = NDArray[np.float32]
 

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from metrichmsr_ros.depth.refiner import Refiner, RefinerConfig
-from metrichmsr_ros.depth.sources import DepthError
+from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.sources.base import DepthError
 
 _FORMAT = "metrichmsr-refiner-1"
 

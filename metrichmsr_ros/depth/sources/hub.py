@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 
 SUGGESTED = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"  # Apache-2.0, 25 M parameters

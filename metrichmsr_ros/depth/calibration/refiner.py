@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, Field
-from metrichmsr_ros.depth.planes import enlarged, fit_planes, thinned, thinning
+from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, Field
+from metrichmsr_ros.depth.calibration.planes import enlarged, fit_planes, thinned, thinning
 from metrichmsr_ros.geometry.camera import Camera
 
 FloatArray = NDArray[np.float32]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, stretched
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
 
 DEFAULT = "facebook/map-anything-apache"  # the other weights are CC-BY-NC

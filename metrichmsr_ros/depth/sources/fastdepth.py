@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.assets import model_path
-from metrichmsr_ros.depth.sources import DepthContext, DepthMap, stretched
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
 
 SIDE = 224

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 
 Array = NDArray[np.float64]

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
+from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
 
 FloatArray = NDArray[np.float32]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
+from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.closed_forms import METHODS
-from metrichmsr_ros.depth.ground import GroundPlane
-from metrichmsr_ros.depth.images import load_depth
-from metrichmsr_ros.depth.scene import DepthEngine
-from metrichmsr_ros.depth.sources import DepthError, DepthSource, FileDepth, IncomingDepth
-from metrichmsr_ros.depth.weights import load_refiner
+from metrichmsr_ros.depth.engine import DepthEngine
+from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth, IncomingDepth
+from metrichmsr_ros.depth.sources.files import load_depth
+from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
@@ -99,18 +99,18 @@ def _automatic() -> str:
 
 
 def _fastdepth() -> DepthSource:
-    from metrichmsr_ros.depth.fastdepth import FastDepth
+    from metrichmsr_ros.depth.sources.fastdepth import FastDepth
 
     return FastDepth()
 
 
 def _hub(model: str, device: str) -> DepthSource:
-    from metrichmsr_ros.depth.hub import SUGGESTED, HubDepth
+    from metrichmsr_ros.depth.sources.hub import SUGGESTED, HubDepth
 
     return HubDepth(model or SUGGESTED, device)
 
 
 def _map_anything(model: str, device: str) -> DepthSource:
-    from metrichmsr_ros.depth.map_anything import DEFAULT, MapAnythingDepth
+    from metrichmsr_ros.depth.sources.map_anything import DEFAULT, MapAnythingDepth
 
     return MapAnythingDepth(model or DEFAULT, device)

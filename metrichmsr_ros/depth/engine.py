@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor, human_depth, make_anchor
-from metrichmsr_ros.depth.calibrate import IDENTITY, Calibration
+from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
+from metrichmsr_ros.depth.calibration.refiner import Refiner, refine
 from metrichmsr_ros.depth.closed_forms import METHODS
-from metrichmsr_ros.depth.ground import GroundPlane
-from metrichmsr_ros.depth.refiner import Refiner, refine
-from metrichmsr_ros.depth.sources import DepthContext, DepthError, DepthMap, DepthSource, resampled
+from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
+from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
 
 FloatArray = NDArray[np.float32]

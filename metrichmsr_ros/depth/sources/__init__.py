@@ -1,0 +1,1 @@
+"""Where the initial depth comes from: networks, the ground plane, files."""
