@@ -22,9 +22,9 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
 from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
-from metrichmsr_ros.people.detect import find_people
-from metrichmsr_ros.people.second_look import Look, looks_at, more_looks
+from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
+from metrichmsr_ros.people.detection.search import find_people
+from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
 from metrichmsr_ros.pipeline import heavy_finder
 from metrichmsr_ros.training.people_table import table_of
 from metrichmsr_ros.training.standing import standing

@@ -23,8 +23,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.blazepose import BlazePose
-from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 
 ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "data" / "vtest_people.json"
 NEAR = 0.35

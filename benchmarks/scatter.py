@@ -20,8 +20,8 @@ import numpy as np
 
 from benchmarks.baseline import LANDMARKS
 from benchmarks.people import read_video
-from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, Roi
-from metrichmsr_ros.people.landmarks import CROP_SIZE
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE
+from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 
 LOOKS = 6
 

@@ -31,12 +31,12 @@ from metrichmsr_ros.hmr.inputs import CropBatch, crop_batch
 from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.steady import SteadyShape
-from metrichmsr_ros.people.blazepose import BlazePose, LandmarkSet, check_image
-from metrichmsr_ros.people.detect import find_people
-from metrichmsr_ros.people.motion import RootFilter
+from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
+from metrichmsr_ros.people.detection.search import find_people
+from metrichmsr_ros.people.detection.test_time_views import Look, more_looks
 from metrichmsr_ros.people.scale import ScaleFix
-from metrichmsr_ros.people.second_look import Look, more_looks
-from metrichmsr_ros.people.track import PeopleTracker, TrackedPerson
+from metrichmsr_ros.people.tracking.kalman import RootFilter
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
 

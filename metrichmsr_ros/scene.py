@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.people.blazepose import LandmarkSet
+from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 from metrichmsr_ros.people.scale import ScaleFix
 
 FloatArray = NDArray[np.float32]

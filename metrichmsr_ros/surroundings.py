@@ -15,8 +15,8 @@ from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.steady import with_shapes
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.floor import feet_on_floor
-from metrichmsr_ros.people.landmarks import LandmarkSet
 from metrichmsr_ros.people.measured_depth import depth_of_bodies
 from metrichmsr_ros.people.scale import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
 

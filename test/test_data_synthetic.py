@@ -33,7 +33,7 @@ from metrichmsr_ros.data.synthetic_scene import SceneMaker
 from metrichmsr_ros.data.synthetic_sheet import contact_sheet
 from metrichmsr_ros.data.synthetic_simulated import read_rows, simulate
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 
 LEVEL = np.diag([1.0, -1.0, -1.0])
 DAY = Light(np.array([0.0, 1.0, 0.0]), np.ones(3) * 0.8, np.ones(3) * 0.5, np.ones(3) * 0.3, 0.0)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
-from metrichmsr_ros.people.blazepose import BlazePose, ImageError, Roi
-from metrichmsr_ros.people.detect import SearchConfig, find_people
-from metrichmsr_ros.people.second_look import more_looks
-from metrichmsr_ros.people.tiles import Tile
-from metrichmsr_ros.people.track import PeopleTracker
+from metrichmsr_ros.people.blazepose.networks import BlazePose, ImageError, Roi
+from metrichmsr_ros.people.detection.search import SearchConfig, find_people
+from metrichmsr_ros.people.detection.test_time_views import more_looks
+from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 NOSE, SHOULDERS = (220, 122), ((300, 246), (98, 241))
 """Read off the photograph (NASA, public domain), px of 512 x 512; the person's left shoulder first."""

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people_scenes import FIGURE, Figure, landmark_set
 
-from metrichmsr_ros.people.heatmaps import refine_from_heatmaps
-from metrichmsr_ros.people.hide import hide_bodies
-from metrichmsr_ros.people.landmarks import Detection, Roi
-from metrichmsr_ros.people.plausible import (
+from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps
+from metrichmsr_ros.people.blazepose.landmarks import Detection, Roi
+from metrichmsr_ros.people.detection.masking import hide_bodies
+from metrichmsr_ros.people.detection.plausibility import (
     Plausibility,
     Sighting,
     are_same_person,
@@ -23,7 +23,7 @@ from metrichmsr_ros.people.plausible import (
     is_known,
     share_on_bodies,
 )
-from metrichmsr_ros.people.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
 
 
 def test_upright_roi_is_a_quarter_wider_than_the_circle():

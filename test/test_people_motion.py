@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrichmsr_ros.people.motion import RootFilter, RootFilterConfig
+from metrichmsr_ros.people.tracking.kalman import RootFilter, RootFilterConfig
 
 
 def walk(steps, noise, seed=0, speed=(1.2, 0.0, -0.5), rate=10.0):

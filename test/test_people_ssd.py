@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrichmsr_ros.people.ssd import box_iou, decode, make_anchors, weighted_nms
+from metrichmsr_ros.people.blazepose.anchors import box_iou, decode, make_anchors, weighted_nms
 
 
 def naive_anchors():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from people_scenes import Figure, MakeBelieve, landmark_set
 
-from metrichmsr_ros.people.attention import Attention, MotionMap
-from metrichmsr_ros.people.blazepose import ImageError
-from metrichmsr_ros.people.track import PeopleTracker, TrackerConfig
+from metrichmsr_ros.people.blazepose.networks import ImageError
+from metrichmsr_ros.people.tracking.tile_scheduler import Attention, MotionMap
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackerConfig
 
 IMAGE = np.full((480, 640, 3), 90, np.uint8)
 HASTY = TrackerConfig(tiles_per_frame=200, candidates_per_frame=20)
@@ -181,7 +181,7 @@ def test_the_whole_pyramid_is_walked_through():
 
 
 def test_the_lost_come_first_and_are_not_stared_at():
-    from metrichmsr_ros.people.landmarks import Roi
+    from metrichmsr_ros.people.blazepose.landmarks import Roi
 
     attention = Attention((1.0, 2.0), 96, 0.5, 0.3)
     lost = [Roi(np.array([300.0, 240.0]), 120.0)]
@@ -216,7 +216,7 @@ def test_clothes_keep_crossing_people_apart():
 def test_clothes_are_medians_of_torso_and_thighs():
     from people_scenes import landmark_set
 
-    from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
+    from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
 
     image = np.zeros((200, 200, 3), np.uint8)
     image[:100] = (255, 0, 0)

@@ -29,7 +29,7 @@ from metrichmsr_ros.data.render_background import load_backgrounds
 from metrichmsr_ros.data.synthetic_landmarks import Observation, observe
 from metrichmsr_ros.data.synthetic_scene import SceneMaker, TruePerson, TrueScene
 from metrichmsr_ros.data.synthetic_sheet import contact_sheet
-from metrichmsr_ros.people.blazepose import BlazePose
+from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.data.synthetic_scene import TruePerson, TrueScene
-from metrichmsr_ros.people.blazepose import BlazePose
-from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
-from metrichmsr_ros.people.plausible import torso_points
-from metrichmsr_ros.people.second_look import looks_at
+from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.plausibility import torso_points
+from metrichmsr_ros.people.detection.test_time_views import looks_at
 
 MATCH = 0.12
 """Mid-shoulders and mid-hips must lie this near to the truth, as a share of the ROI's side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.people.landmarks import ROI_SCALE, Roi
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Roi
 
 
 def roi_around(box: ArrayLike) -> Roi:

@@ -16,7 +16,7 @@ from metrichmsr_ros.geometry.crop import crop_matrix, enclosing_size, warp_crop
 if TYPE_CHECKING:
     from metrichmsr_ros.geometry.camera import Camera
     from metrichmsr_ros.hmr.config import ModelConfig
-    from metrichmsr_ros.people.blazepose import LandmarkSet
+    from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 
 NUM_LANDMARKS = 39
 BOX_MARGIN = 1.2  # crop over the box around a person's joints, as in the label releases that networks learn from

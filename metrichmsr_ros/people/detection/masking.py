@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import ROI_SCALE, FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, FloatArray, LandmarkSet
 
 LIMBS = (
     *((11, 13), (13, 15), (12, 14), (14, 16)),  # arms

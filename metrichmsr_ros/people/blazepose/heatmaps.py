@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import FloatArray
+from metrichmsr_ros.people.blazepose.landmarks import FloatArray
 
 HEATMAP_STRIDE = 4
 HEATMAP_KERNEL = 7

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.hide import LIMBS
-from metrichmsr_ros.people.landmarks import ROI_SCALE, Detection, FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Detection, FloatArray, LandmarkSet
+from metrichmsr_ros.people.detection.masking import LIMBS
 
 NOSE = 0
 SHOULDERS, ELBOWS, WRISTS = (11, 12), (13, 14), (15, 16)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose import BlazePose
-from metrichmsr_ros.people.landmarks import LandmarkSet
-from metrichmsr_ros.people.plausible import is_known
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.plausibility import is_known
 
 MIN_SCORE = 0.3
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
-from metrichmsr_ros.people.crops import cut_out, letterbox
-from metrichmsr_ros.people.heatmaps import refine_from_heatmaps, sigmoid
-from metrichmsr_ros.people.hide import hide_bodies
-from metrichmsr_ros.people.landmarks import (
+from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
+from metrichmsr_ros.people.blazepose.crops import cut_out, letterbox
+from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps, sigmoid
+from metrichmsr_ros.people.blazepose.landmarks import (
     CROP_SIZE,
     NUM_LANDMARKS,
     Detection,
@@ -29,8 +29,8 @@ from metrichmsr_ros.people.landmarks import (
     LandmarkSet,
     Roi,
 )
-from metrichmsr_ros.people.ssd import INPUT_SIZE, decode, make_anchors, weighted_nms
-from metrichmsr_ros.people.tiles import Tile
+from metrichmsr_ros.people.detection.masking import hide_bodies
+from metrichmsr_ros.people.detection.tiles import Tile
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import FloatArray
+from metrichmsr_ros.people.blazepose.landmarks import FloatArray
 
 INPUT_SIZE = 224
 STRIDES = (8, 16, 32, 32, 32)

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metrichmsr_ros.geometry.boxes import overlap, roi_around
-from metrichmsr_ros.people.attention import Attention
-from metrichmsr_ros.people.blazepose import BlazePose, check_image
-from metrichmsr_ros.people.clothes import clothes_colour, clothes_distance
-from metrichmsr_ros.people.detect import detect_in_tiles, settle
-from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet
-from metrichmsr_ros.people.memory import MAX_GROWTH, MIN_GROWTH, Memory
-from metrichmsr_ros.people.plausible import Plausibility, body_evidence, body_size, is_known
+from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
+from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evidence, body_size, is_known
+from metrichmsr_ros.people.detection.search import detect_in_tiles, settle
+from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
+from metrichmsr_ros.people.tracking.tile_scheduler import Attention
+from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Memory
 
 _SAME_BOX = 0.3  # intersection over union of a hint with a known body's landmarks
 

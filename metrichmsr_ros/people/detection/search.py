@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose import BlazePose, check_image
-from metrichmsr_ros.people.landmarks import Detection, LandmarkSet, Roi
-from metrichmsr_ros.people.plausible import Plausibility, Sighting, covers_detection, drift_between, is_known
-from metrichmsr_ros.people.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
+from metrichmsr_ros.people.detection.plausibility import (
+    Plausibility,
+    Sighting,
+    covers_detection,
+    drift_between,
+    is_known,
+)
+from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
 
 _SETTLE_SCORE = 0.3
 _TURN, _TURN_WIDEN = 0.15, 1.05

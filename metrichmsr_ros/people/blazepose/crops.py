@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import CROP_SIZE, FloatArray, Roi
-from metrichmsr_ros.people.ssd import INPUT_SIZE
-from metrichmsr_ros.people.tiles import Tile
+from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, FloatArray, Roi
+from metrichmsr_ros.people.detection.tiles import Tile
 
 
 def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatArray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet
 
 _DOWN = (0.2, 0.35, 0.5, 0.65, 0.8)
 _LIGHTNESS_WEIGHT = 0.6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import Detection, Roi
+from metrichmsr_ros.people.blazepose.landmarks import Detection, Roi
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import FloatArray, LandmarkSet, Roi
-from metrichmsr_ros.people.plausible import body_size, torso_points
+from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet, Roi
+from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 """How much somebody's size in the image may change between two sightings."""

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.landmarks import LandmarkSet, Roi
-from metrichmsr_ros.people.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
+from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
 
 _MOTION_SIDE = 240
 """Short side of the image in which motion is measured, px."""

@@ -1,0 +1,1 @@
+"""The BlazePose networks and the geometry of their inputs and outputs."""

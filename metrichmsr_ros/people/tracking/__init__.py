@@ -1,0 +1,1 @@
+"""Following people over the images of a video."""
