@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.batch import CropBatch
 
 Array = NDArray[np.float64]
 LANDMARKS = [landmark for landmark, _ in LANDMARK_JOINTS]

@@ -25,7 +25,7 @@ from benchmarks.people import read_video
 from benchmarks.surroundings import deviation_along_sight
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.pipeline import Pipeline
 from metrichmsr_ros.scene import PersonEstimate
 

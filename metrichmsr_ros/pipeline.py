@@ -26,11 +26,11 @@ from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
+from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.inputs import CropBatch, crop_batch
-from metrichmsr_ros.hmr.looks import Roles, estimate_from_looks
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.steady import SteadyShape
+from metrichmsr_ros.hmr.shape_smoothing import SteadyShape
+from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, more_looks

@@ -14,7 +14,7 @@ from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.hmr.steady import with_shapes
+from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.floor import feet_on_floor
 from metrichmsr_ros.people.measured_depth import depth_of_bodies

@@ -14,9 +14,9 @@ from fetched_networks import skip_without_blazepose
 from benchmarks.held_out import LOOK, search_pictures, stored_looks
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
-from metrichmsr_ros.hmr.looks import estimate_from_looks
+from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import looks_at
 from metrichmsr_ros.pipeline import Pipeline, heavy_finder, roles_of

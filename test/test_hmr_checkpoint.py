@@ -13,8 +13,8 @@ from test_hmr_encoders import SMALL, model_of, random_batch
 
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.checkpoint import CheckpointError, load_model, read_metadata, save_model
-from metrichmsr_ros.hmr.inputs import crop_batch_from_landmarks
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 
 

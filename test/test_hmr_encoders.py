@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig, build
+from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
-from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.view import CropView
 
 SMALL = {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2}
 

@@ -12,9 +12,9 @@ from simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.looks import HEAVY_WEIGHT, Roles, estimate_from_looks
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.test_time_augmentation import HEAVY_WEIGHT, Roles, estimate_from_looks
 from metrichmsr_ros.training.augment import mirror
 
 

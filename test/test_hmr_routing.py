@@ -14,8 +14,8 @@ from test_hmr_encoders import SMALL, model_of, random_batch
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.hmr.expert_routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.routing_drawing import colours
 from metrichmsr_ros.routing_maps import person_routings, write_tables
 
@@ -130,7 +130,7 @@ def test_colours_span_the_scale():
 
 def test_the_same_network_reads_pixels_in_the_crop_of_a_box():
     """The crop cut for a network over pixels is the one its camera speaks of."""
-    from metrichmsr_ros.hmr.inputs import crop_batch
+    from metrichmsr_ros.hmr.batch import crop_batch
 
     scene = scene_with_one_person()
     config = build(ModelConfig, {"image_encoder": {"kind": "vitpose", "crop_size": [48, 64]}, "conditioning": "none"})

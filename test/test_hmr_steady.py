@@ -9,7 +9,7 @@ from simulated_people import simulate
 
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.hmr.steady import MEMORY, SteadyShape, with_shapes
+from metrichmsr_ros.hmr.shape_smoothing import MEMORY, SteadyShape, with_shapes
 
 
 def estimate_of(truth, betas):

@@ -9,8 +9,8 @@ import roma
 import torch
 from simulated_people import simulate
 
+from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.losses import project
-from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person
 from metrichmsr_ros.training.config import AugmentConfig
 

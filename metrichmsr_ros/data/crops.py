@@ -26,7 +26,7 @@ from metrichmsr_ros.data.augment import (
 from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, read_image
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
 Array = NDArray[Any]

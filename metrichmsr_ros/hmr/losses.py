@@ -15,7 +15,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput
 
 TAIL = 8.0

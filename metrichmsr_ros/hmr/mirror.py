@@ -8,7 +8,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput
 
 MIRROR_X = (-1.0, 1.0, 1.0)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.encoders import BlazePoseTokens, CliffVector, SampledRays
 from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead, covariance
-from metrichmsr_ros.hmr.inputs import CropBatch
 from metrichmsr_ros.hmr.moe import HumanMoE, Routing
-from metrichmsr_ros.hmr.view import CropView
 
 
 @dataclass(frozen=True)

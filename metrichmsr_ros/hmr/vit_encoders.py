@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.geometry.ray_map import ray_map
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ConfigError, ImageEncoderConfig, ModelConfig, RayEncoderConfig
-from metrichmsr_ros.hmr.inputs import CropBatch
-from metrichmsr_ros.hmr.view import CropView
+from metrichmsr_ros.hmr.crop_camera import CropView
 
 try:
     import transformers

@@ -11,10 +11,10 @@ import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
-from metrichmsr_ros.hmr.inputs import CropBatch, choose
+from metrichmsr_ros.hmr.batch import CropBatch, choose
+from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
-from metrichmsr_ros.hmr.view import CropView
 from metrichmsr_ros.training.config import AugmentConfig
 
 FARTHER = 10.0

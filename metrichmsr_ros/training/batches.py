@@ -17,7 +17,7 @@ import torch
 
 from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 from metrichmsr_ros.training.augment import augment
 from metrichmsr_ros.training.config import TrainConfig

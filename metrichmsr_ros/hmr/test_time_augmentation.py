@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import roma
 import torch
 
+from metrichmsr_ros.hmr.batch import CropBatch, choose
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.inputs import CropBatch, choose
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.hmr.inputs import CropBatch
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import MetricHMR
 
 Array = NDArray[Any]
