@@ -140,7 +140,7 @@ def told(found: Found) -> str:
 
 def look(images: Path, out: Path, weights: str, console: Console) -> None:
     """Overlays of every photograph in `images`, with the bodies that the whole pipeline finds."""
-    from metrichmsr_ros.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.predict import predict_photo
 
     pipeline = Pipeline.from_preset(weights, "cpu", "open")

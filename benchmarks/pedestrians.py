@@ -26,8 +26,8 @@ from benchmarks.surroundings import deviation_along_sight
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
-from metrichmsr_ros.pipeline import Pipeline
-from metrichmsr_ros.scene import PersonEstimate
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import PersonEstimate
 
 Array = NDArray[np.float64]
 HEELS_AND_TOES = (29, 30, 31, 32)

@@ -23,11 +23,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.convert import image_from_message
 from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message
 from metrichmsr_ros.ros.markers import markers_message
 from metrichmsr_ros.ros.messages import bodies_of, humans_message, poses_message, transform_messages
-from metrichmsr_ros.scene import PersonEstimate, Scene
 
 ROUNDS = 60
 SIZES = ((640, 480), (1920, 1080))

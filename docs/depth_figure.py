@@ -12,7 +12,7 @@ import cv2
 
 from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
-from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.predict import draw_scene
 
 

@@ -44,7 +44,7 @@ def predict(
     from rich.console import Console
 
     from metrichmsr_ros.depth.factory import DepthChoice
-    from metrichmsr_ros.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.predict import people_table, predict_photo, write_depth
 
     choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
@@ -190,7 +190,7 @@ def routing(
         body: the body that the weights were trained on: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
     """
-    from metrichmsr_ros.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.routing_maps import route_images
 
     files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics)

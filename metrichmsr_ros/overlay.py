@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
-from metrichmsr_ros.scene import PersonEstimate, Scene
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 
 _LIGHT_CAM = np.array([-0.35, -0.6, -0.72])  # towards the light, camera axes: from above left, behind the camera
 _AMBIENT = 0.45

@@ -23,10 +23,10 @@ from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
-from metrichmsr_ros.pipeline import Pipeline
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.predict import InputError, photo_camera, read_photo
 from metrichmsr_ros.routing_drawing import draw_person, draw_table
-from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
 
 Image = NDArray[np.uint8]
 Array = NDArray[Any]

@@ -17,9 +17,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.ros.node import make_node
-from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
-from metrichmsr_ros.surroundings import Surroundings
 
 DEADLINE_S = 120.0  # never reached on a good day; generous for a busy machine that imports torch anew
 WIDTH, HEIGHT = 64, 48

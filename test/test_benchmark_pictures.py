@@ -19,7 +19,7 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import looks_at
-from metrichmsr_ros.pipeline import Pipeline, heavy_finder, roles_of
+from metrichmsr_ros.pipeline.pipeline import Pipeline, heavy_finder, roles_of
 
 skip_without_blazepose()
 

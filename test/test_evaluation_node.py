@@ -29,12 +29,12 @@ from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message, 
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.pipeline.scene import Wanted
 from metrichmsr_ros.ros.inputs import stamp_ns
 from metrichmsr_ros.ros.messages import bodies_of, humans_message, topology_message, transform_messages
 from metrichmsr_ros.ros.parameters import _SPECS
 from metrichmsr_ros.ros.player import Pace, play
 from metrichmsr_ros.ros.recorder import Recorder
-from metrichmsr_ros.scene import Wanted
 
 TYPES = get_typestore(Stores.LATEST)
 register_own_messages(TYPES)

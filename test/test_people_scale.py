@@ -19,10 +19,10 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.people.floor import feet_on_floor
-from metrichmsr_ros.people.measured_depth import depth_of_bodies
-from metrichmsr_ros.people.scale import ScaleEvidence, SizeMemory, fix_scale
-from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
+from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
+from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, fix_scale
+from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer, Surroundings
+from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 
 CAMERA = Camera.from_fov(320, 240, 1.0)
 FLOOR = Plane(np.array([0.0, -1.0, 0.0]), -1.2)  # level camera, 1.2 m above the floor

@@ -9,8 +9,8 @@ from fetched_networks import skip_without_blazepose
 from metrichmsr_ros.data.sequence import WalkingSequence
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.people.blazepose.networks import ImageError
-from metrichmsr_ros.pipeline import Pipeline
-from metrichmsr_ros.scene import Wanted
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import Wanted
 
 skip_without_blazepose()
 

@@ -30,7 +30,7 @@ from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.people.scale import ScaleFix
+from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
 from metrichmsr_ros.ros.compat import TransformListener
 
 SECOND = 10**9

@@ -30,7 +30,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.scene import Wanted
+from metrichmsr_ros.pipeline.scene import Wanted
 
 
 def seconds_of(message):

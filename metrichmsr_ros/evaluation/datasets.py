@@ -24,7 +24,7 @@ from metrichmsr_ros.evaluation.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.tracking_metrics import match_people
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.scene import PersonEstimate, Wanted
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
 
 Array = NDArray[Any]
 READABLE = ("3dpw", "emdb1", "emdb2")

@@ -17,7 +17,7 @@ from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, 
 from metrichmsr_ros.evaluation.prox import find_frames, read_color, sensor_depth
 from metrichmsr_ros.evaluation.published import PUBLISHED
 from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
-from metrichmsr_ros.scene import Wanted
+from metrichmsr_ros.pipeline.scene import Wanted
 
 _COLUMNS = {"AbsRel": "1", "MAE": "m", "RMSE": "m", "delta1": "1", "delta2": "1", "delta3": "1"}
 

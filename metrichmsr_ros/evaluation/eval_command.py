@@ -120,7 +120,7 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """Our pipeline with each calibration, by what the table calls it."""
     from metrichmsr_ros.depth.factory import DepthChoice, source_name
-    from metrichmsr_ros.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     source = source_name(options.depth)
     names = {"none": f"{source} alone", "auto": f"{source} + refiner"}

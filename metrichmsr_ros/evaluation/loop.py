@@ -22,7 +22,7 @@ from metrichmsr_ros.evaluation.sequence import evaluate_sequence
 from metrichmsr_ros.evaluation.truth import Truth
 from metrichmsr_ros.evaluation.worst import WorstFrames
 from metrichmsr_ros.overlay import draw_overlay
-from metrichmsr_ros.scene import Scene, Wanted
+from metrichmsr_ros.pipeline.scene import Scene, Wanted
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 

@@ -19,8 +19,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
 from metrichmsr_ros.evaluation.topics import COMPRESSED
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, twist_covariance
-from metrichmsr_ros.scene import PersonEstimate, Scene
 
 NAMESPACE = "/perception"
 ORIENTATION_STDDEV = 0.3  # rad; the node's default, because the model estimates none of its own

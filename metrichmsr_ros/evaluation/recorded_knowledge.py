@@ -12,13 +12,13 @@ from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.topics import CAMERA_INFO, IMAGE
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.ros.depth_input import PARTNER_WAIT_S as DEPTH_WAIT_S
 from metrichmsr_ros.ros.depth_input import DepthImages
 from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs import PARTNER_WAIT_S
 from metrichmsr_ros.ros.knowledge import TF_WAIT_S, Knowledge
 from metrichmsr_ros.ros.transform_tree import TransformTree
-from metrichmsr_ros.surroundings import Surroundings
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
     import torch
 
     # loads the networks' runtime; not needed to read this module
-    from metrichmsr_ros.pipeline import Pipeline, limit_threads
+    from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
 
     torch.set_num_threads(options.num_threads)
     limit_threads(options.preset, options.device)

@@ -15,7 +15,7 @@ from metrichmsr_ros.data.sequence import SequencePerson, WalkingSequence
 from metrichmsr_ros.evaluation.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.tracking_metrics import match_people
-from metrichmsr_ros.scene import PersonEstimate, Wanted
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
 
 FIELDS_OF_VIEW_DEG = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 95.0, 110.0)
 MIN_VISIBLE = 0.9  # of the body; a lens that cuts people off is another test

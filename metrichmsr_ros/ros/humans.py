@@ -15,10 +15,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.ros.frames import pixel_box
 from metrichmsr_ros.ros.images import image_message
 from metrichmsr_ros.ros.messages import Body
-from metrichmsr_ros.scene import Scene
 
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 # Skeleton2D's constants by BlazePose landmark; NECK lies between the shoulders.

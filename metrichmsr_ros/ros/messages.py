@@ -29,6 +29,7 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray, MeshTopology
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.frames import (
     body_frames,
     joint_frames,
@@ -37,7 +38,6 @@ from metrichmsr_ros.ros.frames import (
     rotation_matrix,
     twist_covariance,
 )
-from metrichmsr_ros.scene import PersonEstimate, Scene
 
 Array = npt.NDArray[Any]
 

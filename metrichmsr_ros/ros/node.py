@@ -273,7 +273,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
     from metrichmsr_ros.depth.factory import DepthChoice
-    from metrichmsr_ros.pipeline import Pipeline, limit_threads
+    from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
 
     _check_device(settings.device)
     limit_threads(settings.preset, settings.device)

@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.pipeline.scene import Scene, Wanted
 from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
 from metrichmsr_ros.ros.knowledge import Knowledge
 from metrichmsr_ros.ros.outputs import Outputs
 from metrichmsr_ros.ros.parameters import Settings
-from metrichmsr_ros.scene import Scene, Wanted
-from metrichmsr_ros.surroundings import Surroundings
 
 OTHER_CLOCK_S = 60.0  # a stamp further than this from the node's clock was not made by that clock
 
 
 class ScenePipeline(Protocol):
-    """What the node asks of a pipeline; `metrichmsr_ros.pipeline.Pipeline` is one."""
+    """What the node asks of a pipeline; `metrichmsr_ros.pipeline.pipeline.Pipeline` is one."""
 
     @property
     def body(self) -> Any:

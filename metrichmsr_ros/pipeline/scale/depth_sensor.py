@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from metrichmsr_ros.depth.anchor import make_anchor
 from metrichmsr_ros.depth.sources.base import DepthMap, resampled
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.people.scale import ScaleEvidence
+from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence
 
 MIN_PIXELS = 30
 MIN_SHARE = 0.5  # of the measured pixels of a body that must lie on one surface like the body's

@@ -34,11 +34,11 @@ from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, more_looks
-from metrichmsr_ros.people.scale import ScaleFix
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
-from metrichmsr_ros.scene import PersonEstimate, Scene, Wanted
-from metrichmsr_ros.surroundings import ScaleFixer, Surroundings
+from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
+from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer, Surroundings
+from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
 
 VideoLooks = Literal["one", "mirrored", "all"]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
-from metrichmsr_ros.people.scale import ScaleEvidence
+from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence
 
 SOLE_STD = 0.03  # metres: how well the mesh's lowest point tells where the sole is, from its posture alone
 PIXEL_STD = 3.0  # of the landmarks from which the posture was read

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.networks import LandmarkSet
-from metrichmsr_ros.people.scale import ScaleFix
+from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
 
 FloatArray = NDArray[np.float32]
 

@@ -16,9 +16,9 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
-from metrichmsr_ros.people.floor import feet_on_floor
-from metrichmsr_ros.people.measured_depth import depth_of_bodies
-from metrichmsr_ros.people.scale import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
+from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
+from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
+from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Image and camera in, people and depth in metres out."""
