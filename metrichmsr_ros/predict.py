@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from metrichmsr_ros.depth.figure import cloud_view, depth_colours
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.jpeg import is_jpeg_cut_off
-from metrichmsr_ros.overlay import draw_overlay, person_colour
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
+from metrichmsr_ros.visual.overlay import draw_overlay, person_colour
+from metrichmsr_ros.visual.point_cloud import cloud_view, depth_colours
 
 # Optical frame (y down, z forward) to glTF's (y up, z backward).
 _GLTF_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])

@@ -26,7 +26,7 @@ from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routi
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
 from metrichmsr_ros.predict import InputError, photo_camera, read_photo
-from metrichmsr_ros.routing_drawing import draw_person, draw_table
+from metrichmsr_ros.visual.expert_routing import draw_person, draw_table
 
 Image = NDArray[np.uint8]
 Array = NDArray[Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.depth.figure import BACKGROUND, UNKNOWN, cloud_view, depth_colours
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.visual.point_cloud import BACKGROUND, UNKNOWN, cloud_view, depth_colours
 
 CAMERA = Camera.from_fov(160, 120, 1.0)
 FACES = np.array([[0, 1, 2], [0, 2, 3]])

@@ -16,8 +16,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.expert_routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.routing_drawing import colours
 from metrichmsr_ros.routing_maps import person_routings, write_tables
+from metrichmsr_ros.visual.expert_routing import colours
 
 
 def test_routing_is_a_distribution_over_experts_and_people_do_not_mix():

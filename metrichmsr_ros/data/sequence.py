@@ -22,7 +22,7 @@ from metrichmsr_ros.data.outfit import Outfit, dress
 from metrichmsr_ros.data.room import Room, render_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
-from metrichmsr_ros.overlay import vertex_normals
+from metrichmsr_ros.visual.overlay import vertex_normals
 
 Array = NDArray[np.float64]
 

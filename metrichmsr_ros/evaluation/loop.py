@@ -21,8 +21,8 @@ from metrichmsr_ros.evaluation.reserve import DiskReserve
 from metrichmsr_ros.evaluation.sequence import evaluate_sequence
 from metrichmsr_ros.evaluation.truth import Truth
 from metrichmsr_ros.evaluation.worst import WorstFrames
-from metrichmsr_ros.overlay import draw_overlay
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.visual.overlay import draw_overlay
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 

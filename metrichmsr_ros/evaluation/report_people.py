@@ -12,7 +12,7 @@ from metrichmsr_ros.evaluation.arrays import Float
 from metrichmsr_ros.evaluation.charts import Series, ground_map, line_chart, timeline
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.trajectories import to_world
-from metrichmsr_ros.overlay import person_colour
+from metrichmsr_ros.visual.overlay import person_colour
 
 _GAP_S = 0.35  # a person unseen for longer than this gets a gap in timeline and curves
 _TRUTH_COLOUR = "#888888"

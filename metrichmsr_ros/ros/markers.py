@@ -9,8 +9,8 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from metrichmsr_ros.overlay import person_colour
 from metrichmsr_ros.ros.messages import Body, xyz
+from metrichmsr_ros.visual.overlay import person_colour
 
 Array = npt.NDArray[Any]
 

@@ -16,7 +16,6 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.overlay import draw_overlay
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
 from metrichmsr_ros.ros.compat import TransformBroadcaster, optional_messages
 from metrichmsr_ros.ros.humans import HumanTopics
@@ -35,6 +34,7 @@ from metrichmsr_ros.ros.messages import (
     transform_messages,
 )
 from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.visual.overlay import draw_overlay
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)  # matches reliable and best-effort readers
 _LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
