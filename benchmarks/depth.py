@@ -19,13 +19,13 @@ from scipy.spatial import cKDTree
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
+from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.closed_forms import METHODS
-from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
-from metrichmsr_ros.depth.rooms import Place, make_place
 from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, depth_errors, mean_depth_errors
 
 WIDTH, HEIGHT = 320, 240

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.data.outfit import Outfit, Rgb
-from metrichmsr_ros.data.sequence import Walker, WalkingSequence
+from metrichmsr_ros.data.rendering.outfit import Outfit, Rgb
+from metrichmsr_ros.data.synthesis.walking_sequence import Walker, WalkingSequence
 
 PEOPLE = 3
 NEAR_M, FAR_M = 2.5, 8.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.predict import draw_scene

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
-from metrichmsr_ros.data.motion_retarget import retarget
+from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
+from metrichmsr_ros.data.mocap.retarget import retarget
 
 OUT = Path(__file__).parents[1] / "metrichmsr_ros" / "assets" / "walk_cycle.npz"
 

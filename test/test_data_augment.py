@@ -13,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.body.joints import mirror_points
-from metrichmsr_ros.data.augment import (
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, collate, crop_inputs, truth_of, without_distortion
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, PersonLabel, joints_of
+from metrichmsr_ros.data.formats.scenes import read_rich
+from metrichmsr_ros.data.formats.smpl_npz import read_4dhumans, read_bedlam
+from metrichmsr_ros.data.image_augment import (
     NO_AUGMENT,
     CropDraw,
     ImageAugment,
@@ -23,10 +27,6 @@ from metrichmsr_ros.data.augment import (
     draw_view,
     hide_a_patch,
 )
-from metrichmsr_ros.data.crops import PeopleCrops, collate, crop_inputs, truth_of, without_distortion
-from metrichmsr_ros.data.formats_npz import read_4dhumans, read_bedlam
-from metrichmsr_ros.data.formats_scene import read_rich
-from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, joints_of
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import warp_crop
 from metrichmsr_ros.geometry.ray_map import ray_map

@@ -24,11 +24,11 @@ from data_layouts import (
 )
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.data.formats_npz import read_4dhumans, read_bedlam, read_camerahmr
-from metrichmsr_ros.data.formats_scene import prox_points, read_prox, read_prox_depth, read_rich
-from metrichmsr_ros.data.formats_video import read_3dpw, read_emdb
-from metrichmsr_ros.data.keypoints import COMPARABLE
-from metrichmsr_ros.data.labels import LabelError, LabelTable, joints_of, read_image
+from metrichmsr_ros.data.formats.joint_maps import COMPARABLE
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, joints_of, read_image
+from metrichmsr_ros.data.formats.scenes import prox_points, read_prox, read_prox_depth, read_rich
+from metrichmsr_ros.data.formats.smpl_npz import read_4dhumans, read_bedlam, read_camerahmr
+from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
 
 JOINTS = joints_of(BODIES)
 

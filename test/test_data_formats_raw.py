@@ -29,13 +29,13 @@ from data_layouts import (
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.pickles import RefusedPickleError
-from metrichmsr_ros.data.augment import View
-from metrichmsr_ros.data.crops import PeopleCrops, truth_of
-from metrichmsr_ros.data.formats_keypoints import read_aic, read_coco, read_mpii
-from metrichmsr_ros.data.formats_shards import read_4dhumans_tar, read_open
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, truth_of
+from metrichmsr_ros.data.formats.joint_maps import COMPARABLE
+from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, read_image
+from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
+from metrichmsr_ros.data.image_augment import View
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
-from metrichmsr_ros.data.keypoints import COMPARABLE
-from metrichmsr_ros.data.labels import LabelError, LabelTable, read_image
 from metrichmsr_ros.hmr.losses import project
 
 Writer = Callable[[Path], tuple[Path, Path, World]]
@@ -157,7 +157,7 @@ class StandIn:
         self.body = BODIES[gender]
 
     def joints(self, betas: np.ndarray, pose: np.ndarray) -> np.ndarray:
-        from metrichmsr_ros.data.labels import joints_of
+        from metrichmsr_ros.data.formats.labels import joints_of
 
         return joints_of({"any": self.body})(betas, pose, "any")
 

@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data.render_garment import TOP_Y, hanging
-from metrichmsr_ros.data.render_light import Light
-from metrichmsr_ros.data.render_people import BodyMesh, Figure, View, box, render
-from metrichmsr_ros.data.render_wardrobe import random_outfit
+from metrichmsr_ros.data.rendering.bodies import BodyMesh, Figure, View, box, render
+from metrichmsr_ros.data.rendering.clothing import random_outfit
+from metrichmsr_ros.data.rendering.lighting import Light
+from metrichmsr_ros.data.rendering.skirts import TOP_Y, hanging
 from metrichmsr_ros.geometry.camera import Camera
 
 DAY = Light(np.array([0.0, 1.0, 0.0]), np.ones(3) * 0.8, np.ones(3) * 0.5, np.ones(3) * 0.3, 0.0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,7 @@ import pytest
 import torch
 
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data import synthetic
-from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise, NoiseConfig
-from metrichmsr_ros.data.pose_neighbours import PoseNeighbours
-from metrichmsr_ros.data.render_background import (
+from metrichmsr_ros.data.rendering.background import (
     Backgrounds,
     load_backgrounds,
     panorama_view,
@@ -23,15 +20,18 @@ from metrichmsr_ros.data.render_background import (
     random_room,
     world_rays,
 )
-from metrichmsr_ros.data.render_lens import photograph
-from metrichmsr_ros.data.render_light import Light, ShadowMap
-from metrichmsr_ros.data.render_people import BOX_FACES, BodyMesh, Figure, View, box, render
-from metrichmsr_ros.data.render_wardrobe import paint, random_outfit, stand_off
-from metrichmsr_ros.data.synthetic import ShardJob, SynthesisConfig, plan, sample_arrays, synthesize, write_shard
-from metrichmsr_ros.data.synthetic_landmarks import observe
-from metrichmsr_ros.data.synthetic_scene import SceneMaker
-from metrichmsr_ros.data.synthetic_sheet import contact_sheet
-from metrichmsr_ros.data.synthetic_simulated import read_rows, simulate
+from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, Figure, View, box, render
+from metrichmsr_ros.data.rendering.clothing import paint, random_outfit, stand_off
+from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap
+from metrichmsr_ros.data.rendering.sensor import photograph
+from metrichmsr_ros.data.synthesis import shards as synthetic
+from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
+from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise, NoiseConfig
+from metrichmsr_ros.data.synthesis.observe import observe
+from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
+from metrichmsr_ros.data.synthesis.scene import SceneMaker
+from metrichmsr_ros.data.synthesis.shards import ShardJob, SynthesisConfig, plan, sample_arrays, synthesize, write_shard
+from metrichmsr_ros.data.synthesis.simulated_shards import read_rows, simulate
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 

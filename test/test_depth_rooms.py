@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.depth.boxes import MAX_DEPTH, Box, cast
-from metrichmsr_ros.depth.corruptions import initial_depth
-from metrichmsr_ros.depth.rooms import Place, make_place
+from metrichmsr_ros.data.rendering.boxes import MAX_DEPTH, Box, cast
+from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
+from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera.from_fov(64, 48, 1.2)

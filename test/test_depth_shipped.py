@@ -7,13 +7,13 @@ import pytest
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.data.rendering.depth_rooms import make_place
+from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.depth.corruptions import initial_depth
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
-from metrichmsr_ros.depth.rooms import make_place
 
 SEED = 990_500  # held out, and not those of the benchmark
 NUMBER = 24

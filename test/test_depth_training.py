@@ -12,7 +12,7 @@ import torch
 from data_layouts import write_prox
 
 from metrichmsr_ros.assets import config_path
-from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.hmr.config import ConfigError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from data_layouts import BODIES, write_3dpw, write_emdb, write_pickle
 
-from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.evaluation.benchmark import evaluate_videos
 from metrichmsr_ros.evaluation.datasets import Video, predict, read_videos
 

@@ -34,8 +34,8 @@ from test_evaluation_eval import table_of
 
 from metrichmsr_ros import cli
 from metrichmsr_ros.body.open_body import FILES, load_arrays, to_smpl_dict
-from metrichmsr_ros.data.labels import LabelError
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.evaluation import eval_command as command
 from metrichmsr_ros.evaluation.datasets import read_videos
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.evaluation.protocols import BENCHMARKS, score
 from metrichmsr_ros.evaluation.synfocal import focal_sweep
 

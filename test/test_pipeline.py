@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fetched_networks import skip_without_blazepose
 
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.pipeline.pipeline import Pipeline

@@ -13,7 +13,7 @@ from fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros import cli
 from metrichmsr_ros.assets import cache_dir
-from metrichmsr_ros.data.sequence import WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 
 skip_without_blazepose()
 

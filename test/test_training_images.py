@@ -14,9 +14,9 @@ from data_layouts import write_bedlam, write_coco, write_open
 from rich.console import Console
 from test_training_distributed import run_two
 
-from metrichmsr_ros.data.augment import NO_AUGMENT
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
-from metrichmsr_ros.data.labels import LabelError
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.training.config import LabelBodyFiles, TrainConfig, load_train_config

@@ -13,12 +13,12 @@ import numpy as np
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
-from metrichmsr_ros.data.formats_keypoints import read_aic, read_coco, read_mpii
-from metrichmsr_ros.data.formats_npz import read_4dhumans, read_bedlam, read_camerahmr
-from metrichmsr_ros.data.formats_scene import read_prox, read_rich
-from metrichmsr_ros.data.formats_shards import read_4dhumans_tar, read_open
-from metrichmsr_ros.data.formats_video import read_3dpw, read_emdb
-from metrichmsr_ros.data.labels import JointsOf, LabelError, LabelTable, joints_of
+from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
+from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, joints_of
+from metrichmsr_ros.data.formats.scenes import read_prox, read_rich
+from metrichmsr_ros.data.formats.smpl_npz import read_4dhumans, read_bedlam, read_camerahmr
+from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
+from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
 
 Kind = Literal[
     "open", "bedlam", "camerahmr", "4dhumans", "4dhumans_tar", "coco", "mpii", "aic", "3dpw", "emdb", "rich", "prox"

@@ -62,7 +62,7 @@ class EvalError(ValueError):
 
 def eval_command(benchmark: str, options: EvalOptions, console: Console | None = None) -> ExitCode:
     """Evaluate, print the table, write it to `options.out`. Errors are printed; the exit code is 2 then."""
-    from metrichmsr_ros.data.labels import LabelError
+    from metrichmsr_ros.data.formats.labels import LabelError
     from metrichmsr_ros.evaluation.arrays import MetricInputError
 
     console = console or Console()

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.data.formats_scene import prox_points, read_prox_depth
-from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.data.formats.scenes import prox_points, read_prox_depth
 from metrichmsr_ros.geometry.camera import Camera
 
 _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds

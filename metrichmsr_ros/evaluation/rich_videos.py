@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.smplx_joints import SHARED, SmplxJoints
-from metrichmsr_ros.data.formats_scene import read_rich, rich_camera
+from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable
+from metrichmsr_ros.data.formats.scenes import read_rich, rich_camera
 from metrichmsr_ros.data.image_sets import LabelBodies
-from metrichmsr_ros.data.labels import JointsOf, LabelError, LabelTable
 from metrichmsr_ros.evaluation.datasets import Video, rotations
 from metrichmsr_ros.evaluation.sequences import Motion
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.data.sequence import SequencePerson, WalkingSequence
+from metrichmsr_ros.data.synthesis.walking_sequence import SequencePerson, WalkingSequence
 from metrichmsr_ros.evaluation.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.tracking_metrics import match_people

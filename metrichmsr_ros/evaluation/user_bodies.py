@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
-from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.formats.labels import LabelError
 
 Body = TypeVar("Body")
 

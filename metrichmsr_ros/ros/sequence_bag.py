@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from metrichmsr_ros.data.sequence import SequenceFrame, SequencePerson
+from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
 from metrichmsr_ros.ros.bagfile import BagWriter
 from metrichmsr_ros.ros.images import camera_info_message, image_message

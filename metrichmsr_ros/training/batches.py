@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from metrichmsr_ros.data.augment import ImageAugment
+from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
 from metrichmsr_ros.hmr.losses import LossWeights

@@ -11,10 +11,10 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
-from metrichmsr_ros.data.augment import NO_AUGMENT, ImageAugment
-from metrichmsr_ros.data.crops import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.data.image_augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
-from metrichmsr_ros.data.labels import LabelError
 from metrichmsr_ros.data.mixing import Mixture
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.training.batches import ImageBatches

@@ -20,7 +20,7 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise
+from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 

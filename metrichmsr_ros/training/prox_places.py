@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.data.formats_scene import read_prox_depth
-from metrichmsr_ros.data.labels import LabelError
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.data.formats.scenes import read_prox_depth
+from metrichmsr_ros.data.rendering.depth_rooms import Place
 from metrichmsr_ros.depth.anchor import Anchor
-from metrichmsr_ros.depth.rooms import Place
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 

@@ -24,11 +24,11 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.motion_bank import PoseBank
-from metrichmsr_ros.data.render_background import load_backgrounds
-from metrichmsr_ros.data.synthetic_landmarks import Observation, observe
-from metrichmsr_ros.data.synthetic_scene import SceneMaker, TruePerson, TrueScene
-from metrichmsr_ros.data.synthetic_sheet import contact_sheet
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.data.rendering.background import load_backgrounds
+from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
+from metrichmsr_ros.data.synthesis.observe import Observation, observe
+from metrichmsr_ros.data.synthesis.scene import SceneMaker, TruePerson, TrueScene
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.data.motion import Clip, MotionError
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError
 
 # name, parent, numbers in the row (4 = quaternion wxyz, 1 = angle about +z), rest direction in DeepMimic's frame.
 _TREE = (

@@ -1,6 +1,6 @@
 """Shards of simulated people, drawn around the rendered people of other shards: about a hundred times as quick.
 
-    python -m metrichmsr_ros.data.synthetic_simulated "data/open/train-*.tar" data/open 50000
+    python -m metrichmsr_ros.data.synthesis.simulated_shards "data/open/train-*.tar" data/open 50000
 
 writes `sim-00000.tar ...` in the form of `docs/data_engine.md`, one person in each `KEY.npz`.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.landmark_noise import NEEDED, LandmarkNoise, Rows
+from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise, Rows
 
 _PER_IMAGE = ("intrinsics", "image_size")
 

@@ -18,8 +18,8 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.outfit import Outfit, dress
-from metrichmsr_ros.data.room import Room, render_room
+from metrichmsr_ros.data.rendering.outfit import Outfit, dress
+from metrichmsr_ros.data.rendering.room import Room, render_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
 from metrichmsr_ros.visual.overlay import vertex_normals

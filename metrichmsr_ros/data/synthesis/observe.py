@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.data.synthetic_scene import TruePerson, TrueScene
+from metrichmsr_ros.data.synthesis.scene import TruePerson, TrueScene
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import torso_points

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.pickles import load_array_pickle
-from metrichmsr_ros.data.labels import (
+from metrichmsr_ros.data.formats.labels import (
     MIRRORED,
     JointsOf,
     LabelError,

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.data.augment import (
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, PersonLabel, read_image
+from metrichmsr_ros.data.image_augment import (
     NO_AUGMENT,
     CropDraw,
     ImageAugment,
@@ -23,7 +24,6 @@ from metrichmsr_ros.data.augment import (
     draw_view,
     hide_a_patch,
 )
-from metrichmsr_ros.data.labels import LabelError, LabelTable, PersonLabel, read_image
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
 from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch

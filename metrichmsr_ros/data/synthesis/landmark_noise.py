@@ -19,8 +19,8 @@ import roma
 import torch
 
 from metrichmsr_ros.body.open_body import OpenBody, Population
-from metrichmsr_ros.data.landmark_residuals import Rows, observed
-from metrichmsr_ros.data.pose_neighbours import PoseNeighbours
+from metrichmsr_ros.data.synthesis.landmark_residuals import Rows, observed
+from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
 
 NEEDED = (
     *("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels", "intrinsics", "image_size"),

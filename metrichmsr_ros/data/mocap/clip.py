@@ -68,9 +68,9 @@ def read_motion_folder(folder: Path, fps: float = 10.0) -> list[Clip]:
     Raises:
         MotionError: there is no motion file under `folder`, or one of them cannot be read.
     """
-    from metrichmsr_ros.data.motion_bvh import read_bvh
-    from metrichmsr_ros.data.motion_cmu import read_amc, read_expmap
-    from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
+    from metrichmsr_ros.data.mocap.bvh import read_bvh
+    from metrichmsr_ros.data.mocap.cmu import read_amc, read_expmap
+    from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 
     clips = []
     for path in sorted(Path(folder).rglob("*")):

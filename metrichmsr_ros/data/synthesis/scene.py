@@ -10,13 +10,13 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.open_body import OpenBody, Population
-from metrichmsr_ros.data.motion_bank import PoseBank
-from metrichmsr_ros.data.motion_sample import random_pose
-from metrichmsr_ros.data.render_background import Backgrounds, random_background
-from metrichmsr_ros.data.render_lens import photograph
-from metrichmsr_ros.data.render_light import random_light
-from metrichmsr_ros.data.render_people import BodyMesh, Box, Figure, View, box, render
-from metrichmsr_ros.data.render_wardrobe import random_outfit
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.data.mocap.pose_sampler import random_pose
+from metrichmsr_ros.data.rendering.background import Backgrounds, random_background
+from metrichmsr_ros.data.rendering.bodies import BodyMesh, Box, Figure, View, box, render
+from metrichmsr_ros.data.rendering.clothing import random_outfit
+from metrichmsr_ros.data.rendering.lighting import random_light
+from metrichmsr_ros.data.rendering.sensor import photograph
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import Raster
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.data.tar_images import read_file
+from metrichmsr_ros.data.formats.tar_samples import read_file
 from metrichmsr_ros.jpeg import is_jpeg_cut_off
 
 Array = NDArray[Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.data.motion import Clip, MotionError, unit
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError, unit
 
 _CMU_FPS = 120.0
 _INCH = 0.0254

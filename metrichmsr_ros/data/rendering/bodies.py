@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from metrichmsr_ros.data.render_background import world_rays
-from metrichmsr_ros.data.render_garment import hanging
-from metrichmsr_ros.data.render_light import Light, ShadowMap, shade
-from metrichmsr_ros.data.render_wardrobe import Outfit, paint, stand_off
+from metrichmsr_ros.data.rendering.background import world_rays
+from metrichmsr_ros.data.rendering.clothing import Outfit, paint, stand_off
+from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap, shade
+from metrichmsr_ros.data.rendering.skirts import hanging
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.data.rendering.boxes import cast, random_room, random_street
+from metrichmsr_ros.data.rendering.bystanders import stand_people
 from metrichmsr_ros.depth.anchor import Anchor, make_anchor, person_weight
-from metrichmsr_ros.depth.boxes import cast, random_room, random_street
-from metrichmsr_ros.depth.bystanders import stand_people
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many

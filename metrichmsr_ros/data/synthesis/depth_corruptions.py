@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.depth.rooms import Place
+from metrichmsr_ros.data.rendering.depth_rooms import Place
 
 FloatArray = NDArray[np.float32]
 

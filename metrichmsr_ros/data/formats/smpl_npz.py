@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.data.keypoints import BODY_44, to_joints
-from metrichmsr_ros.data.labels import (
+from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
+from metrichmsr_ros.data.formats.labels import (
     AS_STORED,
     CLOCKWISE,
     JointsOf,

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from metrichmsr_ros.data.keypoints import AIC_14, COCO_17, MPII_16, to_joints
-from metrichmsr_ros.data.labels import LabelError, LabelTable, box_of_side, label_table
+from metrichmsr_ros.data.formats.joint_maps import AIC_14, COCO_17, MPII_16, to_joints
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_of_side, label_table
 
 Array = NDArray[Any]
 MPII_PIXELS_PER_SCALE = 200.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metrichmsr_ros.data.motion import Clip, MotionError, euler, unit
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError, euler, unit
 
 
 @dataclass

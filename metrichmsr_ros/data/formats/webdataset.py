@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.pickles import loads_arrays
-from metrichmsr_ros.data.keypoints import BODY_44, to_joints
-from metrichmsr_ros.data.labels import LabelError, LabelTable, box_around, box_of_side, label_table
-from metrichmsr_ros.data.tar_images import path_in_tar
+from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
+from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_around, box_of_side, label_table
+from metrichmsr_ros.data.formats.tar_samples import path_in_tar
 
 Array = NDArray[Any]
 PIXELS_PER_SCALE = 200.0

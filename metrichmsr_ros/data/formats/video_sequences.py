@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.pickles import load_array_pickle
-from metrichmsr_ros.data.formats_npz import pelvis_of
-from metrichmsr_ros.data.labels import JointsOf, LabelError, LabelTable, box_around, label_table, to_camera
+from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, box_around, label_table, to_camera
+from metrichmsr_ros.data.formats.smpl_npz import pelvis_of
 
 Array = NDArray[Any]
 GENDERS = {"m": "male", "f": "female", "male": "male", "female": "female", "neutral": "neutral"}

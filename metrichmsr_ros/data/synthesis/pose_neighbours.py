@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.landmark_residuals import Rows
-from metrichmsr_ros.data.motion_bank import PoseBank
-from metrichmsr_ros.data.motion_sample import random_pose
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.data.mocap.pose_sampler import random_pose
+from metrichmsr_ros.data.synthesis.landmark_residuals import Rows
 from metrichmsr_ros.geometry.ray_map import crop_rotation
 
 _HIPS, _SHOULDERS = [23, 24], [11, 12]

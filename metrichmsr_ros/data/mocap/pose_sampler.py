@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.joints import mirror_pose
-from metrichmsr_ros.data.motion_bank import PoseBank
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 
 _LEGS = np.array([1, 2, 4, 5, 7, 8, 10, 11])
 _ARMS = np.array([13, 14, 16, 17, 18, 19, 20, 21, 22, 23])

@@ -1,6 +1,6 @@
 """The pose bank: distinct poses of all captured clips in one small array, split by clip, and one walking cycle.
 
-    python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz
+    python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz
 
 The package's own `poses.npz` was computed so from DeepMimic's clips (MIT), reactidle's BVH (MIT) and CMU's motion
 capture (mocap.cs.cmu.edu; created with funding from NSF EIA-0196217).
@@ -17,9 +17,9 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data.motion import Clip, MotionError, read_motion_folder, resample
-from metrichmsr_ros.data.motion_deepmimic import read_deepmimic
-from metrichmsr_ros.data.motion_retarget import PARENTS, retarget
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError, read_motion_folder, resample
+from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
+from metrichmsr_ros.data.mocap.retarget import PARENTS, retarget
 
 SPLIT_EVERY = 8  # every eighth clip is held out for validation
 WALK_FPS = 30.0
@@ -52,7 +52,7 @@ class PoseBank:
         try:
             return cls._read(path or asset_path("poses.npz"))
         except (OSError, EOFError, ValueError, KeyError):
-            command = "python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz"
+            command = "python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz"
             raise MotionError(f"{path}: no bank of poses; make one with `{command}`") from None
 
     @classmethod
@@ -165,7 +165,7 @@ def _walk_cycle(folder: Path, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("use: python -m metrichmsr_ros.data.motion_bank MOTION_FOLDER OUT.npz")
+        sys.exit("use: python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz")
     bank = build_bank(Path(sys.argv[1]))
     bank.save(Path(sys.argv[2]))
     print(f"{len(bank.poses)} poses of {len(bank.names)} clips, {int(bank.held_out.sum())} held out; {sys.argv[2]}")

@@ -1,0 +1,1 @@
+"""Readers of label files and data sets."""

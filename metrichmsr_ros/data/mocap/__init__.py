@@ -1,0 +1,1 @@
+"""Motion capture: readers, retargeting to the body's skeleton, and poses sampled from it."""

@@ -1,0 +1,1 @@
+"""Rendered people, clothes, light and rooms."""

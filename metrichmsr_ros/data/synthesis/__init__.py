@@ -1,0 +1,1 @@
+"""Rendered training data and sequences with ground truth."""
