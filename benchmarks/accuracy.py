@@ -30,8 +30,8 @@ from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.training.human import describe
-from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
+from metrichmsr_ros.training.human.train import describe
+from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
 
 HIPS = [NAMES.index("left_hip"), NAMES.index("right_hip")]
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")

@@ -26,8 +26,8 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
 from metrichmsr_ros.pipeline.pipeline import heavy_finder
-from metrichmsr_ros.training.people_table import table_of
-from metrichmsr_ros.training.standing import standing
+from metrichmsr_ros.training.human.landmark_table import table_of
+from metrichmsr_ros.training.human.standing import standing
 
 Array = NDArray[np.float64]
 Arrays = dict[str, np.ndarray]

@@ -138,13 +138,13 @@ def train(
         device: torch device; use torchrun for several (human).
     """
     if what == "depth":
-        from metrichmsr_ros.training.depth import train as train_depth
-        from metrichmsr_ros.training.depth_config import load_depth_config
+        from metrichmsr_ros.training.depth.config import load_depth_config
+        from metrichmsr_ros.training.depth.train import train as train_depth
 
         print(f"wrote {train_depth(load_depth_config(config), device)}")
         return
-    from metrichmsr_ros.training.config import load_train_config
-    from metrichmsr_ros.training.human import train as train_human
+    from metrichmsr_ros.training.human.config import load_train_config
+    from metrichmsr_ros.training.human.train import train as train_human
 
     print(f"wrote {train_human(load_train_config(config), device)}")
 
@@ -162,8 +162,8 @@ def ablate(
         seeds: every row is trained once with each.
         out: the table, as Markdown.
     """
-    from metrichmsr_ros.training.ablate import ablate as train_rows
-    from metrichmsr_ros.training.config import load_train_config
+    from metrichmsr_ros.training.human.ablations import ablate as train_rows
+    from metrichmsr_ros.training.human.config import load_train_config
 
     command = f"metrichmsr ablate {config} --seeds {' '.join(map(str, seeds))}"
     print(train_rows(load_train_config(config), seeds, out, command))

@@ -11,7 +11,7 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import LANDMARK_NAMES
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.training.people_table import PeopleTable, table_of
+from metrichmsr_ros.training.human.landmark_table import PeopleTable, table_of
 
 SMALL_MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
 """Of a network that a test can train."""

@@ -16,9 +16,9 @@ from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.hmr.config import ConfigError
-from metrichmsr_ros.training.depth import DepthRun, refined_depth, train
-from metrichmsr_ros.training.depth_batches import draw_batch, draw_places, draw_samples, mirrored
-from metrichmsr_ros.training.depth_config import DepthTrainConfig, load_depth_config
+from metrichmsr_ros.training.depth.batches import draw_batch, draw_places, draw_samples, mirrored
+from metrichmsr_ros.training.depth.config import DepthTrainConfig, load_depth_config
+from metrichmsr_ros.training.depth.train import DepthRun, refined_depth, train
 
 TINY = RefinerConfig(width=64, height=48, channels=(4, 8, 8), dim=16, layers=1, heads=2)
 CONFIG = DepthTrainConfig(

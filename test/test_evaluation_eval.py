@@ -31,8 +31,8 @@ from metrichmsr_ros.evaluation.scoreboard import MEASURED
 from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.training.people_table import load_people
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.landmark_table import load_people
+from metrichmsr_ros.training.human.validation import validate
 
 
 def table_of(benchmark: str, options: EvalOptions) -> str:

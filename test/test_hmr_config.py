@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build, load_config, to_mapping
-from metrichmsr_ros.training.config import TrainConfig, load_train_config
+from metrichmsr_ros.training.human.config import TrainConfig, load_train_config
 
 ROOT = Path(__file__).parent.parent / "config"
 

@@ -15,7 +15,7 @@ from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import HEAVY_WEIGHT, Roles, estimate_from_looks
-from metrichmsr_ros.training.augment import mirror
+from metrichmsr_ros.training.human.landmark_augment import mirror
 
 
 @pytest.fixture(scope="module")

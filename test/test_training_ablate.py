@@ -12,8 +12,8 @@ from test_hmr_encoders import random_batch
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.training.ablate import COLUMNS, ROWS, ablate, changed, markdown
-from metrichmsr_ros.training.config import TrainConfig
+from metrichmsr_ros.training.human.ablations import COLUMNS, ROWS, ablate, changed, markdown
+from metrichmsr_ros.training.human.config import TrainConfig
 
 BASE = ModelConfig(moe=MoEConfig(width=16, heads=2, patch_layers=1, global_layers=1, global_tokens=2))
 
@@ -43,7 +43,7 @@ def test_table_holds_mean_and_spread():
 
 def test_finished_rows_are_not_trained_again(tmp_path, monkeypatch):
     """Also those that were written before the configuration had some of its keys."""
-    module = importlib.import_module("metrichmsr_ros.training.ablate")
+    module = importlib.import_module("metrichmsr_ros.training.human.ablations")
     body = load_body("open_light")
     people = simulate(body, 8)
     monkeypatch.setattr(module, "load_people", lambda patterns: people)

@@ -11,8 +11,8 @@ from simulated_people import simulate
 
 from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.losses import project
-from metrichmsr_ros.training.augment import add_noise, augment, change_crop, mirror, move_person
-from metrichmsr_ros.training.config import AugmentConfig
+from metrichmsr_ros.training.human.config import AugmentConfig
+from metrichmsr_ros.training.human.landmark_augment import add_noise, augment, change_crop, mirror, move_person
 
 HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: exact in simulated people
 

@@ -14,13 +14,13 @@ from simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.hmr.config import ModelConfig, build
-from metrichmsr_ros.training.batches import LandmarkBatches
-from metrichmsr_ros.training.config import AugmentConfig, TrainConfig
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.human import train_on
-from metrichmsr_ros.training.people_table import PERSON_ARRAYS, ShardError, load_people
-from metrichmsr_ros.training.run import HumanRun, TrainingError
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.batches import LandmarkBatches
+from metrichmsr_ros.training.human.config import AugmentConfig, TrainConfig
+from metrichmsr_ros.training.human.landmark_table import PERSON_ARRAYS, ShardError, load_people
+from metrichmsr_ros.training.human.train import train_on
+from metrichmsr_ros.training.human.trainer import HumanRun, TrainingError
+from metrichmsr_ros.training.human.validation import validate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})

@@ -19,12 +19,12 @@ from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
-from metrichmsr_ros.training.config import LabelBodyFiles, TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.human import train, train_on
-from metrichmsr_ros.training.image_people import held_out_images, image_batches
-from metrichmsr_ros.training.run import HumanRun, TrainingError
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, load_train_config
+from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
+from metrichmsr_ros.training.human.train import train, train_on
+from metrichmsr_ros.training.human.trainer import HumanRun, TrainingError
+from metrichmsr_ros.training.human.validation import validate
 
 pytest.importorskip("transformers")
 

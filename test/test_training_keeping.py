@@ -12,13 +12,13 @@ from simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
-from metrichmsr_ros.training.batches import LandmarkBatches
-from metrichmsr_ros.training.config import TrainConfig
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.human import train_on
-from metrichmsr_ros.training.keeping import WeightsFile
-from metrichmsr_ros.training.run import HumanRun
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.batches import LandmarkBatches
+from metrichmsr_ros.training.human.best_weights import WeightsFile
+from metrichmsr_ros.training.human.config import TrainConfig
+from metrichmsr_ros.training.human.train import train_on
+from metrichmsr_ros.training.human.trainer import HumanRun
+from metrichmsr_ros.training.human.validation import validate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})

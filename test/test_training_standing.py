@@ -11,9 +11,9 @@ from simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.hmr.config import ModelConfig, build
-from metrichmsr_ros.training.batches import LandmarkBatches
-from metrichmsr_ros.training.config import TrainConfig
-from metrichmsr_ros.training.standing import standing
+from metrichmsr_ros.training.human.batches import LandmarkBatches
+from metrichmsr_ros.training.human.config import TrainConfig
+from metrichmsr_ros.training.human.standing import standing
 
 
 def joints_of(body, heading=0.0, pitch=0.0, **turns):

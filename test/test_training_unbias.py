@@ -13,9 +13,9 @@ from simulated_people import simulate
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.training.run import TrainingError
-from metrichmsr_ros.training.unbias import Bias, adult_bias, correct, deviation_factor, widen
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.calibrate_bias import Bias, adult_bias, correct, deviation_factor, widen
+from metrichmsr_ros.training.human.trainer import TrainingError
+from metrichmsr_ros.training.human.validation import validate
 
 
 @pytest.fixture(scope="module")

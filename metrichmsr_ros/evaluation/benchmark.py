@@ -145,8 +145,8 @@ def evaluate_open(data: Path, systems: Mapping[str, str], device: str = "cpu") -
     """
     from metrichmsr_ros.body.base import load_body
     from metrichmsr_ros.hmr.checkpoint import load_model
-    from metrichmsr_ros.training.people_table import load_people
-    from metrichmsr_ros.training.validation import validate
+    from metrichmsr_ros.training.human.landmark_table import load_people
+    from metrichmsr_ros.training.human.validation import validate
 
     people = load_people([str(data / "val-*.tar" if data.is_dir() else data)])
     lines = []

@@ -1,6 +1,6 @@
 """After training: make estimates of adults right in the median, and the stated uncertainty as wide as errors are.
 
-    python -m metrichmsr_ros.training.unbias WEIGHTS "data/open/train-*.tar" "data/open/val-0000[0-3].tar" OUT
+    python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "data/open/train-*.tar" "data/open/val-0000[0-3].tar" OUT
 
 Height and distance cannot be told apart in one image, so a network answers with what is right for the mixture of people
 that it learned from. Children in that mixture draw the estimates of all adults down. Two numbers, the medians of true
@@ -24,10 +24,10 @@ from metrichmsr_ros.body.base import NUM_BETAS, BodyModel, load_body
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.training.people_table import PeopleTable, load_people
-from metrichmsr_ros.training.run import TrainingError
-from metrichmsr_ros.training.standing import standing
-from metrichmsr_ros.training.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
+from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people
+from metrichmsr_ros.training.human.standing import standing
+from metrichmsr_ros.training.human.trainer import TrainingError
+from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
 
 ADULT = 1.5  # metres
 DEPTH_OUTPUT = 2  # of PositionHead: the logarithm of depth times half angle
@@ -112,5 +112,5 @@ def main(weights: str, pattern: str, held_out: str, out: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 5:
-        sys.exit('use: python -m metrichmsr_ros.training.unbias WEIGHTS "SHARDS" "HELD-OUT SHARDS" OUT')
+        sys.exit('use: python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "SHARDS" "HELD-OUT SHARDS" OUT')
     main(*sys.argv[1:])

@@ -21,9 +21,9 @@ from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
-from metrichmsr_ros.training.batches import Batches, generator_of, total_steps
-from metrichmsr_ros.training.config import TrainConfig, differing_keys
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
+from metrichmsr_ros.training.human.batches import Batches, generator_of, total_steps
+from metrichmsr_ros.training.human.config import TrainConfig, differing_keys
 
 
 class TrainingError(RuntimeError):

@@ -1,5 +1,5 @@
 """Training of MetricHMR: `metrichmsr train human CONFIG`, or for several processes
-`torchrun --nproc-per-node N -m metrichmsr_ros.training.human CONFIG`. Writes `output`/`name`/: checkpoint.pt
+`torchrun --nproc-per-node N -m metrichmsr_ros.training.human.train CONFIG`. Writes `output`/`name`/: checkpoint.pt
 (resumed from when it is there), metrics.jsonl and `name`.safetensors.
 """
 
@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from metrichmsr_ros.body.base import BodyModel, load_body
-from metrichmsr_ros.training.batches import Batches, LandmarkBatches
-from metrichmsr_ros.training.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.distributed import Processes, processes
-from metrichmsr_ros.training.image_people import held_out_images, image_batches
-from metrichmsr_ros.training.keeping import WeightsFile
-from metrichmsr_ros.training.people_table import load_people, load_rows, table_of, with_simulated
-from metrichmsr_ros.training.run import HumanRun
-from metrichmsr_ros.training.validation import HeldOut, validate
+from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches
+from metrichmsr_ros.training.human.best_weights import WeightsFile
+from metrichmsr_ros.training.human.config import TrainConfig, load_train_config
+from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
+from metrichmsr_ros.training.human.landmark_table import load_people, load_rows, table_of, with_simulated
+from metrichmsr_ros.training.human.trainer import HumanRun
+from metrichmsr_ros.training.human.validation import HeldOut, validate
 
 
 def train(config: TrainConfig, device: str = "cpu") -> Path:

@@ -20,12 +20,12 @@ from rich.console import Console
 
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
-from metrichmsr_ros.training.batches import LandmarkBatches
-from metrichmsr_ros.training.config import TrainConfig, differing_keys
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.people_table import PeopleTable, load_people
-from metrichmsr_ros.training.run import HumanRun
-from metrichmsr_ros.training.validation import validate
+from metrichmsr_ros.training.human.batches import LandmarkBatches
+from metrichmsr_ros.training.human.config import TrainConfig, differing_keys
+from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people
+from metrichmsr_ros.training.human.trainer import HumanRun
+from metrichmsr_ros.training.human.validation import validate
 
 PAPER = {"head": {"translation": "direct", "orientation_frame": "camera"}}
 ROWS: dict[str, Mapping[str, Any]] = {

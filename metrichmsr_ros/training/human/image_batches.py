@@ -17,8 +17,8 @@ from metrichmsr_ros.data.image_augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
 from metrichmsr_ros.data.mixing import Mixture
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.training.batches import ImageBatches
-from metrichmsr_ros.training.config import LabelBodyFiles, TrainConfig
+from metrichmsr_ros.training.human.batches import ImageBatches
+from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig
 
 
 def image_batches(config: TrainConfig) -> ImageBatches:

@@ -19,11 +19,11 @@ from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
-from metrichmsr_ros.training.augment import augment
-from metrichmsr_ros.training.config import TrainConfig
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.people_table import PeopleTable
-from metrichmsr_ros.training.standing import standing
+from metrichmsr_ros.training.human.config import TrainConfig
+from metrichmsr_ros.training.human.landmark_augment import augment
+from metrichmsr_ros.training.human.landmark_table import PeopleTable
+from metrichmsr_ros.training.human.standing import standing
 
 
 class Batches(Protocol):

@@ -15,7 +15,7 @@ from metrichmsr_ros.hmr.batch import CropBatch, choose
 from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
-from metrichmsr_ros.training.config import AugmentConfig
+from metrichmsr_ros.training.human.config import AugmentConfig
 
 FARTHER = 10.0
 """How much farther `AugmentConfig.far` moves people at most, log-uniformly."""

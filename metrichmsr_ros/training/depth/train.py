@@ -21,8 +21,8 @@ from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
 from metrichmsr_ros.depth.calibration.weights import save_refiner
 from metrichmsr_ros.hmr.config import ConfigError, to_mapping
-from metrichmsr_ros.training.depth_batches import DepthBatch, Sample, draw_batch, draw_places, draw_samples
-from metrichmsr_ros.training.depth_config import DepthTrainConfig
+from metrichmsr_ros.training.depth.batches import DepthBatch, Sample, draw_batch, draw_places, draw_samples
+from metrichmsr_ros.training.depth.config import DepthTrainConfig
 
 WARMUP_STEPS = 100
 REPORT_EVERY_S = 20.0

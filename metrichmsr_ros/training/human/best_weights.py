@@ -11,7 +11,7 @@ from typing import Any
 
 from metrichmsr_ros.hmr.checkpoint import read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.training.config import TrainConfig
+from metrichmsr_ros.training.human.config import TrainConfig
 
 
 class WeightsFile:

@@ -16,8 +16,8 @@ from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.calibration.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs
-from metrichmsr_ros.training.depth_config import DepthTrainConfig
-from metrichmsr_ros.training.prox_places import prox_places
+from metrichmsr_ros.training.depth.config import DepthTrainConfig
+from metrichmsr_ros.training.depth.prox import prox_places
 
 Sample = tuple[NDArray[np.float16], ...]
 
