@@ -26,7 +26,7 @@ from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
-from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, depth_errors, mean_depth_errors
+from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, depth_errors, mean_depth_errors
 
 WIDTH, HEIGHT = 320, 240
 FAR_FROM_PEOPLE = 1.0  # metres

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.baseline import JOINTS
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.evaluation.matching import MIN_OVERLAP, box_overlap
+from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP, box_overlap
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi

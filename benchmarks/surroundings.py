@@ -27,9 +27,9 @@ from benchmarks.strangers import strangers
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
-from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
+from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.evaluation.records import PersonRecord, person_from_estimate
-from metrichmsr_ros.evaluation.sequence import evaluate_sequence
 from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted

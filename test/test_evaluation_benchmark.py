@@ -12,16 +12,16 @@ import pytest
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.evaluation.benchmark import MEASURED, evaluate
-from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth
-from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
+from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_depth
+from metrichmsr_ros.evaluation.benchmarks.motion import load_motions
+from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED, SOURCE
+from metrichmsr_ros.evaluation.benchmarks.protocols import BENCHMARKS, score
+from metrichmsr_ros.evaluation.benchmarks.run import MEASURED, evaluate
+from metrichmsr_ros.evaluation.benchmarks.table import Scoreboard
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.metrics import MetricInputError
+from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 from metrichmsr_ros.evaluation.outcome import ExitCode
-from metrichmsr_ros.evaluation.protocols import BENCHMARKS, score
-from metrichmsr_ros.evaluation.published import PUBLISHED, SOURCE
-from metrichmsr_ros.evaluation.scoreboard import Scoreboard
-from metrichmsr_ros.evaluation.sequences import load_motions
 
 
 def people(frames: int = 6, seed: int = 0) -> dict[str, np.ndarray]:

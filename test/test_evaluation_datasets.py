@@ -11,8 +11,8 @@ import pytest
 from data_layouts import BODIES, write_3dpw, write_emdb, write_pickle
 
 from metrichmsr_ros.data.formats.labels import LabelError
-from metrichmsr_ros.evaluation.benchmark import evaluate_videos
-from metrichmsr_ros.evaluation.datasets import Video, predict, read_videos
+from metrichmsr_ros.evaluation.benchmarks.run import evaluate_videos
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, predict, read_videos
 
 VERTICES = BODIES["male"].num_vertices
 REGRESSOR = np.random.default_rng(0).dirichlet(np.full(VERTICES, 0.1), size=17)

@@ -21,14 +21,14 @@ from test_training_human import write_shard
 from metrichmsr_ros import cli
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.evaluation import eval_command as command
-from metrichmsr_ros.evaluation.benchmark import evaluate
-from metrichmsr_ros.evaluation.datasets import read_videos
-from metrichmsr_ros.evaluation.depth_benchmark import evaluate_prox
+from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_prox
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
+from metrichmsr_ros.evaluation.benchmarks.run import evaluate
+from metrichmsr_ros.evaluation.benchmarks.table import MEASURED
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.outcome import ExitCode
-from metrichmsr_ros.evaluation.published import PUBLISHED
-from metrichmsr_ros.evaluation.scoreboard import MEASURED
-from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.training.human.landmark_table import load_people
@@ -49,7 +49,7 @@ def test_video_sets_with_our_pipeline(benchmark, write, tmp_path, monkeypatch):
     regressor = tmp_path / "J_regressor_h36m.npy"
     np.save(regressor, REGRESSOR)
     videos = list(read_videos(benchmark, tmp_path, BODIES, REGRESSOR))
-    given = "metrichmsr_ros.evaluation.user_bodies.smpl_by_gender"
+    given = "metrichmsr_ros.evaluation.benchmarks.bodies.smpl_by_gender"
     monkeypatch.setattr(given, lambda folder: BODIES)  # works without smplx; files: test_evaluation_eval_layouts.py
     monkeypatch.setattr(command, "_pipeline", lambda options: Oracle(videos))
     printed = table_of(benchmark, EvalOptions(data=tmp_path, regressor=regressor, out=tmp_path / "out"))
@@ -180,7 +180,7 @@ def test_rendered_lenses_need_no_data(monkeypatch):
         motion = Motion("synfocal", "anna", arrays["frame"], {k: arrays[k] for k in ("joints", "height", "focal")})
         return [motion], [motion]
 
-    monkeypatch.setattr("metrichmsr_ros.evaluation.synfocal.focal_sweep", sweep)
+    monkeypatch.setattr("metrichmsr_ros.evaluation.benchmarks.synfocal.focal_sweep", sweep)
     monkeypatch.setattr(command, "_pipeline", lambda options: "a pipeline")
     printed = table_of("synfocal", EvalOptions(images=3))
     assert asked == {"pipeline": "a pipeline", "images": 3}

@@ -37,11 +37,11 @@ from metrichmsr_ros.body.open_body import FILES, load_arrays, to_smpl_dict
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.evaluation import eval_command as command
-from metrichmsr_ros.evaluation.datasets import read_videos
+from metrichmsr_ros.evaluation.benchmarks.bodies import read_genders, smpl_by_gender, smplx_by_gender
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
+from metrichmsr_ros.evaluation.metrics.world import jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.evaluation.outcome import ExitCode
-from metrichmsr_ros.evaluation.user_bodies import read_genders, smpl_by_gender, smplx_by_gender
-from metrichmsr_ros.evaluation.world_metrics import jitter, rte, w_mpjpe, wa_mpjpe
 
 needs_smplx = pytest.mark.skipif(
     not importlib.util.find_spec("smplx"), reason="SMPL's files are read by smplx, which is not installed (extra: smpl)"

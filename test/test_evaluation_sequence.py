@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from metrichmsr_ros.evaluation.latency import summarise_latency
-from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson, appearance_distance, box_overlap
 from metrichmsr_ros.evaluation.metrics import MetricInputError
-from metrichmsr_ros.evaluation.sequence import evaluate_sequence
+from metrichmsr_ros.evaluation.metrics.latency import summarise_latency
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson, appearance_distance, box_overlap
+from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 
 
 @dataclass(frozen=True)

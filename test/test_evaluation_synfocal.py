@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
-from metrichmsr_ros.evaluation.protocols import BENCHMARKS, score
-from metrichmsr_ros.evaluation.synfocal import focal_sweep
+from metrichmsr_ros.evaluation.benchmarks.protocols import BENCHMARKS, score
+from metrichmsr_ros.evaluation.benchmarks.synfocal import focal_sweep
 
 
 class Finder:

@@ -10,8 +10,8 @@ from evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, write_bag
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
-from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics import MetricInputError
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, PersonRecord

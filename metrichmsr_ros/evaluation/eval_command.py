@@ -63,7 +63,7 @@ class EvalError(ValueError):
 def eval_command(benchmark: str, options: EvalOptions, console: Console | None = None) -> ExitCode:
     """Evaluate, print the table, write it to `options.out`. Errors are printed; the exit code is 2 then."""
     from metrichmsr_ros.data.formats.labels import LabelError
-    from metrichmsr_ros.evaluation.arrays import MetricInputError
+    from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
     console = console or Console()
     try:
@@ -79,7 +79,7 @@ def eval_command(benchmark: str, options: EvalOptions, console: Console | None =
 
 
 def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
-    from metrichmsr_ros.evaluation import benchmark as run
+    from metrichmsr_ros.evaluation.benchmarks import run
 
     if benchmark not in DATASETS:
         raise EvalError(f"no benchmark '{benchmark}'; there are {', '.join(DATASETS)}")
@@ -100,8 +100,8 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
 
 def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
     """Depth maps of any system against true ones, or our pipeline against PROX's sensor."""
-    from metrichmsr_ros.evaluation.depth_benchmark import evaluate_depth, evaluate_prox
-    from metrichmsr_ros.evaluation.depth_metrics import DepthProtocol
+    from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_depth, evaluate_prox
+    from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 
     far = DepthProtocol(max_depth=options.max_depth) if options.max_depth else DepthProtocol()
     if _is_npz(data):
@@ -136,7 +136,7 @@ def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[
     """Truth from the data set's own files; answers from predictions, or from our pipeline."""
     import numpy as np
 
-    from metrichmsr_ros.evaluation import benchmark as run
+    from metrichmsr_ros.evaluation.benchmarks import run
 
     regressor = None if options.regressor is None else np.load(options.regressor)
     videos = _videos(benchmark, data, options, regressor)
@@ -155,9 +155,9 @@ def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[
 
 
 def _videos(benchmark: str, data: Path, options: EvalOptions, regressor: Any) -> Any:
-    from metrichmsr_ros.evaluation.datasets import READABLE, read_videos
-    from metrichmsr_ros.evaluation.rich_videos import read_rich_videos
-    from metrichmsr_ros.evaluation.user_bodies import read_genders, smpl_by_gender, smplx_by_gender
+    from metrichmsr_ros.evaluation.benchmarks.bodies import read_genders, smpl_by_gender, smplx_by_gender
+    from metrichmsr_ros.evaluation.benchmarks.rich import read_rich_videos
+    from metrichmsr_ros.evaluation.benchmarks.video_datasets import READABLE, read_videos
 
     if benchmark == "rich":
         bodies = smplx_by_gender(options.smplx)

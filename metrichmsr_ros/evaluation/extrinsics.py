@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.evaluation.arrays import Float, MetricInputError
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
 from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
+from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.sequences import Motion
 from metrichmsr_ros.evaluation.trajectories import read_tum
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
 from metrichmsr_ros.evaluation.bags import find_bags
 from metrichmsr_ros.evaluation.loop import Progress
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import code_hash

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.bags import Bag
-from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge

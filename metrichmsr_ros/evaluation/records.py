@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 Float32 = NDArray[np.float32]
 _SHAPES = {

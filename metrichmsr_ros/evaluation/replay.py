@@ -24,6 +24,7 @@ from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_pose
 from metrichmsr_ros.evaluation.extrinsics import RecordedCamera
 from metrichmsr_ros.evaluation.feed import Feed, Given
 from metrichmsr_ros.evaluation.loop import FrameLoop, Progress
+from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import model_config, weights_hash
@@ -32,7 +33,6 @@ from metrichmsr_ros.evaluation.records import FrameRecord
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report import write_report
 from metrichmsr_ros.evaluation.results import prepare_folder, write_results
-from metrichmsr_ros.evaluation.sequence import SequenceReport, evaluate_sequence
 from metrichmsr_ros.evaluation.truth import Truth, load_truth
 from metrichmsr_ros.evaluation.world import world_errors
 

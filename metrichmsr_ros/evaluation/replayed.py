@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
-from metrichmsr_ros.evaluation.sequence import SequenceReport
 from metrichmsr_ros.evaluation.truth import Truth
 from metrichmsr_ros.evaluation.world import CameraPath, WorldErrors
 from metrichmsr_ros.evaluation.worst import Picture

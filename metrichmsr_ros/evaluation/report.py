@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from metrichmsr_ros.evaluation.charts import histogram
-from metrichmsr_ros.evaluation.latency import LatencySummary
+from metrichmsr_ros.evaluation.metrics.latency import LatencySummary
 from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.report_people import error_curves, map_from_above, people_timeline, start_ns

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.arrays import Float
 from metrichmsr_ros.evaluation.charts import Series, ground_map, line_chart, timeline
+from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.visual.overlay import person_colour

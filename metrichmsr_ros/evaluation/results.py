@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
 from metrichmsr_ros.evaluation.records import save_records

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.definitions import HUMANS
-from metrichmsr_ros.evaluation.matching import TrueFrame, TruePerson
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message
 from metrichmsr_ros.ros.inputs import stamp_ns

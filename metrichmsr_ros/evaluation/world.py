@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.arrays import Float, mean_error
-from metrichmsr_ros.evaluation.matching import TrueFrame, appearance_distance
+from metrichmsr_ros.evaluation.metrics.checks import Float, mean_error
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, appearance_distance
+from metrichmsr_ros.evaluation.metrics.tracking import match_people
+from metrichmsr_ros.evaluation.metrics.world import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.evaluation.records import FrameRecord
-from metrichmsr_ros.evaluation.tracking_metrics import match_people
 from metrichmsr_ros.evaluation.trajectories import to_world
-from metrichmsr_ros.evaluation.world_metrics import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
 
 CameraPath = Mapping[int, Float]  # stamp of the image, ns -> world_from_camera (4, 4)
 _LEAST_FRAMES = 10  # a path shorter than this says nothing
@@ -20,7 +20,7 @@ _LEAST_FRAMES = 10  # a path shorter than this says nothing
 
 @dataclass(frozen=True)
 class WorldErrors:
-    """Means over all true people with at least ten found frames; see evaluation/world_metrics.py for each.
+    """Means over all true people with at least ten found frames; see evaluation/metrics/world.py for each.
 
     Attributes:
         w_mpjpe_mm, wa_mpjpe_mm: 100-frame chunks, short tail. rte_percent: of the distance walked, NaN when nobody

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
-from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
-from metrichmsr_ros.evaluation.prox import find_frames, read_color, sensor_depth
-from metrichmsr_ros.evaluation.published import PUBLISHED
-from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
+from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
+from metrichmsr_ros.evaluation.benchmarks.prox import find_frames, read_color, sensor_depth
+from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
 from metrichmsr_ros.pipeline.scene import Wanted
 
 _COLUMNS = {"AbsRel": "1", "MAE": "m", "RMSE": "m", "delta1": "1", "delta2": "1", "delta3": "1"}

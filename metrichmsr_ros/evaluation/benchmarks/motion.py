@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 FIELDS: dict[str, tuple[int | None, ...]] = {
     "joints": (24, 3),

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.arrays import Float
+from metrichmsr_ros.evaluation.metrics.checks import Float
 
 MIN_OVERLAP = (
     0.3  # least intersection over union of two joint boxes; lower than for tight masks, limbs move boxes a lot

@@ -1,7 +1,7 @@
 """Local pose and shape errors: MPJPE, PA-MPJPE, PVE, body height.
 
 Inputs are metres, outputs millimetres, one value per frame. A frame with a non-finite coordinate scores NaN;
-:func:`~metrichmsr_ros.evaluation.arrays.mean_error` leaves it out. Definitions follow the evaluation code of SPIN,
+:func:`~metrichmsr_ros.evaluation.metrics.checks.mean_error` leaves it out. Definitions follow the evaluation code of SPIN,
 WHAM, TRAM, GVHMR and CameraHMR, which agree except where a :class:`JointProtocol` says otherwise.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, checked, finite_frames, paired
+from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, checked, finite_frames, paired
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 
 MILLIMETRES = 1000.0

@@ -20,9 +20,9 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.pickles import load_array_pickle
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, joints_of, read_image
 from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
-from metrichmsr_ros.evaluation.matching import TruePerson, appearance_distance
-from metrichmsr_ros.evaluation.sequences import Motion
-from metrichmsr_ros.evaluation.tracking_metrics import match_people
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
+from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
-from metrichmsr_ros.evaluation.latency import LatencySummary, summarise_latency
-from metrichmsr_ros.evaluation.matching import Estimate, TrueFrame, TruePerson, appearance_distance
-from metrichmsr_ros.evaluation.pose_metrics import SMPL24_HIPS, height_error, mpjpe, pa_mpjpe
-from metrichmsr_ros.evaluation.tracking_metrics import (
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.evaluation.metrics.matching import Estimate, TrueFrame, TruePerson, appearance_distance
+from metrichmsr_ros.evaluation.metrics.pose import SMPL24_HIPS, height_error, mpjpe, pa_mpjpe
+from metrichmsr_ros.evaluation.metrics.tracking import (
     TrackingErrors,
     TrackingFrame,
     match_people,

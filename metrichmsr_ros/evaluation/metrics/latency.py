@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 
 @dataclass(frozen=True)

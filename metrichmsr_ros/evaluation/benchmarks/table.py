@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from metrichmsr_ros.evaluation.published import SOURCE, Published
+from metrichmsr_ros.evaluation.benchmarks.paper_numbers import SOURCE, Published
 
 MEASURED = "measured here"
 _STATED = "(paper)"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.data.synthesis.walking_sequence import SequencePerson, WalkingSequence
-from metrichmsr_ros.evaluation.matching import TruePerson, appearance_distance
-from metrichmsr_ros.evaluation.sequences import Motion
-from metrichmsr_ros.evaluation.tracking_metrics import match_people
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
+from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
 
 FIELDS_OF_VIEW_DEG = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 95.0, 110.0)

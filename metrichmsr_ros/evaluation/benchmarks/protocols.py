@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, finite_frames, mean_error
-from metrichmsr_ros.evaluation.pose_metrics import (
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, finite_frames, mean_error
+from metrichmsr_ros.evaluation.metrics.pose import (
     H36M14_HIPS,
     H36M14_ROOT,
     SMPL24_HIPS,
@@ -24,9 +25,8 @@ from metrichmsr_ros.evaluation.pose_metrics import (
     relative_depth_error,
     root_position,
 )
-from metrichmsr_ros.evaluation.sequences import Motion
+from metrichmsr_ros.evaluation.metrics.world import acceleration_error, erve, jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.evaluation.trajectories import to_world
-from metrichmsr_ros.evaluation.world_metrics import acceleration_error, erve, jitter, rte, w_mpjpe, wa_mpjpe
 
 Errors = dict[str, Float]
 Measure = Callable[[Motion, Motion], Errors]  # (truth, prediction on the same frames) -> errors per frame

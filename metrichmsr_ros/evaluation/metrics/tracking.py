@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
-from metrichmsr_ros.evaluation.arrays import Float, MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
 
 # Costs are lexicographic: pairs kept from the previous frame, then the number of pairs, then their distance (0 to 1
 # each). The steps leave room for a thousand people and stay far above float64's resolution.

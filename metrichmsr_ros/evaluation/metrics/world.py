@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.evaluation.arrays import Float, MetricInputError, checked, finite_frames, paired
-from metrichmsr_ros.evaluation.pose_metrics import MILLIMETRES
+from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, checked, finite_frames, paired
+from metrichmsr_ros.evaluation.metrics.pose import MILLIMETRES
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 
 Tail = Literal["short", "merge"]

@@ -17,8 +17,8 @@ from metrichmsr_ros.body.smplx_joints import SHARED, SmplxJoints
 from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable
 from metrichmsr_ros.data.formats.scenes import read_rich, rich_camera
 from metrichmsr_ros.data.image_sets import LabelBodies
-from metrichmsr_ros.evaluation.datasets import Video, rotations
-from metrichmsr_ros.evaluation.sequences import Motion
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, rotations
 
 SPLIT = "test"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from metrichmsr_ros.evaluation.arrays import MetricInputError, mean_error
-from metrichmsr_ros.evaluation.depth_metrics import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
-from metrichmsr_ros.evaluation.pose_metrics import (
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError, mean_error
+from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
+from metrichmsr_ros.evaluation.metrics.pose import (
     H36M14_HIPS,
     H36M14_ROOT,
     SMPL24_HIPS,
@@ -18,8 +18,8 @@ from metrichmsr_ros.evaluation.pose_metrics import (
     relative_depth_error,
     root_position,
 )
-from metrichmsr_ros.evaluation.tracking_metrics import TrackingErrors, TrackingFrame, match_people, tracking_errors
-from metrichmsr_ros.evaluation.world_metrics import (
+from metrichmsr_ros.evaluation.metrics.tracking import TrackingErrors, TrackingFrame, match_people, tracking_errors
+from metrichmsr_ros.evaluation.metrics.world import (
     acceleration_error,
     chunk_bounds,
     erve,

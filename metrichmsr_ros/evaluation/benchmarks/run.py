@@ -1,6 +1,6 @@
 """`metrichmsr eval`: score predictions of any system on a benchmark, in one table with the paper's rows.
 
-evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          people: evaluation/sequences.py
+evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          people: evaluation/benchmarks/motion.py
 evaluate_open(folder, {"embedded": "embedded"})                           val-*.tar of the open data set
 """
 
@@ -13,13 +13,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.body.joints import NUM_JOINTS
-from metrichmsr_ros.evaluation.arrays import MetricInputError
-from metrichmsr_ros.evaluation.datasets import Video, predict
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion, load_motions
+from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
+from metrichmsr_ros.evaluation.benchmarks.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
+from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, predict
 from metrichmsr_ros.evaluation.extrinsics import with_cameras
-from metrichmsr_ros.evaluation.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
-from metrichmsr_ros.evaluation.published import PUBLISHED
-from metrichmsr_ros.evaluation.scoreboard import MEASURED, Line, Scoreboard, published_lines
-from metrichmsr_ros.evaluation.sequences import Motion, load_motions
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
     "PA-MPJPE": ("pa_mpjpe", 1.0, "mm"),
@@ -37,7 +37,7 @@ def evaluate(name: str, truth: Path, predictions: Mapping[str, Path], cameras: P
 
     Args:
         name: 3dpw, emdb1, emdb2, rich or synfocal.
-        truth: motions in the layout of evaluation/sequences.py.
+        truth: motions in the layout of evaluation/benchmarks/motion.py.
         predictions: system -> its motions, same layout.
         cameras: folder with SEQUENCE.tum, the cameras of systems that give none; without it they get the true ones.
 
@@ -125,7 +125,7 @@ def evaluate_focal_sweep(
         images_per_field: images for each lens.
         progress: told images done and in all, per system.
     """
-    from metrichmsr_ros.evaluation.synfocal import focal_sweep
+    from metrichmsr_ros.evaluation.benchmarks.synfocal import focal_sweep
 
     benchmark = BENCHMARKS["synfocal"]
     lines: list[Line] = []

@@ -1,0 +1,1 @@
+"""Benchmarks of the field and their protocols."""
