@@ -24,10 +24,10 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
-from metrichmsr_ros.ros.convert import image_from_message
-from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message
-from metrichmsr_ros.ros.markers import markers_message
-from metrichmsr_ros.ros.messages import bodies_of, humans_message, poses_message, transform_messages
+from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
+from metrichmsr_ros.ros.outputs.images import body_points_message, camera_info_message, image_message
+from metrichmsr_ros.ros.outputs.markers import markers_message
+from metrichmsr_ros.ros.outputs.people import bodies_of, humans_message, poses_message, transform_messages
 
 ROUNDS = 60
 SIZES = ((640, 480), (1920, 1080))

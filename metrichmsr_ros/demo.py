@@ -65,8 +65,8 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         InputError: ROS 2 or the messages of this package are not there.
     """
     try:
-        from metrichmsr_ros.ros.sequence_bag import write_sequence_bag
-        from metrichmsr_ros.ros.session import run_bag_through_node
+        from metrichmsr_ros.ros.playback.sequence_bag import write_sequence_bag
+        from metrichmsr_ros.ros.playback.session import run_bag_through_node
     except ImportError as error:
         raise InputError(f"the demo needs ROS 2 and this package's messages ({error}); run it by `make demo`") from None
     console, folders = Console(), DemoFolders(out)
@@ -112,9 +112,9 @@ def _warm_up(pipeline: Pipeline) -> None:
 def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
     """The people that the node published, and when they were received (system time, ns), by stamp of the image."""
     from metrichmsr_ros.evaluation.records import person_from_message
-    from metrichmsr_ros.ros.bagfile import read_bag
-    from metrichmsr_ros.ros.inputs import stamp_ns
-    from metrichmsr_ros.ros.session import HUMANS_TOPIC
+    from metrichmsr_ros.ros.bags.bagfile import read_bag
+    from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+    from metrichmsr_ros.ros.playback.session import HUMANS_TOPIC
 
     answers, received_ns = {}, {}
     for _, message, log_ns in read_bag(folders.perception, {HUMANS_TOPIC}):
@@ -125,8 +125,8 @@ def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
 
 
 def _evaluate(folders: DemoFolders, answers: Answers, latencies_s: list[float]) -> SequenceReport:
-    from metrichmsr_ros.evaluation.bags import Bag
     from metrichmsr_ros.evaluation.truth import load_truth
+    from metrichmsr_ros.ros.bags.reader import Bag
 
     with Bag(folders.sequence) as bag:
         truth = load_truth(bag, None)
@@ -151,7 +151,7 @@ def _write_report(
 
 
 def _write_overlays(folders: DemoFolders, console: Console) -> None:
-    from metrichmsr_ros.ros.session import overlay_images
+    from metrichmsr_ros.ros.playback.session import overlay_images
 
     images = [image[..., ::-1] for image in overlay_images(folders.perception)]
     if not images:

@@ -14,8 +14,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.enums import CompressionFormat, CompressionMode
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.evaluation.definitions import HUMANS, register_own_messages
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.ros.bags.message_types import HUMANS, register_own_messages
 
 TYPES = get_typestore(Stores.LATEST)
 register_own_messages(TYPES)

@@ -13,12 +13,12 @@ from evaluation_bags import (
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 
-from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.evaluation.results import read_metrics
-from metrichmsr_ros.evaluation.topics import camera_info_topic
+from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.ros.bags.topics import camera_info_topic
 
 
 def test_a_bag_without_camera_info_says_what_to_do(tmp_path):

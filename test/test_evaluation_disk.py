@@ -13,14 +13,14 @@ from evaluation_bags import (
     write_bag,
 )
 
-from metrichmsr_ros.evaluation import output_bag
-from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.fleet import plan, run_jobs
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import load_records, sequence_digest
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.ros.bags import writer as output_bag
+from metrichmsr_ros.ros.bags.reader import Bag
 
 
 def test_a_full_disk_stops_with_words_and_the_results_so_far(tmp_path, monkeypatch):

@@ -17,13 +17,13 @@ from evaluation_bags import (
 )
 from rich.console import Console
 
-from metrichmsr_ros.evaluation.bags import find_bags
 from metrichmsr_ros.evaluation.command import compare_command, replay_command
 from metrichmsr_ros.evaluation.fleet import overall, plan, run_jobs
 from metrichmsr_ros.evaluation.fleet_ray import run_jobs_on_ray
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.replay import replay_bag
+from metrichmsr_ros.ros.bags.reader import find_bags
 
 
 def test_a_folder_of_bags_goes_on_after_a_bad_one_and_skips_what_is_done(tmp_path):

@@ -20,21 +20,21 @@ from rclpy.serialization import serialize_message
 from ros_testing import free_domain, make_header
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.evaluation.bags import Bag
-from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
 from metrichmsr_ros.evaluation.live import replay_live
 from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.output_bag import ORIENTATION_STDDEV, OutputBag
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message, sequence_digest
 from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scene import Wanted
-from metrichmsr_ros.ros.inputs import stamp_ns
-from metrichmsr_ros.ros.messages import bodies_of, humans_message, topology_message, transform_messages
+from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.ros.bags.writer import ORIENTATION_STDDEV, OutputBag
+from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.outputs.people import bodies_of, humans_message, topology_message, transform_messages
 from metrichmsr_ros.ros.parameters import _SPECS
-from metrichmsr_ros.ros.player import Pace, play
-from metrichmsr_ros.ros.recorder import Recorder
+from metrichmsr_ros.ros.playback.player import Pace, play
+from metrichmsr_ros.ros.playback.recorder import Recorder
 
 TYPES = get_typestore(Stores.LATEST)
 register_own_messages(TYPES)

@@ -15,9 +15,9 @@ from ros_testing import FakePipeline, make_image, make_info, make_person
 from sensor_msgs.msg import CameraInfo, Image
 
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray, MeshTopology
-from metrichmsr_ros.ros.bagfile import BagError, BagWriter, bag_topics, read_bag, read_serialized
-from metrichmsr_ros.ros.player import Pace, play
-from metrichmsr_ros.ros.recorder import Recorder
+from metrichmsr_ros.ros.bags.bagfile import BagError, BagWriter, bag_topics, read_bag, read_serialized
+from metrichmsr_ros.ros.playback.player import Pace, play
+from metrichmsr_ros.ros.playback.recorder import Recorder
 
 
 def write_camera_bag(path, count, period_s=0.1):

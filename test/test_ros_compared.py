@@ -13,9 +13,9 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.ros.convert import image_from_message
 from metrichmsr_ros.ros.frames import body_frames, rotation_matrix
-from metrichmsr_ros.ros.images import image_message, scene_points_message
+from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
+from metrichmsr_ros.ros.outputs.images import image_message, scene_points_message
 
 WIDTH, HEIGHT = 16, 12
 RNG = np.random.default_rng(7)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrichmsr_ros.ros.convert import (
+from metrichmsr_ros.ros.inputs.image_conversion import (
     SUPPORTED_ENCODINGS,
     ConversionError,
     image_from_compressed,

@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image
 
 from metrichmsr_ros.depth.sources.base import DepthError, resampled
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.depth_input import DepthImages, depth_map
+from metrichmsr_ros.ros.inputs.depth import DepthImages, depth_map
 
 CAMERA = Camera(WIDTH, HEIGHT, np.array(make_info(0.0).k).reshape(3, 3))
 
@@ -78,7 +78,7 @@ def test_nothing_at_all_is_said_at_once():
 
 
 def test_depth_that_comes_a_little_later_is_awaited(monkeypatch):
-    monkeypatch.setattr("metrichmsr_ros.ros.depth_input.PARTNER_WAIT_S", 30.0)
+    monkeypatch.setattr("metrichmsr_ros.ros.inputs.depth.PARTNER_WAIT_S", 30.0)
     images, answers = DepthImages(), []
     images.add(depth_message(0.96, np.full((2, 2), 1000, np.uint16), "16UC1"))
     waiting = threading.Thread(target=lambda: answers.append(images.of(make_header(1.0), CAMERA)))

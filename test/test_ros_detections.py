@@ -13,7 +13,7 @@ from ros_testing import make_header
 
 from metrichmsr_ros.geometry.boxes import overlap, roi_around
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 
 CAMERA = Camera.from_fov(640, 480, 1.2)
 

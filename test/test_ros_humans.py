@@ -14,11 +14,11 @@ from ros_testing import CameraDriver, FakeBody, FakePipeline, Ros, free_domain, 
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.compat import optional_messages
 from metrichmsr_ros.ros.frames import body_frames, joint_frames
-from metrichmsr_ros.ros.humans import cropped_message, roi_message, skeleton_message
-from metrichmsr_ros.ros.markers import mesh_markers_message
-from metrichmsr_ros.ros.messages import bodies_of, joint_transform_messages
+from metrichmsr_ros.ros.outputs.markers import mesh_markers_message
+from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transform_messages
+from metrichmsr_ros.ros.outputs.ros4hri import cropped_message, roi_message, skeleton_message
+from metrichmsr_ros.ros.tf import optional_messages
 
 HEADER = make_header(12.5)
 CAMERA = Camera.from_fov(64, 48, 1.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.ros.transform_tree import TransformError, TransformTree
+from metrichmsr_ros.ros.tf_tree import TransformError, TransformTree
 
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
@@ -31,7 +31,7 @@ from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
-from metrichmsr_ros.ros.compat import TransformListener
+from metrichmsr_ros.ros.tf import TransformListener
 
 SECOND = 10**9
 

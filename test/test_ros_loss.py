@@ -17,8 +17,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from ros_testing import CameraDriver, FakePipeline, make_image, make_info
 
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.inputs.subscription import Gaps
 from metrichmsr_ros.ros.node import QUEUED_IMAGES
-from metrichmsr_ros.ros.subscription import Gaps
 
 LOST = "lost on the way"
 HERE = Path(__file__).resolve().parent

@@ -17,17 +17,16 @@ from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Vector3
 from ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.compat import message_class, optional_messages
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
-from metrichmsr_ros.ros.images import (
+from metrichmsr_ros.ros.inputs.camera_info import FrameDropped, StampGate, names_rectified_image
+from metrichmsr_ros.ros.outputs.images import (
     body_points_message,
     camera_info_message,
     image_message,
     scene_points_message,
 )
-from metrichmsr_ros.ros.inputs import FrameDropped, StampGate, names_rectified_image
-from metrichmsr_ros.ros.markers import markers_message
-from metrichmsr_ros.ros.messages import (
+from metrichmsr_ros.ros.outputs.markers import markers_message
+from metrichmsr_ros.ros.outputs.people import (
     bodies_of,
     detections_message,
     humans_message,
@@ -35,6 +34,7 @@ from metrichmsr_ros.ros.messages import (
     topology_message,
     transform_messages,
 )
+from metrichmsr_ros.ros.tf import message_class, optional_messages
 
 CAMERA = Camera.from_fov(64, 48, 1.0)
 HEADER = make_header(12.5)

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros import diagnostics
 from metrichmsr_ros.ros import node as perception
-from metrichmsr_ros.ros.graph import misspelt
+from metrichmsr_ros.ros.graph_hints import misspelt
 from metrichmsr_ros.ros.node import PerceptionNode
 
 

@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 from ros_testing import FRAME, CameraDriver, FakePipeline, make_header, make_person
 
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.ros.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 
 BOX = [20.0, 5.0, 30.0, 35.0]
 

@@ -8,7 +8,7 @@ pytest.importorskip("rclpy")
 
 from ros_testing import HEIGHT, WIDTH, make_header, make_info
 
-from metrichmsr_ros.ros.inputs import STEADY_INFOS, CameraInfos
+from metrichmsr_ros.ros.inputs.camera_info import STEADY_INFOS, CameraInfos
 
 SIZE = WIDTH, HEIGHT
 

@@ -61,7 +61,7 @@ def test_ctrl_c_comes_twice_under_launch_and_breaks_off_no_tidying_up():
     """From the terminal, whose whole group gets it, and from launch; here also a third time, after rclpy's handler."""
     code = """
 import os, signal, rclpy
-from metrichmsr_ros.ros.interrupts import interrupt_once
+from metrichmsr_ros.ros.sigint import interrupt_once
 interrupt_once()
 rclpy.init()
 try:

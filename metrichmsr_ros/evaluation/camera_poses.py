@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-from metrichmsr_ros.evaluation.bags import Bag
-from metrichmsr_ros.evaluation.definitions import TRANSFORMS
 from metrichmsr_ros.evaluation.metrics.checks import Float
+from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
+from metrichmsr_ros.ros.bags.reader import Bag
 
 OUTSIDE_NS = 100_000_000  # a transform is held for as long before its first and after its last sample
 _PERSON = "body_"  # frames of people, which an earlier run of the node may have left in the bag

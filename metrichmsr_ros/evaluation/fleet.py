@@ -13,7 +13,6 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from metrichmsr_ros.evaluation.bags import find_bags
 from metrichmsr_ros.evaluation.loop import Progress
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.options import ReplayOptions
@@ -22,6 +21,7 @@ from metrichmsr_ros.evaluation.provenance import code_hash
 from metrichmsr_ros.evaluation.replay import load_pipeline, replay_bag
 from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.ros.bags.reader import find_bags
 
 MakePipeline = Callable[[ReplayOptions], Any]
 

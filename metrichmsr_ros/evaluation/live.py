@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message
-from metrichmsr_ros.evaluation.topics import image_transport_base
-from metrichmsr_ros.ros.inputs import stamp_ns
+from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.ros.bags.topics import image_transport_base
+from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         ReplayError: no ROS 2 here, or a bag that cannot be played.
     """
     try:
-        from metrichmsr_ros.ros.bagfile import BagError
-        from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
-        from metrichmsr_ros.ros.player import play
+        from metrichmsr_ros.ros.bags.bagfile import BagError
+        from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
+        from metrichmsr_ros.ros.playback.player import play
     except ImportError as error:
         raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with Bag(path) as bag:

@@ -16,12 +16,12 @@ from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.output_bag import OutputBag
 from metrichmsr_ros.evaluation.records import FrameRecord, person_from_estimate
 from metrichmsr_ros.evaluation.reserve import DiskReserve
 from metrichmsr_ros.evaluation.truth import Truth
 from metrichmsr_ros.evaluation.worst import WorstFrames
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 Progress = Callable[[int, int], None]  # frames done, frames in all

@@ -6,19 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from metrichmsr_ros.evaluation.bags import Bag, Recorded
-from metrichmsr_ros.evaluation.definitions import TRANSFORMS
 from metrichmsr_ros.evaluation.options import ReplayOptions
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.topics import CAMERA_INFO, IMAGE
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.ros.depth_input import PARTNER_WAIT_S as DEPTH_WAIT_S
-from metrichmsr_ros.ros.depth_input import DepthImages
-from metrichmsr_ros.ros.detections import DetectedBoxes
-from metrichmsr_ros.ros.inputs import PARTNER_WAIT_S
-from metrichmsr_ros.ros.knowledge import TF_WAIT_S, Knowledge
-from metrichmsr_ros.ros.transform_tree import TransformTree
+from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
+from metrichmsr_ros.ros.bags.reader import Bag, Recorded
+from metrichmsr_ros.ros.bags.topics import CAMERA_INFO, IMAGE
+from metrichmsr_ros.ros.inputs.camera_info import PARTNER_WAIT_S
+from metrichmsr_ros.ros.inputs.depth import PARTNER_WAIT_S as DEPTH_WAIT_S
+from metrichmsr_ros.ros.inputs.depth import DepthImages
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.scene_context import TF_WAIT_S, Knowledge
+from metrichmsr_ros.ros.tf_tree import TransformTree
 
 
 @dataclass(frozen=True)

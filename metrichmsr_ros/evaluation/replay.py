@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.bags import Bag
 from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_poses
 from metrichmsr_ros.evaluation.extrinsics import RecordedCamera
 from metrichmsr_ros.evaluation.feed import Feed, Given
@@ -35,6 +34,7 @@ from metrichmsr_ros.evaluation.report import write_report
 from metrichmsr_ros.evaluation.results import prepare_folder, write_results
 from metrichmsr_ros.evaluation.truth import Truth, load_truth
 from metrichmsr_ros.evaluation.world import world_errors
+from metrichmsr_ros.ros.bags.reader import Bag
 
 _RECTIFIED = {"auto": None, "true": True, "false": False}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from metrichmsr_ros.evaluation.bags import Bag
-from metrichmsr_ros.evaluation.definitions import HUMANS
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message
-from metrichmsr_ros.ros.inputs import stamp_ns
+from metrichmsr_ros.ros.bags.message_types import HUMANS
+from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
 
 Truth = dict[int, TrueFrame]  # by stamp of the image, ns
 

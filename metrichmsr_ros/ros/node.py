@@ -25,18 +25,18 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from metrichmsr_ros.ros.compat import TransformBroadcaster, TransformListener, optional_messages
-from metrichmsr_ros.ros.depth_input import DepthImages
-from metrichmsr_ros.ros.detections import DetectedBoxes
 from metrichmsr_ros.ros.diagnostics import Statistics
-from metrichmsr_ros.ros.graph import elsewhere, misspelt, namesakes
-from metrichmsr_ros.ros.inputs import CameraInfos
-from metrichmsr_ros.ros.interrupts import interrupt_once, is_interrupted
-from metrichmsr_ros.ros.knowledge import Knowledge
-from metrichmsr_ros.ros.outputs import Outputs
+from metrichmsr_ros.ros.frame_processor import Frame, FrameProcessor, ScenePipeline
+from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt, namesakes
+from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
+from metrichmsr_ros.ros.inputs.depth import DepthImages
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.scene_context import Knowledge
+from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
-from metrichmsr_ros.ros.processing import Frame, FrameProcessor, ScenePipeline
-from metrichmsr_ros.ros.subscription import Input
+from metrichmsr_ros.ros.sigint import interrupt_once, is_interrupted
+from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener, optional_messages
 from metrichmsr_ros.ros.worker import NewestWinsWorker
 
 # A packet lost on the way is sent again, and all images that it held up come at once: they must not overwrite each

@@ -14,8 +14,8 @@ from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
-from metrichmsr_ros.ros.bagfile import BagWriter
-from metrichmsr_ros.ros.images import camera_info_message, image_message
+from metrichmsr_ros.ros.bags.bagfile import BagWriter
+from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 
 IMAGE_TOPIC, INFO_TOPIC, TRUTH_TOPIC = "/camera/image_raw", "/camera/camera_info", "/truth/humans"
 CAMERA_FRAME, WORLD_FRAME = "camera_optical", "world"

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.messages import Body, flat
+from metrichmsr_ros.ros.outputs.people import Body, flat
 
 Array = npt.NDArray[Any]
 

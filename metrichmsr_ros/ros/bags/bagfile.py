@@ -16,7 +16,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from metrichmsr_ros.ros.compat import message_class
+from metrichmsr_ros.ros.tf import message_class
 
 
 class BagError(RuntimeError):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.inputs import stamp_ns
+from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
 
 Array = npt.NDArray[np.float64]
 

@@ -17,9 +17,9 @@ from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLi
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.evaluation.definitions import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
-from metrichmsr_ros.evaluation.topics import COMPRESSED
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
+from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.ros.bags.topics import COMPRESSED
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, twist_covariance
 
 NAMESPACE = "/perception"

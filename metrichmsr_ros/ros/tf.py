@@ -20,7 +20,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.ros.transform_tree import JUMP_S, KEPT_S, TransformError, TransformTree
+from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
 __all__ = ["TransformBroadcaster", "TransformListener", "message_class", "optional_messages"]
 

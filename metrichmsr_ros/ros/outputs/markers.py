@@ -9,7 +9,7 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from metrichmsr_ros.ros.messages import Body, xyz
+from metrichmsr_ros.ros.outputs.people import Body, xyz
 from metrichmsr_ros.visual.overlay import person_colour
 
 Array = npt.NDArray[Any]

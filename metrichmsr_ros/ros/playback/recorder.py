@@ -16,7 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from metrichmsr_ros.ros.bagfile import BagError, BagWriter
+from metrichmsr_ros.ros.bags.bagfile import BagError, BagWriter
 
 
 class Recorder:

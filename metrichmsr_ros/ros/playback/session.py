@@ -14,12 +14,12 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.ros.bagfile import read_bag
-from metrichmsr_ros.ros.convert import image_from_message
-from metrichmsr_ros.ros.live_session import HUMANS_TOPIC, live_session
-from metrichmsr_ros.ros.player import Pace, play
-from metrichmsr_ros.ros.processing import ScenePipeline
-from metrichmsr_ros.ros.sequence_bag import IMAGE_TOPIC, INFO_TOPIC
+from metrichmsr_ros.ros.bags.bagfile import read_bag
+from metrichmsr_ros.ros.frame_processor import ScenePipeline
+from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
+from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
+from metrichmsr_ros.ros.playback.player import Pace, play
+from metrichmsr_ros.ros.playback.sequence_bag import IMAGE_TOPIC, INFO_TOPIC
 
 OVERLAY_TOPIC, _TOPOLOGY_TOPIC = "/perception/overlay", "/perception/topology"
 _RECORDED = {

@@ -17,11 +17,14 @@ from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
-from metrichmsr_ros.ros.compat import TransformBroadcaster, optional_messages
-from metrichmsr_ros.ros.humans import HumanTopics
-from metrichmsr_ros.ros.images import body_points_message, camera_info_message, image_message, scene_points_message
-from metrichmsr_ros.ros.markers import markers_message, mesh_markers_message
-from metrichmsr_ros.ros.messages import (
+from metrichmsr_ros.ros.outputs.images import (
+    body_points_message,
+    camera_info_message,
+    image_message,
+    scene_points_message,
+)
+from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
+from metrichmsr_ros.ros.outputs.people import (
     Body,
     bodies_of,
     detections_message,
@@ -33,7 +36,9 @@ from metrichmsr_ros.ros.messages import (
     topology_message,
     transform_messages,
 )
+from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics
 from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.ros.tf import TransformBroadcaster, optional_messages
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)  # matches reliable and best-effort readers

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
-from metrichmsr_ros.ros.convert import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.diagnostics import Statistics
-from metrichmsr_ros.ros.inputs import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
-from metrichmsr_ros.ros.knowledge import Knowledge
-from metrichmsr_ros.ros.outputs import Outputs
+from metrichmsr_ros.ros.inputs.camera_info import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
+from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
+from metrichmsr_ros.ros.inputs.scene_context import Knowledge
+from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings
 
 OTHER_CLOCK_S = 60.0  # a stamp further than this from the node's clock was not made by that clock

@@ -13,10 +13,10 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.ros.depth_input import DepthImages
-from metrichmsr_ros.ros.detections import DetectedBoxes
-from metrichmsr_ros.ros.inputs import stamp_ns
-from metrichmsr_ros.ros.transform_tree import TransformError
+from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.depth import DepthImages
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.tf_tree import TransformError
 
 TF_WAIT_S = 0.03
 _POLL_S = 0.005

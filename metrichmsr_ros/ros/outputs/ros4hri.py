@@ -17,8 +17,8 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.ros.frames import pixel_box
-from metrichmsr_ros.ros.images import image_message
-from metrichmsr_ros.ros.messages import Body
+from metrichmsr_ros.ros.outputs.images import image_message
+from metrichmsr_ros.ros.outputs.people import Body
 
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 # Skeleton2D's constants by BlazePose landmark; NECK lies between the shoulders.

@@ -25,7 +25,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
-from metrichmsr_ros.ros.bagfile import BagError, bag_topics, read_serialized
+from metrichmsr_ros.ros.bags.bagfile import BagError, bag_topics, read_serialized
 
 
 @dataclass(frozen=True)

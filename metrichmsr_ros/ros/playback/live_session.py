@@ -14,9 +14,9 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.frame_processor import ScenePipeline
 from metrichmsr_ros.ros.node import PerceptionNode, make_node
-from metrichmsr_ros.ros.processing import ScenePipeline
-from metrichmsr_ros.ros.recorder import Recorder
+from metrichmsr_ros.ros.playback.recorder import Recorder
 
 HUMANS_TOPIC = "/perception/humans"
 PEOPLE_TOPICS: Mapping[str, Any] = {HUMANS_TOPIC: HumanMeshArray, "/tf": TFMessage}
