@@ -29,10 +29,10 @@ from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
-from metrichmsr_ros.evaluation.records import PersonRecord, person_from_estimate
 from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
+from metrichmsr_ros.replay.records import PersonRecord, person_from_estimate
 
 FPS = 10.0
 MOUNT_TILT, MOUNT_HEIGHT = np.deg2rad(0.3), 0.01

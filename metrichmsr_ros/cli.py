@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from metrichmsr_ros.evaluation.eval_command import EvalOptions
-from metrichmsr_ros.evaluation.options import ReplayOptions
+from metrichmsr_ros.replay.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
 

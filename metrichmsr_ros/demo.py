@@ -27,9 +27,9 @@ from rich.progress import track
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.evaluation.records import PersonRecord
 from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
 from metrichmsr_ros.predict import InputError, people_table, predict_photo
+from metrichmsr_ros.replay.records import PersonRecord
 
 FPS = 10.0
 Answers = dict[int, list[PersonRecord]]  # stamp of the image in nanoseconds -> people
@@ -111,7 +111,7 @@ def _warm_up(pipeline: Pipeline) -> None:
 
 def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
     """The people that the node published, and when they were received (system time, ns), by stamp of the image."""
-    from metrichmsr_ros.evaluation.records import person_from_message
+    from metrichmsr_ros.replay.records import person_from_message
     from metrichmsr_ros.ros.bags.bagfile import read_bag
     from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
     from metrichmsr_ros.ros.playback.session import HUMANS_TOPIC
@@ -125,7 +125,7 @@ def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
 
 
 def _evaluate(folders: DemoFolders, answers: Answers, latencies_s: list[float]) -> SequenceReport:
-    from metrichmsr_ros.evaluation.truth import load_truth
+    from metrichmsr_ros.replay.ground_truth import load_truth
     from metrichmsr_ros.ros.bags.reader import Bag
 
     with Bag(folders.sequence) as bag:

@@ -21,7 +21,7 @@ from metrichmsr_ros.evaluation.benchmarks.table import Scoreboard
 from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
-from metrichmsr_ros.evaluation.outcome import ExitCode
+from metrichmsr_ros.replay.outcome import ExitCode
 
 
 def people(frames: int = 6, seed: int = 0) -> dict[str, np.ndarray]:

@@ -13,12 +13,12 @@ from evaluation_bags import (
     write_bag,
 )
 
-from metrichmsr_ros.evaluation.fleet import plan, run_jobs
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.records import load_records, sequence_digest
-from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.replay.batch import plan, run_jobs
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import load_records, sequence_digest
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
 from metrichmsr_ros.ros.bags import writer as output_bag
 from metrichmsr_ros.ros.bags.reader import Bag
 
@@ -78,7 +78,7 @@ def test_results_that_do_not_fit_are_an_error_and_leave_no_half_files(tmp_path, 
         path.write_bytes(b"half of")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("metrichmsr_ros.evaluation.results.save_records", full)
+    monkeypatch.setattr("metrichmsr_ros.replay.result.save_records", full)
     with pytest.raises(ReplayError, match=r"No space left on device. 6 frames were processed; those written") as caught:
         replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert caught.value.code is ExitCode.OUTPUT

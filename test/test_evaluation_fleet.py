@@ -18,11 +18,11 @@ from evaluation_bags import (
 from rich.console import Console
 
 from metrichmsr_ros.evaluation.command import compare_command, replay_command
-from metrichmsr_ros.evaluation.fleet import overall, plan, run_jobs
-from metrichmsr_ros.evaluation.fleet_ray import run_jobs_on_ray
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.replay import replay_bag
+from metrichmsr_ros.replay.batch import overall, plan, run_jobs
+from metrichmsr_ros.replay.batch_ray import run_jobs_on_ray
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.reader import find_bags
 
 
@@ -81,7 +81,7 @@ def test_what_is_wrong_with_the_model_or_with_us_is_told_bag_by_bag(tmp_path, mo
     def buggy(*arguments):
         raise TypeError("a bug")
 
-    monkeypatch.setattr("metrichmsr_ros.evaluation.replay.world_errors", buggy)
+    monkeypatch.setattr("metrichmsr_ros.replay.replay.world_errors", buggy)
     (outcome,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_pixel_pipeline))
     assert outcome.code is ExitCode.CRASHED
     assert "TypeError in test_evaluation_fleet.py, line" in outcome.text

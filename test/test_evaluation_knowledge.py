@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from evaluation_bags import HEIGHT, WIDTH, KnowingPipeline, Recipe, write_bag
 
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ReplayError
-from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ReplayError
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
 
 RECIPE = Recipe(info_first=True, moving_camera=True, depth_image=True)
 KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")

@@ -20,13 +20,13 @@ from rclpy.serialization import serialize_message
 from ros_testing import free_domain, make_header
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.evaluation.live import replay_live
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message, sequence_digest
-from metrichmsr_ros.evaluation.replay import replay_bag
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scene import Wanted
+from metrichmsr_ros.replay.live import replay_live
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.records import FrameRecord, person_from_message, sequence_digest
+from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.writer import ORIENTATION_STDDEV, OutputBag

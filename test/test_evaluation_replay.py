@@ -17,12 +17,12 @@ from evaluation_bags import (
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.records import FrameRecord, load_records, person_from_message, sequence_digest
-from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.results import read_metrics
 from metrichmsr_ros.evaluation.trajectories import read_tum
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, load_records, person_from_message, sequence_digest
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
 from metrichmsr_ros.ros.bags.reader import Bag
 
 FORMATS = {

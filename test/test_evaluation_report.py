@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from evaluation_bags import PixelPipeline, Recipe, write_bag
 
-from metrichmsr_ros.evaluation.charts import Series, ground_map, histogram, line_chart, ticks, timeline
-from metrichmsr_ros.evaluation.compare import compare
 from metrichmsr_ros.evaluation.metrics import MetricInputError
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.provenance import code_hash
-from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.report import report_html
-from metrichmsr_ros.evaluation.worst import WorstFrames
+from metrichmsr_ros.replay.compare import compare
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.provenance import code_hash
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.report.charts import Series, ground_map, histogram, line_chart, ticks, timeline
+from metrichmsr_ros.replay.report.page import report_html
+from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.worst_frames import WorstFrames
 
 
 @pytest.fixture(scope="module")

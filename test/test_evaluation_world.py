@@ -9,16 +9,16 @@ import pytest
 from evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, write_bag
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.records import FrameRecord, PersonRecord
-from metrichmsr_ros.evaluation.replay import replay_bag
-from metrichmsr_ros.evaluation.results import read_metrics
 from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
-from metrichmsr_ros.evaluation.world import world_errors
+from metrichmsr_ros.replay.camera_poses import CameraPoses, Edge
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
+from metrichmsr_ros.replay.world import world_errors
 
 SECOND = 10**9
 NOW = 1_700_000_000 * SECOND

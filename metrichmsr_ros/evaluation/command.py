@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from metrichmsr_ros.evaluation.compare import compare
-from metrichmsr_ros.evaluation.fleet import Job, MakePipeline, Outcome, overall, plan, run_jobs
-from metrichmsr_ros.evaluation.fleet_ray import run_jobs_on_ray
-from metrichmsr_ros.evaluation.live import replay_live
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.replay import load_pipeline
+from metrichmsr_ros.replay.batch import Job, MakePipeline, Outcome, overall, plan, run_jobs
+from metrichmsr_ros.replay.batch_ray import run_jobs_on_ray
+from metrichmsr_ros.replay.compare import compare
+from metrichmsr_ros.replay.live import replay_live
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.replay import load_pipeline
 
 _MARKS = {
     ExitCode.OK: "[green]done[/green]",

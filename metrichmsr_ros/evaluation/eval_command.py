@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode
 
 DATASETS = ("3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open")
 
@@ -188,7 +188,7 @@ def _is_npz(data: Path) -> bool:
 
 
 def _pipeline(options: EvalOptions) -> Any:
-    from metrichmsr_ros.evaluation.replay import load_pipeline
+    from metrichmsr_ros.replay.replay import load_pipeline
 
     return load_pipeline(
         ReplayOptions(preset=options.preset, body=options.body, device=options.device, num_threads=options.num_threads)

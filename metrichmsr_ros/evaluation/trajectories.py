@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
-from metrichmsr_ros.evaluation.records import FrameRecord
+from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.ros.frames import body_frames
 
 

@@ -15,7 +15,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.ros.bags.message_types import register_own_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage

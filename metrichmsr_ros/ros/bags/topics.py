@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"

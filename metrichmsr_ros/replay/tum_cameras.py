@@ -9,10 +9,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
-from metrichmsr_ros.evaluation.camera_poses import CameraPoses, Edge
 from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
 from metrichmsr_ros.evaluation.trajectories import read_tum
+from metrichmsr_ros.replay.camera_poses import CameraPoses, Edge
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 
 
 class RecordedCamera(CameraPoses):

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
-from metrichmsr_ros.evaluation.records import save_records
-from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.reserve import LEAST_FREE_BYTES
-from metrichmsr_ros.evaluation.reserve import NAME as RESERVE
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, person_trajectories, write_tum
+from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
+from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.provenance import code_hash, machine, versions
+from metrichmsr_ros.replay.records import save_records
+from metrichmsr_ros.replay.summary import Replay
 
 _OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", "frames.jsonl", "report.html", RESERVE)
 

@@ -1,4 +1,4 @@
-"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from evaluation/fleet.py."""
+"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from replay/batch.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.evaluation.fleet import Job, Outcome, run_job, split_done
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.batch import Job, Outcome, run_job, split_done
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 
 
 def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> Iterator[Outcome]:

@@ -11,8 +11,8 @@ from metrichmsr_ros.evaluation.metrics.checks import Float, mean_error
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.evaluation.metrics.world import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
-from metrichmsr_ros.evaluation.records import FrameRecord
 from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.replay.records import FrameRecord
 
 CameraPath = Mapping[int, Float]  # stamp of the image, ns -> world_from_camera (4, 4)
 _LEAST_FRAMES = 10  # a path shorter than this says nothing

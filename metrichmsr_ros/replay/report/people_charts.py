@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.charts import Series, ground_map, line_chart, timeline
 from metrichmsr_ros.evaluation.metrics.checks import Float
-from metrichmsr_ros.evaluation.replayed import Replay
 from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.replay.report.charts import Series, ground_map, line_chart, timeline
+from metrichmsr_ros.replay.summary import Replay
 from metrichmsr_ros.visual.overlay import person_colour
 
 _GAP_S = 0.35  # a person unseen for longer than this gets a gap in timeline and curves

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
-from metrichmsr_ros.evaluation.records import FrameRecord, load_records
-from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.replay.records import FrameRecord, load_records
+from metrichmsr_ros.replay.result import read_metrics
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.records import FrameRecord, sequence_digest
-from metrichmsr_ros.evaluation.truth import Truth
-from metrichmsr_ros.evaluation.world import CameraPath, WorldErrors
-from metrichmsr_ros.evaluation.worst import Picture
+from metrichmsr_ros.replay.ground_truth import Truth
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, sequence_digest
+from metrichmsr_ros.replay.world import CameraPath, WorldErrors
+from metrichmsr_ros.replay.worst_frames import Picture
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
-from metrichmsr_ros.evaluation.records import FrameRecord, person_from_message
+from metrichmsr_ros.replay.bag_context import RecordedKnowledge
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, person_from_message
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.topics import image_transport_base
 from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
@@ -147,7 +147,7 @@ def _recorded_frames(recording: Path, topic: str) -> list[FrameRecord]:
 
 
 def _agreement(frames: list[FrameRecord], estimates: Path) -> Agreement | None:
-    from metrichmsr_ros.evaluation.records import load_records
+    from metrichmsr_ros.replay.records import load_records
 
     if not estimates.is_file():
         return None

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.replay.bag_context import RecordedKnowledge
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
 from metrichmsr_ros.ros.bags.topics import ImageTopics
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns

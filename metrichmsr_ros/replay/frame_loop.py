@@ -10,17 +10,17 @@ from typing import IO, Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.camera_poses import CameraPoses
-from metrichmsr_ros.evaluation.feed import Feed, Ready
 from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.records import FrameRecord, person_from_estimate
-from metrichmsr_ros.evaluation.reserve import DiskReserve
-from metrichmsr_ros.evaluation.truth import Truth
-from metrichmsr_ros.evaluation.worst import WorstFrames
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.replay.bag_source import Feed, Ready
+from metrichmsr_ros.replay.camera_poses import CameraPoses
+from metrichmsr_ros.replay.disk_reserve import DiskReserve
+from metrichmsr_ros.replay.ground_truth import Truth
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
+from metrichmsr_ros.replay.worst_frames import WorstFrames
 from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.visual.overlay import draw_overlay
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.charts import histogram
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary
-from metrichmsr_ros.evaluation.provenance import code_hash, machine, versions
-from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.report_people import error_curves, map_from_above, people_timeline, start_ns
-from metrichmsr_ros.evaluation.report_style import STYLE
-from metrichmsr_ros.evaluation.results import whole_file
+from metrichmsr_ros.replay.provenance import code_hash, machine, versions
+from metrichmsr_ros.replay.report.charts import histogram
+from metrichmsr_ros.replay.report.people_charts import error_curves, map_from_above, people_timeline, start_ns
+from metrichmsr_ros.replay.report.style import STYLE
+from metrichmsr_ros.replay.result import whole_file
+from metrichmsr_ros.replay.summary import Replay
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 

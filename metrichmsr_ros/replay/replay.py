@@ -3,7 +3,7 @@
 Two runs over one bag give identical digests. What is written, per bag:
 
     metrics.json      results (identical between runs) under "result", timings and machine under "run"
-    estimates.npz     every person of every frame (layout: evaluation/records.py)
+    estimates.npz     every person of every frame (layout: replay/records.py)
     frames.jsonl      one line per frame, written as it goes
     trajectories/     one TUM file per id: body frame in the camera's optical frame; with transforms in the bag also
                       ID_world.tum and camera_world.tum
@@ -19,21 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.camera_poses import CameraPoses, read_camera_poses
-from metrichmsr_ros.evaluation.extrinsics import RecordedCamera
-from metrichmsr_ros.evaluation.feed import Feed, Given
-from metrichmsr_ros.evaluation.loop import FrameLoop, Progress
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.provenance import model_config, weights_hash
-from metrichmsr_ros.evaluation.recorded_knowledge import RecordedKnowledge
-from metrichmsr_ros.evaluation.records import FrameRecord
-from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.report import write_report
-from metrichmsr_ros.evaluation.results import prepare_folder, write_results
-from metrichmsr_ros.evaluation.truth import Truth, load_truth
-from metrichmsr_ros.evaluation.world import world_errors
+from metrichmsr_ros.replay.bag_context import RecordedKnowledge
+from metrichmsr_ros.replay.bag_source import Feed, Given
+from metrichmsr_ros.replay.camera_poses import CameraPoses, read_camera_poses
+from metrichmsr_ros.replay.frame_loop import FrameLoop, Progress
+from metrichmsr_ros.replay.ground_truth import Truth, load_truth
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.provenance import model_config, weights_hash
+from metrichmsr_ros.replay.records import FrameRecord
+from metrichmsr_ros.replay.report.page import write_report
+from metrichmsr_ros.replay.result import prepare_folder, write_results
+from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.tum_cameras import RecordedCamera
+from metrichmsr_ros.replay.world import world_errors
 from metrichmsr_ros.ros.bags.reader import Bag
 
 _RECTIFIED = {"auto": None, "true": True, "false": False}

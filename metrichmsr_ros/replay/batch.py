@@ -13,14 +13,14 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from metrichmsr_ros.evaluation.loop import Progress
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.evaluation.options import ReplayOptions
-from metrichmsr_ros.evaluation.outcome import ExitCode, ReplayError
-from metrichmsr_ros.evaluation.provenance import code_hash
-from metrichmsr_ros.evaluation.replay import load_pipeline, replay_bag
-from metrichmsr_ros.evaluation.replayed import Replay
-from metrichmsr_ros.evaluation.results import read_metrics
+from metrichmsr_ros.replay.frame_loop import Progress
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.provenance import code_hash
+from metrichmsr_ros.replay.replay import load_pipeline, replay_bag
+from metrichmsr_ros.replay.result import read_metrics
+from metrichmsr_ros.replay.summary import Replay
 from metrichmsr_ros.ros.bags.reader import find_bags
 
 MakePipeline = Callable[[ReplayOptions], Any]

@@ -1,0 +1,1 @@
+"""Recorded bags through the pipeline, in process: results, metrics, a report."""
