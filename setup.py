@@ -164,5 +164,5 @@ setup(
     python_requires=">=3.10",
     install_requires=requirements("requirements.txt"),
     extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k not in ("smpl", "test") for r in v})},
-    entry_points={"console_scripts": ["metrichmsr = metrichmsr_ros.cli:main"]},
+    entry_points={"console_scripts": ["metrichmsr = metrichmsr_ros.cli.main:main"]},
 )

@@ -140,8 +140,8 @@ def told(found: Found) -> str:
 
 def look(images: Path, out: Path, weights: str, console: Console) -> None:
     """Overlays of every photograph in `images`, with the bodies that the whole pipeline finds."""
+    from metrichmsr_ros.cli.predict import predict_photo
     from metrichmsr_ros.pipeline.pipeline import Pipeline
-    from metrichmsr_ros.predict import predict_photo
 
     pipeline = Pipeline.from_preset(weights, "cpu", "open")
     table = Table("photograph", "people", "distance, m", "height, m", title="focal length: the long side")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 
+from metrichmsr_ros.cli.predict import draw_scene
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.predict import draw_scene
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.cli.eval import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_depth
 from metrichmsr_ros.evaluation.benchmarks.motion import load_motions
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED, SOURCE
 from metrichmsr_ros.evaluation.benchmarks.protocols import BENCHMARKS, score
 from metrichmsr_ros.evaluation.benchmarks.run import MEASURED, evaluate
 from metrichmsr_ros.evaluation.benchmarks.table import Scoreboard
-from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 from metrichmsr_ros.replay.outcome import ExitCode

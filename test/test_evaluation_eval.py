@@ -18,16 +18,16 @@ from test_evaluation_benchmark import moving_camera, people, save
 from test_evaluation_datasets import REGRESSOR, Oracle
 from test_training_human import write_shard
 
-from metrichmsr_ros import cli
 from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.evaluation import eval_command as command
+from metrichmsr_ros.cli import eval as command
+from metrichmsr_ros.cli import main as cli
+from metrichmsr_ros.cli.eval import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_prox
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
 from metrichmsr_ros.evaluation.benchmarks.run import evaluate
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
-from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.replay.outcome import ExitCode

@@ -32,14 +32,14 @@ from scipy.spatial.transform import Rotation
 from test_evaluation_datasets import REGRESSOR, Oracle
 from test_evaluation_eval import table_of
 
-from metrichmsr_ros import cli
 from metrichmsr_ros.body.open_body import FILES, load_arrays, to_smpl_dict
+from metrichmsr_ros.cli import eval as command
+from metrichmsr_ros.cli import main as cli
+from metrichmsr_ros.cli.eval import EvalOptions, eval_command
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
-from metrichmsr_ros.evaluation import eval_command as command
 from metrichmsr_ros.evaluation.benchmarks.bodies import read_genders, smpl_by_gender, smplx_by_gender
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
-from metrichmsr_ros.evaluation.eval_command import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.metrics.world import jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.replay.outcome import ExitCode
 

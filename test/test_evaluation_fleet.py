@@ -17,7 +17,7 @@ from evaluation_bags import (
 )
 from rich.console import Console
 
-from metrichmsr_ros.evaluation.command import compare_command, replay_command
+from metrichmsr_ros.cli.replay import compare_command, replay_command
 from metrichmsr_ros.replay.batch import overall, plan, run_jobs
 from metrichmsr_ros.replay.batch_ray import run_jobs_on_ray
 from metrichmsr_ros.replay.options import ReplayOptions

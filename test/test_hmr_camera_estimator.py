@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from metrichmsr_ros.cli.predict import photo_camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
-from metrichmsr_ros.predict import photo_camera
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from test_hmr_encoders import SMALL, model_of, random_batch
 
+from metrichmsr_ros.cli.expert_routing import person_routings, write_tables
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.config import ModelConfig, build
 from metrichmsr_ros.hmr.expert_routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.routing_maps import person_routings, write_tables
 from metrichmsr_ros.visual.expert_routing import colours
 
 

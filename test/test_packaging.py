@@ -219,7 +219,7 @@ def test_wheel_without_ros_holds_everything(sources, tmp_path):
                 assert f"{data}/share/metrichmsr_ros/{path.relative_to(ROOT)}" in names
     assert f"{data}/lib/metrichmsr_ros/perception" in names
     entry_points = next(name for name in names if name.endswith("entry_points.txt"))
-    assert "metrichmsr = metrichmsr_ros.cli:main" in zipfile.ZipFile(wheel).read(entry_points).decode()
+    assert "metrichmsr = metrichmsr_ros.cli.main:main" in zipfile.ZipFile(wheel).read(entry_points).decode()
 
 
 def test_missing_ros_is_an_error_only_when_messages_are_demanded(sources, bare_python):

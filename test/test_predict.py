@@ -11,8 +11,8 @@ import pytest
 import trimesh
 from fetched_networks import skip_without_blazepose
 
-from metrichmsr_ros import cli
 from metrichmsr_ros.assets import cache_dir
+from metrichmsr_ros.cli import main as cli
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 
 skip_without_blazepose()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from metrichmsr_ros.evaluation.eval_command import EvalOptions
+from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.replay.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
@@ -43,9 +43,9 @@ def predict(
     """
     from rich.console import Console
 
+    from metrichmsr_ros.cli.predict import people_table, predict_photo, write_depth
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
-    from metrichmsr_ros.predict import people_table, predict_photo, write_depth
 
     choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
     pipeline = Pipeline.from_preset(preset, device, body, depth=choice)
@@ -68,7 +68,7 @@ def demo(out: Path = Path("out/demo"), frames: int = 120) -> None:
         out: folder for the bags, the overlay video, the table and the photograph's results.
         frames: length of the sequence, at 10 frames per second.
     """
-    from metrichmsr_ros.demo import run_demo
+    from metrichmsr_ros.cli.demo import run_demo
 
     run_demo(out, frames)
 
@@ -190,8 +190,8 @@ def routing(
         body: the body that the weights were trained on: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
     """
+    from metrichmsr_ros.cli.expert_routing import route_images
     from metrichmsr_ros.pipeline.pipeline import Pipeline
-    from metrichmsr_ros.routing_maps import route_images
 
     files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics)
     for path in (*files.people, *files.tables):
@@ -221,7 +221,7 @@ def replay(
         fresh: do again what is done already.
         live: play one bag at its own rate through the real node over ROS 2 instead, and measure drops and latency.
     """
-    from metrichmsr_ros.evaluation.command import live_command, replay_command
+    from metrichmsr_ros.cli.replay import live_command, replay_command
 
     if live:
         sys.exit(int(live_command(bag, out, options)))
@@ -234,7 +234,7 @@ def evaluate(
     options: Annotated[EvalOptions, tyro.conf.OmitArgPrefixes] = EvalOptions(),  # noqa: B008 (frozen)
 ) -> None:
     """Score this pipeline, or predictions of any system, on a benchmark, beside the paper's rows."""
-    from metrichmsr_ros.evaluation.eval_command import eval_command
+    from metrichmsr_ros.cli.eval import eval_command
 
     sys.exit(int(eval_command(benchmark, options)))
 
@@ -252,7 +252,7 @@ def compare(
         second: of the other.
         markdown: also write the table here.
     """
-    from metrichmsr_ros.evaluation.command import compare_command
+    from metrichmsr_ros.cli.replay import compare_command
 
     sys.exit(int(compare_command(first, second, markdown)))
 

@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
+from metrichmsr_ros.cli.predict import InputError, photo_camera, read_photo
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
-from metrichmsr_ros.predict import InputError, photo_camera, read_photo
 from metrichmsr_ros.visual.expert_routing import draw_person, draw_table
 
 Image = NDArray[np.uint8]

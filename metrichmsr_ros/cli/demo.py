@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.progress import track
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
-from metrichmsr_ros.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.replay.records import PersonRecord
 
 FPS = 10.0
