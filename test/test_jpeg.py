@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrichmsr_ros.jpeg import is_jpeg_cut_off
+from metrichmsr_ros.image_io import is_jpeg_cut_off
 
 KINDS = {
     "baseline": [],

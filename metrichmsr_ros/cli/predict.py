@@ -15,7 +15,7 @@ from rich.table import Table
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
-from metrichmsr_ros.jpeg import is_jpeg_cut_off
+from metrichmsr_ros.image_io import is_jpeg_cut_off
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.visual.overlay import draw_overlay, person_colour

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import read_file
-from metrichmsr_ros.jpeg import is_jpeg_cut_off
+from metrichmsr_ros.image_io import is_jpeg_cut_off
 
 Array = NDArray[Any]
 JointsOf = Callable[[Array, Array, str], Array]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrichmsr_ros.jpeg import is_jpeg_cut_off
+from metrichmsr_ros.image_io import is_jpeg_cut_off
 
 Array = npt.NDArray[Any]
 Image = npt.NDArray[np.uint8]
