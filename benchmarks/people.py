@@ -26,7 +26,7 @@ import numpy as np
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 
-ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "data" / "vtest_people.json"
+ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "helpers" / "vtest_people.json"
 NEAR = 0.35
 """Share of a person's height within which a track's centre must lie."""
 

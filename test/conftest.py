@@ -16,7 +16,7 @@ def body():
 @pytest.fixture
 def ros():
     """A ROS context of its own, in a domain that nobody else uses."""
-    from ros_testing import Ros, free_domain  # needs ROS; this file is read without it too
+    from helpers.ros_testing import Ros, free_domain  # needs ROS; this file is read without it too
 
     with free_domain() as domain:
         session = Ros(domain)

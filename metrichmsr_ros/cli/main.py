@@ -103,7 +103,7 @@ def synthesize(
         seed: the same seed makes the same shards.
         workers: processes; 0 means one per core.
         backgrounds: folder of your photographs; without, rooms are made by rule.
-        poses: a bank of your poses, made by `python -m metrichmsr_ros.data.mocap.pose_bank`; without, the package's own.
+        poses: a bank of your poses, from `python -m metrichmsr_ros.data.mocap.pose_bank`; default: the package's own.
         images_per_shard: images in a shard; a seed's pictures follow from it.
         jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
         further_looks: look at everybody found as at people of single images: mirrored, and with the heavier network.

@@ -1,8 +1,8 @@
 """Local pose and shape errors: MPJPE, PA-MPJPE, PVE, body height.
 
 Inputs are metres, outputs millimetres, one value per frame. A frame with a non-finite coordinate scores NaN;
-:func:`~metrichmsr_ros.evaluation.metrics.checks.mean_error` leaves it out. Definitions follow the evaluation code of SPIN,
-WHAM, TRAM, GVHMR and CameraHMR, which agree except where a :class:`JointProtocol` says otherwise.
+:func:`~metrichmsr_ros.evaluation.metrics.checks.mean_error` leaves it out. Definitions follow the evaluation code of
+SPIN, WHAM, TRAM, GVHMR and CameraHMR, which agree except where a :class:`JointProtocol` says otherwise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """After training: make estimates of adults right in the median, and the stated uncertainty as wide as errors are.
 
-    python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "data/open/train-*.tar" "data/open/val-0000[0-3].tar" OUT
+    python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "train-*.tar" "val-0000[0-3].tar" OUT
 
 Height and distance cannot be told apart in one image, so a network answers with what is right for the mixture of people
 that it learned from. Children in that mixture draw the estimates of all adults down. Two numbers, the medians of true

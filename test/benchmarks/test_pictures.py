@@ -1,0 +1,130 @@
+"""What the accuracy benchmark measures on pictures is what the pipeline answers about them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from helpers.fetched_networks import skip_without_blazepose
+
+from benchmarks.held_out import LOOK, search_pictures, stored_looks
+from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
+from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
+from metrichmsr_ros.people.detection.test_time_views import looks_at
+from metrichmsr_ros.pipeline.pipeline import Pipeline, heavy_finder, roles_of
+
+skip_without_blazepose()
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return WalkingSequence(20)[19]  # one person
+
+
+@pytest.fixture(scope="module")
+def picture(frame):
+    """The frame as its JPEG says it is: RGB, and the file's bytes."""
+    jpeg = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    return np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]), jpeg.tobytes()
+
+
+@pytest.fixture(scope="module")
+def blazepose():
+    return BlazePose(num_threads=1)
+
+
+@pytest.fixture(scope="module")
+def look(frame, picture, blazepose):
+    pixels = frame.camera.project(frame.people[0].joints_cam)
+    first = blazepose.landmarks(picture[0], Roi(pixels[0], 1.3 * np.ptp(pixels[:, 1])))
+    return blazepose.landmarks(picture[0], first.next_roi())
+
+
+@pytest.fixture(scope="module")
+def shard(frame, picture, look, tmp_path_factory):
+    """One picture, its person listed by look as the data engine lists people, and one who was missed.
+
+    Two first looks and a further one, which lies elsewhere, so that nobody may count it.
+    """
+    path = tmp_path_factory.mktemp("held_out") / "val-00000.tar"
+    people = frame.people
+    truth = {
+        "pose": [p.pose for p in people],
+        "betas": [p.betas for p in people],
+        "transl": [p.transl_cam for p in people],
+        "joints_cam": [p.joints_cam for p in people],
+        "visible_fraction": [1.0 for _ in people],
+    }
+    sample = {name: np.array(rows * 3) for name, rows in truth.items()}
+    sample |= {name: np.array([getattr(look, name)] * 3) for name in (*LOOK, "score")}
+    sample["pixels"][2] += 100.0
+    sample["way"] = np.array(["image", "followed", "again"])
+    sample |= {f"missed_{name}": np.array(rows[:1]) for name, rows in truth.items()}
+    sample["missed_joints_cam"] = sample["missed_joints_cam"] + (50.0, 0.0, 0.0)  # far out of the picture
+    sample["person"] = np.array([*range(len(people))] * 3)
+    sample |= {"intrinsics": frame.camera.intrinsics, "image_size": np.array([frame.camera.width, frame.camera.height])}
+    buffer = io.BytesIO()
+    np.savez(buffer, **sample)
+    with tarfile.open(path, "w") as tar:
+        for name, content in (("a.npz", buffer.getvalue()), ("a.jpg", picture[1])):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard, tmp_path):
+    pipeline = Pipeline.from_preset("embedded", num_threads=1)
+    scene = pipeline.process(picture[0], frame.camera)
+    found = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
+    assert (found.pictures, found.there, found.false) == (1, len(frame.people) + 1, 0)
+    assert len(found.people) == len(scene.people) == len(frame.people)
+    output = found.people.estimate(pipeline.model)
+    (estimated,) = output.transl.numpy()
+    np.testing.assert_allclose(estimated, scene.people[0].transl_cam, atol=2e-3)
+    (kept,) = tmp_path.iterdir()
+    with np.load(kept) as arrays:
+        assert {*LOOK, "more_person", "counts"} <= {*arrays}
+    again = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
+    torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
+
+
+def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard):
+    """Both copies of the person give what their looks give when they are put together by hand."""
+    model = load_model("embedded")
+    people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
+    looks = looks_at(picture[0], look, [], blazepose, heavy_finder(num_threads=1))
+    first = crop_batch_from_landmarks([look], frame.camera)
+    more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
+    with torch.inference_mode():
+        expected = estimate_from_looks(model, first, more, roles_of({0: looks}))
+    found = people.estimate(model)
+    assert len(people) == 2
+    for row in (0, 1):
+        torch.testing.assert_close(found.transl[row], expected.transl[0], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
+
+
+def test_people_in_videos_are_looked_at_as_often_as_asked(frame, picture):
+    image, camera = picture[0], frame.camera
+    pipelines = {
+        choice: Pipeline.from_preset("embedded", num_threads=1, video_looks=choice)
+        for choice in ("one", "mirrored", "all")
+    }
+    video, single = {}, {}
+    for choice, pipeline in pipelines.items():
+        scenes = [pipeline.process(image, camera, 0.1 * index) for index in range(4)]
+        video[choice] = scenes[-1].people[0].transl_cam
+        single[choice] = pipeline.process(image, camera).people[0].transl_cam
+    assert not np.array_equal(video["one"], video["mirrored"])
+    heavy_is_there = heavy_finder(num_threads=1) is not None
+    assert np.array_equal(video["mirrored"], video["all"]) != heavy_is_there
+    np.testing.assert_array_equal(single["one"], single["all"])

@@ -1,0 +1,100 @@
+"""3DPW and EMDB in their published layouts, read as benchmarks and answered by a pipeline that knows the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.data_layouts import BODIES, write_3dpw, write_emdb, write_pickle
+
+from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.evaluation.benchmarks.run import evaluate_videos
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, predict, read_videos
+
+VERTICES = BODIES["male"].num_vertices
+REGRESSOR = np.random.default_rng(0).dirichlet(np.full(VERTICES, 0.1), size=17)
+
+
+@dataclass
+class Oracle:
+    """Answers with the true people of the frame, a given factor too far away."""
+
+    videos: list[Video]
+    factor: float = 1.0
+    calls: list[float] = field(default_factory=list)
+
+    def reset(self) -> None:
+        pass
+
+    def process(self, image: Any, camera: Any, stamp_s: float, wanted: Any) -> Any:
+        self.calls.append(stamp_s)
+        frame = round(stamp_s * 30)
+        people = []
+        for video in self.videos:
+            for table, truth in zip(video.tables, video.truth, strict=True):
+                for row in np.flatnonzero(truth.frames == frame):
+                    np.testing.assert_allclose(camera.intrinsics, table.intrinsics[row])
+                    people.append(
+                        SimpleNamespace(
+                            joints_cam=truth["joints"][row] * self.factor,
+                            vertices_cam=truth["vertices"][row] * self.factor,
+                            pose=table.pose[row],
+                            height=truth["height"][row] + 0.05,
+                        )
+                    )
+        return SimpleNamespace(people=people[::-1])
+
+
+def test_3dpw_in_its_layout(tmp_path):
+    _, actors, valid = write_3dpw(tmp_path)
+    (video,) = read_videos("3dpw", tmp_path, BODIES, REGRESSOR)
+    for motion, actor in zip(video.truth, actors, strict=True):
+        np.testing.assert_array_equal(motion.frames, valid)
+        np.testing.assert_allclose(motion["joints"], actor.joints_cam[valid], atol=1e-4)
+    board = evaluate_videos("3dpw", [video], {"oracle": Oracle([video]), "far": Oracle([video], 1.1)}, REGRESSOR)
+    values = {line.system: line.values for line in board.lines}
+    assert values["oracle"]["MPJPE"] == pytest.approx(0.0, abs=1e-3)
+    assert values["oracle"]["H-MAE"] == pytest.approx(50.0, abs=1e-3)
+    assert values["far"]["PA-MPJPE"] == pytest.approx(0.0, abs=1e-3)
+    assert values["far"]["PVE"] > 10
+
+
+def test_emdb_in_its_layout(tmp_path):
+    _, world, good = write_emdb(tmp_path)
+    (video,) = read_videos("emdb1", tmp_path, BODIES)
+    (motion,) = video.truth
+    np.testing.assert_array_equal(motion.frames, good)
+    np.testing.assert_allclose(motion["joints"], world.joints_cam[good], atol=1e-4)
+    np.testing.assert_allclose(motion["world_from_camera"], np.linalg.inv(world.extrinsics[good]), atol=1e-9)
+    oracle = Oracle([video])
+    (answer,) = predict(video, oracle)
+    assert oracle.calls == [frame / 30 for frame in good]
+    np.testing.assert_allclose(answer["joints"], motion["joints"])
+    np.testing.assert_allclose(answer["orient"], motion["orient"])
+    assert "h36m" not in answer
+    with pytest.raises(LabelError, match="no sequences of emdb2"):
+        list(read_videos("emdb2", tmp_path, BODIES))
+
+
+def test_emdb2_in_the_world(tmp_path):
+    path, world, _ = write_emdb(tmp_path)
+    content = {
+        "gender": "female", "name": "P0_09", "emdb1": False, "emdb2": True, "n_frames": 5,
+        "good_frames_mask": np.ones(5, bool),
+        "camera": {"intrinsics": world.intrinsics, "extrinsics": world.extrinsics, "width": 720, "height": 960},
+        "smpl": {
+            "poses_root": world.pose[:, :3], "poses_body": world.pose[:, 3:], "trans": world.transl,
+            "betas": world.betas[0],
+        },
+        "kp2d": world.pixels,
+        "bboxes": {"bboxes": np.tile([0.0, 0, 9, 9], (5, 1)), "invalid_idxs": np.zeros(0)},
+    }  # fmt: skip
+    write_pickle(next(path.glob("*.pkl")), content)
+    videos = list(read_videos("emdb2", tmp_path, BODIES))
+    board = evaluate_videos("emdb2", videos, {"oracle": Oracle(videos)})
+    (line,) = [line for line in board.lines if line.system == "oracle"]
+    for name in ("W-MPJPE", "WA-MPJPE", "RTE", "ERVE"):
+        assert line.values[name] == pytest.approx(0.0, abs=0.01)

@@ -1,0 +1,106 @@
+"""Weights carry their configuration; files that do not fit say so."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers.simulated_people import simulate
+from safetensors.torch import load_file, save_file
+from test_hmr_encoders import SMALL, model_of, random_batch
+
+from metrichmsr_ros.assets import AssetError, asset_path
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.checkpoint import CheckpointError, load_model, read_metadata, save_model
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
+
+
+def landmark_set(seed):
+    rng = np.random.default_rng(seed)
+    roi = Roi(np.array([300.0, 200.0]), 220.0, 0.3)
+    matrix = roi.matrix()
+    crop = rng.uniform(0, 255, (39, 3))
+    pixels = (crop[:, :2] - matrix[:2, 2]) @ np.linalg.inv(matrix[:2, :2]).T
+    values = {"roi": roi, "score": 0.9, "crop_landmarks": crop, "visibility": np.ones(39), "presence": np.ones(39)}
+    return LandmarkSet(**values, world=rng.normal(0, 0.3, (39, 3)), crop_matrix=matrix, pixels=pixels)
+
+
+def test_saved_model_is_the_same_model(tmp_path):
+    model, batch = model_of(seed=3), random_batch()
+    save_model(tmp_path / "w.safetensors", model, {"metrics": {"mpjpe": 1.5}, "note": "hello"})
+    loaded = load_model(tmp_path / "w.safetensors")
+    assert loaded.config == model.config
+    before, after = model(batch), loaded(batch)
+    assert torch.equal(before.transl, after.transl)
+    assert torch.equal(before.rotmats, after.rotmats)
+    metadata = read_metadata(tmp_path / "w.safetensors")
+    assert json.loads(metadata["metrics"]) == {"mpjpe": 1.5}
+    assert metadata["note"] == "hello"
+    assert json.loads(metadata["config"])["moe"]["width"] == SMALL["width"]
+
+
+def test_shipped_weights_load_and_run():
+    try:
+        path = asset_path("embedded.safetensors")
+    except AssetError:
+        pytest.skip("no weights in this tree")
+    assert path.stat().st_size < 12e6
+    model = load_model("embedded")
+    assert sum(p.numel() for p in model.parameters()) < 3e6
+    camera = Camera.from_fov(640, 480, 1.0)
+    batch = crop_batch_from_landmarks([landmark_set(i) for i in range(3)], camera)
+    assert batch.landmarks.shape == (3, 39, 3)
+    with torch.inference_mode():
+        out = model(batch)
+    assert torch.isfinite(out.transl).all()
+    assert (torch.linalg.eigvalsh(out.transl_cov.double()) > 0).all()
+
+
+@torch.inference_mode()
+def test_shipped_weights_know_no_last_distance(body):
+    """The same people 2-8 and 12-48 m away look alike, and are taken to be as large."""
+    model = load_model("embedded")
+    factors = []
+    for farther in (1.0, 6.0):
+        people = simulate(body, 64, farther=farther)
+        factors.append((model(people.inputs).transl[:, 2] / people.truth.transl[:, 2]).median().item())
+    assert factors[1] == pytest.approx(factors[0], rel=0.05)
+
+
+def test_crop_batch_is_the_crop_of_the_camera():
+    camera = Camera.from_fov(640, 480, 1.0)
+    people = [landmark_set(0), landmark_set(1)]
+    batch = crop_batch_from_landmarks(people, camera)
+    expected = people[1].crop_matrix @ camera.intrinsics
+    np.testing.assert_allclose(batch.crop_intrinsics[1].numpy(), expected, rtol=1e-5, atol=1e-3)
+    low, high = people[1].pixels[:33].min(0), people[1].pixels[:33].max(0)
+    np.testing.assert_allclose(batch.bbox[1].numpy(), [*low, *high], rtol=1e-5, atol=1e-3)
+    assert crop_batch_from_landmarks([], camera).landmarks.shape == (0, 39, 3)
+
+
+def test_crop_batch_refuses_a_distorted_camera():
+    camera = Camera(640, 480, np.diag([500.0, 500, 1]), "plumb_bob", np.array([0.1, 0, 0, 0, 0]), "given")
+    with pytest.raises(ValueError, match="rectified"):
+        crop_batch_from_landmarks([landmark_set(0)], camera)
+
+
+def test_broken_files_are_named(tmp_path):
+    with pytest.raises(CheckpointError, match="no preset with weights"):
+        load_model("no_such_preset")
+    with pytest.raises(CheckpointError, match=r"missing\.safetensors"):
+        load_model(tmp_path / "missing.safetensors")
+    (tmp_path / "junk.safetensors").write_bytes(b"junk")
+    with pytest.raises(CheckpointError, match="not a readable"):
+        load_model(tmp_path / "junk.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(CheckpointError, match="no weights of metrichmsr"):
+        load_model(tmp_path / "foreign.safetensors")
+    save_model(tmp_path / "good.safetensors", model_of())
+    tensors = load_file(tmp_path / "good.safetensors")
+    tensors.popitem()
+    save_file(tensors, tmp_path / "short.safetensors", metadata=read_metadata(tmp_path / "good.safetensors"))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_model(tmp_path / "short.safetensors")

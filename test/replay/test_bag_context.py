@@ -1,0 +1,73 @@
+"""Floor and depth of a bag reach the pipeline in a replay as they do in the node."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.evaluation_bags import HEIGHT, WIDTH, KnowingPipeline, Recipe, write_bag
+
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ReplayError
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
+
+RECIPE = Recipe(info_first=True, moving_camera=True, depth_image=True)
+KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
+
+
+def replayed(tmp_path, options, recipe=RECIPE):
+    pipeline = KnowingPipeline()
+    done = replay_bag(write_bag(tmp_path / "bag", recipe), tmp_path / "out", options, pipeline)
+    return done, pipeline.arounds
+
+
+def test_nothing_is_known_unless_asked_for(tmp_path):
+    _, arounds = replayed(tmp_path, ReplayOptions())
+    assert all(around.floor is None and around.depth is None and not around.boxes for around in arounds)
+
+
+def test_the_floor_lies_where_the_transforms_say(tmp_path):
+    done, arounds = replayed(tmp_path, KNOWN)
+    assert len(arounds) == len(RECIPE.depths)
+    for around in arounds:
+        np.testing.assert_allclose(around.floor.up, [0, -1, 0], atol=1e-9)  # y of the camera points down
+        assert around.floor.height == pytest.approx(-1.2)  # the camera is 1.2 m above it
+    assert done.missing == {}
+
+
+def test_depth_is_that_of_the_image(tmp_path):
+    _, arounds = replayed(tmp_path, KNOWN)
+    for around, depth in zip(arounds, RECIPE.depths, strict=True):
+        assert around.depth.is_sensor
+        assert around.depth.depth.shape == (HEIGHT // 2, WIDTH // 2)
+        np.testing.assert_allclose(around.depth.depth, depth)
+
+
+def test_both_can_be_switched_off_as_in_the_node(tmp_path):
+    options = ReplayOptions(ground_frame="map", depth="/cam/depth", use_floor=False, use_depth=False)
+    _, arounds = replayed(tmp_path, options)
+    assert not any(around.fixes_scale for around in arounds)
+
+
+def test_what_is_missing_is_counted_and_told(tmp_path):
+    options = ReplayOptions(ground_frame="nowhere", depth="/cam/depth")
+    done, arounds = replayed(tmp_path, options)
+    assert done.missing == {"no floor": len(RECIPE.depths)}
+    assert "nowhere" in done.reasons["no floor"]
+    assert all(around.depth is not None for around in arounds)
+    assert read_metrics(tmp_path / "out")["result"]["missing"] == done.missing
+    assert "nowhere" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "recipe", "words"),
+    [
+        (ReplayOptions(ground_frame="map"), Recipe(), "no transforms"),
+        (ReplayOptions(depth="/cam/dpeth"), RECIPE, "--depth /cam/dpeth: without messages .*/cam/depth"),
+        (ReplayOptions(depth="/cam/camera_info"), RECIPE, "of type sensor_msgs/msg/CameraInfo"),
+        (ReplayOptions(depth="/cam/depth", depth_info="/cam/depth"), RECIPE, "--depth-info /cam/depth"),
+    ],
+)
+def test_what_the_bag_does_not_hold_is_refused(tmp_path, options, recipe, words):
+    with pytest.raises(ReplayError, match=words):
+        replayed(tmp_path, options, recipe)

@@ -1,0 +1,94 @@
+"""A disk that is or becomes full, and folders that hold other things: nothing is lost, nothing foreign is deleted."""
+
+from __future__ import annotations
+
+import errno
+from types import SimpleNamespace
+
+import pytest
+from helpers.evaluation_bags import (
+    PixelPipeline,
+    Recipe,
+    make_pixel_pipeline,
+    write_bag,
+)
+
+from metrichmsr_ros.replay.batch import plan, run_jobs
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import load_records, sequence_digest
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
+from metrichmsr_ros.ros.bags import writer as output_bag
+from metrichmsr_ros.ros.bags.reader import Bag
+
+
+def test_a_full_disk_stops_with_words_and_the_results_so_far(tmp_path, monkeypatch):
+    bag = write_bag(tmp_path / "bag", Recipe(truth=True))
+    whole = replay_bag(bag, tmp_path / "whole", ReplayOptions(), PixelPipeline())
+    write, calls = output_bag.OutputBag.write, []
+
+    def full(self, *arguments):
+        calls.append(1)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(output_bag.OutputBag, "write", full)
+        (stopped,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_pixel_pipeline))
+    assert stopped.code is ExitCode.OUTPUT
+    assert "No space left on device. Stopped after 4 frames; free space" in stopped.text
+    assert [f.digest for f in load_records(tmp_path / "out/estimates.npz")] == [f.digest for f in whole.frames[:4]]
+    assert read_metrics(tmp_path / "out")["result"]["metrics"]["found"] == 4
+    assert "No space left" in (tmp_path / "out/report.html").read_text()
+    with Bag(tmp_path / "out/bag") as result:
+        assert result.count("/perception/humans") == 3
+    assert not list((tmp_path / "out").glob("*.part")) + list((tmp_path / "out").glob(".reserve"))
+    (again,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_pixel_pipeline))
+    assert (again.code, again.skipped) == (ExitCode.OK, False)  # what was cut short does not count as done
+    assert whole.digest[:16] in again.text
+
+
+def free_bytes(monkeypatch, values):
+    left = iter(values)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=next(left)))
+
+
+def test_a_disk_that_runs_full_ends_the_replay_before_a_write_fails(tmp_path, monkeypatch):
+    free_bytes(monkeypatch, [100 << 20, 10 << 20, 9 << 20, 1 << 20])
+    done = replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert done.code is ExitCode.OUTPUT
+    assert "hardly any room is left on its disk. Stopped after 2 frames" in done.stop_words
+    assert len(load_records(tmp_path / "out/estimates.npz")) == 2
+
+
+def test_too_little_room_is_found_out_before_anything_is_taken_away(tmp_path, monkeypatch):
+    bag = write_bag(tmp_path / "bag")
+    done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    free_bytes(monkeypatch, [5 << 20])
+    with pytest.raises(ReplayError, match="has 5 MB left") as caught:
+        replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert caught.value.code is ExitCode.OUTPUT
+    assert sequence_digest(load_records(tmp_path / "out/estimates.npz")) == done.digest
+
+
+def test_results_that_do_not_fit_are_an_error_and_leave_no_half_files(tmp_path, monkeypatch):
+    def full(path, frames):
+        path.write_bytes(b"half of")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("metrichmsr_ros.replay.result.save_records", full)
+    with pytest.raises(ReplayError, match=r"No space left on device. 6 frames were processed; those written") as caught:
+        replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert caught.value.code is ExitCode.OUTPUT
+    assert len((tmp_path / "out/frames.jsonl").read_text().splitlines()) == 6
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bag", "frames.jsonl"]
+
+
+def test_foreign_files_are_not_deleted(tmp_path):
+    (tmp_path / "out/bag").mkdir(parents=True)
+    (tmp_path / "out/bag/thesis.tex").write_text("years of work")
+    with pytest.raises(ReplayError, match=r"thesis.tex, which no replay wrote"):
+        replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert (tmp_path / "out/bag/thesis.tex").exists()

@@ -1,0 +1,138 @@
+"""Camera poses from transforms, and paths of people through the world."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers.evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, write_bag
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.evaluation.metrics import MetricInputError
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
+from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
+from metrichmsr_ros.replay.camera_poses import CameraPoses, Edge
+from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
+from metrichmsr_ros.replay.replay import replay_bag
+from metrichmsr_ros.replay.result import read_metrics
+from metrichmsr_ros.replay.world import world_errors
+
+SECOND = 10**9
+NOW = 1_700_000_000 * SECOND
+
+
+def edge(parent: str, times: list[float], positions: list, angles: list[float], is_static: bool = False) -> Edge:
+    turns = Rotation.from_euler("z", np.array(angles)[:, None], degrees=True)
+    stamps = NOW + np.round(np.array(times) * 1e9).astype(np.int64)
+    return Edge(parent, stamps, np.array(positions, float), turns, is_static)
+
+
+def test_transforms_are_chained_and_interpolated():
+    moving = edge("map", [0.0, 1.0], [[0, 0, 0], [2, 0, 0]], [0, 90])
+    fixed = edge("base", [0.0], [[1, 0, 0]], [0], is_static=True)
+    poses = CameraPoses({"base": moving, "camera": fixed})
+    half = poses.world_from("camera", NOW + SECOND // 2)
+    assert half is not None
+    np.testing.assert_allclose(half[:3, 3], [1 + np.cos(np.pi / 4), np.sin(np.pi / 4), 0], atol=1e-9)
+    np.testing.assert_allclose(half[:3, :3], Rotation.from_euler("z", 45, degrees=True).as_matrix(), atol=1e-9)
+    np.testing.assert_allclose(poses.world_from("camera", NOW)[:3, 3], [1, 0, 0], atol=1e-12)
+
+
+def test_transforms_are_not_made_up():
+    moving = edge("map", [0.0, 1.0], [[0, 0, 0], [2, 0, 0]], [0, 0])
+    poses = CameraPoses({"camera": moving})
+    assert poses.world_from("camera", NOW + 2 * SECOND) is None
+    assert poses.world_from("camera", NOW + SECOND + 50_000_000)[0, 3] == 2.0  # just past the end: held
+    assert poses.world_from("other_camera", NOW) is None
+    assert CameraPoses({"camera": moving}, world="odom").world_from("camera", NOW) is None
+    assert CameraPoses({"camera": moving}, world="map").world_from("camera", NOW) is not None
+    circle = {"a": edge("b", [0.0], [[0, 0, 0]], [0], True), "b": edge("a", [0.0], [[0, 0, 0]], [0], True)}
+    assert CameraPoses(circle).world_from("a", NOW) is None
+
+
+def person(joints: np.ndarray, name: str = "p1") -> PersonRecord:
+    blank = np.zeros(72, np.float32), np.zeros(10, np.float32), np.zeros(3, np.float32)
+    return PersonRecord(name, joints.astype(np.float32), *blank, 0.9, 1.7, np.zeros(4, np.float32))
+
+
+def test_world_errors_judge_the_people_and_not_the_camera():
+    random = np.random.default_rng(0)
+    shape = random.uniform([-0.3, -0.8, -0.1], [0.3, 0.8, 0.1], (24, 3))
+    truth, frames, cameras = {}, [], {}
+    for t in range(40):
+        stamp = NOW + t * SECOND // 30
+        joints = shape + np.array([0.02 * t, 0.0, 4.0]) + random.normal(0, 0.01, (24, 3))
+        truth[stamp] = TrueFrame(stamp / 1e9, (TruePerson("A", joints),))
+        frames.append(FrameRecord(stamp, (person(joints * 1.1),)))
+        cameras[stamp] = np.eye(4)
+        cameras[stamp][0, 3] = 0.5 * t
+    perfect = [FrameRecord(s, (person(np.asarray(truth[s].people[0].joints_cam)),)) for s in truth]
+    best = world_errors(truth, perfect, cameras)
+    assert best is not None
+    assert (best.people, best.frames) == (1, 40)
+    assert max(best.w_mpjpe_mm, best.wa_mpjpe_mm, best.rte_percent) < 0.01
+    worse = world_errors(truth, frames, cameras)
+    assert worse is not None
+    # ten percent too far: the path is 2 mm a frame longer than its 0.52 m, over 40 frames, rigidly aligned
+    path = np.stack([to_world(truth[t].people[0].joints_cam, cameras[t])[0] for t in truth])
+    walked = sum(np.linalg.norm(b - a) for a, b in itertools.pairwise(path))
+    middle = np.abs(np.arange(40) - 19.5).mean() * 0.002
+    assert worse.rte_percent == pytest.approx(100 * middle / walked, rel=0.1)
+    assert world_errors(truth, frames[:5], cameras) is None
+    assert world_errors(truth, frames, {}) is None
+
+
+def test_a_bag_with_transforms_gives_paths_in_the_world(tmp_path):
+    depths = tuple(3.0 + 0.05 * i for i in range(14))
+    bag = write_bag(tmp_path / "bag", Recipe(depths=depths, truth=True, moving_camera=True))
+    done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert len(done.cameras) == 14
+    assert done.world is not None
+    assert done.world.w_mpjpe_mm == pytest.approx(0.0, abs=0.01)
+    assert read_metrics(tmp_path / "out")["result"]["world"]["people"] == 1
+    camera = read_tum(tmp_path / "out/trajectories/camera_world.tum")
+    np.testing.assert_allclose(camera.positions[:, 0], 0.1 + 0.1 * np.arange(14), atol=1e-6)
+    np.testing.assert_allclose(camera.positions[:, 2], 1.2, atol=1e-6)
+    body = read_tum(tmp_path / "out/trajectories/p1_world.tum")
+    # 3 m and more ahead of a camera that itself goes ahead: forward is the world's x, and up its z
+    local = read_tum(tmp_path / "out/trajectories/p1.tum")
+    np.testing.assert_allclose(body.positions[:, 0], camera.positions[:, 0] + local.positions[:, 2], atol=1e-6)
+    np.testing.assert_allclose(body.positions[:, 2], 1.2 - local.positions[:, 1], atol=1e-6)
+    assert list(body.stamp_ns) == [FIRST_NS + i * STEP_NS for i in range(14)]
+    assert "x in the world, m" in (tmp_path / "out/report.html").read_text()
+    assert "in the world: root trajectory error" in (tmp_path / "out/report.html").read_text()
+
+
+def test_the_camera_of_a_file_equals_the_camera_of_the_transforms(tmp_path):
+    depths = tuple(3.0 + 0.05 * i for i in range(14))
+    moving = write_bag(tmp_path / "moving", Recipe(depths=depths, truth=True, moving_camera=True))
+    told = replay_bag(moving, tmp_path / "told", ReplayOptions(), PixelPipeline(bias=0.1))
+    plain = write_bag(tmp_path / "plain", Recipe(depths=depths, truth=True))
+    assert replay_bag(plain, tmp_path / "none", ReplayOptions(), PixelPipeline()).world is None
+    options = ReplayOptions(cameras=str(tmp_path / "told/trajectories/camera_world.tum"))
+    done = replay_bag(plain, tmp_path / "file", options, PixelPipeline(bias=0.1))
+    assert done.world is not None
+    assert told.world is not None
+    assert done.world.rte_percent == pytest.approx(told.world.rte_percent, rel=1e-5)
+    ours, theirs = (read_tum(tmp_path / name / "trajectories/p1_world.tum") for name in ("file", "told"))
+    np.testing.assert_allclose(ours.positions, theirs.positions, atol=1e-6)
+    with pytest.raises(ReplayError, match=r"--cameras: .*nowhere") as caught:
+        replay_bag(plain, tmp_path / "file", ReplayOptions(cameras="nowhere.tum"), PixelPipeline())
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_broken_trajectory_file_is_named(tmp_path):
+    path = tmp_path / "p.tum"
+    path.write_text("# head\n1.5 0 0 0 0 0 0 1\n2.5 1 2 three 0 0 0 1\n")
+    with pytest.raises(MetricInputError, match="line 3: needs 'seconds tx ty tz qx qy qz qw'"):
+        read_tum(path)
+    path.write_text("# nothing\n")
+    with pytest.raises(MetricInputError, match="holds no poses"):
+        read_tum(path)
+    path.write_text("1700000000.123456789 1 2 3 0 0 0 2\n1.7e9 1 2 3 0 0 0 1\n")
+    trajectory = read_tum(path)
+    assert trajectory.stamp_ns.tolist() == [1700000000123456789, 1700000000000000000]
+    np.testing.assert_allclose(trajectory.quaternions[0], [0, 0, 0, 1])

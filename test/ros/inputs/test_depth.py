@@ -1,0 +1,104 @@
+"""Depth messages against arrays: units, byte order, padding, other sizes and cameras, and the moment they belong to."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from helpers.ros_testing import FRAME, HEIGHT, WIDTH, make_header, make_info
+from sensor_msgs.msg import Image
+
+from metrichmsr_ros.depth.sources.base import DepthError, resampled
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.inputs.depth import DepthImages, depth_map
+
+CAMERA = Camera(WIDTH, HEIGHT, np.array(make_info(0.0).k).reshape(3, 3))
+
+
+def depth_message(seconds, pixels, encoding, big_endian=False, padding=0, frame=FRAME):
+    stored = pixels.astype(pixels.dtype.newbyteorder(">" if big_endian else "<"))
+    height, width = stored.shape
+    rows = [row.tobytes() + b"\xff" * padding for row in stored]
+    message = Image(header=make_header(seconds, frame), width=width, height=height, encoding=encoding)
+    message.step, message.is_bigendian = len(rows[0]), big_endian
+    message.data.frombytes(b"".join(rows))
+    return message
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("padding", [0, 8])
+@pytest.mark.parametrize(("encoding", "dtype", "unit"), [("16UC1", np.uint16, 1e-3), ("32FC1", np.float32, 1.0)])
+def test_metres_with_holes(encoding, dtype, unit, padding, big_endian):
+    pixels = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 4000).astype(dtype)
+    found = depth_map(depth_message(1.0, pixels, encoding, big_endian, padding), None, CAMERA)
+    expected = np.where(pixels > 0, pixels * unit, np.nan)
+    np.testing.assert_allclose(found.depth, expected, rtol=1e-6)
+    assert found.camera == CAMERA
+
+
+def test_another_size_shows_the_same_without_a_calibration_of_its_own():
+    pixels = np.full((HEIGHT // 2, WIDTH // 2), 1500, np.uint16)
+    pixels[:, : WIDTH // 4] = 3000
+    found = depth_map(depth_message(1.0, pixels, "16UC1"), None, CAMERA)
+    whole = resampled(found, CAMERA)
+    np.testing.assert_allclose(whole[:, : WIDTH // 2], 3.0)
+    np.testing.assert_allclose(whole[:, WIDTH // 2 :], 1.5)
+
+
+def test_another_camera_is_read_by_its_own_calibration():
+    """Half the focal length: the image sees the middle of the depth, beyond it nothing is missing."""
+    pixels = np.full((HEIGHT, WIDTH), np.nan, np.float32)
+    pixels[HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4] = 2.0
+    found = depth_map(depth_message(1.0, pixels, "32FC1"), make_info(1.0, focal=25.0), CAMERA)
+    assert np.nanmedian(resampled(found, CAMERA)) == 2
+    assert np.isfinite(resampled(found, CAMERA))[1:-1, 1:-1].all()
+
+
+def test_the_depth_of_the_same_moment_is_taken():
+    images = DepthImages()
+    for index in range(12):
+        images.add(depth_message(index / 30, np.full((2, 2), 1000 + index, np.uint16), "16UC1"))
+    assert images.of(make_header(8 / 30), CAMERA).depth[0, 0] == pytest.approx(1.008)
+    assert images.of(make_header(11 / 30 + 0.01), CAMERA).depth[0, 0] == pytest.approx(1.011)
+    with pytest.raises(DepthError, match=r"newest is 0\.63 s older"):
+        images.of(make_header(1.0), CAMERA)
+
+
+def test_nothing_at_all_is_said_at_once():
+    start = time.monotonic()
+    with pytest.raises(DepthError, match="none has come"):
+        DepthImages().of(make_header(1.0), CAMERA)
+    assert time.monotonic() - start < 5
+
+
+def test_depth_that_comes_a_little_later_is_awaited(monkeypatch):
+    monkeypatch.setattr("metrichmsr_ros.ros.inputs.depth.PARTNER_WAIT_S", 30.0)
+    images, answers = DepthImages(), []
+    images.add(depth_message(0.96, np.full((2, 2), 1000, np.uint16), "16UC1"))
+    waiting = threading.Thread(target=lambda: answers.append(images.of(make_header(1.0), CAMERA)))
+    waiting.start()
+    images.add(depth_message(1.0, np.full((2, 2), 2000, np.uint16), "16UC1"))
+    waiting.join(timeout=20)
+    assert answers[0].depth[0, 0] == 2
+
+
+def test_what_cannot_be_used_is_named():
+    good = np.ones((4, 4), np.uint16)
+    images = DepthImages()
+    images.add(depth_message(1.0, good, "16UC1", frame="ir_optical"))
+    with pytest.raises(DepthError, match=r"frame 'ir_optical'.*register"):
+        images.of(make_header(1.0), CAMERA)
+    with pytest.raises(DepthError, match="16UC1"):
+        depth_map(depth_message(1.0, good, "rgb8"), None, CAMERA)
+    cut = depth_message(1.0, good, "16UC1")
+    cut.data = cut.data[:-3]
+    with pytest.raises(DepthError, match="truncated"):
+        depth_map(cut, None, CAMERA)
+    with pytest.raises(DepthError, match="CameraInfo of the depth image"):
+        depth_map(depth_message(1.0, good, "16UC1"), make_info(1.0, width=99), CAMERA)

@@ -1,0 +1,244 @@
+"""Floor from /tf and depth from its topic, on their way to the pipeline; frames over time against composed poses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.ros.tf_tree import TransformError, TransformTree
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from helpers.ros_testing import (
+    FRAME,
+    HEIGHT,
+    WIDTH,
+    CameraDriver,
+    FakePipeline,
+    make_header,
+    make_image,
+    make_info,
+    make_person,
+)
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from tf2_msgs.msg import TFMessage
+
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
+from metrichmsr_ros.ros.tf import TransformListener
+
+SECOND = 10**9
+
+
+def pose_of(translation, rotvec):
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = Rotation.from_rotvec(rotvec).as_matrix(), translation
+    return pose
+
+
+def quaternion_of(rotvec):
+    return Rotation.from_rotvec(rotvec).as_quat().tolist()
+
+
+def test_chains_of_frames_are_composed_both_ways():
+    tree = TransformTree()
+    tree.add("map", "base", 5 * SECOND, (1, 2, 0), quaternion_of([0, 0, 0.5]))
+    tree.add("base", "head", 0, (0.1, 0, 1), quaternion_of([0, 0.2, 0]), is_static=True)
+    tree.add("base", "arm", 0, (0, 0.3, 0.5), quaternion_of([0.4, 0, 0]), is_static=True)
+    head = pose_of((1, 2, 0), [0, 0, 0.5]) @ pose_of((0.1, 0, 1), [0, 0.2, 0])
+    np.testing.assert_allclose(tree.matrix("map", "head", 5 * SECOND), head, atol=1e-12)
+    newest, stamp = tree.newest("head", "map")
+    np.testing.assert_allclose(newest, np.linalg.inv(head), atol=1e-12)
+    assert stamp == 5 * SECOND
+    assert tree.newest("head", "arm")[1] is None
+    arm = pose_of((0, 0.3, 0.5), [0.4, 0, 0])
+    between = np.linalg.inv(pose_of((0.1, 0, 1), [0, 0.2, 0])) @ arm
+    np.testing.assert_allclose(tree.matrix("head", "arm", 99 * SECOND), between, atol=1e-12)
+
+
+def test_moving_frames_are_interpolated_and_never_extrapolated():
+    tree = TransformTree()
+    tree.add("map", "base", 10 * SECOND, (0, 0, 0), quaternion_of([0, 0, 0]))
+    tree.add("map", "base", 11 * SECOND, (4, 0, 0), quaternion_of([0, 0, 1.0]))
+    quarter = tree.matrix("map", "base", 10 * SECOND + SECOND // 4)
+    np.testing.assert_allclose(quarter, pose_of((1, 0, 0), [0, 0, 0.25]), atol=1e-12)
+    for moment in (9 * SECOND, 12 * SECOND):
+        with pytest.raises(TransformError, match="not known at that moment"):
+            tree.matrix("map", "base", moment)
+    np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [4, 0, 0])
+
+
+def test_a_bag_that_loops_forgets_the_future():
+    tree = TransformTree()
+    tree.add("map", "base", 100 * SECOND, (9, 0, 0), quaternion_of([0, 0, 0]))
+    tree.add("map", "base", 5 * SECOND, (1, 0, 0), quaternion_of([0, 0, 0]))
+    np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
+
+
+def test_people_who_have_gone_are_forgotten_and_the_way_to_the_camera_is_not():
+    tree = TransformTree()
+    for second in range(60):
+        tree.add("map", "camera", second * SECOND, (second, 0, 0), quaternion_of([0, 0, 0]))
+        tree.add("camera", f"body_{second}", second * SECOND, (0, 0, 3), quaternion_of([0, 0, 0]))
+    np.testing.assert_allclose(tree.matrix("map", "body_59", 59 * SECOND)[:3, 3], [59, 0, 3])
+    tree.matrix("camera", "body_55", 55 * SECOND)
+    with pytest.raises(TransformError, match="not connected"):
+        tree.newest("camera", "body_40")
+
+
+def test_the_listener_follows_a_bag_that_loops(ros):
+    """A late transform of the time before the jump must not lock out those after it; static ones stay."""
+    listener = TransformListener(ros.node)
+    publisher = ros.node.create_publisher(TFMessage, "/tf", 100)
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    static = ros.node.create_publisher(TFMessage, "/tf_static", latched)
+    static.publish(TFMessage(transforms=[moved("camera", FRAME, 0.0, 0.25)]))
+    ros.until(lambda: publisher.get_subscription_count() > 0, "the listener")
+
+    def known(second):
+        try:
+            return listener.matrix("world", FRAME, second * SECOND)[0, 3]
+        except TransformError:
+            return None
+
+    for seconds in (range(3, 15), range(1, 15)):
+        publisher.publish(TFMessage(transforms=[moved(FRAME, f"body_{seconds[0]}", seconds[0], 3)]))  # whoever is first
+        for second in seconds:
+            publisher.publish(TFMessage(transforms=[moved("world", "camera", second, second)]))
+            ros.until(lambda second=second: known(second) == second + 0.25, f"the transform of second {second}")
+        assert known(20) is None
+    listener.close()
+    assert not [name for name, _ in ros.node.get_service_names_and_types() if "tf2" in name]
+
+
+def moved(parent, child, seconds, x):
+    transform = Transform(translation=Vector3(x=float(x)), rotation=Quaternion(w=1.0))
+    return TransformStamped(header=make_header(seconds, parent), child_frame_id=child, transform=transform)
+
+
+def test_a_short_bag_that_loops_for_long_costs_no_memory():
+    tree = TransformTree()
+    for _ in range(50):
+        for step in range(60):
+            tree.add("map", "base", step * SECOND // 10, (step, 0, 0), quaternion_of([0, 0, 0]))
+    assert len(tree._moving["base"]) == 60
+    np.testing.assert_allclose(tree.matrix("map", "base", 3 * SECOND)[:3, 3], [30, 0, 0])
+
+
+def test_unconnected_and_circular_frames():
+    tree = TransformTree()
+    tree.add("map", "base", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)
+    with pytest.raises(TransformError, match="not connected"):
+        tree.newest("map", "moon")
+    tree.add("base", "map", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)
+    with pytest.raises(TransformError, match="circle"):
+        tree.newest("map", "base")
+
+
+class Robot:
+    """Publishes the pose of the camera: 1.2 m above the floor, level, looking ahead, on the move."""
+
+    def __init__(self, ros):
+        self.moving = ros.node.create_publisher(TFMessage, "/tf", 10)
+        self.fixed = ros.node.create_publisher(
+            TFMessage, "/tf_static", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        )
+        ros.until(lambda: self.moving.get_subscription_count() and self.fixed.get_subscription_count(), "a tf listener")
+        optical = Rotation.from_matrix([[0, 0, 1], [-1, 0, 0], [0, -1, 0]]).as_rotvec()
+        self.fixed.publish(TFMessage(transforms=[transform("base", FRAME, 0.0, (0.1, 0, 1.2), optical)]))
+
+    def move(self, seconds):
+        message = transform("floor", "base", seconds, (seconds, 0, 0), [0, 0, 0.3])
+        self.moving.publish(TFMessage(transforms=[message]))
+
+
+def transform(parent, child, seconds, translation, rotvec):
+    x, y, z, w = quaternion_of(rotvec)
+    message = TransformStamped(header=make_header(seconds, parent), child_frame_id=child)
+    message.transform = Transform(
+        translation=Vector3(**dict(zip("xyz", map(float, translation), strict=True))),
+        rotation=Quaternion(x=x, y=y, z=z, w=w),
+    )
+    return message
+
+
+def test_the_floor_is_where_tf_says(ros):
+    pipeline = FakePipeline([make_person()])
+    node = ros.perception(pipeline, parameters={"ground_frame": "floor"})
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera, robot = CameraDriver(ros), Robot(ros)
+    robot.move(1.0)
+    ros.settle(20)
+    camera.send_good(1.0)
+    ros.until(lambda: humans, "a result")
+    floor = pipeline.arounds[-1].floor
+    np.testing.assert_allclose(floor.up, [0, -1, 0], atol=1e-6)  # the optical frame's y points down
+    assert floor.height == pytest.approx(-1.2)
+    camera.send_good(1.5)  # tf is late: the pose of half a second ago serves
+    ros.until(lambda: len(humans) == 2, "a result")
+    assert pipeline.arounds[-1].floor is not None
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    camera.send_good(4.0)  # that of three seconds ago does not
+    ros.until(lambda: len(humans) == 3, "a result without a floor")
+    assert pipeline.arounds[-1].floor is None
+    ros.until(lambda: any("floor to cam_optical" in values_of(report) for report in reports), "a diagnostic")
+    node.set_parameters([Parameter("use_floor", value=False)])
+    robot.move(4.1)
+    ros.settle(20)
+    camera.send_good(4.1)
+    ros.until(lambda: len(humans) == 4, "a result")
+    assert pipeline.arounds[-1].floor is None
+
+
+def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
+    pipeline = FakePipeline()
+    node = ros.perception(pipeline)
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera = CameraDriver(ros)
+    depth = ros.node.create_publisher(Image, "depth", 10)
+    ros.until(lambda: depth.get_subscription_count() > 0, "a reader of depth")
+    camera.send_good(0.5)
+    ros.until(lambda: humans, "a result")
+    assert pipeline.arounds[-1].depth is None
+    pixels = np.full((HEIGHT, WIDTH), 2500, np.uint16)
+    pixels[0, 0] = 0
+    message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding="16UC1", step=2 * WIDTH)
+    message.data.frombytes(pixels.tobytes())
+    depth.publish(message)
+    ros.settle(20)
+    camera.send_good(1.0)
+    ros.until(lambda: len(humans) == 2, "a result")
+    found = pipeline.arounds[-1].depth.depth
+    assert found[5, 5] == pytest.approx(2.5)
+    assert np.isnan(found[0, 0])
+    assert pipeline.arounds[-1].fixes_scale
+    node.set_parameters([Parameter("use_depth", value=False)])
+    camera.send_good(1.02)
+    ros.until(lambda: len(humans) == 3, "a result")
+    assert not pipeline.arounds[-1].fixes_scale
+
+
+def test_the_gain_is_told(ros):
+    fix = ScaleFix(1.0, 0.02, 0.1, ("floor",))
+    ros.perception(FakePipeline([make_person(transl_cam=np.array([0, 0, 5.0], np.float32), scale_fix=fix)]))
+    humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
+    CameraDriver(ros).send(make_image(1.0), make_info(1.0))
+    ros.until(lambda: humans, "a result")
+    reports.clear()
+    ros.until(lambda: reports, "a report")
+    told = {pair.key: pair.value for status in reports[-1].status for pair in status.values}
+    assert (told["camera_info"], told["floor"], told["depth image"]) == (
+        "of the image's stamp", "not asked for", "none yet"
+    )  # fmt: skip
+    assert (told["placed by floor"], told["placed by depth"]) == ("1", "0")
+    assert (told["distance std m, image alone"], told["distance std m"]) == ("0.5", "0.1")
+
+
+def values_of(report):
+    return " ".join(pair.value for status in report.status for pair in status.values)

@@ -1,0 +1,275 @@
+"""Body frames, covariances and messages against definitions written out by hand."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Vector3
+from helpers.ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
+from metrichmsr_ros.ros.inputs.camera_info import FrameDropped, StampGate, names_rectified_image
+from metrichmsr_ros.ros.outputs.images import (
+    body_points_message,
+    camera_info_message,
+    image_message,
+    scene_points_message,
+)
+from metrichmsr_ros.ros.outputs.markers import markers_message
+from metrichmsr_ros.ros.outputs.people import (
+    bodies_of,
+    detections_message,
+    humans_message,
+    people_message,
+    topology_message,
+    transform_messages,
+)
+from metrichmsr_ros.ros.tf import message_class, optional_messages
+
+CAMERA = Camera.from_fov(64, 48, 1.0)
+HEADER = make_header(12.5)
+
+
+def rodrigues(vector):
+    """Rotation matrix of an axis-angle vector, from the formula."""
+    angle = np.linalg.norm(vector)
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def rotate(quaternion, vector):
+    """q v q* with Hamilton's product written out."""
+    x, y, z, w = quaternion
+    t = 2 * np.cross([x, y, z], vector)
+    return vector + w * t + np.cross([x, y, z], t)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3))
+def test_body_frames_look_out_of_the_chest_and_up_to_the_head(root):
+    person = make_person(seed=4)
+    pose = person.pose.copy()
+    pose[:3] = root
+    (origin,), (orientation,) = body_frames([pose], [person.joints_cam])
+    rotation = rodrigues(pose[:3].astype(np.float64))
+    chest, left, head = rotation @ [0, 0, 1], rotation @ [1, 0, 0], rotation @ [0, 1, 0]
+    for axis, direction in (([1, 0, 0], chest), ([0, 1, 0], left), ([0, 0, 1], head)):
+        np.testing.assert_allclose(rotate(orientation, np.array(axis, float)), direction, atol=1e-9)
+    np.testing.assert_allclose(rotation_matrix(orientation), np.stack([chest, left, head], axis=1), atol=1e-9)
+    np.testing.assert_allclose(origin, person.joints_cam[1] / 2 + person.joints_cam[2] / 2, atol=1e-6)
+
+
+def test_a_person_facing_the_camera():
+    """SMPL turned half round x stands upright in an optical frame (y down), its chest towards the camera (-z)."""
+    pose = np.zeros(72)
+    pose[0] = np.pi
+    _, (orientation,) = body_frames([pose], [np.zeros((24, 3))])
+    np.testing.assert_allclose(rotate(orientation, np.array([1.0, 0, 0])), [0, 0, -1], atol=1e-9)
+    np.testing.assert_allclose(rotate(orientation, np.array([0, 0, 1.0])), [0, -1, 0], atol=1e-9)
+
+
+def test_nobody_has_no_frames():
+    origins, orientations = body_frames([], [])
+    assert (origins.shape, orientations.shape) == ((0, 3), (0, 4))
+
+
+def test_covariances_are_row_major_position_first():
+    position = np.array([[1.0, 2, 3], [2, 4, 5], [3, 5, 6]])
+    pose, twist = pose_covariance(position, 0.5), twist_covariance(position)
+    assert [pose[0], pose[1], pose[2], pose[7], pose[8], pose[14]] == [1, 2, 3, 4, 5, 6]
+    assert [pose[21], pose[28], pose[35], pose[22]] == [0.25, 0.25, 0.25, 0]
+    assert [twist[14], twist[21], twist[28], twist[35]] == [6, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "expected"),
+    [
+        ((10.2, 5.0, 20.7, 40.0), (10, 5, 12, 36)),  # pixels 10..21 and 5..40
+        ((-30, -4, 1000, 1000), (0, 0, 64, 48)),
+        ((100, 100, 200, 200), (64, 48, 0, 0)),
+        ((-20, -20, -10, -10), (0, 0, 0, 0)),
+    ],
+)
+def test_boxes_stay_inside_the_image(bbox, expected):
+    assert pixel_box(np.array(bbox), 64, 48) == expected
+
+
+def scene_of(*people):
+    return FakePipeline(people).process(np.zeros((48, 64, 3), np.uint8), CAMERA, 12.5)
+
+
+def test_human_mesh_carries_every_number():
+    person = make_person(seed=2)
+    scene = scene_of(person)
+    bodies = bodies_of(scene, "left_")
+    (human,) = humans_message(bodies, scene, HEADER, "open_body", 0.5, True).humans
+    assert (human.header, human.id, human.body_model) == (HEADER, "left_a1", "open_body")
+    assert (human.confidence, human.is_occluded, human.age) == (0.75, False, 3)
+    assert human.height == pytest.approx(1.7)
+    assert (human.roi.x_offset, human.roi.y_offset, human.roi.width, human.roi.height) == (10, 5, 12, 36)
+    np.testing.assert_array_equal(human.betas, person.betas)
+    assert [human.translation.x, human.translation.z] == pytest.approx([0.1, 3.0])
+    np.testing.assert_allclose(human.body.covariance.reshape(6, 6)[:3, :3], person.transl_cov)
+    np.testing.assert_allclose(human.velocity.covariance.reshape(6, 6)[:3, :3], person.position_cov6[3:, 3:])
+    assert [human.velocity.twist.linear.x, human.velocity.twist.linear.z] == [0.5, -1.0]
+    assert human.body.pose.position.x == pytest.approx(bodies[0].origin[0])
+
+
+def test_the_unsure_are_left_out():
+    scene = scene_of(make_person("a1", confidence=0.3), make_person("b2", confidence=0.6))
+    assert [body.id for body in bodies_of(scene, min_confidence=0.5)] == ["b2"]
+
+
+def test_transforms_have_the_person_s_id_and_the_camera_s_frame():
+    (transform,) = transform_messages(bodies_of(scene_of(make_person())), HEADER)
+    assert (transform.header.frame_id, transform.child_frame_id) == (FRAME, "body_a1")
+    q = transform.transform.rotation
+    assert q.x**2 + q.y**2 + q.z**2 + q.w**2 == pytest.approx(1.0)
+
+
+def test_topology():
+    message = topology_message(FakeBody())
+    assert (list(message.faces), message.parents[:3].tolist()) == ([0, 1, 2, 0, 2, 3], [-1, 0, 1])
+
+
+def test_images_and_their_calibration():
+    depth = np.array([[1.5, np.nan]], np.float32)
+    message = image_message(depth, HEADER)
+    assert (message.encoding, message.step, message.width, message.height) == ("32FC1", 8, 2, 1)
+    np.testing.assert_array_equal(np.frombuffer(message.data, np.float32), depth[0])
+    other, later = np.array([[np.nan, 2.5]], np.float32), make_header(13.0)
+    assert image_message(other, later, into=message) is message
+    assert message.header == later
+    np.testing.assert_array_equal(np.frombuffer(message.data, np.float32), other[0])
+    assert image_message(np.zeros((2, 2), np.float32), HEADER, into=message) is not message
+    assert image_message(np.zeros((1, 2, 3), np.uint8), HEADER, into=message).encoding == "rgb8"
+    info = camera_info_message(CAMERA, HEADER)
+    again = Camera.from_camera_info(
+        info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p, image_size=(64, 48)
+    )
+    np.testing.assert_allclose(again.intrinsics, CAMERA.intrinsics)
+    assert not again.is_distorted
+
+
+def test_clouds_hold_every_vertex_and_may_be_empty():
+    people = [make_person("a1"), make_person("b2", seed=1)]
+    cloud = body_points_message(bodies_of(scene_of(*people)), HEADER)
+    points = np.frombuffer(cloud.data, np.float32).reshape(-1, 3)
+    np.testing.assert_array_equal(points, np.concatenate([person.vertices_cam for person in people]))
+    assert (cloud.width, cloud.point_step, cloud.row_step) == (8, 12, 96)
+    assert body_points_message([], HEADER).width == 0
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("coloured", [False, True])
+def test_scene_cloud_is_what_the_camera_would_back_project(stride, coloured):
+    rng = np.random.default_rng(0)
+    camera = Camera.from_fov(32, 24, 1.2)
+    depth = rng.uniform(1, 5, (24, 32)).astype(np.float32)
+    depth[6, 9] = np.nan
+    image = rng.integers(0, 256, (24, 32, 3), np.uint8) if coloured else None
+    cloud = scene_points_message(depth, camera, HEADER, image, stride)
+    assert (cloud.height, cloud.width) == (24 // stride, -(-32 // stride))
+    assert cloud.row_step == cloud.width * cloud.point_step
+    assert len(cloud.data) == cloud.row_step * cloud.height
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "rgb"][: 4 if coloured else 3]
+    numbers = np.frombuffer(cloud.data, np.float32).reshape(cloud.height, cloud.width, -1)
+    v, u = 6 // stride, 9 // stride
+    assert np.isnan(numbers[v, u, :3]).all()
+    assert np.isfinite(numbers[..., :3]).sum() == 3 * (cloud.height * cloud.width - 1)
+    expected = camera.back_project([[12.0, 15.0]], depth[[15], [12]])[0]
+    np.testing.assert_allclose(numbers[15 // stride, 12 // stride, :3], expected, rtol=1e-6)
+    if image is not None:
+        packed = np.frombuffer(cloud.data, np.uint32).reshape(cloud.height, cloud.width, 4)[
+            15 // stride, 12 // stride, 3
+        ]
+        assert [packed >> 16 & 255, packed >> 8 & 255, packed & 255] == image[15, 12].tolist()
+
+
+def test_markers_begin_by_clearing_and_join_every_joint_to_its_parent():
+    person = make_person()
+    clear, bones, label = markers_message(bodies_of(scene_of(person)), HEADER, FakeBody.parents).markers
+    assert clear.action == clear.DELETEALL
+    assert len(bones.points) == 2 * 23
+    assert bones.points[1].x == pytest.approx(float(person.joints_cam[1, 0]))
+    assert label.text == "a1"
+
+
+class Record(SimpleNamespace):
+    """A message of a package that is not installed: any field may be given or set."""
+
+
+def vision_stand_in():
+    return SimpleNamespace(
+        Detection3DArray=lambda header: Record(header=header, detections=[]),
+        Detection3D=lambda header, id: Record(header=header, id=id, bbox=Record(center=Pose(), size=Vector3())),
+        ObjectHypothesisWithPose=lambda: Record(hypothesis=Record(), pose=PoseWithCovariance()),
+    )
+
+
+def test_detections_enclose_the_body_in_its_own_axes():
+    vision = optional_messages("vision_msgs") or vision_stand_in()
+    person = make_person(vertices_cam=np.random.default_rng(1).normal(0, 0.4, (200, 3)).astype(np.float32))
+    bodies = bodies_of(scene_of(person))
+    (detection,) = detections_message(bodies, HEADER, 0.3, vision).detections
+    centre, size = detection.bbox.center.position, detection.bbox.size
+    rotation = rotation_matrix(bodies[0].orientation)
+    local = (person.vertices_cam - [centre.x, centre.y, centre.z]) @ rotation
+    half = np.array([size.x, size.y, size.z]) / 2
+    np.testing.assert_allclose(np.abs(local).max(axis=0), half, atol=1e-6)
+    assert detection.id == "a1"
+    assert detection.results[0].hypothesis.class_id == "person"
+
+
+def test_people_for_costmaps():
+    stand_in = SimpleNamespace(People=lambda header: Record(header=header), Person=Record)
+    message = people_message(bodies_of(scene_of(make_person())), HEADER, optional_messages("people_msgs") or stand_in)
+    assert (message.people[0].name, message.people[0].velocity.x) == ("a1", 0.5)
+    assert isinstance(message.people[0].position, Point)
+
+
+def test_optional_messages_are_optional():
+    assert optional_messages("no_such_package") is None
+    assert message_class("geometry_msgs/msg/Point") is Point
+    assert "rclpy" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("/cam/image_rect", True),
+        ("/cam/image_rect_color", True),
+        ("/cam/rect/image", True),
+        ("/image_rectified", True),
+        ("/cam/image_raw", False),
+        ("/direct/image", False),
+        ("/rectangle/image", False),
+        ("/correct_image", False),
+    ],
+)
+def test_names_of_rectified_topics(topic, expected):
+    assert names_rectified_image(topic) is expected
+
+
+def test_stamps_short_loops_are_noticed():
+    gate = StampGate()
+    second = 10**9
+    assert not gate.admit(10 * second)
+    assert not gate.admit(10 * second + second // 2)
+    with pytest.raises(FrameDropped, match="older"):
+        gate.admit(10 * second)  # a bag of half a second begins again
+    assert gate.admit(10 * second + second // 10)  # noticed with its second image
+    assert not gate.admit(10 * second + second // 5)
+    assert gate.admit(100 * second)  # nobody is followed over such a pause

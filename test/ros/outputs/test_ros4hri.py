@@ -1,0 +1,137 @@
+"""REP-155 topics, joint frames and mesh markers against definitions written out by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from helpers.ros_testing import CameraDriver, FakeBody, FakePipeline, Ros, free_domain, make_header, make_person
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.frames import body_frames, joint_frames
+from metrichmsr_ros.ros.outputs.markers import mesh_markers_message
+from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transform_messages
+from metrichmsr_ros.ros.outputs.ros4hri import cropped_message, roi_message, skeleton_message
+from metrichmsr_ros.ros.tf import optional_messages
+
+HEADER = make_header(12.5)
+CAMERA = Camera.from_fov(64, 48, 1.0)
+PARENTS = FakeBody.parents
+
+
+def scene_of(*people):
+    image = np.arange(48 * 64 * 3, dtype=np.uint32).reshape(48, 64, 3).astype(np.uint8)
+    return FakePipeline(people).process(image, CAMERA, 12.5)
+
+
+class Skeleton:
+    NOSE, NECK, RIGHT_SHOULDER, LEFT_SHOULDER, LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR = 0, 1, 2, 5, 14, 15, 16, 17
+    RIGHT_ELBOW, RIGHT_WRIST, LEFT_ELBOW, LEFT_WRIST = 3, 4, 6, 7
+    RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE, LEFT_HIP, LEFT_KNEE, LEFT_ANKLE = 8, 9, 10, 11, 12, 13
+
+    def __init__(self, header):
+        self.header = header
+        self.skeleton = [SimpleNamespace(x=0.0, y=0.0, c=-1.0) for _ in range(18)]
+
+
+@pytest.fixture
+def hri():
+    stand_in = SimpleNamespace(
+        Skeleton2D=Skeleton, NormalizedRegionOfInterest2D=lambda **fields: SimpleNamespace(**fields)
+    )
+    return optional_messages("hri_msgs") or stand_in
+
+
+def test_regions_are_shares_of_the_image(hri):
+    scene = scene_of(make_person(bbox=np.array([-5.0, 12.0, 31.0, 200.0], np.float32)))
+    (body,) = bodies_of(scene)
+    roi = roi_message(body, scene, HEADER, hri)
+    assert [roi.xmin, roi.ymin, roi.xmax, roi.ymax, roi.c] == pytest.approx([0, 0.25, 0.5, 1.0, 0.75])
+    crop = cropped_message(body, scene, HEADER, hri)
+    assert (crop.width, crop.height, crop.encoding) == (32, 36, "rgb8")
+    np.testing.assert_array_equal(np.frombuffer(crop.data, np.uint8).reshape(36, 32, 3), scene.image[12:, :32])
+
+
+def test_skeleton_points_are_where_landmarks_are(hri):
+    pixels = np.full((39, 2), 20.0, np.float32)
+    pixels[0], pixels[2], pixels[5] = (31.5, 23.5), (40, 10), (100, 10)
+    pixels[11], pixels[12] = (40, 30), (20, 34)
+    landmarks = SimpleNamespace(pixels=pixels, visibility=np.linspace(0, 1, 39))
+    scene = scene_of(make_person(landmarks=landmarks))
+    points = skeleton_message(bodies_of(scene)[0], scene, HEADER, hri).skeleton
+    assert (points[0].x, points[0].y) == pytest.approx((0.5, 0.5))
+    assert points[1].x == pytest.approx(30.5 / 64)  # the neck, between the shoulders
+    assert points[5].c == pytest.approx(11 / 38)  # left shoulder
+    assert points[14].x > 0.6  # the person's left eye by the constants of hri_msgs
+    assert (points[15].x, points[15].c) == (1.0, 0.0)  # outside the image
+    assert all(point.c >= 0 for point in points)
+
+
+def test_joint_frames_of_the_rest_pose_are_the_body_s():
+    pose = np.zeros(72)
+    pose[:3] = 0.3, -0.2, 1.0
+    person = make_person()
+    places, turns = joint_frames(pose, person.joints_cam, person.joints_cam[0], PARENTS)
+    np.testing.assert_allclose(np.abs(turns @ [0, 0, 0, 1]), 1.0, atol=1e-12)
+    np.testing.assert_allclose(
+        np.linalg.norm(places, axis=1), np.linalg.norm(person.joints_cam - person.joints_cam[0], axis=1), atol=1e-6
+    )
+
+
+def test_joint_frames_turn_with_the_chain_of_rotations():
+    person = make_person(seed=3)
+    pose = person.pose.astype(np.float64)
+    (origin,), (orientation,) = body_frames([pose], [person.joints_cam])
+    places, turns = joint_frames(pose, person.joints_cam, origin, PARENTS)
+    smpl_from_body = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0.0]])
+    body = Rotation.from_quat(orientation).as_matrix()
+    whole = np.eye(3)
+    for joint in range(24):  # the fake body is one chain
+        whole = whole @ Rotation.from_rotvec(pose.reshape(24, 3)[joint]).as_matrix()
+        expected = whole @ smpl_from_body
+        np.testing.assert_allclose(body @ Rotation.from_quat(turns[joint]).as_matrix(), expected, atol=1e-9)
+        np.testing.assert_allclose(origin + body @ places[joint], person.joints_cam[joint], atol=1e-6)
+
+
+def test_joint_transforms_hang_under_their_body_and_only_for_people_seen():
+    scene = scene_of(make_person("a1"), make_person("b2", seed=1, is_occluded=True))
+    messages = joint_transform_messages(bodies_of(scene, "left_"), HEADER, PARENTS, FakeBody.joint_names)
+    assert {m.header.frame_id for m in messages} == {"body_left_a1"}
+    assert [m.child_frame_id for m in messages[:2]] == ["joint_0_left_a1", "joint_1_left_a1"]
+    assert all(m.header.stamp == HEADER.stamp for m in messages)
+
+
+def test_mesh_markers_are_the_triangles():
+    person = make_person()
+    clear, mesh = mesh_markers_message(bodies_of(scene_of(person)), HEADER, FakeBody.faces).markers
+    assert (clear.action, mesh.type, mesh.header) == (clear.DELETEALL, mesh.TRIANGLE_LIST, HEADER)
+    corners = np.array([[p.x, p.y, p.z] for p in mesh.points])
+    np.testing.assert_allclose(corners, person.vertices_cam[FakeBody.faces.reshape(-1)], atol=1e-6)
+
+
+def test_topics_of_bodies_come_and_go_with_the_people():
+    hri = pytest.importorskip("hri_msgs.msg")
+    with free_domain() as domain:
+        ros = Ros(domain)
+        pipeline = FakePipeline([make_person("a1")])
+        ros.perception(pipeline)
+        tracked = ros.hear("/humans/bodies/tracked", hri.IdsList)
+        camera = CameraDriver(ros)
+        camera.send_good(1.0)
+        ros.until(lambda: tracked, "the list")
+        assert (list(tracked[0].ids), tracked[0].header.stamp.sec) == (["a1"], 1)
+        rois = ros.hear("/humans/bodies/a1/roi", hri.NormalizedRegionOfInterest2D)
+        camera.send_good(2.0)
+        ros.until(lambda: rois, "the region")
+        pipeline.people = []
+        camera.send_good(3.0)
+        ros.until(lambda: len(tracked) == 3, "an empty list")
+        assert list(tracked[2].ids) == []
+        ros.until(lambda: not ros.node.count_publishers("/humans/bodies/a1/roi"), "the topic gone")
+        ros.close()

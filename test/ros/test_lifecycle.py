@@ -1,0 +1,133 @@
+"""Transitions at any time, parameters, and a thousand cycles."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from helpers.ros_testing import CameraDriver, FakePipeline, make_person
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.parameter import Parameter
+
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.diagnostics import resident_bytes
+
+MANUAL = {"autostart": False}
+
+
+def test_the_usual_way_through_the_services(ros):
+    node = ros.perception(FakePipeline(), wait="unconfigured", parameters=MANUAL)
+    change = ros.node.create_client(ChangeState, "/perception/change_state")
+    state = ros.node.create_client(GetState, "/perception/get_state")
+    ros.until(lambda: change.service_is_ready() and state.service_is_ready(), "lifecycle services")
+    steps = {
+        Transition.TRANSITION_CONFIGURE: "inactive", Transition.TRANSITION_ACTIVATE: "active",
+        Transition.TRANSITION_DEACTIVATE: "inactive", Transition.TRANSITION_CLEANUP: "unconfigured",
+        Transition.TRANSITION_UNCONFIGURED_SHUTDOWN: "finalized",
+    }  # fmt: skip
+    for transition, label in steps.items():
+        answer = change.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        ros.until(answer.done, f"transition {transition}")
+        assert answer.result().success
+        asked = state.call_async(GetState.Request())
+        ros.until(asked.done, "the state")
+        assert asked.result().current_state.label == label == node.state
+
+
+def test_inactive_nodes_are_deaf_and_mute_and_come_back(ros):
+    pipeline = FakePipeline([make_person()])
+    node = ros.perception(pipeline)
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera = CameraDriver(ros)
+    node.trigger_deactivate()
+    ros.until(lambda: camera.image.get_subscription_count() == 0, "the subscription gone")
+    camera.send_good(1.0)
+    node.trigger_activate()
+    ros.until(lambda: camera.image.get_subscription_count() == 1, "the subscription back")
+    ros.until(lambda: camera.info.get_subscription_count() == 1, "the subscription back")
+    camera.send_good(2.0)
+    ros.until(lambda: humans, "a result")
+    assert [message.header.stamp.sec for message in humans] == [2]
+
+
+@pytest.mark.parametrize("transition", ["trigger_deactivate", "trigger_shutdown", "destroy_node"])
+def test_transitions_wait_for_the_frame_in_work(ros, transition):
+    pipeline = FakePipeline()
+    pipeline.gate = threading.Semaphore(0)
+    node = ros.perception(pipeline)
+    ros.hear("/perception/humans", HumanMeshArray)
+    CameraDriver(ros).send_good(1.0)
+    ros.until(lambda: pipeline.calls, "a frame in work")
+    threading.Timer(0.05, pipeline.gate.release).start()
+    getattr(node, transition)()
+    assert node.statistics.processed == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "perception_worker"]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_node_unconfigured(ros):
+    node = ros.perception(None, wait="unconfigured", parameters={**MANUAL, "preset": "/no/such/weights.safetensors"})
+    node.trigger_configure()
+    assert node.state == "unconfigured"
+    node.trigger_shutdown()
+    assert node.state == "finalized"
+
+
+def test_parameters_are_described_checked_and_change_live(ros):
+    pipeline = FakePipeline([make_person("a1", confidence=0.4), make_person("b2", confidence=0.9)])
+    node = ros.perception(pipeline)
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera = CameraDriver(ros)
+    results = node.set_parameters([Parameter("min_confidence", value=0.5), Parameter("publish_vertices", value=False)])
+    assert all(result.successful for result in results)
+    camera.send_good(1.0)
+    ros.until(lambda: humans, "a result")
+    assert [(human.id, len(human.vertices)) for human in humans[0].humans] == [("b2", 0)]
+    refused = node.set_parameters(
+        [
+            Parameter("min_confidence", value=1.5),
+            Parameter("preset", value="paper"),
+            Parameter("image_rectified", value="perhaps"),
+        ]
+    )
+    assert not any(result.successful for result in refused)
+    assert node.set_parameters([Parameter("image_rectified", value=True)])[0].successful  # as YAML reads `true`
+    for name in ("preset", "image_transport", "max_age", "id_prefix", "orientation_stddev"):
+        assert node.describe_parameter(name).description
+
+
+def test_qos_can_be_overridden(ros):
+    override = {"qos_overrides./perception/humans.publisher.depth": 17}
+    node = ros.perception(FakePipeline(), parameters=override)
+    publishers = {publisher.topic_name: publisher for publisher in node.publishers}
+    assert publishers["/perception/humans"].qos_profile.depth == 17
+
+
+def test_many_cycles_do_not_grow(ros):
+    pipeline = FakePipeline()
+    node = ros.perception(pipeline, wait="unconfigured", parameters=MANUAL)
+
+    def cycles(count):
+        for _ in range(count):
+            for trigger in (
+                node.trigger_configure,
+                node.trigger_activate,
+                node.trigger_deactivate,
+                node.trigger_cleanup,
+            ):
+                trigger()
+            ros.settle(2)
+        gc.collect()
+
+    cycles(10)
+    publishers, before = len(list(node.publishers)), resident_bytes()
+    cycles(20)
+    assert node.state == "unconfigured"
+    assert len(list(node.publishers)) == publishers
+    assert not list(node._managed_entities)
+    assert resident_bytes() - before < 20 * 150_000  # a leaked worker, publisher or model would be far more

@@ -1,0 +1,124 @@
+"""What users get wrong is told with the thing, its value and the remedy, and the node lives on."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from helpers.ros_testing import CameraDriver, FakePipeline, make_image
+from sensor_msgs.msg import Image
+
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros import diagnostics
+from metrichmsr_ros.ros import node as perception
+from metrichmsr_ros.ros.graph_hints import misspelt
+from metrichmsr_ros.ros.node import PerceptionNode
+
+
+def until_told(ros, reports, words, status=0):
+    """The report that says `words`."""
+    ros.until(lambda: any(words in report.status[status].message for report in reports), words)
+    return next(report.status[status] for report in reports if words in report.status[status].message)
+
+
+def test_a_camera_on_another_topic_is_named(ros, monkeypatch):
+    monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
+    ros.node.create_publisher(Image, "/cam/image_raw", 1)
+    ros.perception(FakePipeline())
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    status = until_told(ros, reports, "remap image to one of /cam/image_raw")
+    assert status.level == DiagnosticStatus.STALE
+    assert "/image" in status.message
+    assert "overlay" not in status.message
+
+
+def test_no_camera_at_all_and_a_silent_one(ros, monkeypatch):
+    monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
+    ros.perception(FakePipeline())
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    until_told(ros, reports, "does the driver run")
+    CameraDriver(ros)
+    until_told(ros, reports, "its publisher is silent")
+
+
+def test_the_topic_of_a_missing_camera_info_is_named(ros):
+    node = ros.perception(FakePipeline())
+    ros.hear("/perception/humans", HumanMeshArray)
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    camera = CameraDriver(ros)
+    camera.send(make_image(1.0))
+    ros.until(lambda: node.statistics.drops["no camera_info"], "the drop")
+    status = until_told(ros, reports, "no camera_info")
+    (told,) = (pair.value for pair in status.values if pair.key == "last problem")
+    assert told == "no CameraInfo received on /camera_info: its publisher is silent"
+
+
+def test_two_nodes_of_one_name_are_told(ros):
+    ros.perception(FakePipeline())
+    ros.perception(FakePipeline())
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    status = until_told(ros, reports, "more nodes are called /perception", status=1)
+    assert status.level == DiagnosticStatus.WARN
+
+
+def test_a_model_that_cannot_be_loaded_is_an_error_until_it_can(ros):
+    failures = [FileNotFoundError("weights are not fetched; run `metrichmsr setup`")]
+
+    def load(settings):
+        if failures:
+            raise failures.pop()
+        return FakePipeline()
+
+    node = PerceptionNode(load, context=ros.context)
+    ros.executor.add_node(node)
+    ros.nodes.append(node)
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    status = until_told(ros, reports, "run `metrichmsr setup`", status=1)
+    assert (status.level, node.state) == (DiagnosticStatus.ERROR, "unconfigured")
+    reports.clear()
+    node.trigger_configure()
+    node.trigger_activate()
+    ros.until(lambda: len(reports) >= 2, "reports afterwards")
+    assert reports[-1].status[1].level != DiagnosticStatus.ERROR
+
+
+def test_stamps_that_jump_back_are_told(ros):
+    node, told = ros.perception(FakePipeline()), []
+    node.statistics._tell = told.append
+    humans, camera = ros.hear("/perception/humans", HumanMeshArray), CameraDriver(ros)
+    for count, seconds in enumerate((100.0, 90.0), start=1):
+        camera.send_good(seconds)
+        ros.until(lambda want=count: len(humans) == want, "a result")
+    assert told == ["image stamps jumped by -10.00 s: everybody is forgotten and found anew"]
+
+
+def test_misspelt_parameters_are_told():
+    known = {"ground_frame", "use_sim_time", "preset"}
+    given = ["grund_frame", "use_sim_time", "qos_overrides./image.subscription.depth", "wholly_other"]
+    assert misspelt(given, known) == [
+        "there is no parameter grund_frame; is ground_frame meant?",
+        "there is no parameter wholly_other",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("image_transport:=theora", "image_transport is 'theora'; choose one of raw, compressed"),
+        ("num_threads:=0", "num_threads out of range"),
+        ("min_confidence:=high", "min_confidence"),
+    ],
+)
+def test_a_wrong_value_at_the_start_ends_in_one_line(given, words):
+    with pytest.raises(SystemExit, match=words):
+        perception.main(["perception", "--ros-args", "-p", given])
+
+
+def test_a_gpu_that_is_not_there_is_told(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match=r"device is 'cuda:1'.*set device to cpu"):
+        perception._check_device("cuda:1")

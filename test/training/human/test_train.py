@@ -1,0 +1,219 @@
+"""Training on simulated people: it learns, resumes exactly, and stops on nonsense."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from helpers.simulated_people import SMALL_MOE, simulate
+from rich.console import Console
+
+from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
+from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.training.distributed import Processes
+from metrichmsr_ros.training.human.batches import LandmarkBatches
+from metrichmsr_ros.training.human.config import AugmentConfig, TrainConfig
+from metrichmsr_ros.training.human.landmark_table import PERSON_ARRAYS, ShardError, load_people
+from metrichmsr_ros.training.human.train import train_on
+from metrichmsr_ros.training.human.trainer import HumanRun, TrainingError
+from metrichmsr_ros.training.human.validation import validate
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def people(body):
+    return simulate(body, 32)
+
+
+def config_of(folder, **changes):
+    base = TrainConfig(model=SMALL, output=str(folder), batch_size=8, steps=6, warmup_steps=2, validate_every=3)
+    return dataclasses.replace(base, **{"checkpoint_every": 3, "log_every": 1} | changes)
+
+
+def run_of(config, people, body, among=ALONE):
+    return HumanRun(config, LandmarkBatches(config, people), body, among)
+
+
+def test_overfitting_32_people_drives_mpjpe_under_10_mm(people, body, tmp_path):
+    config = config_of(
+        tmp_path,
+        batch_size=32,
+        steps=700,
+        learning_rate=3e-3,
+        warmup_steps=30,
+        vertices_every=1000,
+        ema_decay=0.98,
+        augmentation=AugmentConfig(*[0.0] * 9),
+    )
+    run = run_of(config, people, body)
+    metrics = {"mpjpe": float("inf")}
+    while metrics["mpjpe"] >= 8 and run.step_count < config.steps:
+        for _ in range(50):
+            run.step()
+        metrics = validate(run.averaged_model(), people, body)
+    assert metrics["mpjpe"] < 10
+    assert metrics["root_percent"] < 2
+
+
+def losses_of(run, steps):
+    return [run.step()["total"] for _ in range(steps)]
+
+
+def test_resumed_training_repeats_the_uninterrupted_one(people, body, tmp_path):
+    config = config_of(tmp_path)
+    whole = run_of(config, people, body)
+    expected = losses_of(whole, 6)
+    first = run_of(config, people, body)
+    assert losses_of(first, 3) == expected[:3]
+    first.save(tmp_path / "checkpoint.pt")
+    second = run_of(config, people, body)
+    second.resume(tmp_path / "checkpoint.pt")
+    assert losses_of(second, 3) == expected[3:]
+    for a, b in zip(whole.averaged_model().parameters(), second.averaged_model().parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_resume_refuses_another_configuration(people, body, tmp_path):
+    run = run_of(config_of(tmp_path), people, body)
+    run.save(tmp_path / "checkpoint.pt")
+    other = run_of(config_of(tmp_path, learning_rate=0.5), people, body)
+    with pytest.raises(TrainingError, match="learning_rate"):
+        other.resume(tmp_path / "checkpoint.pt")
+
+
+def test_resume_takes_missing_keys_for_their_defaults(people, body, tmp_path):
+    """A checkpoint written before a key existed goes on, unless that key is set now."""
+    run = run_of(config_of(tmp_path), people, body)
+    run.save(tmp_path / "checkpoint.pt")
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["config"]["parallel"], state["config"]["images"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    run_of(config_of(tmp_path), people, body).resume(tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="parallel"):
+        run_of(config_of(tmp_path, parallel="fsdp"), people, body).resume(tmp_path / "checkpoint.pt")
+
+
+def test_dropout_repeats_after_resuming(people, body, tmp_path):
+    dropping = dataclasses.replace(SMALL, moe=dataclasses.replace(SMALL.moe, dropout=0.3))
+    config = config_of(tmp_path, model=dropping)
+    whole = run_of(config, people, body)
+    expected = losses_of(whole, 4)
+    first = run_of(config, people, body)
+    losses_of(first, 2)
+    first.save(tmp_path / "checkpoint.pt")
+    second = run_of(config, people, body)
+    second.resume(tmp_path / "checkpoint.pt")
+    torch.rand(7)  # whatever else draws random numbers
+    assert losses_of(second, 2) == expected[2:]
+
+
+def test_non_finite_loss_stops_with_the_batch(people, body, tmp_path):
+    landmarks = people.inputs.landmarks.clone()
+    landmarks[5] = float("nan")
+    broken = dataclasses.replace(people, inputs=dataclasses.replace(people.inputs, landmarks=landmarks))
+    run = run_of(config_of(tmp_path, batch_size=32), broken, body)
+    before = [p.clone() for p in run.model.parameters()]
+    with pytest.raises(TrainingError, match=r"step 0: not finite: .*simulated#5"):
+        run.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
+
+
+def test_training_writes_weights_that_load(people, body, tmp_path):
+    config = config_of(tmp_path)
+    weights = train_on(config, LandmarkBatches(config, people), people, body, ALONE, QUIET)
+    metadata = read_metadata(weights)
+    assert {"config", "git_revision", "data", "metrics", "preset"} <= set(metadata)
+    model = load_model(weights)
+    assert model.config == SMALL
+    assert not model.training
+    assert (tmp_path / config.name / "metrics.jsonl").read_text().count('"held out"') == 2
+    # It is finished: the same call resumes, trains nothing and writes the same weights.
+    again = train_on(config, LandmarkBatches(config, people), people, body, ALONE, QUIET)
+    out = [load_model(w)(people.inputs).transl for w in (weights, again)]
+    assert torch.equal(*out)
+
+
+def test_fine_tuning_starts_from_weights(people, body, tmp_path):
+    first = config_of(tmp_path)
+    weights = train_on(first, LandmarkBatches(first, people), None, body, ALONE, QUIET)
+    config = config_of(tmp_path, name="tuned", initial_weights=str(weights))
+    run = run_of(config, people, body)
+    assert torch.equal(run.averaged_model()(people.inputs).transl, load_model(weights)(people.inputs).transl)
+    wider = dataclasses.replace(SMALL, head=dataclasses.replace(SMALL.head, hidden=64))
+    with pytest.raises(TrainingError, match="not the one"):
+        run_of(dataclasses.replace(config, model=wider), people, body)
+
+
+def test_a_network_that_reads_both_landmark_networks_starts_from_one_that_reads_one(people, body, tmp_path):
+    first = config_of(tmp_path)
+    weights = train_on(first, LandmarkBatches(first, people), None, body, ALONE, QUIET)
+    encoder = dataclasses.replace(SMALL.image_encoder, reads_heavy=True)
+    both = dataclasses.replace(SMALL, image_encoder=encoder)
+    model = run_of(config_of(tmp_path, name="both", model=both, initial_weights=str(weights)), people, body).model
+    known = load_model(weights)(people.inputs)
+    for heavy in (False, True):
+        said = people.inputs.with_tensors({"heavy": torch.full((len(people),), heavy)})
+        torch.testing.assert_close(model(said).transl, known.transl)
+    assert model.config == both
+
+
+def test_every_epoch_visits_everybody_once(people, body, tmp_path):
+    run = run_of(config_of(tmp_path, batch_size=12), people, body)
+    visited = torch.cat([run.batches.index(step) for step in range(8)])
+    for epoch in visited.view(3, 32):
+        assert sorted(epoch.tolist()) == list(range(32))
+    assert not torch.equal(visited[:32], visited[32:64])
+
+
+def write_shard(path, people_per_image, drop=(), **more):
+    rng = np.random.default_rng(0)
+    with tarfile.open(path, "w") as shard:
+        for key, count in enumerate(people_per_image):
+            arrays = {
+                name: rng.normal(size=(count, *shape)) for name, shape in PERSON_ARRAYS.items() if name not in drop
+            }
+            content = io.BytesIO()
+            np.savez(content, intrinsics=np.eye(3), image_size=np.array([640, 480]), **arrays, **more)
+            member = tarfile.TarInfo(f"{key:04d}.npz")
+            member.size = content.tell()
+            content.seek(0)
+            shard.addfile(member, content)
+
+
+def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
+    write_shard(tmp_path / "train-0.tar", [2, 0, 1])
+    write_shard(tmp_path / "train-1.tar", [1])
+    patterns = [str(tmp_path / "train-*.tar")]
+    people = load_people(patterns)
+    assert people.keys == ("train-0.tar/0000#0", "train-0.tar/0000#1", "train-0.tar/0002#0", "train-1.tar/0000#0")
+    for _ in range(2):
+        cached = load_people(patterns, tmp_path / "cache")
+        assert cached.keys == people.keys
+        assert torch.equal(cached.inputs.crop_intrinsics, people.inputs.crop_intrinsics)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_shards_say_which_landmark_network_looked(tmp_path):
+    """Shards from before there were two tell nothing: those looks are the full network's."""
+    write_shard(tmp_path / "old.tar", [2])
+    write_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])
+    people = load_people([str(tmp_path / "*.tar")])
+    assert people.inputs.heavy.tolist() == [False, True, True, False, False]
+
+
+def test_data_errors_name_the_shard(tmp_path):
+    with pytest.raises(ShardError, match="no shards match"):
+        load_people([str(tmp_path / "none-*.tar")])
+    write_shard(tmp_path / "bad.tar", [1], drop=("pose",))
+    with pytest.raises(ShardError, match=r"bad\.tar:0000\.npz: lacks \['pose'\]"):
+        load_people([str(tmp_path / "bad.tar")])
+    (tmp_path / "cut.tar").write_bytes(b"not a tar" * 100)
+    with pytest.raises(ShardError, match=r"cut\.tar: not a readable"):
+        load_people([str(tmp_path / "cut.tar")])
