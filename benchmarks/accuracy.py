@@ -24,7 +24,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, Array, baseline
+from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, baseline
 from benchmarks.held_out import Found, People, search_pictures, stored_looks
 from metrichmsr_ros.body.base import BodyModel, load_body
 from metrichmsr_ros.geometry.procrustes import align, umeyama
@@ -32,12 +32,13 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.training.human.train import describe
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
+from metrichmsr_ros.types import Float64Array
 
 HIPS = [NAMES.index("left_hip"), NAMES.index("right_hip")]
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")
-Errors = dict[str, Array]
+Errors = dict[str, Float64Array]
 Mask = np.ndarray
-FIGURES: dict[str, tuple[str, Callable[[Array], float], int]] = {  # key, reduction, digits
+FIGURES: dict[str, tuple[str, Callable[[Float64Array], float], int]] = {  # key, reduction, digits
     "PA-MPJPE, mm": ("pa", np.nanmean, 1),
     "MPJPE, mm": ("mpjpe", np.nanmean, 1),
     "root error, median, % of distance": ("root_percent", np.nanmedian, 2),
@@ -48,7 +49,9 @@ FIGURES: dict[str, tuple[str, Callable[[Array], float], int]] = {  # key, reduct
 }
 
 
-def errors(found: Array, height: Array, true: Array, true_height: Array, intrinsics: Array) -> Errors:
+def errors(
+    found: Float64Array, height: Float64Array, true: Float64Array, true_height: Float64Array, intrinsics: Float64Array
+) -> Errors:
     """Errors (N,) of joints (N, 12, 3) in the camera frame: mm, m and percent as in `FIGURES`."""
     hips, true_hips = found[:, HIPS].mean(1), true[:, HIPS].mean(1)
     a, b = found - hips[:, None], true - true_hips[:, None]
@@ -68,9 +71,9 @@ def errors(found: Array, height: Array, true: Array, true_height: Array, intrins
     }
 
 
-def _project(points: Array, intrinsics: Array) -> Array:
+def _project(points: Float64Array, intrinsics: Float64Array) -> Float64Array:
     seen = points @ np.swapaxes(intrinsics, 1, 2)
-    pixels: Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
+    pixels: Float64Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
     return pixels
 
 

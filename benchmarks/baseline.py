@@ -5,13 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
 from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.types import Float64Array
 
-Array = NDArray[np.float64]
 LANDMARKS = [landmark for landmark, _ in LANDMARK_JOINTS]
 JOINTS = [joint for _, joint in LANDMARK_JOINTS]
 NAMES = [JOINT_NAMES[joint] for joint in JOINTS]
@@ -23,13 +22,13 @@ BONES = [
 ASSUMED_HEIGHT = 1.70
 
 
-def bone_length(joints: Array) -> Array:
+def bone_length(joints: Float64Array) -> Float64Array:
     """Summed length (...) of the ten bones of (..., 12, 3)."""
     a, b = np.array(BONES).T
     return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1).sum(-1)
 
 
-def baseline(people: CropBatch, body: BodyModel) -> Array:
+def baseline(people: CropBatch, body: BodyModel) -> Float64Array:
     """(N, 12, 3) joints in the camera frame, metres."""
     zero = torch.zeros(1, 10)
     mean_joints = body.rest_joints(zero)[0, JOINTS].double().numpy()
@@ -41,7 +40,7 @@ def baseline(people: CropBatch, body: BodyModel) -> Array:
     return np.stack([_place(*row)[LANDMARKS] for row in rows])
 
 
-def full_image_pixels(people: CropBatch) -> Array:
+def full_image_pixels(people: CropBatch) -> Float64Array:
     """(N, 33, 2) landmarks in the full image, from crop pixels by K K'^-1."""
     K, crop = people.intrinsics.double(), people.crop_intrinsics.double()
     points = people.landmarks[:, :33, :2].double()
@@ -49,7 +48,7 @@ def full_image_pixels(people: CropBatch) -> Array:
     return (rays[..., :2] / rays[..., 2:]).numpy()
 
 
-def _place(world: Array, pixels: Array, intrinsics: Array) -> Array:
+def _place(world: Float64Array, pixels: Float64Array, intrinsics: Float64Array) -> Float64Array:
     found, turn, shift = cv2.solvePnP(world, pixels, intrinsics, None, flags=cv2.SOLVEPNP_SQPNP)
     if not found:
         return np.full_like(world, np.nan)

@@ -28,8 +28,8 @@ from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more
 from metrichmsr_ros.pipeline.pipeline import heavy_finder
 from metrichmsr_ros.training.human.landmark_table import table_of
 from metrichmsr_ros.training.human.standing import standing
+from metrichmsr_ros.types import Float64Array
 
-Array = NDArray[np.float64]
 Arrays = dict[str, np.ndarray]
 Mask = NDArray[np.bool_]
 LOOK = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels")
@@ -70,7 +70,7 @@ class People:
         return len(self.height)
 
     @property
-    def truth(self) -> tuple[Array, Array, Array]:
+    def truth(self) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Joints, heights and K, as `accuracy.errors` takes them."""
         return self.joints, self.height, self.intrinsics
 

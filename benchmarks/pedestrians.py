@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
@@ -28,8 +27,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate
+from metrichmsr_ros.types import Float64Array
 
-Array = NDArray[np.float64]
 HEELS_AND_TOES = (29, 30, 31, 32)
 ANKLES = (27, 28)
 MIN_VISIBILITY = 0.6
@@ -59,7 +58,7 @@ class TsaiCamera:
         )
         return Camera(width, height, intrinsics, "plumb_bob", np.array([-self.kappa * self.focal**2, 0, 0, 0, 0]))
 
-    def cam_from_ground(self) -> tuple[Array, Array]:
+    def cam_from_ground(self) -> tuple[Float64Array, Float64Array]:
         """R (3, 3), t (3,) m: camera coordinates of points whose z is the height above the ground."""
         return Rotation.from_euler("xyz", self.rotation).as_matrix(), np.array(self.translation) / 1000
 
@@ -75,12 +74,14 @@ class Pedestrian:
     baseline: float
 
 
-def standing_at(pixels: Array, intrinsics: Array, rotation: Array, translation: Array) -> Array:
+def standing_at(
+    pixels: Float64Array, intrinsics: Float64Array, rotation: Float64Array, translation: Float64Array
+) -> Float64Array:
     """(3,) m in the camera frame: the hips over the mean of the points (N, 2) px on the ground."""
     rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(intrinsics).T
     eye, directions = -rotation.T @ translation, rays @ rotation
     on_ground = rays * (-eye[2] / directions[:, 2])[:, None]
-    place: Array = on_ground.mean(0) + HIP_HEIGHT * rotation[:, 2]
+    place: Float64Array = on_ground.mean(0) + HIP_HEIGHT * rotation[:, 2]
     return place
 
 

@@ -23,12 +23,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from metrichmsr_ros.errors import MetricHMRError
+
 PACKAGE = Path(__file__).resolve().parent
 Progress = Callable[[str], None]
 DOWNLOAD_LIMIT_S = 1800.0
 
 
-class AssetError(FileNotFoundError):
+class AssetError(MetricHMRError, FileNotFoundError):
     """A file that is needed is not there, could not be fetched, or is not the file it should be."""
 
 

@@ -217,7 +217,13 @@ def steps(tests: bool, torch_index: str) -> list[Step]:
     out.append(Step("package", "metrichmsr_ros and its messages (compiling)", (ros, *build), install_package, messages))
     fetcher = Path(assets.__file__)
     networks = tuple(assets.cache_dir() / model.name for model in assets.MODELS.values() if not model.optional)
-    fetch = Step("networks", "networks: BlazePose, FastDepth", (fetcher,), lambda: shell(PYTHON, fetcher), networks)
+    fetch = Step(
+        "networks",
+        "networks: BlazePose, FastDepth",
+        (fetcher,),
+        lambda: shell(PYTHON, "-m", "metrichmsr_ros.assets"),
+        networks,
+    )
     out.append(fetch)
     if tests:
         out.append(Step("tests", "test tools", (pins, test), lambda: pip(*requirements(test))))

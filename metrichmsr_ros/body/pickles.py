@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.errors import MetricHMRError
+
 NUMPY_NAMES = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
 SPARSE_NAMES = {f"{kind}_{shape}" for kind in ("csc", "csr", "coo") for shape in ("matrix", "array")}
 PLAIN_CONTAINERS = {("collections", "OrderedDict"), ("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")}
 PLAIN_TYPES = {"object", "list", "dict", "set", "tuple", "bytes", "bytearray", "str", "int", "float", "bool", "complex"}
 
 
-class RefusedPickleError(ValueError):
+class RefusedPickleError(MetricHMRError, ValueError):
     """A pickle asks for a class or function that model files have no use for."""
 
 

@@ -6,18 +6,16 @@ The user's own `SMPLX_MALE.npz` and so on are read; expressions, hands and jaw d
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import roma
 import torch
-from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import NUM_BETAS, chain
 from metrichmsr_ros.body.joints import NUM_JOINTS
+from metrichmsr_ros.types import AnyArray
 
 SHARED = 22
-Array = NDArray[Any]
 
 
 class SmplxJoints:
@@ -36,11 +34,11 @@ class SmplxJoints:
             shapes = np.asarray(file["shapedirs"], np.float64)[:, :, :NUM_BETAS]
         self._directions = np.einsum("jv,vab->jab", regressor, shapes)
 
-    def joints(self, betas: Array, pose: Array) -> Array:
+    def joints(self, betas: AnyArray, pose: AnyArray) -> AnyArray:
         """(24, 3) joints of betas (10,) and pose (72,), translation zero; 22 and 23, which SMPL-X lacks, are wrists."""
         rest = np.zeros((NUM_JOINTS, 3))
         rest[:SHARED] = self._rest + self._directions @ np.asarray(betas, np.float64)
         rest[SHARED:] = rest[20:22]
         rotations = roma.rotvec_to_rotmat(torch.from_numpy(np.asarray(pose, np.float64)).reshape(1, NUM_JOINTS, 3))
-        placed: Array = chain(rotations, torch.from_numpy(rest)[None])[1][0].numpy()
+        placed: AnyArray = chain(rotations, torch.from_numpy(rest)[None])[1][0].numpy()
         return placed

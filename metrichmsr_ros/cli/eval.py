@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode
 
@@ -56,7 +57,7 @@ class EvalOptions:
     num_threads: int = 2
 
 
-class EvalError(ValueError):
+class EvalError(MetricHMRError, ValueError):
     """Options that do not make an evaluation; the message says what is missing."""
 
 

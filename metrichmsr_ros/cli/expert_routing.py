@@ -11,12 +11,10 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.cli.predict import InputError, photo_camera, read_photo
@@ -26,10 +24,8 @@ from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.types import AnyArray, ImageArray
 from metrichmsr_ros.visual.expert_routing import draw_person, draw_table
-
-Image = NDArray[np.uint8]
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,13 @@ class PersonRouting:
     """
 
     name: str
-    crop: Image
-    joints: Array
-    weights: Array
-    maps: Array
-    opacity: Array
+    crop: ImageArray
+    joints: AnyArray
+    weights: AnyArray
+    maps: AnyArray
+    opacity: AnyArray
 
-    def draw(self, limits: tuple[float, float]) -> Image:
+    def draw(self, limits: tuple[float, float]) -> ImageArray:
         """The person's picture; `limits` are the shares at the ends of the colour scale."""
         return draw_person(self.crop, self.joints, self.weights, self.maps, self.opacity, limits)
 
@@ -101,7 +97,7 @@ def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonR
     ]
 
 
-def _by_landmark(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: Array) -> PersonRouting:
+def _by_landmark(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: AnyArray) -> PersonRouting:
     body = slice(0, len(LANDMARK_NAMES))
     pixels = batch.landmarks[0, body, :2].numpy()
     joints, weights = _in_view(pixels, routing[body], batch.crop_size, batch.presence[0, body].numpy() >= 0.5)
@@ -109,7 +105,7 @@ def _by_landmark(name: str, person: PersonEstimate, scene: Scene, batch: CropBat
     return PersonRouting(name, warp_crop(scene.image, _matrix(batch), batch.crop_size), joints, weights, maps, opacity)
 
 
-def _by_patch(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: Array) -> PersonRouting:
+def _by_patch(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch, routing: AnyArray) -> PersonRouting:
     coarse = patch_maps(routing, batch.crop_size)
     pixels = apply_matrix(_matrix(batch), scene.camera.project(person.joints_cam))
     joints, weights = _in_view(pixels, at_pixels(coarse, pixels), batch.crop_size, np.ones(len(pixels), bool))
@@ -118,17 +114,17 @@ def _by_patch(name: str, person: PersonEstimate, scene: Scene, batch: CropBatch,
     return PersonRouting(name, crop, joints, weights, maps, np.ones(crop.shape[:2]))
 
 
-def _matrix(batch: CropBatch) -> Array:
+def _matrix(batch: CropBatch) -> AnyArray:
     """(3, 3) A = K' K^-1, pixels of the image to pixels of the crop."""
     return (batch.crop_intrinsics[0].double() @ torch.linalg.inv(batch.intrinsics[0].double())).numpy()
 
 
-def _in_view(pixels: Array, weights: Array, size: tuple[int, int], seen: Array) -> tuple[Array, Array]:
+def _in_view(pixels: AnyArray, weights: AnyArray, size: tuple[int, int], seen: AnyArray) -> tuple[AnyArray, AnyArray]:
     inside = ((pixels >= 0) & (pixels <= np.array(size) - 1)).all(1) & seen
     return np.where(inside[:, None], pixels, np.nan), np.where(inside[:, None], weights, np.nan)
 
 
-def write_tables(out: Path, weights: Array, limits: tuple[float, float]) -> tuple[Path, ...]:
+def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> tuple[Path, ...]:
     """`routing.png`, `.csv` and `.md`: mean share of each expert (P, J, K) at each joint over the people who show it.
 
     The Markdown sets each joint's first expert in bold; the CSV also has the standard deviation over people.
@@ -152,7 +148,7 @@ def write_tables(out: Path, weights: Array, limits: tuple[float, float]) -> tupl
     return _write(out / "routing.png", picture), out / "routing.csv", out / "routing.md"
 
 
-def _write(path: Path, picture: Image) -> Path:
+def _write(path: Path, picture: ImageArray) -> Path:
     if not cv2.imwrite(str(path), picture[..., ::-1]):
         raise InputError(f"{path}: cannot be written; choose another --out")
     return path

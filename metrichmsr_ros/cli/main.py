@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from metrichmsr_ros.cli.eval import EvalOptions
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.replay.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
@@ -263,8 +264,6 @@ def main() -> None:
         app.cli(prog="metrichmsr", description="People in metres from one camera.")
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        if not type(error).__module__.startswith("metrichmsr_ros."):
-            raise  # a bug: its traceback is what helps
+    except MetricHMRError as error:  # everything else is a bug, and its traceback is what helps
         print(f"metrichmsr: error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.image_io import is_jpeg_cut_off
@@ -25,7 +26,7 @@ from metrichmsr_ros.visual.point_cloud import cloud_view, depth_colours
 _GLTF_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
 
 
-class InputError(ValueError):
+class InputError(MetricHMRError, ValueError):
     """Something the user gave cannot be used; the message says what and how to mend it."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,8 +27,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
 from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.losses import Truth
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 Sample = tuple[CropBatch, Truth]
 AssumedCamera = Callable[[int, int], Camera]
 """(width, height) -> the camera to assume for images whose data set knows none, e.g. `Camera.long_side`."""
@@ -96,7 +95,7 @@ def crop_inputs(
     image_size: tuple[int, int],
     crop_size: tuple[int, int],
     box_margin: float = 1.0,
-) -> tuple[CropBatch, Array]:
+) -> tuple[CropBatch, AnyArray]:
     """Everything MetricHMR reads but the pixels, and the matrix (3, 3) from pixels of the stored image to the crop.
 
     The crop keeps the aspect ratio of `crop_size` and encloses the person's (changed) box.
@@ -168,7 +167,7 @@ def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[ND
         return image, label
     camera, lens = np.asarray(label.intrinsics, np.float64), np.asarray(label.distortion, np.float64)
 
-    def straight(points: Array) -> Array:
+    def straight(points: AnyArray) -> AnyArray:
         pixels = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 2)
         return np.asarray(cv2.undistortPoints(pixels, camera, lens, P=camera)).reshape(-1, 2)
 

@@ -14,7 +14,6 @@ Colour and occlusion touch pixels only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,8 +22,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, mirror_pose
 from metrichmsr_ros.geometry.crop import apply_matrix
-
-Array = NDArray[Any]
+from metrichmsr_ros.types import AnyArray
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ NO_AUGMENT = ImageAugment(**dict.fromkeys(ImageAugment.__dataclass_fields__, 0.0
 class View:
     """A change of view: `pixels` G (3, 3) and `frame` Q (3, 3), both float64."""
 
-    pixels: Array
-    frame: Array
+    pixels: AnyArray
+    frame: AnyArray
 
     @classmethod
     def identity(cls) -> View:
@@ -64,7 +62,7 @@ class View:
         return cls(np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]), np.diag([-1.0, 1.0, 1.0]))
 
     @classmethod
-    def rolled(cls, angle: float, intrinsics: Array) -> View:
+    def rolled(cls, angle: float, intrinsics: AnyArray) -> View:
         """The camera turned about its own axis by `angle` (radians): the picture turns by -angle, K stays."""
         turn = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
         return cls(intrinsics @ turn @ np.linalg.inv(intrinsics), turn)
@@ -78,20 +76,20 @@ class View:
         """Whether left and right have changed places."""
         return bool(np.linalg.det(self.frame) < 0)
 
-    def intrinsics(self, intrinsics: Array) -> Array:
+    def intrinsics(self, intrinsics: AnyArray) -> AnyArray:
         """K' (3, 3) of the changed image in the changed camera frame."""
         return self.pixels @ intrinsics @ self.frame.T
 
-    def points(self, points_cam: Array) -> Array:
+    def points(self, points_cam: AnyArray) -> AnyArray:
         """Camera points (..., 3) in the changed frame; named points of a mirror still need their sides swapped."""
         return points_cam @ self.frame.T
 
-    def joints_2d(self, joints_2d: Array) -> Array:
+    def joints_2d(self, joints_2d: AnyArray) -> AnyArray:
         """Joints (24, 3) u, v, confidence in the changed image, sides swapped by a mirror."""
         moved = np.concatenate([apply_matrix(self.pixels, joints_2d[:, :2]), joints_2d[:, 2:]], 1)
         return (moved[list(MIRROR_JOINTS)] if self.is_mirror else moved).astype(np.float32)
 
-    def body(self, pose: Array, transl: Array, pelvis: Array) -> tuple[Array, Array]:
+    def body(self, pose: AnyArray, transl: AnyArray, pelvis: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Pose (72,) and translation (3,) of a body in the changed frame.
 
         The root joint goes exactly where the frame takes it; `pelvis` (3,) is the rest pelvis of the body's betas.
@@ -114,7 +112,7 @@ class CropDraw:
     rotation: float = 0.0
 
 
-def draw_view(config: ImageAugment, width: int, intrinsics: Array, rng: np.random.Generator) -> View:
+def draw_view(config: ImageAugment, width: int, intrinsics: AnyArray, rng: np.random.Generator) -> View:
     """Mirror and roll, drawn at random. `intrinsics`: of the image before the change."""
     view = View.mirrored(width) if rng.random() < config.mirror else View.identity()
     angle = config.roll * float(np.clip(rng.standard_normal(), -3, 3))

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import Raster, rasterize_many
-
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array
 
 EDGE_STEP = 0.15  # metres between neighbours: an arm before the chest, where an initial depth always bleeds
 THIN_PERSON_WEIGHT = 0.25  # of somebody so small that nothing is left inside the silhouette
@@ -29,8 +28,8 @@ class Anchor:
         person: (H, W) int32 index of the person seen, -1 for nobody.
     """
 
-    depth: FloatArray
-    weight: FloatArray
+    depth: Float32Array
+    weight: Float32Array
     person: NDArray[np.int32]
 
     @property
@@ -39,7 +38,7 @@ class Anchor:
         return self.weight > 0
 
 
-def human_depth(vertices_cam: Sequence[ArrayLike], faces: ArrayLike, camera: Camera) -> FloatArray:
+def human_depth(vertices_cam: Sequence[ArrayLike], faces: ArrayLike, camera: Camera) -> Float32Array:
     """The people's own depth (H, W) float32 in metres, NaN where there is nobody.
 
     Args:

@@ -15,10 +15,9 @@ from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.types import Float32Array
 
-FloatArray = NDArray[np.float32]
-
-Fit = Callable[[FloatArray, Anchor, Camera], Calibration]
+Fit = Callable[[Float32Array, Anchor, Camera], Calibration]
 
 METRIC_SOURCES = ("people", "ground")  # made of people, so that there is nothing to calibrate
 OCCLUDER = 0.7  # of a person's distance: what is nearer than this stands before the person
@@ -37,7 +36,7 @@ class SceneDepth:
         problem: why the source had nothing to say; "" when it had.
     """
 
-    depth: FloatArray
+    depth: Float32Array
     source: str
     method: str
     kept: float = 1.0
@@ -145,11 +144,11 @@ def _fit(method: str, refiner: Refiner | None) -> Fit:
     return lambda depth, anchor, camera: METHODS[method](depth, anchor)
 
 
-def _with_people(depth: FloatArray, anchor: Anchor) -> FloatArray:
+def _with_people(depth: Float32Array, anchor: Anchor) -> Float32Array:
     """A network's depth with the people's own surfaces where they are trusted and nothing stands before them."""
     theirs = anchor.mask & np.isfinite(depth) & ~(depth < OCCLUDER * anchor.depth)
     return np.where(theirs, anchor.depth, depth)
 
 
-def _people_in_front(depth: FloatArray, anchor: Anchor) -> FloatArray:
+def _people_in_front(depth: Float32Array, anchor: Anchor) -> Float32Array:
     return np.where(np.isfinite(anchor.depth), anchor.depth, depth)

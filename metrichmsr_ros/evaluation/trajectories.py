@@ -14,9 +14,10 @@ import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.ros.frames import body_frames
+from metrichmsr_ros.types import Float64Array
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class Trajectory:
     """
 
     stamp_ns: NDArray[np.int64]
-    positions: Float
-    quaternions: Float
+    positions: Float64Array
+    quaternions: Float64Array
 
-    def matrices(self) -> Float:
+    def matrices(self) -> Float64Array:
         """(N, 4, 4) homogeneous poses."""
         poses = np.tile(np.eye(4), (len(self.stamp_ns), 1, 1))
         poses[:, :3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(self.quaternions))).numpy()
@@ -41,7 +42,7 @@ class Trajectory:
 
 def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
     """Body frames (REP-155: mid-hips, x out of the chest, z to the head) of every id, in the camera's optical frame."""
-    rows: dict[str, list[tuple[int, Float, Float]]] = {}
+    rows: dict[str, list[tuple[int, Float64Array, Float64Array]]] = {}
     for frame in frames:
         people = [person for person in frame.people if np.isfinite(person.pose[:3]).all()]
         origins, turns = body_frames([p.pose for p in people], [p.joints_cam for p in people])
@@ -53,7 +54,7 @@ def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
     }
 
 
-def camera_trajectory(cameras: Mapping[int, Float]) -> Trajectory:
+def camera_trajectory(cameras: Mapping[int, Float64Array]) -> Trajectory:
     """The camera's own path from world_from_camera (4, 4) by stamp."""
     stamps = sorted(cameras)
     poses = np.stack([cameras[stamp] for stamp in stamps])
@@ -61,7 +62,7 @@ def camera_trajectory(cameras: Mapping[int, Float]) -> Trajectory:
     return Trajectory(np.array(stamps, np.int64), poses[:, :3, 3], turns)
 
 
-def in_world(trajectory: Trajectory, cameras: Mapping[int, Float]) -> Trajectory | None:
+def in_world(trajectory: Trajectory, cameras: Mapping[int, Float64Array]) -> Trajectory | None:
     """A path in the camera's frame carried into the world, where the camera's pose is known; None if nowhere."""
     known = [index for index, stamp in enumerate(trajectory.stamp_ns) if int(stamp) in cameras]
     if not known:
@@ -114,7 +115,7 @@ def _nanoseconds(seconds: str) -> int:
     return int(whole or 0) * 10**9 + int((part + "000000000")[:9])
 
 
-def to_world(points_cam: ArrayLike, world_from_camera: ArrayLike) -> Float:
+def to_world(points_cam: ArrayLike, world_from_camera: ArrayLike) -> Float64Array:
     """Points (..., N, 3) in the camera frame -> world, with poses (..., 4, 4) of the camera."""
     points, poses = np.asarray(points_cam, np.float64), np.asarray(world_from_camera, np.float64)
     return points @ np.swapaxes(poses[..., :3, :3], -1, -2) + poses[..., None, :3, 3]

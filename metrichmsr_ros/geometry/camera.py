@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.distortion import coefficient_error, distort, undistort
+from metrichmsr_ros.types import Float64Array
 
-Array = NDArray[np.float64]
 
-
-class CameraError(ValueError):
+class CameraError(MetricHMRError, ValueError):
     """Camera numbers that cannot give metric results; the message names the number and the remedy."""
 
 
@@ -37,12 +37,12 @@ class Camera:
 
     width: int
     height: int
-    intrinsics: Array
+    intrinsics: Float64Array
     distortion_model: str = "none"
-    distortion: Array = field(default_factory=lambda: np.zeros(0))
+    distortion: Float64Array = field(default_factory=lambda: np.zeros(0))
     source: str = "given"
-    rectified_intrinsics: Array | None = None
-    rectification: Array = field(default_factory=lambda: np.eye(3))
+    rectified_intrinsics: Float64Array | None = None
+    rectification: Float64Array = field(default_factory=lambda: np.eye(3))
 
     def __post_init__(self) -> None:
         """Check every number once, here, so that no later step meets a bad camera."""
@@ -59,7 +59,7 @@ class Camera:
             self._freeze("rectified_intrinsics", checked_intrinsics(self.rectified_intrinsics, "P"))
         self._freeze("rectification", np.asarray(self.rectification, np.float64).reshape(3, 3))
 
-    def _freeze(self, name: str, value: Array) -> None:
+    def _freeze(self, name: str, value: Float64Array) -> None:
         value = value.copy()
         value.setflags(write=False)
         object.__setattr__(self, name, value)
@@ -142,7 +142,7 @@ class Camera:
         """Whether the image must be rectified before pinhole geometry (K alone) holds."""
         return self.distortion_model != "none" and bool(np.any(self.distortion))
 
-    def project(self, points_cam: ArrayLike) -> Array:
+    def project(self, points_cam: ArrayLike) -> Float64Array:
         """Project camera-frame points (..., 3) in metres to pixels (..., 2); NaN for z <= 0."""
         points = np.asarray(points_cam, np.float64)
         z = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
@@ -150,7 +150,7 @@ class Camera:
         seen = distort(self.distortion_model, self.distortion, ideal) if self.is_distorted else ideal
         return seen @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
 
-    def back_project(self, pixels: ArrayLike, depth: ArrayLike) -> Array:
+    def back_project(self, pixels: ArrayLike, depth: ArrayLike) -> Float64Array:
         """Points (..., 3) in the camera frame for pixels (..., 2) at `depth` (...) = z in metres.
 
         Pixels that the lens model cannot invert give NaN.
@@ -187,7 +187,7 @@ class Camera:
         return Rectifier(self).rectify(image)
 
 
-def checked_intrinsics(matrix: ArrayLike, name: str) -> Array:
+def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
     """Return `matrix` as (3, 3) float64 or raise CameraError saying what is wrong with it."""
     k = np.asarray(matrix, np.float64)
     if k.size != 9:

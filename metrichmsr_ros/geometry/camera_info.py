@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics
+from metrichmsr_ros.types import Float64Array
 
-Array = NDArray[np.float64]
 Roi = tuple[int, int, int, int, bool]
 
 
@@ -70,7 +70,7 @@ def camera_from_info(
     )
 
 
-def _window(width: int, height: int, binning_x: int, binning_y: int, roi: Roi) -> tuple[Array, tuple[int, int]]:
+def _window(width: int, height: int, binning_x: int, binning_y: int, roi: Roi) -> tuple[Float64Array, tuple[int, int]]:
     """Matrix (3, 3) from calibration pixels to image pixels, and the image's size."""
     if width < 1 or height < 1:
         raise CameraError(f"CameraInfo size is {width}x{height}; the driver must fill in width and height")
@@ -85,7 +85,7 @@ def _window(width: int, height: int, binning_x: int, binning_y: int, roi: Roi) -
     return np.array([[1 / bx, 0, -x / bx], [0, 1 / by, -y / by], [0, 0, 1]]), (w // bx, h // by)
 
 
-def _usable_projection(p: ArrayLike | None) -> Array | None:
+def _usable_projection(p: ArrayLike | None) -> Float64Array | None:
     """P's left 3x3, or None where the driver left it empty (all zero)."""
     if p is None:
         return None
@@ -96,7 +96,7 @@ def _usable_projection(p: ArrayLike | None) -> Array | None:
     return checked_intrinsics(matrix, "CameraInfo.p") if np.any(matrix) else None
 
 
-def _usable_rotation(r: ArrayLike | None) -> Array:
+def _usable_rotation(r: ArrayLike | None) -> Float64Array:
     """R, or identity where the driver left it empty (all zero)."""
     if r is None or not np.any(np.asarray(r, np.float64)):
         return np.eye(3)

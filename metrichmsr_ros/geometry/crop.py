@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 
-def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotation: float = 0.0) -> Array:
+def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotation: float = 0.0) -> Float64Array:
     """Matrix A (3, 3): source pixel [u, v, 1] -> crop pixel, both with integer pixel centres.
 
     Args:
@@ -38,7 +38,7 @@ def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotatio
     return matrix
 
 
-def enclosing_size(extent: ArrayLike, out_size: tuple[int, int]) -> Array:
+def enclosing_size(extent: ArrayLike, out_size: tuple[int, int]) -> Float64Array:
     """Width and height (2,) of the smallest rectangle of `out_size`'s aspect ratio that encloses `extent` (2,) px."""
     width, height = np.asarray(extent, np.float64)
     across = max(width, height * out_size[0] / out_size[1])
@@ -53,12 +53,12 @@ def warp_crop(image: NDArray[Any], matrix: ArrayLike, out_size: tuple[int, int],
     )
 
 
-def crop_intrinsics(matrix: ArrayLike, intrinsics: ArrayLike) -> Array:
+def crop_intrinsics(matrix: ArrayLike, intrinsics: ArrayLike) -> Float64Array:
     """K' = A K (..., 3, 3): intrinsics of the crop's pixels in the same camera frame."""
     return np.asarray(matrix, np.float64) @ np.asarray(intrinsics, np.float64)
 
 
-def apply_matrix(matrix: ArrayLike, points: ArrayLike) -> Array:
+def apply_matrix(matrix: ArrayLike, points: ArrayLike) -> Float64Array:
     """Map pixels (..., 2) by an affine (3, 3), e.g. `np.linalg.inv(A)` to bring crop pixels back to the source."""
     a = np.asarray(matrix, np.float64)
     return np.asarray(points, np.float64) @ a[:2, :2].T + a[:2, 2]

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 POLYNOMIAL_MODELS = ("plumb_bob", "rational_polynomial")
 DISTORTION_MODELS = ("none", *POLYNOMIAL_MODELS, "equidistant")
@@ -18,7 +17,7 @@ _NEWTON_STEPS = 30
 _TOLERANCE = 1e-9  # of a normalised coordinate: about a millionth of a pixel
 
 
-def coefficient_error(model: str, coefficients: Array) -> str | None:
+def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
     """Say in words why `coefficients` do not fit `model`, or return None when they do."""
     count = coefficients.size
     if model not in DISTORTION_MODELS:
@@ -36,7 +35,7 @@ def coefficient_error(model: str, coefficients: Array) -> str | None:
     return None
 
 
-def distort(model: str, coefficients: Array, points: Array) -> Array:
+def distort(model: str, coefficients: Float64Array, points: Float64Array) -> Float64Array:
     """Map ideal normalised points (..., 2) to distorted normalised points (..., 2)."""
     if model == "none":
         return points.copy()
@@ -45,7 +44,7 @@ def distort(model: str, coefficients: Array, points: Array) -> Array:
     return _polynomial(_padded(coefficients), points)[0]
 
 
-def undistort(model: str, coefficients: Array, points: Array) -> Array:
+def undistort(model: str, coefficients: Float64Array, points: Float64Array) -> Float64Array:
     """Invert `distort` by Newton steps; points (..., 2) that no ray in front of the camera reaches become NaN."""
     if model == "none":
         return points.copy()
@@ -54,13 +53,13 @@ def undistort(model: str, coefficients: Array, points: Array) -> Array:
     return _undistort_polynomial(_padded(coefficients), points)
 
 
-def _padded(coefficients: Array) -> Array:
+def _padded(coefficients: Float64Array) -> Float64Array:
     padded = np.zeros(12)
     padded[: min(coefficients.size, 12)] = coefficients[:12]
     return padded
 
 
-def _polynomial(c: Array, points: Array) -> tuple[Array, Array]:
+def _polynomial(c: Float64Array, points: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the distorted points (..., 2) and the Jacobian (..., 2, 2) of OpenCV's polynomial model."""
     k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = c
     x, y = points[..., 0], points[..., 1]
@@ -87,7 +86,7 @@ def _polynomial(c: Array, points: Array) -> tuple[Array, Array]:
     return distorted, jacobian
 
 
-def _undistort_polynomial(c: Array, points: Array) -> Array:
+def _undistort_polynomial(c: Float64Array, points: Float64Array) -> Float64Array:
     guess = points.copy()
     with np.errstate(all="ignore"):  # points beyond the model's turning point diverge and become NaN below
         for _ in range(_NEWTON_STEPS):
@@ -107,7 +106,7 @@ def _undistort_polynomial(c: Array, points: Array) -> Array:
     return np.where(good[..., None], guess, np.nan)
 
 
-def _distort_equidistant(c: Array, points: Array) -> Array:
+def _distort_equidistant(c: Float64Array, points: Float64Array) -> Float64Array:
     radius = np.linalg.norm(points, axis=-1, keepdims=True)
     theta = np.arctan(radius)
     small = radius < 1e-9  # theta_d / r -> 1
@@ -115,7 +114,7 @@ def _distort_equidistant(c: Array, points: Array) -> Array:
     return points * scale
 
 
-def _theta_distorted(c: Array, theta: Array) -> tuple[Array, Array]:
+def _theta_distorted(c: Float64Array, theta: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return theta_d and d theta_d / d theta."""
     k1, k2, k3, k4 = c
     t2 = theta * theta
@@ -124,7 +123,7 @@ def _theta_distorted(c: Array, theta: Array) -> tuple[Array, Array]:
     return value, slope
 
 
-def _undistort_equidistant(c: Array, points: Array) -> Array:
+def _undistort_equidistant(c: Float64Array, points: Float64Array) -> Float64Array:
     target = np.linalg.norm(points, axis=-1, keepdims=True)
     theta = np.minimum(target, 1.5)
     with np.errstate(all="ignore"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 
-def umeyama(source: ArrayLike, target: ArrayLike, with_scale: bool = True) -> tuple[Array, Array, Array]:
+def umeyama(
+    source: ArrayLike, target: ArrayLike, with_scale: bool = True
+) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Similarity that takes `source` (..., N, 3) onto `target` (..., N, 3): target ~ scale * R @ source + t.
 
     Returns:
@@ -36,7 +38,7 @@ def umeyama(source: ArrayLike, target: ArrayLike, with_scale: bool = True) -> tu
     return scale, rotation, translation
 
 
-def align(points: ArrayLike, scale: ArrayLike, rotation: ArrayLike, translation: ArrayLike) -> Array:
+def align(points: ArrayLike, scale: ArrayLike, rotation: ArrayLike, translation: ArrayLike) -> Float64Array:
     """Apply a similarity (...), (..., 3, 3), (..., 3) to `points` (..., N, 3)."""
     turned = np.asarray(points, np.float64) @ np.swapaxes(np.asarray(rotation, np.float64), -1, -2)
     return np.asarray(scale, np.float64)[..., None, None] * turned + np.asarray(translation, np.float64)[..., None, :]

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
+
 Index = NDArray[np.integer[Any]]
 
 NEAR = 0.01  # metres; anything closer is inside the lens
@@ -27,9 +28,9 @@ _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)  # its upper half, read as float32, is Na
 class _Points(NamedTuple):
     """Projected vertices: pixel coordinates, 1/z, and the first pixel column and row not left of or above them."""
 
-    x: Array
-    y: Array
-    w: Array
+    x: Float64Array
+    y: Float64Array
+    w: Float64Array
     column: NDArray[np.int32]
     row: NDArray[np.int32]
 
@@ -39,13 +40,13 @@ class _Spans(NamedTuple):
 
     pixel: Index
     length: Index
-    w: Array
-    slope: Array
+    w: Float64Array
+    slope: Float64Array
     face: Index
 
 
 def nearest_faces(
-    vertices: Array, faces: Index, intrinsics: Array, size: tuple[int, int], cull_back: bool
+    vertices: Float64Array, faces: Index, intrinsics: Float64Array, size: tuple[int, int], cull_back: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Depth (H, W) in metres, NaN where empty, and the index of the nearest face (H, W), -1 where empty.
 
@@ -69,7 +70,7 @@ def nearest_faces(
     return halves[..., high].copy().view(np.float32), halves[..., low].astype(np.int32)
 
 
-def clip_near(vertices: Array, faces: Index, near: float) -> tuple[Array, Index, Index]:
+def clip_near(vertices: Float64Array, faces: Index, near: float) -> tuple[Float64Array, Index, Index]:
     """Cut away what lies nearer than `near`; return vertices, faces and the original index of each face."""
     front = vertices[:, 2] >= near
     parent = np.arange(len(faces))
@@ -104,7 +105,7 @@ def _columns(*columns: Index) -> Index:
     return np.stack(columns, axis=1)
 
 
-def _crossing(vertices: Array, inside: Index, outside: Index, near: float) -> Array:
+def _crossing(vertices: Float64Array, inside: Index, outside: Index, near: float) -> Float64Array:
     """Where the edges meet the near plane; always reckoned from inside, so that neighbours agree."""
     a, b = vertices[inside], vertices[outside]
     t = (near - a[:, 2:]) / (b[:, 2:] - a[:, 2:])
@@ -113,7 +114,7 @@ def _crossing(vertices: Array, inside: Index, outside: Index, near: float) -> Ar
     return point
 
 
-def _project(vertices: Array, k: Array, width: int, height: int) -> _Points:
+def _project(vertices: Float64Array, k: Float64Array, width: int, height: int) -> _Points:
     w = 1.0 / vertices[:, 2]
     across, down = vertices[:, 0] * w, vertices[:, 1] * w
     x = k[0, 0] * across + k[0, 1] * down + k[0, 2]
@@ -137,7 +138,7 @@ def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Ind
     return corners[:, face], face
 
 
-def _sorted_by_row(y: Array, a: Index, b: Index, c: Index) -> tuple[Index, Index, Index]:
+def _sorted_by_row(y: Float64Array, a: Index, b: Index, c: Index) -> tuple[Index, Index, Index]:
     """Corners from top to bottom of the image."""
     y_a, y_b, y_c = y[a], y[b], y[c]
     a, b, y_a, y_b = _ordered(y_b < y_a, a, b, y_a, y_b)
@@ -146,7 +147,9 @@ def _sorted_by_row(y: Array, a: Index, b: Index, c: Index) -> tuple[Index, Index
     return a, b, c
 
 
-def _ordered(swap: NDArray[np.bool_], a: Index, b: Index, y_a: Array, y_b: Array) -> tuple[Index, Index, Array, Array]:
+def _ordered(
+    swap: NDArray[np.bool_], a: Index, b: Index, y_a: Float64Array, y_b: Float64Array
+) -> tuple[Index, Index, Float64Array, Float64Array]:
     return np.where(swap, b, a), np.where(swap, a, b), np.where(swap, y_b, y_a), np.where(swap, y_a, y_b)
 
 
@@ -179,7 +182,9 @@ def _spans(points: _Points, top: Index, middle: Index, bottom: Index, face: Inde
     )
 
 
-def _edge(points: _Points, start: Index, end: Index) -> tuple[Array, Array, Array, Array, Array]:
+def _edge(
+    points: _Points, start: Index, end: Index
+) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]:
     """y and x at the start, dx/dy, w at the start, dw/dy. A row lies between the ends, so dy is never zero."""
     y, x, w = points.y[start], points.x[start], points.w[start]
     per_row = 1.0 / (points.y[end] - y)

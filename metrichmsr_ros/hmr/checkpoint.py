@@ -12,11 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from metrichmsr_ros.assets import AssetError, asset_path
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build, to_mapping
 from metrichmsr_ros.hmr.model import MetricHMR
 
 
-class CheckpointError(ValueError):
+class CheckpointError(MetricHMRError, ValueError):
     """A weights file is missing, is no safetensors file, or does not fit its configuration."""
 
 

@@ -17,10 +17,12 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
+from metrichmsr_ros.errors import MetricHMRError
+
 T = TypeVar("T")
 
 
-class ConfigError(ValueError):
+class ConfigError(MetricHMRError, ValueError):
     """A configuration names an unknown key or gives a value of the wrong kind."""
 
 

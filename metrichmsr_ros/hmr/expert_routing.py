@@ -6,25 +6,23 @@ ViT tokens are patches, so that one heat map per expert covers the crop.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 PATCH = 16
 
 
-class RoutingError(ValueError):
+class RoutingError(MetricHMRError, ValueError):
     """A network routes nothing, or its tokens are not the places asked for."""
 
 
 @torch.inference_mode()
-def patch_routing(model: MetricHMR, batch: CropBatch) -> Array:
+def patch_routing(model: MetricHMR, batch: CropBatch) -> AnyArray:
     """(B, N, K): each person's combine weight of every image token, in the last Patch MoE layer; sums to 1 over K.
 
     Later layers are Global MoE, whose tokens stand for no place. Raises RoutingError for a network without routed
@@ -35,11 +33,11 @@ def patch_routing(model: MetricHMR, batch: CropBatch) -> Array:
         raise RoutingError("this network has no routed experts in Patch MoE layers; nothing is routed")
     routing = model(batch, return_routing=True).routing
     assert routing is not None  # asked for
-    weights: Array = routing[config.patch_layers - 1].combine.sum(dim=-1).float().cpu().numpy()
+    weights: AnyArray = routing[config.patch_layers - 1].combine.sum(dim=-1).float().cpu().numpy()
     return weights
 
 
-def patch_maps(weights: Array, crop_size: tuple[int, int]) -> Array:
+def patch_maps(weights: AnyArray, crop_size: tuple[int, int]) -> AnyArray:
     """(K, rows, columns) of the weights (N, K) of a network over patches of a crop of `crop_size` (width, height)."""
     rows, columns = crop_size[1] // PATCH, crop_size[0] // PATCH
     if rows * columns != len(weights):
@@ -47,7 +45,7 @@ def patch_maps(weights: Array, crop_size: tuple[int, int]) -> Array:
     return np.ascontiguousarray(weights.T.reshape(-1, rows, columns))
 
 
-def at_pixels(maps: Array, pixels: Array) -> Array:
+def at_pixels(maps: AnyArray, pixels: AnyArray) -> AnyArray:
     """(J, K): patch maps (K, rows, columns) at crop pixels (J, 2), bilinear between the middles of the patches."""
     limits = np.array(maps.shape[:0:-1]) - 1.0
     place = np.clip((pixels + 0.5) / PATCH - 0.5, 0.0, limits)
@@ -60,8 +58,8 @@ def at_pixels(maps: Array, pixels: Array) -> Array:
 
 
 def spread_over(
-    points: Array, weights: Array, crop_size: tuple[int, int], radius: float = 0.045
-) -> tuple[Array, Array]:
+    points: AnyArray, weights: AnyArray, crop_size: tuple[int, int], radius: float = 0.045
+) -> tuple[AnyArray, AnyArray]:
     """Weights (J, K) at crop pixels (J, 2) as maps (K, H, W), and how near a point each pixel is, (H, W) 0..1.
 
     A pixel takes the mean of the points, each counted by a Gaussian of `radius` crop widths; rows of NaN are left out.

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
-
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array
 
 
 @dataclass(frozen=True)
@@ -30,16 +29,16 @@ class PersonEstimate:
     age: int  # frames since the id was given; 0 in single images
     confidence: float  # 0..1
     is_occluded: bool
-    bbox: FloatArray  # (4,) x0, y0, x1, y1 in pixels of `Scene.image`
-    pose: FloatArray  # (72,) axis-angle, SMPL order, [0:3] takes body axes to the camera frame
-    betas: FloatArray  # (10,)
-    transl_cam: FloatArray  # (3,) SMPL translation
-    transl_cov: FloatArray  # (3, 3) of transl_cam, m^2
-    joints_cam: FloatArray  # (24, 3)
-    vertices_cam: FloatArray  # (V, 3); V = 0 when vertices were not asked for
+    bbox: Float32Array  # (4,) x0, y0, x1, y1 in pixels of `Scene.image`
+    pose: Float32Array  # (72,) axis-angle, SMPL order, [0:3] takes body axes to the camera frame
+    betas: Float32Array  # (10,)
+    transl_cam: Float32Array  # (3,) SMPL translation
+    transl_cov: Float32Array  # (3, 3) of transl_cam, m^2
+    joints_cam: Float32Array  # (24, 3)
+    vertices_cam: Float32Array  # (V, 3); V = 0 when vertices were not asked for
     height: float  # standing height
-    velocity_cam: FloatArray  # (3,) m/s of the root, relative to the camera; NaN in single images
-    position_cov6: FloatArray  # (6, 6) covariance of filtered root position and velocity; NaN in single images
+    velocity_cam: Float32Array  # (3,) m/s of the root, relative to the camera; NaN in single images
+    position_cov6: Float32Array  # (6, 6) covariance of filtered root position and velocity; NaN in single images
     landmarks: LandmarkSet
     scale_fix: ScaleFix | None = None  # what the surroundings said; None when nothing is known of them
 
@@ -57,7 +56,7 @@ class Scene:
     camera: Camera
     image: NDArray[np.uint8]
     people: list[PersonEstimate]
-    depth: FloatArray
+    depth: Float32Array
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     depth_made: str = ""
     depth_problem: str = ""

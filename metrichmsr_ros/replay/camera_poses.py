@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.types import Float64Array
 
 OUTSIDE_NS = 100_000_000  # a transform is held for as long before its first and after its last sample
 _PERSON = "body_"  # frames of people, which an earlier run of the node may have left in the bag
@@ -22,11 +22,11 @@ class Edge:
 
     parent: str
     stamp_ns: NDArray[np.int64]
-    positions: Float  # (N, 3)
+    positions: Float64Array  # (N, 3)
     turns: Rotation
     is_static: bool
 
-    def at(self, stamp_ns: int) -> Float | None:
+    def at(self, stamp_ns: int) -> Float64Array | None:
         """(4, 4) parent_from_child, interpolated; None further than :data:`OUTSIDE_NS` from any sample's span."""
         matrix = np.eye(4)
         if self.is_static or len(self.stamp_ns) == 1:
@@ -56,7 +56,7 @@ class CameraPoses:
     def __init__(self, edges: dict[str, Edge], world: str | None = None) -> None:
         self._edges, self._world = edges, world
 
-    def world_from(self, frame: str, stamp_ns: int) -> Float | None:
+    def world_from(self, frame: str, stamp_ns: int) -> Float64Array | None:
         """(4, 4) world_from_frame at a time; None when the frame is not in the tree or has no transform then."""
         pose = np.eye(4)
         visited = {frame}

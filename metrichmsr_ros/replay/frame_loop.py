@@ -10,7 +10,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
 from metrichmsr_ros.replay.bag_source import Feed, Ready
@@ -22,6 +21,7 @@ from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
 from metrichmsr_ros.replay.worst_frames import WorstFrames
 from metrichmsr_ros.ros.bags.writer import OutputBag
+from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
@@ -44,7 +44,7 @@ class FrameLoop:
     options: ReplayOptions
     worst: WorstFrames = field(init=False)
     frames: list[FrameRecord] = field(default_factory=list)
-    cameras: dict[int, Float] = field(default_factory=dict)
+    cameras: dict[int, Float64Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """An empty search."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from metrichmsr_ros.errors import MetricHMRError
+
 
 class ExitCode(IntEnum):
     """Exit codes of `metrichmsr replay`, `compare` and `eval`."""
@@ -17,7 +19,7 @@ class ExitCode(IntEnum):
     CRASHED = 6  # nobody foresaw it: an error that is a bug, or a process that ended without a word (out of memory)
 
 
-class ReplayError(RuntimeError):
+class ReplayError(MetricHMRError, RuntimeError):
     """A replay that cannot go on; the message names the bag, the cause and the remedy.
 
     Attributes:

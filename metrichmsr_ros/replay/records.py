@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.types import Float32Array
 
-Float32 = NDArray[np.float32]
 _SHAPES = {
     "joints_cam": (24, 3),
     "pose": (72,),
@@ -43,17 +43,17 @@ class PersonRecord:
     """One person in one frame; camera optical frame, SI units, float32."""
 
     id: str
-    joints_cam: Float32  # (24, 3)
-    pose: Float32  # (72,)
-    betas: Float32  # (10,)
-    transl: Float32  # (3,)
+    joints_cam: Float32Array  # (24, 3)
+    pose: Float32Array  # (72,)
+    betas: Float32Array  # (10,)
+    transl: Float32Array  # (3,)
     confidence: float
     height: float
-    bbox: Float32  # (4,) x0 y0 x1 y1
+    bbox: Float32Array  # (4,) x0 y0 x1 y1
     occluded: bool = False
 
     @property
-    def root(self) -> Float32:
+    def root(self) -> Float32Array:
         """(3,) position of the root joint."""
         return self.joints_cam[0]
 
@@ -118,7 +118,7 @@ def person_from_message(human: Any) -> PersonRecord:
     )
 
 
-def _float32(values: ArrayLike) -> Float32:
+def _float32(values: ArrayLike) -> Float32Array:
     return np.array(values, dtype=np.float32)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.trajectories import read_tum
 from metrichmsr_ros.replay.camera_poses import CameraPoses, Edge
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.types import Float64Array
 
 
 class RecordedCamera(CameraPoses):
@@ -32,7 +33,7 @@ class RecordedCamera(CameraPoses):
         self._path = Edge("world", path.stamp_ns[order], path.positions[order], turns, is_static=False)
         super().__init__({})
 
-    def world_from(self, frame: str, stamp_ns: int) -> Float | None:
+    def world_from(self, frame: str, stamp_ns: int) -> Float64Array | None:
         """(4, 4) world_from_camera at a time, whatever the frame is called; None outside the path."""
         return self._path.at(stamp_ns)
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.evaluation.metrics.checks import Float, mean_error
+from metrichmsr_ros.evaluation.metrics.checks import mean_error
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.evaluation.metrics.world import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.replay.records import FrameRecord
+from metrichmsr_ros.types import Float64Array
 
-CameraPath = Mapping[int, Float]  # stamp of the image, ns -> world_from_camera (4, 4)
+CameraPath = Mapping[int, Float64Array]  # stamp of the image, ns -> world_from_camera (4, 4)
 _LEAST_FRAMES = 10  # a path shorter than this says nothing
 
 
@@ -53,7 +54,7 @@ def world_errors(
     Truth and estimates are carried into the world by the same camera poses, so that only the people are judged. Frames
     in which somebody is not found are left out of the path, as the field does with bad frames.
     """
-    paths: dict[str, list[tuple[int, Float, Float]]] = {}
+    paths: dict[str, list[tuple[int, Float64Array, Float64Array]]] = {}
     for frame in frames:
         if frame.stamp_ns not in truth or frame.stamp_ns not in cameras:
             continue
@@ -66,7 +67,7 @@ def world_errors(
     long = [path for path in paths.values() if len(path) >= _LEAST_FRAMES]
     if not long:
         return None
-    gathered: dict[str, list[Float]] = {}
+    gathered: dict[str, list[Float64Array]] = {}
     for path in long:
         for name, values in _path_errors(path).items():
             gathered.setdefault(name, []).append(values)
@@ -75,7 +76,7 @@ def world_errors(
     return WorldErrors(**finite, people=len(long), frames=sum(map(len, long)))
 
 
-def _path_errors(path: list[tuple[int, Float, Float]]) -> dict[str, Float]:
+def _path_errors(path: list[tuple[int, Float64Array, Float64Array]]) -> dict[str, Float64Array]:
     stamps = np.array([stamp for stamp, _, _ in path])
     ours, theirs = (np.stack([row[side] for row in path]) for side in (1, 2))
     fps = 1e9 / float(np.median(np.diff(stamps)))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import roma
 import torch
 
-Array = npt.NDArray[Any]
+from metrichmsr_ros.types import AnyArray
 
 LEFT_HIP, RIGHT_HIP = 1, 2
 # Rotation whose columns are REP-155's x, y, z in SMPL axes: (0, 0, 1), (1, 0, 0), (0, 1, 0).
@@ -23,7 +21,7 @@ _SMPL_FROM_BODY = torch.tensor([-0.5, -0.5, -0.5, 0.5], dtype=torch.float64)
 NOT_ESTIMATED = -1.0
 
 
-def body_frames(poses: Sequence[Array], joints: Sequence[Array]) -> tuple[Array, Array]:
+def body_frames(poses: Sequence[AnyArray], joints: Sequence[AnyArray]) -> tuple[AnyArray, AnyArray]:
     """REP-155 body frames of N people.
 
     Args:
@@ -41,7 +39,7 @@ def body_frames(poses: Sequence[Array], joints: Sequence[Array]) -> tuple[Array,
     return hips.mean(axis=1), orientations.numpy()
 
 
-def joint_frames(pose: Array, joints: Array, origin: Array, parents: Array) -> tuple[Array, Array]:
+def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Frames of one person's joints in the person's body frame.
 
     A joint's frame has the axes of the body frame when the body is at rest, and turns with the bone behind the joint.
@@ -64,13 +62,13 @@ def joint_frames(pose: Array, joints: Array, origin: Array, parents: Array) -> t
     return (joints.astype(np.float64) - origin) @ body, orientations.numpy()
 
 
-def rotation_matrix(orientation: Array) -> Array:
+def rotation_matrix(orientation: AnyArray) -> AnyArray:
     """Rotation (3, 3) of a quaternion (4,)."""
-    matrix: Array = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()
+    matrix: AnyArray = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()
     return matrix
 
 
-def pose_covariance(position: Array, orientation_stddev: float) -> Array:
+def pose_covariance(position: AnyArray, orientation_stddev: float) -> AnyArray:
     """(36,) float64, row-major over x, y, z and rotations about the fixed axes (REP-103).
 
     Args:
@@ -83,7 +81,7 @@ def pose_covariance(position: Array, orientation_stddev: float) -> Array:
     return covariance.reshape(36)
 
 
-def twist_covariance(linear: Array) -> Array:
+def twist_covariance(linear: AnyArray) -> AnyArray:
     """(36,) float64 of a twist whose angular part is not estimated: -1 on that diagonal."""
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = linear
@@ -91,7 +89,7 @@ def twist_covariance(linear: Array) -> Array:
     return covariance.reshape(36)
 
 
-def pixel_box(bbox: Array, width: int, height: int) -> tuple[int, int, int, int]:
+def pixel_box(bbox: AnyArray, width: int, height: int) -> tuple[int, int, int, int]:
     """Box x0, y0, x1, y1 -> (x_offset, y_offset, width, height) in whole pixels inside the image."""
     x0, y0, x1, y1 = (float(edge) for edge in bbox)
     left, top = max(0, math.floor(x0)), max(0, math.floor(y0))

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial.transform import Rotation, Slerp
 
-Array = npt.NDArray[np.float64]
+from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
 JUMP_S = 1.0  # a transform older than the last one by this much begins a new time
@@ -23,7 +23,7 @@ _MAX_KEPT = 10_000  # per frame, whatever the stamps
 _MAX_DEPTH = 100  # a chain longer than this goes round in a circle
 
 
-class TransformError(LookupError):
+class TransformError(MetricHMRError, LookupError):
     """No transform for this moment; the message names the frames and what is missing."""
 
 
@@ -33,8 +33,8 @@ class TransformTree:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parents: dict[str, str] = {}
-        self._static: dict[str, Array] = {}
-        self._moving: dict[str, list[tuple[int, Array]]] = {}
+        self._static: dict[str, Float64Array] = {}
+        self._moving: dict[str, list[tuple[int, Float64Array]]] = {}
 
     def add(
         self,
@@ -76,7 +76,7 @@ class TransformTree:
         xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
         self.add(message.header.frame_id, message.child_frame_id, stamp, xyz, xyzw, is_static)
 
-    def newest(self, target: str, source: str) -> tuple[Array, int | None]:
+    def newest(self, target: str, source: str) -> tuple[Float64Array, int | None]:
         """The newest `matrix` of which every part is known, and its moment in ns; None: nothing between them moves.
 
         Raises:
@@ -88,7 +88,7 @@ class TransformTree:
             stamp = min((self._moving[frame][-1][0] for frame in between), default=None)
         return self.matrix(target, source, stamp or 0), stamp
 
-    def matrix(self, target: str, source: str, stamp_ns: int) -> Array:
+    def matrix(self, target: str, source: str, stamp_ns: int) -> Float64Array:
         """(4, 4) that takes points of frame `source` to frame `target`.
 
         Args:
@@ -121,7 +121,7 @@ class TransformTree:
                 raise TransformError(f"the frames above {frame!r} go round in a circle")
         return line
 
-    def _up(self, line: list[str], shared: set[str], stamp_ns: int) -> Array:
+    def _up(self, line: list[str], shared: set[str], stamp_ns: int) -> Float64Array:
         """Pose of the first frame of a line in the first shared one; moments of frames above do not matter."""
         pose = np.eye(4)
         for frame in line:
@@ -130,7 +130,7 @@ class TransformTree:
             pose = self._pose(frame, stamp_ns) @ pose
         return pose
 
-    def _pose(self, child: str, stamp_ns: int) -> Array:
+    def _pose(self, child: str, stamp_ns: int) -> Float64Array:
         if child in self._static:
             return self._static[child]
         history = self._moving[child]
@@ -141,7 +141,7 @@ class TransformTree:
         return _between(history[max(after - 1, 0)], history[after], stamp_ns)
 
 
-def _between(before: tuple[int, Array], after: tuple[int, Array], stamp_ns: int) -> Array:
+def _between(before: tuple[int, Float64Array], after: tuple[int, Float64Array], stamp_ns: int) -> Float64Array:
     if after[0] == before[0]:
         return after[1]
     share = (stamp_ns - before[0]) / (after[0] - before[0])

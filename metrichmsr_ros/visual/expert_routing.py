@@ -6,14 +6,11 @@ One colour scale serves all experts of all pictures, so that they can be compare
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Array = NDArray[Any]
+from metrichmsr_ros.types import AnyArray, ImageArray
 
 PANEL = 300  # px, height of one panel
 COLUMNS = 5  # panels in a row
@@ -23,8 +20,13 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_person(
-    crop: Image, joints: Array, weights: Array, maps: Array, opacity: Array, limits: tuple[float, float]
-) -> Image:
+    crop: ImageArray,
+    joints: AnyArray,
+    weights: AnyArray,
+    maps: AnyArray,
+    opacity: AnyArray,
+    limits: tuple[float, float],
+) -> ImageArray:
     """The part of the crop (H, W, 3) RGB around its joints (J, 2), then a panel per expert, then the legend.
 
     Args:
@@ -47,7 +49,7 @@ def draw_person(
     return np.vstack([picture, _legend(picture.shape[1], limits)])
 
 
-def _window(joints: Array, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _window(joints: AnyArray, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns of the crop that hold the joints with a margin around them; all of it without joints."""
     known = joints[np.isfinite(joints).all(1)]
     if not len(known):
@@ -59,7 +61,7 @@ def _window(joints: Array, shape: tuple[int, ...]) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def draw_table(names: Sequence[str], shares: Array, limits: tuple[float, float]) -> Image:
+def draw_table(names: Sequence[str], shares: AnyArray, limits: tuple[float, float]) -> ImageArray:
     """Joints (rows) by experts (columns): cells coloured and numbered by `shares` (J, K)."""
     label, cell, row = 190, max(58, 520 // shares.shape[1]), 24
     picture = np.full((2 * row + row * len(names), label + cell * shares.shape[1] + GAP, 3), PAPER, np.uint8)
@@ -79,7 +81,7 @@ def draw_table(names: Sequence[str], shares: Array, limits: tuple[float, float])
     return np.vstack([picture, legend])
 
 
-def colours(shares: Array, limits: tuple[float, float]) -> Array:
+def colours(shares: AnyArray, limits: tuple[float, float]) -> AnyArray:
     """Shares (...) -> RGB (..., 3) uint8: dark violet at limits[0], yellow at limits[1]."""
     span = max(limits[1] - limits[0], 1e-9)
     level = np.clip(np.rint(255 * (np.asarray(shares) - limits[0]) / span), 0, 255).astype(np.uint8)
@@ -87,7 +89,7 @@ def colours(shares: Array, limits: tuple[float, float]) -> Array:
     return scale[level]
 
 
-def _with_dots(image: Image, points: Array, inks: Array) -> Image:
+def _with_dots(image: ImageArray, points: AnyArray, inks: AnyArray) -> ImageArray:
     for (u, v), ink in zip(points, inks, strict=True):
         if np.isfinite([u, v]).all():
             centre = (round(float(u)), round(float(v)))
@@ -96,26 +98,26 @@ def _with_dots(image: Image, points: Array, inks: Array) -> Image:
     return image
 
 
-def _resized(image: Image, scale: float) -> Image:
+def _resized(image: ImageArray, scale: float) -> ImageArray:
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     return np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _panel(image: Image, caption: str) -> Image:
+def _panel(image: ImageArray, caption: str) -> ImageArray:
     panel = np.full((image.shape[0] + CAPTION + GAP, max(image.shape[1], 250) + GAP, 3), PAPER, np.uint8)
     panel[CAPTION : CAPTION + image.shape[0], GAP : GAP + image.shape[1]] = image
     _text(panel, caption, (GAP, CAPTION - 9))
     return panel
 
 
-def _grid(panels: list[Image]) -> Image:
+def _grid(panels: list[ImageArray]) -> ImageArray:
     columns = min(COLUMNS, len(panels))
     blank = np.full_like(panels[0], 255)
     filled = panels + [blank] * (-len(panels) % columns)
     return np.vstack([np.hstack(filled[i : i + columns]) for i in range(0, len(filled), columns)])
 
 
-def _legend(width: int, limits: tuple[float, float]) -> Image:
+def _legend(width: int, limits: tuple[float, float]) -> ImageArray:
     legend = np.full((LEGEND, width, 3), PAPER, np.uint8)
     bar = colours(np.linspace(*limits, 160), limits)
     legend[8:22, GAP : GAP + 160] = bar
@@ -127,6 +129,11 @@ def _legend(width: int, limits: tuple[float, float]) -> Image:
 
 
 def _text(
-    image: Image, text: str, origin: tuple[int, int], ink: tuple[int, ...] = INK, weight: int = 1, scale: float = 0.48
+    image: ImageArray,
+    text: str,
+    origin: tuple[int, int],
+    ink: tuple[int, ...] = INK,
+    weight: int = 1,
+    scale: float = 0.48,
 ) -> None:
     cv2.putText(image, text, origin, FONT, scale, ink, weight, cv2.LINE_AA)

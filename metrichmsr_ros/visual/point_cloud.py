@@ -10,9 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
-
-Picture = NDArray[np.uint8]
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 BACKGROUND = (24, 26, 30)
 UNKNOWN = (60, 60, 60)
@@ -21,7 +19,7 @@ AZIMUTH, ELEVATION = np.deg2rad(-24), np.deg2rad(16)  # where the cloud is seen 
 BEHIND_POINTS = 0.25  # metres that a body may lie behind the cloud's own points of it and still be drawn
 
 
-def depth_colours(depth: FloatArray, far: float | None = None) -> Picture:
+def depth_colours(depth: Float32Array, far: float | None = None) -> ImageArray:
     """Depth (H, W) in metres -> (H, W, 3) uint8 RGB, near is red, far blue; unknown is grey. With a bar in metres.
 
     Args:
@@ -39,13 +37,13 @@ def depth_colours(depth: FloatArray, far: float | None = None) -> Picture:
 
 
 def cloud_view(
-    image: Picture,
-    depth: FloatArray,
+    image: ImageArray,
+    depth: Float32Array,
     camera: Camera,
     vertices_cam: Sequence[ArrayLike],
     faces: ArrayLike,
     colours: Sequence[ArrayLike],
-) -> Picture:
+) -> ImageArray:
     """The coloured cloud from above and aside, with the bodies as meshes, (H, W, 3) uint8 RGB of the image's size.
 
     Args:
@@ -67,7 +65,7 @@ def cloud_view(
     return seen
 
 
-def _points(image: Picture, depth: FloatArray, camera: Camera) -> tuple[NDArray[np.float64], Picture]:
+def _points(image: ImageArray, depth: Float32Array, camera: Camera) -> tuple[NDArray[np.float64], ImageArray]:
     filled = np.where(np.isfinite(depth), depth, 0).astype(np.float32)
     window = np.ones((3, 3), np.uint8)
     steps = cv2.dilate(filled, window) - cv2.erode(filled, window)
@@ -92,7 +90,7 @@ def _aside(points: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[
     return (points - middle) @ (about_x @ about_y).T + away
 
 
-def _splat(points: NDArray[np.float64], colours: Picture, view: Camera) -> tuple[Picture, FloatArray]:
+def _splat(points: NDArray[np.float64], colours: ImageArray, view: Camera) -> tuple[ImageArray, Float32Array]:
     """Points as squares as large as they are near, nearest on top; and their depth, infinite where there is none."""
     picture = np.full((view.height, view.width, 3), BACKGROUND, np.uint8)
     near = np.full((view.height, view.width), np.inf, np.float32)
@@ -119,12 +117,12 @@ def _shading(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray
     return 0.35 + 0.65 * np.abs(normal @ np.array([-0.35, -0.55, -0.76]))
 
 
-def _turbo(share: NDArray[np.floating]) -> Picture:
+def _turbo(share: NDArray[np.floating]) -> ImageArray:
     levels = np.rint(255 * share).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[..., ::-1])
 
 
-def _with_bar(picture: Picture, near: float, far: float) -> Picture:
+def _with_bar(picture: ImageArray, near: float, far: float) -> ImageArray:
     height, width = picture.shape[:2]
     thick, size = max(10, width // 40), max(0.35, height / 900)
     bar = _turbo(np.linspace(0, 1, height)[:, None].repeat(thick, axis=1))

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from metrichmsr_ros.data.formats.joint_maps import AIC_14, COCO_17, MPII_16, to_joints
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_of_side, label_table
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 MPII_PIXELS_PER_SCALE = 200.0
 MPII_BOX_MARGIN = 1.25  # its `scale` is the person's height; the box of the other releases is a little larger
 
@@ -88,11 +87,11 @@ def read_mpii(labels: Path, images: Path) -> LabelTable:
     )
 
 
-def _table(person: list[str], image: list[Path], bbox: Array, joints_2d: Array) -> LabelTable:
+def _table(person: list[str], image: list[Path], bbox: AnyArray, joints_2d: AnyArray) -> LabelTable:
     return label_table(person=person, image=image, bbox=bbox.astype(np.float32), joints_2d=joints_2d)
 
 
-def _placed(points: Array, placed: Array) -> Array:
+def _placed(points: AnyArray, placed: AnyArray) -> AnyArray:
     return np.where(placed[..., None], np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1), 0.0)
 
 

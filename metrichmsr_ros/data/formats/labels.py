@@ -18,16 +18,17 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import read_file
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.image_io import is_jpeg_cut_off
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
-JointsOf = Callable[[Array, Array, str], Array]
+JointsOf = Callable[[AnyArray, AnyArray, str], AnyArray]
 """(betas (10,), pose (72,), gender) -> joints (24, 3) of the data set's own body with zero translation, metres."""
 
 AS_STORED, CLOCKWISE, MIRRORED = "as stored", "clockwise", "mirrored"
 
 
-class LabelError(ValueError):
+class LabelError(MetricHMRError, ValueError):
     """A label file or image is missing, lacks a field, or holds something else than its layout says."""
 
 
@@ -40,14 +41,14 @@ class PersonLabel:
     turn: str  # what to do with the stored image before the labels fit it: "as stored", "clockwise", "mirrored"
     body: str  # whose parameters these are: "smpl", "smplx" or "open"
     gender: str  # "neutral", "female", "male"
-    intrinsics: Array  # (3, 3); NaN where the data set does not know its cameras
-    distortion: Array  # (5,) OpenCV's plumb bob, zeros without distortion
-    bbox: Array  # (4,) x1, y1, x2, y2 px
-    pose: Array  # (72,)
-    betas: Array  # (10,)
-    transl: Array  # (3,) vertices = body(pose, betas) + transl
-    pelvis: Array  # (3,) root joint of the rest pose of these betas, needed to turn the camera frame
-    joints_2d: Array  # (24, 3) u, v px and confidence 0..1
+    intrinsics: AnyArray  # (3, 3); NaN where the data set does not know its cameras
+    distortion: AnyArray  # (5,) OpenCV's plumb bob, zeros without distortion
+    bbox: AnyArray  # (4,) x1, y1, x2, y2 px
+    pose: AnyArray  # (72,)
+    betas: AnyArray  # (10,)
+    transl: AnyArray  # (3,) vertices = body(pose, betas) + transl
+    pelvis: AnyArray  # (3,) root joint of the rest pose of these betas, needed to turn the camera frame
+    joints_2d: AnyArray  # (24, 3) u, v px and confidence 0..1
     has_pose: bool
     has_betas: bool
     has_transl: bool
@@ -62,17 +63,17 @@ class LabelTable:
     turn: str
     body: str
     gender: list[str]
-    intrinsics: Array  # (N, 3, 3)
-    distortion: Array  # (N, 5)
-    bbox: Array  # (N, 4)
-    pose: Array  # (N, 72)
-    betas: Array  # (N, 10)
-    transl: Array  # (N, 3)
-    pelvis: Array  # (N, 3)
-    joints_2d: Array  # (N, 24, 3)
-    has_pose: Array  # (N,) bool
-    has_betas: Array  # (N,) bool
-    has_transl: Array  # (N,) bool
+    intrinsics: AnyArray  # (N, 3, 3)
+    distortion: AnyArray  # (N, 5)
+    bbox: AnyArray  # (N, 4)
+    pose: AnyArray  # (N, 72)
+    betas: AnyArray  # (N, 10)
+    transl: AnyArray  # (N, 3)
+    pelvis: AnyArray  # (N, 3)
+    joints_2d: AnyArray  # (N, 24, 3)
+    has_pose: AnyArray  # (N,) bool
+    has_betas: AnyArray  # (N,) bool
+    has_transl: AnyArray  # (N,) bool
 
     def __len__(self) -> int:
         """Number of people."""
@@ -84,7 +85,7 @@ class LabelTable:
         rows = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in shared}
         return PersonLabel(**shared, **rows)
 
-    def select(self, rows: Sequence[int] | Array) -> LabelTable:
+    def select(self, rows: Sequence[int] | AnyArray) -> LabelTable:
         """The people of `rows` (indices), in that order."""
         index = np.asarray(rows, np.int64)
         picked: dict[str, Any] = {
@@ -125,7 +126,7 @@ def label_table(*, person: Sequence[str], image: Sequence[Path], **columns: Any)
 def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
     """`JointsOf` from body models by gender ("male", "female", "neutral"), e.g. `load_body("smpl:...")`."""
 
-    def joints(betas: Array, pose: Array, gender: str) -> Array:
+    def joints(betas: AnyArray, pose: AnyArray, gender: str) -> AnyArray:
         if gender not in models:
             raise LabelError(f"no body model for gender {gender!r}; given: {', '.join(models) or 'none'}")
         as_row = [torch.from_numpy(np.asarray(value, np.float32))[None] for value in (betas, pose, np.zeros(3))]
@@ -135,7 +136,9 @@ def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
     return joints
 
 
-def to_camera(pose: Array, transl: Array, world_to_camera: Array, pelvis: Array) -> tuple[Array, Array]:
+def to_camera(
+    pose: AnyArray, transl: AnyArray, world_to_camera: AnyArray, pelvis: AnyArray
+) -> tuple[AnyArray, AnyArray]:
     """World -> camera for body parameters: turn the root, then t_cam = R (J0 + t) + T - J0.
 
     A body model turns about its pelvis J0, not about its origin: plain R t + T would be wrong by (R - 1) J0.
@@ -154,14 +157,14 @@ def to_camera(pose: Array, transl: Array, world_to_camera: Array, pelvis: Array)
     return moved.astype(np.float32), placed.astype(np.float32)
 
 
-def box_around(points: Array, margin: float = 1.2) -> Array:
+def box_around(points: AnyArray, margin: float = 1.2) -> AnyArray:
     """Square-free box (N, 4) x1, y1, x2, y2 around pixels (N, K, 2), `margin` times as large."""
     low, high = points.min(1), points.max(1)
     middle, half = (low + high) / 2, margin * (high - low) / 2
     return np.concatenate([middle - half, middle + half], 1).astype(np.float32)
 
 
-def box_of_side(centre: Array, side: Array) -> Array:
+def box_of_side(centre: AnyArray, side: AnyArray) -> AnyArray:
     """Boxes (N, 4) of `side` (N,) px around `centre` (N, 2)."""
     half = np.asarray(side, np.float32).reshape(-1, 1) / 2
     return np.concatenate([centre - half, centre + half], 1).astype(np.float32)

@@ -25,8 +25,8 @@ from metrichmsr_ros.data.formats.labels import (
     label_table,
     to_camera,
 )
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 PROX_FEMALE = frozenset({"162", "3452", "159", "3403"})
 PROX_DEPTH_UNIT = 1e-3 / 8.0  # metres per step of the 16-bit depth images
 PARAMETERS = ("transl", "global_orient", "body_pose", "betas")
@@ -122,7 +122,7 @@ def prox_points(depth: NDArray[np.float32], calibration: Path) -> NDArray[np.flo
     return shared @ to_color[:3, :3].T + to_color[:3, 3]
 
 
-def _smplx_fit(path: Path) -> dict[str, Array]:
+def _smplx_fit(path: Path) -> dict[str, AnyArray]:
     data = load_array_pickle(path)
     missing = [name for name in PARAMETERS if name not in data]
     if missing:
@@ -131,12 +131,12 @@ def _smplx_fit(path: Path) -> dict[str, Array]:
 
 
 def _smplx_table(
-    fits: list[dict[str, Array]],
+    fits: list[dict[str, AnyArray]],
     gender: list[str],
     joints_of: JointsOf,
-    extrinsics: Array,
-    intrinsics: Array,
-    distortion: Array,
+    extrinsics: AnyArray,
+    intrinsics: AnyArray,
+    distortion: AnyArray,
 ) -> dict[str, Any]:
     """Columns shared by both sets: camera-frame pose and translation, the box of the projected joints."""
     count = len(fits)
@@ -170,14 +170,14 @@ def _smplx_table(
     }
 
 
-def rich_camera(root: Path, sequence: str, camera: int) -> tuple[Array, Array, Array]:
+def rich_camera(root: Path, sequence: str, camera: int) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Extrinsics (4, 4) from RICH's multi-camera frame to the camera's, intrinsics (3, 3) and distortion (<= 5,)."""
     path = root / "scan_calibration" / sequence.split("_")[0] / "calibration" / f"{camera:03d}.xml"
     if not path.is_file():
         raise LabelError(f"camera file {path} is missing")
     tree = ElementTree.parse(path).getroot()
 
-    def numbers(name: str, count: int) -> Array:
+    def numbers(name: str, count: int) -> AnyArray:
         text = tree.findtext(f"./{name}/data")
         values = np.array((text or "").split(), np.float64)
         if len(values) < count:

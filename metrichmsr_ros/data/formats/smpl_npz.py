@@ -6,10 +6,8 @@ Their layouts, field by field, are tabled in docs/datasets.md.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
 from metrichmsr_ros.data.formats.labels import (
@@ -21,8 +19,8 @@ from metrichmsr_ros.data.formats.labels import (
     box_of_side,
     label_table,
 )
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200
 
 
@@ -111,12 +109,12 @@ def read_4dhumans(labels: Path, images: Path, joints_of: JointsOf | None = None)
     )
 
 
-def pelvis_of(betas: Array, genders: list[str], joints_of: JointsOf | None) -> Array:
+def pelvis_of(betas: AnyArray, genders: list[str], joints_of: JointsOf | None) -> AnyArray:
     """Rest pelvis (N, 3) of each person's betas (N, 10); zeros without a body model to ask."""
     if joints_of is None:
         return np.zeros((len(betas), 3), np.float32)
     rest = np.zeros(72, np.float32)
-    known: dict[bytes, Array] = {}
+    known: dict[bytes, AnyArray] = {}
     for row, gender in zip(betas, genders, strict=True):
         key = gender.encode() + row.tobytes()
         if key not in known:
@@ -124,7 +122,7 @@ def pelvis_of(betas: Array, genders: list[str], joints_of: JointsOf | None) -> A
     return np.array([known[g.encode() + row.tobytes()] for row, g in zip(betas, genders, strict=True)], np.float32)
 
 
-def _read(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
+def _read(path: Path, required: tuple[str, ...]) -> dict[str, AnyArray]:
     if not path.is_file():
         raise LabelError(f"label file {path} is missing")
     with np.load(path, allow_pickle=False) as file:
@@ -139,9 +137,9 @@ def _read(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
     return data
 
 
-def _people(name: str, path: Path, data: dict[str, Array]) -> list[str]:
+def _people(name: str, path: Path, data: dict[str, AnyArray]) -> list[str]:
     return [f"{name}/{path.stem}/{image}#{row}" for row, image in enumerate(data["imgname"])]
 
 
-def _mask(data: dict[str, Array], name: str, count: int) -> Array:
+def _mask(data: dict[str, AnyArray], name: str, count: int) -> AnyArray:
     return data[name].reshape(count).astype(bool) if name in data else np.ones(count, bool)

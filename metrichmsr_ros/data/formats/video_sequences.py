@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.body.pickles import load_array_pickle
 from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, box_around, label_table, to_camera
 from metrichmsr_ros.data.formats.smpl_npz import pelvis_of
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 GENDERS = {"m": "male", "f": "female", "male": "male", "female": "female", "neutral": "neutral"}
 
 
@@ -107,7 +106,7 @@ def read_emdb(sequence: Path, joints_of: JointsOf) -> LabelTable:
     )
 
 
-def _all_known(count: int) -> dict[str, Array]:
+def _all_known(count: int) -> dict[str, AnyArray]:
     return {name: np.ones(count, bool) for name in ("has_pose", "has_betas", "has_transl")}
 
 
@@ -119,7 +118,7 @@ def _fields(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
     return data
 
 
-def _project(world: Array, world_to_camera: Array, intrinsics: Array) -> Array:
+def _project(world: AnyArray, world_to_camera: AnyArray, intrinsics: AnyArray) -> AnyArray:
     """World points (N, K, 3) as pixels with confidence (N, K, 3): 1 before the camera, 0 behind it."""
     camera = np.einsum("nij,nkj->nki", world_to_camera[:, :3, :3], world) + world_to_camera[:, None, :3, 3]
     pixels = camera @ intrinsics.T

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.body.pickles import loads_arrays
 from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_around, box_of_side, label_table
 from metrichmsr_ros.data.formats.tar_samples import path_in_tar
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 PIXELS_PER_SCALE = 200.0
 PERSON_FIELDS = ("pose", "betas", "transl", "joints_cam")
 OPEN_FIELDS = (*PERSON_FIELDS, "intrinsics", "image_size")
@@ -29,7 +28,7 @@ def read_open(shard: Path) -> LabelTable:
 
     Boxes hold what of a person lies in the picture, as boxes of detectors do.
     """
-    columns: dict[str, list[Array]] = {name: [] for name in OPEN_FIELDS}
+    columns: dict[str, list[AnyArray]] = {name: [] for name in OPEN_FIELDS}
     person: list[str] = []
     image: list[Path] = []
     for key, files, read in _samples(shard):
@@ -91,7 +90,7 @@ def read_4dhumans_tar(shard: Path) -> LabelTable:
     if not people:
         raise LabelError(f"{shard}: no KEY.jpg with a KEY.data.pyd in it; is this a tar of 4D-Humans?")
 
-    def rows(name: str, width: int) -> Array:
+    def rows(name: str, width: int) -> AnyArray:
         return np.array([np.ravel(entry[name])[:width] for entry in people], np.float32)
 
     side = PIXELS_PER_SCALE * np.array([np.max(entry["scale"]) for entry in people], np.float32)

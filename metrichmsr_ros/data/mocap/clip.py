@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.errors import MetricHMRError
 
-class MotionError(ValueError):
+
+class MotionError(MetricHMRError, ValueError):
     """A motion file that cannot be read; the message names the file and what is wrong with it."""
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-class BackgroundsError(FileNotFoundError):
+class BackgroundsError(MetricHMRError, FileNotFoundError):
     """There is no folder of backgrounds where one was named."""
 
 

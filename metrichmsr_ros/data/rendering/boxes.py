@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
-
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 MAX_DEPTH = 80.0  # metres; beyond is sky
 
@@ -21,19 +20,19 @@ MAX_DEPTH = 80.0  # metres; beyond is sky
 class Box:
     """`rotation` (3, 3) takes world to box axes; `half` (3,) half sizes; rooms are seen from inside."""
 
-    centre: Array
-    half: Array
-    rotation: Array
+    centre: Float64Array
+    half: Float64Array
+    rotation: Float64Array
 
 
-def _turn(rng: np.random.Generator, spread: float, tilt: float = 0.0) -> Array:
+def _turn(rng: np.random.Generator, spread: float, tilt: float = 0.0) -> Float64Array:
     yaw = rng.normal(0, spread)
     cos, sin = np.cos(yaw), np.sin(yaw)
     lean = np.array([[np.cos(tilt), 0, np.sin(tilt)], [0, 1, 0], [-np.sin(tilt), 0, np.cos(tilt)]])
     return lean @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1.0]])
 
 
-def random_room(rng: np.random.Generator, eye: Array) -> tuple[list[Box], float]:
+def random_room(rng: np.random.Generator, eye: Float64Array) -> tuple[list[Box], float]:
     """A furnished room around the camera; its first box is the room itself. Returns also how far its floor reaches."""
     length, width, height = rng.uniform(3.5, 14), rng.uniform(3, 9), rng.uniform(max(2.3, eye[2] + 0.3), 4.5)
     middle = np.array([length / 2 - rng.uniform(0.1, 1), rng.uniform(-0.3, 0.3) * width, height / 2])
@@ -51,7 +50,7 @@ def random_room(rng: np.random.Generator, eye: Array) -> tuple[list[Box], float]
     return _clear_of_camera(boxes, eye), length + middle[0] - length / 2
 
 
-def _stairs(rng: np.random.Generator, foot: Array) -> list[Box]:
+def _stairs(rng: np.random.Generator, foot: Float64Array) -> list[Box]:
     rise, run, half_width = rng.uniform(0.14, 0.2), rng.uniform(0.25, 0.35), rng.uniform(0.5, 1.5)
     steps = np.arange(1, rng.integers(5, 12))
     return [
@@ -64,7 +63,7 @@ def _stairs(rng: np.random.Generator, foot: Array) -> list[Box]:
     ]
 
 
-def random_street(rng: np.random.Generator, eye: Array) -> tuple[list[Box], float]:
+def random_street(rng: np.random.Generator, eye: Float64Array) -> tuple[list[Box], float]:
     """A ground plate, perhaps sloping away, houses along a street, and things standing about."""
     ground = Box(np.array([0, 0, -0.5]), np.array([200.0, 200, 0.5]), np.eye(3))
     boxes = [ground]
@@ -81,7 +80,7 @@ def random_street(rng: np.random.Generator, eye: Array) -> tuple[list[Box], floa
     return _clear_of_camera(boxes, eye), 12.0
 
 
-def _clear_of_camera(boxes: list[Box], eye: Array) -> list[Box]:
+def _clear_of_camera(boxes: list[Box], eye: Float64Array) -> list[Box]:
     def clearance(box: Box) -> float:
         outside = np.maximum(np.abs(box.rotation @ (eye - box.centre)) - box.half, 0)
         return float(np.linalg.norm(outside))
@@ -89,7 +88,9 @@ def _clear_of_camera(boxes: list[Box], eye: Array) -> list[Box]:
     return [boxes[0], *(box for box in boxes[1:] if clearance(box) > 0.6)]
 
 
-def cast(boxes: list[Box], camera: Camera, camera_from_world: Array, eye: Array) -> tuple[Array, NDArray[np.int32]]:
+def cast(
+    boxes: list[Box], camera: Camera, camera_from_world: Float64Array, eye: Float64Array
+) -> tuple[Float64Array, NDArray[np.int32]]:
     """Depth (H, W), NaN for sky, and the index of the box seen. From inside a box its far walls are seen."""
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = (camera.back_project(np.stack([u, v], axis=-1).reshape(-1, 2), 1.0) @ camera_from_world).T  # (3, H W)

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.camera import Camera
-
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 _LEFT_RIGHT_HIP, _KNEES, _SHOULDERS, _ELBOWS = (1, 2), (4, 5), (16, 17), (18, 19)
 
@@ -18,11 +17,11 @@ def stand_people(
     rng: np.random.Generator,
     body: BodyModel,
     camera: Camera,
-    camera_from_world: Array,
-    eye: Array,
+    camera_from_world: Float64Array,
+    eye: Float64Array,
     reach: float,
     count: int,
-) -> tuple[list[Array], list[Array], NDArray[np.int64]]:
+) -> tuple[list[Float64Array], list[Float64Array], NDArray[np.int64]]:
     """True and misestimated vertices of `count` people on the floor inside the view."""
     pose = _random_poses(rng, count)
     betas = rng.normal(0, 1, (count, 10)) * ([1.0] * 3 + [0.3] * 7)
@@ -48,7 +47,7 @@ def stand_people(
     return true_vertices, guessed_vertices, body.faces.numpy()
 
 
-def _random_poses(rng: np.random.Generator, count: int) -> Array:
+def _random_poses(rng: np.random.Generator, count: int) -> Float64Array:
     """Standing and walking people, (count, 24, 3) axis-angle: arms down, legs swung, now and then seated."""
     pose = rng.normal(0, 0.08, (count, 24, 3))
     pose[:, 0] = 0
@@ -65,7 +64,7 @@ def _random_poses(rng: np.random.Generator, count: int) -> Array:
     return pose
 
 
-def _posed(body: BodyModel, betas: Array, pose: Array, heading: Array) -> list[Array]:
+def _posed(body: BodyModel, betas: Float64Array, pose: Float64Array, heading: Float64Array) -> list[Float64Array]:
     """Vertices (V, 3) of each person in world axes (z up), turned by `heading` radians, pelvis at the origin."""
     with torch.inference_mode():
         rest = torch.zeros(len(betas), 3)

@@ -17,9 +17,7 @@ from metrichmsr_ros.depth.anchor import Anchor, make_anchor, person_weight
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
-
-Array = NDArray[np.float64]
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array, Float64Array
 
 MAX_PEOPLE = 4
 
@@ -37,7 +35,7 @@ class Place:
     """
 
     camera: Camera
-    depth: FloatArray
+    depth: Float32Array
     part: NDArray[np.int32]
     anchor: Anchor
     people: int
@@ -84,7 +82,7 @@ def _is_visible(in_front: NDArray[np.bool_], own: NDArray[np.bool_]) -> bool:
     return bool(own.sum() >= 30 and (in_front & own).sum() > 0.4 * own.sum())
 
 
-def _random_view(rng: np.random.Generator) -> tuple[Array, Array]:
+def _random_view(rng: np.random.Generator) -> tuple[Float64Array, Float64Array]:
     """Rotation world to camera (optical), and the camera's place: a robot's or a hand's height, looking along +x."""
     pitch, roll = np.deg2rad(rng.normal(8, 9)), np.deg2rad(rng.normal(0, 2))
     forward = np.array([np.cos(pitch), 0, -np.sin(pitch)])

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
-
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,9 @@ class Room:
     tile: float = 0.6
 
 
-def render_room(room: Room, camera: Camera, T_world_cam: Array) -> tuple[Array, NDArray[np.float32], Array]:
+def render_room(
+    room: Room, camera: Camera, T_world_cam: Float64Array
+) -> tuple[Float64Array, NDArray[np.float32], Float64Array]:
     """Draw the empty room as `camera` sees it.
 
     Args:
@@ -45,7 +46,7 @@ def render_room(room: Room, camera: Camera, T_world_cam: Array) -> tuple[Array, 
     return _paint(room, points, axis, is_high), depth[..., 0].astype(np.float32), points
 
 
-def _paint(room: Room, points: Array, axis: NDArray[np.int64], is_high: NDArray[np.bool_]) -> Array:
+def _paint(room: Room, points: Float64Array, axis: NDArray[np.int64], is_high: NDArray[np.bool_]) -> Float64Array:
     x, y, z = np.moveaxis(points, -1, 0)
     image = np.empty(points.shape)
     wall = (axis != 2)[..., None]
@@ -58,7 +59,7 @@ def _paint(room: Room, points: Array, axis: NDArray[np.int64], is_high: NDArray[
     return image
 
 
-def _floor(room: Room, x: Array, y: Array) -> Array:
+def _floor(room: Room, x: Float64Array, y: Float64Array) -> Float64Array:
     i, j = np.floor(x / room.tile), np.floor(y / room.tile)
     mottle = np.modf(np.sin(i * 12.9898 + j * 78.233) * 43758.5453)[0]  # a fixed shade for each tile
     to_joint = np.minimum(
@@ -69,7 +70,7 @@ def _floor(room: Room, x: Array, y: Array) -> Array:
     return (shade * (1 - 0.35 * joint))[..., None] * np.array([1.0, 0.93, 0.84])
 
 
-def _wall(along: Array, z: Array, axis: NDArray[np.int64]) -> Array:
+def _wall(along: Float64Array, z: Float64Array, axis: NDArray[np.int64]) -> Float64Array:
     colour = np.where((axis == 0)[..., None], [188.0, 199.0, 205.0], [214.0, 205.0, 186.0])
     colour = np.where((z < 0.12)[..., None], [120.0, 108.0, 96.0], colour)  # skirting board
     frame = _inside(along, z, 0.62, 0.42)
@@ -82,6 +83,6 @@ def _wall(along: Array, z: Array, axis: NDArray[np.int64]) -> Array:
     return np.where(picture[..., None], art, colour)
 
 
-def _inside(along: Array, z: Array, half_width: float, half_height: float) -> NDArray[np.bool_]:
+def _inside(along: Float64Array, z: Float64Array, half_width: float, half_height: float) -> NDArray[np.bool_]:
     offset = along / 2.5 - np.floor(along / 2.5) - 0.5
     return (np.abs(offset * 2.5) < half_width) & (np.abs(z - 1.65) < half_height)

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.procrustes import umeyama
-
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 TOP_Y = 0.06
 """Where what hangs begins: between waist and hips, y on the template, m."""
@@ -27,12 +26,14 @@ _STEEPEST = 0.5  # cosine of the angle between a thigh and the trunk beyond whic
 class Garment:
     """A tube: its points on the template and on the posed body, both (N, 3) m, and faces (F, 3), seen from outside."""
 
-    template: Array
-    vertices: Array
+    template: Float64Array
+    vertices: Float64Array
     faces: NDArray[np.int64]
 
 
-def hanging(template: Array, vertices: Array, hem: float, thickness: float, flare: float) -> Garment | None:
+def hanging(
+    template: Float64Array, vertices: Float64Array, hem: float, thickness: float, flare: float
+) -> Garment | None:
     """The garment of one body, or None where nothing hangs: a hem above the hips, or thighs that are raised.
 
     Args:
@@ -56,7 +57,7 @@ def hanging(template: Array, vertices: Array, hem: float, thickness: float, flar
     return Garment(np.concatenate(rings_at_rest), np.concatenate(rings), _tube(len(heights)))
 
 
-def _legs_hang(template: Array, vertices: Array, turn: Array) -> bool:
+def _legs_hang(template: Float64Array, vertices: Float64Array, turn: Float64Array) -> bool:
     """Whether both thighs point down the trunk, whose axes are the columns of `turn`."""
     hips = vertices[_between(template, -0.05, 0.05)].mean(0)
     for side in (-1.0, 1.0):
@@ -67,27 +68,27 @@ def _legs_hang(template: Array, vertices: Array, turn: Array) -> bool:
     return True
 
 
-def _between(template: Array, low: float, high: float) -> NDArray[np.bool_]:
+def _between(template: Float64Array, low: float, high: float) -> NDArray[np.bool_]:
     """(V,) which vertices lie between two heights on the template; the arms, stretched out, are above all asked for."""
     inside: NDArray[np.bool_] = (template[:, 1] > low) & (template[:, 1] < high)
     return inside
 
 
-def _hips_rotation(template: Array, vertices: Array) -> Array:
+def _hips_rotation(template: Float64Array, vertices: Float64Array) -> Float64Array:
     """(3, 3): the trunk's axes in the world; the rotation nearest to what moved the hips."""
     hips = _between(template, 0.0, 0.1)
     _, rotation, _ = umeyama(template[hips], vertices[hips], with_scale=False)
     return rotation
 
 
-def _ring(points: Array, axes: Array, off: float) -> Array:
+def _ring(points: Float64Array, axes: Float64Array, off: float) -> Float64Array:
     """(AROUND, 3): the hull of `points` (N, 3) across the axis axes[:, 1], `off` wider, level along that axis."""
     angle = np.arange(_AROUND) * (2 * np.pi / _AROUND)
     towards = np.stack([np.sin(angle), np.cos(angle)], 1)  # counter-clockwise from above: from z over x
     middle = points.mean(0)
     across = (points - middle) @ axes[:, (0, 2)]
     hull = across[(across @ towards.T).argmax(0)] + off * towards
-    ring: Array = middle + hull @ axes[:, (0, 2)].T
+    ring: Float64Array = middle + hull @ axes[:, (0, 2)].T
     return ring
 
 

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.depth_rooms import Place
+from metrichmsr_ros.types import Float32Array
 
-FloatArray = NDArray[np.float32]
 
-
-def initial_depth(rng: np.random.Generator, place: Place) -> FloatArray:
+def initial_depth(rng: np.random.Generator, place: Place) -> Float32Array:
     """A plausible initial depth (H, W) float32 of `place`: one draw of network errors, now and then a sensor's.
 
     One in fifteen is right already, so that the refiner also learns to leave alone, and one in thirty is right up to
@@ -26,7 +25,7 @@ def initial_depth(rng: np.random.Generator, place: Place) -> FloatArray:
     return _network(rng, place)
 
 
-def _network(rng: np.random.Generator, place: Place) -> FloatArray:
+def _network(rng: np.random.Generator, place: Place) -> Float32Array:
     """Scale, offset, a bent depth axis, low-frequency warps, a tilt, bleeding edges, wrong parts, missing glass."""
     depth = _filled(place.depth)
     median = float(np.median(depth))
@@ -42,7 +41,7 @@ def _network(rng: np.random.Generator, place: Place) -> FloatArray:
     return np.maximum(depth, 0.1).astype(np.float32)
 
 
-def _sensor(rng: np.random.Generator, place: Place) -> FloatArray:
+def _sensor(rng: np.random.Generator, place: Place) -> Float32Array:
     """Nearly right, limited in range, with noise that grows with distance, and holes at edges and in patches."""
     depth = place.depth.astype(np.float64)
     depth = depth + rng.normal(0, 0.002, depth.shape) * depth**2
@@ -54,7 +53,7 @@ def _sensor(rng: np.random.Generator, place: Place) -> FloatArray:
     return np.where(depth > 0.1, depth, np.nan).astype(np.float32)
 
 
-def _filled(depth: FloatArray) -> NDArray[np.float64]:
+def _filled(depth: Float32Array) -> NDArray[np.float64]:
     """Sky at a finite distance: networks put it somewhere far."""
     known = np.isfinite(depth)
     far = float(depth[known].max()) * 1.2 if known.any() else 10.0

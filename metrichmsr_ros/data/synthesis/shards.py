@@ -29,12 +29,13 @@ from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.observe import Observation, observe
 from metrichmsr_ros.data.synthesis.scene import SceneMaker, TruePerson, TrueScene
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
-class SynthesisError(ValueError):
+class SynthesisError(MetricHMRError, ValueError):
     """What was asked of the data engine cannot be made; the message says why."""
 
 

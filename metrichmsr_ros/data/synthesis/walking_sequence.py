@@ -22,9 +22,8 @@ from metrichmsr_ros.data.rendering.outfit import Outfit, dress
 from metrichmsr_ros.data.rendering.room import Room, render_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
+from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import vertex_normals
-
-Array = NDArray[np.float64]
 
 # SMPL axes (y up, facing z) to the world's (z up, facing x).
 _WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -54,7 +53,7 @@ class SequenceFrame:
     image: NDArray[np.uint8]
     camera: Camera
     stamp_s: float
-    T_world_cam: Array
+    T_world_cam: Float64Array
     depth: NDArray[np.float32]
     people: tuple[SequencePerson, ...]
 
@@ -161,7 +160,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
             _expose(image, owner, self._noise), self.camera, stamp_s, T_world_cam, depth, tuple(people)
         )
 
-    def _posed(self, walker: Walker, walked_s: float) -> tuple[Array, NDArray[np.float32], Array]:
+    def _posed(self, walker: Walker, walked_s: float) -> tuple[Float64Array, NDArray[np.float32], Float64Array]:
         """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
         step = walked_s * walker.pace * self._cycle_fps
         pose = self._cycle[int(step) % len(self._cycle)].copy()
@@ -176,13 +175,13 @@ class WalkingSequence(Sequence[SequenceFrame]):
 
     def _draw(
         self,
-        image: Array,
+        image: Float64Array,
         depth: NDArray[np.float32],
         owner: NDArray[np.int64],
         number: int,
         walker_id: str,
-        vertices_world: Array,
-        T_world_cam: Array,
+        vertices_world: Float64Array,
+        T_world_cam: Float64Array,
     ) -> int:
         """Draw one body over what is farther; returns the pixels it would cover with nobody in front, seen whole."""
         vertices_cam = (vertices_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]
@@ -203,7 +202,11 @@ class WalkingSequence(Sequence[SequenceFrame]):
         return int(covered.sum() / max(_share_inside(vertices_cam, self.camera), 1e-3))
 
     def _truth(
-        self, walker: Walker, body: tuple[Array, NDArray[np.float32], Array], T_world_cam: Array, visible: float
+        self,
+        walker: Walker,
+        body: tuple[Float64Array, NDArray[np.float32], Float64Array],
+        T_world_cam: Float64Array,
+        visible: float,
     ) -> SequencePerson:
         _, pose_world, transl_world = body
         pose = pose_world.copy()
@@ -216,7 +219,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         return SequencePerson(walker.id, pose, betas[0].numpy(), transl, joints, height, float(visible))
 
 
-def _camera_pose(progress: float, height: float) -> Array:
+def _camera_pose(progress: float, height: float) -> Float64Array:
     """(4, 4) optical frame to world of a robot that drifts sideways and looks around a little; 0 <= progress <= 1."""
     pose = np.eye(4)
     yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
@@ -239,7 +242,7 @@ def _padded(betas: tuple[float, ...]) -> list[float]:
     return [*betas, *[0.0] * (10 - len(betas))]
 
 
-def _cast_shadow(image: Array, points: Array, vertices_world: Array) -> None:
+def _cast_shadow(image: Float64Array, points: Float64Array, vertices_world: Float64Array) -> None:
     """Darken the floor softly around where the body is nearest to it."""
     low = vertices_world[vertices_world[:, 2] < 0.25][:, :2]
     centre, spread = low.mean(axis=0), low.std(axis=0).max() + 0.16
@@ -248,14 +251,14 @@ def _cast_shadow(image: Array, points: Array, vertices_world: Array) -> None:
     image[floor] *= (1 - 0.45 * np.exp(-0.5 * gap**2))[:, None]
 
 
-def _share_inside(vertices_cam: Array, camera: Camera) -> float:
+def _share_inside(vertices_cam: Float64Array, camera: Camera) -> float:
     ahead = vertices_cam[:, 2] > 0.05
     pixels = camera.project(vertices_cam[ahead])
     inside = ((pixels >= 0) & (pixels < camera.size)).all(axis=1)
     return float(inside.sum() / len(vertices_cam))
 
 
-def _expose(image: Array, owner: NDArray[np.int64], noise: Array) -> NDArray[np.uint8]:
+def _expose(image: Float64Array, owner: NDArray[np.int64], noise: Float64Array) -> NDArray[np.uint8]:
     """Soften silhouettes as a lens does, add sensor noise, and quantise."""
     edge = cv2.morphologyEx((owner + 1).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     soft = cv2.GaussianBlur(image, (3, 3), 0.8)

@@ -15,10 +15,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor
+from metrichmsr_ros.types import Float32Array, Float64Array
 
-Array = NDArray[np.float64]
-FloatArray = NDArray[np.float32]
-Field = float | FloatArray
+Field = float | Float32Array
 
 ANCHOR_STD = 0.05  # relative error of human depth and of an initial depth's details
 SCALE_PRIOR_STD = 0.2  # affine: how far the scale may leave the robust global scale, relative
@@ -38,7 +37,7 @@ class Calibration:
     offset: Field
     method: str
 
-    def apply(self, depth: FloatArray) -> FloatArray:
+    def apply(self, depth: Float32Array) -> Float32Array:
         """Calibrated depth (H, W); NaN stays NaN, and what would come to lie behind the camera becomes NaN."""
         calibrated = self.scale * depth + self.offset
         return np.where(calibrated > 0, calibrated, np.nan).astype(np.float32)
@@ -58,20 +57,20 @@ IDENTITY = Calibration(1.0, 0.0, "none")
 class _Pairs:
     """What the fits see: initial and human depth (N,), weight (N,) that sums to the people's weights, pixel (N,)."""
 
-    initial: Array
-    human: Array
-    weight: Array
+    initial: Float64Array
+    human: Float64Array
+    weight: Float64Array
     row: NDArray[np.int64]
     column: NDArray[np.int64]
 
 
-def fit_scale(depth: FloatArray, anchor: Anchor) -> Calibration:
+def fit_scale(depth: Float32Array, anchor: Anchor) -> Calibration:
     """Robust global scale: weighted median of human depth / initial depth. Nobody in view: no change."""
     pairs = _pairs(depth, anchor)
     return IDENTITY if pairs is None else Calibration(_median_ratio(pairs), 0.0, "scale")
 
 
-def fit_affine(depth: FloatArray, anchor: Anchor) -> Calibration:
+def fit_affine(depth: Float32Array, anchor: Anchor) -> Calibration:
     """Robust global scale and offset.
 
     One person at one distance cannot tell the two apart, so both carry a Gaussian prior: the scale around the robust
@@ -84,7 +83,7 @@ def fit_affine(depth: FloatArray, anchor: Anchor) -> Calibration:
     return Calibration(scale, offset, "affine")
 
 
-def fit_field(depth: FloatArray, anchor: Anchor) -> Calibration:
+def fit_field(depth: Float32Array, anchor: Anchor) -> Calibration:
     """Robust smooth affine field: the affine fit plus local departures of scale and offset.
 
     The departures minimise the anchors' residuals, their own squared gradient (smoothness) and their own square
@@ -103,7 +102,7 @@ def fit_field(depth: FloatArray, anchor: Anchor) -> Calibration:
     )
 
 
-def _pairs(depth: FloatArray, anchor: Anchor) -> _Pairs | None:
+def _pairs(depth: Float32Array, anchor: Anchor) -> _Pairs | None:
     row, column = np.nonzero(anchor.mask & np.isfinite(depth) & (np.nan_to_num(depth) > 0))
     if not len(row):
         return None
@@ -117,7 +116,7 @@ def _pairs(depth: FloatArray, anchor: Anchor) -> _Pairs | None:
     )
 
 
-def _median(depth: FloatArray) -> float:
+def _median(depth: Float32Array) -> float:
     """Of every fourth row and column: the whole image would say the same, later."""
     some = depth[::4, ::4]
     return float(np.median(some[np.isfinite(some)]))
@@ -142,13 +141,13 @@ def _affine(pairs: _Pairs, median: float) -> tuple[float, float]:
     return float(solution[0]), float(solution[1])
 
 
-def _cauchy(residual: Array) -> Array:
+def _cauchy(residual: Float64Array) -> Float64Array:
     return 1 / (1 + (residual / (2 * ANCHOR_STD)) ** 2)
 
 
 def _departures(
     pairs: _Pairs, scale: float, offset: float, median: float, shape: tuple[int, ...]
-) -> tuple[Array, Array]:
+) -> tuple[Float64Array, Float64Array]:
     """Relative departures of scale and offset on the control grid, `FIELD_SHAPE` each."""
     rows, columns = FIELD_SHAPE
     cells = rows * columns

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
-
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array
 
 GRID = (72, 96)  # rows, columns on which planes are looked at
 CONTROL = (9, 12)  # rows, columns of the field
@@ -49,14 +48,14 @@ _CELLS = CONTROL[0] * CONTROL[1]
 class _Small:
     """An image on `GRID`: depth (m) with its known pixels, log of human depth, weight and person (-1: nobody)."""
 
-    depth: FloatArray
+    depth: Float32Array
     known: NDArray[np.bool_]
-    log_human: FloatArray
-    weight: FloatArray
+    log_human: Float32Array
+    weight: Float32Array
     person: NDArray[np.int32]
 
 
-def fit_planes(depth: FloatArray, anchor: Anchor) -> Calibration:
+def fit_planes(depth: Float32Array, anchor: Anchor) -> Calibration:
     """The affine fit, bent so that planes are planes. Nobody in view: no change.
 
     Args:
@@ -102,7 +101,7 @@ def enlarged(calibration: Calibration, shape: tuple[int, ...]) -> Calibration:
     return Calibration(_resized(calibration.scale, shape), _resized(calibration.offset, shape), calibration.method)
 
 
-def bend(depth: FloatArray, anchor: Anchor) -> float:
+def bend(depth: Float32Array, anchor: Anchor) -> float:
     """How much planes are bent: 40th percentile of the relative second differences of inverse depth, in that direction
     and over that distance where they are bent most.
     """
@@ -111,7 +110,7 @@ def bend(depth: FloatArray, anchor: Anchor) -> float:
     return max((float(np.percentile(np.abs(bent), 40)) for bent in differences if len(bent)), default=np.inf)
 
 
-def _measured(depth: FloatArray, anchor: Anchor) -> Calibration:
+def _measured(depth: Float32Array, anchor: Anchor) -> Calibration:
     """One scale: that of the people, or their part in it if the depth may well be right. Mean of a Gaussian mixture."""
     log_scale = float(np.log(fit_scale(depth, anchor).scale))
     people = len(np.unique(anchor.person[anchor.mask]))
@@ -123,7 +122,7 @@ def _measured(depth: FloatArray, anchor: Anchor) -> Calibration:
     return Calibration(float(np.exp(kept * log_scale)), 0.0, "planes")
 
 
-def _shrunk(depth: FloatArray, anchor: Anchor) -> _Small:
+def _shrunk(depth: Float32Array, anchor: Anchor) -> _Small:
     size = (GRID[1], GRID[0])
     known_here = np.isfinite(depth) & (depth > 0)
     share = cv2.resize(known_here.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -142,7 +141,7 @@ def _shrunk(depth: FloatArray, anchor: Anchor) -> _Small:
     return _Small(mean, known, log_human, np.asarray(shrunk_weight, np.float32), person)
 
 
-def _solve(relative: FloatArray, log_depth: FloatArray, small: _Small) -> NDArray[np.float64]:
+def _solve(relative: Float32Array, log_depth: Float32Array, small: _Small) -> NDArray[np.float64]:
     """Relative correction at the control cells and offset in median depths, (cells + 1,)."""
     prior = np.zeros((_CELLS + 1, _CELLS + 1))
     prior[:_CELLS, :_CELLS] = _prior()
@@ -164,7 +163,7 @@ def _solve(relative: FloatArray, log_depth: FloatArray, small: _Small) -> NDArra
 
 
 def _people_rows(
-    relative: FloatArray, log_depth: FloatArray, small: _Small
+    relative: Float32Array, log_depth: Float32Array, small: _Small
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """One equation for each person: mean correction over its pixels (P, cells + 1), what it should be, precision."""
     seen = (small.weight > 0) & (small.person >= 0)
@@ -185,7 +184,7 @@ def _people_rows(
     return np.array(rows), np.array(residuals), np.array(precisions)
 
 
-def _plane_rows(inverse: FloatArray, known: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+def _plane_rows(inverse: Float32Array, known: NDArray[np.bool_]) -> tuple[Float32Array, Float32Array]:
     """Second differences of inverse depth over their centre: what the unknowns do to them (N, cells + 1), and they."""
     sampling, values = _sampling(), inverse.ravel()
     all_rows, all_bent = [], []
@@ -201,8 +200,8 @@ def _plane_rows(inverse: FloatArray, known: NDArray[np.bool_]) -> tuple[FloatArr
 
 
 def _second_differences(
-    inverse: FloatArray, known: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.int64], FloatArray, FloatArray]]:
+    inverse: Float32Array, known: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.int64], Float32Array, Float32Array]]:
     """For each direction and distance: grid pixels (N, k), their share (N, k) in the differences, and these (N,)."""
     values = inverse.ravel()
     for indices, factors in _stencils():
@@ -215,7 +214,7 @@ def _second_differences(
 
 
 @lru_cache(maxsize=1)
-def _stencils() -> list[tuple[NDArray[np.int64], FloatArray]]:
+def _stencils() -> list[tuple[NDArray[np.int64], Float32Array]]:
     """Grid pixels (N, k) and factors (k,) of all second differences: across, down, and mixed."""
     rows, columns = GRID
     stencils = []
@@ -236,7 +235,7 @@ def _stencils() -> list[tuple[NDArray[np.int64], FloatArray]]:
 
 
 @lru_cache(maxsize=1)
-def _sampling() -> FloatArray:
+def _sampling() -> Float32Array:
     """(grid pixels, cells): how cv2.resize reads the control cells at each grid pixel."""
     cells = np.eye(_CELLS, dtype=np.float32).reshape(_CELLS, *CONTROL)
     return np.stack([_resized(cell, GRID).ravel() for cell in cells], axis=1)
@@ -247,5 +246,5 @@ def _prior() -> NDArray[np.float64]:
     return smoothness(*CONTROL, std=FIELD_STD, reach=REACH).toarray()
 
 
-def _resized(field: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def _resized(field: Float32Array, shape: tuple[int, ...]) -> Float32Array:
     return np.asarray(cv2.resize(field, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)

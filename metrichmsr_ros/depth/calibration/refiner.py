@@ -22,8 +22,7 @@ from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, Field
 from metrichmsr_ros.depth.calibration.planes import enlarged, fit_planes, thinned, thinning
 from metrichmsr_ros.geometry.camera import Camera
-
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array
 
 # log depth, known, anchor residual, anchor weight, log human depth, inverse depth, y of the point, surface normal (3),
 # ray x, ray y, and what the closed form did: log of its scale, its offset
@@ -118,12 +117,12 @@ class RefinerInputs:
     `base` is the closed form's calibration; `median` (m) is the scene's median depth after it.
     """
 
-    channels: FloatArray
+    channels: Float32Array
     base: Calibration
     median: float
 
 
-def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: RefinerConfig) -> RefinerInputs | None:
+def refiner_inputs(depth: Float32Array, anchor: Anchor, camera: Camera, config: RefinerConfig) -> RefinerInputs | None:
     """Bring one image to the network's grid; None when no anchored pixel has an initial depth.
 
     Args:
@@ -164,7 +163,7 @@ def refiner_inputs(depth: FloatArray, anchor: Anchor, camera: Camera, config: Re
     return RefinerInputs(np.stack(channels).astype(np.float32), base, float(np.exp(middle)))
 
 
-def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tuple[int, int]) -> Calibration:
+def calibration_from_fields(fields: Float32Array, inputs: RefinerInputs, shape: tuple[int, int]) -> Calibration:
     """Network fields (2, h, w) -> s and b of full `shape` (H, W)."""
     size = (shape[1], shape[0])
     log_grow, shift = (cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_LINEAR) for f in fields)
@@ -174,7 +173,7 @@ def calibration_from_fields(fields: FloatArray, inputs: RefinerInputs, shape: tu
 
 
 @torch.inference_mode()
-def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) -> Calibration:
+def refine(model: Refiner, depth: Float32Array, anchor: Anchor, camera: Camera) -> Calibration:
     """Calibration fields of one image; no change where nobody anchors it. Arguments as in `refiner_inputs`."""
     step, shape = thinning(depth.shape), depth.shape
     if step > 1:  # fields are smooth: their resolution is not the image's
@@ -192,18 +191,18 @@ def refine(model: Refiner, depth: FloatArray, anchor: Anchor, camera: Camera) ->
     return enlarged(calibration, shape) if step > 1 else calibration
 
 
-def _small(field: Field, size: tuple[int, int]) -> FloatArray:
+def _small(field: Field, size: tuple[int, int]) -> Float32Array:
     return np.asarray(cv2.resize(np.asarray(field, np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _shrunk(values: FloatArray, known: NDArray[np.bool_], size: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
+def _shrunk(values: Float32Array, known: NDArray[np.bool_], size: tuple[int, int]) -> tuple[Float32Array, Float32Array]:
     """Mean of the known values per cell, and the known share of each cell."""
     total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return np.asarray(total / np.maximum(share, 1e-6), np.float32), np.asarray(share, np.float32)
 
 
-def _normals(log_depth: FloatArray, known: FloatArray, ray_x: FloatArray, ray_y: FloatArray) -> FloatArray:
+def _normals(log_depth: Float32Array, known: Float32Array, ray_x: Float32Array, ray_y: Float32Array) -> Float32Array:
     """Unit surface normals (3, h, w) towards the camera, 0 where depth is unknown."""
     share = cv2.GaussianBlur(known, (0, 0), NORMAL_SMOOTHING)
     depth = np.exp(cv2.GaussianBlur(log_depth * known, (0, 0), NORMAL_SMOOTHING) / np.maximum(share, 1e-3))
@@ -214,7 +213,7 @@ def _normals(log_depth: FloatArray, known: FloatArray, ray_x: FloatArray, ray_y:
     return np.where(known > 0, normal / length, 0).astype(np.float32)
 
 
-def _ray_channels(camera: Camera, size: tuple[int, int]) -> list[FloatArray]:
+def _ray_channels(camera: Camera, size: tuple[int, int]) -> list[Float32Array]:
     u = (np.arange(size[0]) + 0.5) * camera.width / size[0] - 0.5
     v = (np.arange(size[1]) + 0.5) * camera.height / size[1] - 0.5
     grid = np.stack(np.meshgrid(u, v), axis=-1)

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.types import Float32Array
 
-FloatArray = NDArray[np.float32]
 
-
-class DepthError(ValueError):
+class DepthError(MetricHMRError, ValueError):
     """No depth can be given; the message says what is missing and the remedy."""
 
 
@@ -33,7 +33,7 @@ class DepthMap:
         is_sensor: measured values with sharp edges (resampled by nearest pixel), not a network's smooth ones.
     """
 
-    depth: FloatArray
+    depth: Float32Array
     camera: Camera
     source: str
     is_sensor: bool = False
@@ -57,8 +57,8 @@ class DepthContext:
         incoming: depth that arrived with this image.
     """
 
-    vertices_cam: tuple[FloatArray, ...] = ()
-    up: FloatArray | None = None
+    vertices_cam: tuple[Float32Array, ...] = ()
+    up: Float32Array | None = None
     incoming: DepthMap | None = None
 
 
@@ -84,7 +84,7 @@ class DepthSource(Protocol):
 class FileDepth:
     """One depth image for one picture, seen by the same camera: (h, w) float32 metres, of any size."""
 
-    def __init__(self, depth: FloatArray, name: str) -> None:
+    def __init__(self, depth: Float32Array, name: str) -> None:
         self.name = f"file:{name}"
         self._depth = depth
 
@@ -112,7 +112,7 @@ def stretched(camera: Camera, width: int, height: int) -> Camera:
     return camera.transformed(np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]]), (width, height))
 
 
-def resampled(depth_map: DepthMap, camera: Camera) -> FloatArray:
+def resampled(depth_map: DepthMap, camera: Camera) -> Float32Array:
     """Depth (H, W) float32 on the grid of `camera`, which stands where the depth's camera stands.
 
     Unknown stays unknown: a pixel without a known neighbour is NaN, and so is what the depth's camera does not see.
@@ -122,7 +122,7 @@ def resampled(depth_map: DepthMap, camera: Camera) -> FloatArray:
     return _remapped(depth_map, camera)
 
 
-def _remapped(depth_map: DepthMap, camera: Camera) -> FloatArray:
+def _remapped(depth_map: DepthMap, camera: Camera) -> Float32Array:
     x, y = _source_pixels(depth_map.camera, camera)
     height, width = depth_map.depth.shape
     outside = ~((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5))
@@ -135,7 +135,7 @@ def _remapped(depth_map: DepthMap, camera: Camera) -> FloatArray:
     return result
 
 
-def _source_pixels(source: Camera, target: Camera) -> tuple[FloatArray, FloatArray]:
+def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array]:
     """Where the target's pixel centres lie in the source image, (H, W) each."""
     u, v = np.arange(target.width), np.arange(target.height)
     if source.is_distorted:
@@ -148,7 +148,7 @@ def _source_pixels(source: Camera, target: Camera) -> tuple[FloatArray, FloatArr
     return x.astype(np.float32), y.astype(np.float32)
 
 
-def _bilinear(depth: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+def _bilinear(depth: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
     """Bilinear among known neighbours; NaN where they weigh less than half."""
     known = np.isfinite(depth)
     if known.all():

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthError
-
-FloatArray = NDArray[np.float32]
+from metrichmsr_ros.types import Float32Array
 
 _MILLIMETRES = ("16UC1", "mono16")
 _METRES = ("32FC1", "64FC1")
 
 
-def metres(pixels: NDArray[Any], encoding: str) -> FloatArray:
+def metres(pixels: NDArray[Any], encoding: str) -> Float32Array:
     """Depth image (H, W) -> (H, W) float32 metres; zero, negative and infinite values mean 'not measured' -> NaN.
 
     Args:
@@ -43,7 +42,7 @@ def metres(pixels: NDArray[Any], encoding: str) -> FloatArray:
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
 
 
-def load_depth(path: str | Path) -> FloatArray:
+def load_depth(path: str | Path) -> Float32Array:
     """Depth file -> (H, W) float32 metres: .npy in metres, or a 16-bit PNG/TIFF in millimetres, or a float TIFF.
 
     Raises:

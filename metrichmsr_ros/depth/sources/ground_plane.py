@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
-
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 FOOT_STD = 0.08  # metres: how well a body's lowest point tells the height of the floor
 CAMERA_TILT_STD = np.deg2rad(20)  # how far from level a camera may look when nothing says where up is
@@ -22,7 +21,7 @@ GRAVITY_TILT_STD = np.deg2rad(2)  # ... and when gravity is known: floors slope 
 class Plane:
     """Points p of the floor obey up . p = height; `up` (3,) is a unit vector in the camera frame, metres."""
 
-    up: Array
+    up: Float64Array
     height: float
 
 
@@ -54,7 +53,7 @@ def fit_ground(feet: ArrayLike, up: ArrayLike | None = None) -> Plane:
     return Plane(normal / length, (level - float(np.dot(slope, middle))) / length)
 
 
-def lowest_points(vertices_cam: Sequence[ArrayLike], up: ArrayLike | None = None) -> Array:
+def lowest_points(vertices_cam: Sequence[ArrayLike], up: ArrayLike | None = None) -> Float64Array:
     """(P, 3): for each person the middle of the lowest 1 % of the vertices along `up` (default: the camera's -y)."""
     direction = np.array([0.0, -1.0, 0.0]) if up is None else np.asarray(up, np.float64)
     lowest = []

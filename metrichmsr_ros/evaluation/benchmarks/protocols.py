@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, finite_frames, mean_error
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError, finite_frames, mean_error
 from metrichmsr_ros.evaluation.metrics.pose import (
     H36M14_HIPS,
     H36M14_ROOT,
@@ -27,8 +27,9 @@ from metrichmsr_ros.evaluation.metrics.pose import (
 )
 from metrichmsr_ros.evaluation.metrics.world import acceleration_error, erve, jitter, rte, w_mpjpe, wa_mpjpe
 from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.types import Float64Array
 
-Errors = dict[str, Float]
+Errors = dict[str, Float64Array]
 Measure = Callable[[Motion, Motion], Errors]  # (truth, prediction on the same frames) -> errors per frame
 
 
@@ -153,7 +154,7 @@ class Scorer:
 
     def __init__(self, benchmark: Benchmark) -> None:
         self._benchmark = benchmark
-        self._collected: dict[str, list[Float]] = {}
+        self._collected: dict[str, list[Float64Array]] = {}
         self._frames = self._missing = self._joints = 0
 
     def add(self, truth: Motion, answer: Motion | None) -> None:

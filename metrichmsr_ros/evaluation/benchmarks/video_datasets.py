@@ -25,8 +25,8 @@ from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_di
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
+from metrichmsr_ros.types import AnyArray
 
-Array = NDArray[Any]
 READABLE = ("3dpw", "emdb1", "emdb2")
 _BATCH = 64
 _FPS = 30.0
@@ -67,7 +67,7 @@ def read_videos(
         raise LabelError(f"{data}: no sequences of {name} there")
 
 
-_Read = tuple[str, list[LabelTable], list[Array | None]]
+_Read = tuple[str, list[LabelTable], list[AnyArray | None]]
 
 
 def _videos_3dpw(name: str, data: Path, bodies: Mapping[str, BodyModel]) -> Iterator[_Read]:
@@ -96,12 +96,12 @@ def _motion(
     person: str,
     table: LabelTable,
     bodies: Mapping[str, BodyModel],
-    regressor: Array | None,
-    world_from_camera: Array | None,
+    regressor: AnyArray | None,
+    world_from_camera: AnyArray | None,
 ) -> Motion:
     body = bodies[table.gender[0]]
     joints, vertices = _posed(body, table)
-    fields: dict[str, Array] = {
+    fields: dict[str, AnyArray] = {
         "joints": joints,
         "vertices": vertices,
         "orient": rotations(table.pose[:, :3]),
@@ -116,7 +116,7 @@ def _motion(
 
 
 @torch.no_grad()
-def _posed(body: BodyModel, table: LabelTable) -> tuple[Array, Array]:
+def _posed(body: BodyModel, table: LabelTable) -> tuple[AnyArray, AnyArray]:
     parts = []
     for start in range(0, len(table), _BATCH):
         rows = slice(start, start + _BATCH)
@@ -125,12 +125,12 @@ def _posed(body: BodyModel, table: LabelTable) -> tuple[Array, Array]:
     return np.concatenate([p.joints.numpy() for p in parts]), np.concatenate([p.vertices.numpy() for p in parts])
 
 
-def rotations(axis_angle: ArrayLike) -> Array:
+def rotations(axis_angle: ArrayLike) -> AnyArray:
     """(N, 3) axis-angle -> (N, 3, 3)."""
     return np.asarray(roma.rotvec_to_rotmat(torch.from_numpy(np.asarray(axis_angle, np.float64))).numpy())
 
 
-def regress(regressor: Array, vertices: Array) -> Array:
+def regress(regressor: AnyArray, vertices: AnyArray) -> AnyArray:
     """(17, V) applied to (N, V, 3).
 
     Raises:
@@ -178,16 +178,16 @@ def predict(
     return [_estimated(truth, found[person], matrix) for person, truth in enumerate(video.truth) if found[person]]
 
 
-def _camera(image: Array, intrinsics: Array, distortion: Array) -> Camera:
+def _camera(image: AnyArray, intrinsics: AnyArray, distortion: AnyArray) -> Camera:
     height, width = image.shape[:2]
     if np.any(distortion):
         return Camera(width, height, intrinsics, "plumb_bob", distortion)
     return Camera(width, height, intrinsics)
 
 
-def _estimated(truth: Motion, found: list[tuple[int, PersonEstimate]], regressor: Array | None) -> Motion:
+def _estimated(truth: Motion, found: list[tuple[int, PersonEstimate]], regressor: AnyArray | None) -> Motion:
     people = [person for _, person in found]
-    fields: dict[str, Array] = {
+    fields: dict[str, AnyArray] = {
         "joints": np.stack([p.joints_cam for p in people]),
         "orient": rotations(np.stack([p.pose[:3] for p in people])),
         "height": np.array([p.height for p in people]),

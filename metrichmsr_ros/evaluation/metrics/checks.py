@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Float = NDArray[np.float64]
+from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.types import Float64Array
 
 
-class MetricInputError(ValueError):
+class MetricInputError(MetricHMRError, ValueError):
     """What was handed to a metric cannot be measured; the message says which argument and why."""
 
 
-def checked(values: ArrayLike, name: str, tail: tuple[int | None, ...]) -> Float:
+def checked(values: ArrayLike, name: str, tail: tuple[int | None, ...]) -> Float64Array:
     """Return ``values`` as float64 after checking its shape.
 
     Args:
@@ -36,7 +37,7 @@ def checked(values: ArrayLike, name: str, tail: tuple[int | None, ...]) -> Float
 
 def paired(
     predicted: ArrayLike, truth: ArrayLike, tail: tuple[int | None, ...], name: str = "joints"
-) -> tuple[Float, Float]:
+) -> tuple[Float64Array, Float64Array]:
     """Check two arrays that must describe the same frames; see :func:`checked`."""
     first = checked(predicted, f"predicted {name}", tail)
     second = checked(truth, f"true {name}", tail)
@@ -45,7 +46,7 @@ def paired(
     return first, second
 
 
-def finite_frames(*arrays: Float) -> NDArray[np.bool_]:
+def finite_frames(*arrays: Float64Array) -> NDArray[np.bool_]:
     """(N,) mask of the frames in which every number of every array is finite."""
     masks = [np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in arrays]
     return np.logical_and.reduce(masks)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.evaluation.metrics.checks import Float
+from metrichmsr_ros.types import Float64Array
 
 MIN_OVERLAP = (
     0.3  # least intersection over union of two joint boxes; lower than for tight masks, limbs move boxes a lot
@@ -69,7 +69,7 @@ class TrueFrame:
     world_from_camera: NDArray[np.floating] | None = None
 
 
-def bearing_boxes(joints: Sequence[NDArray[np.floating]]) -> Float:
+def bearing_boxes(joints: Sequence[NDArray[np.floating]]) -> Float64Array:
     """Bounding boxes (N, 4) x0 y0 x1 y1 of joints (24, 3) on the plane z = 1; NaN for people behind the camera."""
     boxes = np.full((len(joints), 4), np.nan)
     for index, points in enumerate(joints):
@@ -81,7 +81,7 @@ def bearing_boxes(joints: Sequence[NDArray[np.floating]]) -> Float:
     return boxes
 
 
-def box_overlap(first: Float, second: Float) -> Float:
+def box_overlap(first: Float64Array, second: Float64Array) -> Float64Array:
     """Intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where a box is NaN or both are points."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
@@ -92,7 +92,7 @@ def box_overlap(first: Float, second: Float) -> Float:
         return np.nan_to_num(np.where(union > 0, shared / union, 0.0))
 
 
-def appearance_distance(truth: Sequence[TruePerson], estimates: Sequence[Estimate]) -> Float:
+def appearance_distance(truth: Sequence[TruePerson], estimates: Sequence[Estimate]) -> Float64Array:
     """Cost (G, P) of calling an estimate a true person; NaN where they overlap less than :data:`MIN_OVERLAP`."""
     if not truth or not estimates:
         return np.zeros((len(truth), len(estimates)))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, checked, finite_frames, paired
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError, checked, finite_frames, paired
 from metrichmsr_ros.geometry.procrustes import align, umeyama
+from metrichmsr_ros.types import Float64Array
 
 MILLIMETRES = 1000.0
 
@@ -45,7 +46,7 @@ SMPL24_ROOT = JointProtocol("24 joints, SMPL joint 0", "smpl24", tuple(range(24)
 SOURCE_JOINTS = {"h36m17": 17, "smpl24": 24}
 
 
-def regress_joints(regressor: ArrayLike, vertices: ArrayLike) -> Float:
+def regress_joints(regressor: ArrayLike, vertices: ArrayLike) -> Float64Array:
     """Apply a joint regressor (J, V) to vertices (N, V, 3) in metres; returns (N, J, 3)."""
     matrix = np.asarray(regressor, dtype=np.float64)
     points = checked(vertices, "vertices", (None, 3))
@@ -54,18 +55,18 @@ def regress_joints(regressor: ArrayLike, vertices: ArrayLike) -> Float:
     return np.einsum("jv,nvc->njc", matrix, points, optimize=True)
 
 
-def root_position(joints: ArrayLike, protocol: JointProtocol) -> Float:
+def root_position(joints: ArrayLike, protocol: JointProtocol) -> Float64Array:
     """Pelvis of a protocol, (N, 3), from the joints (N, 17 or 24, 3) of its source set."""
     points = checked(joints, "joints", (SOURCE_JOINTS[protocol.source], 3))
     return points[:, list(protocol.root)].mean(axis=1)
 
 
-def _distance(first: Float, second: Float) -> Float:
+def _distance(first: Float64Array, second: Float64Array) -> Float64Array:
     """Mean Euclidean distance of (N, P, 3) point sets, in millimetres, (N,)."""
     return MILLIMETRES * np.linalg.norm(first - second, axis=-1).mean(axis=-1)
 
 
-def mpjpe(predicted: ArrayLike, truth: ArrayLike, protocol: JointProtocol = SMPL24_HIPS) -> Float:
+def mpjpe(predicted: ArrayLike, truth: ArrayLike, protocol: JointProtocol = SMPL24_HIPS) -> Float64Array:
     """Mean per-joint position error after subtracting each side's own pelvis.
 
     ``mean_j || (p_j - p_root) - (q_j - q_root) ||``. Source: SPIN ``eval.py``, WHAM ``batch_align_by_pelvis``.
@@ -85,7 +86,7 @@ def mpjpe(predicted: ArrayLike, truth: ArrayLike, protocol: JointProtocol = SMPL
     return _distance(first[:, kept], second[:, kept])
 
 
-def pa_mpjpe(predicted: ArrayLike, truth: ArrayLike, joints: tuple[int, ...] | None = None) -> Float:
+def pa_mpjpe(predicted: ArrayLike, truth: ArrayLike, joints: tuple[int, ...] | None = None) -> Float64Array:
     """Mean per-joint position error after a similarity Procrustes alignment of every frame.
 
     Rotation (reflections fixed), translation and scale are fitted per frame on the compared joints, prediction onto
@@ -112,7 +113,7 @@ def pa_mpjpe(predicted: ArrayLike, truth: ArrayLike, joints: tuple[int, ...] | N
 
 def pve(
     predicted_vertices: ArrayLike, true_vertices: ArrayLike, predicted_root: ArrayLike, true_root: ArrayLike
-) -> Float:
+) -> Float64Array:
     """Per-vertex error after subtracting the *joint* pelvis of each side (not a vertex mean).
 
     Source: WHAM ``batch_align_by_pelvis``. Both meshes need one topology (6,890 vertices for SMPL).
@@ -133,7 +134,7 @@ def pve(
     return _distance(first - start[:, None], second - goal[:, None])
 
 
-def height_error(predicted: ArrayLike, truth: ArrayLike) -> Float:
+def height_error(predicted: ArrayLike, truth: ArrayLike) -> Float64Array:
     """Absolute error of standing height (H-MAE when averaged).
 
     The paper gives no public definition. Ours: the vertical extent of the shaped body in its rest pose, prediction
@@ -150,7 +151,7 @@ def height_error(predicted: ArrayLike, truth: ArrayLike) -> Float:
     return MILLIMETRES * np.abs(first - second)
 
 
-def relative_depth_error(predicted: ArrayLike, truth: ArrayLike) -> Float:
+def relative_depth_error(predicted: ArrayLike, truth: ArrayLike) -> Float64Array:
     """Relative error of the root's depth in the camera frame (RDE when averaged), a fraction.
 
     ``|z - z*| / z*`` with z the optical-axis coordinate of the root. The paper gives no public definition; this is

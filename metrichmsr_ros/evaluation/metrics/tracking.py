@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.types import Float64Array
 
 # Costs are lexicographic: pairs kept from the previous frame, then the number of pairs, then their distance (0 to 1
 # each). The steps leave room for a thousand people and stay far above float64's resolution.
@@ -68,7 +69,7 @@ def match_people(distance: ArrayLike, gate: float, keep: ArrayLike | None = None
         gate: largest distance of a pair (inclusive).
         keep: (G, P) bool, pairs preferred over any others.
     """
-    costs: Float = np.array(distance, dtype=np.float64, ndmin=2)
+    costs: Float64Array = np.array(distance, dtype=np.float64, ndmin=2)
     if costs.size == 0:
         return []
     reachable = np.isfinite(costs) & (costs <= gate)
@@ -79,7 +80,7 @@ def match_people(distance: ArrayLike, gate: float, keep: ArrayLike | None = None
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if reachable[r, c]]
 
 
-def _checked_distance(frame: TrackingFrame, number: int) -> Float:
+def _checked_distance(frame: TrackingFrame, number: int) -> Float64Array:
     distance = np.asarray(frame.distance, dtype=np.float64)
     shape = (len(frame.truth), len(frame.predicted))
     if 0 in shape:

@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.evaluation.metrics.checks import Float, MetricInputError, checked, finite_frames, paired
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError, checked, finite_frames, paired
 from metrichmsr_ros.evaluation.metrics.pose import MILLIMETRES
 from metrichmsr_ros.geometry.procrustes import align, umeyama
+from metrichmsr_ros.types import Float64Array
 
 Tail = Literal["short", "merge"]
 
@@ -39,7 +40,7 @@ def chunk_bounds(frames: int, length: int = 100, tail: Tail = "short") -> list[t
     return [(start, start + length if start + 2 * length <= frames else frames - 1) for start in starts]
 
 
-def _aligned_error(predicted: Float, truth: Float, first_frames: int | None) -> Float:
+def _aligned_error(predicted: Float64Array, truth: Float64Array, first_frames: int | None) -> Float64Array:
     """(n,) mm errors of one chunk after a Sim(3) fitted to its first frames (all when None)."""
     anchor = slice(None, first_frames)
     fit = umeyama(predicted[anchor].reshape(-1, 3), truth[anchor].reshape(-1, 3), with_scale=True)
@@ -47,7 +48,7 @@ def _aligned_error(predicted: Float, truth: Float, first_frames: int | None) -> 
     return MILLIMETRES * np.linalg.norm(aligned - truth, axis=-1).mean(axis=-1)
 
 
-def _chunked(predicted: ArrayLike, truth: ArrayLike, first: int | None, length: int, tail: Tail) -> Float:
+def _chunked(predicted: ArrayLike, truth: ArrayLike, first: int | None, length: int, tail: Tail) -> Float64Array:
     ours, theirs = paired(predicted, truth, (None, 3))
     kept = finite_frames(ours, theirs)
     if not kept.any():
@@ -57,7 +58,7 @@ def _chunked(predicted: ArrayLike, truth: ArrayLike, first: int | None, length: 
     return np.concatenate([_aligned_error(ours[a:b], theirs[a:b], first) for a, b in bounds])
 
 
-def w_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tail = "short") -> Float:
+def w_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tail = "short") -> Float64Array:
     """World MPJPE: every chunk aligned by one Sim(3) on all joints of its first two frames, scale included.
 
     Source: SLAHMR ``first_align_joints`` as used by WHAM (EMDB, RICH), 100-frame chunks.
@@ -74,12 +75,12 @@ def w_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tai
     return _chunked(predicted, truth, 2, length, tail)
 
 
-def wa_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tail = "short") -> Float:
+def wa_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tail = "short") -> Float64Array:
     """World MPJPE with every chunk aligned by one Sim(3) on all joints of all its frames; else as :func:`w_mpjpe`."""
     return _chunked(predicted, truth, None, length, tail)
 
 
-def rte(predicted_root: ArrayLike, true_root: ArrayLike) -> Float:
+def rte(predicted_root: ArrayLike, true_root: ArrayLike) -> Float64Array:
     """Root trajectory error, percent of the distance walked.
 
     The whole trajectory is aligned rigidly (no scale); ``|| error_t || / (length of the true path) * 100``.
@@ -103,7 +104,9 @@ def rte(predicted_root: ArrayLike, true_root: ArrayLike) -> Float:
     return 100.0 * errors / walked if walked > 0 else np.full(len(errors), np.nan)
 
 
-def erve(predicted_orient: ArrayLike, predicted_root: ArrayLike, true_orient: ArrayLike, true_root: ArrayLike) -> Float:
+def erve(
+    predicted_orient: ArrayLike, predicted_root: ArrayLike, true_orient: ArrayLike, true_root: ArrayLike
+) -> Float64Array:
     """Egocentric root velocity error, millimetres per frame (no frame-rate factor).
 
     The predicted step of frame t is turned by ``R* R^T`` of that frame before it is compared, so that heading drift
@@ -127,7 +130,7 @@ def erve(predicted_orient: ArrayLike, predicted_root: ArrayLike, true_orient: Ar
     return MILLIMETRES * np.linalg.norm(steps - np.diff(theirs, axis=0), axis=-1)
 
 
-def jitter(joints: ArrayLike, fps: float = 30.0) -> Float:
+def jitter(joints: ArrayLike, fps: float = 30.0) -> Float64Array:
     """Mean third difference of the predicted joints, in 10 m/s^3; a property of one motion, not an error.
 
     ``mean_j || J[t+3] - 3 J[t+2] + 3 J[t+1] - J[t] || * fps^3 / 10``. Source: WHAM, GVHMR ``compute_jitter`` over all
@@ -146,7 +149,7 @@ def jitter(joints: ArrayLike, fps: float = 30.0) -> Float:
     return np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1).mean(axis=-1) * fps**3 / 10.0
 
 
-def acceleration_error(predicted: ArrayLike, truth: ArrayLike, fps: float = 30.0, trim: int = 0) -> Float:
+def acceleration_error(predicted: ArrayLike, truth: ArrayLike, fps: float = 30.0, trim: int = 0) -> Float64Array:
     """Error of the joints' second difference, m/s^2.
 
     ``mean_j || D2 p - D2 q || * fps^2``. Source: VIBE ``compute_error_accel``; WHAM and TRAM pass pelvis-centred joints

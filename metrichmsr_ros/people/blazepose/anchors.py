@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import FloatArray
+from metrichmsr_ros.types import FloatingArray
 
 INPUT_SIZE = 224
 STRIDES = (8, 16, 32, 32, 32)
@@ -15,7 +15,7 @@ ANCHORS_PER_CELL = 2
 """Per layer: one of the layer's own scale and one between it and the next; both sit on the cell's centre."""
 
 
-def make_anchors() -> FloatArray:
+def make_anchors() -> FloatingArray:
     """(2254, 2) float32 anchor centres in 0..1; layers of one stride interleave within each cell.
 
     Anchors have a fixed size of 1, so their centres are all there is to know.
@@ -29,7 +29,9 @@ def make_anchors() -> FloatArray:
     return np.concatenate(layers)
 
 
-def decode(raw: FloatArray, logits: FloatArray, anchors: FloatArray, min_score: float) -> tuple[FloatArray, FloatArray]:
+def decode(
+    raw: FloatingArray, logits: FloatingArray, anchors: FloatingArray, min_score: float
+) -> tuple[FloatingArray, FloatingArray]:
     """Turn the network's output into boxes and keypoints above a score.
 
     Args:
@@ -53,7 +55,7 @@ def decode(raw: FloatArray, logits: FloatArray, anchors: FloatArray, min_score: 
     return scores, points
 
 
-def weighted_nms(scores: FloatArray, points: FloatArray, max_iou: float) -> tuple[FloatArray, FloatArray]:
+def weighted_nms(scores: FloatingArray, points: FloatingArray, max_iou: float) -> tuple[FloatingArray, FloatingArray]:
     """Merge answers whose boxes overlap into their score-weighted mean; the best score of each group is kept.
 
     Args:
@@ -79,7 +81,7 @@ def weighted_nms(scores: FloatArray, points: FloatArray, max_iou: float) -> tupl
     return np.array(kept_scores, scores.dtype), np.stack(kept_points).astype(points.dtype)
 
 
-def box_iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
+def box_iou(box: FloatingArray, boxes: FloatingArray) -> FloatingArray:
     """(N,) intersection over union of one (4,) box x0, y0, x1, y1 with (N, 4) boxes."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.clip(high - low, 0.0, None), axis=1)

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE
-from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, FloatArray, Roi
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, Roi
 from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.types import FloatingArray
 
 
-def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatArray]:
+def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatingArray]:
     """Fit a tile into the detector's square, centred, black around; also the (3, 3) map from image px to the square."""
     height, width = part.shape[:2]
     ratio = INPUT_SIZE / max(height, width)
@@ -25,7 +26,7 @@ def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatArray]:
     return square, matrix
 
 
-def cut_out(image: np.ndarray, roi: Roi, matrix: FloatArray) -> np.ndarray:
+def cut_out(image: np.ndarray, roi: Roi, matrix: FloatingArray) -> np.ndarray:
     """The landmark network's crop; large ROIs are shrunk by a whole number first, so that bilinear skips no pixels."""
     shrink = int(roi.size // CROP_SIZE)
     if shrink >= 2:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import FloatArray
+from metrichmsr_ros.types import FloatingArray
 
 HEATMAP_STRIDE = 4
 HEATMAP_KERNEL = 7
 HEATMAP_MIN_CONFIDENCE = 0.5
 
 
-def refine_from_heatmaps(points: FloatArray, heatmaps: FloatArray) -> tuple[FloatArray, FloatArray]:
+def refine_from_heatmaps(points: FloatingArray, heatmaps: FloatingArray) -> tuple[FloatingArray, FloatingArray]:
     """Move landmarks to the centre of mass of their heatmap nearby, where the heatmap is sure.
 
     Args:
@@ -42,6 +42,6 @@ def refine_from_heatmaps(points: FloatArray, heatmaps: FloatArray) -> tuple[Floa
     return refined.astype(np.float32), peaks.astype(np.float32)
 
 
-def sigmoid(logits: FloatArray) -> FloatArray:
+def sigmoid(logits: FloatingArray) -> FloatingArray:
     """Logistic function that does not overflow."""
     return 1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0)))

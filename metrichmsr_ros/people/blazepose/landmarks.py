@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.crop import crop_matrix
-
-FloatArray = NDArray[np.floating]
+from metrichmsr_ros.types import FloatingArray
 
 CROP_SIZE = 256
 """Side of the landmark network's square input, px."""
@@ -37,29 +35,29 @@ class Roi:
         rotation: radians; 0 means the crop's up is the image's up, positive turns the square clockwise.
     """
 
-    centre: FloatArray
+    centre: FloatingArray
     size: float
     rotation: float = 0.0
 
     @classmethod
-    def from_points(cls, hip: FloatArray, circle: FloatArray, scale: float = ROI_SCALE) -> Roi:
+    def from_points(cls, hip: FloatingArray, circle: FloatingArray, scale: float = ROI_SCALE) -> Roi:
         """Square around the hip centre whose up axis points at `circle`, a point on the circle around the body."""
         up = np.asarray(circle, np.float64) - np.asarray(hip, np.float64)
         rotation = math.atan2(up[0], -up[1])
         return cls(np.asarray(hip, np.float64), 2.0 * scale * float(np.hypot(up[0], up[1])), rotation)
 
     @classmethod
-    def from_matrix(cls, matrix: FloatArray, out_size: int = CROP_SIZE) -> Roi:
+    def from_matrix(cls, matrix: FloatingArray, out_size: int = CROP_SIZE) -> Roi:
         """The square whose `matrix` (3, 3) this is."""
         back = np.linalg.inv(matrix)
         middle = back @ ((out_size - 1) / 2, (out_size - 1) / 2, 1.0)
         return cls(middle[:2], out_size * float(np.hypot(*back[:2, 0])), math.atan2(back[1, 0], back[0, 0]))
 
-    def matrix(self, out_size: int = CROP_SIZE) -> FloatArray:
+    def matrix(self, out_size: int = CROP_SIZE) -> FloatingArray:
         """(3, 3) float64 map from image px to the px of a crop of `out_size` pixels a side."""
         return crop_matrix(self.centre, self.size, out_size, self.rotation)
 
-    def corners(self) -> FloatArray:
+    def corners(self) -> FloatingArray:
         """(4, 2) px: top left, top right, bottom right, bottom left of the rotated square."""
         half = self.size / 2 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
         cos, sin = math.cos(self.rotation), math.sin(self.rotation)
@@ -86,8 +84,8 @@ class Detection:
     """
 
     score: float
-    bbox: FloatArray
-    keypoints: FloatArray
+    bbox: FloatingArray
+    keypoints: FloatingArray
 
     def roi(self) -> Roi:
         """Landmark ROI from the hip centre and the full-body circle."""
@@ -120,13 +118,13 @@ class LandmarkSet:
 
     roi: Roi
     score: float
-    crop_landmarks: FloatArray
-    visibility: FloatArray
-    presence: FloatArray
-    world: FloatArray
-    crop_matrix: FloatArray
-    pixels: FloatArray
-    peaks: FloatArray = field(default_factory=lambda: np.zeros(NUM_LANDMARKS, np.float32))
+    crop_landmarks: FloatingArray
+    visibility: FloatingArray
+    presence: FloatingArray
+    world: FloatingArray
+    crop_matrix: FloatingArray
+    pixels: FloatingArray
+    peaks: FloatingArray = field(default_factory=lambda: np.zeros(NUM_LANDMARKS, np.float32))
     heavy: bool = False
 
     def moved_to(self, roi: Roi) -> LandmarkSet:
@@ -140,7 +138,7 @@ class LandmarkSet:
         """ROI from the network's own auxiliary points: a better one for this image, a first one for the next."""
         return Roi.from_points(self.pixels[HIP_CENTRE], self.pixels[CIRCLE_POINT])
 
-    def bbox(self, min_presence: float = 0.5) -> FloatArray:
+    def bbox(self, min_presence: float = 0.5) -> FloatingArray:
         """(4,) float32 x0, y0, x1, y1 px around the body landmarks that lie in the crop (all when none does)."""
         inside = self.presence[:33] >= min_presence
         points = self.pixels[:33][inside] if inside.any() else self.pixels[:33]

@@ -18,24 +18,19 @@ import numpy as np
 
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
 from metrichmsr_ros.people.blazepose.crops import cut_out, letterbox
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps, sigmoid
-from metrichmsr_ros.people.blazepose.landmarks import (
-    CROP_SIZE,
-    NUM_LANDMARKS,
-    Detection,
-    FloatArray,
-    LandmarkSet,
-    Roi,
-)
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, NUM_LANDMARKS, Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.masking import hide_bodies
 from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.types import FloatingArray
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
 
 
-class ImageError(ValueError):
+class ImageError(MetricHMRError, ValueError):
     """The image is not what the networks can read; the message says what it is and what it should be."""
 
 
@@ -154,7 +149,7 @@ class BlazePose:
             heavy=self._heavy,
         )
 
-    def _read_crop(self, crop: np.ndarray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    def _read_crop(self, crop: np.ndarray) -> tuple[float, FloatingArray, FloatingArray, FloatingArray]:
         """Score; x, y, z (39, 3) px; metres (39, 3); visibility, presence and heatmap's peak (39, 3), each 0..1."""
         raw, score, heatmaps, world = self._landmarker.run(crop * np.float32(1 / 255), (0, 1, 3, 4))
         values = raw.reshape(NUM_LANDMARKS, 5)
@@ -183,7 +178,7 @@ class _Network:
         self._input = entry["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
-    def run(self, batch: FloatArray, outputs: tuple[int, ...]) -> list[FloatArray]:
+    def run(self, batch: FloatingArray, outputs: tuple[int, ...]) -> list[FloatingArray]:
         """Copies of the outputs with these positions; `batch` (H, W, 3) float32 becomes a batch of one."""
         self._interpreter.set_tensor(self._input, batch[None])
         self._interpreter.invoke()

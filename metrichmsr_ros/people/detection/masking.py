@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, LandmarkSet
+from metrichmsr_ros.types import FloatingArray
 
 LIMBS = (
     *((11, 13), (13, 15), (12, 14), (14, 16)),  # arms
@@ -24,7 +25,7 @@ LIMB_WIDTH = 0.10
 
 
 def hide_bodies(
-    crop: np.ndarray, matrix: FloatArray, bodies: Sequence[LandmarkSet], keep: LandmarkSet | None = None
+    crop: np.ndarray, matrix: FloatingArray, bodies: Sequence[LandmarkSet], keep: LandmarkSet | None = None
 ) -> np.ndarray:
     """A copy of `crop` with bodies painted over; `crop` itself when none of them reaches into it.
 
@@ -48,7 +49,7 @@ def hide_bodies(
     return painted
 
 
-def _paint(mask: np.ndarray, matrix: FloatArray, body: LandmarkSet, value: int) -> None:
+def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: int) -> None:
     """Draw limbs, torso and head of one body into a mask, thick enough to cover clothes."""
     points = body.pixels[:33] @ matrix[:2, :2].T + matrix[:2, 2]
     points = np.clip(points, -2e3, 2e3)  # OpenCV's drawing wants small integers
@@ -76,7 +77,7 @@ def _surroundings(crop: np.ndarray, hidden: np.ndarray, size: float) -> np.ndarr
     return cv2.resize(np.clip(colour, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _crop_size(matrix: FloatArray, body: LandmarkSet) -> float:
+def _crop_size(matrix: FloatingArray, body: LandmarkSet) -> float:
     return body.roi.size / ROI_SCALE * float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
 
 

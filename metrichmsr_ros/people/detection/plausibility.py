@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Detection, FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Detection, LandmarkSet
 from metrichmsr_ros.people.detection.masking import LIMBS
+from metrichmsr_ros.types import FloatingArray
 
 NOSE = 0
 SHOULDERS, ELBOWS, WRISTS = (11, 12), (13, 14), (15, 16)
@@ -92,7 +93,7 @@ def body_size(landmarks: LandmarkSet) -> float:
     return landmarks.roi.size / ROI_SCALE
 
 
-def torso_points(landmarks: LandmarkSet) -> FloatArray:
+def torso_points(landmarks: LandmarkSet) -> FloatingArray:
     """(2, 2) px: middle of the shoulders, middle of the hips. Does not mind a swap of left and right."""
     pixels = landmarks.pixels
     return np.stack([pixels[list(SHOULDERS)].mean(0), pixels[list(HIPS)].mean(0)])
@@ -145,7 +146,7 @@ def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_
     return float((nearest < half_width).mean())
 
 
-def _distance_to_limbs(points: FloatArray, body: LandmarkSet) -> FloatArray:
+def _distance_to_limbs(points: FloatingArray, body: LandmarkSet) -> FloatingArray:
     """(N,) px from (N, 2) points to the nearest limb, or the neck, of a body."""
     neck = body.pixels[list(SHOULDERS)].mean(0)
     start = np.vstack([body.pixels[[a for a, _ in LIMBS]], neck])

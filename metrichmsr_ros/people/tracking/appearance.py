@@ -5,14 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.types import FloatingArray
 
 _DOWN = (0.2, 0.35, 0.5, 0.65, 0.8)
 _LIGHTNESS_WEIGHT = 0.6
 """Shadows change lightness more than colour."""
 
 
-def clothes_colour(image: np.ndarray, landmarks: LandmarkSet) -> FloatArray:
+def clothes_colour(image: np.ndarray, landmarks: LandmarkSet) -> FloatingArray:
     """(2, 3) float32 median CIELAB (lightness weighted down) of torso and thighs; NaN where outside the image."""
     p = landmarks.pixels
     torso = [p[11] + (p[23] - p[11]) * down for down in _DOWN] + [p[12] + (p[24] - p[12]) * down for down in _DOWN]
@@ -21,14 +22,14 @@ def clothes_colour(image: np.ndarray, landmarks: LandmarkSet) -> FloatArray:
     return np.stack([_median_lab(image, np.array(torso)), _median_lab(image, np.array(thighs))])
 
 
-def clothes_distance(first: FloatArray, second: FloatArray) -> float:
+def clothes_distance(first: FloatingArray, second: FloatingArray) -> float:
     """Mean CIELAB distance of the parts that both show; 0 when none does."""
     apart = np.linalg.norm(first - second, axis=1)
     seen = np.isfinite(apart)
     return float(apart[seen].mean()) if seen.any() else 0.0
 
 
-def _median_lab(image: np.ndarray, points: FloatArray) -> FloatArray:
+def _median_lab(image: np.ndarray, points: FloatingArray) -> FloatingArray:
     whole = np.round(points).astype(int)
     inside = ((whole >= 0) & (whole < (image.shape[1], image.shape[0]))).all(1)
     if inside.sum() < 3:

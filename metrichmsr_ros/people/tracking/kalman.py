@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class RootFilter:
     def __init__(self, config: RootFilterConfig | None = None) -> None:
         self._config = config or RootFilterConfig()
         self._stamp_s: float | None = None
-        self._state: Array = np.zeros(6)
-        self._covariance: Array = np.eye(6)
+        self._state: Float64Array = np.zeros(6)
+        self._covariance: Float64Array = np.eye(6)
         self._outside = 0
 
     def reset(self) -> None:
@@ -78,7 +78,7 @@ class RootFilter:
         self._stamp_s = stamp_s
         return self._state[:3].copy(), self._state[3:].copy(), self._covariance.copy()
 
-    def _start(self, measured: Array, noise: Array) -> None:
+    def _start(self, measured: Float64Array, noise: Float64Array) -> None:
         self._state = np.concatenate([measured, np.zeros(3)])
         self._covariance = np.zeros((6, 6))
         self._covariance[:3, :3] = noise
@@ -91,7 +91,7 @@ class RootFilter:
         self._state = transition @ self._state
         self._covariance = transition @ self._covariance @ transition.T + np.kron(growth, np.eye(3))
 
-    def _correct(self, measured: Array, noise: Array) -> None:
+    def _correct(self, measured: Float64Array, noise: Float64Array) -> None:
         innovation = measured - self._state[:3]
         expected = self._covariance[:3, :3] + noise
         distance = float(innovation @ np.linalg.solve(expected, innovation))
@@ -113,7 +113,7 @@ class RootFilter:
         self._covariance = keep @ self._covariance @ keep.T + gain @ noise @ gain.T
 
 
-def _checked(position: ArrayLike, covariance: ArrayLike, stamp_s: float) -> tuple[Array, Array]:
+def _checked(position: ArrayLike, covariance: ArrayLike, stamp_s: float) -> tuple[Float64Array, Float64Array]:
     measured, noise = np.asarray(position, np.float64), np.asarray(covariance, np.float64)
     if measured.shape != (3,) or noise.shape != (3, 3):
         raise ValueError(f"position {measured.shape} and covariance {noise.shape} must be (3,) and (3, 3)")

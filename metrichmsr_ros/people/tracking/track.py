@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
+from metrichmsr_ros.types import FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 """How much somebody's size in the image may change between two sightings."""
@@ -34,14 +35,14 @@ class Memory:
 
     landmarks: LandmarkSet
     seen_s: float
-    clothes: FloatArray
+    clothes: FloatingArray
     id: str | None = None
     age: int = 0
     sightings: int = 1
-    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
+    velocity: FloatingArray = field(default_factory=lambda: np.zeros(2))
     is_seen: bool = True
 
-    def see(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
+    def see(self, landmarks: LandmarkSet, clothes: FloatingArray, stamp_s: float) -> None:
         """Take in a sighting."""
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
@@ -78,7 +79,7 @@ class Memory:
         along = float(np.clip(gap @ walked / max(float(walked @ walked), 1e-6), 0.0, 1.0))
         return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
 
-    def is_leaving(self, size: FloatArray, stamp_s: float) -> bool:
+    def is_leaving(self, size: FloatingArray, stamp_s: float) -> bool:
         """True when at their last speed they would be out of an image of this (width, height) by now."""
         hips = self.landmarks.next_roi().centre + self.velocity * (stamp_s - self.seen_s)
         return bool((hips < 0).any() or (hips > size).any())

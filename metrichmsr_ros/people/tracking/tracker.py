@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metrichmsr_ros.geometry.boxes import overlap, roi_around
-from metrichmsr_ros.people.blazepose.landmarks import FloatArray, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evidence, body_size, is_known
 from metrichmsr_ros.people.detection.search import detect_in_tiles, settle
 from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
 from metrichmsr_ros.people.tracking.tile_scheduler import Attention
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Memory
+from metrichmsr_ros.types import FloatingArray
 
 _SAME_BOX = 0.3  # intersection over union of a hint with a known body's landmarks
 
@@ -85,7 +86,7 @@ class TrackedPerson:
     age: int
     landmarks: LandmarkSet
     is_occluded: bool
-    bbox: FloatArray
+    bbox: FloatingArray
 
 
 class PeopleTracker:
@@ -113,7 +114,7 @@ class PeopleTracker:
         self._attention.reset()
         self._stamp_s = None
 
-    def update(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatArray] = ()) -> list[TrackedPerson]:
+    def update(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
         """Take the next image.
 
         A stamp before the last one (a bag that loops), one long after it, or another image size starts anew.
@@ -181,7 +182,7 @@ class PeopleTracker:
         moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
-    def _search(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatArray]) -> None:
+    def _search(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatingArray]) -> None:
         """Spend the frame's detector calls; newcomers start a track, the lost are taken up again."""
         known = [track.landmarks for track in self._tracks if track.is_seen]
         lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
@@ -198,7 +199,7 @@ class PeopleTracker:
             self._take_in(sighting.landmarks, clothes_colour(image, sighting.landmarks), stamp_s)
             known.append(sighting.landmarks)
 
-    def _take_in(self, landmarks: LandmarkSet, clothes: FloatArray, stamp_s: float) -> None:
+    def _take_in(self, landmarks: LandmarkSet, clothes: FloatingArray, stamp_s: float) -> None:
         """Give a sighting to the lost person whom it fits best, or to somebody new."""
         fits = [
             (distance, track)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metrichmsr_ros.evaluation.metrics.checks import Float
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.replay.report.charts import Series, ground_map, line_chart, timeline
 from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import person_colour
 
 _GAP_S = 0.35  # a person unseen for longer than this gets a gap in timeline and curves
@@ -47,7 +47,7 @@ def people_timeline(done: Replay) -> str:
     return timeline("Who was seen when", rows, "seconds since the first frame", whole)
 
 
-def _gaps(seconds: Float) -> NDArray[np.intp]:
+def _gaps(seconds: Float64Array) -> NDArray[np.intp]:
     """Indices after which nothing is seen for longer than :data:`_GAP_S` and than two and a half usual intervals."""
     intervals = np.diff(seconds)
     usual = float(np.median(intervals)) if len(intervals) else 0.0

@@ -16,10 +16,11 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.ros.tf import message_class
 
 
-class BagError(RuntimeError):
+class BagError(MetricHMRError, RuntimeError):
     """A bag that cannot be written or read; the text names the path or topic and the remedy."""
 
 

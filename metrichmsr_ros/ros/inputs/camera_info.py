@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 
 LOOP_S = 1.0  # an image older than the last by this much starts the sequence anew (bag loop, clock jump)
@@ -17,7 +18,7 @@ CACHED_INFOS = 32
 STEADY_INFOS = 10  # so many alike, one after the other: the next is taken to be like them, and not waited for
 
 
-class FrameDropped(Exception):
+class FrameDropped(MetricHMRError):
     """An image that is not processed: `cause` is counted, `args[0]` is told to the user."""
 
     def __init__(self, cause: str, text: str) -> None:

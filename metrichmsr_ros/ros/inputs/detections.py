@@ -6,12 +6,10 @@ import threading
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
-
-Array = npt.NDArray[np.float64]
+from metrichmsr_ros.types import Float64Array
 
 MAX_AGE_S = 0.5  # a detector answers late, and people move little in that time against the size of their box
 
@@ -28,7 +26,7 @@ class DetectedBoxes:
         with self._lock:
             self._newest = message
 
-    def of(self, header: Any, camera: Camera, class_id: str, min_score: float) -> Array:
+    def of(self, header: Any, camera: Camera, class_id: str, min_score: float) -> Float64Array:
         """Boxes (N, 4) x0, y0, x1, y1 in pixels of the rectified image; none when they are of another time or camera.
 
         Args:
@@ -56,7 +54,7 @@ def _box(bbox: Any) -> tuple[float, float, float, float]:
     return x - bbox.size_x / 2, y - bbox.size_y / 2, x + bbox.size_x / 2, y + bbox.size_y / 2
 
 
-def _rectified(boxes: Array, camera: Camera) -> Array:
+def _rectified(boxes: Float64Array, camera: Camera) -> Float64Array:
     if not camera.is_distorted or not len(boxes):
         return boxes
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)

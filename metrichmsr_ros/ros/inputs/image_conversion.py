@@ -13,15 +13,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.image_io import is_jpeg_cut_off
-
-Array = npt.NDArray[Any]
-Image = npt.NDArray[np.uint8]
+from metrichmsr_ros.types import AnyArray, ImageArray
 
 
-class ConversionError(ValueError):
+class ConversionError(MetricHMRError, ValueError):
     """A message that holds no picture we can read; the text names the field, its value and the remedy."""
 
 
@@ -61,7 +59,7 @@ _YUV_TO_RGB = np.hstack([_YUV_TO_RGB, -_YUV_TO_RGB @ np.array([[16.0], [128.0], 
 SUPPORTED_ENCODINGS = (*sorted(_PACKED), *sorted(_SEMI_PLANAR), "nv24")
 
 
-def image_from_message(message: Any) -> Image:
+def image_from_message(message: Any) -> ImageArray:
     """`sensor_msgs/Image` -> HWC uint8 RGB (H, W, 3).
 
     Rows padded by `step`, and big-endian 16-bit numbers, are honoured. An unpadded `rgb8` image is returned as a view
@@ -83,7 +81,7 @@ def image_from_message(message: Any) -> Image:
     )
 
 
-def _from_packed(message: Any, layout: _Packed) -> Image:
+def _from_packed(message: Any, layout: _Packed) -> ImageArray:
     pixels = _plane(message, layout)
     if layout.bits == 16:
         pixels = cv2.convertScaleAbs(np.ascontiguousarray(pixels, dtype=np.uint16), alpha=255.0 / 65535.0)
@@ -95,7 +93,7 @@ def _from_packed(message: Any, layout: _Packed) -> Image:
     return _cvt_color(pixels, layout.code, message.encoding)
 
 
-def _plane(message: Any, layout: _Packed) -> Array:
+def _plane(message: Any, layout: _Packed) -> AnyArray:
     """View of the pixels (H, W, C), skipping the padding at the end of each row."""
     dtype = np.dtype("u1") if layout.bits == 8 else np.dtype(">u2" if message.is_bigendian else "<u2")
     row = message.width * layout.channels * dtype.itemsize
@@ -114,7 +112,7 @@ def _plane(message: Any, layout: _Packed) -> Array:
     return np.ndarray(shape, dtype, buffer=message.data, strides=strides)
 
 
-def _from_semi_planar(message: Any) -> Image:
+def _from_semi_planar(message: Any) -> ImageArray:
     """NV12, NV21 (chroma at half size), NV24 (chroma at full size): a plane of Y, then one of interleaved U and V."""
     width, height, full = message.width, message.height, message.encoding == "nv24"
     if not full and (width % 2 or height % 2):
@@ -134,7 +132,7 @@ def _from_semi_planar(message: Any) -> Image:
     return np.asarray(cv2.transform(np.dstack([planes[:height, :width], chroma]), _YUV_TO_RGB), dtype=np.uint8)
 
 
-def _cvt_color(pixels: Array, code: int, encoding: str) -> Image:
+def _cvt_color(pixels: AnyArray, code: int, encoding: str) -> ImageArray:
     try:
         return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
     except cv2.error as error:
@@ -142,7 +140,7 @@ def _cvt_color(pixels: Array, code: int, encoding: str) -> Image:
         raise ConversionError(f"OpenCV cannot read a {width}x{height} {encoding} image: {error.err}") from error
 
 
-def image_from_compressed(message: Any) -> Image:
+def image_from_compressed(message: Any) -> ImageArray:
     """`sensor_msgs/CompressedImage` (JPEG, PNG and what else OpenCV decodes) -> HWC uint8 RGB (H, W, 3).
 
     `format` is read as image_transport writes it: `rgb8; jpeg compressed bgr8` names the encoding of the raw image and

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import array
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.outputs.people import Body, flat
+from metrichmsr_ros.types import AnyArray
 
-Array = npt.NDArray[Any]
 
-
-def image_message(image: Array, header: Header, into: Image | None = None) -> Image:
+def image_message(image: AnyArray, header: Header, into: Image | None = None) -> Image:
     """(H, W, 3) uint8 -> rgb8, (H, W) float32 -> 32FC1.
 
     Args:
@@ -61,7 +58,7 @@ def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
 
 
 def scene_points_message(
-    depth: Array, camera: Camera, header: Header, image: Array | None = None, stride: int = 1
+    depth: AnyArray, camera: Camera, header: Header, image: AnyArray | None = None, stride: int = 1
 ) -> PointCloud2:
     """Depth as an organised cloud, x, y, z and perhaps rgb, NaN where unknown (as depth_image_proc makes it).
 

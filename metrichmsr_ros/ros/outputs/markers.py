@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from metrichmsr_ros.ros.outputs.people import Body, xyz
+from metrichmsr_ros.types import AnyArray
 from metrichmsr_ros.visual.overlay import person_colour
 
-Array = npt.NDArray[Any]
 
-
-def markers_message(bodies: list[Body], header: Header, parents: Array) -> MarkerArray:
+def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> MarkerArray:
     """Skeletons and ids for RViz; begins with DELETEALL, so that nobody lingers."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
@@ -23,7 +19,7 @@ def markers_message(bodies: list[Body], header: Header, parents: Array) -> Marke
     return MarkerArray(markers=markers)
 
 
-def mesh_markers_message(bodies: list[Body], header: Header, faces: Array) -> MarkerArray:
+def mesh_markers_message(bodies: list[Body], header: Header, faces: AnyArray) -> MarkerArray:
     """Bodies as TRIANGLE_LIST for viewers without a plugin; slow to make, hence a topic of its own."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
@@ -37,7 +33,7 @@ def mesh_markers_message(bodies: list[Body], header: Header, faces: Array) -> Ma
     return MarkerArray(markers=markers)
 
 
-def _skeleton(body: Body, header: Header, index: int, parents: Array) -> Marker:
+def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Marker:
     marker = Marker(header=header, ns="skeleton", id=index, type=Marker.LINE_LIST, action=Marker.ADD)
     marker.pose.orientation.w, marker.scale.x = 1.0, 0.03
     marker.color = _colour(body.id)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from geometry_msgs.msg import (
     Point,
     Pose,
@@ -38,8 +37,7 @@ from metrichmsr_ros.ros.frames import (
     rotation_matrix,
     twist_covariance,
 )
-
-Array = npt.NDArray[Any]
+from metrichmsr_ros.types import AnyArray
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Body:
 
     id: str
     person: PersonEstimate
-    origin: Array  # (3,) metres, camera frame
-    orientation: Array  # (4,) x, y, z, w
+    origin: AnyArray  # (3,) metres, camera frame
+    orientation: AnyArray  # (4,) x, y, z, w
 
     @property
     def pose(self) -> Pose:
@@ -70,13 +68,13 @@ def xyz(values: Any) -> dict[str, float]:
     return {"x": x, "y": y, "z": z}
 
 
-def quaternion(values: Array) -> Quaternion:
+def quaternion(values: AnyArray) -> Quaternion:
     """Message of x, y, z, w."""
     x, y, z, w = values.tolist()
     return Quaternion(x=x, y=y, z=z, w=w)
 
 
-def flat(values: Array, typecode: str) -> array.array[Any]:
+def flat(values: AnyArray, typecode: str) -> array.array[Any]:
     """A NumPy array as `array.array`, copied at memory speed; 'f' float32, 'I' uint32, 'i' int32, 'B' its bytes."""
     filled = array.array(typecode)
     whole = np.ascontiguousarray(values) if typecode == "B" else np.ascontiguousarray(values, np.dtype(typecode))
@@ -84,7 +82,7 @@ def flat(values: Array, typecode: str) -> array.array[Any]:
     return filled
 
 
-def _row(values: Array) -> Array:
+def _row(values: AnyArray) -> AnyArray:
     return np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
 
 
@@ -121,7 +119,7 @@ def _human(
     return message
 
 
-def numbers(values: Any) -> Array:
+def numbers(values: Any) -> AnyArray:
     """A NumPy array of an array or of a tensor on any device."""
     return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
 
@@ -153,7 +151,7 @@ def transform_messages(bodies: list[Body], header: Header) -> list[TransformStam
 
 
 def joint_transform_messages(
-    bodies: list[Body], header: Header, parents: Array, names: Sequence[str]
+    bodies: list[Body], header: Header, parents: AnyArray, names: Sequence[str]
 ) -> list[TransformStamped]:
     """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
     seen = [body for body in bodies if not body.person.is_occluded]
@@ -168,7 +166,7 @@ def joint_transform_messages(
     ]
 
 
-def _joint_frames(body: Body, parents: Array) -> tuple[Array, Array]:
+def _joint_frames(body: Body, parents: AnyArray) -> tuple[AnyArray, AnyArray]:
     return joint_frames(body.person.pose, body.person.joints_cam, body.origin, parents)
 
 
@@ -191,7 +189,7 @@ def detections_message(bodies: list[Body], header: Header, orientation_stddev: f
     return message
 
 
-def _extent(body: Body) -> tuple[Array, Array]:
+def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
     """Lowest and highest corner (3,) of the mesh (the joints, without one) in the body frame."""
     points = body.person.vertices_cam if len(body.person.vertices_cam) else body.person.joints_cam
     local = (points - body.origin) @ rotation_matrix(body.orientation)

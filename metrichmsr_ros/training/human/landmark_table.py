@@ -21,6 +21,7 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
@@ -40,7 +41,7 @@ PERSON_ARRAYS = {
 OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
 
 
-class ShardError(ValueError):
+class ShardError(MetricHMRError, ValueError):
     """A shard is missing, is no tar file, or lacks an array."""
 
 

@@ -17,6 +17,7 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
@@ -26,7 +27,7 @@ from metrichmsr_ros.training.human.batches import Batches, generator_of, total_s
 from metrichmsr_ros.training.human.config import TrainConfig, differing_keys
 
 
-class TrainingError(RuntimeError):
+class TrainingError(MetricHMRError, RuntimeError):
     """Training cannot go on; the message names the people of the batch or the file, and what to do."""
 
 
