@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.data_layouts import BODIES, write_3dpw, write_emdb, write_prox
+from helpers.eval_tables import table_of
+from helpers.landmark_shards import write_landmark_shard
+from helpers.motions import motion_arrays, moving_camera, save_arrays
+from helpers.oracle import REGRESSOR, Oracle
 from rich.console import Console
-from test_evaluation_benchmark import moving_camera, people, save
-from test_evaluation_datasets import REGRESSOR, Oracle
-from test_training_human import write_shard
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.cli import eval as command
@@ -35,14 +36,6 @@ from metrichmsr_ros.training.human.landmark_table import load_people
 from metrichmsr_ros.training.human.validation import validate
 
 
-def table_of(benchmark: str, options: EvalOptions) -> str:
-    paper = Console(file=io.StringIO(), width=80)
-    code = eval_command(benchmark, options, paper)
-    printed: str = paper.file.getvalue()  # type: ignore[attr-defined]
-    assert code is ExitCode.OK, printed
-    return printed
-
-
 @pytest.mark.parametrize(("benchmark", "write"), [("3dpw", write_3dpw), ("emdb1", write_emdb)])
 def test_video_sets_with_our_pipeline(benchmark, write, tmp_path, monkeypatch):
     write(tmp_path)
@@ -50,7 +43,7 @@ def test_video_sets_with_our_pipeline(benchmark, write, tmp_path, monkeypatch):
     np.save(regressor, REGRESSOR)
     videos = list(read_videos(benchmark, tmp_path, BODIES, REGRESSOR))
     given = "metrichmsr_ros.evaluation.benchmarks.bodies.smpl_by_gender"
-    monkeypatch.setattr(given, lambda folder: BODIES)  # works without smplx; files: test_evaluation_eval_layouts.py
+    monkeypatch.setattr(given, lambda folder: BODIES)  # works without smplx; files: test_eval_layouts.py
     monkeypatch.setattr(command, "_pipeline", lambda options: Oracle(videos))
     printed = table_of(benchmark, EvalOptions(data=tmp_path, regressor=regressor, out=tmp_path / "out"))
     assert "(paper) MetricHMSR" in printed
@@ -62,23 +55,25 @@ def test_video_sets_with_our_pipeline(benchmark, write, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("benchmark", ["emdb2", "rich", "synfocal"])
 def test_motions_of_any_system(benchmark, tmp_path):
-    truth = people(120) | {"world_from_camera": moving_camera(120)}
-    data = save(tmp_path / "truth/walk.npz", truth).parent
-    theirs = save(tmp_path / "theirs/walk.npz", truth | {"joints": truth["joints"] * 1.1}).parent
+    truth = motion_arrays(120) | {"world_from_camera": moving_camera(120)}
+    data = save_arrays(tmp_path / "truth/walk.npz", truth).parent
+    theirs = save_arrays(tmp_path / "theirs/walk.npz", truth | {"joints": truth["joints"] * 1.1}).parent
     printed = table_of(benchmark, EvalOptions(data=data, predictions=(f"WHAM={theirs}",)))
     assert "WHAM" in printed
     assert printed.count("(paper) ") == len(PUBLISHED[benchmark]) + (1 if PUBLISHED[benchmark] else 0)
 
 
 def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
-    truth = people(60) | {"world_from_camera": moving_camera(60)}
-    data = save(tmp_path / "truth/walk.npz", truth).parent
+    truth = motion_arrays(60) | {"world_from_camera": moving_camera(60)}
+    data = save_arrays(tmp_path / "truth/walk.npz", truth).parent
     poses = {frame: pose for frame, pose in enumerate(truth["world_from_camera"]) if frame != 7}
     (tmp_path / "slam").mkdir()
     path = camera_trajectory({frame * 10**9: pose for frame, pose in poses.items()})
     write_tum(tmp_path / "slam/walk.tum", path)
     write_tum(tmp_path / "still.tum", replace(path, positions=0 * path.positions))
-    theirs = save(tmp_path / "theirs/walk.npz", {k: v for k, v in truth.items() if k != "world_from_camera"}).parent
+    theirs = save_arrays(
+        tmp_path / "theirs/walk.npz", {k: v for k, v in truth.items() if k != "world_from_camera"}
+    ).parent
     right = evaluate("emdb2", data, {"a": theirs}, tmp_path / "slam").lines[-1]
     assert right.values["RTE"] == pytest.approx(0.0, abs=1e-4)
     (tmp_path / "still.tum").replace(tmp_path / "slam/walk.tum")
@@ -157,8 +152,8 @@ def test_prox_in_its_layout(tmp_path, monkeypatch):
 
 
 def test_the_open_set_through_the_command_line_gives_the_numbers_of_validate(tmp_path, monkeypatch, capsys):
-    write_shard(tmp_path / "val-0.tar", [2, 1])
-    write_shard(tmp_path / "train-0.tar", [5])  # not asked for
+    write_landmark_shard(tmp_path / "val-0.tar", [2, 1])
+    write_landmark_shard(tmp_path / "train-0.tar", [5])  # not asked for
     monkeypatch.setattr(sys, "argv", ["metrichmsr", "eval", "open", "--data", str(tmp_path), "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -176,7 +171,7 @@ def test_rendered_lenses_need_no_data(monkeypatch):
 
     def sweep(pipeline: Any, images: int, progress: Any) -> Any:
         asked.update(pipeline=pipeline, images=images)
-        arrays = people(4)
+        arrays = motion_arrays(4)
         motion = Motion("synfocal", "anna", arrays["frame"], {k: arrays[k] for k in ("joints", "height", "focal")})
         return [motion], [motion]
 

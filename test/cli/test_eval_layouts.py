@@ -27,10 +27,10 @@ from helpers.data_layouts import (
     write_smpl,
     write_smplx,
 )
+from helpers.eval_tables import table_of
+from helpers.oracle import REGRESSOR, Oracle
 from rich.console import Console
 from scipy.spatial.transform import Rotation
-from test_evaluation_datasets import REGRESSOR, Oracle
-from test_evaluation_eval import table_of
 
 from metrichmsr_ros.body.open_body import FILES, load_arrays, to_smpl_dict
 from metrichmsr_ros.cli import eval as command

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from helpers.random_batches import random_batch
 from helpers.simulated_people import simulate
+from helpers.small_networks import TINY_MOE, model_of
 from safetensors.torch import load_file, save_file
-from test_hmr_encoders import SMALL, model_of, random_batch
 
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
@@ -39,7 +40,7 @@ def test_saved_model_is_the_same_model(tmp_path):
     metadata = read_metadata(tmp_path / "w.safetensors")
     assert json.loads(metadata["metrics"]) == {"mpjpe": 1.5}
     assert metadata["note"] == "hello"
-    assert json.loads(metadata["config"])["moe"]["width"] == SMALL["width"]
+    assert json.loads(metadata["config"])["moe"]["width"] == TINY_MOE["width"]
 
 
 def test_shipped_weights_load_and_run():

@@ -8,44 +8,16 @@ import numpy as np
 import pytest
 import roma
 import torch
+from helpers.random_batches import intrinsics, random_batch
+from helpers.small_networks import TINY_MOE, model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map
-from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig, build
 from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
-from metrichmsr_ros.hmr.model import MetricHMR
-
-SMALL = {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2}
-
-
-def intrinsics(focal, width=640, height=480):
-    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
-
-
-def random_batch(count=3, seed=0):
-    rng = np.random.default_rng(seed)
-    K = np.stack([intrinsics(f) for f in rng.uniform(300, 900, count)])
-    crops = [crop_matrix(rng.uniform(100, 380, 2), rng.uniform(60, 400), 256, rng.normal(0, 0.5)) for _ in range(count)]
-    arrays = {
-        "landmarks": rng.uniform(0, 255, (count, 39, 3)),
-        "visibility": rng.uniform(0, 1, (count, 39)),
-        "presence": rng.uniform(0, 1, (count, 39)),
-        "world": rng.normal(0, 0.4, (count, 39, 3)),
-        "crop_intrinsics": np.stack(crops) @ K,
-        "intrinsics": K,
-        "image_size": np.tile([640, 480], (count, 1)),
-        "bbox": np.tile([100, 100, 300, 400], (count, 1)),
-    }
-    return CropBatch(**{k: torch.tensor(v, dtype=torch.float32) for k, v in arrays.items()}, crop_size=(256, 256))
-
-
-def model_of(seed=0, **values):
-    torch.manual_seed(seed)
-    return MetricHMR(build(ModelConfig, {"moe": SMALL} | values)).eval()
 
 
 def test_view_of_a_centred_crop_is_the_camera_itself():
@@ -72,7 +44,7 @@ def test_view_does_not_depend_on_where_the_camera_looks(yaw, pitch, roll, half_a
 
 def test_ray_tokens_in_the_camera_frame_are_entries_of_the_ray_map():
     batch = random_batch()
-    config = build(ModelConfig, {"moe": SMALL, "head": {"orientation_frame": "camera"}})
+    config = build(ModelConfig, {"moe": TINY_MOE, "head": {"orientation_frame": "camera"}})
     encoder, view = SampledRays(config), CropView.of(batch.crop_intrinsics, (256, 256))
     pixels = torch.tensor([[[3.0, 7.0], [250.0, 13.0]]]).expand(3, -1, -1)
     tangents = encoder._tangents(pixels, batch, view)

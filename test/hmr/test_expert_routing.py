@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_hmr_encoders import SMALL, model_of, random_batch
+from helpers.random_batches import random_batch
+from helpers.small_networks import TINY_MOE, TINY_VITPOSE, model_of
 
 from metrichmsr_ros.cli.expert_routing import person_routings, write_tables
 from metrichmsr_ros.geometry.camera import Camera
@@ -57,7 +58,7 @@ def test_landmark_maps_hold_each_landmarks_weight_where_it_is():
 
 def test_nothing_is_routed_without_routed_experts():
     with pytest.raises(RoutingError, match="nothing is routed"):
-        patch_routing(model_of(moe=SMALL | {"routed_experts": 0}), random_batch(1))
+        patch_routing(model_of(moe=TINY_MOE | {"routed_experts": 0}), random_batch(1))
 
 
 def scene_with_one_person():
@@ -96,9 +97,7 @@ def test_person_of_landmarks_is_drawn_with_the_weights_of_its_landmarks():
 
 def test_person_of_patches_is_drawn_with_the_patch_grid():
     pytest.importorskip("transformers")
-    from test_hmr_vit_encoders import TINY
-
-    model = MetricHMR(build(ModelConfig, TINY)).eval()
+    model = MetricHMR(build(ModelConfig, TINY_VITPOSE)).eval()
     (routing,) = person_routings(pipeline_of(model), scene_with_one_person(), "photo")
     assert routing.crop.shape == (64, 48, 3)
     assert routing.maps.shape == (4, 64, 48)

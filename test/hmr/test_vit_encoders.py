@@ -8,7 +8,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from test_hmr_encoders import random_batch
+from helpers.random_batches import random_batch
+from helpers.small_networks import TINY_VITPOSE
 
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map, rays_at
@@ -19,13 +20,6 @@ from metrichmsr_ros.hmr.model import MetricHMR
 
 transformers = pytest.importorskip("transformers")
 
-TINY = {
-    "image_encoder": {"kind": "vitpose", "crop_size": [48, 64], "hidden_size": 32, "layers": 2, "heads": 2},
-    "ray_encoder": {"kind": "vit", "image_size": [32, 48], "hidden_size": 24, "layers": 1, "heads": 2},
-    "moe": {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2},
-    "head": {"hidden": 16},
-}
-
 
 def pixel_batch(count=2):
     torch.manual_seed(0)
@@ -34,7 +28,7 @@ def pixel_batch(count=2):
 
 @pytest.mark.parametrize("frame", ["camera", "crop"])
 def test_vitpose_network_runs(frame):
-    config = build(ModelConfig, TINY | {"head": {"hidden": 16, "orientation_frame": frame}})
+    config = build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16, "orientation_frame": frame}})
     model, batch = MetricHMR(config).eval(), pixel_batch()
     assert model.image_encoder(batch).shape == (2, 4 * 3, 16)
     view = CropView.of(batch.crop_intrinsics, batch.crop_size)
@@ -47,7 +41,7 @@ def test_vitpose_network_runs(frame):
 
 def test_ray_encoder_covers_exactly_the_crop():
     """The transformer's ray in the middle of its pixel is the crop's ray at the same place of the same extent."""
-    config = build(ModelConfig, TINY | {"head": {"hidden": 16, "orientation_frame": "camera"}})
+    config = build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16, "orientation_frame": "camera"}})
     model, batch = MetricHMR(config), pixel_batch()
     rays = model.ray_encoder.rays(batch, CropView.of(batch.crop_intrinsics, batch.crop_size))
     u, v = 5, 11
@@ -68,12 +62,14 @@ def test_ray_encoder_reads_what_cropping_the_full_images_ray_map_gives(rotation)
     rows = [(1 - (v - y)) * full[:, y, x] + (v - y) * full[:, y + 1, x] for x in (x, x + 1)]
     cropped = (1 - (u - x)) * rows[0] + (u - x) * rows[1]
     values = {
-        "ray_encoder": TINY["ray_encoder"] | {"image_size": [48, 64]},
+        "ray_encoder": TINY_VITPOSE["ray_encoder"] | {"image_size": [48, 64]},
         "head": {"hidden": 16, "orientation_frame": "camera"},
     }
     crop_camera = torch.tensor(matrix @ K, dtype=torch.float64)[None]
     batch = dataclasses.replace(pixel_batch(1), crop_intrinsics=crop_camera)
-    rays = MetricHMR(build(ModelConfig, TINY | values)).ray_encoder.rays(batch, CropView.of(crop_camera, (48, 64)))
+    rays = MetricHMR(build(ModelConfig, TINY_VITPOSE | values)).ray_encoder.rays(
+        batch, CropView.of(crop_camera, (48, 64))
+    )
     np.testing.assert_allclose(rays[0].numpy(), cropped, rtol=0, atol=1e-6)
 
 
@@ -90,10 +86,10 @@ def test_vitpose_weights_load_from_a_folder(tmp_path):
     )
     transformers.ViTModel(vit, add_pooling_layer=False).save_pretrained(tmp_path / "vit")
     values = {
-        "image_encoder": TINY["image_encoder"] | {"weights": str(tmp_path / "vitpose")},
-        "ray_encoder": TINY["ray_encoder"] | {"weights": str(tmp_path / "vit")},
+        "image_encoder": TINY_VITPOSE["image_encoder"] | {"weights": str(tmp_path / "vitpose")},
+        "ray_encoder": TINY_VITPOSE["ray_encoder"] | {"weights": str(tmp_path / "vit")},
     }
-    model = MetricHMR(build(ModelConfig, TINY | values))
+    model = MetricHMR(build(ModelConfig, TINY_VITPOSE | values))
     for name, value in saved.backbone.state_dict().items():
         assert torch.equal(model.image_encoder.backbone.state_dict()[name], value), name
     estimate = model.eval()(pixel_batch()).betas
@@ -107,25 +103,25 @@ def test_vitpose_weights_load_from_a_folder(tmp_path):
 
 
 def test_plus_models_take_a_dataset_index():
-    values = TINY | {"image_encoder": TINY["image_encoder"] | {"dataset_index": 0}}
+    values = TINY_VITPOSE | {"image_encoder": TINY_VITPOSE["image_encoder"] | {"dataset_index": 0}}
     model = MetricHMR(build(ModelConfig, values)).eval()
     assert torch.isfinite(model(pixel_batch()).betas).all()
 
 
 def test_frozen_encoder_is_not_trained():
-    values = TINY | {"image_encoder": TINY["image_encoder"] | {"frozen": True}}
+    values = TINY_VITPOSE | {"image_encoder": TINY_VITPOSE["image_encoder"] | {"frozen": True}}
     model = MetricHMR(build(ModelConfig, values))
     model(pixel_batch()).transl.sum().backward()
     assert all(p.grad is None for p in model.image_encoder.backbone.parameters())
 
 
 def test_encoder_errors_say_what_to_do(tmp_path):
-    model = MetricHMR(build(ModelConfig, TINY))
+    model = MetricHMR(build(ModelConfig, TINY_VITPOSE))
     with pytest.raises(ValueError, match="reads pixels"):
         model(random_batch())
     with pytest.raises(ValueError, match=r"reads \(48, 64\)"):
         model(dataclasses.replace(pixel_batch(), crop_size=(64, 64)))
     (tmp_path / "empty").mkdir()
-    values = TINY | {"image_encoder": TINY["image_encoder"] | {"weights": str(tmp_path / "empty")}}
+    values = TINY_VITPOSE | {"image_encoder": TINY_VITPOSE["image_encoder"] | {"weights": str(tmp_path / "empty")}}
     with pytest.raises(ConfigError, match="cannot load folder"):
         MetricHMR(build(ModelConfig, values))

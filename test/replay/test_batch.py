@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from helpers.evaluation_bags import (
@@ -15,6 +14,7 @@ from helpers.evaluation_bags import (
     make_pixel_pipeline,
     write_bag,
 )
+from helpers.repository import environment
 from rich.console import Console
 
 from metrichmsr_ros.cli.replay import compare_command, replay_command
@@ -89,7 +89,7 @@ def test_what_is_wrong_with_the_model_or_with_us_is_told_bag_by_bag(tmp_path, mo
 
 def test_ray_tasks_give_what_processes_give(tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where the workers find this pipeline
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # where the workers find this pipeline
     archive = tmp_path / "archive"
     write_bag(archive / "a")
     write_bag(archive / "deadly", Recipe(depths=(3.0, DEADLY)))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +12,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from helpers.repository import TESTS, environment
 from helpers.ros_testing import CameraDriver, FakePipeline, make_image, make_info
 
 from metrichmsr_ros.msg import HumanMeshArray
@@ -21,7 +20,7 @@ from metrichmsr_ros.ros.inputs.subscription import Gaps
 from metrichmsr_ros.ros.node import QUEUED_IMAGES
 
 LOST = "lost on the way"
-FAKE_NODE = Path(__file__).resolve().parents[1] / "helpers" / "ros_fake_node.py"
+FAKE_NODE = TESTS / "helpers" / "ros_fake_node.py"
 VGA = {"width": 640, "height": 480}  # 900 kB: more than Fast DDS' shared memory holds, so that packets are sent again
 
 
@@ -85,8 +84,7 @@ def test_a_driver_that_is_started_again_lost_nothing(ros):
 
 @pytest.fixture
 def process(ros):
-    environment = os.environ | {"ROS_DOMAIN_ID": str(ros.domain), "PYTHONPATH": f"{HERE.parent}:{HERE}"}
-    running = subprocess.Popen([sys.executable, FAKE_NODE], env=environment)
+    running = subprocess.Popen([sys.executable, FAKE_NODE], env=environment(ROS_DOMAIN_ID=str(ros.domain)))
     yield running
     running.kill()
     running.wait()

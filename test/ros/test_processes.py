@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.repository import ROOT, TESTS, environment
 from helpers.ros_testing import DEADLINE_S, CameraDriver, make_image, make_info
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 
-FAKE_NODE = Path(__file__).resolve().parents[1] / "helpers" / "ros_fake_node.py"
+FAKE_NODE = TESTS / "helpers" / "ros_fake_node.py"
 
 
 @pytest.fixture
 def process(ros):
-    environment = os.environ | {"ROS_DOMAIN_ID": str(ros.domain), "PYTHONPATH": f"{HERE.parent}:{HERE}"}
     arguments = ["--ros-args", "-r", "image:=/cam/image_raw", "-r", "camera_info:=/cam/camera_info"]
-    running = subprocess.Popen([sys.executable, FAKE_NODE, *arguments], env=environment)
+    running = subprocess.Popen([sys.executable, FAKE_NODE, *arguments], env=environment(ROS_DOMAIN_ID=str(ros.domain)))
     yield running
     running.kill()
     running.wait()
@@ -75,8 +73,7 @@ finally:
     os.kill(os.getpid(), signal.SIGINT)
     print("tidied up")
 """
-    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
     assert (done.stdout.split("\n")[:2], done.stderr, done.returncode) == (["interrupted", "tidied up"], "", 0)
 
 
@@ -84,9 +81,9 @@ def test_ctrl_c_while_the_libraries_are_loaded_ends_the_node_without_a_word(tmp_
     node = tmp_path / "metrichmsr_ros" / "ros" / "node.py"
     node.parent.mkdir(parents=True)
     node.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n")
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    script = HERE.parent / "scripts" / "perception"
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    script = ROOT / "scripts" / "perception"
+    environ = environment(PYTHONPATH=str(tmp_path))
+    done = subprocess.run([sys.executable, script], env=environ, capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
@@ -103,8 +100,8 @@ def load(settings):
 node.load_pipeline = load
 node.main(sys.argv)
 """
-    environment = os.environ | {"ROS_DOMAIN_ID": str(ros.domain), "PYTHONPATH": str(HERE.parent)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    environ = environment(ROS_DOMAIN_ID=str(ros.domain))
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 

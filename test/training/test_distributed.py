@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-import test_training_human as of_one
 import torch
+from helpers.landmark_training import config_of, run_of
+from helpers.simulated_people import simulate
+from helpers.two_processes import run_two
 
 from metrichmsr_ros.hmr.config import ConfigError
 from metrichmsr_ros.training.distributed import Processes
 
 WORKER = """
-import sys, torch
+import torch
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-import test_training_human as t
+from helpers.landmark_training import config_of, run_of
+from helpers.simulated_people import simulate
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.training.distributed import processes
 out = Path({out!r})
 body = load_body("open_light")
-people = t.simulate(body, 32)
+people = simulate(body, 32)
 with processes("cpu") as among:
-    config = t.config_of(out, parallel={parallel!r})
-    run = t.run_of(config, people, body, among)
+    config = config_of(out, parallel={parallel!r})
+    run = run_of(config, people, body, among)
     for _ in range(2):
         run.step()
     run.save(out / "checkpoint.pt")
-    again = t.run_of(config, people, body, among)
+    again = run_of(config, people, body, among)
     again.resume(out / "checkpoint.pt")
     losses = [again.step()["total"]]
     held = sum(p.to_local().numel() if hasattr(p, "to_local") else p.numel() for p in again.model.parameters())
@@ -44,32 +40,16 @@ with processes("cpu") as among:
 
 @pytest.fixture(scope="module")
 def people(body):
-    return of_one.simulate(body, 32)
-
-
-def run_two(script: str) -> None:
-    """Runs `script` in two processes as torchrun starts them."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", script], env=os.environ | where | {"RANK": str(rank)}, stderr=subprocess.PIPE
-        )
-        for rank in range(2)
-    ]
-    errors = [worker.communicate(timeout=900)[1].decode() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], "\n".join(errors)
+    return simulate(body, 32)
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_train_what_one_trains(people, body, tmp_path, parallel):
     if parallel == "fsdp":
         pytest.importorskip("torch.distributed.fsdp._fully_shard", reason="needs torch 2.6")
-    run = of_one.run_of(of_one.config_of(tmp_path), people, body)
+    run = run_of(config_of(tmp_path), people, body)
     third = [run.step()["total"] for _ in range(3)][2]
-    run_two(WORKER.format(tests=str(Path(__file__).parent), out=str(tmp_path), parallel=parallel))
+    run_two(WORKER.format(out=str(tmp_path), parallel=parallel))
     result = torch.load(tmp_path / "result.pt")
     numbers = sum(p.numel() for p in run.model.parameters())
     assert result["held"] == pytest.approx(numbers if parallel == "ddp" else numbers / 2, rel=0.02)

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pytest
 from helpers.data_layouts import BODIES, write_3dpw, write_emdb, write_pickle
+from helpers.oracle import REGRESSOR, Oracle
 
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.evaluation.benchmarks.run import evaluate_videos
-from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, predict, read_videos
-
-VERTICES = BODIES["male"].num_vertices
-REGRESSOR = np.random.default_rng(0).dirichlet(np.full(VERTICES, 0.1), size=17)
-
-
-@dataclass
-class Oracle:
-    """Answers with the true people of the frame, a given factor too far away."""
-
-    videos: list[Video]
-    factor: float = 1.0
-    calls: list[float] = field(default_factory=list)
-
-    def reset(self) -> None:
-        pass
-
-    def process(self, image: Any, camera: Any, stamp_s: float, wanted: Any) -> Any:
-        self.calls.append(stamp_s)
-        frame = round(stamp_s * 30)
-        people = []
-        for video in self.videos:
-            for table, truth in zip(video.tables, video.truth, strict=True):
-                for row in np.flatnonzero(truth.frames == frame):
-                    np.testing.assert_allclose(camera.intrinsics, table.intrinsics[row])
-                    people.append(
-                        SimpleNamespace(
-                            joints_cam=truth["joints"][row] * self.factor,
-                            vertices_cam=truth["vertices"][row] * self.factor,
-                            pose=table.pose[row],
-                            height=truth["height"][row] + 0.05,
-                        )
-                    )
-        return SimpleNamespace(people=people[::-1])
+from metrichmsr_ros.evaluation.benchmarks.video_datasets import predict, read_videos
 
 
 def test_3dpw_in_its_layout(tmp_path):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.motions import motion_arrays, moving_camera, save_arrays
 from rich.console import Console
-from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.cli.eval import EvalOptions, eval_command
 from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_depth
@@ -24,45 +23,18 @@ from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 from metrichmsr_ros.replay.outcome import ExitCode
 
 
-def people(frames: int = 6, seed: int = 0) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(seed)
-    root = np.cumsum(random.normal(0, 0.03, (frames, 1, 3)), axis=0) + np.array([0.0, 0.0, 4.0])
-    return {
-        "frame": np.arange(frames),
-        "joints": root + random.normal(0, 0.4, (1, 24, 3)) + random.normal(0, 0.02, (frames, 24, 3)),
-        "h36m": root + random.normal(0, 0.4, (1, 17, 3)),
-        "vertices": root + random.normal(0, 0.4, (1, 30, 3)),
-        "height": np.full(frames, 1.8),
-        "orient": Rotation.random(frames, random_state=seed).as_matrix(),
-        "focal": np.where(np.arange(frames) < frames // 2, 500.0, 1000.0),
-    }
-
-
-def save(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
-    return path
-
-
 def ours_of(board: Scoreboard, system: str = "ours") -> dict[str, float]:
     (line,) = [x for x in board.lines if x.origin == MEASURED and x.system == system]
     return line.values
 
 
-def moving_camera(frames: int) -> np.ndarray:
-    poses = np.tile(np.eye(4), (frames, 1, 1))
-    poses[:, :3, :3] = Rotation.from_euler("y", np.linspace(0, 60, frames)[:, None], degrees=True).as_matrix()
-    poses[:, 0, 3] = np.linspace(0, 5, frames)
-    return poses
-
-
 def test_3dpw_by_hand(tmp_path):
-    arrays = people()
-    truth = save(tmp_path / "truth" / "walk.npz", arrays)
+    arrays = motion_arrays()
+    truth = save_arrays(tmp_path / "truth" / "walk.npz", arrays)
     shifted = arrays | {name: arrays[name] + 0.5 for name in ("h36m", "vertices")} | {"height": np.full(6, 1.9)}
     shifted["h36m"] = shifted["h36m"].copy()
     shifted["h36m"][:, 0] += [0.0, 0.1, 0.0]  # H36M's own pelvis is 100 mm off, the hips are right
-    board = evaluate("3dpw", truth.parent, {"ours": save(tmp_path / "ours" / "walk.npz", shifted).parent})
+    board = evaluate("3dpw", truth.parent, {"ours": save_arrays(tmp_path / "ours" / "walk.npz", shifted).parent})
     values = ours_of(board)
     assert values["MPJPE"] == pytest.approx(0.0, abs=1e-6)
     assert values["MPJPE (H36M root)"] == pytest.approx(100.0)
@@ -72,13 +44,13 @@ def test_3dpw_by_hand(tmp_path):
 
 def test_the_world_is_reached_through_the_cameras(tmp_path):
     frames = 150
-    arrays = people(frames) | {"world_from_camera": moving_camera(frames)}
-    truth = save(tmp_path / "truth.npz", arrays | {"sequence": np.full(frames, "s")})
-    perfect = save(tmp_path / "perfect.npz", arrays | {"sequence": np.full(frames, "s")})
+    arrays = motion_arrays(frames) | {"world_from_camera": moving_camera(frames)}
+    truth = save_arrays(tmp_path / "truth.npz", arrays | {"sequence": np.full(frames, "s")})
+    perfect = save_arrays(tmp_path / "perfect.npz", arrays | {"sequence": np.full(frames, "s")})
     still = arrays | {"world_from_camera": np.tile(np.eye(4), (frames, 1, 1)), "sequence": np.full(frames, "s")}
-    lazy = save(tmp_path / "lazy.npz", still)
+    lazy = save_arrays(tmp_path / "lazy.npz", still)
     del arrays["world_from_camera"]
-    lent = save(tmp_path / "lent.npz", arrays | {"sequence": np.full(frames, "s")})
+    lent = save_arrays(tmp_path / "lent.npz", arrays | {"sequence": np.full(frames, "s")})
     board = evaluate("emdb2", truth, {"perfect": perfect, "lent": lent, "lazy": lazy})
     for system in ("perfect", "lent"):  # without a camera of its own a system is lent the true one
         values = ours_of(board, system)
@@ -90,11 +62,11 @@ def test_the_world_is_reached_through_the_cameras(tmp_path):
 
 
 def test_missing_frames_are_counted_and_left_out(tmp_path):
-    arrays = people(10)
+    arrays = motion_arrays(10)
     arrays["valid"] = np.arange(10) != 3
-    truth = save(tmp_path / "truth" / "a.npz", arrays)
+    truth = save_arrays(tmp_path / "truth" / "a.npz", arrays)
     half = {name: values[5:] for name, values in arrays.items() if name != "valid"}
-    path = save(tmp_path / "ours" / "a.npz", half)
+    path = save_arrays(tmp_path / "ours" / "a.npz", half)
     result = score(BENCHMARKS["emdb1"], load_motions(truth), load_motions(path))
     assert (result.frames, result.missing) == (9, 4)
     assert result.values["MPJPE"] == pytest.approx(0.0, abs=1e-9)
@@ -104,11 +76,11 @@ def test_missing_frames_are_counted_and_left_out(tmp_path):
 
 def test_several_people_and_sequences_in_one_file(tmp_path):
     parts = [
-        people(4, seed) | {"sequence": np.full(4, sequence), "person": np.full(4, person)}
+        motion_arrays(4, seed) | {"sequence": np.full(4, sequence), "person": np.full(4, person)}
         for seed, (sequence, person) in enumerate([("a", "x"), ("a", "y"), ("b", "x")])
     ]
     arrays = {name: np.concatenate([part[name] for part in parts])[::-1] for name in parts[0]}  # unsorted
-    motions = list(load_motions(save(tmp_path / "all.npz", arrays)))
+    motions = list(load_motions(save_arrays(tmp_path / "all.npz", arrays)))
     assert [(m.sequence, m.person) for m in motions] == [("a", "x"), ("a", "y"), ("b", "x")]
     for motion, part in zip(motions, parts, strict=True):
         np.testing.assert_array_equal(motion.frames, np.arange(4))
@@ -116,10 +88,12 @@ def test_several_people_and_sequences_in_one_file(tmp_path):
 
 
 def test_synfocal_has_a_line_for_each_focal_length(tmp_path):
-    arrays = people(8)
-    truth = save(tmp_path / "truth.npz", arrays)
+    arrays = motion_arrays(8)
+    truth = save_arrays(tmp_path / "truth.npz", arrays)
     far = arrays | {"joints": np.where(arrays["focal"][:, None, None] == 1000, 1.1, 1.0) * arrays["joints"]}
-    board = evaluate("synfocal", truth, {"ours": save(tmp_path / "ours.npz", far | {"sequence": np.full(8, "truth")})})
+    board = evaluate(
+        "synfocal", truth, {"ours": save_arrays(tmp_path / "ours.npz", far | {"sequence": np.full(8, "truth")})}
+    )
     assert ours_of(board, "ours, f = 500 px")["RDE"] == pytest.approx(0.0, abs=1e-12)
     assert ours_of(board, "ours, f = 1000 px")["RDE"] == pytest.approx(0.1)
     assert ours_of(board)["RDE"] == pytest.approx(0.05)
@@ -129,10 +103,10 @@ def test_depth_maps(tmp_path):
     for name, factor in (("a", 1.0), ("b", 1.5)):
         truth = np.full((4, 4), 2.0)
         truth[0] = 0.0
-        save(tmp_path / "truth" / f"{name}.npz", {"depth": truth, "mask": np.arange(16).reshape(4, 4) != 15})
+        save_arrays(tmp_path / "truth" / f"{name}.npz", {"depth": truth, "mask": np.arange(16).reshape(4, 4) != 15})
         if name == "b":
-            save(tmp_path / "half" / f"{name}.npz", {"depth": truth * factor + (truth == 0)})
-        save(tmp_path / "ours" / f"{name}.npz", {"depth": truth * factor + (truth == 0)})
+            save_arrays(tmp_path / "half" / f"{name}.npz", {"depth": truth * factor + (truth == 0)})
+        save_arrays(tmp_path / "ours" / f"{name}.npz", {"depth": truth * factor + (truth == 0)})
     systems = {"ours": tmp_path / "ours", "half": tmp_path / "half"}
     board = evaluate_depth(tmp_path / "truth", systems, DepthProtocol(max_depth=10.0))
     assert ours_of(board)["AbsRel"] == pytest.approx(0.25)
@@ -145,7 +119,7 @@ def test_depth_maps(tmp_path):
 
 
 def test_tables_hold_the_papers_rows_marked_as_such(tmp_path):
-    truth = save(tmp_path / "t.npz", people())
+    truth = save_arrays(tmp_path / "t.npz", motion_arrays())
     board = evaluate("3dpw", truth, {"ours": truth})
     board.write(tmp_path / "tables", "3dpw")
     markdown = (tmp_path / "tables/3dpw.md").read_text()
@@ -163,8 +137,8 @@ def test_tables_hold_the_papers_rows_marked_as_such(tmp_path):
 
 
 def test_what_does_not_fit_is_named(tmp_path):
-    arrays = people()
-    truth = save(tmp_path / "truth.npz", arrays)
+    arrays = motion_arrays()
+    truth = save_arrays(tmp_path / "truth.npz", arrays)
     cases = [
         ({"frame": arrays["frame"]}, "lacks 'joints'"),
         (arrays | {"h36m": arrays["joints"]}, r"'h36m' has shape \(6, 24, 3\), needs \(6, 17, 3\)"),
@@ -172,12 +146,12 @@ def test_what_does_not_fit_is_named(tmp_path):
     ]
     for wrong, words in cases:
         with pytest.raises(MetricInputError, match=words):
-            evaluate("3dpw", truth, {"ours": save(tmp_path / "wrong.npz", wrong)})
+            evaluate("3dpw", truth, {"ours": save_arrays(tmp_path / "wrong.npz", wrong)})
     with pytest.raises(MetricInputError, match="none of 6 true frames is predicted; do the names match"):
-        evaluate("3dpw", truth, {"ours": save(tmp_path / "other.npz", arrays)})
+        evaluate("3dpw", truth, {"ours": save_arrays(tmp_path / "other.npz", arrays)})
     plain = {name: arrays[name] for name in ("frame", "joints")} | {"sequence": np.full(6, "truth")}
     with pytest.raises(MetricInputError, match="'h36m' is needed and not given"):
-        evaluate("3dpw", truth, {"ours": save(tmp_path / "plain.npz", plain)})
+        evaluate("3dpw", truth, {"ours": save_arrays(tmp_path / "plain.npz", plain)})
     with pytest.raises(MetricInputError, match="no benchmark 'coco'"):
         evaluate("coco", truth, {})
     (tmp_path / "text.npz").write_text("no archive")
@@ -186,7 +160,7 @@ def test_what_does_not_fit_is_named(tmp_path):
 
 
 def test_the_command_scores_predictions_and_writes_tables(tmp_path):
-    truth = save(tmp_path / "truth.npz", people())
+    truth = save_arrays(tmp_path / "truth.npz", motion_arrays())
     paper = Console(file=io.StringIO(), width=200)
     options = EvalOptions(data=truth, predictions=(f"mine={truth}",), out=tmp_path / "tables")
     assert eval_command("emdb1", options, paper) is ExitCode.OK

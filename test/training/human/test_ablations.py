@@ -6,8 +6,8 @@ import importlib
 import json
 
 import pytest
+from helpers.random_batches import random_batch
 from helpers.simulated_people import simulate
-from test_hmr_encoders import random_batch
 
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig

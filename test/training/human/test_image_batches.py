@@ -5,39 +5,30 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers.data_layouts import write_bedlam, write_coco, write_open
+from helpers.image_training import TINY, config_of, run_of
+from helpers.landmark_training import ALONE, losses_of
+from helpers.two_processes import run_two
 from rich.console import Console
-from test_training_distributed import run_two
 
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
+from metrichmsr_ros.hmr.config import ConfigError
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, load_train_config
 from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
 from metrichmsr_ros.training.human.train import train, train_on
-from metrichmsr_ros.training.human.trainer import HumanRun, TrainingError
+from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import validate
 
 pytest.importorskip("transformers")
 
-ALONE = Processes(0, 1, torch.device("cpu"))
-TINY = build(
-    ModelConfig,
-    {
-        "image_encoder": {"kind": "vitpose", "crop_size": [48, 64], "hidden_size": 32, "layers": 2, "heads": 2},
-        "ray_encoder": {"kind": "vit", "image_size": [32, 32], "hidden_size": 24, "layers": 1, "heads": 2},
-        "moe": {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2},
-        "head": {"hidden": 64},
-    },
-)
 YAML = """
 name: mine
 model:
@@ -66,23 +57,6 @@ def data(tmp_path_factory):
     write_open(root / "val-0.tar", 4, seed=3)
     write_coco(root)
     return root
-
-
-def config_of(data: Path, out: Path, **changes) -> TrainConfig:
-    sets = (
-        ImageSet("open", f"{data}/train-*.tar", weight=3.0),
-        ImageSet("coco", f"{data}/person_keypoints_train2017.json", f"{data}/train2017"),
-    )
-    base = TrainConfig(model=TINY, images=sets, output=str(out), batch_size=4, steps=4, warmup_steps=2)
-    return dataclasses.replace(base, **changes)
-
-
-def run_of(config: TrainConfig, body, among: Processes = ALONE) -> HumanRun:
-    return HumanRun(config, image_batches(config), body, among)
-
-
-def losses_of(run: HumanRun, steps: int) -> list[float]:
-    return [run.step()["total"] for _ in range(steps)]
 
 
 def test_training_on_images_resumes_exactly(data, body, tmp_path):
@@ -187,16 +161,17 @@ def test_data_of_smpl_needs_smpl(tmp_path):
 
 
 WORKER = """
-import sys, torch
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-import test_training_images as t
+from helpers.image_training import config_of
+from rich.console import Console
 from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.training.distributed import processes
+from metrichmsr_ros.training.human.image_batches import image_batches
+from metrichmsr_ros.training.human.train import train_on
 body = load_body("open_light")
 with processes("cpu") as among:
-    config = t.config_of(Path({data!r}), Path({out!r}), parallel="fsdp")
-    weights = t.train_on(config, t.image_batches(config), None, body, among, t.Console(quiet=True))
+    config = config_of(Path({data!r}), Path({out!r}), parallel="fsdp")
+    train_on(config, image_batches(config), None, body, among, Console(quiet=True))
 """
 
 
@@ -205,7 +180,7 @@ def test_two_processes_share_a_network_over_pixels(data, body, tmp_path):
     pytest.importorskip("torch.distributed.fsdp._fully_shard", reason="needs torch 2.6")
     config = config_of(data, tmp_path / "one")
     one = train_on(config, image_batches(config), None, body, ALONE, Console(quiet=True))
-    run_two(WORKER.format(tests=str(Path(__file__).parent), data=str(data), out=str(tmp_path / "two")))
+    run_two(WORKER.format(data=str(data), out=str(tmp_path / "two")))
     two = tmp_path / "two" / config.name / f"{config.name}.safetensors"
     theirs = load_model(two).state_dict()
     for name, value in load_model(one).state_dict().items():

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import tarfile
 
-import numpy as np
 import pytest
 import torch
-from helpers.simulated_people import SMALL_MOE, simulate
-from rich.console import Console
+from helpers.landmark_shards import write_landmark_shard
+from helpers.landmark_training import ALONE, QUIET, SMALL, config_of, losses_of, run_of
+from helpers.simulated_people import simulate
 
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
-from metrichmsr_ros.hmr.config import ModelConfig, build
-from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
-from metrichmsr_ros.training.human.config import AugmentConfig, TrainConfig
-from metrichmsr_ros.training.human.landmark_table import PERSON_ARRAYS, ShardError, load_people
+from metrichmsr_ros.training.human.config import AugmentConfig
+from metrichmsr_ros.training.human.landmark_table import ShardError, load_people
 from metrichmsr_ros.training.human.train import train_on
-from metrichmsr_ros.training.human.trainer import HumanRun, TrainingError
+from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import validate
-
-ALONE = Processes(0, 1, torch.device("cpu"))
-SMALL = build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 128}})
-QUIET = Console(quiet=True)
 
 
 @pytest.fixture(scope="module")
 def people(body):
     return simulate(body, 32)
-
-
-def config_of(folder, **changes):
-    base = TrainConfig(model=SMALL, output=str(folder), batch_size=8, steps=6, warmup_steps=2, validate_every=3)
-    return dataclasses.replace(base, **{"checkpoint_every": 3, "log_every": 1} | changes)
-
-
-def run_of(config, people, body, among=ALONE):
-    return HumanRun(config, LandmarkBatches(config, people), body, among)
 
 
 def test_overfitting_32_people_drives_mpjpe_under_10_mm(people, body, tmp_path):
@@ -60,10 +43,6 @@ def test_overfitting_32_people_drives_mpjpe_under_10_mm(people, body, tmp_path):
         metrics = validate(run.averaged_model(), people, body)
     assert metrics["mpjpe"] < 10
     assert metrics["root_percent"] < 2
-
-
-def losses_of(run, steps):
-    return [run.step()["total"] for _ in range(steps)]
 
 
 def test_resumed_training_repeats_the_uninterrupted_one(people, body, tmp_path):
@@ -172,24 +151,9 @@ def test_every_epoch_visits_everybody_once(people, body, tmp_path):
     assert not torch.equal(visited[:32], visited[32:64])
 
 
-def write_shard(path, people_per_image, drop=(), **more):
-    rng = np.random.default_rng(0)
-    with tarfile.open(path, "w") as shard:
-        for key, count in enumerate(people_per_image):
-            arrays = {
-                name: rng.normal(size=(count, *shape)) for name, shape in PERSON_ARRAYS.items() if name not in drop
-            }
-            content = io.BytesIO()
-            np.savez(content, intrinsics=np.eye(3), image_size=np.array([640, 480]), **arrays, **more)
-            member = tarfile.TarInfo(f"{key:04d}.npz")
-            member.size = content.tell()
-            content.seek(0)
-            shard.addfile(member, content)
-
-
 def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
-    write_shard(tmp_path / "train-0.tar", [2, 0, 1])
-    write_shard(tmp_path / "train-1.tar", [1])
+    write_landmark_shard(tmp_path / "train-0.tar", [2, 0, 1])
+    write_landmark_shard(tmp_path / "train-1.tar", [1])
     patterns = [str(tmp_path / "train-*.tar")]
     people = load_people(patterns)
     assert people.keys == ("train-0.tar/0000#0", "train-0.tar/0000#1", "train-0.tar/0002#0", "train-1.tar/0000#0")
@@ -202,8 +166,8 @@ def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
 
 def test_shards_say_which_landmark_network_looked(tmp_path):
     """Shards from before there were two tell nothing: those looks are the full network's."""
-    write_shard(tmp_path / "old.tar", [2])
-    write_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])
+    write_landmark_shard(tmp_path / "old.tar", [2])
+    write_landmark_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])
     people = load_people([str(tmp_path / "*.tar")])
     assert people.inputs.heavy.tolist() == [False, True, True, False, False]
 
@@ -211,7 +175,7 @@ def test_shards_say_which_landmark_network_looked(tmp_path):
 def test_data_errors_name_the_shard(tmp_path):
     with pytest.raises(ShardError, match="no shards match"):
         load_people([str(tmp_path / "none-*.tar")])
-    write_shard(tmp_path / "bad.tar", [1], drop=("pose",))
+    write_landmark_shard(tmp_path / "bad.tar", [1], drop=("pose",))
     with pytest.raises(ShardError, match=r"bad\.tar:0000\.npz: lacks \['pose'\]"):
         load_people([str(tmp_path / "bad.tar")])
     (tmp_path / "cut.tar").write_bytes(b"not a tar" * 100)
