@@ -34,8 +34,6 @@ EXTRAS = {
     "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
     "vitpose": ["transformers>=4.48"],
     "depth": ["transformers>=4.48", "pillow>=10.0"],
-    "export": ["onnx>=1.16", "onnxruntime>=1.18"],
-    "viewer": ["viser>=0.2.11"],
     "fleet": ["ray>=2.30"],
     "test": requirements("requirements-test.txt"),
 }

@@ -48,6 +48,10 @@ def extra_names() -> set[str]:
     return {re.split(r"[<>=!~]", text)[0].lower() for text in strings}
 
 
+def extras() -> set[str]:
+    return {str(key.value) for key in setup_py_literal("EXTRAS").keys}
+
+
 def package_files() -> list[Path]:
     return [p for p in sorted((ROOT / "metrichmsr_ros").rglob("*.py")) if "msg" not in p.relative_to(ROOT).parts]
 
@@ -188,6 +192,21 @@ def test_constraints_pin_every_requirement():
         assert requirement_names(file) <= pinned, file
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z0-9-]+==[^ ]+( ; python_version (<|>=) \"3\.11\")?", line) for line in lines)
+
+
+def test_every_extra_that_a_text_names_exists():
+    """A remedy that an error, a comment or a page of the documentation names has to work."""
+    paths = [*package_files(), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "config").rglob("*.yaml")]
+    named = {
+        (extra, path.relative_to(ROOT))
+        for path in paths
+        for extra in re.findall(r"metrichmsr[-_]ros\[(\w+)\]|the `(\w+)` extra", path.read_text())
+    }
+    assert {path for _, path in named} >= {
+        Path("metrichmsr_ros/hmr/vit_encoders.py"),
+        Path("metrichmsr_ros/body/smpl.py"),
+    }
+    assert {(extra, path) for pair, path in named for extra in pair if extra and extra not in extras()} == set()
 
 
 @pytest.mark.parametrize("path", package_files(), ids=lambda p: str(p.relative_to(ROOT / "metrichmsr_ros")))

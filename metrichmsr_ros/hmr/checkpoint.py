@@ -38,7 +38,7 @@ def saved_config(model: MetricHMR) -> ModelConfig:
     """The configuration that builds `model` without the pretrained encoders that it may have started from."""
     if not (model.config.image_encoder.weights or model.config.ray_encoder.weights):
         return model.config
-    from metrichmsr_ros.hmr.vit_encoders import built_from_numbers  # needs the `networks` extra
+    from metrichmsr_ros.hmr.vit_encoders import built_from_numbers  # needs the `vitpose` extra
 
     return built_from_numbers(model.config, model.image_encoder, model.ray_encoder)
 

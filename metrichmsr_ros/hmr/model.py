@@ -90,7 +90,7 @@ def _expert_share(routing: tuple[Routing, ...], count: int, like: torch.Tensor) 
 def _image_encoder(config: ModelConfig) -> nn.Module:
     if config.image_encoder.kind == "blazepose":
         return BlazePoseTokens(config)
-    from metrichmsr_ros.hmr.vit_encoders import ViTPoseTokens  # needs the `networks` extra
+    from metrichmsr_ros.hmr.vit_encoders import ViTPoseTokens  # needs the `vitpose` extra
 
     return ViTPoseTokens(config)
 
@@ -102,6 +102,6 @@ def _ray_encoder(config: ModelConfig) -> nn.Module | None:
         return CliffVector(config)
     if config.ray_encoder.kind == "sampled":
         return SampledRays(config)
-    from metrichmsr_ros.hmr.vit_encoders import ViTRays  # needs the `networks` extra
+    from metrichmsr_ros.hmr.vit_encoders import ViTRays  # needs the `vitpose` extra
 
     return ViTRays(config)

@@ -1,6 +1,6 @@
 """Encoders over pixels, for GPUs: ViTPose on the person's crop and a ViT on the ray map of the identical crop.
 
-Both come from `transformers` (the `networks` extra). Weights are named by a hub id or a local folder; without, the
+Both come from `transformers` (the `vitpose` extra). Weights are named by a hub id or a local folder; without, the
 architecture of the configuration is built with random parameters, which is what tests and training from scratch use.
 """
 
@@ -21,7 +21,7 @@ from metrichmsr_ros.hmr.crop_camera import CropView
 try:
     import transformers
 except ImportError as error:
-    raise ImportError("ViTPose and ViT encoders need transformers: pip install 'metrichmsr_ros[networks]'") from error
+    raise ImportError("ViTPose and ViT encoders need transformers: pip install 'metrichmsr_ros[vitpose]'") from error
 
 PATCH = 16
 IMAGE_MEAN = (0.485, 0.456, 0.406)
