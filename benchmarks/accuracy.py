@@ -26,7 +26,8 @@ from rich.table import Table
 
 from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, baseline
 from benchmarks.held_out import Found, People, search_pictures, stored_looks
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput

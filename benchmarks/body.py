@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 
 ROUNDS = 60
 BATCHES = (1, 2, 5, 10)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.assets import AssetError, asset_path
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.bystanders import stand_people
 from metrichmsr_ros.data.rendering.depth_rooms import make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth

@@ -16,8 +16,9 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.config import load_config
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.config import ModelConfig, load_config
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.model import MetricHMR
 
 PRESETS = ("embedded", "vitpose-b", "paper")

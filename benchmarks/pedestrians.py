@@ -22,7 +22,8 @@ from scipy.spatial.transform import Rotation
 from benchmarks.baseline import NAMES, baseline
 from benchmarks.people import read_video
 from benchmarks.surroundings import deviation_along_sight
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.pipeline.pipeline import Pipeline

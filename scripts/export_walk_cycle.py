@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.retarget import retarget
 

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="module")
 def body():
     """The light open body, which most networks here are trained on."""
-    from metrichmsr_ros.body.base import load_body
+    from metrichmsr_ros.body.load import load_body
 
     return load_body("open_light")
 

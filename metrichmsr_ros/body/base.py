@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import roma
 import torch
@@ -85,26 +84,6 @@ class BodyModel(torch.nn.Module, ABC):
         """
         upright = self.shaped(betas)[..., 1]
         return upright.amax(-1) - upright.amin(-1)
-
-
-def load_body(spec: str) -> BodyModel:
-    """Load a body model: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
-
-    Raises:
-        ValueError: for another spec.
-        FileNotFoundError: when the SMPL file is not there.
-        ImportError: when SMPL is asked for and `smplx` is not installed; says how to get it.
-    """
-    if spec in ("open", "open_light"):
-        from metrichmsr_ros.body.open_body import OpenBody
-
-        return OpenBody.load(spec)
-    kind, _, path = spec.partition(":")
-    if kind == "smpl" and path:
-        from metrichmsr_ros.body.smpl import SmplBody
-
-        return SmplBody(Path(path).expanduser())
-    raise ValueError(f"body: unknown model {spec!r}; use 'open', 'open_light' or 'smpl:/path/to/SMPL_NEUTRAL.npz'")
 
 
 def check_arguments(betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:

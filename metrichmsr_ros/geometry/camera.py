@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.distortion import coefficient_error, distort, undistort
@@ -30,7 +30,8 @@ class Camera:
         intrinsics: K (3, 3) float64 with last row 0 0 1; skew is allowed (rotated crops have it).
         distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant".
         distortion: coefficients (n,) float64 in OpenCV's order, empty for "none".
-        source: where the intrinsics come from: "given", "camera_info", "fov", "long_side".
+        source: where the intrinsics come from: "given", "camera_info", "fov", "long_side" or "anycalib" (estimated
+            from the image).
         rectified_intrinsics: K (3, 3) of the rectified image (P of CameraInfo); None means the same K.
         rectification: R (3, 3) of CameraInfo, raw camera frame to rectified camera frame.
     """
@@ -102,31 +103,6 @@ class Camera:
         k = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
         return cls(width, height, k, source=source)
 
-    @classmethod
-    def from_camera_info(
-        cls,
-        width: int,
-        height: int,
-        distortion_model: str,
-        d: ArrayLike,
-        k: ArrayLike,
-        r: ArrayLike | None = None,
-        p: ArrayLike | None = None,
-        binning_x: int = 0,
-        binning_y: int = 0,
-        roi: tuple[int, int, int, int, bool] = (0, 0, 0, 0, False),
-        image_size: tuple[int, int] | None = None,
-        rectified: bool | None = None,
-    ) -> Camera:
-        """Camera of the image that a sensor_msgs/CameraInfo describes; see `camera_info.camera_from_info`."""
-        from metrichmsr_ros.geometry.camera_info import (
-            camera_from_info,  # there, because reading CameraInfo is an idea of its own
-        )
-
-        return camera_from_info(
-            width, height, distortion_model, d, k, r, p, binning_x, binning_y, roi, image_size, rectified
-        )
-
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
@@ -179,12 +155,6 @@ class Camera:
         """Ideal camera of the rectified image: K of P where CameraInfo gave one, else the same K; no distortion."""
         k = self.intrinsics if self.rectified_intrinsics is None or not self.is_distorted else self.rectified_intrinsics
         return Camera(self.width, self.height, k, source=self.source)
-
-    def rectify(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Rectify one image (H, W[, C]); for a stream keep a `rectify.Rectifier`, which builds its maps once."""
-        from metrichmsr_ros.geometry.rectify import Rectifier
-
-        return Rectifier(self).rectify(image)
 
 
 def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics
 from metrichmsr_ros.types import Float64Array
 
-Roi = tuple[int, int, int, int, bool]
+
+class RegionOfInterestLike(Protocol):
+    """sensor_msgs/RegionOfInterest, of rclpy or of a bag."""
+
+    x_offset: int
+    y_offset: int
+    width: int
+    height: int
+
+
+class CameraInfoLike(Protocol):
+    """sensor_msgs/CameraInfo, of rclpy or of a bag."""
+
+    width: int
+    height: int
+    distortion_model: str
+    d: Any
+    k: Any
+    r: Any
+    p: Any
+    binning_x: int
+    binning_y: int
+    roi: RegionOfInterestLike
 
 
 def camera_from_info(
-    width: int,
-    height: int,
-    distortion_model: str,
-    d: ArrayLike,
-    k: ArrayLike,
-    r: ArrayLike | None = None,
-    p: ArrayLike | None = None,
-    binning_x: int = 0,
-    binning_y: int = 0,
-    roi: Roi = (0, 0, 0, 0, False),
-    image_size: tuple[int, int] | None = None,
-    rectified: bool | None = None,
+    info: CameraInfoLike, image_size: tuple[int, int] | None = None, rectified: bool | None = None
 ) -> Camera:
     """Camera of the image that travels with a CameraInfo.
 
     K and D describe the raw image, P the rectified one. `width` and `height` are the calibration's size; the image
-    is the region of interest (x, y, w, h, do_rectify; all zero = full) taken every `binning` pixels (0 = 1), hence
+    is the region of interest `roi` (all zero = full) taken every `binning` pixels (0 = 1), hence
     fx / binning and (cx - x_offset) / binning as in image_geometry.
 
     Args:
-        width, height: full size in pixels at which the camera was calibrated.
-        distortion_model, d: lens model; an empty model with empty or zero `d` means none.
-        k: (9,) raw intrinsics. All zero means uncalibrated and is an error.
-        r: (9,) rectification rotation; zero or absent means identity (some drivers leave it zero).
-        p: (12,) projection of the rectified image; zero or absent means the same K. Its fourth column (stereo
+        info: `width`, `height`: full size in pixels at which the camera was calibrated. `distortion_model`, `d`: lens
+            model; an empty model with empty or zero `d` means none. `k` (9,): raw intrinsics; all zero means
+            uncalibrated and is an error. `r` (9,): rectification rotation; zero means identity (some drivers leave it
+            zero). `p` (12,): projection of the rectified image; zero means the same K; its fourth column (stereo
             baseline) has no meaning for one camera and is ignored.
         image_size: (width, height) of the image at hand; a contradiction is an error, never a silent rescale.
         rectified: True: the image is already rectified, use P. False: it is raw. None: rectified when D is zero.
@@ -44,16 +56,17 @@ def camera_from_info(
     Raises:
         CameraError: uncalibrated, not finite, unknown model, or sizes that contradict each other.
     """
-    distortion = np.asarray(d, np.float64).reshape(-1)
-    raw = checked_intrinsics(k, "CameraInfo.k")
-    window, size = _window(width, height, binning_x, binning_y, roi)
+    distortion = np.asarray(info.d, np.float64).reshape(-1)
+    raw = checked_intrinsics(info.k, "CameraInfo.k")
+    window, size = _window(info)
     if image_size is not None and tuple(image_size) != size:
         raise CameraError(
             f"image is {image_size[0]}x{image_size[1]} but CameraInfo describes {size[0]}x{size[1]} "
-            f"(calibrated {width}x{height}, binning {max(binning_x, 1)}x{max(binning_y, 1)}, roi {tuple(roi[:4])}); "
+            f"(calibrated {info.width}x{info.height}, binning {max(info.binning_x, 1)}x{max(info.binning_y, 1)}, "
+            f"roi {_roi_numbers(info.roi)}); "
             "publish the CameraInfo that belongs to this image"
         )
-    projected = _usable_projection(p)
+    projected = _usable_projection(info.p)
     has_lens = bool(np.any(distortion))  # NaN counts as a lens and is refused by Camera
     if rectified or (rectified is None and not has_lens):
         return Camera(*size, window @ (raw if projected is None else projected), source="camera_info")
@@ -62,43 +75,48 @@ def camera_from_info(
     return Camera(
         *size,
         window @ raw,
-        distortion_model="equidistant" if distortion_model == "fisheye" else distortion_model,
+        distortion_model="equidistant" if info.distortion_model == "fisheye" else info.distortion_model,
         distortion=distortion,
         source="camera_info",
         rectified_intrinsics=None if projected is None else window @ projected,
-        rectification=_usable_rotation(r),
+        rectification=_usable_rotation(info.r),
     )
 
 
-def _window(width: int, height: int, binning_x: int, binning_y: int, roi: Roi) -> tuple[Float64Array, tuple[int, int]]:
+def _window(info: CameraInfoLike) -> tuple[Float64Array, tuple[int, int]]:
     """Matrix (3, 3) from calibration pixels to image pixels, and the image's size."""
+    width, height = int(info.width), int(info.height)
     if width < 1 or height < 1:
         raise CameraError(f"CameraInfo size is {width}x{height}; the driver must fill in width and height")
-    x, y, w, h = (int(number) for number in roi[:4])
+    x, y, w, h = _roi_numbers(info.roi)
     if w == 0 and h == 0:
         x, y, w, h = 0, 0, width, height
     if min(x, y) < 0 or min(w, h) < 1 or x + w > width or y + h > height:
         raise CameraError(f"CameraInfo.roi {(x, y, w, h)} does not lie inside its image of {width}x{height}")
-    bx, by = max(int(binning_x), 1), max(int(binning_y), 1)
+    bx, by = max(int(info.binning_x), 1), max(int(info.binning_y), 1)
     if w < bx or h < by:
         raise CameraError(f"CameraInfo binning {bx}x{by} leaves nothing of {w}x{h} pixels")
     return np.array([[1 / bx, 0, -x / bx], [0, 1 / by, -y / by], [0, 0, 1]]), (w // bx, h // by)
 
 
-def _usable_projection(p: ArrayLike | None) -> Float64Array | None:
-    """P's left 3x3, or None where the driver left it empty (all zero)."""
-    if p is None:
-        return None
+def _roi_numbers(roi: RegionOfInterestLike) -> tuple[int, int, int, int]:
+    return int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
+
+
+def _usable_projection(p: ArrayLike) -> Float64Array | None:
+    """P's left 3x3, or None where the driver left it empty or all zero."""
     matrix = np.asarray(p, np.float64)
+    if matrix.size == 0:
+        return None
     if matrix.size not in (9, 12):
         raise CameraError(f"CameraInfo.p must have 12 numbers, got {matrix.size}")
     matrix = matrix.reshape(3, -1)[:, :3]
     return checked_intrinsics(matrix, "CameraInfo.p") if np.any(matrix) else None
 
 
-def _usable_rotation(r: ArrayLike | None) -> Float64Array:
+def _usable_rotation(r: ArrayLike) -> Float64Array:
     """R, or identity where the driver left it empty (all zero)."""
-    if r is None or not np.any(np.asarray(r, np.float64)):
+    if not np.any(np.asarray(r, np.float64)):
         return np.eye(3)
     rotation = np.asarray(r, np.float64)
     if rotation.size != 9 or not np.allclose(rotation.reshape(3, 3) @ rotation.reshape(3, 3).T, np.eye(3), atol=1e-3):

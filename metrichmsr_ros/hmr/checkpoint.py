@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from metrichmsr_ros.assets import AssetError, asset_path
+from metrichmsr_ros.config import ConfigError, build, to_mapping
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build, to_mapping
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.model import MetricHMR
 
 

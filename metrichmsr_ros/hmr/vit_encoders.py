@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.config import ConfigError, ImageEncoderConfig, ModelConfig, RayEncoderConfig
+from metrichmsr_ros.hmr.config import ImageEncoderConfig, ModelConfig, RayEncoderConfig
 from metrichmsr_ros.hmr.crop_camera import CropView
 
 try:

@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.assets import AssetError
-from metrichmsr_ros.body.base import BodyModel, BodyOutput, load_body
+from metrichmsr_ros.body.base import BodyModel, BodyOutput
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine

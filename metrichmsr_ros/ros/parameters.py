@@ -128,7 +128,7 @@ class Settings:
 
     @property
     def rectified(self) -> bool | None:
-        """`image_rectified` as `Camera.from_camera_info` takes it; None is auto."""
+        """`image_rectified` as `camera_from_info` takes it; None is auto."""
         return {"auto": None, "true": True, "false": False}[self.image_rectified]
 
 

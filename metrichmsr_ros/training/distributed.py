@@ -19,7 +19,7 @@ from torch.distributed.nn.functional import all_reduce
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from metrichmsr_ros.hmr.config import ConfigError
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 

@@ -12,7 +12,7 @@ import torch
 from helpers.fetched_networks import skip_without_blazepose
 
 from benchmarks.held_out import LOOK, search_pictures, stored_looks
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.checkpoint import load_model

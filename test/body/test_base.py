@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import PARENTS
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
 
 

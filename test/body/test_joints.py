@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import (
     JOINT_NAMES,
     LANDMARK_NAMES,
@@ -20,6 +19,7 @@ from metrichmsr_ros.body.joints import (
     mirror_points,
     mirror_pose,
 )
+from metrichmsr_ros.body.load import load_body
 
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])
 

@@ -19,7 +19,7 @@ from helpers.motions import motion_arrays, moving_camera, save_arrays
 from helpers.oracle import REGRESSOR, Oracle
 from rich.console import Console
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.cli import eval as command
 from metrichmsr_ros.cli import main as cli
 from metrichmsr_ros.cli.eval import EvalOptions, eval_command

@@ -5,10 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from helpers.camera_infos import plain_info
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.geometry.rectify import Rectifier
 
 K = np.array([[600.0, 0, 322.5], [0, 610.0, 241.25], [0, 0, 1]])
@@ -97,7 +99,7 @@ def test_rectification_with_p_and_r_equals_opencv():
     rotation, _ = cv2.Rodrigues(np.array([0.02, -0.05, 0.01]))
     p = np.array([[500.0, 0, 310, -40], [0, 500, 235, 0], [0, 0, 1, 0]])
     d = LENSES["plumb_bob"]
-    camera = Camera.from_camera_info(640, 480, "plumb_bob", d, K.ravel(), rotation.ravel(), p.ravel())
+    camera = camera_from_info(plain_info(640, 480, "plumb_bob", d, K.ravel(), rotation.ravel(), p.ravel()))
     image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8), (0, 0), 5)
     rectifier = Rectifier(camera)
     maps = cv2.initUndistortRectifyMap(K, np.array(d), rotation, p[:, :3], (640, 480), cv2.CV_32FC1)
@@ -111,12 +113,12 @@ def test_rectification_with_p_and_r_equals_opencv():
 
 def test_rectifying_an_ideal_image_returns_it():
     image = np.zeros((480, 640), np.uint8)
-    assert lens_camera("none").rectify(image) is image
+    assert Rectifier(lens_camera("none")).rectify(image) is image
 
 
 def test_rectifying_an_image_of_another_size_is_an_error():
     with pytest.raises(CameraError, match="320x240 but its camera is 640x480"):
-        lens_camera("plumb_bob").rectify(np.zeros((240, 320, 3), np.uint8))
+        Rectifier(lens_camera("plumb_bob")).rectify(np.zeros((240, 320, 3), np.uint8))
 
 
 def test_field_of_view_and_long_side():
@@ -160,17 +162,18 @@ def test_binning_and_region_of_interest_by_hand():
     # 1280x960 calibration; the sensor sends x 200..999, y 100..699 (800x600), every second pixel.
     k = [1000.0, 0, 640, 0, 1010, 480, 0, 0, 1]
     p = [900.0, 0, 600, 0, 0, 900, 470, 0, 0, 0, 1, 0]
-    info = {"binning_x": 2, "binning_y": 2, "roi": (200, 100, 800, 600, False)}
-    raw = Camera.from_camera_info(1280, 960, "plumb_bob", LENSES["plumb_bob"], k, p=p, image_size=(400, 300), **info)
+    lens, roi = LENSES["plumb_bob"], (200, 100, 800, 600)
+    info = plain_info(1280, 960, "plumb_bob", lens, k, p=p, binning=(2, 2), roi=roi)
+    raw = camera_from_info(info, image_size=(400, 300))
     np.testing.assert_allclose(raw.intrinsics, [[500, 0, 220], [0, 505, 190], [0, 0, 1]])
     np.testing.assert_allclose(raw.rectified().intrinsics, [[450, 0, 200], [0, 450, 185], [0, 0, 1]])
     assert raw.size == raw.rectified().size == (400, 300)
-    rectified = Camera.from_camera_info(1280, 960, "plumb_bob", LENSES["plumb_bob"], k, p=p, rectified=True, **info)
+    rectified = camera_from_info(info, rectified=True)
     assert rectified == raw.rectified()
 
 
 def test_binning_differs_by_axis():
-    camera = Camera.from_camera_info(640, 480, "", [], K.ravel(), binning_x=4, binning_y=2)
+    camera = camera_from_info(plain_info(640, 480, "", [], K.ravel(), binning=(4, 2)))
     assert camera.size == (160, 240)
     np.testing.assert_allclose(camera.intrinsics, [[150, 0, 322.5 / 4], [0, 305, 241.25 / 2], [0, 0, 1]])
 
@@ -180,7 +183,7 @@ def test_binning_differs_by_axis():
     [
         ([0.0] * 5, P, None, np.array(P).reshape(3, 4)[:, :3]),  # no lens: P
         ([0.0] * 5, [0.0] * 12, None, K),  # P left empty: K
-        ([], None, None, K),
+        ([], [], None, K),  # P absent
         ([0.0] * 5, P, False, K),  # said to be raw: K
         (LENSES["plumb_bob"], P, True, np.array(P).reshape(3, 4)[:, :3]),  # said to be rectified: P although D != 0
         (LENSES["plumb_bob"], [0.0] * 12, True, K),
@@ -188,7 +191,7 @@ def test_binning_differs_by_axis():
     ],
 )
 def test_which_matrix_belongs_to_the_image(d, p, rectified, expected):
-    camera = Camera.from_camera_info(640, 480, "plumb_bob", d, K.ravel(), np.zeros(9), p, rectified=rectified)
+    camera = camera_from_info(plain_info(640, 480, "plumb_bob", d, K.ravel(), p=p), rectified=rectified)
     np.testing.assert_array_equal(camera.intrinsics, expected)
     assert camera.is_distorted == (bool(np.any(d)) and not rectified)
 
@@ -208,8 +211,8 @@ def test_which_matrix_belongs_to_the_image(d, p, rectified, expected):
         ({"d": [0.1] * 5, "distortion_model": "equidistant"}, "4 coefficients"),
         ({"width": 0}, "width and height"),
         ({"image_size": (320, 240)}, "320x240 but CameraInfo describes 640x480"),
-        ({"binning_x": 2, "image_size": (640, 480)}, "binning 2x1"),
-        ({"roi": (600, 0, 100, 100, False)}, "roi"),
+        ({"binning": (2, 1), "image_size": (640, 480)}, "binning 2x1"),
+        ({"roi": (600, 0, 100, 100)}, "roi"),
         ({"p": [np.nan] * 12, "rectified": True}, "NaN"),
         ({"p": [1.0] * 5}, "12 numbers"),
         ({"d": [0.1] * 5, "r": [2.0] * 9}, "not a rotation"),
@@ -217,5 +220,6 @@ def test_which_matrix_belongs_to_the_image(d, p, rectified, expected):
 )
 def test_bad_camera_info_says_what_is_wrong(change, words):
     info = {"width": 640, "height": 480, "distortion_model": "plumb_bob", "d": [0.0] * 5, "k": K.ravel()} | change
+    asked = {key: info.pop(key) for key in ("image_size", "rectified") if key in info}
     with pytest.raises(CameraError, match=words):
-        Camera.from_camera_info(**info)
+        camera_from_info(plain_info(**info), **asked)

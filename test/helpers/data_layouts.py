@@ -21,8 +21,8 @@ import torch
 from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import JOINT_NAMES, PARENTS
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
 from metrichmsr_ros.data.formats.joint_maps import AIC_14, BODY_44, COCO_17, MPII_16
 

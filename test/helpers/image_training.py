@@ -8,8 +8,9 @@ from typing import Any
 
 from helpers.landmark_training import ALONE
 from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.config import build
 from metrichmsr_ros.data.image_sets import ImageSet
-from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.config import TrainConfig
 from metrichmsr_ros.training.human.image_batches import image_batches

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from helpers.simulated_people import SMALL_MOE
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.config import build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import TrainConfig

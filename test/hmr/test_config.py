@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build, load_config, to_mapping
+from metrichmsr_ros.config import ConfigError, build, load_config, to_mapping
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.training.human.config import TrainConfig, load_train_config
 
 ROOT = Path(__file__).parents[2] / "config"

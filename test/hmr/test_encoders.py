@@ -13,9 +13,10 @@ from helpers.small_networks import TINY_MOE, model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metrichmsr_ros.config import build
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map
-from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig, build
+from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
 from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
 

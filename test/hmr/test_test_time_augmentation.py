@@ -10,7 +10,8 @@ import torch
 from helpers.simulated_people import SMALL_MOE, simulate
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.config import build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR

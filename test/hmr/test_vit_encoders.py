@@ -11,10 +11,11 @@ import torch
 from helpers.random_batches import random_batch
 from helpers.small_networks import TINY_VITPOSE
 
+from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map, rays_at
 from metrichmsr_ros.hmr.checkpoint import load_model, save_model
-from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.crop_camera import CropView
 from metrichmsr_ros.hmr.model import MetricHMR
 

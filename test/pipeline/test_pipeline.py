@@ -8,6 +8,7 @@ from helpers.fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import Wanted
@@ -90,7 +91,7 @@ def test_distorted_image_gives_what_the_rectified_one_gives(pipeline, frames):
     frame = frames[0]
     raw = Camera(640, 480, frame.camera.intrinsics, "plumb_bob", np.array([-0.05, 0.01, 0.0, 0.0, 0.0]))
     by_pipeline = pipeline.process(frame.image, raw)
-    by_hand = pipeline.process(raw.rectify(frame.image), raw.rectified())
+    by_hand = pipeline.process(Rectifier(raw).rectify(frame.image), raw.rectified())
     assert not by_pipeline.camera.is_distorted
     np.testing.assert_array_equal(by_pipeline.people[0].joints_cam, by_hand.people[0].joints_cam)
 

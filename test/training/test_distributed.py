@@ -8,7 +8,7 @@ from helpers.landmark_training import config_of, run_of
 from helpers.simulated_people import simulate
 from helpers.two_processes import run_two
 
-from metrichmsr_ros.hmr.config import ConfigError
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.training.distributed import Processes
 
 WORKER = """
@@ -16,7 +16,7 @@ import torch
 from pathlib import Path
 from helpers.landmark_training import config_of, run_of
 from helpers.simulated_people import simulate
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.training.distributed import processes
 out = Path({out!r})
 body = load_body("open_light")

@@ -1,13 +1,12 @@
 """Motion capture as one value: a skeleton's rest bones and its joints' global rotations over time.
 
-Every reader (`motion_cmu`, `motion_deepmimic`, `motion_bvh`) returns a `Clip` in SMPL axes (y up, the person facing +z,
-x to the person's left), so that `motion_retarget` needs to know nothing about file formats.
+Every reader (`cmu`, `deepmimic`, `bvh`) returns a `Clip` in SMPL axes (y up, the person facing +z, x to the person's
+left), so `retarget` is independent of file formats.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -62,28 +61,3 @@ def resample(clip: Clip, fps: float) -> Clip:
     """Every n-th frame of `clip`, so that the rate comes as near to `fps` as whole steps allow."""
     step = max(1, round(clip.fps / fps))
     return Clip(clip.name, clip.fps / step, clip.bones, clip.directions, clip.rotations[::step], clip.root[::step])
-
-
-def read_motion_folder(folder: Path, fps: float = 10.0) -> list[Clip]:
-    """All clips under `folder`, by file type: `.amc` (+ `.asf`), `.bvh`, DeepMimic and CMU exponential-map `.txt`.
-
-    Raises:
-        MotionError: there is no motion file under `folder`, or one of them cannot be read.
-    """
-    from metrichmsr_ros.data.mocap.bvh import read_bvh
-    from metrichmsr_ros.data.mocap.cmu import read_amc, read_expmap
-    from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
-
-    clips = []
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix == ".amc":
-            clips.append(read_amc(path))
-        elif path.suffix == ".bvh":
-            clips.append(read_bvh(path))
-        elif path.suffix == ".txt" and path.name.startswith("humanoid3d_"):
-            clips.append(read_deepmimic(path))
-        elif path.suffix == ".txt" and path.parent.parent.name in ("train", "test"):
-            clips.append(read_expmap(path))
-    if not clips:
-        raise MotionError(f"{folder}: no motion files (.amc, .bvh, humanoid3d_*.txt, CMU {{train,test}}/*/*.txt)")
-    return [resample(clip, fps) for clip in clips]

@@ -16,9 +16,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import load_body
-from metrichmsr_ros.data.mocap.clip import Clip, MotionError, read_motion_folder, resample
+from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError, resample
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
+from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import PARENTS, retarget
 
 SPLIT_EVERY = 8  # every eighth clip is held out for validation

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody, Population
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise, Rows
 

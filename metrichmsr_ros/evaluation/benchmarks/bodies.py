@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.formats.labels import LabelError
 

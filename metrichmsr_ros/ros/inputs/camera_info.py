@@ -10,6 +10,7 @@ from typing import Any
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.camera_info import camera_from_info
 
 LOOP_S = 1.0  # an image older than the last by this much starts the sequence anew (bag loop, clock jump)
 GAP_S = 5.0  # after such a pause nobody is followed on
@@ -77,7 +78,7 @@ class CameraInfos:
         Args:
             header: the image's header.
             size: (width, height) of the image.
-            rectified: as for `Camera.from_camera_info`.
+            rectified: as for `camera_from_info`.
 
         Raises:
             FrameDropped: none has come yet, it is uncalibrated or contradicts the image.
@@ -120,12 +121,8 @@ def _numbers_of(info: Any) -> tuple[Any, ...]:
 
 
 def _camera_from_info(info: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
-    roi = (info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height, info.roi.do_rectify)
     try:
-        return Camera.from_camera_info(
-            info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p,
-            info.binning_x, info.binning_y, roi, image_size=size, rectified=rectified,
-        )  # fmt: skip
+        return camera_from_info(info, size, rectified)
     except CameraError as error:
         raise FrameDropped("bad camera_info", str(error)) from error
 

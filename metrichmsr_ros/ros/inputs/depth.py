@@ -12,6 +12,7 @@ import numpy.typing as npt
 from metrichmsr_ros.depth.sources.base import DepthError, DepthMap, stretched
 from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
 
 SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
@@ -103,12 +104,8 @@ def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
     source = "topic"
     if info is None:
         return DepthMap(depth, stretched(camera, *size), source, is_sensor=True)
-    roi = (info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height, info.roi.do_rectify)
     try:
-        own = Camera.from_camera_info(
-            info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p,
-            info.binning_x, info.binning_y, roi, image_size=size,
-        )  # fmt: skip
+        own = camera_from_info(info, size)
     except CameraError as error:
         raise DepthError(f"CameraInfo of the depth image: {error}") from error
     return DepthMap(depth, own, source, is_sensor=True)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.calibration.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import yaml
 
+from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.depth.calibration.losses import LossWeights
 from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
-from metrichmsr_ros.hmr.config import ConfigError, build
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from metrichmsr_ros.body.base import BodyModel, load_body
-from metrichmsr_ros.hmr.config import ModelConfig, build, to_mapping
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.config import build, to_mapping
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import TrainConfig, differing_keys

@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyModel, load_body
+from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR

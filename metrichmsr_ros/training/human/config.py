@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import yaml
 
+from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
-from metrichmsr_ros.hmr.config import ConfigError, ModelConfig, build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.losses import LossWeights
 
 HELD_OUT_FIGURES = (

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
 from metrichmsr_ros.data.formats.labels import LabelError

@@ -15,7 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from metrichmsr_ros.body.base import BodyModel, load_body
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.training.distributed import Processes, processes
 from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches
 from metrichmsr_ros.training.human.best_weights import WeightsFile

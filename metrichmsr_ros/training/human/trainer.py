@@ -17,9 +17,9 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.config import to_mapping
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
-from metrichmsr_ros.hmr.config import to_mapping
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole

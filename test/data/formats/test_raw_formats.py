@@ -26,8 +26,8 @@ from helpers.data_layouts import (
     write_rich,
 )
 
-from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import JOINT_NAMES
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.pickles import RefusedPickleError
 from metrichmsr_ros.data.crop_dataset import PeopleCrops, truth_of
 from metrichmsr_ros.data.formats.joint_maps import COMPARABLE

@@ -9,14 +9,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import load_body
 from metrichmsr_ros.body.joints import PARENTS as BODY_PARENTS
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.mocap.bvh import read_bvh
-from metrichmsr_ros.data.mocap.clip import Clip, MotionError, read_motion_folder, resample
+from metrichmsr_ros.data.mocap.clip import Clip, MotionError, resample
 from metrichmsr_ros.data.mocap.cmu import read_amc, read_expmap
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank, distinct, joint_positions, without_heading
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS, limit_hinges, random_pose
+from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import PARENTS, retarget, shortest_turn
 
 BVH = """HIERARCHY

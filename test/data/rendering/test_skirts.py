@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.bodies import BodyMesh, Figure, View, box, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import Light

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.background import (
     Backgrounds,
     load_backgrounds,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.depth_rooms import make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.anchor import Anchor

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane

@@ -17,6 +17,7 @@ from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Vector3
 from helpers.ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
 from metrichmsr_ros.ros.inputs.camera_info import FrameDropped, StampGate, names_rectified_image
 from metrichmsr_ros.ros.outputs.images import (
@@ -156,9 +157,7 @@ def test_images_and_their_calibration():
     assert image_message(np.zeros((2, 2), np.float32), HEADER, into=message) is not message
     assert image_message(np.zeros((1, 2, 3), np.uint8), HEADER, into=message).encoding == "rgb8"
     info = camera_info_message(CAMERA, HEADER)
-    again = Camera.from_camera_info(
-        info.width, info.height, info.distortion_model, info.d, info.k, info.r, info.p, image_size=(64, 48)
-    )
+    again = camera_from_info(info, image_size=(64, 48))
     np.testing.assert_allclose(again.intrinsics, CAMERA.intrinsics)
     assert not again.is_distorted
 

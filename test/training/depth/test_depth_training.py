@@ -12,10 +12,10 @@ import torch
 from helpers.data_layouts import write_prox
 
 from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.hmr.config import ConfigError
 from metrichmsr_ros.training.depth.batches import draw_batch, draw_places, draw_samples, mirrored
 from metrichmsr_ros.training.depth.config import DepthTrainConfig, load_depth_config
 from metrichmsr_ros.training.depth.train import DepthRun, refined_depth, train

@@ -9,7 +9,7 @@ import pytest
 from helpers.random_batches import random_batch
 from helpers.simulated_people import simulate
 
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.human.ablations import COLUMNS, ROWS, ablate, changed, markdown

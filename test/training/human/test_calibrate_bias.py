@@ -10,8 +10,9 @@ import pytest
 import torch
 from helpers.simulated_people import simulate
 
+from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.human.calibrate_bias import Bias, adult_bias, correct, deviation_factor, widen
 from metrichmsr_ros.training.human.trainer import TrainingError

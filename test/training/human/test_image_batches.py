@@ -15,11 +15,11 @@ from helpers.landmark_training import ALONE, losses_of
 from helpers.two_processes import run_two
 from rich.console import Console
 
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.config import ConfigError
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, load_train_config
 from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
@@ -164,7 +164,7 @@ WORKER = """
 from pathlib import Path
 from helpers.image_training import config_of
 from rich.console import Console
-from metrichmsr_ros.body.base import load_body
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.training.distributed import processes
 from metrichmsr_ros.training.human.image_batches import image_batches
 from metrichmsr_ros.training.human.train import train_on

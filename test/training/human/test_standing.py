@@ -10,7 +10,8 @@ import torch
 from helpers.simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.hmr.config import ModelConfig, build
+from metrichmsr_ros.config import build
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import TrainConfig
 from metrichmsr_ros.training.human.standing import standing

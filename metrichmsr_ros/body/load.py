@@ -1,0 +1,25 @@
+"""A body model by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.smpl import SmplBody
+
+
+def load_body(spec: str) -> BodyModel:
+    """Load a body model: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
+
+    Raises:
+        ValueError: for another spec.
+        FileNotFoundError: when the SMPL file is not there.
+        ImportError: when SMPL is asked for and `smplx` is not installed; says how to get it.
+    """
+    if spec in ("open", "open_light"):
+        return OpenBody.load(spec)
+    kind, _, path = spec.partition(":")
+    if kind == "smpl" and path:
+        return SmplBody(Path(path).expanduser())
+    raise ValueError(f"body: unknown model {spec!r}; use 'open', 'open_light' or 'smpl:/path/to/SMPL_NEUTRAL.npz'")
