@@ -19,7 +19,8 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.baseline import JOINTS
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP, box_overlap
+from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
+from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
@@ -208,7 +209,7 @@ def _matched(found: list[LandmarkSet], joints: np.ndarray, intrinsics: np.ndarra
     seen = joints @ intrinsics.T
     pixels = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
     boxes = np.stack([np.concatenate([look.pixels[:33].min(0), look.pixels[:33].max(0)]) for look in found])
-    overlap = box_overlap(boxes.astype(np.float64), np.concatenate([pixels.min(1), pixels.max(1)], axis=-1))
+    overlap = box_iou(boxes.astype(np.float64), np.concatenate([pixels.min(1), pixels.max(1)], axis=-1))
     pairs = zip(*linear_sum_assignment(-overlap), strict=True)
     return [(int(mine), int(other)) for mine, other in pairs if overlap[mine, other] >= MIN_OVERLAP]
 

@@ -1,27 +1,32 @@
-"""Boxes in which somebody else's detector saw people, as places to look at."""
+"""Axis-aligned boxes x0, y0, x1, y1 in an image, or in any other plane."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Roi
+from metrichmsr_ros.types import FloatingArray
 
 
-def roi_around(box: ArrayLike) -> Roi:
-    """Upright landmark ROI of a box (4,) x0, y0, x1, y1 px around a whole person; the next look corrects it."""
-    x0, y0, x1, y1 = np.asarray(box, np.float64)
-    return Roi(np.array([(x0 + x1) / 2, (y0 + y1) / 2]), ROI_SCALE * float(max(x1 - x0, y1 - y0)))
+def box_iou(first: ArrayLike, second: ArrayLike) -> FloatingArray:
+    """Intersection over union of every pair of boxes.
+
+    Args:
+        first: (N, 4) x0, y0, x1, y1.
+        second: (M, 4), in the same coordinates.
+
+    Returns:
+        (N, M) in 0..1; 0 where a box holds NaN or where both have no area. The dtype is that of the two together;
+        whole numbers become float64.
+    """
+    dtype = np.result_type(np.asarray(first).dtype, np.asarray(second).dtype, np.float32)
+    one, other = np.asarray(first, dtype)[:, None], np.asarray(second, dtype)[None]
+    shared = _areas(np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:]))
+    union = _areas(one[..., :2], one[..., 2:]) + _areas(other[..., :2], other[..., 2:]) - shared
+    iou: FloatingArray = np.where(union > 0, shared / np.where(union > 0, union, dtype.type(1)), dtype.type(0))
+    return iou
 
 
-def overlap(box: ArrayLike, other: ArrayLike) -> float:
-    """Intersection over union of two boxes (4,) x0, y0, x1, y1; 0 for empty ones."""
-    a, b = np.asarray(box, np.float64), np.asarray(other, np.float64)
-    shared = _area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
-    union = _area(a) + _area(b) - shared
-    return shared / union if union > 0 else 0.0
-
-
-def _area(box: np.ndarray) -> float:
-    width, height = np.maximum(box[2:] - box[:2], 0.0)
-    return float(width * height)
+def _areas(low: FloatingArray, high: FloatingArray) -> FloatingArray:
+    areas: FloatingArray = np.prod(np.clip(high - low, 0, None), axis=-1)
+    return areas

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.types import Float64Array
 
 MIN_OVERLAP = (
@@ -81,24 +82,13 @@ def bearing_boxes(joints: Sequence[NDArray[np.floating]]) -> Float64Array:
     return boxes
 
 
-def box_overlap(first: Float64Array, second: Float64Array) -> Float64Array:
-    """Intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where a box is NaN or both are points."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=-1)
-    areas = [np.prod(b[:, 2:] - b[:, :2], axis=-1) for b in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - shared
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(np.where(union > 0, shared / union, 0.0))
-
-
 def appearance_distance(truth: Sequence[TruePerson], estimates: Sequence[Estimate]) -> Float64Array:
     """Cost (G, P) of calling an estimate a true person; NaN where they overlap less than :data:`MIN_OVERLAP`."""
     if not truth or not estimates:
         return np.zeros((len(truth), len(estimates)))
     true_joints = [np.asarray(person.joints_cam, np.float64) for person in truth]
     joints = [np.asarray(person.joints_cam, np.float64) for person in estimates]
-    overlap = box_overlap(bearing_boxes(true_joints), bearing_boxes(joints))
+    overlap = box_iou(bearing_boxes(true_joints), bearing_boxes(joints))
     roots, true_roots = np.stack([j[0] for j in joints]), np.stack([j[0] for j in true_joints])
     apart = np.linalg.norm(true_roots[:, None] - roots[None], axis=-1)
     relative = np.minimum(apart / np.linalg.norm(true_roots, axis=-1)[:, None], 1.0)

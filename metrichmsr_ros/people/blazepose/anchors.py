@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.types import FloatingArray
 
 INPUT_SIZE = 224
@@ -70,7 +71,7 @@ def weighted_nms(scores: FloatingArray, points: FloatingArray, max_iou: float) -
     kept_scores, kept_points = [], []
     while len(left):
         best = left[0]
-        same = box_iou(points[best, :2].reshape(4), points[left, :2].reshape(-1, 4)) > max_iou
+        same = box_iou(points[best, :2].reshape(1, 4), points[left, :2].reshape(-1, 4))[0] > max_iou
         same[0] = True  # a degenerate box overlaps nothing, not even itself
         group = left[same]
         kept_scores.append(scores[best])
@@ -79,12 +80,3 @@ def weighted_nms(scores: FloatingArray, points: FloatingArray, max_iou: float) -
     if not kept_scores:
         return scores[:0], points[:0]
     return np.array(kept_scores, scores.dtype), np.stack(kept_points).astype(points.dtype)
-
-
-def box_iou(box: FloatingArray, boxes: FloatingArray) -> FloatingArray:
-    """(N,) intersection over union of one (4,) box x0, y0, x1, y1 with (N, 4) boxes."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = np.prod(np.clip(high - low, 0.0, None), axis=1)
-    areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0.0, None), axis=1)
-    union = areas + np.prod(np.clip(box[2:] - box[:2], 0.0, None)) - shared
-    return np.where(union > 0, shared / np.where(union > 0, union, 1.0), 0.0)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.types import FloatingArray
@@ -52,6 +53,12 @@ class Roi:
         back = np.linalg.inv(matrix)
         middle = back @ ((out_size - 1) / 2, (out_size - 1) / 2, 1.0)
         return cls(middle[:2], out_size * float(np.hypot(*back[:2, 0])), math.atan2(back[1, 0], back[0, 0]))
+
+    @classmethod
+    def from_box(cls, box: ArrayLike) -> Roi:
+        """Upright square of a box (4,) x0, y0, x1, y1 px around a whole person; the next landmarks correct it."""
+        x0, y0, x1, y1 = np.asarray(box, np.float64)
+        return cls(np.array([(x0 + x1) / 2, (y0 + y1) / 2]), ROI_SCALE * float(max(x1 - x0, y1 - y0)))
 
     def matrix(self, out_size: int = CROP_SIZE) -> FloatingArray:
         """(3, 3) float64 map from image px to the px of a crop of `out_size` pixels a side."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrichmsr_ros.geometry.boxes import overlap, roi_around
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.geometry.boxes import box_iou
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evidence, body_size, is_known
 from metrichmsr_ros.people.detection.search import detect_in_tiles, settle
@@ -188,8 +188,8 @@ class PeopleTracker:
         lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
         tiles = self._attention.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
         detections = detect_in_tiles(image, self._blazepose, tiles, known)
-        unexplained = [box for box in hints if not any(overlap(box, body.bbox()) > _SAME_BOX for body in known)]
-        candidates = [roi_around(box) for box in unexplained] + [detection.roi() for detection in detections]
+        hinted = [Roi.from_box(box) for box in hints if not _is_explained(box, known)]
+        candidates = hinted + [detection.roi() for detection in detections]
         for roi in candidates[: self._config.candidates_per_frame]:
             sighting = settle(image, self._blazepose, roi, 2, known)
             if sighting is None or not self._config.newcomer_plausibility.accepts(sighting):
@@ -232,3 +232,9 @@ class PeopleTracker:
         assert track.id is not None
         landmarks = track.landmarks if track.is_seen else track.held(stamp_s)
         return TrackedPerson(track.id, track.age, landmarks, not track.is_seen, landmarks.bbox())
+
+
+def _is_explained(box: FloatingArray, known: Sequence[LandmarkSet]) -> bool:
+    """True when a box (4,) px of another detector lies on somebody known."""
+    boxes = np.array([body.bbox() for body in known], np.float64).reshape(-1, 4)
+    return bool((box_iou(np.asarray(box, np.float64)[None], boxes) > _SAME_BOX).any())

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.latency import summarise_latency
-from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson, appearance_distance, box_overlap
+from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 
 
@@ -98,12 +98,6 @@ def test_an_estimate_without_numbers_matches_nobody():
     assert np.isnan(cost).all()
     behind = appearance_distance([TruePerson("A", body(0, 3))], [Guess("x", body(0, -3))])
     assert np.isnan(behind).all()
-
-
-def test_box_overlap_by_hand():
-    first = np.array([[0.0, 0, 2, 2]])
-    second = np.array([[1.0, 0, 3, 2], [0, 0, 2, 2], [5, 5, 6, 6], [1, 1, 1, 1]])
-    np.testing.assert_allclose(box_overlap(first, second), [[1 / 3, 1, 0, 0]])
 
 
 def test_the_tables_show_every_row():

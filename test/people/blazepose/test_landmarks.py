@@ -208,3 +208,8 @@ def test_a_roi_is_read_back_from_its_matrix(centre, size, rotation):
     np.testing.assert_allclose(again.centre, centre, atol=1e-6)
     assert again.size == pytest.approx(size)
     assert again.rotation == pytest.approx(rotation, abs=1e-9)
+
+
+def test_the_roi_holds_the_whole_box():
+    roi = Roi.from_box((100, 50, 140, 250))
+    assert (roi.centre.tolist(), roi.size, roi.rotation) == ([120, 150], 250, 0)

@@ -11,7 +11,6 @@ pytest.importorskip("rclpy")
 
 from helpers.ros_testing import make_header
 
-from metrichmsr_ros.geometry.boxes import overlap, roi_around
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 
@@ -51,13 +50,3 @@ def test_boxes_follow_the_rectification():
     corner = camera.rectified().project(camera.back_project(np.array([70.0, 90.0]), np.array(1.0)))
     np.testing.assert_allclose(box[:2], [corner[0], corner[1]], atol=1.0)
     assert box[0] < 70  # barrel distortion: straight lines lie farther out
-
-
-@pytest.mark.parametrize(("other", "expected"), [((0, 0, 10, 10), 1.0), ((5, 0, 15, 10), 1 / 3), ((20, 0, 30, 10), 0)])
-def test_overlap(other, expected):
-    assert overlap((0, 0, 10, 10), other) == pytest.approx(expected)
-
-
-def test_the_roi_holds_the_whole_box():
-    roi = roi_around((100, 50, 140, 250))
-    assert (roi.centre.tolist(), roi.size, roi.rotation) == ([120, 150], 250, 0)
