@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 
@@ -56,16 +57,6 @@ def _draw_body(canvas: NDArray[np.uint8], person: PersonEstimate, faces: NDArray
     shade = _AMBIENT + (1.0 - _AMBIENT) * np.clip(normals @ light, 0.0, 1.0)
     body = shade[:, None] * person_colour(person.id)
     canvas[covered] = (_OPACITY * body + (1.0 - _OPACITY) * canvas[covered]).astype(np.uint8)
-
-
-def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(V, 3) outward unit normals, area-weighted over the faces around each vertex."""
-    corners = vertices[faces].astype(np.float64)
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    index = faces.reshape(-1)
-    spread = np.repeat(face_normals, 3, axis=0)
-    normals = np.stack([np.bincount(index, spread[:, axis], minlength=len(vertices)) for axis in range(3)], axis=1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def _draw_label(canvas: NDArray[np.uint8], person: PersonEstimate, camera: Camera) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.mesh import face_normals
 from metrichmsr_ros.geometry.raster import rasterize_many
 from metrichmsr_ros.types import Float32Array, ImageArray
 
@@ -111,10 +112,7 @@ def _splat(points: NDArray[np.float64], colours: ImageArray, view: Camera) -> tu
 
 
 def _shading(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    corners = vertices[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    return 0.35 + 0.65 * np.abs(normal @ np.array([-0.35, -0.55, -0.76]))
+    return 0.35 + 0.65 * np.abs(face_normals(vertices, faces) @ np.array([-0.35, -0.55, -0.76]))
 
 
 def _turbo(share: NDArray[np.floating]) -> ImageArray:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from metrichmsr_ros.data.rendering.background import world_rays
 from metrichmsr_ros.data.rendering.clothing import Outfit, paint, stand_off
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap, shade
 from metrichmsr_ros.data.rendering.skirts import hanging
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.mesh import face_normals, summed_normals
 from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
 
 
@@ -52,29 +52,17 @@ BOX_FACES = np.array([[int(digit) for digit in face] for face in _BOX_DIGITS.spl
 
 
 class BodyMesh:
-    """Faces and template of a body model, and what is computed from them once."""
+    """Faces and template of a body model."""
 
     def __init__(self, template: np.ndarray, faces: np.ndarray) -> None:
         """`template` (V, 3): the mean body in its rest pose; `faces` (F, 3)."""
         self.template = np.asarray(template, np.float64)
         self.faces = np.asarray(faces, np.int64)
-        count = len(self.faces)
-        rows, columns = self.faces.T.reshape(-1), np.tile(np.arange(count), 3)
-        self._gather = csr_matrix((np.ones(3 * count), (rows, columns)), (len(self.template), count))
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """Unit normals (V, 3) at the vertices, mean of the faces around weighted by their area."""
-        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
-        p, q = b - a, c - a
-        face = np.stack(
-            [
-                p[:, 1] * q[:, 2] - p[:, 2] * q[:, 1],
-                p[:, 2] * q[:, 0] - p[:, 0] * q[:, 2],
-                p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0],
-            ],
-            1,
-        )
-        normals = self._gather @ face
+        normals = summed_normals(vertices, self.faces)
+        # `vertex_normals` differs in the last bits; a seed's pictures are to stay the same to the byte.
         unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
         return unit
 
@@ -179,9 +167,7 @@ def _creases(place: np.ndarray, outfit: Outfit) -> np.ndarray:
 
 
 def _box_pixels(item: Box, faces: np.ndarray, light: Light) -> np.ndarray:
-    a, b, c = (item.corners[BOX_FACES[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = face_normals(item.corners, BOX_FACES)
     colours = np.broadcast_to(item.colour, normals.shape)
     shaded = shade(colours, normals, normals, np.ones(len(normals), np.float32), light)
     return shaded[faces]

@@ -21,9 +21,9 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.rendering.outfit import Outfit, dress
 from metrichmsr_ros.data.rendering.room import Room, render_room
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
 from metrichmsr_ros.types import Float64Array
-from metrichmsr_ros.visual.overlay import vertex_normals
 
 # SMPL axes (y up, facing z) to the world's (z up, facing x).
 _WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
