@@ -155,7 +155,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"], exclude=[f"{NAME}.msg", f"{NAME}.msg.*"]),
-    package_data={NAME: ["py.typed", "assets/*", "**/*.css", "**/*.html", "**/*.js"]},
+    package_data={NAME: ["py.typed", "assets/*", "**/*.css", "**/*.j2"]},
     data_files=DATA,
     distclass=Binary,
     cmdclass={"build_py": BuildPy},

@@ -147,7 +147,7 @@ def depends(*tags: str, conditional: bool = False) -> set[str]:
 
 def test_package_xml_names_what_is_imported_and_nothing_else():
     package_of = {"tf2_ros": "tf2_ros_py"}  # the Python half of tf2_ros is a package of its own
-    python_keys = {"python3-numpy", "python3-opencv", "python3-scipy", "python3-yaml"}
+    python_keys = {"python3-numpy", "python3-opencv", "python3-scipy", "python3-yaml", "python3-jinja2"}
     paths = [*package_files(), *(ROOT / "launch").glob("*.py")]
     imported = {package_of.get(name, name) for path in paths for name, _ in imports(path) if name in ROS_PACKAGES}
     run = depends("depend", "exec_depend") - python_keys - {"rosidl_default_runtime", "ros2launch"}

@@ -27,10 +27,11 @@ def weights_hash(model: torch.nn.Module) -> str:
 
 @lru_cache(maxsize=1)
 def code_hash() -> str:
-    """Hex sha256 over this package's modules and the weights in it: a version number tells less while one develops."""
+    """Hex sha256 over this package's modules, page templates and weights; a version number changes too rarely."""
     package = Path(__file__).parents[1]
     sha = hashlib.sha256()
-    files = [*package.rglob("*.py"), *package.glob("assets/*.safetensors")]
+    files = [file for kind in ("*.py", "*.j2", "*.css") for file in package.rglob(kind)]
+    files += package.glob("assets/*.safetensors")
     for path in sorted(file for file in files if file.is_file()):  # a workspace of links keeps dead ones
         sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return sha.hexdigest()

@@ -20,7 +20,7 @@ from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.report.charts import Series, ground_map, histogram, line_chart, ticks, timeline
 from metrichmsr_ros.replay.report.page import report_html
 from metrichmsr_ros.replay.summary import Replay
-from metrichmsr_ros.replay.worst_frames import WorstFrames
+from metrichmsr_ros.replay.worst_frames import Picture, WorstFrames
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,12 @@ class Page(HTMLParser):
         self.sources: list[str] = []
         self.tags: list[str] = []
         self.open: list[str] = []
+        self.alternatives: list[str] = []
+        self.text = ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.alternatives += [v for k, v in attrs if k == "alt"]
         self.sources += [v for k, v in attrs if k in ("src", "href", "srcset", "data", "action") and v]
         if tag not in ("meta", "link", "img", "br"):
             self.open.append(tag)
@@ -50,6 +53,9 @@ class Page(HTMLParser):
 
     def handle_startendtag(self, tag, attrs):
         self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
 
 
 def test_the_page_is_self_contained_and_well_formed(done):
@@ -88,11 +94,24 @@ def test_a_page_without_truth_or_people_says_so(done):
     bare = replace(replay, model={"head": {"hidden": 512}}, truth={}, report=None, pictures=[], **lost)
     text = report_html(bare)
     assert "no truth topic" in text
-    assert "&quot;hidden&quot;: 512" in text
+    assert "&#34;hidden&#34;: 512" in text
     assert "<h2>Errors over time</h2>" not in text
     assert "a &lt; b" in text
     empty = report_html(replace(bare, frames=[replace(f, people=()) for f in replay.frames]))
     assert "nobody was seen" in empty
+
+
+def test_whatever_a_bag_brings_is_text_never_markup(done):
+    rude = '"><script src="x">'
+    picture = Picture(done[0].frames[0].stamp_ns, 1.0, rude, b"jpeg")
+    lost = {"missing": {rude: 1}, "reasons": {rude: rude}}
+    named = replace(done[0], topics=(rude, rude), pictures=[picture], weights=rude, **lost)
+    page = Page()
+    page.feed(report_html(named))
+    assert page.open == []
+    assert "script" not in page.tags
+    assert page.text.count(rude) == 6  # both topics, caption, cause, reason and weights
+    assert page.alternatives == [f"0.00 s: {rude}"]
 
 
 def test_comparing_runs(done, tmp_path):
