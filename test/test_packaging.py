@@ -14,10 +14,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers.repository import ROOT
 
 import metrichmsr_ros
 
-ROOT = Path(__file__).resolve().parents[1]
 # Import name -> name on PyPI, where they differ.
 DISTRIBUTION = {"cv2": "opencv-python-headless", "yaml": "pyyaml", "backports": "backports-zstd"}
 # Not on PyPI: who has them installed them from their repositories. Never at import time.

@@ -6,7 +6,6 @@ import io
 import re
 import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from helpers.eval_tables import table_of
 from helpers.landmark_shards import write_landmark_shard
 from helpers.motions import motion_arrays, moving_camera, save_arrays
 from helpers.oracle import REGRESSOR, Oracle
+from helpers.repository import ROOT
 from rich.console import Console
 
 from metrichmsr_ros.body.load import load_body
@@ -85,7 +85,7 @@ def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
 
 
 def test_the_converter_of_the_manual_makes_predictions_that_score(tmp_path):
-    manual = Path(__file__).parents[2] / "docs/evaluation.md"
+    manual = ROOT / "docs/evaluation.md"
     (code,) = re.findall(r"```python\n(.*?)```", manual.read_text(), re.DOTALL)
     there: dict[str, Any] = {}
     exec(code, there)

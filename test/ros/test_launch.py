@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.repository import ROOT
 
 pytest.importorskip("rclpy")
 launch = pytest.importorskip("launch")
 pytest.importorskip("launch_ros")
 
-ROOT = Path(__file__).resolve().parents[2]
 NOTE = '#!/bin/sh\nprintf "%s\\n" "$@" > "$NOTES/$(basename "$0")-$$"\n'
 
 

@@ -1,5 +1,5 @@
 """Topics of packages that need not be installed, over the middleware: vision_msgs, people_msgs; for hri_msgs see
-test_ros_humans.py."""
+outputs/test_ros4hri.py."""
 
 from __future__ import annotations
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.repository import ROOT
 from helpers.ros_testing import FRAME, CameraDriver, FakePipeline, Ros, free_domain, make_header, make_person
 
-ROOT = Path(__file__).resolve().parents[2]
 PROMISED = {
     "perception": {
         "image", "camera_info", "depth", "detections", "namespace", "params_file", "preset", "device", "use_sim_time",

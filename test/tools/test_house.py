@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.repository import ROOT
 
-HOUSE = Path(__file__).resolve().parents[2] / "tools" / "house.py"
+HOUSE = ROOT / "tools" / "house.py"
 CLEAN = "0 circles, 0 upward arrows, 0 folders over 16 modules, 0 names defined twice, README 3 words (limit 600)"
 CONTRACT = """
 [tool.importlinter]
