@@ -26,11 +26,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Box:
+class ColouredBox:
     """A box-shaped thing in the world: 8 corners (8, 3) in `BOX_FACES` order, and its colour (3,)."""
 
     corners: np.ndarray
     colour: np.ndarray
+
+    @classmethod
+    def upright(cls, centre: np.ndarray, size: np.ndarray, heading: float, colour: np.ndarray) -> ColouredBox:
+        """A box of edges `size` (3,) around `centre` (3,), turned by `heading` about y."""
+        signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+        cos, sin = np.cos(heading), np.sin(heading)
+        turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+        return cls((signs * size) @ turn.T + centre, colour)
 
 
 @dataclass(frozen=True)
@@ -67,16 +75,13 @@ class BodyMesh:
         return unit
 
 
-def box(centre: np.ndarray, size: np.ndarray, heading: float, colour: np.ndarray) -> Box:
-    """A box of edges `size` (3,) around `centre` (3,), turned by `heading` about y."""
-    signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
-    cos, sin = np.cos(heading), np.sin(heading)
-    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-    return Box((signs * size) @ turn.T + centre, colour)
-
-
 def render(
-    figures: list[Figure], boxes: list[Box], background: np.ndarray, view: View, light: Light, floor: bool = True
+    figures: list[Figure],
+    boxes: list[ColouredBox],
+    background: np.ndarray,
+    view: View,
+    light: Light,
+    floor: bool = True,
 ) -> tuple[np.ndarray, Raster]:
     """Draw a scene.
 
@@ -166,7 +171,7 @@ def _creases(place: np.ndarray, outfit: Outfit) -> np.ndarray:
     return lean
 
 
-def _box_pixels(item: Box, faces: np.ndarray, light: Light) -> np.ndarray:
+def _box_pixels(item: ColouredBox, faces: np.ndarray, light: Light) -> np.ndarray:
     normals = face_normals(item.corners, BOX_FACES)
     colours = np.broadcast_to(item.colour, normals.shape)
     shaded = shade(colours, normals, normals, np.ones(len(normals), np.float32), light)

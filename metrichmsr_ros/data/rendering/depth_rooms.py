@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.data.rendering.boxes import cast, random_room, random_street
+from metrichmsr_ros.data.rendering.boxes import OrientedBox, cast
 from metrichmsr_ros.data.rendering.bystanders import stand_people
 from metrichmsr_ros.depth.anchor import Anchor, make_anchor, person_weight
 from metrichmsr_ros.depth.sources.base import stretched
@@ -58,7 +58,7 @@ def make_place(rng: np.random.Generator, body: BodyModel, width: int, height: in
 def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: int, wanted: int) -> Place:
     camera = _random_camera(rng, width, height)
     camera_from_world, eye = _random_view(rng)
-    boxes, reach = random_street(rng, eye) if rng.random() < 0.25 else random_room(rng, eye)
+    boxes, reach = _street(rng, eye) if rng.random() < 0.25 else _furnished_room(rng, eye)
     scene, part = cast(boxes, camera, camera_from_world, eye)
     truth, estimate, faces = stand_people(rng, body, camera, camera_from_world, eye, reach, wanted)
     raster = rasterize_many([(vertices, faces) for vertices in truth], camera)
@@ -90,3 +90,68 @@ def _random_view(rng: np.random.Generator) -> tuple[Float64Array, Float64Array]:
     down = np.cross(forward, right)
     turned = np.stack([np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right, forward])
     return turned, np.array([0.0, 0.0, rng.uniform(0.35, 2.2)])
+
+
+def _turn(rng: np.random.Generator, spread: float, tilt: float = 0.0) -> Float64Array:
+    yaw = rng.normal(0, spread)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    lean = np.array([[np.cos(tilt), 0, np.sin(tilt)], [0, 1, 0], [-np.sin(tilt), 0, np.cos(tilt)]])
+    return lean @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1.0]])
+
+
+def _furnished_room(rng: np.random.Generator, eye: Float64Array) -> tuple[list[OrientedBox], float]:
+    """A furnished room around the camera; its first box is the room itself. Returns also how far its floor reaches."""
+    length, width, height = rng.uniform(3.5, 14), rng.uniform(3, 9), rng.uniform(max(2.3, eye[2] + 0.3), 4.5)
+    middle = np.array([length / 2 - rng.uniform(0.1, 1), rng.uniform(-0.3, 0.3) * width, height / 2])
+    room = OrientedBox(middle, np.array([length, width, height]) / 2, _turn(rng, 0.1))
+    boxes = [room]
+    for _ in range(rng.integers(3, 16)):
+        half = rng.uniform([0.15, 0.15, 0.15], [1.0, 1.0, 0.6])
+        if rng.random() < 0.25:
+            half[2] = rng.uniform(0.5, height / 2)  # cupboards, pillars
+        where = middle + rng.uniform(-0.95, 0.95, 3) * room.half
+        where[2] = half[2] if rng.random() < 0.85 else rng.uniform(0.3, height)  # some hang
+        boxes.append(OrientedBox(where, half, _turn(rng, 0.5)))
+    if rng.random() < 0.2:
+        boxes += _stairs(rng, middle + np.array([0, rng.uniform(-1, 1), -height / 2]))
+    return _clear_of_camera(boxes, eye), length + middle[0] - length / 2
+
+
+def _stairs(rng: np.random.Generator, foot: Float64Array) -> list[OrientedBox]:
+    rise, run, half_width = rng.uniform(0.14, 0.2), rng.uniform(0.25, 0.35), rng.uniform(0.5, 1.5)
+    steps = np.arange(1, rng.integers(5, 12))
+    return [
+        OrientedBox(
+            foot + np.array([run * step, 0, rise * step / 2]),
+            np.array([run / 2, half_width, rise * step / 2]),
+            np.eye(3),
+        )
+        for step in steps
+    ]
+
+
+def _street(rng: np.random.Generator, eye: Float64Array) -> tuple[list[OrientedBox], float]:
+    """A ground plate, perhaps sloping away, houses along a street, and things standing about."""
+    ground = OrientedBox(np.array([0, 0, -0.5]), np.array([200.0, 200, 0.5]), np.eye(3))
+    boxes = [ground]
+    if rng.random() < 0.4:
+        slope = np.deg2rad(rng.uniform(-12, 12))
+        boxes.append(
+            OrientedBox(np.array([rng.uniform(25, 45), 0, -1.0]), np.array([30.0, 40, 1.0]), _turn(rng, 0.2, slope))
+        )
+    for _ in range(rng.integers(2, 12)):
+        half = rng.uniform([1.5, 2, 2], [10, 10, 9])
+        side = rng.choice([-1, 1]) * (half[1] + rng.uniform(2, 15))
+        boxes.append(OrientedBox(np.array([rng.uniform(4, 60), side, half[2]]), half, _turn(rng, 0.15)))
+    for _ in range(rng.integers(3, 14)):
+        half = rng.uniform([0.1, 0.1, 0.3], [1.2, 2.2, 1.4])
+        boxes.append(OrientedBox(np.array([rng.uniform(2, 25), rng.uniform(-8, 8), half[2]]), half, _turn(rng, 1.0)))
+    return _clear_of_camera(boxes, eye), 12.0
+
+
+def _clear_of_camera(boxes: list[OrientedBox], eye: Float64Array) -> list[OrientedBox]:
+    def clearance(box: OrientedBox) -> float:
+        outside = np.maximum(np.abs(box.rotation @ (eye - box.centre)) - box.half, 0)
+        return float(np.linalg.norm(outside))
+
+    return [boxes[0], *(box for box in boxes[1:] if clearance(box) > 0.6)]

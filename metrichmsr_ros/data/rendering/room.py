@@ -1,4 +1,4 @@
-"""A plain room drawn by ray casting: tiled floor, walls with pictures, ceiling. World: x forward, y left, z up."""
+"""The demo's room, painted by rule: tiled floor, walls with pictures, ceiling. World: x forward, y left, z up."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.data.rendering.boxes import leave_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float64Array
 
 
 @dataclass(frozen=True)
-class Room:
+class TiledRoom:
     """An axis-aligned box in the world frame, metres, that the camera stands in; the floor is z = 0."""
 
     low: tuple[float, float, float] = (-3.0, -5.0, 0.0)
@@ -20,8 +21,8 @@ class Room:
     tile: float = 0.6
 
 
-def render_room(
-    room: Room, camera: Camera, T_world_cam: Float64Array
+def render_tiled_room(
+    room: TiledRoom, camera: Camera, T_world_cam: Float64Array
 ) -> tuple[Float64Array, NDArray[np.float32], Float64Array]:
     """Draw the empty room as `camera` sees it.
 
@@ -37,16 +38,12 @@ def render_room(
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = camera.back_project(np.stack([u, v], axis=-1), 1.0) @ T_world_cam[:3, :3].T
     origin = T_world_cam[:3, 3]
-    with np.errstate(divide="ignore"):
-        reach = np.where(rays > 0, np.array(room.high) - origin, np.array(room.low) - origin) / rays  # (H, W, 3)
-    axis = np.argmin(reach, axis=-1)
-    depth = np.take_along_axis(reach, axis[..., None], axis=-1)  # rays have z_cam = 1, so reach is depth
-    points = origin + depth * rays
-    is_high = np.take_along_axis(rays, axis[..., None], axis=-1)[..., 0] > 0
-    return _paint(room, points, axis, is_high), depth[..., 0].astype(np.float32), points
+    depth, axis, is_high = leave_room(origin, rays, np.array(room.low), np.array(room.high))
+    points = origin + depth[..., None] * rays  # rays have z_cam = 1, so their reach is depth
+    return _paint(room, points, axis, is_high), depth.astype(np.float32), points
 
 
-def _paint(room: Room, points: Float64Array, axis: NDArray[np.int64], is_high: NDArray[np.bool_]) -> Float64Array:
+def _paint(room: TiledRoom, points: Float64Array, axis: NDArray[np.int64], is_high: NDArray[np.bool_]) -> Float64Array:
     x, y, z = np.moveaxis(points, -1, 0)
     image = np.empty(points.shape)
     wall = (axis != 2)[..., None]
@@ -59,7 +56,7 @@ def _paint(room: Room, points: Float64Array, axis: NDArray[np.int64], is_high: N
     return image
 
 
-def _floor(room: Room, x: Float64Array, y: Float64Array) -> Float64Array:
+def _floor(room: TiledRoom, x: Float64Array, y: Float64Array) -> Float64Array:
     i, j = np.floor(x / room.tile), np.floor(y / room.tile)
     mottle = np.modf(np.sin(i * 12.9898 + j * 78.233) * 43758.5453)[0]  # a fixed shade for each tile
     to_joint = np.minimum(

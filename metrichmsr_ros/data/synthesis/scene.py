@@ -13,7 +13,7 @@ from metrichmsr_ros.body.open_body import OpenBody, Population
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
 from metrichmsr_ros.data.rendering.background import Backgrounds, random_background
-from metrichmsr_ros.data.rendering.bodies import BodyMesh, Box, Figure, View, box, render
+from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, View, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import random_light
 from metrichmsr_ros.data.rendering.sensor import photograph
@@ -147,7 +147,7 @@ class SceneMaker:
             landmarks = body.landmarks(torch.from_numpy(view.to_camera(vertices)).float()).numpy()
         return figure, TruePerson(pose, person.betas, transl, joints, landmarks, height, 0.0)
 
-    def _things(self, people: list[_Placed], view: View, rng: np.random.Generator) -> list[Box]:
+    def _things(self, people: list[_Placed], view: View, rng: np.random.Generator) -> list[ColouredBox]:
         """Seats under sitting people, and sometimes things between them and the camera."""
         things = []
         for person in people:
@@ -157,7 +157,7 @@ class SceneMaker:
                 facing = Rotation.from_rotvec(person.pose_world[:3]).apply([0.0, 0, 1])
                 heading = float(np.arctan2(facing[0], facing[2]))
                 centre = person.root * [1, 0, 1] - 0.1 * facing * [1, 0, 1] + [0, top / 2, 0]
-                things.append(box(centre, size, heading, _dull(rng)))
+                things.append(ColouredBox.upright(centre, size, heading, _dull(rng)))
         if rng.random() < 0.14:
             for _ in range(int(rng.integers(1, 3))):
                 target = people[rng.integers(len(people))].root
@@ -166,7 +166,7 @@ class SceneMaker:
                 size = rng.uniform([0.1, 0.3, 0.1], [1.0, 1.3, 0.6])
                 place[1] = size[1] / 2 if rng.random() < 0.8 else rng.uniform(0.5, 1.8)
                 if np.linalg.norm(place - view.eye) > 0.5 + size.max() / 2:
-                    things.append(box(place, size, rng.uniform(0, 3.2), _dull(rng)))
+                    things.append(ColouredBox.upright(place, size, rng.uniform(0, 3.2), _dull(rng)))
         return things
 
 

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.rendering.outfit import Outfit, dress
-from metrichmsr_ros.data.rendering.room import Room, render_room
+from metrichmsr_ros.data.rendering.room import TiledRoom, render_tiled_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
@@ -145,7 +145,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
     def _render(self, number: int) -> SequenceFrame:
         stamp_s = number / self.fps
         T_world_cam = _camera_pose(number / self.num_frames, self._camera_height)
-        image, depth, points = render_room(Room(), self.camera, T_world_cam)
+        image, depth, points = render_tiled_room(TiledRoom(), self.camera, T_world_cam)
         present = [walker for walker in self._walkers if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
         for vertices_world, _, _ in bodies:

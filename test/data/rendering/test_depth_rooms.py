@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.data.rendering.boxes import MAX_DEPTH, Box, cast
+from metrichmsr_ros.data.rendering.boxes import MAX_DEPTH, OrientedBox, cast, leave_room
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.geometry.camera import Camera
@@ -21,8 +21,8 @@ def places(body) -> list[Place]:
 
 
 def test_a_room_seen_from_inside_by_hand():
-    room = Box(np.array([2.0, 0, 1.5]), np.array([3.0, 2.0, 1.5]), np.eye(3))
-    box = Box(np.array([2.5, 0, 1.5]), np.array([0.5, 0.2, 0.2]), np.eye(3))
+    room = OrientedBox(np.array([2.0, 0, 1.5]), np.array([3.0, 2.0, 1.5]), np.eye(3))
+    box = OrientedBox(np.array([2.5, 0, 1.5]), np.array([0.5, 0.2, 0.2]), np.eye(3))
     depth, part = cast([room, box], CAMERA, LEVEL, np.array([0, 0, 1.5]))
     assert part[24, 32] == 1
     assert depth[24, 32] == pytest.approx(2.0)  # front face of the box at x = 2
@@ -34,7 +34,7 @@ def test_a_room_seen_from_inside_by_hand():
 
 def test_a_turned_box_by_hand():
     turn = np.array([[np.cos(0.4), np.sin(0.4), 0], [-np.sin(0.4), np.cos(0.4), 0], [0, 0, 1]])
-    box = Box(np.array([4.0, 0, 1]), np.array([0.5, 3, 3]), turn)
+    box = OrientedBox(np.array([4.0, 0, 1]), np.array([0.5, 3, 3]), turn)
     depth, part = cast([box], CAMERA, LEVEL, np.array([0, 0, 1.0]))
     rays = CAMERA.back_project(np.stack(np.meshgrid(np.arange(64), np.arange(48)), -1), 1.0) @ LEVEL
     normal = turn[0]
@@ -43,9 +43,8 @@ def test_a_turned_box_by_hand():
 
 
 def test_sky_is_unknown():
-    depth, part = cast(
-        [Box(np.array([0, 0, -0.5]), np.array([500.0, 500, 0.5]), np.eye(3))], CAMERA, LEVEL, np.array([0, 0, 1.0])
-    )
+    ground = OrientedBox(np.array([0, 0, -0.5]), np.array([500.0, 500, 0.5]), np.eye(3))
+    depth, part = cast([ground], CAMERA, LEVEL, np.array([0, 0, 1.0]))
     assert np.isnan(depth[:23]).all()
     assert (part[:23] == -1).all()
     assert np.nanmax(depth) <= MAX_DEPTH
@@ -101,3 +100,18 @@ def test_initial_depths_are_wrong_in_the_ways_that_networks_are(places):
     assert holes >= 3
     assert 0.15 < np.std(np.log(scales)) < 0.5
     assert 0.03 < np.median(leftover) < 0.25  # what no global scale can mend
+
+
+def test_the_wall_of_a_room_that_a_ray_meets():
+    low, high = np.array([-1.0, -2, 0]), np.array([3.0, 2, 2.5])
+    origin, rays = np.array([0.0, 0, 1]), np.array([[1.0, 0, 0], [0, -1, 0], [0, 0.1, -1], [-2, 0, 0]])
+    reach, axis, is_high = leave_room(origin, rays, low, high)
+    np.testing.assert_allclose(reach, [3, 2, 1, 0.5])
+    assert axis.tolist() == [0, 1, 2, 0]
+    assert is_high.tolist() == [True, False, False, False]
+
+
+def test_a_ray_along_a_wall_goes_on():
+    low, high = np.array([0.0, -1, 0]), np.array([4.0, 1, 2])
+    reach, axis, _ = leave_room(np.array([1.0, 1, 0]), np.array([[1.0, 0, 0]]), low, high)
+    assert (reach[0], axis[0]) == (3, 0)

@@ -17,10 +17,10 @@ from metrichmsr_ros.data.rendering.background import (
     load_backgrounds,
     panorama_view,
     random_background,
-    random_room,
+    random_textured_room,
     world_rays,
 )
-from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, Figure, View, box, render
+from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, ColouredBox, Figure, View, render
 from metrichmsr_ros.data.rendering.clothing import paint, random_outfit, stand_off
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap
 from metrichmsr_ros.data.rendering.sensor import photograph
@@ -112,7 +112,7 @@ def test_held_out_shapes_are_never_trained_on(maker):
 
 
 def test_box_faces_look_outwards():
-    thing = box(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.0, 2.0]), 0.7, np.ones(3))
+    thing = ColouredBox.upright(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.0, 2.0]), 0.7, np.ones(3))
     a, b, c = (thing.corners[BOX_FACES[:, k]] for k in range(3))
     outwards = (np.cross(b - a, c - a) * ((a + b + c) / 3 - [1.0, 2.0, 3.0])).sum(1)
     assert (outwards > 0).all()
@@ -120,7 +120,7 @@ def test_box_faces_look_outwards():
 
 
 def test_shadow_lies_under_a_box_and_nowhere_else():
-    thing = box(np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.2, 1.0]), 0.0, np.ones(3))
+    thing = ColouredBox.upright(np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.2, 1.0]), 0.0, np.ones(3))
     shadows = ShadowMap([(thing.corners, BOX_FACES)], DAY)
     lit = shadows.lit(np.array([[0.0, 0, 0], [0.4, 0, -0.4], [0.7, 0, 0], [0, 1.2, 0], [5.0, 0, 0]]))
     assert lit.tolist() == [0, 0, 1, 1, 1]
@@ -192,7 +192,7 @@ def test_room_depth_meets_the_floor_where_the_ray_does():
     eye = np.array([0.0, 1.3, 0.0])
     rays = world_rays(Camera.from_fov(64, 48, 1.2), LEVEL)
     depth = np.empty((48, 64))
-    random_room(Backgrounds(), eye, rng).render(rays, eye, depth)
+    random_textured_room(Backgrounds(), eye, rng).render(rays, eye, depth)
     heights = eye[1] + depth * rays[..., 1]
     assert heights.min() > -1e-3
     floor = np.isclose(heights, 0, atol=1e-3)
