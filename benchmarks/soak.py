@@ -40,7 +40,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.ros import node as perception
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.outputs.images import camera_info_message
 
 SIZE = (640, 480)

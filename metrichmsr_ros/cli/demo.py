@@ -113,7 +113,7 @@ def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
     """The people that the node published, and when they were received (system time, ns), by stamp of the image."""
     from metrichmsr_ros.replay.records import person_from_message
     from metrichmsr_ros.ros.bags.bagfile import read_bag
-    from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+    from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
     from metrichmsr_ros.ros.playback.session import HUMANS_TOPIC
 
     answers, received_ns = {}, {}

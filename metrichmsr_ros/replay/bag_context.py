@@ -1,13 +1,10 @@
-"""What a robot knew besides its images, read from its bag by the node's own code: the floor from /tf, depth."""
+"""What a robot observed besides its images, read from its bag by the node's own code: the floor from /tf, depth."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
@@ -17,14 +14,15 @@ from metrichmsr_ros.ros.inputs.camera_info import PARTNER_WAIT_S
 from metrichmsr_ros.ros.inputs.depth import PARTNER_WAIT_S as DEPTH_WAIT_S
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
-from metrichmsr_ros.ros.inputs.scene_context import TF_WAIT_S, Knowledge
+from metrichmsr_ros.ros.inputs.scene_context import TF_WAIT_S, ContextProvider
 from metrichmsr_ros.ros.tf_tree import TransformTree
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the node's parameters say about knowledge."""
+class RecordedParameters:
+    """The node's parameters of the same names, for an `Intake`."""
 
+    rectified: bool | None
     ground_frame: str
     use_floor: bool
     use_depth: bool
@@ -32,17 +30,18 @@ class _Asked:
     detections_min_score: float = 0.0
 
 
-class RecordedKnowledge:
+class RecordedContext:
     """Transforms and depth of one bag, taken in as they were recorded.
 
     Args:
         bag: opened.
-        options: `ground_frame`, `depth`, `depth_info`, `use_floor`, `use_depth`.
+        options: `ground_frame`, `depth`, `depth_info`.
 
     Attributes:
+        provider: gives each image what was observed at its moment.
         topics: to be read beside the images. all_topics: with those that are read before.
         wait_s: how long after an image what belongs to it may come, as the node waits.
-        missing: images that went without something asked for, by what; reasons: the first words told about it.
+        missing: images that lacked something, by what; reasons: the first text about it.
 
     Raises:
         ReplayError: a topic that is not in the bag or of another type, or no transforms for `ground_frame`.
@@ -51,12 +50,11 @@ class RecordedKnowledge:
     def __init__(self, bag: Bag, options: ReplayOptions) -> None:
         self.missing: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
-        self._asked = _Asked(options.ground_frame, options.use_floor, options.use_depth)
         self._depth, self._depth_info = options.depth, options.depth_info
         self._transforms, self._depths = TransformTree(), DepthImages(wait_s=0.0)
         has_floor = bool(options.ground_frame)
         tree = self._transforms if has_floor else None
-        self._knowledge = Knowledge(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
+        self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
         transforms = [topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count]
         if has_floor and not transforms:
             raise ReplayError(f"{bag.path} has no transforms, so no --ground-frame", ExitCode.USAGE)
@@ -80,7 +78,7 @@ class RecordedKnowledge:
             raise ReplayError(f"{option} {name}: {found} in {bag.path}, {kind} is needed: {listed}", ExitCode.USAGE)
 
     def problem(self, cause: str, text: str) -> None:
-        """Note what an image goes without."""
+        """Count what an image lacks."""
         self.missing[cause] += 1
         self.reasons.setdefault(cause, text)
 
@@ -92,10 +90,6 @@ class RecordedKnowledge:
             self._depths.add_info(recorded.message)
         else:
             self._add_transforms(recorded, is_static=False)
-
-    def around(self, header: Any, camera: Camera) -> Surroundings:
-        """What is known at the moment of an image with this header."""
-        return self._knowledge.around(header, camera, self._asked)
 
     def _add_transforms(self, recorded: Recorded, is_static: bool) -> None:
         for item in recorded.message.transforms:

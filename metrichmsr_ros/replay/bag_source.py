@@ -1,23 +1,21 @@
-"""Recorded images as the pipeline takes them: converted, paired with their camera and gated by the node's own code."""
+"""Recorded images made ready for the pipeline by the node's own intake."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.replay.bag_context import RecordedKnowledge
+from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
 from metrichmsr_ros.ros.bags.topics import ImageTopics
-from metrichmsr_ros.ros.inputs.camera_info import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
-from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
+from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
+from metrichmsr_ros.ros.inputs.intake import Intake, ReadyFrame
+from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped
 
 
 @dataclass(frozen=True)
@@ -45,61 +43,58 @@ class Given:
         return Camera.from_fov(width, height, self.fov_x)
 
 
-@dataclass(frozen=True)
-class Ready:
-    """One image ready for the pipeline.
+class GivenCamera:
+    """The same intrinsics for every image, in place of CameraInfo.
 
-    Attributes:
-        message: the image message. log_ns: when it was recorded. stamp_ns: its header's stamp (`log_ns` when that is
-            zero). image: (H, W, 3) uint8 RGB. camera: of this image. starts_anew: forget everybody first.
-        around: what was known besides.
-        convert_s: seconds that decoding took.
+    Args:
+        given: field of view or intrinsics.
     """
 
-    message: Any
-    log_ns: int
-    stamp_ns: int
-    image: NDArray[np.uint8]
-    camera: Camera
-    starts_anew: bool
-    around: Surroundings
-    convert_s: float
+    pairing = "given"
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._camera: Camera | None = None
+
+    def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+        """Camera of an image of `size` (width, height); the same object again keeps rectification maps valid."""
+        if self._camera is None or self._camera.size != size:
+            self._camera = self._given.camera(*size)
+        return self._camera
 
 
-class Feed:
+class BagSource:
     """Images of one bag, in order; those that cannot be used are counted by cause, never silently lost.
 
     Args:
         bag: opened.
         topics: from :meth:`Bag.select`.
         given: intrinsics that replace CameraInfo.
-        knowledge: what the bag knows besides images.
-        rectified: whether the images are rectified; None decides by topic name and D, as the node does.
+        context: what the bag holds besides images.
+        parameters: as the node's.
     """
 
     def __init__(
-        self, bag: Bag, topics: ImageTopics, given: Given, knowledge: RecordedKnowledge, rectified: bool | None = None
+        self, bag: Bag, topics: ImageTopics, given: Given, context: RecordedContext, parameters: RecordedParameters
     ) -> None:
         self.dropped: Counter[str] = Counter()
-        self.reasons: dict[str, str] = {}  # cause -> the first text told about it
-        self.knowledge = knowledge
-        self._bag, self._topics, self._given = bag, topics, given
-        self._rectified = True if rectified is None and names_rectified_image(topics.image) else rectified
-        self._infos, self._gate = CameraInfos(), StampGate()
-        self._camera: Camera | None = None
+        self.reasons: dict[str, str] = {}  # cause -> the first text about it
+        self.context = context
+        self._bag, self._topics, self._parameters = bag, topics, parameters
+        self._infos = CameraInfos(wait_s=0.0)  # what a node would wait for is read before the image is handed on
+        cameras = GivenCamera(given) if given else self._infos
+        self._intake = Intake(topics.image, cameras, context.provider, context.problem)
 
-    def __iter__(self) -> Iterator[Ready]:
+    def __iter__(self) -> Iterator[ReadyFrame]:
         """Yield every usable image."""
         for recorded in self._paired():
             try:
-                yield self._ready(recorded)
+                yield self._intake.frame(recorded.message, recorded.log_ns, self._parameters)
             except FrameDropped as reason:
                 self.drop(reason.cause, str(reason))
-            except ConversionError as error:
-                self.drop("bad image", str(error))
 
     def drop(self, cause: str, text: str) -> None:
-        """Count an image that gives no result, and keep the first words about it."""
+        """Count an image that gives no result, and keep the first text about its cause."""
         self.dropped[cause] += 1
         self.reasons.setdefault(cause, text)
 
@@ -112,31 +107,13 @@ class Feed:
             self._infos.add(first.message)
             break
         waiting: deque[Recorded] = deque()
-        for recorded in self._bag.messages(image, *infos, *self.knowledge.topics):
-            while waiting and waiting[0].log_ns + self.knowledge.wait_s * 1e9 < recorded.log_ns:
+        for recorded in self._bag.messages(image, *infos, *self.context.topics):
+            while waiting and waiting[0].log_ns + self.context.wait_s * 1e9 < recorded.log_ns:
                 yield waiting.popleft()
             if recorded.topic == image:
                 waiting.append(recorded)
             elif recorded.topic == info:
                 self._infos.add(recorded.message)
             else:
-                self.knowledge.take(recorded)
+                self.context.take(recorded)
         yield from waiting
-
-    def _ready(self, recorded: Recorded) -> Ready:
-        began = time.perf_counter()
-        message = recorded.message
-        image = image_from_compressed(message) if self._topics.compressed else image_from_message(message)
-        camera = self._camera_of(message.header, (image.shape[1], image.shape[0]))
-        stamp = stamp_ns(message.header) or recorded.log_ns
-        anew = self._gate.admit(stamp)
-        converted = time.perf_counter() - began
-        around = self.knowledge.around(message.header, camera)
-        return Ready(message, recorded.log_ns, stamp, image, camera, anew, around, converted)
-
-    def _camera_of(self, header: Any, size: tuple[int, int]) -> Camera:
-        if not self._given:
-            return self._infos.camera(header, size, self._rectified)
-        if self._camera is None or self._camera.size != size:
-            self._camera = self._given.camera(*size)
-        return self._camera

@@ -12,7 +12,7 @@ import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
-from metrichmsr_ros.replay.bag_source import Feed, Ready
+from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.camera_poses import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
 from metrichmsr_ros.replay.ground_truth import Truth
@@ -21,6 +21,7 @@ from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
 from metrichmsr_ros.replay.worst_frames import WorstFrames
 from metrichmsr_ros.ros.bags.writer import OutputBag
+from metrichmsr_ros.ros.inputs.intake import ReadyFrame
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
@@ -50,8 +51,8 @@ class FrameLoop:
         """An empty search."""
         self.worst = WorstFrames(self.options.worst)
 
-    def run(self, feed: Feed, out: Path, total: int, progress: Progress | None) -> ReplayError | None:
-        """Process the images of the feed; returns what ended it early: damage of the bag, or a full disk.
+    def run(self, source: BagSource, out: Path, total: int, progress: Progress | None) -> ReplayError | None:
+        """Process the images of the source; returns what ended it early: damage of the bag, or a full disk.
 
         Raises:
             OSError: not even what is finished can be written.
@@ -64,7 +65,7 @@ class FrameLoop:
         ):
             try:
                 with DiskReserve(out) as reserve:  # ends before bag and log are closed, which writes
-                    return self._through(feed, sink, log, reserve, total, progress)
+                    return self._through(source, sink, log, reserve, total, progress)
             except OSError as error:  # reading has errors of its own: this is the disk that we write to
                 return self._disk_full(out, error.strerror or str(error))
             except ReplayError as error:
@@ -73,13 +74,19 @@ class FrameLoop:
                 return error
 
     def _through(
-        self, feed: Feed, sink: OutputBag, log: IO[str], reserve: DiskReserve, total: int, progress: Progress | None
+        self,
+        source: BagSource,
+        sink: OutputBag,
+        log: IO[str],
+        reserve: DiskReserve,
+        total: int,
+        progress: Progress | None,
     ) -> ReplayError | None:
         person_frames = 0
-        for ready in feed:
+        for ready in source:
             if reserve.is_needed(person_frames):
                 return self._disk_full(sink.path.parent, "hardly any room is left on its disk")
-            scene = self._processed(ready, feed)
+            scene = self._processed(ready, source)
             if scene is None:
                 continue
             self._keep(ready, scene, sink, log)
@@ -90,22 +97,22 @@ class FrameLoop:
                 break
         return None
 
-    def _processed(self, ready: Ready, feed: Feed) -> Scene | None:
+    def _processed(self, ready: ReadyFrame, source: BagSource) -> Scene | None:
         """The scene of one image; None when the pipeline failed on it, which is counted like any other drop."""
-        if ready.starts_anew:
+        if ready.jump_s is not None:
             self.pipeline.reset()
         wanted = Wanted(vertices=True, depth=False)
         try:
-            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_ns / 1e9, wanted, ready.around)
+            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_s, wanted, ready.context)
         except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
-            feed.drop("failed", f"{type(error).__name__}: {error}")
+            source.drop("failed", f"{type(error).__name__}: {error}")
             return None
         return scene
 
-    def _keep(self, ready: Ready, scene: Scene, sink: OutputBag, log: IO[str]) -> None:
+    def _keep(self, ready: ReadyFrame, scene: Scene, sink: OutputBag, log: IO[str]) -> None:
         people = tuple(person_from_estimate(person) for person in scene.people)
-        frame = FrameRecord(ready.stamp_ns, people, {"convert": ready.convert_s, **scene.timings})
-        pose = self.poses.world_from(ready.message.header.frame_id, ready.stamp_ns)
+        frame = FrameRecord(ready.stamp_ns, people, {**ready.seconds, **scene.timings})
+        pose = self.poses.world_from(ready.header.frame_id, ready.stamp_ns)
         if pose is not None:
             self.cameras[ready.stamp_ns] = pose
         self.frames.append(frame)
@@ -113,7 +120,7 @@ class FrameLoop:
         overlay = draw_overlay(scene, faces) if self.options.overlay else None
         score, caption = frame_score(frame, self.truth)
         self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
-        sink.write(scene, ready.message.header, ready.log_ns, overlay)
+        sink.write(scene, ready.header, ready.arrived_ns, overlay)
         log.write(json.dumps(_line(frame)) + "\n")
 
     def _disk_full(self, out: Path, why: str) -> ReplayError:

@@ -10,7 +10,7 @@ from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, load_records, person_from_message
 from metrichmsr_ros.ros.bags.message_types import HUMANS
 from metrichmsr_ros.ros.bags.reader import Bag
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
 Truth = dict[int, TrueFrame]  # by stamp of the image, ns
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
-from metrichmsr_ros.replay.bag_context import RecordedKnowledge
+from metrichmsr_ros.replay.bag_context import RecordedContext
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.topics import image_transport_base
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with Bag(path) as bag:
         topics = bag.select(options.image, options.camera_info)
-        knowledge = RecordedKnowledge(bag, options)
-    info, beside = topics.camera_info or "", knowledge.all_topics
+        context_topics = RecordedContext(bag, options).all_topics
+    info, beside = topics.camera_info or "", context_topics
     try:
         parameters = {
             "image_transport": "compressed" if topics.compressed else "raw",

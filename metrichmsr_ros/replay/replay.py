@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.replay.bag_context import RecordedKnowledge
-from metrichmsr_ros.replay.bag_source import Feed, Given
+from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
+from metrichmsr_ros.replay.bag_source import BagSource, Given
 from metrichmsr_ros.replay.camera_poses import CameraPoses, read_camera_poses
 from metrichmsr_ros.replay.frame_loop import FrameLoop, Progress
 from metrichmsr_ros.replay.ground_truth import Truth, load_truth
@@ -75,24 +75,24 @@ def replay_bag(
     """
     began = time.perf_counter()
     with Bag(path) as bag:
-        feed, truth, names = _prepare(bag, options)
+        source, truth, names = _prepare(bag, options)
         images = bag.count(names[0])
         loop = FrameLoop(pipeline, truth, _camera_poses(bag, options), options)
         try:
             prepare_folder(out)
-            stopped = loop.run(feed, out, min(images, options.limit or images), progress)
+            stopped = loop.run(source, out, min(images, options.limit or images), progress)
             if stopped is None and bag.damage:
                 stopped = ReplayError(bag.damage, ExitCode.PARTIAL)
             if not loop.frames:
-                raise _nothing(path, feed, images, stopped)
+                raise _nothing(path, source, images, stopped)
             done = Replay(
                 bag=path,
                 topics=names,
                 frames=loop.frames,
                 images=images,
-                dropped=dict(sorted(feed.dropped.items())),
-                missing=dict(sorted(feed.knowledge.missing.items())),
-                reasons={**feed.reasons, **feed.knowledge.reasons},
+                dropped=dict(sorted(source.dropped.items())),
+                missing=dict(sorted(source.context.missing.items())),
+                reasons={**source.reasons, **source.context.reasons},
                 truth=truth,
                 report=_evaluated(loop.frames, truth),
                 cameras=loop.cameras,
@@ -115,14 +115,17 @@ def replay_bag(
     return done
 
 
-def _prepare(bag: Bag, options: ReplayOptions) -> tuple[Feed, Truth, tuple[str, str]]:
+def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, Truth, tuple[str, str]]:
     if options.image_rectified not in _RECTIFIED:
         raise ReplayError(f"image_rectified is {options.image_rectified!r}; choose auto, true or false", ExitCode.USAGE)
     given = Given(None if options.fov is None else float(np.radians(options.fov)), options.intrinsics)
     topics = bag.select(options.image, options.camera_info, needs_info=not given)
     truth = load_truth(bag, options.truth)
-    feed = Feed(bag, topics, given, RecordedKnowledge(bag, options), _RECTIFIED[options.image_rectified])
-    return feed, truth, (topics.image, topics.camera_info or f"none, {given}")
+    parameters = RecordedParameters(
+        _RECTIFIED[options.image_rectified], options.ground_frame, options.use_floor, options.use_depth
+    )
+    source = BagSource(bag, topics, given, RecordedContext(bag, options), parameters)
+    return source, truth, (topics.image, topics.camera_info or f"none, {given}")
 
 
 def _camera_poses(bag: Bag, options: ReplayOptions) -> CameraPoses:
@@ -137,9 +140,9 @@ def _evaluated(frames: list[FrameRecord], truth: Truth) -> SequenceReport | None
     return evaluate_sequence([truth[f.stamp_ns] for f in known], [f.people for f in known], seconds)
 
 
-def _nothing(path: Path, feed: Feed, images: int, stopped: ReplayError | None) -> ReplayError:
+def _nothing(path: Path, source: BagSource, images: int, stopped: ReplayError | None) -> ReplayError:
     causes = [str(stopped)] if stopped else []
-    causes += [f"{count} x {cause}: {feed.reasons[cause]}" for cause, count in feed.dropped.items()]
+    causes += [f"{count} x {cause}: {source.reasons[cause]}" for cause, count in source.dropped.items()]
     text = f"{path}: none of {images} images could be processed ({'; '.join(causes) or 'there are none'})"
     disk = stopped is not None and stopped.code is ExitCode.OUTPUT
     return ReplayError(text, ExitCode.OUTPUT if disk else ExitCode.UNREADABLE)

@@ -15,9 +15,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
 from metrichmsr_ros.pipeline.scene import Scene, Wanted
 from metrichmsr_ros.ros.diagnostics import Statistics
-from metrichmsr_ros.ros.inputs.camera_info import CameraInfos, FrameDropped, StampGate, names_rectified_image, stamp_ns
-from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
-from metrichmsr_ros.ros.inputs.scene_context import Knowledge
+from metrichmsr_ros.ros.inputs.intake import Intake
+from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings
 
@@ -59,11 +58,9 @@ class FrameProcessor:
     Args:
         pipeline: image + camera -> Scene.
         outputs: where results go.
-        infos: CameraInfo received so far.
-        knowledge: what else ROS knows of the moment of an image.
+        intake: makes images ready for the pipeline.
         statistics: where frames and their fates are counted.
         now_ns: the node's clock, nanoseconds.
-        topic: resolved name of the image topic.
         settings: parameters; replace the attribute to change them.
     """
 
@@ -71,24 +68,20 @@ class FrameProcessor:
         self,
         pipeline: ScenePipeline,
         outputs: Outputs,
-        infos: CameraInfos,
-        knowledge: Knowledge,
+        intake: Intake,
         statistics: Statistics,
         now_ns: Callable[[], int],
-        topic: str,
         settings: Settings,
     ) -> None:
         self.settings = settings
-        self._pipeline, self._outputs, self._infos, self._statistics = pipeline, outputs, infos, statistics
-        self._knowledge = knowledge
-        self._now_ns, self._topic = now_ns, topic
-        self._gate = StampGate()
+        self._pipeline, self._outputs, self._intake, self._statistics = pipeline, outputs, intake, statistics
+        self._now_ns = now_ns
         pipeline.reset()
 
     @property
     def health(self) -> dict[str, str]:
         """What came with the last image: CameraInfo, floor, depth."""
-        return {"camera_info": self._infos.pairing, **self._knowledge.health}
+        return self._intake.health
 
     def __call__(self, frame: Frame) -> None:
         """Process one frame, or count why not."""
@@ -96,8 +89,6 @@ class FrameProcessor:
             self._process(frame)
         except FrameDropped as reason:
             self._statistics.dropped(reason.cause, str(reason))
-        except ConversionError as error:
-            self._statistics.dropped("bad image", str(error))
         except Exception as error:
             # A robot's node outlives what one frame does to a network; the diagnostic says ERROR while it lasts.
             # After Ctrl-C the middleware is gone before the frame in work is done: that is no failure.
@@ -110,22 +101,18 @@ class FrameProcessor:
         if self.settings.lazy and not self._outputs.has_readers():
             raise FrameDropped("idle", "")
         age = self._age(header)
-        image = _to_rgb(frame.message)
-        converted = time.monotonic()
-        camera = self._infos.camera(header, (image.shape[1], image.shape[0]), self._is_rectified())
-        stamp_s = self._admitted(frame)
+        ready = self._intake.frame(frame.message, int(frame.arrived_s * 1e9), self.settings)
+        if ready.jump_s is not None:
+            self._start_anew(ready.jump_s)
         wanted = self._outputs.wanted()
-        around = self._knowledge.around(header, camera, self.settings)
-        begun = time.monotonic()
-        scene = self._pipeline.process(image, camera, stamp_s, wanted, around)
+        scene = self._pipeline.process(ready.image, ready.camera, ready.stamp_s, wanted, ready.context)
         processed = time.monotonic()
         self._statistics.depth_made(scene.depth_made, scene.depth_problem)
         people = self._outputs.publish(scene, header, wanted)
         done = time.monotonic()
         seconds = {
             "wait": started - frame.arrived_s,
-            "convert": converted - started,
-            "pair": begun - converted,
+            **ready.seconds,
             **{f"pipeline {stage}": value for stage, value in scene.timings.items()},
             "publish": done - processed,
             "latency": done - frame.arrived_s,
@@ -143,21 +130,9 @@ class FrameProcessor:
             raise FrameDropped("too old", f"image is {age:.2f} s old, max_age is {self.settings.max_age} s")
         return age
 
-    def _is_rectified(self) -> bool | None:
-        said = self.settings.rectified
-        return True if said is None and names_rectified_image(self._topic) else said
-
-    def _admitted(self, frame: Frame) -> float:
-        stamp = stamp_ns(frame.message.header)
-        if stamp == 0:  # the driver writes no stamps: the time of arrival serves the tracker, the header stays as it is
-            self._statistics.problem("no stamp", "images carry a zero stamp; TF and synchronisation will not work")
-            stamp = int(frame.arrived_s * 1e9)
-        last = self._gate.last
-        if self._gate.admit(stamp):
-            jump = 0.0 if last is None else (stamp - last) / 1e9
-            self._statistics.starts_anew(f"image stamps jumped by {jump:+.2f} s: everybody is forgotten and found anew")
-            self._pipeline.reset()
-        return stamp / 1e9
+    def _start_anew(self, jump_s: float) -> None:
+        self._statistics.starts_anew(f"image stamps jumped by {jump_s:+.2f} s: everybody is forgotten and found anew")
+        self._pipeline.reset()
 
 
 def scale_gain(scene: Scene) -> dict[str, float]:
@@ -171,7 +146,3 @@ def scale_gain(scene: Scene) -> dict[str, float]:
     gain["distance std m, image alone"] = float(np.mean([f.prior_std * d / f.scale for f, d in fixed]))
     gain["distance std m"] = float(np.mean([f.std * d for f, d in fixed]))
     return gain
-
-
-def _to_rgb(message: Any) -> npt.NDArray[np.uint8]:
-    return image_from_message(message) if hasattr(message, "encoding") else image_from_compressed(message)

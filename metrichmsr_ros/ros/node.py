@@ -31,7 +31,8 @@ from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt, namesakes
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
-from metrichmsr_ros.ros.inputs.scene_context import Knowledge
+from metrichmsr_ros.ros.inputs.intake import Intake
+from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
@@ -128,14 +129,13 @@ class PerceptionNode(LifecycleNode):
         infos, depths, boxes, topic = CameraInfos(self._no_info), DepthImages(), DetectedBoxes(), self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)
+        problem = self._statistics.problem
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,
-            infos,
-            Knowledge(self._transforms, depths, boxes, self._statistics.problem),
+            Intake(topic, infos, ContextProvider(self._transforms, depths, boxes, problem), problem),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
-            topic,
             self._settings,
         )
         self._worker = NewestWinsWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))

@@ -30,7 +30,7 @@ from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.writer import ORIENTATION_STDDEV, OutputBag
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.outputs.people import bodies_of, humans_message, topology_message, transform_messages
 from metrichmsr_ros.ros.parameters import _SPECS
 from metrichmsr_ros.ros.playback.player import Pace, play

@@ -1,50 +1,31 @@
-"""What stands between a received image and the pipeline: its camera, and its place in time."""
+"""Which CameraInfo belongs to an image: that of its stamp, else the newest of the same camera."""
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
+from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
 
-LOOP_S = 1.0  # an image older than the last by this much starts the sequence anew (bag loop, clock jump)
-GAP_S = 5.0  # after such a pause nobody is followed on
-PARTNER_WAIT_S = 0.03  # how long an image waits for the CameraInfo of its own stamp, where the driver sends one
+PARTNER_WAIT_S = 0.03
 CACHED_INFOS = 32
 STEADY_INFOS = 10  # so many alike, one after the other: the next is taken to be like them, and not waited for
 
 
-class FrameDropped(MetricHMRError):
-    """An image that is not processed: `cause` is counted, `args[0]` is told to the user."""
-
-    def __init__(self, cause: str, text: str) -> None:
-        super().__init__(text)
-        self.cause = cause
-
-
-def stamp_ns(header: Any) -> int:
-    """Nanoseconds of a std_msgs/Header."""
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
-
-
-def names_rectified_image(topic: str) -> bool:
-    """Whether a topic's name says that its images are rectified, as `image_rect` and `image_rect_color` do."""
-    return re.search(r"(^|[/_])rect(ified)?([/_]|$)", topic) is not None
-
-
 class CameraInfos:
-    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, asked in the worker's.
+    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, read in the worker's.
 
     Args:
         where: words for a message that none has come: on which topic, and the remedy.
+        wait_s: how long an image waits for the CameraInfo of its own stamp, where the driver sends one.
     """
 
-    def __init__(self, where: Callable[[], str] = lambda: "before this image") -> None:
+    def __init__(self, where: Callable[[], str] = lambda: "before this image", wait_s: float = PARTNER_WAIT_S) -> None:
+        self._wait_s = wait_s
         self._where = where
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
@@ -102,7 +83,7 @@ class CameraInfos:
             steady = self._alike >= STEADY_INFOS and size == self._size
             self._size = size
             if stamp not in self._by_stamp and (self._pairs or not self._by_stamp) and not steady:
-                found = self._arrived.wait_for(lambda: stamp in self._by_stamp, PARTNER_WAIT_S)
+                found = self._arrived.wait_for(lambda: stamp in self._by_stamp, self._wait_s)
                 self._pairs = found
                 self._missed = None if found else stamp
             if stamp in self._by_stamp:
@@ -125,42 +106,3 @@ def _camera_from_info(info: Any, size: tuple[int, int], rectified: bool | None) 
         return camera_from_info(info, size, rectified)
     except CameraError as error:
         raise FrameDropped("bad camera_info", str(error)) from error
-
-
-class StampGate:
-    """Decides from its stamp whether an image goes on, and whether the sequence starts anew with it."""
-
-    def __init__(self) -> None:
-        self._last: int | None = None
-        self._refused: int | None = None
-
-    @property
-    def last(self) -> int | None:
-        """Stamp of the last image that went on."""
-        return self._last
-
-    def admit(self, stamp: int) -> bool:
-        """True: process it after forgetting everybody; False: process it.
-
-        Args:
-            stamp: nanoseconds; 0 is for the caller to replace beforehand.
-
-        Raises:
-            FrameDropped: the same image again, or one overtaken by a newer.
-        """
-        last, refused = self._last, self._refused
-        if last is None:
-            self._last = stamp
-            return False
-        if stamp == last:
-            raise FrameDropped(
-                "duplicate stamp", f"two images with the stamp {stamp / 1e9:.3f} s: is it published twice?"
-            )
-        behind = (last - stamp) / 1e9
-        # Late packets come one at a time; a second image behind the last, but after the first such, is a short loop.
-        looped = behind >= LOOP_S or (behind > 0 and refused is not None and stamp > refused)
-        if behind > 0 and not looped:
-            self._refused = stamp
-            raise FrameDropped("out of order", f"image is {behind:.3f} s older than the one before it")
-        self._last, self._refused = stamp, None
-        return looped or -behind > GAP_S

@@ -13,7 +13,7 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthMap, stretched
 from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
 SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
 PARTNER_WAIT_S = 0.05

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.types import Float64Array
 
 MAX_AGE_S = 0.5  # a detector answers late, and people move little in that time against the size of their box

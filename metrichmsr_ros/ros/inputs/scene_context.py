@@ -1,4 +1,4 @@
-"""What ROS knows besides the image: the floor from /tf, depth from a topic, boxes from a detector."""
+"""What is observed besides the image: the floor from /tf, depth from a topic, boxes from a detector."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.ros.inputs.camera_info import stamp_ns
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.tf_tree import TransformError
 
 TF_WAIT_S = 0.03
@@ -24,7 +24,7 @@ MAX_TF_AGE_S = 1.0  # an older pose of the camera is not taken for the present o
 
 
 class Transforms(Protocol):
-    """`compat.TransformListener`."""
+    """`ros.tf.TransformListener`."""
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """(4, 4) from `source` to `target`; TransformError when there is none."""
@@ -33,7 +33,7 @@ class Transforms(Protocol):
         """The newest one and its moment; None: it never changes."""
 
 
-class Asked(Protocol):
+class ContextParameters(Protocol):
     """The node's parameters of the same names."""
 
     @property
@@ -57,13 +57,13 @@ class Asked(Protocol):
         """Its hypotheses below are left out."""
 
 
-class Knowledge:
-    """Asked by the worker for every image; what is missing is told, and the image goes on without.
+class ContextProvider:
+    """Called by the worker for every image; what is missing is reported, and the image goes on without.
 
     Args:
         transforms: of /tf; None without `ground_frame`.
         depths: depth images received so far. boxes: of another detector.
-        problem: told cause and text of what is missing.
+        problem: called with cause and text of what is missing.
         wait_s: for a transform as new as the image; the worker waits, never the executor.
     """
 
@@ -80,26 +80,26 @@ class Knowledge:
         self._tf_in_time = True  # whether waiting for transforms has been worth it
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
-    def around(self, header: Any, camera: Camera, settings: Asked) -> Surroundings:
-        """What is known at the moment of an image.
+    def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> Surroundings:
+        """What was observed at the moment of an image.
 
         Args:
             header: of the image. camera: of the image.
-            settings: parameters.
+            parameters: as they are now.
         """
-        boxes = self._boxes.of(header, camera, settings.detections_class, settings.detections_min_score)
-        floor, depth = self._floor(header, settings), self._depth(header, camera)
-        return Surroundings(floor, depth, settings.use_depth, tuple(boxes))
+        boxes = self._boxes.of(header, camera, parameters.detections_class, parameters.detections_min_score)
+        floor, depth = self._floor(header, parameters), self._depth(header, camera)
+        return Surroundings(floor, depth, parameters.use_depth, tuple(boxes))
 
-    def _floor(self, header: Any, settings: Asked) -> Plane | None:
+    def _floor(self, header: Any, parameters: ContextParameters) -> Plane | None:
         self.health["floor"] = "not asked for"
-        if self._transforms is None or not settings.use_floor:
+        if self._transforms is None or not parameters.use_floor:
             return None
         try:
-            camera_pose = self._camera_pose(settings.ground_frame, header)
+            camera_pose = self._camera_pose(parameters.ground_frame, header)
         except TransformError as error:
             self.health["floor"] = "no transform"
-            self._problem("no floor", f"{settings.ground_frame} to {header.frame_id}: {error}")
+            self._problem("no floor", f"{parameters.ground_frame} to {header.frame_id}: {error}")
             return None
         return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
 

@@ -19,7 +19,6 @@ from helpers.ros_testing import FRAME, FakeBody, FakePipeline, make_header, make
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
-from metrichmsr_ros.ros.inputs.camera_info import FrameDropped, StampGate, names_rectified_image
 from metrichmsr_ros.ros.outputs.images import (
     body_points_message,
     camera_info_message,
@@ -243,32 +242,3 @@ def test_optional_messages_are_optional():
     assert optional_messages("no_such_package") is None
     assert message_class("geometry_msgs/msg/Point") is Point
     assert "rclpy" in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("topic", "expected"),
-    [
-        ("/cam/image_rect", True),
-        ("/cam/image_rect_color", True),
-        ("/cam/rect/image", True),
-        ("/image_rectified", True),
-        ("/cam/image_raw", False),
-        ("/direct/image", False),
-        ("/rectangle/image", False),
-        ("/correct_image", False),
-    ],
-)
-def test_names_of_rectified_topics(topic, expected):
-    assert names_rectified_image(topic) is expected
-
-
-def test_stamps_short_loops_are_noticed():
-    gate = StampGate()
-    second = 10**9
-    assert not gate.admit(10 * second)
-    assert not gate.admit(10 * second + second // 2)
-    with pytest.raises(FrameDropped, match="older"):
-        gate.admit(10 * second)  # a bag of half a second begins again
-    assert gate.admit(10 * second + second // 10)  # noticed with its second image
-    assert not gate.admit(10 * second + second // 5)
-    assert gate.admit(100 * second)  # nobody is followed over such a pause

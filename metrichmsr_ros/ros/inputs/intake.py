@@ -1,0 +1,139 @@
+"""The way of an image message to the pipeline, the same for the node and for a replay.
+
+An image is converted to RGB, paired with its camera, placed in time, and gets what else was observed at its moment.
+Where the camera and the observations come from (topics that may still be on their way, or a bag) is injected.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
+from metrichmsr_ros.ros.inputs.scene_context import ContextParameters, ContextProvider
+from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate, stamp_ns
+from metrichmsr_ros.types import ImageArray
+
+
+@dataclass(frozen=True)
+class ReadyFrame:
+    """One image ready for the pipeline.
+
+    Attributes:
+        header: std_msgs/Header of the image message.
+        stamp_ns: its stamp; the time of arrival where the driver writes none.
+        arrived_ns: when the image came: on the node's monotonic clock, or the log time in a bag.
+        image: (H, W, 3) uint8 RGB.
+        camera: of this image.
+        jump_s: seconds by which stamps jumped, where everybody must be forgotten first; None: the video goes on.
+        context: what else was observed at the image's moment.
+        seconds: duration by stage: `convert` and `pair`.
+    """
+
+    header: Any
+    stamp_ns: int
+    arrived_ns: int
+    image: ImageArray
+    camera: Camera
+    jump_s: float | None
+    context: Surroundings
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def stamp_s(self) -> float:
+        """The stamp in seconds."""
+        return self.stamp_ns / 1e9
+
+
+class CameraSource(Protocol):
+    """Gives each image its camera; `CameraInfos` is one."""
+
+    @property
+    def pairing(self) -> str:
+        """Where the last camera came from, for diagnostics."""
+
+    def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+        """Camera of an image of `size` (width, height); raises FrameDropped where there is none."""
+
+
+class IntakeParameters(ContextParameters, Protocol):
+    """The node's parameters of the same names."""
+
+    @property
+    def rectified(self) -> bool | None:
+        """Whether images are rectified; None decides by the topic's name, else by D of the CameraInfo."""
+
+
+class Intake:
+    """Makes ready frames of image messages, in the order of their arrival.
+
+    Args:
+        topic: name of the image topic, which may say that images are rectified.
+        cameras: where the camera of an image comes from.
+        contexts: gives the floor, depth and detections of an image's moment.
+        problem: called with cause and text when an image goes on although something is wrong with it.
+    """
+
+    def __init__(
+        self, topic: str, cameras: CameraSource, contexts: ContextProvider, problem: Callable[[str, str], None]
+    ) -> None:
+        self._named_rectified = names_rectified_image(topic)
+        self._cameras, self._contexts, self._problem = cameras, contexts, problem
+        self._gate = StampGate()
+        self._jump_s: float | None = None  # not handed out yet
+
+    @property
+    def health(self) -> dict[str, str]:
+        """What came with the last image, for diagnostics: CameraInfo, floor, depth."""
+        return {"camera_info": self._cameras.pairing, **self._contexts.health}
+
+    def frame(self, message: Any, arrived_ns: int, parameters: IntakeParameters) -> ReadyFrame:
+        """Make one image ready.
+
+        Args:
+            message: sensor_msgs/Image or CompressedImage, of rclpy or of a bag.
+            arrived_ns: when it came, nanoseconds; serves as its stamp where it has none.
+            parameters: as they are now.
+
+        Raises:
+            FrameDropped: the image cannot be used; it names the cause, the value and the remedy.
+        """
+        began = time.perf_counter()
+        image = _to_rgb(message)
+        converted = time.perf_counter()
+        header, size = message.header, (image.shape[1], image.shape[0])
+        camera = self._cameras.camera(header, size, self._is_rectified(parameters))
+        stamp = self._stamp_of(header, arrived_ns)
+        self._jump_s = self._gate.admit(stamp) or self._jump_s
+        context = self._contexts.of(header, camera, parameters)
+        jump_s, self._jump_s = self._jump_s, None
+        seconds = {"convert": converted - began, "pair": time.perf_counter() - converted}
+        return ReadyFrame(header, stamp, arrived_ns, image, camera, jump_s, context, seconds)
+
+    def _is_rectified(self, parameters: IntakeParameters) -> bool | None:
+        given = parameters.rectified
+        return True if given is None and self._named_rectified else given
+
+    def _stamp_of(self, header: Any, arrived_ns: int) -> int:
+        """The image's stamp; without one the time of arrival serves the tracker, and the header stays as it is."""
+        stamp = stamp_ns(header)
+        if stamp == 0:
+            self._problem("no stamp", "images carry a zero stamp; TF and synchronisation will not work")
+        return stamp or arrived_ns
+
+
+def names_rectified_image(topic: str) -> bool:
+    """Whether a topic's name says that its images are rectified, as `image_rect` and `image_rect_color` do."""
+    return re.search(r"(^|[/_])rect(ified)?([/_]|$)", topic) is not None
+
+
+def _to_rgb(message: Any) -> ImageArray:
+    try:
+        return image_from_message(message) if hasattr(message, "encoding") else image_from_compressed(message)
+    except ConversionError as error:
+        raise FrameDropped("bad image", str(error)) from error
