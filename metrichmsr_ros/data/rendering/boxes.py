@@ -40,7 +40,9 @@ def crossings(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (low - origin) / rays, (high - origin) / rays
-    return np.fmin(first, second), np.fmax(first, second)  # not NaN for a ray that runs inside a face
+    into, out = np.minimum(first, second), np.maximum(first, second)
+    into[np.isnan(into)], out[np.isnan(out)] = -np.inf, np.inf  # a ray that runs inside a face: 0 / 0
+    return into, out
 
 
 def leave_room(
