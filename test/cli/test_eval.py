@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.data_layouts import BODIES, write_3dpw, write_emdb, write_prox
 from helpers.eval_tables import table_of
 from helpers.landmark_shards import write_landmark_shard
+from helpers.layouts.bodies import BODIES
+from helpers.layouts.scenes import write_prox
+from helpers.layouts.video_sequences import write_3dpw, write_emdb
 from helpers.motions import motion_arrays, moving_camera, save_arrays
 from helpers.oracle import REGRESSOR, Oracle
 from helpers.repository import ROOT

@@ -16,18 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.data_layouts import (
-    BODIES,
-    World,
-    save_picture,
-    write_3dpw,
-    write_emdb,
-    write_pickle,
-    write_rich_film,
-    write_smpl,
-    write_smplx,
-)
 from helpers.eval_tables import table_of
+from helpers.layouts.bodies import BODIES, write_smpl, write_smplx
+from helpers.layouts.files import save_picture, write_pickle
+from helpers.layouts.scenes import write_rich_film
+from helpers.layouts.video_sequences import write_3dpw, write_emdb
+from helpers.layouts.world import World
 from helpers.oracle import REGRESSOR, Oracle
 from rich.console import Console
 from scipy.spatial.transform import Rotation

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.data_layouts import BODIES, DOT, World, write_4dhumans, write_bedlam, write_rich
+from helpers.layouts.bodies import BODIES
+from helpers.layouts.scenes import write_rich
+from helpers.layouts.smpl_npz import write_4dhumans, write_bedlam
+from helpers.layouts.world import DOT, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

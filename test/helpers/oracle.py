@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.data_layouts import BODIES
+from helpers.layouts.bodies import BODIES
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video
 
 VERTICES = BODIES["male"].num_vertices

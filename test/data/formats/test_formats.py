@@ -9,19 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.data_layouts import (
-    BODIES,
-    DOT,
-    World,
-    write_3dpw,
-    write_4dhumans,
-    write_bedlam,
-    write_camerahmr,
-    write_emdb,
-    write_pickle,
-    write_prox,
-    write_rich,
-)
+from helpers.layouts.bodies import BODIES
+from helpers.layouts.files import write_pickle
+from helpers.layouts.scenes import write_prox, write_rich
+from helpers.layouts.smpl_npz import write_4dhumans, write_bedlam, write_camerahmr
+from helpers.layouts.video_sequences import write_3dpw, write_emdb
+from helpers.layouts.world import DOT, World
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.data.formats.joint_maps import COMPARABLE

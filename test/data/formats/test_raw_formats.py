@@ -9,22 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers.data_layouts import (
-    BODIES,
-    DOT,
-    World,
-    add_to_tar,
-    write_3dpw,
-    write_4dhumans_tar,
-    write_aic,
-    write_bedlam,
-    write_coco,
-    write_emdb,
-    write_mpii,
-    write_open,
-    write_prox,
-    write_rich,
-)
+from helpers.layouts.bodies import BODIES
+from helpers.layouts.files import add_to_tar
+from helpers.layouts.keypoints import write_aic, write_coco, write_mpii
+from helpers.layouts.scenes import write_prox, write_rich
+from helpers.layouts.smpl_npz import write_bedlam
+from helpers.layouts.video_sequences import write_3dpw, write_emdb
+from helpers.layouts.webdataset import write_4dhumans_tar, write_open
+from helpers.layouts.world import DOT, World
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.data_layouts import BODIES, write_3dpw, write_emdb, write_pickle
+from helpers.layouts.bodies import BODIES
+from helpers.layouts.files import write_pickle
+from helpers.layouts.video_sequences import write_3dpw, write_emdb
 from helpers.oracle import REGRESSOR, Oracle
 
 from metrichmsr_ros.data.formats.labels import LabelError

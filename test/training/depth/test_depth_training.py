@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.data_layouts import write_prox
+from helpers.layouts.scenes import write_prox
 
 from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.config import ConfigError

@@ -9,9 +9,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from helpers.data_layouts import write_bedlam, write_coco, write_open
 from helpers.image_training import TINY, config_of, run_of
 from helpers.landmark_training import ALONE, losses_of
+from helpers.layouts.keypoints import write_coco
+from helpers.layouts.smpl_npz import write_bedlam
+from helpers.layouts.webdataset import write_open
 from helpers.two_processes import run_two
 from rich.console import Console
 

@@ -1,0 +1,1 @@
+"""Tiny data sets in the layouts that their makers publish, and where every joint of them really is."""
