@@ -36,7 +36,7 @@ class OpenBody(BodyModel):
     landmark_regressor: Tensor
 
     def __init__(self, arrays: Arrays, dtype: torch.dtype = torch.float32) -> None:
-        """`arrays`: the content of open_body.npz (docs/open_body.md lists the fields)."""
+        """`arrays`: the content of open_body.npz (docs/explanation/open_body.md lists the fields)."""
         super().__init__()
         self.name = str(arrays["name"])
         self.licence = str(arrays["licence"])

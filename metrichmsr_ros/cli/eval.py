@@ -108,7 +108,7 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
     if _is_npz(data):
         return evaluate_depth(data, _needed(given, "prox"), far)
     if given:
-        raise EvalError("--predictions for prox needs --data with true depth maps NAME.npz; see docs/evaluation.md")
+        raise EvalError("--predictions for prox needs --data with depth maps NAME.npz; see docs/how_to/evaluate.md")
     with console.status("estimating") as status:
         return evaluate_prox(
             data,

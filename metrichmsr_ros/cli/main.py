@@ -154,7 +154,7 @@ def train(
 def ablate(
     config: Annotated[Path, tyro.conf.Positional],
     seeds: tuple[int, ...] = (0, 1),
-    out: Path = Path("docs/ablations.md"),
+    out: Path = Path("docs/explanation/ablations.md"),
 ) -> None:
     """Train the paper's ablation rows at one small budget on the CPU; print and write one table. Resumes row by row.
 

@@ -27,7 +27,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One labelled data set; `kind` says in which published layout (docs/datasets.md).
+    """One labelled data set; `kind` says in which published layout (docs/how_to/datasets.md).
 
     path: the label files or shards, as a glob pattern; for 3dpw, emdb, rich and prox the data set's folder.
     images: the folder that the pictures' names are relative to, where `path` names label files.

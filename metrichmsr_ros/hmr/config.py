@@ -72,7 +72,7 @@ class MoEConfig:
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """The three MLP heads. See docs/decisions.md for what each choice was measured to bring."""
+    """The three MLP heads. See docs/explanation/decisions.md for what each choice was measured to bring."""
 
     hidden: int = 512
     translation: Literal["direct", "crop_ray"] = "crop_ray"

@@ -20,7 +20,7 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 OPPOSED = -0.5
 """Cosine of the angle between the facing directions of two looks, 120 degrees, beyond which one took front for back."""
 HEAVY_WEIGHT = 2.0
-"""Of what the heavier landmark network sees, over the other one's: it errs less (docs/decisions.md)."""
+"""Of what the heavier landmark network sees, over the other one's: it errs less (docs/explanation/decisions.md)."""
 
 
 @dataclass(frozen=True)

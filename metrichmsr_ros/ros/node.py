@@ -213,7 +213,7 @@ class PerceptionNode(LifecycleNode):
         )
 
     def _on_images_lost(self, count: int) -> None:
-        text = f"{count} images of {self._image_topic()} did not come; see 'Large images' in docs/ros.md"
+        text = f"{count} images of {self._image_topic()} were not received; see docs/reference/diagnostics.md"
         self._statistics.dropped("lost on the way", text, count)
 
     def _on_image(self, message: Any) -> None:

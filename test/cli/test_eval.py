@@ -87,7 +87,7 @@ def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
 
 
 def test_the_converter_of_the_manual_makes_predictions_that_score(tmp_path):
-    manual = ROOT / "docs/evaluation.md"
+    manual = ROOT / "docs/how_to/evaluate.md"
     (code,) = re.findall(r"```python\n(.*?)```", manual.read_text(), re.DOTALL)
     there: dict[str, Any] = {}
     exec(code, there)

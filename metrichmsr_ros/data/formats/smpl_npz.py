@@ -1,6 +1,6 @@
 """Label releases that are one npz of people: BEDLAM, CameraHMR's AIC/COCO/MPII, and 4D-Humans'.
 
-Their layouts, field by field, are tabled in docs/datasets.md.
+Their layouts, field by field, are tabled in docs/reference/data_formats.md.
 """
 
 from __future__ import annotations

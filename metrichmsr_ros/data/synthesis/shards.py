@@ -145,7 +145,7 @@ def write_shard(
 
 
 def sample_arrays(scene: TrueScene, seen: list[Observation], missed: list[int], seed: int) -> dict[str, np.ndarray]:
-    """The arrays of one `KEY.npz` (docs/data_engine.md): P landmark sets with truth, M people who were not found."""
+    """The arrays of one `KEY.npz` (docs/reference/data_formats.md): P landmark sets with truth, M people not found."""
     sets = [o.landmarks for o in seen]
     truths = [scene.people[o.person] for o in seen]
     arrays = {

@@ -2,7 +2,7 @@
 
     python -m metrichmsr_ros.data.synthesis.simulated_shards "data/open/train-*.tar" data/open 50000
 
-writes `sim-00000.tar ...` in the form of `docs/data_engine.md`, one person in each `KEY.npz`.
+writes `sim-00000.tar ...` in the form of `docs/reference/data_formats.md`, one person in each `KEY.npz`.
 """
 
 from __future__ import annotations

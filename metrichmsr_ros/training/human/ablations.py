@@ -114,7 +114,7 @@ def markdown(
 ) -> str:
     """The table, each cell the mean over seeds and half the difference between the extremes."""
     lines = [
-        f"{people} landmark sets to learn from, {held_out} held out (other motions and shapes); {config.steps} steps "
+        f"{people} landmark sets for training, {held_out} held out (other motions and shapes); {config.steps} steps "
         f"of {config.batch_size}; seeds {', '.join(map(str, seeds))}. Cells: mean over seeds ± half the range.",
         "",
         HEADER,

@@ -1,6 +1,6 @@
-"""Draws docs/depth.png: one frame of the demo's rendered walk, its depth, and the cloud with the bodies in it.
+"""Draw docs/images/depth.png: a frame of the demo's rendered sequence, its depth, and the point cloud with the bodies.
 
-python docs/depth_figure.py [--frame 40] [--source fastdepth] [--calibration auto]
+python scripts/depth_figure.py [--frame 40] [--source fastdepth] [--calibration auto]
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
+FIGURE = Path(__file__).parents[1] / "docs" / "images" / "depth.png"
+
 
 def main() -> None:
     """The command of the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "depth.png")
+    parser.add_argument("--out", type=Path, default=FIGURE)
     parser.add_argument("--frame", type=int, default=40)
     parser.add_argument("--source", default="fastdepth")
     parser.add_argument("--calibration", default="auto")
