@@ -27,7 +27,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lint format bench colcon clean distclean
+.PHONY: help setup setup-tests demo test pytest lint format bench colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
@@ -43,10 +43,9 @@ setup-tests:
 demo: setup ## a rendered sequence with truth through the real node, and one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
 
-test: setup-tests ## linters, types and the whole test suite
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(RUN) $(BIN)/mypy
+test: lint pytest ## linters, types and the whole test suite
+
+pytest: setup-tests ## the whole test suite only
 	$(RUN) $(BIN)/python -m pytest
 
 lint: setup-tests ## linters and types only
