@@ -26,7 +26,7 @@ from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
-from metrichmsr_ros.pipeline.pipeline import heavy_finder
+from metrichmsr_ros.pipeline.views import heavy_blazepose
 from metrichmsr_ros.training.human.landmark_table import table_of
 from metrichmsr_ros.training.human.standing import standing
 from metrichmsr_ros.types import Float64Array
@@ -162,7 +162,7 @@ def _look_again(shard: Path) -> Arrays:
 
 
 def _networks() -> tuple[BlazePose, BlazePose | None]:
-    return BlazePose(num_threads=1), heavy_finder(num_threads=1)
+    return BlazePose(num_threads=1), heavy_blazepose(num_threads=1)
 
 
 def _stored(sample: Arrays, number: int) -> LandmarkSet:

@@ -109,7 +109,7 @@ def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
     tsai, body, pipeline = TsaiCamera(), load_body("open_light"), Pipeline.from_preset(weights)
     found: list[Pedestrian] = []
     for image in islice(read_video(video), 0, None, every):
-        scene = pipeline.process(image, tsai.camera())
+        scene = pipeline.estimate(image, tsai.camera())
         people = (measured(person, scene.camera, tsai, body) for person in scene.people)
         found += [person for person in people if person is not None]
     return found

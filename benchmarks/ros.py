@@ -22,6 +22,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
@@ -52,7 +53,7 @@ def fake_person(index: int) -> PersonEstimate:
 
 def fake_scene(width: int, height: int, people: int) -> Scene:
     camera = Camera.from_fov(width, height, 1.0)
-    depth = np.full((height, width), np.nan, np.float32)
+    depth = SceneDepth.not_requested(camera)
     image = np.zeros((height, width, 3), np.uint8)
     return Scene(0.0, camera, image, [fake_person(index) for index in range(people)], depth)
 
@@ -85,7 +86,7 @@ def essential_messages(scene: Scene, header: Header, last: Image) -> list[Any]:
     return [
         humans_message(bodies, scene, header, "open_light", 0.3, True),
         transform_messages(bodies, header),
-        image_message(scene.depth, header, last),
+        image_message(scene.depth.metres, header, last),
         camera_info_message(scene.camera, header),
     ]
 
@@ -115,7 +116,7 @@ def bench_output() -> None:
         for people in PEOPLE:
             scene = fake_scene(width, height, people)
             name = f"{width}x{height}, {people} people -> "
-            last = image_message(scene.depth, header), image_message(scene.image, header)
+            last = image_message(scene.depth.metres, header), image_message(scene.image, header)
             row(name + "essential", milliseconds(partial(essential_messages, scene, header, last[0])))
             row(name + "every message", milliseconds(partial(every_message, scene, header, *last)))
 
@@ -127,7 +128,7 @@ def bench_wire() -> None:
     node = rclpy.create_node("bench", context=context)
     for width, height in SIZES:
         scene = fake_scene(width, height, 4)
-        for message in essential_messages(scene, Header(), image_message(scene.depth, Header()))[:3:2]:
+        for message in essential_messages(scene, Header(), image_message(scene.depth.metres, Header()))[:3:2]:
             kind = type(message)
             publisher = node.create_publisher(kind, f"{kind.__name__}_{width}", 1)
             name = f"{width}x{height}, 4 people, {kind.__name__}"
@@ -141,7 +142,7 @@ def bench_total() -> None:
     header = Header(frame_id="cam")
     message, scene = fake_image(1920, 1080, "bgr8"), fake_scene(1920, 1080, 4)
 
-    last = image_message(scene.depth, header)
+    last = image_message(scene.depth.metres, header)
 
     def frame() -> None:
         image_from_message(message)

@@ -65,7 +65,7 @@ class InstantPipeline:
     def reset(self) -> None:
         """Nothing is remembered."""
 
-    def process(self, image: NDArray[np.uint8], camera: Camera, stamp_s: float | None, *rest: Any) -> Scene:
+    def track(self, image: NDArray[np.uint8], camera: Camera, stamp_s: float, **rest: Any) -> Scene:
         """The same scene at once."""
         return replace(self._scene, image=image, camera=camera, stamp_s=stamp_s)
 

@@ -29,9 +29,9 @@ from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
-from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, SceneContext
+from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord, person_from_estimate
 
 FPS = 10.0
@@ -66,6 +66,9 @@ class Row:
         )
 
 
+_LEAN = OutputRequest(vertices=False, depth=False)
+
+
 def floor_of(frame: SequenceFrame) -> Plane:
     up = Rotation.from_rotvec([MOUNT_TILT, 0, 0]).as_matrix() @ frame.T_world_cam[2, :3]
     return Plane(up, -(frame.T_world_cam[2, 3] + MOUNT_HEIGHT))
@@ -90,15 +93,15 @@ def run(pipeline: Pipeline, frames: list[SequenceFrame], has_floor: bool, reach:
     estimates: list[list[PersonRecord]] = []
     claims: list[dict[str, float]] = []
     for frame in frames:
-        around = Surroundings(
+        context = SceneContext(
             floor_of(frame) if has_floor else None, None if reach is None else sensor_depth(frame, reach, rng)
         )
-        scene = pipeline.process(frame.image, frame.camera, frame.stamp_s, Wanted(False, False), around)
+        scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=_LEAN, context=context)
         estimates.append([person_from_estimate(person) for person in scene.people])
         deviations = {person.id: deviation_along_sight(person) for person in scene.people}
         claims.append(deviations)
         row.claims += deviations.values()
-        row.seconds.append(scene.timings["known"])
+        row.seconds.append(scene.timings["scale"])
     truth = [true_frame(frame) for frame in frames]
     for pair in evaluate_sequence(truth, estimates).pairs:
         row.roots.append(pair.root_error_m)
@@ -121,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     count = options.frames
     limit_threads("embedded", "cpu")
-    pipeline = Pipeline.from_preset("embedded", video_looks="one")
+    pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {count} frames of 640x480")
     tell("demo", [WalkingSequence(count, FPS)], pipeline)
     if options.seeds:

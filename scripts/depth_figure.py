@@ -28,9 +28,9 @@ def main() -> None:
     options = parser.parse_args()
     pipeline = Pipeline.from_preset("embedded", body="open", depth=DepthChoice(options.source, options.calibration))
     frame = WalkingSequence(120, 10.0)[options.frame]
-    scene = pipeline.process(frame.image, frame.camera)
+    scene = pipeline.estimate(frame.image, frame.camera)
     cv2.imwrite(str(options.out), draw_scene(scene, pipeline.faces)[..., ::-1])
-    print(f"{options.out}: {len(scene.people)} people; depth: {scene.depth_made}")
+    print(f"{options.out}: {len(scene.people)} people; depth by {scene.depth.source}, {scene.depth.calibration}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord
 
 FPS = 10.0
@@ -76,7 +77,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
     limit_threads("embedded", "cpu")
     with console.status("2/4 loading the model"):
-        pipeline = Pipeline.from_preset("embedded", video_looks="one")  # as the node does unless told otherwise
+        pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")  # the node's default
         _warm_up(pipeline)
     with console.status(f"3/4 playing {num_frames / FPS:.0f} s through the node over ROS 2"):
         session = run_bag_through_node(folders.sequence, folders.perception, pipeline)
@@ -105,7 +106,7 @@ def _with_progress(frames: Iterable[SequenceFrame], total: int, text: str) -> It
 def _warm_up(pipeline: Pipeline) -> None:
     """First calls allocate; a robot pays that once, not per frame."""
     for frame in WalkingSequence(120, FPS)[40:42]:
-        pipeline.process(frame.image, frame.camera, frame.stamp_s)
+        pipeline.track(frame.image, frame.camera, frame.stamp_s)
     pipeline.reset()
 
 

@@ -23,7 +23,7 @@ from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.types import AnyArray, ImageArray
 from metrichmsr_ros.visual.expert_routing import draw_person, draw_table
 
@@ -73,7 +73,7 @@ def route_images(
     for path in images:
         image = read_photo(path)
         camera = photo_camera(image, fov_deg, intrinsics, estimator)
-        scene = pipeline.process(image, camera, None, Wanted(False, False))
+        scene = pipeline.estimate(image, camera, request=OutputRequest(False, False))
         found += person_routings(pipeline, scene, path.stem)
     if not found:
         return RoutingFiles((), ())

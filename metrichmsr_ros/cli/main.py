@@ -44,7 +44,7 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.cli.predict import people_table, predict_photo, write_depth
+    from metrichmsr_ros.cli.predict import depth_line, people_table, predict_photo, write_depth
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -55,7 +55,7 @@ def predict(
     console.print(people_table(scene))
     written = [files.overlay, files.numbers, *([files.mesh] if files.mesh else [])]
     if depth is not None:
-        console.print(f"depth: {scene.depth_made} {scene.depth_problem}".rstrip(), highlight=False)
+        console.print(depth_line(scene.depth), highlight=False)
         written += write_depth(scene, pipeline.faces, photo, out)
     for path in written:
         console.print(f"wrote {path}", highlight=False)

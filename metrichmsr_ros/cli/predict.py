@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
@@ -88,7 +89,7 @@ def predict_photo(
 ) -> tuple[Scene, PredictionFiles]:
     """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`."""
     image = read_photo(photo)
-    scene = pipeline.process(image, photo_camera(image, fov_deg, intrinsics))
+    scene = pipeline.estimate(image, photo_camera(image, fov_deg, intrinsics))
     return scene, write_prediction(scene, pipeline, photo, out)
 
 
@@ -110,12 +111,12 @@ def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) 
     import trimesh
 
     millimetres, picture, cloud = (out / f"{photo.stem}_{end}" for end in ("depth.png", "scene.png", "scene.ply"))
-    known = np.isfinite(scene.depth)
-    stored = np.where(known, np.clip(np.nan_to_num(scene.depth) * 1000, 0, 65535), 0)
+    known = np.isfinite(scene.depth.metres)
+    stored = np.where(known, np.clip(np.nan_to_num(scene.depth.metres) * 1000, 0, 65535), 0)
     cv2.imwrite(str(millimetres), np.rint(stored).astype(np.uint16))
     cv2.imwrite(str(picture), draw_scene(scene, faces)[..., ::-1])
     v, u = np.nonzero(known)
-    points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth[v, u])
+    points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth.metres[v, u])
     trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(cloud)
     return [millimetres, picture, cloud]
 
@@ -124,8 +125,8 @@ def draw_scene(scene: Scene, faces: NDArray[np.int64]) -> NDArray[np.uint8]:
     """(H, 3 W, 3) uint8 RGB: the bodies over the image, depth as colour, the cloud from aside with the bodies in it."""
     bodies = [person.vertices_cam for person in scene.people]
     colours = [person_colour(person.id) for person in scene.people]
-    cloud = cloud_view(scene.image, scene.depth, scene.camera, bodies, faces, colours)
-    return np.hstack([draw_overlay(scene, faces), depth_colours(scene.depth), cloud])
+    cloud = cloud_view(scene.image, scene.depth.metres, scene.camera, bodies, faces, colours)
+    return np.hstack([draw_overlay(scene, faces), depth_colours(scene.depth.metres), cloud])
 
 
 def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, An
         "intrinsics_source": camera.source,
         "frame": "camera optical: x right, y down, z forward; metres, radians",
         "body_model": pipeline.body.name,
-        "looks": list(pipeline.image_looks),
+        "views": list(pipeline.single_image_views),
         "joint_names": list(pipeline.body.joint_names),
         "people": [_person_as_json(person) for person in scene.people],
     }
@@ -168,6 +169,12 @@ def people_table(scene: Scene) -> Table:
         distance, position = np.linalg.norm(person.transl_cam), ", ".join(f"{v:.2f}" for v in person.transl_cam)
         table.add_row(person.id, f"{distance:.2f}", position, f"{person.height:.2f}", f"{person.confidence:.2f}")
     return table
+
+
+def depth_line(depth: SceneDepth) -> str:
+    """Source, calibration and problem of a scene's depth in one line."""
+    calibrated = f"calibrated by {depth.calibration}" if depth.is_calibrated else "not calibrated"
+    return f"depth: {depth.source}, {calibrated}" + (f"; {depth.problem}" if depth.problem else "")
 
 
 def _rounded(values: NDArray[Any], digits: int = 5) -> Any:

@@ -19,7 +19,6 @@ from metrichmsr_ros.types import Float32Array
 
 Fit = Callable[[Float32Array, Anchor, Camera], Calibration]
 
-METRIC_SOURCES = ("people", "ground")  # made of people, so that there is nothing to calibrate
 OCCLUDER = 0.7  # of a person's distance: what is nearer than this stands before the person
 FORGOTTEN = 0.01  # a calibration of which less is left is none
 
@@ -29,27 +28,35 @@ class SceneDepth:
     """Depth of one image.
 
     Attributes:
-        depth: (H, W) float32 metres, NaN where unknown.
-        source: what the initial depth came from; "people" when there is only their own.
-        method: what calibrated it: "refiner", a closed form, "memory" (the last people in view) or "none".
-        kept: of a remembered calibration how much is left, 1 to 0; 1 for the others.
-        problem: why the source had nothing to say; "" when it had.
+        metres: (H, W) float32 along z, NaN where unknown.
+        source: what the initial depth came from, e.g. "fastdepth"; "people" for their own surfaces alone; "" when no
+            depth was requested.
+        calibration: what brought it to metres: "refiner", a closed form ("planes", ...), "memory" (that of the last
+            people in view) or "none".
+        memory_left: share of a remembered calibration that is left, 1 to 0; 1 for the others.
+        problem: why the chosen source gave no depth; "" when it did.
     """
 
-    depth: Float32Array
+    metres: Float32Array
     source: str
-    method: str
-    kept: float = 1.0
+    calibration: str
+    memory_left: float = 1.0
     problem: str = ""
 
-    def __str__(self) -> str:
-        """One line for logs and diagnostics; "" when nothing was asked for."""
-        if not self.source:
-            return ""
-        if self.method == "memory":
-            return f"{self.source}, nobody in view: {self.kept:.0%} of the last calibration"
-        how = "not calibrated" if self.method == "none" else f"calibrated by {self.method}"
-        return f"{self.source}, {how}" if self.source not in METRIC_SOURCES else self.source
+    @classmethod
+    def not_requested(cls, camera: Camera) -> SceneDepth:
+        """All unknown, of the camera's size."""
+        return cls(np.full((camera.height, camera.width), np.nan, np.float32), "", "none")
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether depth was requested at all."""
+        return bool(self.source)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether people changed the source's own metres."""
+        return self.calibration != "none"
 
 
 class DepthEngine:

@@ -1,4 +1,4 @@
-"""What one image yields: people in metres, and the camera they are expressed in."""
+"""What goes into a pipeline beside the image, and what one image yields: people and depth in metres."""
 
 from __future__ import annotations
 
@@ -7,18 +7,47 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.depth.engine import SceneDepth
+from metrichmsr_ros.depth.sources.base import DepthMap
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
-from metrichmsr_ros.types import Float32Array
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which costly parts of a `Scene` the caller will use."""
+class OutputRequest:
+    """Which costly parts of a `Scene` the caller will use.
+
+    Attributes:
+        vertices: the meshes of people. depth: the depth of the scene.
+    """
 
     vertices: bool = True
     depth: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class SceneContext:
+    """What a robot measures beside the image, in the camera frame of the rectified image; None: not measured.
+
+    Attributes:
+        floor: plane that people stand on.
+        depth: metres of a sensor or of another network, on the image's own camera or on one beside it.
+        trusts_depth: whether `depth` is measured well enough to correct how far people are.
+        boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
+    """
+
+    floor: Plane | None = None
+    depth: DepthMap | None = None
+    trusts_depth: bool = True
+    boxes: tuple[NDArray[np.floating], ...] = ()
+
+    @property
+    def measures_scale(self) -> bool:
+        """Whether the floor or a depth sensor says how far people are."""
+        return self.floor is not None or (self.depth is not None and self.trusts_depth)
 
 
 @dataclass(frozen=True)
@@ -35,28 +64,30 @@ class PersonEstimate:
     transl_cam: Float32Array  # (3,) SMPL translation
     transl_cov: Float32Array  # (3, 3) of transl_cam, m^2
     joints_cam: Float32Array  # (24, 3)
-    vertices_cam: Float32Array  # (V, 3); V = 0 when vertices were not asked for
+    vertices_cam: Float32Array  # (V, 3); V = 0 when vertices were not requested
     height: float  # standing height
     velocity_cam: Float32Array  # (3,) m/s of the root, relative to the camera; NaN in single images
     position_cov6: Float32Array  # (6, 6) covariance of filtered root position and velocity; NaN in single images
     landmarks: LandmarkSet
-    scale_fix: ScaleFix | None = None  # what the surroundings said; None when nothing is known of them
+    scale_fix: ScaleFix | None = None  # correction by floor or depth sensor; None without either
 
 
 @dataclass(frozen=True)
 class Scene:
     """All that was found in one image.
 
-    `camera` has no distortion: a distorted image is rectified first, and every pixel and depth here belongs to the
-    rectified `image` (H, W, 3) uint8 RGB. `depth` (H, W) float32 metres along z, NaN where unknown; `depth_made` says
-    what made it, "" when depth was not asked for, and `depth_problem` why the chosen source made none.
+    Attributes:
+        stamp_s: time of the image, s; None for a single image.
+        camera: has no distortion: a distorted image is rectified first, and every pixel here is of the rectified one.
+        image: (H, W, 3) uint8 RGB, rectified.
+        people: everybody found.
+        depth: of the scene; `SceneDepth.not_requested` where `OutputRequest.depth` was false.
+        timings: seconds by stage.
     """
 
     stamp_s: float | None
     camera: Camera
-    image: NDArray[np.uint8]
+    image: ImageArray
     people: list[PersonEstimate]
-    depth: Float32Array
-    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
-    depth_made: str = ""
-    depth_problem: str = ""
+    depth: SceneDepth
+    timings: dict[str, float] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
-from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.camera_poses import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
@@ -25,6 +25,7 @@ from metrichmsr_ros.ros.inputs.intake import ReadyFrame
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
+_MESHES = OutputRequest(vertices=True, depth=False)
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
 
@@ -101,9 +102,10 @@ class FrameLoop:
         """The scene of one image; None when the pipeline failed on it, which is counted like any other drop."""
         if ready.jump_s is not None:
             self.pipeline.reset()
-        wanted = Wanted(vertices=True, depth=False)
         try:
-            scene: Scene = self.pipeline.process(ready.image, ready.camera, ready.stamp_s, wanted, ready.context)
+            scene: Scene = self.pipeline.track(
+                ready.image, ready.camera, ready.stamp_s, request=_MESHES, context=ready.context
+            )
         except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
             source.drop("failed", f"{type(error).__name__}: {error}")
             return None

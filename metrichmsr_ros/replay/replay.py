@@ -44,7 +44,9 @@ def load_pipeline(options: ReplayOptions) -> Any:
     import torch
 
     # loads the networks' runtime; not needed to read this module
-    from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.threads import limit_threads
+    from metrichmsr_ros.pipeline.views import AUGMENTATIONS
 
     torch.set_num_threads(options.num_threads)
     limit_threads(options.preset, options.device)
@@ -53,7 +55,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
         options.device,
         options.body,
         options.num_threads,
-        video_looks=options.looks,
+        test_time_augmentation=AUGMENTATIONS[options.looks],
     )
 
 

@@ -7,14 +7,18 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from metrichmsr_ros.depth.engine import SceneDepth
+
 WARN_EVERY_S = 5.0
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
+_NO_PIXELS = np.zeros((0, 0), np.float32)
 _HARMLESS = frozenset({"superseded", "idle", "disabled"})  # drops by design: a busy network, nobody listening
 
 
@@ -35,7 +39,7 @@ class Statistics:
         self._problem: tuple[str, str] | None = None  # cause and text of the last problem since the last report
         self._stages: dict[str, deque[float]] = {}
         self._gain: dict[str, float] = {}
-        self.depth = ""
+        self._depth: SceneDepth | None = None  # newest, without its pixels
         self._last_image = time.monotonic()
         self._reported = (0, 0, time.monotonic())
 
@@ -73,16 +77,17 @@ class Statistics:
             for stage, value in seconds.items():
                 self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
 
-    def depth_made(self, how: str, problem: str = "") -> None:
-        """Note what made the depth of an image; "": nobody asked for depth."""
-        source = how.split(",")[0]
+    def depth_estimated(self, depth: SceneDepth) -> None:
+        """Note source and calibration of an image's depth, where it was requested."""
+        if not depth.is_requested:
+            return
         with self._lock:
-            changed = bool(source) and source != self.depth.split(",")[0]
-            self.depth = how or self.depth
-        if problem:
-            self.problem("no initial depth", problem)
+            changed = self._depth is None or depth.source != self._depth.source
+            self._depth = replace(depth, metres=_NO_PIXELS)  # a report needs no pixels
+        if depth.problem:
+            self.problem("no initial depth", depth.problem)
         if changed:
-            self._tell(f"depth: {how}")
+            self._tell(f"depth: {depth.source}, calibration: {depth.calibration}")
 
     def starts_anew(self, why: str) -> None:
         """Count that everybody is forgotten, and tell why."""
@@ -127,7 +132,7 @@ class Statistics:
             stages = {stage: list(values) for stage, values in self._stages.items()}
             values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
             values["tracker resets"] = str(self.resets)
-            values["depth"] = self.depth or "not asked for"
+            values |= _depth_values(self._depth)
             values |= {name: f"{number:.3g}" for name, number in self._gain.items()}
         for stage, seconds in stages.items():
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
@@ -152,6 +157,15 @@ def _judge(
 def _status(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:
     pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
     return DiagnosticStatus(name=name, level=level, message=text, hardware_id=name.split(":")[0], values=pairs)
+
+
+def _depth_values(depth: SceneDepth | None) -> dict[str, str]:
+    if depth is None:
+        return {"depth source": "not requested"}
+    values = {"depth source": depth.source, "depth calibration": depth.calibration}
+    if depth.calibration == "memory":
+        values["depth calibration left"] = f"{depth.memory_left:.0%}"
+    return values
 
 
 def gpu_memory() -> dict[str, str]:

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, Scene, SceneContext
 from metrichmsr_ros.ros.diagnostics import Statistics
 from metrichmsr_ros.ros.inputs.intake import Intake
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
@@ -30,13 +29,14 @@ class ScenePipeline(Protocol):
     def body(self) -> Any:
         """Body model: `name`, `faces`, `joint_names`, `parents`."""
 
-    def process(
+    def track(
         self,
         image: npt.NDArray[np.uint8],
         camera: Camera,
-        stamp_s: float | None,
-        wanted: Wanted,
-        around: Surroundings,
+        stamp_s: float,
+        *,
+        request: OutputRequest,
+        context: SceneContext,
     ) -> Scene:
         """Estimate everybody in one image of a video."""
 
@@ -104,11 +104,11 @@ class FrameProcessor:
         ready = self._intake.frame(frame.message, int(frame.arrived_s * 1e9), self.settings)
         if ready.jump_s is not None:
             self._start_anew(ready.jump_s)
-        wanted = self._outputs.wanted()
-        scene = self._pipeline.process(ready.image, ready.camera, ready.stamp_s, wanted, ready.context)
+        request = self._outputs.request()
+        scene = self._pipeline.track(ready.image, ready.camera, ready.stamp_s, request=request, context=ready.context)
         processed = time.monotonic()
-        self._statistics.depth_made(scene.depth_made, scene.depth_problem)
-        people = self._outputs.publish(scene, header, wanted)
+        self._statistics.depth_estimated(scene.depth)
+        people = self._outputs.publish(scene, header, request)
         done = time.monotonic()
         seconds = {
             "wait": started - frame.arrived_s,

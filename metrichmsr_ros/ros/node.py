@@ -273,7 +273,9 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
     from metrichmsr_ros.depth.factory import DepthChoice
-    from metrichmsr_ros.pipeline.pipeline import Pipeline, limit_threads
+    from metrichmsr_ros.pipeline.pipeline import Pipeline
+    from metrichmsr_ros.pipeline.threads import limit_threads
+    from metrichmsr_ros.pipeline.views import AUGMENTATIONS
 
     _check_device(settings.device)
     limit_threads(settings.preset, settings.device)
@@ -285,7 +287,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
         depth=DepthChoice(
             settings.depth_source, settings.depth_calibration, settings.device, memory_s=settings.depth_memory
         ),
-        video_looks=settings.looks,
+        test_time_augmentation=AUGMENTATIONS[settings.looks],
     )
 
 

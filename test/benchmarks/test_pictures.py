@@ -19,7 +19,8 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import looks_at
-from metrichmsr_ros.pipeline.pipeline import Pipeline, heavy_finder, roles_of
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.views import heavy_blazepose, roles_of
 
 skip_without_blazepose()
 
@@ -83,7 +84,7 @@ def shard(frame, picture, look, tmp_path_factory):
 
 def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard, tmp_path):
     pipeline = Pipeline.from_preset("embedded", num_threads=1)
-    scene = pipeline.process(picture[0], frame.camera)
+    scene = pipeline.estimate(picture[0], frame.camera)
     found = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
     assert (found.pictures, found.there, found.false) == (1, len(frame.people) + 1, 0)
     assert len(found.people) == len(scene.people) == len(frame.people)
@@ -101,7 +102,7 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
     """Both copies of the person give what their looks give when they are put together by hand."""
     model = load_model("embedded")
     people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
-    looks = looks_at(picture[0], look, [], blazepose, heavy_finder(num_threads=1))
+    looks = looks_at(picture[0], look, [], blazepose, heavy_blazepose(num_threads=1))
     first = crop_batch_from_landmarks([look], frame.camera)
     more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
     with torch.inference_mode():
@@ -116,15 +117,15 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
 def test_people_in_videos_are_looked_at_as_often_as_asked(frame, picture):
     image, camera = picture[0], frame.camera
     pipelines = {
-        choice: Pipeline.from_preset("embedded", num_threads=1, video_looks=choice)
-        for choice in ("one", "mirrored", "all")
+        choice: Pipeline.from_preset("embedded", num_threads=1, test_time_augmentation=choice)
+        for choice in ("none", "flip", "full")
     }
     video, single = {}, {}
     for choice, pipeline in pipelines.items():
-        scenes = [pipeline.process(image, camera, 0.1 * index) for index in range(4)]
+        scenes = [pipeline.track(image, camera, 0.1 * index) for index in range(4)]
         video[choice] = scenes[-1].people[0].transl_cam
-        single[choice] = pipeline.process(image, camera).people[0].transl_cam
-    assert not np.array_equal(video["one"], video["mirrored"])
-    heavy_is_there = heavy_finder(num_threads=1) is not None
-    assert np.array_equal(video["mirrored"], video["all"]) != heavy_is_there
-    np.testing.assert_array_equal(single["one"], single["all"])
+        single[choice] = pipeline.estimate(image, camera).people[0].transl_cam
+    assert not np.array_equal(video["none"], video["flip"])
+    heavy_is_there = heavy_blazepose(num_threads=1) is not None
+    assert np.array_equal(video["flip"], video["full"]) != heavy_is_there
+    np.testing.assert_array_equal(single["none"], single["full"])

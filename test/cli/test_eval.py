@@ -113,10 +113,10 @@ class PlaneSeer:
     def reset(self) -> None:
         pass
 
-    def process(self, image: Any, camera: Any, stamp_s: float, wanted: Any) -> Any:
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: Any) -> Any:
         assert image.shape == (1080, 1920, 3)
-        assert wanted.depth
-        return SimpleNamespace(depth=self.depth, camera=camera)
+        assert request.depth
+        return SimpleNamespace(depth=SimpleNamespace(metres=self.depth), camera=camera)
 
 
 def seen_by_the_colour_camera(world: Any, sensor: dict[str, np.ndarray]) -> np.ndarray:

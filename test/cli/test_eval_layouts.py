@@ -60,7 +60,7 @@ class Witness:
     def reset(self) -> None:
         pass
 
-    def process(self, image: Any, camera: Any, stamp_s: float, wanted: Any) -> Any:
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: Any) -> Any:
         assert image.shape[:2] == self.worlds[0].size[::-1]
         self.cameras.append(camera)
         row = round(stamp_s * 30) - self.first

@@ -41,7 +41,7 @@ def test_predict_writes_overlay_numbers_and_mesh(photo, tmp_path, monkeypatch, c
     assert 0.8 < person["height"] < 2.2
     assert person["id"] in capsys.readouterr().out
     heavy_is_there = (cache_dir() / "pose_landmark_heavy.tflite").is_file()
-    assert numbers["looks"] == ["full", "full mirrored", *(["heavy", "heavy mirrored"] if heavy_is_there else [])]
+    assert numbers["views"] == ["full", "full mirrored", *(["heavy", "heavy mirrored"] if heavy_is_there else [])]
 
 
 def test_mesh_is_in_metres_and_upright(photo, tmp_path, monkeypatch):

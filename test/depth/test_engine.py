@@ -28,16 +28,16 @@ def context(factor: float, people: bool = True) -> DepthContext:
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_people_bring_the_scene_to_metres(method, factor):
     answer = DepthEngine(IncomingDepth(), method).estimate(IMAGE, CAMERA, FACES, context(factor))
-    np.testing.assert_allclose(answer.depth, WALL, rtol=0.05)
-    assert (answer.source, answer.method) == ("camera/depth", method)
+    np.testing.assert_allclose(answer.metres, WALL, rtol=0.05)
+    assert (answer.source, answer.calibration) == ("camera/depth", method)
 
 
 def test_a_refiner_takes_the_place_of_the_closed_form():
     torch.manual_seed(0)
     network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)).eval()
     answer = DepthEngine(IncomingDepth(), refiner=network).estimate(IMAGE, CAMERA, FACES, context(0.5))
-    assert answer.method == "refiner"
-    np.testing.assert_allclose(answer.depth, WALL, rtol=0.05)
+    assert answer.calibration == "refiner"
+    np.testing.assert_allclose(answer.metres, WALL, rtol=0.05)
 
 
 def test_without_people_the_last_calibration_fades():
@@ -45,31 +45,28 @@ def test_without_people_the_last_calibration_fades():
     engine.estimate(IMAGE, CAMERA, FACES, context(0.5), stamp_s=100.0)
     for later, scale in ((0.0, 2.0), (10.0, 2 ** np.exp(-1)), (40.0, 2 ** np.exp(-4))):
         answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=100.0 + later)
-        assert answer.method == "memory"
-        np.testing.assert_allclose(answer.depth, WALL * 0.5 * scale, rtol=1e-4)
-        assert answer.kept == pytest.approx(np.exp(-later / 10))
+        assert answer.calibration == "memory"
+        np.testing.assert_allclose(answer.metres, WALL * 0.5 * scale, rtol=1e-4)
+        assert answer.memory_left == pytest.approx(np.exp(-later / 10))
     forgotten = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=1100.0)
-    assert (str(answer), str(forgotten)) == (
-        "camera/depth, nobody in view: 2% of the last calibration",
-        "camera/depth, not calibrated",
-    )
-    np.testing.assert_array_equal(forgotten.depth, WALL * np.float32(0.5))
+    assert (forgotten.source, forgotten.calibration, forgotten.is_calibrated) == ("camera/depth", "none", False)
+    np.testing.assert_array_equal(forgotten.metres, WALL * np.float32(0.5))
     engine.reset()
     answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=101.0)
-    assert answer.method == "none"
-    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+    assert answer.calibration == "none"
+    np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
 def test_single_images_have_no_memory():
     engine = DepthEngine(IncomingDepth(), "scale")
     engine.estimate(IMAGE, CAMERA, FACES, context(0.5))
     answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False))
-    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+    np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
 def test_no_calibration_hands_on_the_source():
     answer = DepthEngine(IncomingDepth(), "none").estimate(IMAGE, CAMERA, FACES, context(0.5))
-    np.testing.assert_array_equal(answer.depth, WALL * np.float32(0.5))
+    np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
 def test_depth_on_another_grid_is_brought_to_the_image():
@@ -77,7 +74,7 @@ def test_depth_on_another_grid_is_brought_to_the_image():
     answer = DepthEngine(IncomingDepth(), "scale").estimate(
         IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=small)
     )
-    np.testing.assert_allclose(answer.depth, 3.0, rtol=1e-5)
+    np.testing.assert_allclose(answer.metres, 3.0, rtol=1e-5)
 
 
 def test_a_networks_people_are_replaced_by_their_own_surfaces_but_not_what_stands_before_them():
@@ -87,25 +84,25 @@ def test_a_networks_people_are_replaced_by_their_own_surfaces_but_not_what_stand
     answer = DepthEngine(IncomingDepth(), "scale").estimate(
         IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=DepthMap(wrong, CAMERA, "network"))
     )
-    assert answer.depth[55, 80] == pytest.approx(3)
-    assert answer.depth[89, 80] == pytest.approx(0.75)
-    np.testing.assert_allclose(answer.depth[:, :50], 0.75 * wrong[:, :50], rtol=1e-5)
+    assert answer.metres[55, 80] == pytest.approx(3)
+    assert answer.metres[89, 80] == pytest.approx(0.75)
+    np.testing.assert_allclose(answer.metres[:, :50], 0.75 * wrong[:, :50], rtol=1e-5)
 
 
 @pytest.mark.parametrize("source", [None, IncomingDepth()])
 def test_without_initial_depth_the_people_speak_for_themselves(source):
     answer = DepthEngine(source).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
     assert answer.source == "people"
-    assert answer.depth[60, 80] == pytest.approx(3)
-    assert np.isnan(answer.depth[60, 10])
+    assert answer.metres[60, 80] == pytest.approx(3)
+    assert np.isnan(answer.metres[60, 10])
 
 
 def test_the_ground_lies_behind_the_people():
     answer = DepthEngine(GroundPlane()).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
     assert answer.source == "ground"
-    assert answer.depth[80, 80] == pytest.approx(3)
-    assert answer.depth[110, 10] == pytest.approx(0.9 / (50.5 / 100), rel=0.02)
-    assert np.isnan(answer.depth[20, 10])
+    assert answer.metres[80, 80] == pytest.approx(3)
+    assert answer.metres[110, 10] == pytest.approx(0.9 / (50.5 / 100), rel=0.02)
+    assert np.isnan(answer.metres[20, 10])
 
 
 def test_unknown_methods_are_named():

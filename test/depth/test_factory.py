@@ -25,13 +25,13 @@ def estimate(choice: DepthChoice, incoming: DepthMap | None = None):
 
 def test_people_are_the_default_and_need_no_weights():
     answer = estimate(DepthChoice())
-    assert str(answer) == "people"
-    assert np.nanmax(answer.depth) == pytest.approx(3)
+    assert (answer.source, answer.calibration) == ("people", "none")
+    assert np.nanmax(answer.metres) == pytest.approx(3)
 
 
 def test_auto_without_fetched_networks_is_the_ground(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert str(estimate(DepthChoice("auto", "affine"))) == "ground"
+    assert estimate(DepthChoice("auto", "affine")).source == "ground"
     with pytest.raises(AssetError, match="metrichmsr setup"):
         make_engine(DepthChoice("fastdepth", "affine"))
 
@@ -46,15 +46,15 @@ def test_a_topic_that_is_silent_leaves_people_and_says_why():
 def test_closed_forms_by_name(calibration):
     incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")
     answer = estimate(DepthChoice("topic", calibration), incoming)
-    assert answer.method == calibration
-    np.testing.assert_allclose(answer.depth, 1.5 if calibration == "none" else 3.0, rtol=0.01)
+    assert answer.calibration == calibration
+    np.testing.assert_allclose(answer.metres, 1.5 if calibration == "none" else 3.0, rtol=0.01)
 
 
 def test_a_refiner_of_ones_own(tmp_path):
     network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2))
     save_refiner(tmp_path / "mine.safetensors", network)
     incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")
-    assert estimate(DepthChoice("topic", str(tmp_path / "mine.safetensors")), incoming).method == "refiner"
+    assert estimate(DepthChoice("topic", str(tmp_path / "mine.safetensors")), incoming).calibration == "refiner"
 
 
 def test_a_file_of_another_size_is_stretched_over_the_image(tmp_path):
@@ -62,7 +62,7 @@ def test_a_file_of_another_size_is_stretched_over_the_image(tmp_path):
     cv2.imwrite(str(path), np.full((30, 40), 1500, np.uint16))
     answer = estimate(DepthChoice(f"file:{path}", "scale"))
     assert answer.source == "file:depth.png"
-    np.testing.assert_allclose(answer.depth, 3.0, rtol=1e-5)
+    np.testing.assert_allclose(answer.metres, 3.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.enums import CompressionFormat, CompressionMode
 from rosbags.typesys import Stores, get_typestore
 
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.depth.engine import SceneDepth
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.ros.bags.message_types import HUMANS, register_own_messages
 
 TYPES = get_typestore(Stores.LATEST)
@@ -189,7 +190,7 @@ class PixelPipeline:
     def reset(self) -> None:
         self.resets += 1
 
-    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted, around: Any = None) -> Scene:
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: OutputRequest, context: Any = None) -> Scene:
         self.cameras.append(camera)
         depth = float(image[0, 0, 0]) / 20
         if depth == 0:
@@ -205,9 +206,8 @@ class PixelPipeline:
         )  # fmt: skip
         return self._scene(stamp_s, camera, image, [person])
 
-    def _scene(self, stamp_s: float | None, camera: Any, image: Any, people: list[PersonEstimate]) -> Scene:
-        depth = np.full((camera.height, camera.width), np.nan, np.float32)
-        return Scene(stamp_s, camera, image, people, depth, {"people": 0.002, "total": 0.01})
+    def _scene(self, stamp_s: float, camera: Any, image: Any, people: list[PersonEstimate]) -> Scene:
+        return Scene(stamp_s, camera, image, people, SceneDepth.not_requested(camera), {"people": 0.002, "total": 0.01})
 
 
 class KnowingPipeline(PixelPipeline):
@@ -215,14 +215,14 @@ class KnowingPipeline(PixelPipeline):
 
     def __init__(self) -> None:
         super().__init__()
-        self.arounds: list[Any] = []
+        self.contexts: list[Any] = []
 
-    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted, around: Any = None) -> Scene:
-        self.arounds.append(around)
-        floor = 0.0 if around.floor is None else around.floor.height
-        depth = 0.0 if around.depth is None or not around.trusts_depth else float(np.nanmedian(around.depth.depth))
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: OutputRequest, context: Any = None) -> Scene:
+        self.contexts.append(context)
+        floor = 0.0 if context.floor is None else context.floor.height
+        depth = 0.0 if context.depth is None or not context.trusts_depth else float(np.nanmedian(context.depth.depth))
         self.bias = 0.01 * floor + 0.001 * depth
-        return super().process(image, camera, stamp_s, wanted, around)
+        return super().track(image, camera, stamp_s, request=request, context=context)
 
 
 def make_pixel_pipeline(options: Any) -> PixelPipeline:
@@ -236,10 +236,10 @@ DEADLY = 9.0  # metres
 class DyingPipeline(PixelPipeline):
     """Takes its process along, as running out of memory does, when somebody is `DEADLY` metres away."""
 
-    def process(self, image: Any, camera: Any, stamp_s: float | None, wanted: Wanted, around: Any = None) -> Scene:
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: OutputRequest, context: Any = None) -> Scene:
         if image[0, 0, 0] == 20 * DEADLY:
             os._exit(137)
-        return super().process(image, camera, stamp_s, wanted)
+        return super().track(image, camera, stamp_s, request=request)
 
 
 def make_dying_pipeline(options: Any) -> DyingPipeline:

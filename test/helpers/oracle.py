@@ -26,7 +26,7 @@ class Oracle:
     def reset(self) -> None:
         pass
 
-    def process(self, image: Any, camera: Any, stamp_s: float, wanted: Any) -> Any:
+    def track(self, image: Any, camera: Any, stamp_s: float, *, request: Any) -> Any:
         self.calls.append(stamp_s)
         frame = round(stamp_s * 30)
         people = []

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import rclpy
@@ -16,9 +17,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.ros.node import make_node
 
 DEADLINE_S = 120.0  # never reached on a good day; generous for a busy machine that imports torch anew
@@ -64,25 +65,26 @@ class FakePipeline:
     def __init__(self, people=()):
         self.people = list(people)
         self.gate: threading.Semaphore | None = None
-        self.calls: list[tuple[np.ndarray, Camera, float, Wanted]] = []
-        self.arounds: list[Surroundings] = []
+        self.calls: list[tuple[np.ndarray, Camera, float, OutputRequest]] = []
+        self.contexts: list[SceneContext] = []
         self.resets = 0
         self.failure: Exception | None = None
-        self.depth_made = ""
+        self.depth = SceneDepth(np.zeros((0, 0), np.float32), "people", "none")
 
     def reset(self):
         self.resets += 1
 
-    def process(self, image, camera, stamp_s, wanted=Wanted(), around=Surroundings()):  # noqa: B008
-        self.arounds.append(around)
-        self.calls.append((image, camera, stamp_s, wanted))
+    def track(self, image, camera, stamp_s, *, request=OutputRequest(), context=SceneContext()):  # noqa: B008
+        self.contexts.append(context)
+        self.calls.append((image, camera, stamp_s, request))
         if self.gate is not None and not self.gate.acquire(timeout=DEADLINE_S):
             raise TimeoutError("nobody opened the gate")
         if self.failure is not None:
             raise self.failure
-        depth = np.full(image.shape[:2], np.nan, np.float32)
-        depth[3, 4] = 2.5
-        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002}, self.depth_made)
+        metres = np.full(image.shape[:2], np.nan, np.float32)
+        metres[3, 4] = 2.5
+        depth = replace(self.depth, metres=metres) if request.depth else SceneDepth.not_requested(camera)
+        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002})
 
 
 def free_domain():

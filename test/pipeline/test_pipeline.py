@@ -11,7 +11,9 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.scene import Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest
+
+LEAN = OutputRequest(vertices=False, depth=False)
 
 skip_without_blazepose()
 
@@ -33,7 +35,7 @@ def nearest(scene, truth):
 
 def test_single_image_places_the_person_in_metres(pipeline, frames):
     truth = frames[0].people[0]
-    scene = pipeline.process(frames[0].image, frames[0].camera)
+    scene = pipeline.estimate(frames[0].image, frames[0].camera)
     person, gap = nearest(scene, truth)
     assert gap < 0.12 * np.linalg.norm(truth.transl_cam)
     assert abs(person.height - truth.height) < 0.25
@@ -42,7 +44,7 @@ def test_single_image_places_the_person_in_metres(pipeline, frames):
 
 def test_body_lies_on_the_person_in_the_image(pipeline, frames):
     frame, truth = frames[0], frames[0].people[0]
-    person, _ = nearest(pipeline.process(frame.image, frame.camera), truth)
+    person, _ = nearest(pipeline.estimate(frame.image, frame.camera), truth)
     true_pixels, pixels = frame.camera.project(truth.joints_cam), frame.camera.project(person.joints_cam)
     height = np.ptp(true_pixels[:, 1])
     assert np.median(np.linalg.norm(pixels - true_pixels, axis=1)) < 0.06 * height
@@ -50,16 +52,16 @@ def test_body_lies_on_the_person_in_the_image(pipeline, frames):
 
 def test_depth_is_the_people_s_and_nan_elsewhere(pipeline, frames):
     frame = frames[0]
-    scene = pipeline.process(frame.image, frame.camera)
-    seen = np.isfinite(scene.depth)
+    scene = pipeline.estimate(frame.image, frame.camera)
+    seen = np.isfinite(scene.depth.metres)
     assert 0.005 < seen.mean() < 0.5
     truth = frame.people[0]
-    assert np.median(scene.depth[seen]) == pytest.approx(truth.transl_cam[2], rel=0.2)
+    assert np.median(scene.depth.metres[seen]) == pytest.approx(truth.transl_cam[2], rel=0.2)
 
 
 def test_video_keeps_ids_and_gives_velocity(pipeline, frames):
     pipeline.reset()
-    scenes = [pipeline.process(f.image, f.camera, f.stamp_s, Wanted(vertices=False, depth=False)) for f in frames]
+    scenes = [pipeline.track(f.image, f.camera, f.stamp_s, request=LEAN) for f in frames]
     person, _ = nearest(scenes[-1], frames[-1].people[0])
     assert person.id == nearest(scenes[3], frames[3].people[0])[0].id
     assert person.age > 5
@@ -70,11 +72,11 @@ def test_video_keeps_ids_and_gives_velocity(pipeline, frames):
 
 def test_cheap_results_equal_the_costly_ones(pipeline, frames):
     frame = frames[0]
-    full = pipeline.process(frame.image, frame.camera)
-    lean = pipeline.process(frame.image, frame.camera, wanted=Wanted(vertices=False, depth=False))
+    full = pipeline.estimate(frame.image, frame.camera)
+    lean = pipeline.estimate(frame.image, frame.camera, request=LEAN)
     np.testing.assert_allclose(lean.people[0].joints_cam, full.people[0].joints_cam, atol=1e-5)
     assert len(lean.people[0].vertices_cam) == 0
-    assert np.isnan(lean.depth).all()
+    assert np.isnan(lean.depth.metres).all()
 
 
 def test_metres_follow_the_intrinsics(pipeline, frames):
@@ -82,33 +84,33 @@ def test_metres_follow_the_intrinsics(pipeline, frames):
     frame = frames[0]
     k = frame.camera.intrinsics.copy()
     k[0, 0], k[1, 1] = 2 * k[0, 0], 2 * k[1, 1]
-    near = pipeline.process(frame.image, frame.camera).people[0]
-    far = pipeline.process(frame.image, Camera(640, 480, k)).people[0]
+    near = pipeline.estimate(frame.image, frame.camera).people[0]
+    far = pipeline.estimate(frame.image, Camera(640, 480, k)).people[0]
     assert far.transl_cam[2] / near.transl_cam[2] == pytest.approx(2.0, rel=0.15)
 
 
 def test_distorted_image_gives_what_the_rectified_one_gives(pipeline, frames):
     frame = frames[0]
     raw = Camera(640, 480, frame.camera.intrinsics, "plumb_bob", np.array([-0.05, 0.01, 0.0, 0.0, 0.0]))
-    by_pipeline = pipeline.process(frame.image, raw)
-    by_hand = pipeline.process(Rectifier(raw).rectify(frame.image), raw.rectified())
+    by_pipeline = pipeline.estimate(frame.image, raw)
+    by_hand = pipeline.estimate(Rectifier(raw).rectify(frame.image), raw.rectified())
     assert not by_pipeline.camera.is_distorted
     np.testing.assert_array_equal(by_pipeline.people[0].joints_cam, by_hand.people[0].joints_cam)
 
 
 def test_nobody_gives_an_empty_scene(pipeline):
-    scene = pipeline.process(np.full((480, 640, 3), 90, np.uint8), Camera.from_fov(640, 480, 1.2))
+    scene = pipeline.estimate(np.full((480, 640, 3), 90, np.uint8), Camera.from_fov(640, 480, 1.2))
     assert scene.people == []
-    assert np.isnan(scene.depth).all()
-    assert scene.depth.shape == (480, 640)
+    assert np.isnan(scene.depth.metres).all()
+    assert scene.depth.metres.shape == (480, 640)
 
 
 @pytest.mark.parametrize("image", [np.zeros((480, 640)), np.zeros((480, 640, 3), np.float32), None])
 def test_what_is_no_image_is_named(pipeline, image):
     with pytest.raises(ImageError, match="uint8"):
-        pipeline.process(image, Camera.from_fov(640, 480, 1.2))
+        pipeline.estimate(image, Camera.from_fov(640, 480, 1.2))
 
 
 def test_a_calibration_of_another_size_is_refused(pipeline):
     with pytest.raises(CameraError, match="640x480 but its camera is calibrated for 1280x720"):
-        pipeline.process(np.zeros((480, 640, 3), np.uint8), Camera.from_fov(1280, 720, 1.2))
+        pipeline.estimate(np.zeros((480, 640, 3), np.uint8), Camera.from_fov(1280, 720, 1.2))

@@ -101,10 +101,10 @@ def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):
 
 def test_a_frame_that_breaks_the_network_is_counted_and_the_rest_go_on(tmp_path):
     class Fragile(PixelPipeline):
-        def process(self, image, *rest):
+        def track(self, image, *rest, **named):
             if image[0, 0, 0] == 80:
                 raise RuntimeError("a matrix is singular")
-            return super().process(image, *rest)
+            return super().track(image, *rest, **named)
 
     done = replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), Fragile())
     assert len(done.frames) == 5

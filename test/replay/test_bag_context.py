@@ -18,43 +18,43 @@ KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
 def replayed(tmp_path, options, recipe=RECIPE):
     pipeline = KnowingPipeline()
     done = replay_bag(write_bag(tmp_path / "bag", recipe), tmp_path / "out", options, pipeline)
-    return done, pipeline.arounds
+    return done, pipeline.contexts
 
 
 def test_nothing_is_known_unless_asked_for(tmp_path):
-    _, arounds = replayed(tmp_path, ReplayOptions())
-    assert all(around.floor is None and around.depth is None and not around.boxes for around in arounds)
+    _, contexts = replayed(tmp_path, ReplayOptions())
+    assert all(context.floor is None and context.depth is None and not context.boxes for context in contexts)
 
 
 def test_the_floor_lies_where_the_transforms_say(tmp_path):
-    done, arounds = replayed(tmp_path, KNOWN)
-    assert len(arounds) == len(RECIPE.depths)
-    for around in arounds:
-        np.testing.assert_allclose(around.floor.up, [0, -1, 0], atol=1e-9)  # y of the camera points down
-        assert around.floor.height == pytest.approx(-1.2)  # the camera is 1.2 m above it
+    done, contexts = replayed(tmp_path, KNOWN)
+    assert len(contexts) == len(RECIPE.depths)
+    for context in contexts:
+        np.testing.assert_allclose(context.floor.up, [0, -1, 0], atol=1e-9)  # y of the camera points down
+        assert context.floor.height == pytest.approx(-1.2)  # the camera is 1.2 m above it
     assert done.missing == {}
 
 
 def test_depth_is_that_of_the_image(tmp_path):
-    _, arounds = replayed(tmp_path, KNOWN)
-    for around, depth in zip(arounds, RECIPE.depths, strict=True):
-        assert around.depth.is_sensor
-        assert around.depth.depth.shape == (HEIGHT // 2, WIDTH // 2)
-        np.testing.assert_allclose(around.depth.depth, depth)
+    _, contexts = replayed(tmp_path, KNOWN)
+    for context, depth in zip(contexts, RECIPE.depths, strict=True):
+        assert context.depth.is_sensor
+        assert context.depth.depth.shape == (HEIGHT // 2, WIDTH // 2)
+        np.testing.assert_allclose(context.depth.depth, depth)
 
 
 def test_both_can_be_switched_off_as_in_the_node(tmp_path):
     options = ReplayOptions(ground_frame="map", depth="/cam/depth", use_floor=False, use_depth=False)
-    _, arounds = replayed(tmp_path, options)
-    assert not any(around.fixes_scale for around in arounds)
+    _, contexts = replayed(tmp_path, options)
+    assert not any(context.measures_scale for context in contexts)
 
 
 def test_what_is_missing_is_counted_and_told(tmp_path):
     options = ReplayOptions(ground_frame="nowhere", depth="/cam/depth")
-    done, arounds = replayed(tmp_path, options)
+    done, contexts = replayed(tmp_path, options)
     assert done.missing == {"no floor": len(RECIPE.depths)}
     assert "nowhere" in done.reasons["no floor"]
-    assert all(around.depth is not None for around in arounds)
+    assert all(context.depth is not None for context in contexts)
     assert read_metrics(tmp_path / "out")["result"]["missing"] == done.missing
     assert "nowhere" in (tmp_path / "out" / "report.html").read_text()
 

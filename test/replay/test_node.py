@@ -22,7 +22,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.pipeline.scene import Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest
 from metrichmsr_ros.replay.live import replay_live
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message, sequence_digest
@@ -43,7 +43,7 @@ register_own_messages(TYPES)
 def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path):
     pipeline = PixelPipeline()
     image = np.full((48, 64, 3), 70, np.uint8)
-    scene = pipeline.process(image, Camera.from_fov(64, 48, 1.0), 12.5, Wanted())
+    scene = pipeline.track(image, Camera.from_fov(64, 48, 1.0), 12.5, request=OutputRequest())
     with OutputBag(tmp_path / "bag", pipeline.body, with_vertices=True) as sink:
         sink.write(scene, header(12_500_000_000), 1)
     bodies, head = bodies_of(scene), make_header(12.5, "camera_optical")
@@ -108,8 +108,8 @@ def test_playing_live_plays_what_the_robot_knew(tmp_path, monkeypatch):
     with free_domain() as domain:
         monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
         replay_live(bag, tmp_path / "out", KNOWN, pipeline, rate=0.5)
-    assert any(around.floor is not None for around in pipeline.arounds)
-    assert any(around.depth is not None for around in pipeline.arounds)
+    assert any(context.floor is not None for context in pipeline.contexts)
+    assert any(context.depth is not None for context in pipeline.contexts)
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.pipeline.scene import Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest
 
 
 def seconds_of(message):
@@ -78,18 +79,18 @@ def test_depth_is_metres_with_nan_and_its_own_calibration(ros):
 
 def test_what_made_the_depth_is_told(ros):
     pipeline = FakePipeline()
-    pipeline.depth_made = "fastdepth, calibrated by refiner"
+    pipeline.depth = replace(pipeline.depth, source="fastdepth", calibration="refiner")
     ros.perception(pipeline)
     reports, clouds = ros.hear("/diagnostics", DiagnosticArray), ros.hear("/perception/points", PointCloud2)
-    ros.until(lambda: any("not asked for" in text_of(report) for report in reports), "a report before any depth")
+    ros.until(lambda: any("not requested" in text_of(report) for report in reports), "a report before any depth")
     camera = CameraDriver(ros)
     camera.send_good(5.0)
     ros.until(lambda: clouds, "the cloud")
-    ros.until(lambda: any(pipeline.depth_made in text_of(report) for report in reports), "what made the depth")
-    pipeline.depth_made = "fastdepth, nobody in view: 37% of the last calibration"
+    ros.until(lambda: any("refiner" in text_of(report) for report in reports), "what made the depth")
+    pipeline.depth = replace(pipeline.depth, calibration="memory", memory_left=0.37)
     camera.send_good(6.0)
     ros.until(lambda: any("37%" in text_of(report) for report in reports), "how much of the calibration is left")
-    assert pipeline.calls[0][3] == Wanted(vertices=False, depth=True)
+    assert pipeline.calls[0][3] == OutputRequest(vertices=False, depth=True)
     assert (clouds[0].width, clouds[0].height, len(clouds[0].fields)) == (WIDTH // 2, HEIGHT // 2, 4)
 
 

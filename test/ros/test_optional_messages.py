@@ -55,12 +55,12 @@ class Detector:
         ros.until(lambda: self.publisher.get_subscription_count() > 0, "the node's subscription")
 
     def boxes(self, message, seconds):
-        taken, calls = self.taken, len(self.pipeline.arounds)
+        taken, calls = self.taken, len(self.pipeline.contexts)
         self.publisher.publish(message)
         self.ros.until(lambda: self.taken > taken, "the boxes to be taken in")
         self.camera.send_good(seconds)
-        self.ros.until(lambda: len(self.pipeline.arounds) > calls, "the image")
-        return [box.tolist() for box in self.pipeline.arounds[-1].boxes]
+        self.ros.until(lambda: len(self.pipeline.contexts) > calls, "the image")
+        return [box.tolist() for box in self.pipeline.contexts[-1].boxes]
 
 
 def test_boxes_of_a_detector_reach_the_pipeline(ros, vision, monkeypatch):

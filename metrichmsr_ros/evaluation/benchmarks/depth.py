@@ -17,7 +17,9 @@ from metrichmsr_ros.evaluation.benchmarks.prox import find_frames, read_color, s
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
-from metrichmsr_ros.pipeline.scene import Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest
+
+_DEPTH = OutputRequest(vertices=False, depth=True)
 
 _COLUMNS = {"AbsRel": "1", "MAE": "m", "RMSE": "m", "delta1": "1", "delta2": "1", "delta3": "1"}
 
@@ -73,10 +75,10 @@ def evaluate_prox(
             if frame.recording != recording:
                 pipeline.reset()
                 recording = frame.recording
-            scene = pipeline.process(*read_color(data, frame), frame.stamp_s, Wanted(vertices=False, depth=True))
+            scene = pipeline.track(*read_color(data, frame), frame.stamp_s, request=_DEPTH)
             truth = sensor_depth(data, frame, scene.camera)
-            if np.isfinite(scene.depth[np.isfinite(truth)]).any():
-                errors.append(depth_errors(scene.depth, truth, None, protocol))
+            if np.isfinite(scene.depth.metres[np.isfinite(truth)]).any():
+                errors.append(depth_errors(scene.depth.metres, truth, None, protocol))
             if progress:
                 progress(done, len(frames))
         if not errors:

@@ -15,7 +15,7 @@ from metrichmsr_ros.data.synthesis.walking_sequence import SequencePerson, Walki
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
 from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 
 FIELDS_OF_VIEW_DEG = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 95.0, 110.0)
 MIN_VISIBLE = 0.9  # of the body; a lens that cuts people off is another test
@@ -52,8 +52,8 @@ def focal_sweep(
             people = [person for person in frame.people if person.visible_fraction >= MIN_VISIBLE]
             for person in people:
                 truth.setdefault(person.id, []).append((key, focal, person))
-            wanted = Wanted(vertices=False, depth=False)
-            found = pipeline.process(frame.image, frame.camera, None, wanted).people
+            request = OutputRequest(vertices=False, depth=False)
+            found = pipeline.estimate(frame.image, frame.camera, request=request).people
             cost = appearance_distance([TruePerson(p.id, p.joints_cam) for p in people], found)
             for row, column in match_people(cost, np.inf):
                 answers.setdefault(people[row].id, []).append((key, focal, found[column]))

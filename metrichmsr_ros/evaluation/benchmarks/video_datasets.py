@@ -24,8 +24,10 @@ from metrichmsr_ros.evaluation.benchmarks.motion import Motion
 from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scene import PersonEstimate, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 from metrichmsr_ros.types import AnyArray
+
+_MESHES = OutputRequest(vertices=True, depth=False)
 
 READABLE = ("3dpw", "emdb1", "emdb2")
 _BATCH = 64
@@ -168,7 +170,7 @@ def predict(
         label = video.tables[present[0]][rows[present[0]][frame]]
         image = read_image(label)
         camera = _camera(image, label.intrinsics, label.distortion)
-        estimates = pipeline.process(image, camera, frame / _FPS, Wanted(vertices=True, depth=False)).people
+        estimates = pipeline.track(image, camera, frame / _FPS, request=_MESHES).people
         people = [TruePerson(str(p), video.truth[p]["joints"][rows[p][frame]]) for p in present]
         for row, column in match_people(appearance_distance(people, estimates), np.inf):
             found[present[row]].append((frame, estimates[column]))

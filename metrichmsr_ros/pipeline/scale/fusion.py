@@ -1,17 +1,14 @@
-"""What a robot knows beyond the image, and what that says about the people in it."""
+"""Size and distance of people, corrected by the floor and by a depth sensor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.body.resize import Resizer
-from metrichmsr_ros.depth.sources.base import DepthMap
-from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
@@ -19,32 +16,11 @@ from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
-
-
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """Knowledge of the moment of one image, in the camera frame of the rectified image; None: not known.
-
-    Attributes:
-        floor: that people stand on, as a calibrated robot knows it.
-        depth: of a sensor or another network, seen from where the camera stands (see `depth.register` for others).
-        boxes: x0, y0, x1, y1 px, (4,) each, where another detector saw somebody.
-        trusts_depth: whether `depth` is measured well enough to say how far people are.
-    """
-
-    floor: Plane | None = None
-    depth: DepthMap | None = None
-    trusts_depth: bool = True
-    boxes: tuple[NDArray[np.floating], ...] = ()
-
-    @property
-    def fixes_scale(self) -> bool:
-        """Whether anything says how far people are."""
-        return self.floor is not None or (self.depth is not None and self.trusts_depth)
+from metrichmsr_ros.pipeline.scene import SceneContext
 
 
 class ScaleFixer:
-    """Corrects size and distance of people by what is known; what the image says of them stays as it is.
+    """Corrects size and distance of people; their pose and direction in the image stay as estimated.
 
     Args:
         body: the body model of the estimates.
@@ -66,7 +42,7 @@ class ScaleFixer:
         posed: BodyOutput,
         landmarks: Sequence[LandmarkSet],
         camera: Camera,
-        around: Surroundings,
+        context: SceneContext,
         ids: Sequence[str] | None = None,
     ) -> tuple[HMROutput, list[ScaleFix]]:
         """Estimate with scaled betas, translations and covariances, and what was done to each person.
@@ -74,11 +50,11 @@ class ScaleFixer:
         Args:
             estimate: of B people. posed: their meshes. landmarks: of the same people.
             camera: undistorted camera of the image.
-            around: what is known; with nothing known everything stays.
+            context: what is measured; without a measurement everything stays.
             ids: of people followed over a video, whose sizes are remembered; None: a single image.
         """
         priors = (estimate.transl_deviation[:, 0] / estimate.transl.norm(dim=-1)).tolist()
-        evidence = self._evidence(posed, landmarks, priors, camera, around)
+        evidence = self._evidence(posed, landmarks, priors, camera, context)
         sizes = self._body.height(estimate.betas).log().tolist()
         memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
         fixes = list(map(fix_scale, priors, sizes, evidence, memories))
@@ -90,15 +66,15 @@ class ScaleFixer:
         landmarks: Sequence[LandmarkSet],
         priors: list[float],
         camera: Camera,
-        around: Surroundings,
+        context: SceneContext,
     ) -> list[list[ScaleEvidence | None]]:
         meshes, joints = posed.vertices.cpu().numpy(), posed.joints.cpu().numpy()
         found: list[list[ScaleEvidence | None]] = [[] for _ in priors]
-        if around.floor is not None:
+        if context.floor is not None:
             for items, mesh, skeleton, seen in zip(found, meshes, joints, landmarks, strict=True):
-                items.append(feet_on_floor(mesh, skeleton, seen, around.floor, camera))
-        if around.depth is not None and around.trusts_depth:
-            measured = depth_of_bodies(list(meshes), self._faces, priors, around.depth, camera)
+                items.append(feet_on_floor(mesh, skeleton, seen, context.floor, camera))
+        if context.depth is not None and context.trusts_depth:
+            measured = depth_of_bodies(list(meshes), self._faces, priors, context.depth, camera)
             for items, item in zip(found, measured, strict=True):
                 items.append(item)
         return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.inputs.scene_context import ContextParameters, ContextProvider
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate, stamp_ns
@@ -41,7 +41,7 @@ class ReadyFrame:
     image: ImageArray
     camera: Camera
     jump_s: float | None
-    context: Surroundings
+    context: SceneContext
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.pipeline.scale.fusion import Surroundings
+from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
@@ -80,7 +80,7 @@ class ContextProvider:
         self._tf_in_time = True  # whether waiting for transforms has been worth it
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
-    def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> Surroundings:
+    def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> SceneContext:
         """What was observed at the moment of an image.
 
         Args:
@@ -89,7 +89,7 @@ class ContextProvider:
         """
         boxes = self._boxes.of(header, camera, parameters.detections_class, parameters.detections_min_score)
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
-        return Surroundings(floor, depth, parameters.use_depth, tuple(boxes))
+        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes))
 
     def _floor(self, header: Any, parameters: ContextParameters) -> Plane | None:
         self.health["floor"] = "not asked for"

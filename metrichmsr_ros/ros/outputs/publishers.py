@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.pipeline.scene import Scene, Wanted
+from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.ros.outputs.images import (
     body_points_message,
     camera_info_message,
@@ -51,7 +51,7 @@ Build = Callable[[list[Body], Scene, Header], Any]
 class _Topic:
     publisher: Any
     build: Build
-    needs: Wanted
+    needs: OutputRequest
 
     @property
     def has_readers(self) -> bool:
@@ -81,10 +81,13 @@ class Outputs:
         self._make_topics()
 
     def _make_topics(self) -> None:
-        nothing, mesh, depth = Wanted(False, False), Wanted(True, False), Wanted(False, True)
+        nothing, mesh, depth = OutputRequest(False, False), OutputRequest(True, False), OutputRequest(False, True)
         self._add(HumanMeshArray, "~/humans", self._humans, nothing)
         self._add(
-            Image, "~/depth/image", lambda bodies, scene, header: self._image("depth", scene.depth, header), depth
+            Image,
+            "~/depth/image",
+            lambda bodies, scene, header: self._image("depth", scene.depth.metres, header),
+            depth,
         )
         self._add(
             CameraInfo,
@@ -124,16 +127,16 @@ class Outputs:
             def detections(bodies: list[Body], scene: Scene, header: Header) -> Any:
                 return detections_message(bodies, header, self.settings.orientation_stddev, vision)
 
-            self._add(vision.Detection3DArray, "~/detections", detections, Wanted(True, False))
+            self._add(vision.Detection3DArray, "~/detections", detections, OutputRequest(True, False))
         if people:
             self._add(
                 people.People,
                 "~/people",
                 lambda bodies, scene, header: people_message(bodies, header, people),
-                Wanted(False, False),
+                OutputRequest(False, False),
             )
 
-    def _add(self, message_type: Any, name: str, build: Build, needs: Wanted) -> None:
+    def _add(self, message_type: Any, name: str, build: Build, needs: OutputRequest) -> None:
         self._topics.append(_Topic(self._publisher(message_type, name, _RELIABLE), build, needs))
 
     def _publisher(self, message_type: Any, name: str, qos: QoSProfile) -> Any:
@@ -142,7 +145,7 @@ class Outputs:
 
     def _points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
         image = scene.image if self.settings.points_colour else None
-        return scene_points_message(scene.depth, scene.camera, header, image, self.settings.points_stride)
+        return scene_points_message(scene.depth.metres, scene.camera, header, image, self.settings.points_stride)
 
     def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> HumanMeshArray:
         settings = self.settings
@@ -171,19 +174,19 @@ class Outputs:
     def _tf_has_readers(self) -> bool:
         return self.settings.publish_tf and self._node.count_subscribers(self._tf_topic) > 0
 
-    def wanted(self) -> Wanted:
+    def request(self) -> OutputRequest:
         """Which costly parts of a Scene the present subscribers need."""
         needs = [topic.needs for topic in self._topics if topic.has_readers]
         mesh = self.settings.publish_vertices and self._topics[0].has_readers
-        return Wanted(vertices=mesh or any(n.vertices for n in needs), depth=any(n.depth for n in needs))
+        return OutputRequest(vertices=mesh or any(n.vertices for n in needs), depth=any(n.depth for n in needs))
 
-    def publish(self, scene: Scene, header: Header, wanted: Wanted) -> int:
+    def publish(self, scene: Scene, header: Header, request: OutputRequest) -> int:
         """Publish one frame to those who listen, `header` being the image's; returns the number of people in it.
 
         Args:
             scene: result for the image.
             header: the image's own.
-            wanted: what the scene was computed with: a topic whose first reader came later waits for the next frame.
+            request: what the scene was computed with: a topic whose first reader came later waits for the next frame.
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
         transforms = transform_messages(bodies, header)
@@ -192,7 +195,7 @@ class Outputs:
         if self.settings.publish_tf and transforms and header.frame_id:
             self._broadcaster.sendTransform(transforms)
         for topic in self._topics:
-            computed = (wanted.vertices or not topic.needs.vertices) and (wanted.depth or not topic.needs.depth)
+            computed = (request.vertices or not topic.needs.vertices) and (request.depth or not topic.needs.depth)
             if computed and topic.has_readers:
                 topic.publisher.publish(topic.build(bodies, scene, header))
         if self._human_topics is not None:

@@ -19,8 +19,7 @@ class Finder:
         self.answers = answers
         self.cameras = []
 
-    def process(self, image, camera, stamp_s, wanted):
-        assert stamp_s is None
+    def estimate(self, image, camera, *, request):
         self.cameras.append(camera)
         return SimpleNamespace(people=self.answers(len(self.cameras) - 1))
 

@@ -21,8 +21,9 @@ from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, fix_scale
-from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer, Surroundings
+from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
+from metrichmsr_ros.pipeline.scene import SceneContext
 
 CAMERA = Camera.from_fov(320, 240, 1.0)
 FLOOR = Plane(np.array([0.0, -1.0, 0.0]), -1.2)  # level camera, 1.2 m above the floor
@@ -178,8 +179,8 @@ def test_the_fix_moves_people_to_where_they_are_and_tells_how_sure_it_is(body):
         )
         depth = DepthMap(depth_of(body, [posed.vertices[0].numpy()]), CAMERA, "test", True)
         fixer = ScaleFixer(body)
-        for around in (Surroundings(floor=FLOOR), Surroundings(depth=depth), Surroundings(FLOOR, depth)):
-            (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, around)
+        for context in (SceneContext(floor=FLOOR), SceneContext(depth=depth), SceneContext(FLOOR, depth)):
+            (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, context)
             before, after = (float((t - transl).norm()) for t in (guess, fixed.transl))
             assert after < 0.35 * before
             assert abs(float(body.height(fixed.betas) / body.height(tall)) - 1) < 0.03
@@ -188,6 +189,6 @@ def test_the_fix_moves_people_to_where_they_are_and_tells_how_sure_it_is(body):
             assert math.sqrt(along) == pytest.approx(fix.std * float(fixed.transl.norm()), rel=1e-4)
             assert fix.variance_left < 0.5
             np.testing.assert_allclose(CAMERA.project(fixed.transl), CAMERA.project(guess), atol=1e-3)
-        unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, Surroundings())
+        unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext())
         np.testing.assert_allclose(unknown.transl, guess, atol=1e-6)
         assert fix.scale == 1.0

@@ -177,23 +177,23 @@ def test_the_floor_is_where_tf_says(ros):
     ros.settle(20)
     camera.send_good(1.0)
     ros.until(lambda: humans, "a result")
-    floor = pipeline.arounds[-1].floor
+    floor = pipeline.contexts[-1].floor
     np.testing.assert_allclose(floor.up, [0, -1, 0], atol=1e-6)  # the optical frame's y points down
     assert floor.height == pytest.approx(-1.2)
     camera.send_good(1.5)  # tf is late: the pose of half a second ago serves
     ros.until(lambda: len(humans) == 2, "a result")
-    assert pipeline.arounds[-1].floor is not None
+    assert pipeline.contexts[-1].floor is not None
     reports = ros.hear("/diagnostics", DiagnosticArray)
     camera.send_good(4.0)  # that of three seconds ago does not
     ros.until(lambda: len(humans) == 3, "a result without a floor")
-    assert pipeline.arounds[-1].floor is None
+    assert pipeline.contexts[-1].floor is None
     ros.until(lambda: any("floor to cam_optical" in values_of(report) for report in reports), "a diagnostic")
     node.set_parameters([Parameter("use_floor", value=False)])
     robot.move(4.1)
     ros.settle(20)
     camera.send_good(4.1)
     ros.until(lambda: len(humans) == 4, "a result")
-    assert pipeline.arounds[-1].floor is None
+    assert pipeline.contexts[-1].floor is None
 
 
 def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
@@ -205,7 +205,7 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     ros.until(lambda: depth.get_subscription_count() > 0, "a reader of depth")
     camera.send_good(0.5)
     ros.until(lambda: humans, "a result")
-    assert pipeline.arounds[-1].depth is None
+    assert pipeline.contexts[-1].depth is None
     pixels = np.full((HEIGHT, WIDTH), 2500, np.uint16)
     pixels[0, 0] = 0
     message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding="16UC1", step=2 * WIDTH)
@@ -214,14 +214,14 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     ros.settle(20)
     camera.send_good(1.0)
     ros.until(lambda: len(humans) == 2, "a result")
-    found = pipeline.arounds[-1].depth.depth
+    found = pipeline.contexts[-1].depth.depth
     assert found[5, 5] == pytest.approx(2.5)
     assert np.isnan(found[0, 0])
-    assert pipeline.arounds[-1].fixes_scale
+    assert pipeline.contexts[-1].measures_scale
     node.set_parameters([Parameter("use_depth", value=False)])
     camera.send_good(1.02)
     ros.until(lambda: len(humans) == 3, "a result")
-    assert not pipeline.arounds[-1].fixes_scale
+    assert not pipeline.contexts[-1].measures_scale
 
 
 def test_the_gain_is_told(ros):

@@ -107,7 +107,7 @@ def test_boxes_stay_inside_the_image(bbox, expected):
 
 
 def scene_of(*people):
-    return FakePipeline(people).process(np.zeros((48, 64, 3), np.uint8), CAMERA, 12.5)
+    return FakePipeline(people).track(np.zeros((48, 64, 3), np.uint8), CAMERA, 12.5)
 
 
 def test_human_mesh_carries_every_number():

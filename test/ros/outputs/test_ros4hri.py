@@ -27,7 +27,7 @@ PARENTS = FakeBody.parents
 
 def scene_of(*people):
     image = np.arange(48 * 64 * 3, dtype=np.uint32).reshape(48, 64, 3).astype(np.uint8)
-    return FakePipeline(people).process(image, CAMERA, 12.5)
+    return FakePipeline(people).track(image, CAMERA, 12.5)
 
 
 class Skeleton:

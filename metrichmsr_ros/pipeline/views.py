@@ -1,0 +1,75 @@
+"""Test-time augmentation: everybody who was found is seen again, mirrored and by the heavier landmark network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+from metrichmsr_ros.assets import AssetError
+from metrichmsr_ros.hmr.test_time_augmentation import Roles
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.test_time_views import Look, more_looks
+from metrichmsr_ros.people.tracking.tracker import TrackedPerson
+from metrichmsr_ros.types import ImageArray
+
+Augmentation = Literal["none", "flip", "full"]
+AUGMENTATIONS: dict[str, Augmentation] = {"one": "none", "mirrored": "flip", "all": "full"}  # by parameter `looks`
+
+
+class ViewMaker:
+    """Makes further views of people, as far as the network reads them.
+
+    Args:
+        blazepose: the landmark network that found the people.
+        reads_views: whether the body network reads landmarks; one over pixels has one view.
+        load_heavy: called once, when first needed, for BlazePose with the heavier landmark network; may return None.
+    """
+
+    def __init__(
+        self, blazepose: BlazePose, reads_views: bool, load_heavy: Callable[[], BlazePose | None] = lambda: None
+    ) -> None:
+        self._blazepose, self._reads_views, self._load_heavy = blazepose, reads_views, load_heavy
+
+    @cached_property
+    def heavy(self) -> BlazePose | None:
+        """The heavier network, None where it is not there."""
+        return self._load_heavy()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Views of people in single images, by landmark network."""
+        if not self._reads_views:
+            return ("pixels",)
+        return ("full", "full mirrored") + (("heavy", "heavy mirrored") if self.heavy else ())
+
+    def __call__(
+        self, image: ImageArray, found: Sequence[TrackedPerson], augmentation: Augmentation
+    ) -> dict[int, list[Look]]:
+        """Further views by row of `found`; an occluded person has none.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, rectified.
+            found: everybody in it.
+            augmentation: "none"; "flip": the mirrored image; "full": also the heavier network, straight and mirrored.
+        """
+        seen = [row for row, person in enumerate(found) if not person.is_occluded]
+        if not seen or augmentation == "none" or not self._reads_views:
+            return {}
+        heavy = self.heavy if augmentation == "full" else None
+        views = more_looks(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
+        return dict(zip(seen, views, strict=True))
+
+
+def heavy_blazepose(num_threads: int) -> BlazePose | None:
+    """BlazePose with the heavier landmark network, None where `metrichmsr setup` could not fetch it."""
+    try:
+        return BlazePose(num_threads=num_threads, heavy=True)
+    except AssetError:
+        return None
+
+
+def roles_of(views: Mapping[int, Sequence[Look]]) -> Roles:
+    """Whom further views show and whether they are mirrored, from views by row of the person."""
+    listed = [(row, view.mirrored) for row, of_one in views.items() for view in of_one]
+    return Roles(*zip(*listed, strict=True))
