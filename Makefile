@@ -43,14 +43,15 @@ setup-tests:
 demo: setup ## a rendered sequence with truth through the real node, and one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
 
-test: lint pytest ## linters, types and the whole test suite
+test: lint pytest ## linters, layers, types and the whole test suite
 
 pytest: setup-tests ## the whole test suite only
 	$(RUN) $(BIN)/python -m pytest
 
-lint: setup-tests ## linters and types only
+lint: setup-tests ## linters, layers and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(RUN) $(BIN)/mypy
 
 format: setup-tests ## let ruff rewrite the sources

@@ -189,6 +189,11 @@ def show_circles(kind: str, ends: Mapping[Arrow, tuple[str, str]]) -> int:
     return show(f"Circles of {kind} (imports inside functions and under TYPE_CHECKING count)", findings)
 
 
+def are_apart(first: str, second: str) -> bool:
+    """Whether neither folder lies inside the other; a folder and its parts are one thing."""
+    return not (f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/"))
+
+
 def show_upward(contracts: list[Contract], arrows: list[Arrow]) -> int | None:
     """Print the imports that run up; returns their number, None where there are no layers."""
     if not contracts:
@@ -214,7 +219,7 @@ def show_house(root: Path) -> bool:
     arrows = read_arrows(modules)
     large = show_folders(modules)
     circles = show_circles("modules", {arrow: (arrow.source.name, arrow.target.name) for arrow in arrows})
-    between = [arrow for arrow in arrows if arrow.source.folder != arrow.target.folder]
+    between = [arrow for arrow in arrows if are_apart(arrow.source.folder, arrow.target.folder)]
     circles += show_circles("folders", {arrow: (arrow.source.folder, arrow.target.folder) for arrow in between})
     upward = show_upward(read_contracts((root / "pyproject.toml").read_text(encoding="utf-8")), arrows)
     twice = show_names(modules)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[np.float32], NDArray[np.float64], torch.Tensor)
+FloatsOrTensor = TypeVar("FloatsOrTensor", NDArray[np.float32], NDArray[np.float64], torch.Tensor)
 
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis",
@@ -102,7 +102,7 @@ LANDMARK_JOINTS: tuple[tuple[int, int], ...] = tuple(
 """(landmark, joint) pairs that bear one name on both sides: shoulders, elbows, wrists, hips, knees, ankles."""
 
 
-def mirror_pose(pose: ArrayOrTensor) -> ArrayOrTensor:
+def mirror_pose(pose: FloatsOrTensor) -> FloatsOrTensor:
     """Mirror a pose at the body's plane x = 0: swap sides and turn each axis-angle (x, y, z) into (x, -y, -z).
 
     Args:
@@ -122,14 +122,14 @@ def mirror_pose(pose: ArrayOrTensor) -> ArrayOrTensor:
     return (split * sign).reshape(*pose.shape)
 
 
-def mirror_points(points: ArrayOrTensor, order: tuple[int, ...] = MIRROR_JOINTS) -> ArrayOrTensor:
+def mirror_points(points: FloatsOrTensor, order: tuple[int, ...] = MIRROR_JOINTS) -> FloatsOrTensor:
     """Mirror named points (..., N, 3) at x = 0: swap sides by `order` and turn x into -x. Its own inverse."""
     if points.shape[-2:] != (len(order), 3):
         raise ValueError(f"points: shape {tuple(points.shape)}, expected (..., {len(order)}, 3)")
     return points[..., list(order), :] * _like([-1.0, 1.0, 1.0], points)
 
 
-def _like(values: list[float], array: ArrayOrTensor) -> ArrayOrTensor:
+def _like(values: list[float], array: FloatsOrTensor) -> FloatsOrTensor:
     if isinstance(array, torch.Tensor):
         return torch.tensor(values, dtype=array.dtype, device=array.device)
     return np.asarray(values, dtype=array.dtype)

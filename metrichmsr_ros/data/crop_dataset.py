@@ -29,13 +29,13 @@ from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 from metrichmsr_ros.types import AnyArray
 
-Sample = tuple[CropBatch, Truth]
+PersonSample = tuple[CropBatch, Truth]
 AssumedCamera = Callable[[int, int], Camera]
 """(width, height) -> the camera to assume for images whose data set knows none, e.g. `Camera.long_side`."""
 
 
 @dataclass(frozen=True)
-class PeopleCrops(torch.utils.data.Dataset[Sample]):
+class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
     """A torch data set over a label table: item i is (CropBatch of one, Truth of one).
 
     Attributes:
@@ -61,11 +61,11 @@ class PeopleCrops(torch.utils.data.Dataset[Sample]):
         """Number of people."""
         return len(self.table)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> PersonSample:
         """The sample of one person. Raises LabelError naming the person when its image or camera is missing."""
         return self.sample(index, np.random.default_rng([self.seed, self.epoch, index]))
 
-    def sample(self, index: int, rng: np.random.Generator) -> Sample:
+    def sample(self, index: int, rng: np.random.Generator) -> PersonSample:
         """The sample of one person, changed as `rng` draws. Errors as `__getitem__`."""
         label = self.table[index]
         image, label = without_distortion(read_image(label), label)
@@ -183,7 +183,7 @@ def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[ND
     return np.asarray(cv2.undistort(image, camera, lens), np.uint8), changed
 
 
-def collate(samples: Sequence[Sample]) -> Sample:
+def collate(samples: Sequence[PersonSample]) -> PersonSample:
     """Samples of one person each -> one batch, for `torch.utils.data.DataLoader(collate_fn=collate)`."""
     inputs, truths = zip(*samples, strict=True)
     joined = {name: torch.cat([batch.tensors()[name] for batch in inputs]) for name in inputs[0].tensors()}

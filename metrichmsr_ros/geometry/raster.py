@@ -15,9 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.scanline import nearest_faces
-from metrichmsr_ros.types import Float64Array
-
-Index = NDArray[np.integer[Any]]
+from metrichmsr_ros.types import Float64Array, IndexArray
 
 _CHUNK = 8192  # pixels at a time: stays in the cache and off fresh memory pages
 
@@ -104,7 +102,7 @@ def interpolate(
     return result
 
 
-def _joined(meshes: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Float64Array, Index, Index]:
+def _joined(meshes: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Float64Array, IndexArray, IndexArray]:
     """One vertex array, one face array, and the first face of each mesh."""
     vertices = [np.asarray(v, np.float64).reshape(-1, 3) for v, _ in meshes]
     faces = [np.asarray(f, np.int64).reshape(-1, 3) for _, f in meshes]

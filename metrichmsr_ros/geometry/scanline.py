@@ -9,14 +9,12 @@ along the edges and then across the span, which stays bounded even for slivers.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.types import Float64Array
-
-Index = NDArray[np.integer[Any]]
+from metrichmsr_ros.types import Float64Array, IndexArray
 
 NEAR = 0.01  # metres; anything closer is inside the lens
 _CHUNK = (
@@ -38,15 +36,15 @@ class _Points(NamedTuple):
 class _Spans(NamedTuple):
     """Runs of pixels in one row: first pixel (flat index), length, w at that pixel and its slope, face."""
 
-    pixel: Index
-    length: Index
+    pixel: IndexArray
+    length: IndexArray
     w: Float64Array
     slope: Float64Array
-    face: Index
+    face: IndexArray
 
 
 def nearest_faces(
-    vertices: Float64Array, faces: Index, intrinsics: Float64Array, size: tuple[int, int], cull_back: bool
+    vertices: Float64Array, faces: IndexArray, intrinsics: Float64Array, size: tuple[int, int], cull_back: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Depth (H, W) in metres, NaN where empty, and the index of the nearest face (H, W), -1 where empty.
 
@@ -70,7 +68,7 @@ def nearest_faces(
     return halves[..., high].copy().view(np.float32), halves[..., low].astype(np.int32)
 
 
-def clip_near(vertices: Float64Array, faces: Index, near: float) -> tuple[Float64Array, Index, Index]:
+def clip_near(vertices: Float64Array, faces: IndexArray, near: float) -> tuple[Float64Array, IndexArray, IndexArray]:
     """Cut away what lies nearer than `near`; return vertices, faces and the original index of each face."""
     front = vertices[:, 2] >= near
     parent = np.arange(len(faces))
@@ -96,16 +94,16 @@ def clip_near(vertices: Float64Array, faces: Index, near: float) -> tuple[Float6
     return np.concatenate([safe, *new]), np.concatenate(pieces), np.concatenate([whole, one, two, two])
 
 
-def _rolled(faces: Index, first: Index) -> tuple[Index, Index, Index]:
+def _rolled(faces: IndexArray, first: IndexArray) -> tuple[IndexArray, IndexArray, IndexArray]:
     rows = np.arange(len(faces))
     return faces[rows, first], faces[rows, (first + 1) % 3], faces[rows, (first + 2) % 3]
 
 
-def _columns(*columns: Index) -> Index:
+def _columns(*columns: IndexArray) -> IndexArray:
     return np.stack(columns, axis=1)
 
 
-def _crossing(vertices: Float64Array, inside: Index, outside: Index, near: float) -> Float64Array:
+def _crossing(vertices: Float64Array, inside: IndexArray, outside: IndexArray, near: float) -> Float64Array:
     """Where the edges meet the near plane; always reckoned from inside, so that neighbours agree."""
     a, b = vertices[inside], vertices[outside]
     t = (near - a[:, 2:]) / (b[:, 2:] - a[:, 2:])
@@ -124,7 +122,7 @@ def _project(vertices: Float64Array, k: Float64Array, width: int, height: int) -
     return _Points(x, y, w, column, row)
 
 
-def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Index]:
+def _visible(points: _Points, faces: IndexArray, cull_back: bool) -> tuple[IndexArray, IndexArray]:
     """Corners (3, N) and index (N,) of the faces that have a row and a column of pixel centres inside the image."""
     corners = np.ascontiguousarray(faces.T)
     a, b, c = corners
@@ -138,7 +136,9 @@ def _visible(points: _Points, faces: Index, cull_back: bool) -> tuple[Index, Ind
     return corners[:, face], face
 
 
-def _sorted_by_row(y: Float64Array, a: Index, b: Index, c: Index) -> tuple[Index, Index, Index]:
+def _sorted_by_row(
+    y: Float64Array, a: IndexArray, b: IndexArray, c: IndexArray
+) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Corners from top to bottom of the image."""
     y_a, y_b, y_c = y[a], y[b], y[c]
     a, b, y_a, y_b = _ordered(y_b < y_a, a, b, y_a, y_b)
@@ -148,12 +148,14 @@ def _sorted_by_row(y: Float64Array, a: Index, b: Index, c: Index) -> tuple[Index
 
 
 def _ordered(
-    swap: NDArray[np.bool_], a: Index, b: Index, y_a: Float64Array, y_b: Float64Array
-) -> tuple[Index, Index, Float64Array, Float64Array]:
+    swap: NDArray[np.bool_], a: IndexArray, b: IndexArray, y_a: Float64Array, y_b: Float64Array
+) -> tuple[IndexArray, IndexArray, Float64Array, Float64Array]:
     return np.where(swap, b, a), np.where(swap, a, b), np.where(swap, y_b, y_a), np.where(swap, y_a, y_b)
 
 
-def _spans(points: _Points, top: Index, middle: Index, bottom: Index, face: Index, width: int) -> _Spans:
+def _spans(
+    points: _Points, top: IndexArray, middle: IndexArray, bottom: IndexArray, face: IndexArray, width: int
+) -> _Spans:
     row = points.row
     upper = np.flatnonzero(row[middle] > row[top])
     lower = np.flatnonzero(row[bottom] > row[middle])
@@ -183,7 +185,7 @@ def _spans(points: _Points, top: Index, middle: Index, bottom: Index, face: Inde
 
 
 def _edge(
-    points: _Points, start: Index, end: Index
+    points: _Points, start: IndexArray, end: IndexArray
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]:
     """y and x at the start, dx/dy, w at the start, dw/dy. A row lies between the ends, so dy is never zero."""
     y, x, w = points.y[start], points.x[start], points.w[start]
@@ -191,7 +193,7 @@ def _edge(
     return y, x, (points.x[end] - x) * per_row, w, (points.w[end] - w) * per_row
 
 
-def _fragments(spans: _Spans) -> tuple[Index, NDArray[np.uint64]]:
+def _fragments(spans: _Spans) -> tuple[IndexArray, NDArray[np.uint64]]:
     """Flat pixel index and key (float32 bits of z, then face id) of every covered pixel of every span."""
     first = np.cumsum(spans.length) - spans.length
     span = np.repeat(np.arange(len(first)), spans.length)

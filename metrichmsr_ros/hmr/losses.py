@@ -23,7 +23,7 @@ NEAR_PLANE = 0.1  # metres; joints nearer than this are projected as if they wer
 
 
 @dataclass(frozen=True)
-class LossWeights:
+class HumanLossWeights:
     """Weights of the terms; 0 switches one off.
 
     Units: lengths in metres, 2D in box sizes, angles as matrix entries.
@@ -114,7 +114,7 @@ def human_losses(
     return losses | {"load_balance": output.load_balance}
 
 
-def total_loss(losses: dict[str, torch.Tensor], weights: LossWeights) -> torch.Tensor:
+def total_loss(losses: dict[str, torch.Tensor], weights: HumanLossWeights) -> torch.Tensor:
     """The weighted sum of the terms."""
     return torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
 

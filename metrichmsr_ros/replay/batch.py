@@ -14,7 +14,7 @@ from traceback import extract_tb
 from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.replay.frame_loop import Progress
+from metrichmsr_ros.replay.frame_loop import FrameProgress
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.provenance import code_hash
@@ -96,7 +96,7 @@ def split_done(jobs: Sequence[Job], fresh: bool) -> tuple[list[Outcome], list[Jo
     return [outcome for outcome in earlier if outcome is not None], waiting
 
 
-def run_job(job: Job, progress: Progress | None = None) -> Outcome:
+def run_job(job: Job, progress: FrameProgress | None = None) -> Outcome:
     """Replay one bag; never raises, because with many bags the rest must go on.
 
     Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids,
@@ -129,7 +129,7 @@ def _told(done: Replay) -> str:
 
 
 def run_jobs(
-    jobs: Sequence[Job], workers: int = 1, fresh: bool = False, progress: Progress | None = None
+    jobs: Sequence[Job], workers: int = 1, fresh: bool = False, progress: FrameProgress | None = None
 ) -> Iterator[Outcome]:
     """Yield the outcome of every job as it ends; jobs done before are skipped unless `fresh`.
 

@@ -15,7 +15,7 @@ from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.camera_poses import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
-from metrichmsr_ros.replay.ground_truth import Truth
+from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
@@ -26,7 +26,7 @@ from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 _MESHES = OutputRequest(vertices=True, depth=False)
-Progress = Callable[[int, int], None]  # frames done, frames in all
+FrameProgress = Callable[[int, int], None]  # frames done, frames in all
 
 
 @dataclass
@@ -41,7 +41,7 @@ class FrameLoop:
     """
 
     pipeline: Any
-    truth: Truth
+    truth: TruthByStamp
     poses: CameraPoses
     options: ReplayOptions
     worst: WorstFrames = field(init=False)
@@ -52,7 +52,7 @@ class FrameLoop:
         """An empty search."""
         self.worst = WorstFrames(self.options.worst)
 
-    def run(self, source: BagSource, out: Path, total: int, progress: Progress | None) -> ReplayError | None:
+    def run(self, source: BagSource, out: Path, total: int, progress: FrameProgress | None) -> ReplayError | None:
         """Process the images of the source; returns what ended it early: damage of the bag, or a full disk.
 
         Raises:
@@ -81,7 +81,7 @@ class FrameLoop:
         log: IO[str],
         reserve: DiskReserve,
         total: int,
-        progress: Progress | None,
+        progress: FrameProgress | None,
     ) -> ReplayError | None:
         person_frames = 0
         for ready in source:
@@ -144,7 +144,7 @@ def _line(frame: FrameRecord) -> dict[str, Any]:
     return {"stamp_ns": frame.stamp_ns, "digest": frame.digest[:16], "people": people}
 
 
-def frame_score(frame: FrameRecord, truth: Truth) -> tuple[float, str]:
+def frame_score(frame: FrameRecord, truth: TruthByStamp) -> tuple[float, str]:
     """How bad a frame is, and in words. With truth: metres of root error, a metre for every miss and false alarm.
 
     Without: how unsure the least sure person is.

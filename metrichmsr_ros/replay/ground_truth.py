@@ -12,10 +12,10 @@ from metrichmsr_ros.ros.bags.message_types import HUMANS
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
-Truth = dict[int, TrueFrame]  # by stamp of the image, ns
+TruthByStamp = dict[int, TrueFrame]  # by stamp of the image, ns
 
 
-def true_frames(frames: Iterable[FrameRecord]) -> Truth:
+def true_frames(frames: Iterable[FrameRecord]) -> TruthByStamp:
     """Records read as truth: `occluded` people are there but need not be found; a height of 0 is unknown."""
     return {
         frame.stamp_ns: TrueFrame(
@@ -35,8 +35,8 @@ def truth_topic(bag: Bag) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def load_truth(bag: Bag, source: str | None) -> Truth:
-    """Truth by image stamp; empty where there is none.
+def load_truth(bag: Bag, source: str | None) -> TruthByStamp:
+    """TruthByStamp by image stamp; empty where there is none.
 
     Args:
         bag: opened.
@@ -55,7 +55,7 @@ def load_truth(bag: Bag, source: str | None) -> Truth:
     return true_frames(load_records(path))
 
 
-def _from_topic(bag: Bag, topic: str | None) -> Truth:
+def _from_topic(bag: Bag, topic: str | None) -> TruthByStamp:
     if topic is None:
         return {}
     kind = next(t.type for t in bag.topics if t.name == topic)

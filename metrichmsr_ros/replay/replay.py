@@ -23,8 +23,8 @@ from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_se
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
 from metrichmsr_ros.replay.bag_source import BagSource, Given
 from metrichmsr_ros.replay.camera_poses import CameraPoses, read_camera_poses
-from metrichmsr_ros.replay.frame_loop import FrameLoop, Progress
-from metrichmsr_ros.replay.ground_truth import Truth, load_truth
+from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
+from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.provenance import model_config, weights_hash
@@ -60,7 +60,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
 
 
 def replay_bag(
-    path: Path, out: Path, options: ReplayOptions, pipeline: Any, progress: Progress | None = None
+    path: Path, out: Path, options: ReplayOptions, pipeline: Any, progress: FrameProgress | None = None
 ) -> Replay:
     """Replay one bag and write all results.
 
@@ -117,7 +117,7 @@ def replay_bag(
     return done
 
 
-def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, Truth, tuple[str, str]]:
+def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, TruthByStamp, tuple[str, str]]:
     if options.image_rectified not in _RECTIFIED:
         raise ReplayError(f"image_rectified is {options.image_rectified!r}; choose auto, true or false", ExitCode.USAGE)
     given = Given(None if options.fov is None else float(np.radians(options.fov)), options.intrinsics)
@@ -134,7 +134,7 @@ def _camera_poses(bag: Bag, options: ReplayOptions) -> CameraPoses:
     return RecordedCamera(Path(options.cameras)) if options.cameras else read_camera_poses(bag, options.world)
 
 
-def _evaluated(frames: list[FrameRecord], truth: Truth) -> SequenceReport | None:
+def _evaluated(frames: list[FrameRecord], truth: TruthByStamp) -> SequenceReport | None:
     known = [frame for frame in frames if frame.stamp_ns in truth]
     if not known:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
-from metrichmsr_ros.replay.ground_truth import Truth
+from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, sequence_digest
@@ -38,7 +38,7 @@ class Replay:
     dropped: dict[str, int]
     missing: dict[str, int]
     reasons: dict[str, str]
-    truth: Truth
+    truth: TruthByStamp
     report: SequenceReport | None
     cameras: CameraPath
     world: WorldErrors | None

@@ -11,7 +11,7 @@ import torch
 from helpers.simulated_people import simulate
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.losses import LossWeights, human_losses, project, total_loss
+from metrichmsr_ros.hmr.losses import HumanLossWeights, human_losses, project, total_loss
 from metrichmsr_ros.hmr.model import HMROutput
 
 
@@ -72,7 +72,9 @@ def test_masked_loss_is_zero_and_has_no_gradient(people, body, mask, silenced):
     wrong = dataclasses.replace(wrong, betas=betas, transl=wrong.transl + 1, rotmats=wrong.rotmats.roll(1, dims=1))
     losses = human_losses(wrong, truth, people.inputs, body)
     assert {name for name, value in losses.items() if value.item() == 0.0} == silenced
-    total_loss({name: losses[name] for name in silenced}, LossWeights()).backward() if silenced & {"betas"} else None
+    total_loss({name: losses[name] for name in silenced}, HumanLossWeights()).backward() if silenced & {
+        "betas"
+    } else None
     assert betas.grad is None or (betas.grad == 0).all()
 
 
@@ -109,7 +111,7 @@ def test_loss_of_a_person_behind_the_camera_is_finite(people, body):
     wrong = output_of(people.truth)
     transl = (-wrong.transl).requires_grad_()
     losses = human_losses(dataclasses.replace(wrong, transl=transl), people.truth, people.inputs, body)
-    total = total_loss(losses, LossWeights())
+    total = total_loss(losses, HumanLossWeights())
     total.backward()
     assert torch.isfinite(total)
     assert torch.isfinite(transl.grad).all()

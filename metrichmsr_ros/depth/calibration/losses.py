@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class LossWeights:
+class RefinerLossWeights:
     """Weights of the four terms; the paper does not state its own."""
 
     depth: float = 1.0
@@ -46,7 +46,7 @@ def refiner_loss(
     valid: Tensor,
     human: Tensor,
     human_weight: Tensor,
-    weights: LossWeights,
+    weights: RefinerLossWeights,
 ) -> dict[str, Tensor]:
     """The four terms, weighted, and their sum as "total".
 

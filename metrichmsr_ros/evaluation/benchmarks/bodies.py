@@ -12,7 +12,7 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.formats.labels import LabelError
 
-Body = TypeVar("Body")
+AnyBody = TypeVar("AnyBody")
 
 
 def smpl_by_gender(folder: Path | None) -> dict[str, BodyModel]:
@@ -47,8 +47,8 @@ def read_genders(file: Path) -> dict[str, str]:
 
 
 def _by_gender(
-    folder: Path | None, model: str, suffixes: tuple[str, ...], load: Callable[[Path], Body]
-) -> dict[str, Body]:
+    folder: Path | None, model: str, suffixes: tuple[str, ...], load: Callable[[Path], AnyBody]
+) -> dict[str, AnyBody]:
     name = model.upper()
     if folder is None:
         raise LabelError(
@@ -65,7 +65,7 @@ def _by_gender(
     return bodies
 
 
-def _loaded(file: Path, load: Callable[[Path], Body]) -> Body:
+def _loaded(file: Path, load: Callable[[Path], AnyBody]) -> AnyBody:
     try:
         return load(file)
     except (ValueError, ImportError) as error:  # a file of something else; the extra that reads it

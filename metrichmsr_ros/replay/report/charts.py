@@ -26,7 +26,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Frame:
+class ChartArea:
     """The mapping from data to pixels of one chart."""
 
     x0: float
@@ -56,7 +56,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _axes(frame: Frame, x_label: str, y_label: str, y_ticks: bool = True) -> list[str]:
+def _axes(frame: ChartArea, x_label: str, y_label: str, y_ticks: bool = True) -> list[str]:
     left, right = frame.px(frame.x0), frame.px(frame.x1)
     bottom, top = frame.py(frame.y0), frame.py(frame.y1)
     parts = [f'<path class="axis" d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}"/>']
@@ -78,14 +78,14 @@ def _axes(frame: Frame, x_label: str, y_label: str, y_ticks: bool = True) -> lis
     return parts
 
 
-def _svg(frame: Frame, title: str, parts: Sequence[str]) -> str:
+def _svg(frame: ChartArea, title: str, parts: Sequence[str]) -> str:
     return (
         f'<svg viewBox="0 0 {frame.width} {frame.height}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
     )
 
 
-def _path(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str, dashed: bool = False) -> str:
+def _path(frame: ChartArea, x: np.ndarray, y: np.ndarray, colour: str, dashed: bool = False) -> str:
     """A line that is broken where a value is missing; a lone value becomes a dot."""
     pieces, dots, run = [], [], []
     for a, b in [*zip(x.tolist(), y.tolist(), strict=True), (math.nan, math.nan)]:
@@ -110,7 +110,7 @@ def line_chart(title: str, series: Sequence[Series], x_label: str, y_label: str)
     xs, ys = xs[np.isfinite(xs)], ys[np.isfinite(ys)]
     if not len(xs) or not len(ys):
         return f"<p>{escape(title)}: nothing to show.</p>"
-    frame = Frame(float(xs.min()), float(xs.max()), min(0.0, float(ys.min())), float(ys.max()) * 1.05 or 1.0)
+    frame = ChartArea(float(xs.min()), float(xs.max()), min(0.0, float(ys.min())), float(ys.max()) * 1.05 or 1.0)
     lines = [_path(frame, x, y, s.colour, s.dashed) for s, x, y in arrays]
     return _svg(frame, title, [*_axes(frame, x_label, y_label), *lines]) + legend(series)
 
@@ -123,7 +123,7 @@ def histogram(title: str, values: ArrayLike, marks: dict[str, float], x_label: s
         return f"<p>{escape(title)}: nothing to show.</p>"
     high = max(float(data.max()), *marks.values()) if marks else float(data.max())
     counts, edges = np.histogram(data, bins=bins, range=(min(0.0, float(data.min())), high or 1.0))
-    frame = Frame(float(edges[0]), float(edges[-1]), 0.0, float(counts.max()) * 1.15)
+    frame = ChartArea(float(edges[0]), float(edges[-1]), 0.0, float(counts.max()) * 1.15)
     parts = _axes(frame, x_label, "frames")
     for count, a, b in zip(counts, edges[:-1], edges[1:], strict=True):
         if count:
@@ -146,7 +146,7 @@ def timeline(
     if not rows:
         return f"<p>{escape(title)}: nobody was seen.</p>"
     height = _TOP + _BOTTOM + 18 * len(rows)
-    frame = Frame(*whole, 0.0, float(len(rows)), height=height)
+    frame = ChartArea(*whole, 0.0, float(len(rows)), height=height)
     parts = _axes(frame, x_label, "", y_ticks=False)
     for index, (series, row) in enumerate(rows):
         y = frame.py(len(rows) - index) + 3
@@ -173,7 +173,7 @@ def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str, 
     scale_height = size - _TOP - _BOTTOM
     half_x, half_y = span / 2 * max(1.0, scale_width / scale_height), span / 2 * max(1.0, scale_height / scale_width)
     cx, cy = (float(xs.max()) + float(xs.min())) / 2, (float(ys.max()) + float(ys.min())) / 2
-    frame = Frame(cx - half_x, cx + half_x, cy - half_y, cy + half_y, size, size)
+    frame = ChartArea(cx - half_x, cx + half_x, cy - half_y, cy + half_y, size, size)
     parts = _axes(frame, x_label, y_label)
     u, v = frame.px(0.0), frame.py(0.0)
     if mark_camera:

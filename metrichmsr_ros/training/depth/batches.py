@@ -19,7 +19,7 @@ from metrichmsr_ros.depth.calibration.refiner import MIRROR_CHANNELS, RefinerCon
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 from metrichmsr_ros.training.depth.prox import prox_places
 
-Sample = tuple[NDArray[np.float16], ...]
+DepthSample = tuple[NDArray[np.float16], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,9 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
     return places
 
 
-def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable[[str], None]) -> list[Sample]:
+def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable[[str], None]) -> list[DepthSample]:
     """An initial depth of a place, drawn at random, `config.samples` times, ready for the network."""
-    samples: list[Sample] = []
+    samples: list[DepthSample] = []
     last, number = time.monotonic(), 0
     while len(samples) < config.samples:
         rng = np.random.default_rng((config.seed, 2, number))
@@ -75,7 +75,7 @@ def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable
     return samples
 
 
-def draw_batch(config: DepthTrainConfig, samples: list[Sample], step: int) -> DepthBatch:
+def draw_batch(config: DepthTrainConfig, samples: list[DepthSample], step: int) -> DepthBatch:
     """The batch of one step; the same for the same seed, samples and step. Half of it is mirrored."""
     rng = np.random.default_rng((config.seed, 3, step))
     chosen = [samples[index] for index in rng.integers(len(samples), size=config.batch_size)]
@@ -84,14 +84,14 @@ def draw_batch(config: DepthTrainConfig, samples: list[Sample], step: int) -> De
     return DepthBatch(*tensors)
 
 
-def mirrored(sample: Sample) -> Sample:
+def mirrored(sample: DepthSample) -> DepthSample:
     """The sample in a mirror: x of normals and rays changes sign."""
     flipped = [array[..., ::-1].copy() for array in sample]
     flipped[0][list(MIRROR_CHANNELS)] *= -1
     return tuple(flipped)
 
 
-def _sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> Sample | None:
+def _sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> DepthSample | None:
     """Arrays in the order of `DepthBatch`, in half precision: thousands of them stay in memory."""
     inputs = refiner_inputs(initial, place.anchor, place.camera, config)
     if inputs is None:

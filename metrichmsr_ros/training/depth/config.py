@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 
 from metrichmsr_ros.config import ConfigError, build
-from metrichmsr_ros.depth.calibration.losses import LossWeights
+from metrichmsr_ros.depth.calibration.losses import RefinerLossWeights
 from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 
 
@@ -32,7 +32,7 @@ class DepthTrainConfig:
 
     name: str = "refiner"
     model: RefinerConfig = REFINERS["small"]
-    losses: LossWeights = field(default_factory=LossWeights)
+    losses: RefinerLossWeights = field(default_factory=RefinerLossWeights)
     places: int = 4000
     samples: int = 20000
     place_size: tuple[int, int] = (144, 108)

@@ -21,7 +21,7 @@ from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
 from metrichmsr_ros.depth.calibration.weights import save_refiner
-from metrichmsr_ros.training.depth.batches import DepthBatch, Sample, draw_batch, draw_places, draw_samples
+from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 
 WARMUP_STEPS = 100
@@ -38,7 +38,7 @@ def refined_depth(model: Refiner, batch: DepthBatch) -> tuple[Tensor, Tensor]:
 class DepthRun:
     """The state of one training run: network, its running average, AdamW, and how many steps were done."""
 
-    def __init__(self, config: DepthTrainConfig, samples: list[Sample], device: str = "cpu") -> None:
+    def __init__(self, config: DepthTrainConfig, samples: list[DepthSample], device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
         self.config, self.samples, self.device = config, samples, torch.device(device)
         self.model = Refiner(config.model).to(self.device).train()

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, PersonSample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
@@ -32,7 +32,7 @@ class Batches(Protocol):
     def __len__(self) -> int:
         """Number of people; an epoch is as many draws."""
 
-    def share(self, step: int, among: Processes) -> Sample:
+    def share(self, step: int, among: Processes) -> PersonSample:
         """This process's part of the batch of `step`."""
 
     def names(self, step: int) -> list[str]:
@@ -99,13 +99,13 @@ class ImageBatches:
     def __init__(self, config: TrainConfig, mixture: Mixture, weights: tuple[float, ...]) -> None:
         self.config, self.mixture, self.weights = config, mixture, weights
         self._next_step = -1
-        self._batches: Iterator[Sample] = iter(())
+        self._batches: Iterator[PersonSample] = iter(())
 
     def __len__(self) -> int:
         """Number of people in all sets together."""
         return len(self.mixture)
 
-    def share(self, step: int, among: Processes) -> Sample:
+    def share(self, step: int, among: Processes) -> PersonSample:
         """As in `Batches`; steps in a row are read ahead."""
         if step != self._next_step:
             self._batches = iter(self._loader(step, among))
@@ -118,7 +118,7 @@ class ImageBatches:
         places = [self.mixture.locate(index) for index in self._sampler(step * size, size)]
         return [self.mixture.parts[part].table.person[place] for part, place in places]  # type: ignore[attr-defined]
 
-    def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[Sample]:
+    def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[PersonSample]:
         return torch.utils.data.DataLoader(
             _Drawn(self.mixture, self.config.seed),
             batch_sampler=self._draws(step, among),  # any iterable of lists will do
@@ -143,13 +143,13 @@ class ImageBatches:
         return MixSampler(self.mixture.lengths, self.weights, draws, self.config.seed, start, rank, world)
 
 
-class _Drawn(torch.utils.data.Dataset[Sample]):
+class _Drawn(torch.utils.data.Dataset[PersonSample]):
     """Item (draw, sample) of a mixture of `PeopleCrops`."""
 
     def __init__(self, mixture: Mixture, seed: int) -> None:
         self.mixture, self.seed = mixture, seed
 
-    def __getitem__(self, item: tuple[int, int]) -> Sample:
+    def __getitem__(self, item: tuple[int, int]) -> PersonSample:
         draw, index = item
         part, place = self.mixture.locate(index)
         crops = self.mixture.parts[part]

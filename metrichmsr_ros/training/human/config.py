@@ -13,7 +13,7 @@ from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.losses import LossWeights
+from metrichmsr_ros.hmr.losses import HumanLossWeights
 
 HELD_OUT_FIGURES = (
     *("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "root_median_percent", "height", "reprojection_percent"),
@@ -87,7 +87,7 @@ class TrainConfig:
     checkpoint_every: int = 500
     log_every: int = 20
     seed: int = 0
-    losses: LossWeights = field(default_factory=LossWeights)
+    losses: HumanLossWeights = field(default_factory=HumanLossWeights)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)  # of landmarks
     image_augmentation: ImageAugment = field(default_factory=ImageAugment)
 

@@ -12,7 +12,7 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
-from metrichmsr_ros.data.crop_dataset import PeopleCrops, Sample, collate
+from metrichmsr_ros.data.crop_dataset import PeopleCrops, PersonSample, collate
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.image_augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
@@ -40,7 +40,7 @@ class HeldOutImages:
         """Number of people."""
         return min(self.count, len(self.mixture))
 
-    def batches(self, size: int) -> Iterator[Sample]:
+    def batches(self, size: int) -> Iterator[PersonSample]:
         """The people, `size` at a time."""
         index = np.linspace(0, len(self.mixture) - 1, len(self)).round().astype(int).tolist()
         chosen = torch.utils.data.Subset(self.mixture, index)

@@ -67,7 +67,7 @@ class PeopleTable:
             yield self.select(index)
 
 
-Rows = dict[str, np.ndarray]
+TableRows = dict[str, np.ndarray]
 
 
 def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
@@ -76,7 +76,7 @@ def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTab
     return table_of(rows, keys)
 
 
-def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows, tuple[str, ...]]:
+def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[TableRows, tuple[str, ...]]:
     """Arrays (N, ...) and names of every person of the shards that match the glob `patterns`.
 
     With a folder `cache` they are kept there as one file, which is read instead while the shards stay as they are.
@@ -101,8 +101,8 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
 
 
 def with_simulated(
-    rows: Rows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
-) -> tuple[Rows, tuple[str, ...]]:
+    rows: TableRows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
+) -> tuple[TableRows, tuple[str, ...]]:
     """The people of `rows` and `count` more, drawn near them with other shapes, joints, distances and cameras.
 
     They bear the real network's errors (`data.landmark_noise`). Needs an open body and landmarks_cam in `rows`.
@@ -123,7 +123,7 @@ def with_simulated(
     return joined, keys + tuple(f"simulated#{number}" for number in range(extra))
 
 
-def _read_rows(paths: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:
+def _read_rows(paths: Sequence[str]) -> tuple[TableRows, tuple[str, ...]]:
     rows: dict[str, list[np.ndarray]] = {}
     keys: list[str] = []
     for path in paths:
@@ -165,7 +165,7 @@ def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]
     return sample
 
 
-def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
+def table_of(rows: TableRows, keys: tuple[str, ...]) -> PeopleTable:
     """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, heavy (N,), intrinsics and image_size (N,2)."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)

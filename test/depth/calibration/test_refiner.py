@@ -11,7 +11,13 @@ from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY
-from metrichmsr_ros.depth.calibration.losses import LossWeights, refiner_loss, relative_error, total_variation, variance
+from metrichmsr_ros.depth.calibration.losses import (
+    RefinerLossWeights,
+    refiner_loss,
+    relative_error,
+    total_variation,
+    variance,
+)
 from metrichmsr_ros.depth.calibration.planes import fit_planes
 from metrichmsr_ros.depth.calibration.refiner import (
     INPUT_CHANNELS,
@@ -190,7 +196,7 @@ def test_it_learns_a_warp_and_its_loss_has_the_four_terms():
         full = torch.nn.functional.interpolate(fields, (H, W), mode="bilinear")
         base = torch.from_numpy(inputs.base.apply(initial))[None, None]
         refined = full[:, :1].exp() * base + full[:, 1:] * inputs.median
-        terms = refiner_loss(refined, fields, truth, torch.ones_like(truth), human, weight, LossWeights())
+        terms = refiner_loss(refined, fields, truth, torch.ones_like(truth), human, weight, RefinerLossWeights())
         optimizer.zero_grad()
         terms["total"].backward()
         optimizer.step()
