@@ -267,3 +267,7 @@ def main() -> None:
     except MetricHMRError as error:  # everything else is a bug, and its traceback is what helps
         print(f"metrichmsr: error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
