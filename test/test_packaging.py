@@ -19,7 +19,7 @@ from helpers.repository import ROOT
 import metrichmsr_ros
 
 # Import name -> name on PyPI, where they differ.
-DISTRIBUTION = {"cv2": "opencv-python-headless", "yaml": "pyyaml", "backports": "backports-zstd"}
+DISTRIBUTION = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
 # Not on PyPI: who has them installed them from their repositories. Never at import time.
 BROUGHT_ALONG = {"anycalib", "mapanything"}
 # Comes with ROS, never from PyPI; allowed under ros/ alone.
@@ -78,11 +78,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
             found += [(alias.name.split(".")[0], node not in lazy) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found.append((node.module.split(".")[0], node not in lazy))
-    return [
-        (name, eager)
-        for name, eager in found
-        if name not in sys.stdlib_module_names | {"metrichmsr_ros", "compression"}
-    ]
+    return [(name, eager) for name, eager in found if name not in sys.stdlib_module_names | {"metrichmsr_ros"}]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 import pytest
 from helpers.evaluation_bags import (
     FIRST_NS,
@@ -76,6 +79,70 @@ def test_an_mcap_without_its_end_is_read_up_to_there(tmp_path, zstd, whole_folde
     assert "has no readable end" in done.stop_words
     assert 90 < len(done.frames) <= 140
     assert [f.digest for f in done.frames] == [f.digest for f in whole.frames][: len(done.frames)]
+
+
+def records(content: bytes) -> list[tuple[int, int]]:
+    """Where each top-level record of an mcap file begins, and its kind, by the layout of https://mcap.dev/spec."""
+    found, at = [], 8
+    while at < len(content) - 8:
+        found.append((at, content[at]))
+        at += 9 + struct.unpack_from("<Q", content, at + 1)[0]
+    return found
+
+
+def ending(path: Path) -> ExitCode:
+    """How reading the images of a bag ends; OK only with all six."""
+    try:
+        with Bag(path) as bag:
+            return ExitCode.OK if len(list(bag.messages("/cam/image_raw"))) == 6 else ExitCode.SOME_FAILED
+    except ReplayError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**40, 2**20])
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_corrupt_length_anywhere_never_becomes_a_traceback(tmp_path, has_end, length):
+    bag = write_bag(tmp_path / "bag", Recipe(zstd=CompressionMode.STORAGE))
+    (data,) = bag.glob("*.mcap")
+    content = data.read_bytes()
+    for at, _ in records(content):
+        damaged = bytearray(content if has_end else content[:-30])
+        damaged[at + 1 : at + 9] = struct.pack("<Q", length)
+        data.write_bytes(damaged)
+        assert ending(data) in (ExitCode.OK, ExitCode.UNREADABLE, ExitCode.PARTIAL), at
+
+
+def test_a_corrupt_length_ends_a_recording_without_its_end(tmp_path):
+    bag = write_bag(tmp_path / "bag", Recipe(depths=tuple(3.0 + 0.05 * (i % 50) for i in range(140))))
+    (data,) = bag.glob("*.mcap")
+    content = data.read_bytes()
+    chunks = [at for at, kind in records(content) if kind == 0x06]
+    damaged = bytearray(content[:-30])
+    damaged[chunks[-1] + 1 : chunks[-1] + 9] = struct.pack("<Q", 2**63 + 5)
+    data.write_bytes(damaged)
+    done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert done.code is ExitCode.PARTIAL
+    assert 0 < len(done.frames) < 140
+    damaged[chunks[0] + 1 : chunks[0] + 9] = struct.pack("<Q", 2**63 + 5)
+    data.write_bytes(damaged)
+    with pytest.raises(ReplayError, match="Nothing in it could be read") as caught:
+        replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
+    assert caught.value.code is ExitCode.UNREADABLE
+
+
+def test_damaged_chunks_are_told(tmp_path):
+    depths = tuple(3.0 + 0.05 * (i % 50) for i in range(140))
+    bag = write_bag(tmp_path / "bag", Recipe(depths=depths, zstd=CompressionMode.STORAGE))
+    (data,) = bag.glob("*.mcap")
+    content = data.read_bytes()
+    last = [at for at, kind in records(content) if kind == 0x06][-1]
+    damaged = bytearray(content[:-30])
+    frame = damaged.index(b"\x28\xb5\x2f\xfd", last)  # how zstd data begins
+    damaged[frame] = 0
+    data.write_bytes(damaged)
+    with Bag(data) as opened:
+        assert "Left out as damaged: 1 chunk of messages" in opened.damage
+        assert 0 < len(list(opened.messages("/cam/image_raw"))) < 140
 
 
 def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):

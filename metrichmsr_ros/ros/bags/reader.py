@@ -89,6 +89,8 @@ class Bag:
                     ExitCode.UNREADABLE,
                 ) from error
             self.damage = f"{self.path} has no readable end ({_words(error)}); what was recorded before it was read."
+            if count := self._salvage.damaged_chunks:
+                self.damage += f" Left out as damaged: {count} chunk{'s' * (count > 1)} of messages."
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,28 +1,22 @@
 """Read mcap files whose end is missing, as a crash or an empty battery leaves them.
 
-Without the index at the end a file must be read from its beginning, record by record (https://mcap.dev/spec); what
-comes before the cut is whole.
+Without the index at its end, a file is read record by record from its beginning (https://mcap.dev/spec). The lengths
+in a damaged file may be anything: a read that the rest of the file cannot serve is refused before memory is taken.
 """
 
 from __future__ import annotations
 
-import struct
-import sys
-from collections.abc import Iterator
-from io import BytesIO
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-import lz4.frame
+from mcap.exceptions import EndOfFile, McapError
+from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, Schema
+from mcap.stream_reader import StreamReader, get_chunk_data_stream
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_MAGIC = b"\x89MCAP0\r\n"
-_SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x03, 0x04, 0x05, 0x06, 0x0F
-_DECOMPRESS = {"": bytes, "zstd": zstd.decompress, "lz4": lz4.frame.decompress}
+_LARGEST_RECORD = 2**30  # bytes; a chunk of rosbag2 has 0.8 MB, or is one larger message
 
 
 class Raw(NamedTuple):
@@ -35,76 +29,89 @@ class Raw(NamedTuple):
 
 
 class Salvage:
-    """Messages of some mcap files, up to where each is cut off.
+    """Messages of some mcap files, up to where each is cut off or its records cannot be told apart any more.
 
     Args:
         files: in the order of their time.
+
+    Attributes:
+        counts: messages by topic and type. damaged_chunks: chunks left out because they cannot be decompressed or
+            differ from their checksum.
     """
 
     def __init__(self, files: list[Path]) -> None:
         self._files = files
-        self.counts: dict[tuple[str, str], int] = {}
-        for raw in self.messages():
-            key = raw.topic, raw.type
-            self.counts[key] = self.counts.get(key, 0) + 1
+        passes = [_Pass(file) for file in files]
+        self.counts = Counter((raw.topic, raw.type) for each in passes for raw in each.messages())
+        self.damaged_chunks = sum(each.damaged_chunks for each in passes)
 
     def messages(self) -> Iterator[Raw]:
         """All messages, in the order of the file; no error at the cut."""
-        for path in self._files:
-            with path.open("rb") as file:
-                if file.read(len(_MAGIC)) == _MAGIC:
-                    yield from _Scan().messages(file)
+        for file in self._files:
+            yield from _Pass(file).messages()
 
 
-class _Scan:
-    """What was declared so far in one file."""
+class _Pass:
+    """One pass over one file, with what the file has declared so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.damaged_chunks = 0
+        self._path = path
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
 
-    def messages(self, stream: BinaryIO) -> Iterator[Raw]:
-        for kind, content in _records(stream):
-            if kind == _SCHEMA:
-                self._schemas[_number(content, 0, "<H")] = _text(content, 2)[0]
-            elif kind == _CHANNEL:
-                schema = _number(content, 2, "<H")
-                self._channels[_number(content, 0, "<H")] = _text(content, 4)[0], self._schemas.get(schema, "")
-            elif kind == _MESSAGE:
-                channel, _, log_ns, _ = struct.unpack_from("<HIQQ", content)
-                if channel in self._channels:
-                    yield Raw(*self._channels[channel], log_ns, content[22:])
-            elif kind == _CHUNK:
-                yield from self.messages(BytesIO(_unpacked(content)))
-            elif kind == _DATA_END:
-                return
+    def messages(self) -> Iterator[Raw]:
+        with self._path.open("rb", buffering=0) as file:
+            for record in _records(file, self._path.stat().st_size):
+                if isinstance(record, DataEnd):  # what follows repeats schemas and channels
+                    return
+                yield from self._messages(self._inside(record) if isinstance(record, Chunk) else [record])
+
+    def _messages(self, records: Iterable[McapRecord]) -> Iterator[Raw]:
+        for record in records:
+            if isinstance(record, Schema):
+                self._schemas[record.id] = record.name
+            elif isinstance(record, Channel):
+                self._channels[record.id] = record.topic, self._schemas.get(record.schema_id, "")
+            elif isinstance(record, Message) and record.channel_id in self._channels:
+                yield Raw(*self._channels[record.channel_id], record.log_time, record.data)
+
+    def _inside(self, chunk: Chunk) -> Iterator[McapRecord]:
+        """The records of a chunk up to the first that is not whole; none when it cannot be decompressed."""
+        try:
+            if chunk.uncompressed_size > _LARGEST_RECORD:
+                raise EndOfFile
+            stream, size = get_chunk_data_stream(chunk, validate_crc=True)
+            data = stream.read(size)
+        except Exception:  # each compression raises its own kinds
+            self.damaged_chunks += 1
+            return iter(())
+        return _records(BytesIO(data), size, skip_magic=True)
 
 
-def _records(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Operation code and content of each whole record."""
-    while len(head := stream.read(9)) == 9:
-        kind, length = struct.unpack("<BQ", head)
-        content = stream.read(length)
-        if len(content) < length:
-            return
-        yield kind, content
-
-
-def _unpacked(chunk: bytes) -> bytes:
-    """The records of a chunk; nothing when it cannot be decompressed."""
-    compression, after = _text(chunk, 28)
-    data = chunk[after + 8 :]
+def _records(raw: RawIOBase | BytesIO, size: int, skip_magic: bool = False) -> Iterator[McapRecord]:
+    """Records of `size` bytes up to the first that is not whole; chunks are not unpacked."""
+    limit = min(size, _LARGEST_RECORD)
+    reader = StreamReader(_WholeReads(raw, size), skip_magic, emit_chunks=True, record_size_limit=limit)
     try:
-        return bytes(_DECOMPRESS[compression](data))
-    except (KeyError, RuntimeError, zstd.ZstdError):
-        return b""
+        yield from reader.records
+    except (McapError, UnicodeDecodeError):
+        return
 
 
-def _number(data: bytes, offset: int, layout: str) -> int:
-    return int(struct.unpack_from(layout, data, offset)[0])
+class _WholeReads(BufferedReader):
+    """A reader of `size` bytes that gives all that is asked for, or refuses.
 
+    The library itself takes a short read for a record that is whole, and a negative length for "all the rest".
+    """
 
-def _text(data: bytes, offset: int) -> tuple[str, int]:
-    """A length-prefixed string and the offset after it."""
-    length = _number(data, offset, "<I")
-    return data[offset + 4 : offset + 4 + length].decode("utf-8", "replace"), offset + 4 + length
+    def __init__(self, raw: RawIOBase | BytesIO, size: int) -> None:
+        super().__init__(raw)
+        self._left = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """`size` bytes. Raises EndOfFile, having read nothing, when there are not so many."""
+        if size is None or not 0 <= size <= self._left:
+            raise EndOfFile
+        self._left -= size
+        return super().read(size)
