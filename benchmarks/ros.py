@@ -26,9 +26,11 @@ from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
+from metrichmsr_ros.ros.messages import to_rclpy
 from metrichmsr_ros.ros.outputs.images import body_points_message, camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message
-from metrichmsr_ros.ros.outputs.people import bodies_of, humans_message, poses_message, transform_messages
+from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans
+from metrichmsr_ros.ros.outputs.standard import poses
 
 ROUNDS = 60
 SIZES = ((640, 480), (1920, 1080))
@@ -84,8 +86,8 @@ def essential_messages(scene: Scene, header: Header, last: Image) -> list[Any]:
     """What a robot listens to: people with their meshes, transforms, depth and its calibration."""
     bodies = bodies_of(scene)
     return [
-        humans_message(bodies, scene, header, "open_light", 0.3, True),
-        transform_messages(bodies, header),
+        to_rclpy(humans(bodies, scene, header, "open_light", PeopleOptions("", 0.0, 0.3, True))),
+        [to_rclpy(transform) for transform in body_transforms(bodies, header)],
         image_message(scene.depth.metres, header, last),
         camera_info_message(scene.camera, header),
     ]
@@ -96,7 +98,7 @@ def every_message(scene: Scene, header: Header, last: Image, last_overlay: Image
     bodies = bodies_of(scene)
     return [
         *essential_messages(scene, header, last),
-        poses_message(bodies, header),
+        to_rclpy(poses(bodies, header)),
         body_points_message(bodies, header),
         markers_message(bodies, header, PARENTS),
         image_message(scene.image, header, last_overlay),

@@ -22,6 +22,7 @@ from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
 from metrichmsr_ros.replay.worst_frames import WorstFrames
 from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.ros.inputs.intake import ReadyFrame
+from metrichmsr_ros.ros.outputs.people import PeopleOptions
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
@@ -61,7 +62,7 @@ class FrameLoop:
         """
         self.pipeline.reset()
         with (
-            OutputBag(out / "bag", self.pipeline.body, self.options.vertices) as sink,
+            OutputBag(out / "bag", self.pipeline.body, _people_options(self.options)) as sink,
             (out / "frames.jsonl").open("w", encoding="utf-8", buffering=1) as log,
         ):
             try:
@@ -128,6 +129,10 @@ class FrameLoop:
     def _disk_full(self, out: Path, why: str) -> ReplayError:
         text = f"cannot write to {out}: {why}. Stopped after {len(self.frames)} frames; free space, then start again"
         return ReplayError(text, ExitCode.OUTPUT)
+
+
+def _people_options(options: ReplayOptions) -> PeopleOptions:
+    return PeopleOptions(options.id_prefix, options.min_confidence, options.orientation_stddev, options.vertices)
 
 
 def _line(frame: FrameRecord) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class ReplayOptions:
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
         preset, body, device, num_threads, looks: of the pipeline, as the node's parameters.
         limit: stop after this many images; 0 processes all.
+        id_prefix, min_confidence, orientation_stddev: of the messages in the output bag, as the node's parameters.
         overlay: put overlays into the output bag.
         vertices: put meshes into the output bag.
         worst: how many of the worst frames to show in the report.
@@ -50,6 +51,9 @@ class ReplayOptions:
     num_threads: int = 2
     looks: Literal["one", "mirrored", "all"] = "one"
     limit: int = 0
+    id_prefix: str = ""
+    min_confidence: float = 0.0
+    orientation_stddev: float = 0.3
     overlay: bool = False
     vertices: bool = False
     worst: int = 8

@@ -34,10 +34,11 @@ from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs.intake import Intake
 from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.messages import optional_messages
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.sigint import interrupt_once, is_interrupted
-from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener, optional_messages
+from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 from metrichmsr_ros.ros.worker import NewestWinsWorker
 
 # A packet lost on the way is sent again, and all images that it held up come at once: they must not overwrite each

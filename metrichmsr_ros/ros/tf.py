@@ -1,14 +1,8 @@
-"""Stand-ins for what the ROS wheels of PyPI lack, and doors to what may or may not be installed.
-
-Where ROS is whole its own packages are used. Launch, ros2cli and cv_bridge need no stand-in here: nothing in this
-package imports them.
-"""
+"""tf2_ros where ROS is whole, and stand-ins of the same behaviour over tf2_msgs where only the wheels of PyPI are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,27 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
-__all__ = ["TransformBroadcaster", "TransformListener", "message_class", "optional_messages"]
+__all__ = ["TransformBroadcaster", "TransformListener"]
 
 _MAX_GONE = 200  # frames that fell silent, before tf2's buffer is begun anew
-
-
-def optional_messages(package: str) -> ModuleType | None:
-    """Module `<package>.msg`, or None where that package is not installed."""
-    try:
-        return import_module(f"{package}.msg")
-    except ImportError:
-        return None
-
-
-def message_class(type_name: str) -> Any:
-    """Class of an interface's name, e.g. `sensor_msgs/msg/Image` (rosidl_runtime_py.get_message).
-
-    Raises:
-        ImportError, AttributeError: no such package or message here.
-    """
-    package, kind, name = type_name.split("/")
-    return getattr(import_module(f"{package}.{kind}"), name)
 
 
 class _WheelTransformBroadcaster:

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -15,23 +16,25 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from helpers.evaluation_bags import KnowingPipeline, PixelPipeline, Recipe, header, write_bag
-from helpers.ros_testing import free_domain, make_header
+from helpers.ros_testing import free_domain, make_header, make_person
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_typestore
 
+from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.pipeline.scene import OutputRequest
+from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.replay.live import replay_live
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message, sequence_digest
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
 from metrichmsr_ros.ros.bags.reader import Bag
-from metrichmsr_ros.ros.bags.writer import ORIENTATION_STDDEV, OutputBag
+from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
-from metrichmsr_ros.ros.outputs.people import bodies_of, humans_message, topology_message, transform_messages
+from metrichmsr_ros.ros.messages import to_rclpy
+from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
 from metrichmsr_ros.ros.parameters import _SPECS
 from metrichmsr_ros.ros.playback.player import Pace, play
 from metrichmsr_ros.ros.playback.recorder import Recorder
@@ -40,20 +43,27 @@ TYPES = get_typestore(Stores.LATEST)
 register_own_messages(TYPES)
 
 
-def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path):
-    pipeline = PixelPipeline()
-    image = np.full((48, 64, 3), 70, np.uint8)
-    scene = pipeline.track(image, Camera.from_fov(64, 48, 1.0), 12.5, request=OutputRequest())
-    with OutputBag(tmp_path / "bag", pipeline.body, with_vertices=True) as sink:
+@pytest.mark.parametrize(
+    "options",
+    [PeopleOptions("", 0.0, 0.3, True), PeopleOptions("left_", 0.6, 0.1, False), PeopleOptions("", 1.0, 0.3, True)],
+)
+def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path, options):
+    body = PixelPipeline().body
+    people = [make_person("a1", confidence=0.7), make_person("b2", seed=1, confidence=0.5, is_occluded=True)]
+    camera = Camera.from_fov(64, 48, 1.0)
+    scene = Scene(12.5, camera, np.zeros((48, 64, 3), np.uint8), people, SceneDepth.not_requested(camera))
+    with OutputBag(tmp_path / "bag", body, options) as sink:
         sink.write(scene, header(12_500_000_000), 1)
-    bodies, head = bodies_of(scene), make_header(12.5, "camera_optical")
+    bodies, head = bodies_of(scene, options.id_prefix, options.min_confidence), make_header(12.5, "camera_optical")
     from tf2_msgs.msg import TFMessage
 
     expected = {
-        "/perception/humans": humans_message(bodies, scene, head, pipeline.body.name, ORIENTATION_STDDEV, True),
-        "/perception/topology": topology_message(pipeline.body),
-        "/tf": TFMessage(transforms=transform_messages(bodies, head)),
+        "/perception/humans": to_rclpy(humans(bodies, scene, head, body.name, options)),
+        "/perception/topology": to_rclpy(topology(body)),
+        "/tf": TFMessage(transforms=list(map(to_rclpy, body_transforms(bodies, head)))),
     }
+    if not bodies:
+        del expected["/tf"]  # nobody moved
     kinds = {"/perception/humans": HUMANS, "/perception/topology": TOPOLOGY, "/tf": TRANSFORMS}
     with Bag(tmp_path / "bag") as bag:
         for topic, message in expected.items():
@@ -61,7 +71,13 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path):
             theirs = TYPES.deserialize_cdr(bytes(serialize_message(message)), kinds[topic])
             # Written anew by the same hand, because the middleware leaves whatever it finds in the padding.
             assert TYPES.serialize_cdr(recorded.message, kinds[topic]) == TYPES.serialize_cdr(theirs, kinds[topic])
-    assert _SPECS["orientation_stddev"].default == ORIENTATION_STDDEV
+
+
+def test_a_replay_has_the_defaults_of_the_node():
+    replayed = {field.name: field.default for field in fields(ReplayOptions)}
+    shared = replayed.keys() & _SPECS.keys()
+    assert {name: replayed[name] for name in shared} == {name: _SPECS[name].default for name in shared}
+    assert {"id_prefix", "min_confidence", "orientation_stddev", "preset", "use_floor"} <= shared
 
 
 def digest_over_dds(ros, tmp_path, bag, pipeline, readers=(), **parameters):

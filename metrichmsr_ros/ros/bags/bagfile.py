@@ -17,7 +17,7 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.ros.tf import message_class
+from metrichmsr_ros.ros.messages import message_class
 
 
 class BagError(MetricHMRError, RuntimeError):

@@ -9,7 +9,8 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.outputs.people import Body, flat
+from metrichmsr_ros.ros.messages import flat
+from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.types import AnyArray
 
 
@@ -29,7 +30,7 @@ def image_message(image: AnyArray, header: Header, into: Image | None = None) ->
         np.frombuffer(into.data, np.uint8)[:] = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
         return into
     message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
-    message.data = flat(image, "B")
+    message.data = _bytes(image)
     return message
 
 
@@ -53,7 +54,7 @@ def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     message = PointCloud2(header=header, height=1, width=len(points), point_step=12, row_step=12 * len(points))
     message.fields, message.is_dense, message.is_bigendian = _XYZ_FIELDS, True, False
-    message.data = flat(points.astype(np.float32, copy=False), "B")
+    message.data = _bytes(points.astype(np.float32, copy=False))
     return message
 
 
@@ -81,5 +82,9 @@ def scene_points_message(
     message.row_step = message.point_step * message.width
     message.fields = _XYZ_FIELDS if image is None else [*_XYZ_FIELDS, _RGB_FIELD]
     message.is_dense, message.is_bigendian = False, False
-    message.data = flat(points, "B")
+    message.data = _bytes(points)
     return message
+
+
+def _bytes(values: AnyArray) -> array.array[int]:
+    return flat(np.ascontiguousarray(values).reshape(-1).view(np.uint8))

@@ -6,7 +6,7 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from metrichmsr_ros.ros.outputs.people import Body, xyz
+from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.types import AnyArray
 from metrichmsr_ros.visual.overlay import person_colour
 
@@ -37,7 +37,7 @@ def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Mark
     marker = Marker(header=header, ns="skeleton", id=index, type=Marker.LINE_LIST, action=Marker.ADD)
     marker.pose.orientation.w, marker.scale.x = 1.0, 0.03
     marker.color = _colour(body.id)
-    points = [Point(**xyz(joint)) for joint in body.person.joints_cam]
+    points = [Point(x=x, y=y, z=z) for x, y, z in body.person.joints_cam.tolist()]
     marker.points = [p for child, parent in enumerate(parents) if parent >= 0 for p in (points[parent], points[child])]
     return marker
 

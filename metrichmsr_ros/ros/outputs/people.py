@@ -1,43 +1,44 @@
-"""People as ROS messages: pure functions, one per message. Every header is the image's own.
+"""People as plain messages: pure functions, one per message, for the node and for bags. Every header is the image's.
 
-Large fields are assigned as `array.array`, small fixed ones as NumPy arrays: rosidl takes both without looking at each
-number.
+Nothing here needs a ROS; `ros/messages.py` makes messages of rclpy or of `rosbags` of them.
 """
 
 from __future__ import annotations
 
-import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import (
-    Point,
-    Pose,
-    PoseArray,
-    PoseWithCovariance,
-    Quaternion,
-    Transform,
-    TransformStamped,
-    TwistWithCovariance,
-    Vector3,
-)
-from sensor_msgs.msg import RegionOfInterest
-from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.msg import HumanMesh, HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.frames import (
     body_frames,
     joint_frames,
     pixel_box,
     pose_covariance,
-    rotation_matrix,
     twist_covariance,
 )
+from metrichmsr_ros.ros.messages import PlainMessage
+from metrichmsr_ros.ros.outputs.poses import pose, transform, vector
 from metrichmsr_ros.types import AnyArray
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """How people are put into messages; the node's parameters of the same names.
+
+    Attributes:
+        id_prefix: put before every id. min_confidence: people of less are left out.
+        orientation_stddev: radians, for the covariance of body poses.
+        publish_vertices: whether HumanMesh carries the mesh.
+    """
+
+    id_prefix: str
+    min_confidence: float
+    orientation_stddev: float
+    publish_vertices: bool
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Body:
     orientation: AnyArray  # (4,) x, y, z, w
 
     @property
-    def pose(self) -> Pose:
-        """The body frame as a message."""
-        return Pose(position=Point(**xyz(self.origin)), orientation=quaternion(self.orientation))
+    def pose(self) -> PlainMessage:
+        """The body frame: geometry_msgs/Pose."""
+        return pose(self.origin, self.orientation)
 
 
 def bodies_of(scene: Scene, id_prefix: str = "", min_confidence: float = 0.0) -> list[Body]:
@@ -62,61 +63,76 @@ def bodies_of(scene: Scene, id_prefix: str = "", min_confidence: float = 0.0) ->
     return [Body(id_prefix + p.id, p, o, q) for p, o, q in zip(people, origins, orientations, strict=True)]
 
 
-def xyz(values: Any) -> dict[str, float]:
-    """Keyword arguments of a Point or Vector3 from three numbers."""
-    x, y, z = values.tolist()
-    return {"x": x, "y": y, "z": z}
+def humans(bodies: list[Body], scene: Scene, header: Any, body_model: str, options: PeopleOptions) -> PlainMessage:
+    """HumanMeshArray, empty when nobody is seen.
+
+    Args:
+        bodies: people of the scene. scene: gives the camera. header: of the image.
+        body_model: name of the body model. options: `orientation_stddev` and `publish_vertices`.
+    """
+    people = [_human(body, scene.camera, header, body_model, options) for body in bodies]
+    return PlainMessage("metrichmsr_ros/msg/HumanMeshArray", {"header": header, "humans": people})
 
 
-def quaternion(values: AnyArray) -> Quaternion:
-    """Message of x, y, z, w."""
-    x, y, z, w = values.tolist()
-    return Quaternion(x=x, y=y, z=z, w=w)
-
-
-def flat(values: AnyArray, typecode: str) -> array.array[Any]:
-    """A NumPy array as `array.array`, copied at memory speed; 'f' float32, 'I' uint32, 'i' int32, 'B' its bytes."""
-    filled = array.array(typecode)
-    whole = np.ascontiguousarray(values) if typecode == "B" else np.ascontiguousarray(values, np.dtype(typecode))
-    filled.frombytes(whole.reshape(-1).view(np.uint8).data)
-    return filled
-
-
-def _row(values: AnyArray) -> AnyArray:
-    return np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
-
-
-def humans_message(
-    bodies: list[Body], scene: Scene, header: Header, body_model: str, orientation_stddev: float, with_vertices: bool
-) -> HumanMeshArray:
-    """HumanMeshArray, empty when nobody is seen."""
-    message = HumanMeshArray(header=header)
-    message.humans = [
-        _human(body, scene.camera, header, body_model, orientation_stddev, with_vertices) for body in bodies
-    ]
-    return message
-
-
-def _human(
-    body: Body, camera: Camera, header: Header, body_model: str, orientation_stddev: float, with_vertices: bool
-) -> HumanMesh:
+def _human(body: Body, camera: Camera, header: Any, body_model: str, options: PeopleOptions) -> PlainMessage:
     person = body.person
-    x, y, width, height = pixel_box(person.bbox, camera.width, camera.height)
-    message = HumanMesh(header=header, id=body.id, body_model=body_model)
-    message.confidence = float(person.confidence)
-    message.is_occluded = bool(person.is_occluded)
-    message.age = int(person.age)
-    message.roi = RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
-    message.pose, message.betas = _row(person.pose), _row(person.betas)
-    message.translation = Vector3(**xyz(person.transl_cam))
-    message.body = PoseWithCovariance(pose=body.pose, covariance=pose_covariance(person.transl_cov, orientation_stddev))
-    message.velocity = TwistWithCovariance(covariance=twist_covariance(person.position_cov6[3:, 3:]))
-    message.velocity.twist.linear = Vector3(**xyz(person.velocity_cam))
-    message.height = float(person.height)
-    message.joints = _row(person.joints_cam)
-    if with_vertices:
-        message.vertices = flat(person.vertices_cam, "f")
-    return message
+    fields = {
+        "header": header,
+        "id": body.id,
+        "confidence": float(person.confidence),
+        "is_occluded": bool(person.is_occluded),
+        "age": int(person.age),
+        "roi": _region(person.bbox, camera),
+        "pose": _row(person.pose),
+        "betas": _row(person.betas),
+        "translation": vector(person.transl_cam),
+        "body": pose_with_covariance(body, options.orientation_stddev),
+        "velocity": _velocity(person),
+        "height": float(person.height),
+        "joints": _row(person.joints_cam),
+        "vertices": _row(person.vertices_cam if options.publish_vertices else np.zeros(0)),
+        "body_model": body_model,
+    }
+    return PlainMessage("metrichmsr_ros/msg/HumanMesh", fields)
+
+
+def topology(body_model: Any) -> PlainMessage:
+    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on whatever device."""
+    fields = {
+        "body_model": body_model.name,
+        "faces": numbers(body_model.faces).astype(np.uint32).reshape(-1),
+        "joint_names": [str(name) for name in body_model.joint_names],
+        "parents": numbers(body_model.parents).astype(np.int32),
+    }
+    return PlainMessage("metrichmsr_ros/msg/MeshTopology", fields)
+
+
+def body_transforms(bodies: list[Body], header: Any) -> list[PlainMessage]:
+    """`body_<id>` under the image's frame, for people seen in this image only: a hidden one gets no new transform."""
+    return [
+        transform(header, f"body_{body.id}", body.origin, body.orientation)
+        for body in bodies
+        if not body.person.is_occluded
+    ]
+
+
+def joint_transforms(bodies: list[Body], header: Any, parents: AnyArray, names: Sequence[str]) -> list[PlainMessage]:
+    """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
+    transforms = []
+    for body in bodies:
+        if body.person.is_occluded:
+            continue
+        parent = PlainMessage("std_msgs/msg/Header", {"stamp": header.stamp, "frame_id": f"body_{body.id}"})
+        places, turns = joint_frames(body.person.pose, body.person.joints_cam, body.origin, parents)
+        named = zip(names, places, turns, strict=True)
+        transforms += [transform(parent, f"{name}_{body.id}", place, turn) for name, place, turn in named]
+    return transforms
+
+
+def pose_with_covariance(body: Body, orientation_stddev: float) -> PlainMessage:
+    """PoseWithCovariance of the body frame."""
+    covariance = pose_covariance(body.person.transl_cov, orientation_stddev)
+    return PlainMessage("geometry_msgs/msg/PoseWithCovariance", {"pose": body.pose, "covariance": covariance})
 
 
 def numbers(values: Any) -> AnyArray:
@@ -124,88 +140,20 @@ def numbers(values: Any) -> AnyArray:
     return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
 
 
-def topology_message(body_model: Any) -> MeshTopology:
-    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on whatever device."""
-    message = MeshTopology(body_model=body_model.name, joint_names=[str(name) for name in body_model.joint_names])
-    message.faces = flat(numbers(body_model.faces), "I")
-    message.parents = flat(numbers(body_model.parents), "i")
-    return message
+def _velocity(person: PersonEstimate) -> PlainMessage:
+    twist = {"linear": vector(person.velocity_cam), "angular": vector((0.0, 0.0, 0.0))}
+    fields = {
+        "twist": PlainMessage("geometry_msgs/msg/Twist", twist),
+        "covariance": twist_covariance(person.position_cov6[3:, 3:]),
+    }
+    return PlainMessage("geometry_msgs/msg/TwistWithCovariance", fields)
 
 
-def poses_message(bodies: list[Body], header: Header) -> PoseArray:
-    """Body frames without ids, for a first look in RViz."""
-    return PoseArray(header=header, poses=[body.pose for body in bodies])
+def _region(bbox: AnyArray, camera: Camera) -> PlainMessage:
+    x, y, width, height = pixel_box(bbox, camera.width, camera.height)
+    fields = {"x_offset": x, "y_offset": y, "width": width, "height": height, "do_rectify": False}
+    return PlainMessage("sensor_msgs/msg/RegionOfInterest", fields)
 
 
-def transform_messages(bodies: list[Body], header: Header) -> list[TransformStamped]:
-    """`body_<id>` under the image's frame, for people seen in this image only: a hidden one gets no new transform."""
-    return [
-        TransformStamped(
-            header=header,
-            child_frame_id=f"body_{body.id}",
-            transform=Transform(translation=Vector3(**xyz(body.origin)), rotation=quaternion(body.orientation)),
-        )
-        for body in bodies
-        if not body.person.is_occluded
-    ]
-
-
-def joint_transform_messages(
-    bodies: list[Body], header: Header, parents: AnyArray, names: Sequence[str]
-) -> list[TransformStamped]:
-    """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
-    seen = [body for body in bodies if not body.person.is_occluded]
-    return [
-        TransformStamped(
-            header=Header(stamp=header.stamp, frame_id=f"body_{body.id}"),
-            child_frame_id=f"{name}_{body.id}",
-            transform=Transform(translation=Vector3(**xyz(place)), rotation=quaternion(turn)),
-        )
-        for body in seen
-        for name, place, turn in zip(names, *_joint_frames(body, parents), strict=True)
-    ]
-
-
-def _joint_frames(body: Body, parents: AnyArray) -> tuple[AnyArray, AnyArray]:
-    return joint_frames(body.person.pose, body.person.joints_cam, body.origin, parents)
-
-
-def detections_message(bodies: list[Body], header: Header, orientation_stddev: float, vision: Any) -> Any:
-    """vision_msgs/Detection3DArray; `vision` is the module vision_msgs.msg. Boxes have the axes of the body frame."""
-    message = vision.Detection3DArray(header=header)
-    for body in bodies:
-        low, high = _extent(body)
-        centre = body.origin + rotation_matrix(body.orientation) @ ((low + high) / 2)
-        detection = vision.Detection3D(header=header, id=body.id)
-        hypothesis = vision.ObjectHypothesisWithPose()
-        hypothesis.hypothesis.class_id, hypothesis.hypothesis.score = "person", float(body.person.confidence)
-        hypothesis.pose = PoseWithCovariance(
-            pose=body.pose, covariance=pose_covariance(body.person.transl_cov, orientation_stddev)
-        )
-        detection.results = [hypothesis]
-        detection.bbox.center = Pose(position=Point(**xyz(centre)), orientation=quaternion(body.orientation))
-        detection.bbox.size = Vector3(**xyz(high - low))
-        message.detections.append(detection)
-    return message
-
-
-def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
-    """Lowest and highest corner (3,) of the mesh (the joints, without one) in the body frame."""
-    points = body.person.vertices_cam if len(body.person.vertices_cam) else body.person.joints_cam
-    local = (points - body.origin) @ rotation_matrix(body.orientation)
-    return local.min(axis=0), local.max(axis=0)
-
-
-def people_message(bodies: list[Body], header: Header, people: Any) -> Any:
-    """people_msgs/People as social costmap layers read it; `people` is the module people_msgs.msg."""
-    message = people.People(header=header)
-    message.people = [
-        people.Person(
-            name=body.id,
-            position=Point(**xyz(body.origin)),
-            velocity=Point(**xyz(body.person.velocity_cam)),
-            reliability=float(body.person.confidence),
-        )
-        for body in bodies
-    ]
-    return message
+def _row(values: AnyArray) -> AnyArray:
+    return np.ascontiguousarray(values, dtype=np.float32).reshape(-1)

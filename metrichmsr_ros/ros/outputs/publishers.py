@@ -17,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
+from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.images import (
     body_points_message,
     camera_info_message,
@@ -26,19 +27,18 @@ from metrichmsr_ros.ros.outputs.images import (
 from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import (
     Body,
+    PeopleOptions,
     bodies_of,
-    detections_message,
-    humans_message,
-    joint_transform_messages,
+    body_transforms,
+    humans,
+    joint_transforms,
     numbers,
-    people_message,
-    poses_message,
-    topology_message,
-    transform_messages,
+    topology,
 )
 from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics
+from metrichmsr_ros.ros.outputs.standard import costmap_people, detections, poses
 from metrichmsr_ros.ros.parameters import Settings
-from metrichmsr_ros.ros.tf import TransformBroadcaster, optional_messages
+from metrichmsr_ros.ros.tf import TransformBroadcaster
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)  # matches reliable and best-effort readers
@@ -95,7 +95,7 @@ class Outputs:
             lambda bodies, scene, header: camera_info_message(scene.camera, header),
             nothing,
         )
-        self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses_message(bodies, header), nothing)
+        self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses(bodies, header), nothing)
         self._add(PointCloud2, "~/points", self._points, depth)
         self._add(PointCloud2, "~/body_points", lambda bodies, scene, header: body_points_message(bodies, header), mesh)
         self._add(
@@ -123,16 +123,17 @@ class Outputs:
         self._human_topics = HumanTopics(self._node, hri) if hri else None
         vision, people = optional_messages("vision_msgs"), optional_messages("people_msgs")
         if vision:
-
-            def detections(bodies: list[Body], scene: Scene, header: Header) -> Any:
-                return detections_message(bodies, header, self.settings.orientation_stddev, vision)
-
-            self._add(vision.Detection3DArray, "~/detections", detections, OutputRequest(True, False))
+            self._add(
+                vision.Detection3DArray,
+                "~/detections",
+                lambda bodies, scene, header: detections(bodies, header, self.settings.orientation_stddev),
+                OutputRequest(True, False),
+            )
         if people:
             self._add(
                 people.People,
                 "~/people",
-                lambda bodies, scene, header: people_message(bodies, header, people),
+                lambda bodies, scene, header: costmap_people(bodies, header),
                 OutputRequest(False, False),
             )
 
@@ -147,10 +148,13 @@ class Outputs:
         image = scene.image if self.settings.points_colour else None
         return scene_points_message(scene.depth.metres, scene.camera, header, image, self.settings.points_stride)
 
-    def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> HumanMeshArray:
+    def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> PlainMessage:
+        return humans(bodies, scene, header, self._body_model.name, self._people_options())
+
+    def _people_options(self) -> PeopleOptions:
         settings = self.settings
-        return humans_message(
-            bodies, scene, header, self._body_model.name, settings.orientation_stddev, settings.publish_vertices
+        return PeopleOptions(
+            settings.id_prefix, settings.min_confidence, settings.orientation_stddev, settings.publish_vertices
         )
 
     def _image(self, name: str, image: NDArray[Any], header: Header) -> Image:
@@ -159,7 +163,7 @@ class Outputs:
 
     def publish_topology(self) -> None:
         """Publish what does not change between frames; late subscribers get it too."""
-        self._topology.publish(topology_message(self._body_model))
+        self._topology.publish(to_rclpy(topology(self._body_model)))
 
     @property
     def is_open(self) -> bool:
@@ -189,15 +193,16 @@ class Outputs:
             request: what the scene was computed with: a topic whose first reader came later waits for the next frame.
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
-        transforms = transform_messages(bodies, header)
+        transforms = body_transforms(bodies, header)
         if self.settings.joint_frames:
-            transforms += joint_transform_messages(bodies, header, self._parents, self._body_model.joint_names)
+            transforms += joint_transforms(bodies, header, self._parents, self._body_model.joint_names)
         if self.settings.publish_tf and transforms and header.frame_id:
-            self._broadcaster.sendTransform(transforms)
+            self._broadcaster.sendTransform([to_rclpy(transform) for transform in transforms])
         for topic in self._topics:
             computed = (request.vertices or not topic.needs.vertices) and (request.depth or not topic.needs.depth)
             if computed and topic.has_readers:
-                topic.publisher.publish(topic.build(bodies, scene, header))
+                message = topic.build(bodies, scene, header)
+                topic.publisher.publish(to_rclpy(message) if isinstance(message, PlainMessage) else message)
         if self._human_topics is not None:
             self._human_topics.publish(bodies, scene, header)
         return len(bodies)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import TransformStamped, Vector3
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -15,7 +15,9 @@ from tf2_msgs.msg import TFMessage
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
 from metrichmsr_ros.ros.bags.bagfile import BagWriter
+from metrichmsr_ros.ros.messages import to_rclpy
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
+from metrichmsr_ros.ros.outputs.poses import transform
 
 IMAGE_TOPIC, INFO_TOPIC, TRUTH_TOPIC = "/camera/image_raw", "/camera/camera_info", "/truth/humans"
 CAMERA_FRAME, WORLD_FRAME = "camera_optical", "world"
@@ -38,13 +40,11 @@ def write_sequence_bag(path: Path, frames: Iterable[SequenceFrame]) -> int:
 
 
 def _camera_transform(frame: SequenceFrame, header: Header) -> TransformStamped:
-    x, y, z, w = Rotation.from_matrix(frame.T_world_cam[:3, :3]).as_quat().tolist()
-    translation = Vector3(**dict(zip("xyz", frame.T_world_cam[:3, 3].tolist(), strict=True)))
-    return TransformStamped(
-        header=Header(stamp=header.stamp, frame_id=WORLD_FRAME),
-        child_frame_id=CAMERA_FRAME,
-        transform=Transform(translation=translation, rotation=Quaternion(x=x, y=y, z=z, w=w)),
+    world, pose = Header(stamp=header.stamp, frame_id=WORLD_FRAME), frame.T_world_cam
+    placed: TransformStamped = to_rclpy(
+        transform(world, CAMERA_FRAME, pose[:3, 3], Rotation.from_matrix(pose[:3, :3]).as_quat())
     )
+    return placed
 
 
 def _truth_message(frame: SequenceFrame, header: Header) -> HumanMeshArray:

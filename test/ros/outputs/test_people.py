@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Vector3
+from geometry_msgs.msg import Point
 from helpers.ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
+from metrichmsr_ros.ros.messages import PlainMessage, message_class, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.images import (
     body_points_message,
     camera_info_message,
@@ -26,15 +27,8 @@ from metrichmsr_ros.ros.outputs.images import (
     scene_points_message,
 )
 from metrichmsr_ros.ros.outputs.markers import markers_message
-from metrichmsr_ros.ros.outputs.people import (
-    bodies_of,
-    detections_message,
-    humans_message,
-    people_message,
-    topology_message,
-    transform_messages,
-)
-from metrichmsr_ros.ros.tf import message_class, optional_messages
+from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
+from metrichmsr_ros.ros.outputs.standard import costmap_people, detections
 
 CAMERA = Camera.from_fov(64, 48, 1.0)
 HEADER = make_header(12.5)
@@ -114,7 +108,7 @@ def test_human_mesh_carries_every_number():
     person = make_person(seed=2)
     scene = scene_of(person)
     bodies = bodies_of(scene, "left_")
-    (human,) = humans_message(bodies, scene, HEADER, "open_body", 0.5, True).humans
+    (human,) = to_rclpy(humans(bodies, scene, HEADER, "open_body", PeopleOptions("", 0.0, 0.5, True))).humans
     assert (human.header, human.id, human.body_model) == (HEADER, "left_a1", "open_body")
     assert (human.confidence, human.is_occluded, human.age) == (0.75, False, 3)
     assert human.height == pytest.approx(1.7)
@@ -133,14 +127,14 @@ def test_the_unsure_are_left_out():
 
 
 def test_transforms_have_the_person_s_id_and_the_camera_s_frame():
-    (transform,) = transform_messages(bodies_of(scene_of(make_person())), HEADER)
+    transform = to_rclpy(body_transforms(bodies_of(scene_of(make_person())), HEADER)[0])
     assert (transform.header.frame_id, transform.child_frame_id) == (FRAME, "body_a1")
     q = transform.transform.rotation
     assert q.x**2 + q.y**2 + q.z**2 + q.w**2 == pytest.approx(1.0)
 
 
 def test_topology():
-    message = topology_message(FakeBody())
+    message = to_rclpy(topology(FakeBody()))
     assert (list(message.faces), message.parents[:3].tolist()) == ([0, 1, 2, 0, 2, 3], [-1, 0, 1])
 
 
@@ -205,23 +199,24 @@ def test_markers_begin_by_clearing_and_join_every_joint_to_its_parent():
     assert label.text == "a1"
 
 
-class Record(SimpleNamespace):
-    """A message of a package that is not installed: any field may be given or set."""
+def made(message):
+    """A message of a package that may not be installed: of its own class where it is, else plain attributes."""
+    if optional_messages(message.type.split("/")[0]):
+        return to_rclpy(message)
+    return attributes(message)
 
 
-def vision_stand_in():
-    return SimpleNamespace(
-        Detection3DArray=lambda header: Record(header=header, detections=[]),
-        Detection3D=lambda header, id: Record(header=header, id=id, bbox=Record(center=Pose(), size=Vector3())),
-        ObjectHypothesisWithPose=lambda: Record(hypothesis=Record(), pose=PoseWithCovariance()),
-    )
+def attributes(value):
+    if isinstance(value, PlainMessage):
+        return SimpleNamespace(**{name: attributes(field) for name, field in value.fields.items()})
+    return [attributes(item) for item in value] if isinstance(value, list) else value
 
 
 def test_detections_enclose_the_body_in_its_own_axes():
-    vision = optional_messages("vision_msgs") or vision_stand_in()
     person = make_person(vertices_cam=np.random.default_rng(1).normal(0, 0.4, (200, 3)).astype(np.float32))
     bodies = bodies_of(scene_of(person))
-    (detection,) = detections_message(bodies, HEADER, 0.3, vision).detections
+    message = made(detections(bodies, HEADER, 0.3))
+    (detection,) = message.detections
     centre, size = detection.bbox.center.position, detection.bbox.size
     rotation = rotation_matrix(bodies[0].orientation)
     local = (person.vertices_cam - [centre.x, centre.y, centre.z]) @ rotation
@@ -232,10 +227,8 @@ def test_detections_enclose_the_body_in_its_own_axes():
 
 
 def test_people_for_costmaps():
-    stand_in = SimpleNamespace(People=lambda header: Record(header=header), Person=Record)
-    message = people_message(bodies_of(scene_of(make_person())), HEADER, optional_messages("people_msgs") or stand_in)
+    message = made(costmap_people(bodies_of(scene_of(make_person())), HEADER))
     assert (message.people[0].name, message.people[0].velocity.x) == ("a1", 0.5)
-    assert isinstance(message.people[0].position, Point)
 
 
 def test_optional_messages_are_optional():

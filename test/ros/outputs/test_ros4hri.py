@@ -15,10 +15,10 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.frames import body_frames, joint_frames
+from metrichmsr_ros.ros.messages import optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.markers import mesh_markers_message
-from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transform_messages
+from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transforms
 from metrichmsr_ros.ros.outputs.ros4hri import cropped_message, roi_message, skeleton_message
-from metrichmsr_ros.ros.tf import optional_messages
 
 HEADER = make_header(12.5)
 CAMERA = Camera.from_fov(64, 48, 1.0)
@@ -101,7 +101,8 @@ def test_joint_frames_turn_with_the_chain_of_rotations():
 
 def test_joint_transforms_hang_under_their_body_and_only_for_people_seen():
     scene = scene_of(make_person("a1"), make_person("b2", seed=1, is_occluded=True))
-    messages = joint_transform_messages(bodies_of(scene, "left_"), HEADER, PARENTS, FakeBody.joint_names)
+    transforms = joint_transforms(bodies_of(scene, "left_"), HEADER, PARENTS, FakeBody.joint_names)
+    messages = list(map(to_rclpy, transforms))
     assert {m.header.frame_id for m in messages} == {"body_left_a1"}
     assert [m.child_frame_id for m in messages[:2]] == ["joint_0_left_a1", "joint_1_left_a1"]
     assert all(m.header.stamp == HEADER.stamp for m in messages)

@@ -1,0 +1,64 @@
+"""People in messages of other packages: for RViz, for planners that take detections, for social costmaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrichmsr_ros.ros.frames import rotation_matrix
+from metrichmsr_ros.ros.messages import PlainMessage
+from metrichmsr_ros.ros.outputs.people import Body, pose_with_covariance
+from metrichmsr_ros.ros.outputs.poses import pose, vector
+from metrichmsr_ros.types import AnyArray
+
+
+def poses(bodies: list[Body], header: Any) -> PlainMessage:
+    """PoseArray: body frames without ids, for a first look in RViz."""
+    return PlainMessage("geometry_msgs/msg/PoseArray", {"header": header, "poses": [body.pose for body in bodies]})
+
+
+def detections(bodies: list[Body], header: Any, orientation_stddev: float) -> PlainMessage:
+    """vision_msgs/Detection3DArray. Boxes have the axes of the body frame."""
+    found = [_detection(body, header, orientation_stddev) for body in bodies]
+    return PlainMessage("vision_msgs/msg/Detection3DArray", {"header": header, "detections": found})
+
+
+def _detection(body: Body, header: Any, orientation_stddev: float) -> PlainMessage:
+    low, high = _extent(body)
+    centre = body.origin + rotation_matrix(body.orientation) @ ((low + high) / 2)
+    kind = {"class_id": "person", "score": float(body.person.confidence)}
+    hypothesis = {
+        "hypothesis": PlainMessage("vision_msgs/msg/ObjectHypothesis", kind),
+        "pose": pose_with_covariance(body, orientation_stddev),
+    }
+    box = {"center": pose(centre, body.orientation), "size": vector(high - low)}
+    fields = {
+        "header": header,
+        "id": body.id,
+        "results": [PlainMessage("vision_msgs/msg/ObjectHypothesisWithPose", hypothesis)],
+        "bbox": PlainMessage("vision_msgs/msg/BoundingBox3D", box),
+    }
+    return PlainMessage("vision_msgs/msg/Detection3D", fields)
+
+
+def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
+    """Lowest and highest corner (3,) of the mesh (the joints, without one) in the body frame."""
+    points = body.person.vertices_cam if len(body.person.vertices_cam) else body.person.joints_cam
+    local = (points - body.origin) @ rotation_matrix(body.orientation)
+    return local.min(axis=0), local.max(axis=0)
+
+
+def costmap_people(bodies: list[Body], header: Any) -> PlainMessage:
+    """people_msgs/People as social costmap layers read it."""
+    people = [
+        PlainMessage(
+            "people_msgs/msg/Person",
+            {
+                "name": body.id,
+                "position": vector(body.origin, "Point"),
+                "velocity": vector(body.person.velocity_cam, "Point"),
+                "reliability": float(body.person.confidence),
+            },
+        )
+        for body in bodies
+    ]
+    return PlainMessage("people_msgs/msg/People", {"header": header, "people": people})
