@@ -22,7 +22,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.test_time_augmentation import Roles, estimate_from_looks
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
@@ -55,7 +55,7 @@ class People:
         seen = {name: rows[f"more_{name}"] for name in (*LOOK, "heavy")}
         seen |= {name: rows[name][whom] for name in (*TRUTH, *IMAGE)}
         self._more = table_of(seen, tuple(names[row] for row in whom)).inputs
-        self._roles = Roles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
+        self._roles = ViewRoles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
         self.visible = rows["visible_fraction"]
@@ -78,7 +78,7 @@ class People:
     @torch.inference_mode()
     def estimate(self, model: MetricHMR) -> HMROutput:
         """What `model` makes of all their looks."""
-        return estimate_from_looks(model, self.table.inputs, self._more, self._roles)
+        return estimate_from_views(model, self.table.inputs, self._more, self._roles)
 
     def bands(self) -> Iterator[tuple[str, Mask]]:
         """Named parts of the people. Fields of view are compared at equal size in pixels (1.70 m are 150-350 px)."""

@@ -17,7 +17,7 @@ from metrichmsr_ros.geometry.ray_map import crop_rotation, rays_at
 
 
 @dataclass(frozen=True)
-class CropView:
+class CropCamera:
     """rotation: (B,3,3) R_cam_crop, crop axes to camera axes; half_angle: (B,) tangent of half the crop's extent."""
 
     rotation: torch.Tensor
@@ -25,7 +25,7 @@ class CropView:
     crop_intrinsics: torch.Tensor
 
     @classmethod
-    def of(cls, crop_intrinsics: torch.Tensor, crop_size: tuple[int, int]) -> CropView:
+    def of(cls, crop_intrinsics: torch.Tensor, crop_size: tuple[int, int]) -> CropCamera:
         """The view of K' (B,3,3) for crops of `crop_size` (width, height)."""
         width, height = crop_size
         rotation = crop_rotation(crop_intrinsics, crop_size)

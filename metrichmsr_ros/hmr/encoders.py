@@ -11,7 +11,7 @@ from torch import nn
 
 from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch, choose
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 
 LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z
 
@@ -96,7 +96,7 @@ class SampledRays(nn.Module):
         self.ray = GroupedLinear(self.tokens, 2 * self.per_token, config.moe.width)
         self.view = nn.Linear(3 if self.in_crop_frame else 7, config.moe.width)
 
-    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+    def forward(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B, M, D) ray tokens."""
         pixels = torch.cat([batch.landmarks[..., :2], self._grid_pixels(batch)], dim=1)
         dtype = self.ray.weight.dtype
@@ -111,13 +111,13 @@ class SampledRays(nn.Module):
         v, u = torch.meshgrid(steps * height - 0.5, steps * width - 0.5, indexing="ij")
         return torch.stack([u, v], dim=-1).reshape(1, -1, 2).expand(len(batch), -1, -1)
 
-    def _tangents(self, pixels: torch.Tensor, batch: CropBatch, view: CropView) -> torch.Tensor:
+    def _tangents(self, pixels: torch.Tensor, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         if self.in_crop_frame:
             return view.rays(pixels)
         rays = (view.rotation[:, None] @ _homogeneous(view.rays(pixels), view.half_angle)[..., None])[..., 0]
         return rays[..., :2] / rays[..., 2:].clamp_min(0.1)
 
-    def _view_features(self, view: CropView) -> torch.Tensor:
+    def _view_features(self, view: CropCamera) -> torch.Tensor:
         log_angle = view.half_angle.clamp_min(1e-4).log()[:, None]
         perspective = torch.cat([log_angle, view.half_angle[:, None], log_angle.exp().square()], dim=-1)
         if self.in_crop_frame:
@@ -137,7 +137,7 @@ class CliffVector(nn.Module):
         super().__init__()
         self.project = nn.Linear(3, config.moe.width)
 
-    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+    def forward(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B, 1, D): one token, handled by the ray expert."""
         return self.project(cliff_vector(batch).to(self.project.weight.dtype))[:, None]
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.hmr.config import HeadConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 
 NUM_JOINTS = 24
 NUM_BETAS = 10
@@ -68,7 +68,7 @@ class PositionHead(nn.Module):
         self.direct = config.translation == "direct"
         self.layers = mlp(features, config.hidden, 5)
 
-    def forward(self, features: torch.Tensor, view: CropView) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, features: torch.Tensor, view: CropCamera) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, F) -> translation (B, 3), standard deviations (B, 2) along and across the line of sight, metres."""
         raw = self.layers(features).float()
         translation = self._direct(raw) if self.direct else self._crop_ray(raw, view)
@@ -82,7 +82,7 @@ class PositionHead(nn.Module):
         return raw[:, :3] + raw.new_tensor([0.0, 0.0, self.MEAN_DEPTH])
 
     @staticmethod
-    def _crop_ray(raw: torch.Tensor, view: CropView) -> torch.Tensor:
+    def _crop_ray(raw: torch.Tensor, view: CropCamera) -> torch.Tensor:
         depth = raw[:, 2:3].clamp(-4, 4).exp() / view.half_angle[:, None]
         offset = raw[:, :2] * view.half_angle[:, None]
         return view.to_camera(torch.cat([offset, torch.ones_like(depth)], dim=-1) * depth)

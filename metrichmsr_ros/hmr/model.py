@@ -14,7 +14,7 @@ from torch import nn
 
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.encoders import BlazePoseTokens, CliffVector, SampledRays
 from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead, covariance
 from metrichmsr_ros.hmr.moe import HumanMoE, Routing
@@ -61,7 +61,7 @@ class MetricHMR(nn.Module):
 
     def forward(self, batch: CropBatch, return_routing: bool = False) -> HMROutput:
         """Estimates every person of `batch` independently of the others."""
-        view = CropView.of(batch.crop_intrinsics, batch.crop_size)
+        view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
         rays = self.ray_encoder(batch, view) if self.ray_encoder is not None else None
         features = self.moe(self.image_encoder(batch), rays)
         rotmats = self.pose(features.pooled)

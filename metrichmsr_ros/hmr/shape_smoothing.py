@@ -19,7 +19,7 @@ MEMORY = 100
 """Images after which a new guess counts no less any more, so that an identity that was mixed up is got over."""
 
 
-class SteadyShape:
+class ShapeSmoother:
     """Running means of betas, by person.
 
     Args:

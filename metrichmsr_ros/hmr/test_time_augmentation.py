@@ -1,58 +1,61 @@
-"""One answer from several looks at the same people: as they are, mirrored, through another landmark network.
+"""Test-time augmentation: one estimate from several views of the same people.
 
-A landmark network errs differently on the mirrored picture, another network errs differently altogether, and so does
-the body network that reads them: their mean errs less than any of them.
+A view is what a landmark network says of a person: of the image as it is, of the mirrored image, or by the heavier
+landmark network. Errors differ between views, so their mean errs less than any of them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import roma
 import torch
 
+from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.batch import CropBatch, choose
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
+MIRROR_X = (-1.0, 1.0, 1.0)
 OPPOSED = -0.5
-"""Cosine of the angle between the facing directions of two looks, 120 degrees, beyond which one took front for back."""
+"""Cosine of 120 degrees. Two views whose facing directions differ by more contradict each other: front or back."""
 HEAVY_WEIGHT = 2.0
-"""Of what the heavier landmark network sees, over the other one's: it errs less (docs/explanation/decisions.md)."""
+"""Weight of the heavier landmark network's views; the other network's weigh 1 (docs/explanation/decisions.md)."""
+_AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
 
 
 @dataclass(frozen=True)
-class Roles:
-    """What S further looks are.
+class ViewRoles:
+    """Whom S further views show, and how.
 
     Attributes:
         person: rows of the people whom they show.
-        mirrored: whether the landmark network saw the picture mirrored (its answer has been mirrored back).
+        mirrored: whether the landmark network saw the mirrored image; its landmarks have been mirrored back.
     """
 
     person: Sequence[int] = ()
     mirrored: Sequence[bool] = ()
 
     def __len__(self) -> int:
-        """Number of looks."""
+        """Number of views."""
         return len(self.person)
 
 
-def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: Roles) -> HMROutput:
-    """Estimates of the B people of `first`, each the mean over their looks; one forward.
+def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
+    """Estimates of the B people of `first`, each the mean over their views; one forward.
 
-    What the heavier landmark network sees weighs `HEAVY_WEIGHT` times as much. Of rotations the mean is the one nearest
-    to all, of the rest the arithmetic one. Stated deviations are averaged, not divided: all looks see the same pixels,
-    and what scatters least between them, how large somebody is, is what most of the deviation is about. A look that
-    faces away from the first one counts for nothing.
+    Views by the heavier landmark network weigh `HEAVY_WEIGHT`. The mean rotation is the one nearest to all (chordal
+    mean); the others are arithmetic means. Deviations are averaged, not divided by the number of views: all views show
+    the same pixels, and a person's size, which causes most of the deviation, is the same error in all of them. A view
+    that faces away from the first one has weight 0.
 
     Args:
         model: the network.
         first: B people.
-        more: S further looks at some of them, in the coordinates of the image itself; None: there are none.
-        roles: what these are.
+        more: S further views of some of them, in the coordinates of the image itself; None: there are none.
+        roles: whom they show.
     """
     if more is None or not len(roles):
         output: HMROutput = model(first)
@@ -62,10 +65,10 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
     both = model(first.joined(mirrored(more).where(turned, more)))
     start, rest = _rows(both, 0, count), _rows(both, count, None)
     back = mirrored_back(rest)
-    looks = {name: choose(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
+    views = {name: choose(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
 
     person = torch.tensor(roles.person, device=device)
-    facing = (start.rotmats[person, 0, :, 2] * looks["rotmats"][:, 0, :, 2]).sum(-1)
+    facing = (start.rotmats[person, 0, :, 2] * views["rotmats"][:, 0, :, 2]).sum(-1)
     own_weight = _weight(first)
     weight = torch.where(facing > OPPOSED, _weight(more), 0.0)
     total_weight = own_weight.index_add(0, person, weight)
@@ -73,7 +76,7 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
     def mean(name: str) -> torch.Tensor:
         own = getattr(start, name)
         shape = [-1, *[1] * (own.ndim - 1)]
-        total = (own_weight.view(shape) * own).index_add(0, person, weight.view(shape) * looks[name])
+        total = (own_weight.view(shape) * own).index_add(0, person, weight.view(shape) * views[name])
         return total / total_weight.view(shape)
 
     transl, deviation = mean("transl"), mean("transl_deviation")
@@ -87,15 +90,51 @@ def estimate_from_looks(model: MetricHMR, first: CropBatch, more: CropBatch | No
     )
 
 
-def _weight(looks: CropBatch) -> torch.Tensor:
-    """(B,) what each look counts."""
-    ones = looks.landmarks.new_ones(len(looks))
-    return ones if looks.heavy is None else torch.where(looks.heavy, HEAVY_WEIGHT, ones)
-
-
-_AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
+def _weight(views: CropBatch) -> torch.Tensor:
+    """(B,) weight of each view."""
+    ones = views.landmarks.new_ones(len(views))
+    return ones if views.heavy is None else torch.where(views.heavy, HEAVY_WEIGHT, ones)
 
 
 def _rows(output: HMROutput, begin: int, end: int | None) -> HMROutput:
     names = (*_AVERAGED, "transl_cov", "expert_share")
     return replace(output, routing=None, **{name: getattr(output, name)[begin:end] for name in names})
+
+
+def mirrored(batch: CropBatch) -> CropBatch:
+    """The same people in the mirrored image, pixels included; mirroring twice gives the original."""
+    flip = torch.diag(batch.landmarks.new_tensor(MIRROR_X))
+    order = list(MIRROR_ALL_LANDMARKS)
+    width = batch.crop_size[0]
+    u, v, z = batch.landmarks[:, order].unbind(-1)
+    image_width = batch.image_size[:, 0]
+    x1, y1, x2, y2 = batch.bbox.unbind(-1)
+    return dataclasses.replace(
+        batch,
+        landmarks=torch.stack([width - 1 - u, v, z], dim=-1),
+        visibility=batch.visibility[:, order],
+        presence=batch.presence[:, order],
+        world=batch.world[:, order] @ flip,
+        crop_intrinsics=_flip_pixels(batch.crop_intrinsics, torch.full_like(image_width, width)) @ flip,
+        intrinsics=_flip_pixels(batch.intrinsics, image_width) @ flip,
+        bbox=torch.stack([image_width - 1 - x2, y1, image_width - 1 - x1, y2], dim=-1),
+        image=None if batch.image is None else batch.image.flip(-1),
+    )
+
+
+def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """(B,3,3): u -> width - 1 - u after `matrix`."""
+    first = (width - 1)[:, None] * matrix[:, 2] - matrix[:, 0]
+    return torch.stack([first, matrix[:, 1], matrix[:, 2]], dim=1)
+
+
+def mirrored_back(output: HMROutput) -> HMROutput:
+    """Estimates of mirrored people turned into estimates of the people themselves; its own inverse."""
+    flip = torch.diag(output.transl.new_tensor(MIRROR_X))
+    pose = mirror_pose(roma.rotmat_to_rotvec(output.rotmats).flatten(1))
+    return dataclasses.replace(
+        output,
+        rotmats=roma.rotvec_to_rotmat(pose.unflatten(-1, (-1, 3))),
+        transl=output.transl @ flip,
+        transl_cov=flip @ output.transl_cov @ flip,
+    )

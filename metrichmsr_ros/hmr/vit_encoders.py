@@ -17,7 +17,7 @@ from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ImageEncoderConfig, ModelConfig, RayEncoderConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 
 try:
     import transformers
@@ -94,12 +94,12 @@ class ViTRays(nn.Module):
         self.backbone: Any = _vit(self.config)
         self.project = nn.Linear(self.backbone.config.hidden_size, config.moe.width)
 
-    def forward(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+    def forward(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B, 1 + H/p * W/p, D) ray tokens."""
         rays = self.rays(batch, view).to(self.project.weight.dtype)
         return self.project(self.backbone(rays).last_hidden_state)
 
-    def rays(self, batch: CropBatch, view: CropView) -> torch.Tensor:
+    def rays(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B,3,H,W) float32 input of the transformer."""
         width, height = self.config.image_size
         scale = torch.tensor([width / batch.crop_size[0], height / batch.crop_size[1]])

@@ -12,7 +12,7 @@ from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.tracking.tracker import TrackedPerson
-from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
+from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 
 
@@ -38,7 +38,7 @@ def person_estimates(
     estimate: HMROutput,
     posed: BodyOutput,
     heights: NDArray[np.float32],
-    fixes: Sequence[ScaleFix | None],
+    fixes: Sequence[ScaleCorrection | None],
 ) -> list[PersonEstimate]:
     """Everybody, without a velocity (NaN).
 
@@ -63,7 +63,7 @@ def person_estimates(
             velocity_cam=np.full(3, np.nan, np.float32),
             position_cov6=np.full((6, 6), np.nan, np.float32),
             landmarks=person.landmarks,
-            scale_fix=fix,
+            scale_correction=fix,
         )
         for row, (person, fix) in enumerate(zip(found, fixes, strict=True))
     ]

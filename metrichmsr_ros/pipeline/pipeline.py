@@ -25,16 +25,16 @@ from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.shape_smoothing import SteadyShape
-from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
+from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
+from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
-from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
-from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer
+from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
+from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose, roles_of
@@ -81,8 +81,8 @@ class Pipeline:
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
         self._rectifier: Rectifier | None = None
-        self._steady = SteadyShape(body)
-        self._fixer = ScaleFixer(body)
+        self._steady = ShapeSmoother(body)
+        self._fixer = ScaleCorrector(body)
         self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
 
     @classmethod
@@ -227,7 +227,7 @@ class Pipeline:
 
         further = [view.landmarks for of_one in views.values() for view in of_one]
         more = batch_of(further) if further else None
-        return estimate_from_looks(self.model, batch_of(found), more, roles_of(views))
+        return estimate_from_views(self.model, batch_of(found), more, roles_of(views))
 
     @torch.inference_mode()
     def _with_measured_scale(
@@ -237,7 +237,7 @@ class Pipeline:
         camera: Camera,
         context: SceneContext,
         ids: Sequence[str] | None,
-    ) -> tuple[HMROutput | None, Sequence[ScaleFix | None]]:
+    ) -> tuple[HMROutput | None, Sequence[ScaleCorrection | None]]:
         if estimate is None or not context.measures_scale:
             return estimate, [None] * len(found)
         posed = pose_bodies(self.body, estimate, ALL_OUTPUTS)
@@ -248,7 +248,7 @@ class Pipeline:
         self,
         found: list[TrackedPerson],
         estimate: HMROutput | None,
-        fixes: Sequence[ScaleFix | None],
+        fixes: Sequence[ScaleCorrection | None],
         request: OutputRequest,
     ) -> list[PersonEstimate]:
         if estimate is None:

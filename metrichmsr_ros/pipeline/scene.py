@@ -12,7 +12,7 @@ from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.networks import LandmarkSet
-from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
+from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.types import Float32Array, ImageArray
 
 
@@ -69,7 +69,7 @@ class PersonEstimate:
     velocity_cam: Float32Array  # (3,) m/s of the root, relative to the camera; NaN in single images
     position_cov6: Float32Array  # (6, 6) covariance of filtered root position and velocity; NaN in single images
     landmarks: LandmarkSet
-    scale_fix: ScaleFix | None = None  # correction by floor or depth sensor; None without either
+    scale_correction: ScaleCorrection | None = None  # correction by floor or depth sensor; None without either
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from metrichmsr_ros.assets import AssetError
-from metrichmsr_ros.hmr.test_time_augmentation import Roles
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import Look, more_looks
 from metrichmsr_ros.people.tracking.tracker import TrackedPerson
@@ -69,7 +69,7 @@ def heavy_blazepose(num_threads: int) -> BlazePose | None:
         return None
 
 
-def roles_of(views: Mapping[int, Sequence[Look]]) -> Roles:
+def roles_of(views: Mapping[int, Sequence[Look]]) -> ViewRoles:
     """Whom further views show and whether they are mirrored, from views by row of the person."""
     listed = [(row, view.mirrored) for row, of_one in views.items() for view in of_one]
-    return Roles(*zip(*listed, strict=True))
+    return ViewRoles(*zip(*listed, strict=True))

@@ -137,7 +137,7 @@ class FrameProcessor:
 
 def scale_gain(scene: Scene) -> dict[str, float]:
     """What the surroundings gave in this image: people by source, mean standard deviation of distance before, after."""
-    fixes = [(person.scale_fix, float(np.linalg.norm(person.transl_cam))) for person in scene.people]
+    fixes = [(person.scale_correction, float(np.linalg.norm(person.transl_cam))) for person in scene.people]
     fixed = [(fix, distance) for fix, distance in fixes if fix is not None]
     if not fixed:
         return {}

@@ -16,7 +16,7 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_looks
+from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import looks_at
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -106,7 +106,7 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
     first = crop_batch_from_landmarks([look], frame.camera)
     more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
     with torch.inference_mode():
-        expected = estimate_from_looks(model, first, more, roles_of({0: looks}))
+        expected = estimate_from_views(model, first, more, roles_of({0: looks}))
     found = people.estimate(model)
     assert len(people) == 2
     for row in (0, 1):

@@ -17,13 +17,13 @@ from metrichmsr_ros.config import build
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
 
 
 def test_view_of_a_centred_crop_is_the_camera_itself():
     K = torch.tensor(crop_matrix((319.5, 239.5), 200, 256) @ intrinsics(500), dtype=torch.float32)[None]
-    view = CropView.of(K, (256, 256))
+    view = CropCamera.of(K, (256, 256))
     assert torch.allclose(view.rotation[0], torch.eye(3), atol=1e-6)
     assert view.half_angle.item() == pytest.approx(100 / 500, rel=1e-5)
     corner = view.rays(torch.tensor([[[-0.5, -0.5], [255.5, 255.5]]]))
@@ -36,7 +36,7 @@ def test_view_does_not_depend_on_where_the_camera_looks(yaw, pitch, roll, half_a
     """A rotated virtual camera K' = K_v R^T has the rays of K_v and its rotation is R."""
     turn = roma.rotvec_to_rotmat(torch.tensor([pitch, yaw, 0.0])) @ roma.rotvec_to_rotmat(torch.tensor([0, 0, roll]))
     own = torch.tensor([[128 / half_angle, 0, 127.5], [0, 128 / half_angle, 127.5], [0, 0, 1]], dtype=torch.float32)
-    view = CropView.of((own @ turn.T)[None], (256, 256))
+    view = CropCamera.of((own @ turn.T)[None], (256, 256))
     assert torch.allclose(view.rotation[0], turn, atol=1e-4)
     assert view.half_angle.item() == pytest.approx(half_angle, rel=1e-3)
     pixels = torch.tensor([[[0.0, 10.0], [200.0, 33.0]]])
@@ -46,7 +46,7 @@ def test_view_does_not_depend_on_where_the_camera_looks(yaw, pitch, roll, half_a
 def test_ray_tokens_in_the_camera_frame_are_entries_of_the_ray_map():
     batch = random_batch()
     config = build(ModelConfig, {"moe": TINY_MOE, "head": {"orientation_frame": "camera"}})
-    encoder, view = SampledRays(config), CropView.of(batch.crop_intrinsics, (256, 256))
+    encoder, view = SampledRays(config), CropCamera.of(batch.crop_intrinsics, (256, 256))
     pixels = torch.tensor([[[3.0, 7.0], [250.0, 13.0]]]).expand(3, -1, -1)
     tangents = encoder._tangents(pixels, batch, view)
     rays = ray_map(batch.crop_intrinsics, 256, 256)

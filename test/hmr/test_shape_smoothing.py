@@ -9,7 +9,7 @@ from helpers.simulated_people import simulate
 
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.hmr.shape_smoothing import MEMORY, SteadyShape, with_shapes
+from metrichmsr_ros.hmr.shape_smoothing import MEMORY, ShapeSmoother, with_shapes
 
 
 def estimate_of(truth, betas):
@@ -28,7 +28,7 @@ def estimate_of(truth, betas):
 def test_shape_is_the_mean_of_all_guesses_of_one_person(body):
     truth = simulate(body, 2).truth
     guesses = torch.randn(5, 2, 10, generator=torch.Generator().manual_seed(0))
-    steady = SteadyShape(body)
+    steady = ShapeSmoother(body)
     for count, betas in enumerate(guesses, start=1):
         found = steady(estimate_of(truth, betas), ["a", "b"])
         torch.testing.assert_close(found.betas, guesses[:count].mean(0), atol=1e-5, rtol=0)
@@ -61,7 +61,7 @@ def test_people_look_the_same_from_as_far_as_their_new_size_says(body):
 
 def test_an_old_mean_still_moves(body):
     truth = simulate(body, 1).truth
-    steady = SteadyShape(body)
+    steady = ShapeSmoother(body)
     zero, one = torch.zeros(1, 10), torch.ones(1, 10)
     for _ in range(3 * MEMORY):
         steady(estimate_of(truth, zero), ["a"])

@@ -13,9 +13,14 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.mirror import mirrored, mirrored_back
 from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.test_time_augmentation import HEAVY_WEIGHT, Roles, estimate_from_looks
+from metrichmsr_ros.hmr.test_time_augmentation import (
+    HEAVY_WEIGHT,
+    ViewRoles,
+    estimate_from_views,
+    mirrored,
+    mirrored_back,
+)
 from metrichmsr_ros.training.human.landmark_augment import mirror
 
 
@@ -87,9 +92,9 @@ def answers(model, people, more, roles):
 @torch.inference_mode()
 def test_every_person_gets_the_mean_of_its_own_looks(people, model):
     """Against SciPy and plain sums over the looks of each; looks in any order, some people without."""
-    roles = Roles([4, 1, 4, 4], [True, True, False, False])
+    roles = ViewRoles([4, 1, 4, 4], [True, True, False, False])
     more = looks_at(people, roles.person)
-    found = estimate_from_looks(model, people.inputs, more, roles)
+    found = estimate_from_views(model, people.inputs, more, roles)
     for row, looks in enumerate(answers(model, people, more, roles)):
         for name in ("transl", "betas", "transl_deviation"):
             expected = sum(w * getattr(output, name)[at] for output, at, w in looks) / sum(w for _, _, w in looks)
@@ -124,15 +129,15 @@ def test_a_look_that_takes_front_for_back_counts_for_nothing(people, model):
         landmarks[:, 0, 0] = u
         return batch.with_tensors({"landmarks": landmarks})
 
-    roles = Roles([0, 1], [False, False])
+    roles = ViewRoles([0, 1], [False, False])
     more = seen(50.0, [0, 1])
     more.landmarks[1, 0, 0] = 200.0
-    found = estimate_from_looks(Facing(model), seen(50.0, [0, 1]), more, roles)
+    found = estimate_from_views(Facing(model), seen(50.0, [0, 1]), more, roles)
     torch.testing.assert_close(found.transl, torch.ones(2, 3))
     torch.testing.assert_close(found.rotmats[:, 0], torch.eye(3).expand(2, 3, 3))
 
 
 @torch.inference_mode()
 def test_without_further_looks_the_answer_is_the_plain_one(people, model):
-    found = estimate_from_looks(model, people.inputs, looks_at(people, []), Roles())
+    found = estimate_from_views(model, people.inputs, looks_at(people, []), ViewRoles())
     torch.testing.assert_close(found.rotmats, model(people.inputs).rotmats)

@@ -16,7 +16,7 @@ from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
 from metrichmsr_ros.geometry.ray_map import ray_map, rays_at
 from metrichmsr_ros.hmr.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.model import MetricHMR
 
 transformers = pytest.importorskip("transformers")
@@ -32,7 +32,7 @@ def test_vitpose_network_runs(frame):
     config = build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16, "orientation_frame": frame}})
     model, batch = MetricHMR(config).eval(), pixel_batch()
     assert model.image_encoder(batch).shape == (2, 4 * 3, 16)
-    view = CropView.of(batch.crop_intrinsics, batch.crop_size)
+    view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
     assert model.ray_encoder(batch, view).shape == (2, 1 + 3 * 2, 16)
     out = model(batch)
     assert torch.isfinite(out.transl).all()
@@ -44,7 +44,7 @@ def test_ray_encoder_covers_exactly_the_crop():
     """The transformer's ray in the middle of its pixel is the crop's ray at the same place of the same extent."""
     config = build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16, "orientation_frame": "camera"}})
     model, batch = MetricHMR(config), pixel_batch()
-    rays = model.ray_encoder.rays(batch, CropView.of(batch.crop_intrinsics, batch.crop_size))
+    rays = model.ray_encoder.rays(batch, CropCamera.of(batch.crop_intrinsics, batch.crop_size))
     u, v = 5, 11
     crop_pixel = torch.tensor([(u + 0.5) * 48 / 32 - 0.5, (v + 0.5) * 64 / 48 - 0.5]).expand(2, 1, 2)
     assert torch.allclose(rays[:, :, v, u], rays_at(batch.crop_intrinsics, crop_pixel)[:, 0], atol=1e-5)
@@ -69,7 +69,7 @@ def test_ray_encoder_reads_what_cropping_the_full_images_ray_map_gives(rotation)
     crop_camera = torch.tensor(matrix @ K, dtype=torch.float64)[None]
     batch = dataclasses.replace(pixel_batch(1), crop_intrinsics=crop_camera)
     rays = MetricHMR(build(ModelConfig, TINY_VITPOSE | values)).ray_encoder.rays(
-        batch, CropView.of(crop_camera, (48, 64))
+        batch, CropCamera.of(crop_camera, (48, 64))
     )
     np.testing.assert_allclose(rays[0].numpy(), cropped, rtol=0, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""A depth sensor that looks at a person says how far away, and so how large, the person is."""
+"""Distance and size of people from the image of a depth sensor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_PIXELS = 30
 MIN_SHARE = 0.5  # of the measured pixels of a body that must lie on one surface like the body's
 SENSOR_STD = 0.01  # relative: calibration of a depth sensor against its colour camera
 SURFACE_STD = 0.02  # metres: clothes and hair against the mesh
-FAR_SIDE_STD = 0.1  # metres: if only a part of the body is measured
+FAR_SIDE_STD = 0.1  # metres: where only a part of the body is measured
 WINDOW_SIDE = 240
 _MARGIN = 4
 _BAND_M = 0.15  # around the body's surface: chest, arms and legs at once, but not the wall behind
@@ -51,7 +51,7 @@ def depth_of_bodies(
 
 
 def _window(vertices_cam: Sequence[ArrayLike], camera: Camera) -> Camera:
-    """Camera of the part of the image that shows people; coarser where that is large, for a few pixels are plenty."""
+    """Camera of the part of the image that shows people; coarser where that is large, because a few pixels suffice."""
     pixels = camera.project(np.concatenate([np.asarray(mesh, np.float64) for mesh in vertices_cam]))
     limit = np.array(camera.size, np.float64) - 1
     low = np.clip(np.floor(np.nanmin(pixels, axis=0)) - _MARGIN, 0, limit - 1)
@@ -71,20 +71,20 @@ def _evidence(
     distance = float(np.median(modelled))
     band = _BAND_M / distance
     middle = _densest(ratio, band, prior)
-    for _ in range(3):  # the median of what lies around it: a few steps of a mean shift
+    for _ in range(3):  # three steps of a mean shift towards the median nearby
         near = np.abs(ratio - middle) < band
         if not near.any():
             return None
         middle = float(np.median(ratio[near]))
     if near.mean() < MIN_SHARE:
         return None
-    unmeasured = 1 - len(ratio) / seen  # holes are harmless, but what lies beyond the sensor's range is the far side
+    unmeasured = 1 - len(ratio) / seen  # beyond the sensor's range lies the far side of the body
     noise = math.hypot(SURFACE_STD, FAR_SIDE_STD * unmeasured) / distance
     return ScaleEvidence(middle, noise, SENSOR_STD, "depth")
 
 
 def _densest(ratio: NDArray[np.float64], band: float, prior: float) -> float:
-    """Where most of `ratio` lies, of equal peaks the one nearest to what the network believed."""
+    """Where most of `ratio` lies, of equal peaks the one nearest to the network's estimate."""
     reach = _SEARCH * prior + band
     edges = np.linspace(-reach, reach, max(3, math.ceil(8 * reach / band)))
     counts, _ = np.histogram(ratio, edges)

@@ -1,9 +1,9 @@
-"""How large and how far a person is, when something besides the image says so.
+"""Size and distance of a person from measurements besides the image.
 
-One image fixes a person up to one number: a body s times as large and s times as far away looks the same. The network
-guesses that number from the look of people; feet on a known floor or a depth sensor measure it. All are combined here
-as Gaussians of log s, so that the better informed wins and none is trusted blindly. And since nobody's size changes,
-what was measured of a person once holds when the feet are out of view.
+One image fixes a person up to one number s: a body s times as large and s times as far away gives the same image. The
+network infers s from a prior of body sizes; feet on a calibrated floor and a depth sensor measure it. All are combined
+here as Gaussians of log s, weighted by their variances. A person's size is constant, so earlier measurements of it
+still hold when the feet leave the view.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-GATE = 2.5  # deviations between what is believed and what is measured beyond which it is of something else
-RECALL_STD = 0.03  # of log s: size is remembered, but its image varies with posture and landmarks
+GATE = 2.5  # standard deviations; evidence farther from the current mean belongs to another object
+RECALL_STD = 0.03  # of log s: how much the estimated size of one person varies with posture and landmarks
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class ScaleEvidence:
 
     Attributes:
         log_scale: what to multiply size and distance by, as a logarithm.
-        noise: standard deviation of what differs from image to image.
-        bias: standard deviation of what all images share, e.g. a tilted camera mount; does not average out.
+        noise: standard deviation of the error that is independent in each image.
+        bias: standard deviation of the error that all images share, e.g. a tilted camera mount; it does not average out.
         source: of the measurement, "floor" or "depth".
     """
 
@@ -39,13 +39,13 @@ class ScaleEvidence:
 
 
 @dataclass(frozen=True)
-class ScaleFix:
-    """What is known of one person's scale besides the image.
+class ScaleCorrection:
+    """Correction of one person's size and distance.
 
     Attributes:
         scale: s, to multiply size and distance by; 1 without measurements.
         std: of log s afterwards. prior_std: before, as the network claimed.
-        sources: "floor", "depth": measured in this image; "memory": in earlier ones; none: nothing is known.
+        sources: "floor", "depth": measured in this image; "memory": in earlier ones; empty without a measurement.
     """
 
     scale: float
@@ -66,7 +66,7 @@ class SizeMemory:
         self._precision = self._sum = self._bias = 0.0
 
     def add(self, log_size: float, evidence: ScaleEvidence) -> None:
-        """Take in a measurement of a body that the network took for `log_size`; start anew when it contradicts."""
+        """Add a measurement of a body whose size the network estimates as `log_size`; restart when it contradicts."""
         measured = log_size + evidence.log_scale
         known = self.recall(log_size)
         if known and abs(known.log_scale - evidence.log_scale) > GATE * math.hypot(known.std, evidence.std):
@@ -77,7 +77,7 @@ class SizeMemory:
         self._precision, self._sum = total, self._sum + weight * measured
 
     def recall(self, log_size: float) -> ScaleEvidence | None:
-        """What is remembered, as evidence on a body that the network takes for `log_size`; None: nothing."""
+        """The remembered size, as evidence on a body that the network estimates as `log_size`; None: nothing measured."""
         if not self._precision:
             return None
         remembered = self._sum / self._precision
@@ -86,9 +86,9 @@ class SizeMemory:
 
 
 def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[ScaleEvidence]:
-    """Evidence that does not contradict the network's guess log s = 0 +- `prior_std`, nor what is more precise.
+    """Evidence that agrees with the network's log s = 0 +- `prior_std` and with more precise evidence.
 
-    A foot on a stair is not on the floor, and a sensor may look at the table in front of a person.
+    Evidence can be of something else: a foot on a stair is not on the floor, and a table in front of a person is nearer.
     """
     kept: list[ScaleEvidence] = []
     for item in sorted((e for e in evidence if e is not None), key=lambda e: e.std):
@@ -98,9 +98,9 @@ def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[S
     return kept
 
 
-def fix_scale(
+def corrected_scale(
     prior_std: float, log_size: float, evidence: Iterable[ScaleEvidence | None], memory: SizeMemory | None = None
-) -> ScaleFix:
+) -> ScaleCorrection:
     """Scale of one person, from this image's evidence and what earlier images left in `memory`.
 
     Args:
@@ -116,7 +116,7 @@ def fix_scale(
         for item in measured:
             memory.add(log_size, item)
     mean, std = _combined(prior_std, kept)
-    return ScaleFix(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
+    return ScaleCorrection(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
 
 
 def _combined(prior_std: float, evidence: list[ScaleEvidence]) -> tuple[float, float]:

@@ -14,12 +14,12 @@ from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
-from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, ScaleFix, SizeMemory, fix_scale
+from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection, ScaleEvidence, SizeMemory, corrected_scale
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
 
 
-class ScaleFixer:
+class ScaleCorrector:
     """Corrects size and distance of people; their pose and direction in the image stay as estimated.
 
     Args:
@@ -44,7 +44,7 @@ class ScaleFixer:
         camera: Camera,
         context: SceneContext,
         ids: Sequence[str] | None = None,
-    ) -> tuple[HMROutput, list[ScaleFix]]:
+    ) -> tuple[HMROutput, list[ScaleCorrection]]:
         """Estimate with scaled betas, translations and covariances, and what was done to each person.
 
         Args:
@@ -57,7 +57,7 @@ class ScaleFixer:
         evidence = self._evidence(posed, landmarks, priors, camera, context)
         sizes = self._body.height(estimate.betas).log().tolist()
         memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
-        fixes = list(map(fix_scale, priors, sizes, evidence, memories))
+        fixes = list(map(corrected_scale, priors, sizes, evidence, memories))
         return self._scaled(estimate, fixes), fixes
 
     def _evidence(
@@ -79,7 +79,7 @@ class ScaleFixer:
                 items.append(item)
         return found
 
-    def _scaled(self, estimate: HMROutput, fixes: list[ScaleFix]) -> HMROutput:
+    def _scaled(self, estimate: HMROutput, fixes: list[ScaleCorrection]) -> HMROutput:
         scale = estimate.transl.new_tensor([fix.scale for fix in fixes])
         distance_std = scale.new_tensor([fix.std for fix in fixes])
         return with_shapes(estimate, self._resize(estimate.betas, scale), scale, self._body, distance_std)

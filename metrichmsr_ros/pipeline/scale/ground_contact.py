@@ -1,4 +1,4 @@
-"""Feet on a known floor say how far away, and so how large, a person is."""
+"""Distance and size of a person whose feet stand on a calibrated floor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence
 
-SOLE_STD = 0.03  # metres: how well the mesh's lowest point tells where the sole is, from its posture alone
+SOLE_STD = 0.03  # metres: error of the mesh's lowest point as the sole's position
 PIXEL_STD = 3.0  # of the landmarks from which the posture was read
 TILT_STD = math.radians(0.3)  # of the camera against the floor: calibration, suspension
 LEVEL_STD = 0.01  # metres: of the camera over the floor

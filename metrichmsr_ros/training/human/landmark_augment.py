@@ -12,9 +12,9 @@ import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.batch import CropBatch, choose
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.losses import Truth, project
-from metrichmsr_ros.hmr.mirror import MIRROR_X, mirrored
+from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, mirrored
 from metrichmsr_ros.training.human.config import AugmentConfig
 
 FARTHER = 10.0
@@ -67,7 +67,7 @@ def move_person(
     that people keep their size in it. People who would come within 0.3 m of the camera stay as they are.
     """
     assert truth.landmarks_cam is not None
-    view = CropView.of(batch.crop_intrinsics, batch.crop_size)
+    view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
     turn = view.rotation @ rotation @ view.rotation.mT
     root = truth.joints_cam[:, :1]
     new_root = root * factor[:, None, None]

@@ -20,8 +20,8 @@ from metrichmsr_ros.geometry.raster import rasterize_many
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
-from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, fix_scale
-from metrichmsr_ros.pipeline.scale.fusion import ScaleFixer
+from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, corrected_scale
+from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
 
@@ -51,7 +51,7 @@ def all_seen(pixels=(100.0, 100.0), visibility=1.0):
 
 @given(st.floats(-0.2, 0.2), st.floats(0.01, 0.3), st.floats(0.06, 0.3))
 def test_one_measurement_is_the_product_of_two_gaussians(log_scale, noise, prior):
-    fix = fix_scale(prior, 0.5, [ScaleEvidence(log_scale, noise, 0.0, "floor")])
+    fix = corrected_scale(prior, 0.5, [ScaleEvidence(log_scale, noise, 0.0, "floor")])
     if abs(log_scale) > 2.5 * math.hypot(noise, prior):
         assert (fix.scale, fix.std, fix.sources) == (1.0, prior, ())
         return
@@ -62,14 +62,14 @@ def test_one_measurement_is_the_product_of_two_gaussians(log_scale, noise, prior
 
 
 def test_without_evidence_the_network_s_guess_stands():
-    fix = fix_scale(0.1, 0.5, [None, None], SizeMemory())
+    fix = corrected_scale(0.1, 0.5, [None, None], SizeMemory())
     assert (fix.scale, fix.std, fix.sources) == (1.0, 0.1, ())
 
 
 def test_bias_does_not_average_out_and_noise_does():
     memory = SizeMemory()
     for _ in range(1000):
-        fix_scale(0.1, 0.5, [ScaleEvidence(0.05, 0.1, 0.04, "floor")], memory)
+        corrected_scale(0.1, 0.5, [ScaleEvidence(0.05, 0.1, 0.04, "floor")], memory)
     remembered = memory.recall(0.5)
     assert remembered.bias == pytest.approx(0.04)
     assert remembered.noise == pytest.approx(0.03, abs=1e-3)  # posture alone
@@ -79,8 +79,8 @@ def test_bias_does_not_average_out_and_noise_does():
 
 def test_a_known_size_holds_when_nothing_is_measured():
     memory = SizeMemory()
-    fix_scale(0.1, 0.5, [ScaleEvidence(0.08, 0.01, 0.0, "depth")], memory)
-    fix = fix_scale(0.1, 0.5, [None], memory)
+    corrected_scale(0.1, 0.5, [ScaleEvidence(0.08, 0.01, 0.0, "depth")], memory)
+    fix = corrected_scale(0.1, 0.5, [None], memory)
     assert fix.sources == ("memory",)
     assert 0.06 < math.log(fix.scale) < 0.08
 
@@ -88,8 +88,8 @@ def test_a_known_size_holds_when_nothing_is_measured():
 def test_somebody_else_under_the_same_id_is_noticed():
     memory = SizeMemory()
     for _ in range(20):
-        fix_scale(0.1, 0.5, [ScaleEvidence(0.15, 0.01, 0.0, "depth")], memory)
-    fix_scale(0.1, 0.5, [ScaleEvidence(-0.15, 0.01, 0.0, "depth")], memory)
+        corrected_scale(0.1, 0.5, [ScaleEvidence(0.15, 0.01, 0.0, "depth")], memory)
+    corrected_scale(0.1, 0.5, [ScaleEvidence(-0.15, 0.01, 0.0, "depth")], memory)
     assert memory.recall(0.5).log_scale == pytest.approx(-0.15)
 
 
@@ -178,7 +178,7 @@ def test_the_fix_moves_people_to_where_they_are_and_tells_how_sure_it_is(body):
             rotmats, average, guess, covariance(guess, deviation), deviation, torch.zeros(1, 0, 0), torch.zeros(())
         )
         depth = DepthMap(depth_of(body, [posed.vertices[0].numpy()]), CAMERA, "test", True)
-        fixer = ScaleFixer(body)
+        fixer = ScaleCorrector(body)
         for context in (SceneContext(floor=FLOOR), SceneContext(depth=depth), SceneContext(FLOOR, depth)):
             (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, context)
             before, after = (float((t - transl).norm()) for t in (guess, fixed.transl))

@@ -30,7 +30,7 @@ from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.pipeline.scale.evidence import ScaleFix
+from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.ros.tf import TransformListener
 
 SECOND = 10**9
@@ -225,8 +225,8 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
 
 
 def test_the_gain_is_told(ros):
-    fix = ScaleFix(1.0, 0.02, 0.1, ("floor",))
-    ros.perception(FakePipeline([make_person(transl_cam=np.array([0, 0, 5.0], np.float32), scale_fix=fix)]))
+    fix = ScaleCorrection(1.0, 0.02, 0.1, ("floor",))
+    ros.perception(FakePipeline([make_person(transl_cam=np.array([0, 0, 5.0], np.float32), scale_correction=fix)]))
     humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
     CameraDriver(ros).send(make_image(1.0), make_info(1.0))
     ros.until(lambda: humans, "a result")

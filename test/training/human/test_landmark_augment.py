@@ -9,7 +9,7 @@ import roma
 import torch
 from helpers.simulated_people import simulate
 
-from metrichmsr_ros.hmr.crop_camera import CropView
+from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.losses import project
 from metrichmsr_ros.training.human.config import AugmentConfig
 from metrichmsr_ros.training.human.landmark_augment import add_noise, augment, change_crop, mirror, move_person
@@ -59,7 +59,7 @@ def test_change_crop_keeps_rays(people):
     scale, angle = 0.7 + torch.rand(count, generator=generator), torch.randn(count, generator=generator)
     changed = change_crop(batch, scale, angle, 0.1 * torch.randn(count, 2, generator=generator))
     check_landmarks_meet_truth(changed, truth)
-    before, after = (CropView.of(b.crop_intrinsics, b.crop_size) for b in (batch, changed))
+    before, after = (CropCamera.of(b.crop_intrinsics, b.crop_size) for b in (batch, changed))
     directions = []
     for view, crop in ((before, batch), (after, changed)):
         tangents = view.rays(crop.landmarks[..., :2]) * view.half_angle[:, None, None]
