@@ -23,7 +23,7 @@ class ScaleEvidence:
     Attributes:
         log_scale: what to multiply size and distance by, as a logarithm.
         noise: standard deviation of the error that is independent in each image.
-        bias: standard deviation of the error that all images share, e.g. a tilted camera mount; it does not average out.
+        bias: standard deviation of the error that all images share, e.g. a tilted camera mount; not averaged out.
         source: of the measurement, "floor" or "depth".
     """
 
@@ -77,7 +77,7 @@ class SizeMemory:
         self._precision, self._sum = total, self._sum + weight * measured
 
     def recall(self, log_size: float) -> ScaleEvidence | None:
-        """The remembered size, as evidence on a body that the network estimates as `log_size`; None: nothing measured."""
+        """The remembered size, as evidence on a body estimated as `log_size`; None: nothing measured."""
         if not self._precision:
             return None
         remembered = self._sum / self._precision
@@ -88,7 +88,7 @@ class SizeMemory:
 def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[ScaleEvidence]:
     """Evidence that agrees with the network's log s = 0 +- `prior_std` and with more precise evidence.
 
-    Evidence can be of something else: a foot on a stair is not on the floor, and a table in front of a person is nearer.
+    It may be of another object: a foot on a stair is not on the floor, a table in front of a person is nearer.
     """
     kept: list[ScaleEvidence] = []
     for item in sorted((e for e in evidence if e is not None), key=lambda e: e.std):
