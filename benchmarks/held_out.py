@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.baseline import JOINTS
 from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
@@ -187,13 +186,10 @@ def _search(shard: Path) -> Arrays:
 
 def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
     """RGB images and their samples."""
-    with tarfile.open(shard) as tar:
-        content = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore
-    for name in content:
-        if name.endswith(".jpg"):
-            image = np.asarray(cv2.imdecode(np.frombuffer(content[name], np.uint8), cv2.IMREAD_COLOR))
-            with np.load(io.BytesIO(content[name[:-4] + ".npz"])) as sample:
-                yield np.ascontiguousarray(image[..., ::-1]), dict(sample)
+    for sample in tar_samples(shard):
+        if "jpg" in sample.files:
+            image = np.asarray(cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR))
+            yield np.ascontiguousarray(image[..., ::-1]), sample.arrays()
 
 
 def _people_there(sample: Arrays) -> Arrays:

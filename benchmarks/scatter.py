@@ -10,7 +10,6 @@ side, scaled by 5 % and turned by 0.06 rad, standard deviations), for people who
 from __future__ import annotations
 
 import argparse
-import tarfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from benchmarks.baseline import LANDMARKS
 from benchmarks.people import read_video
+from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 
@@ -31,13 +31,11 @@ def shard_images(folder: Path) -> Iterator[np.ndarray]:
     shards = sorted(folder.glob("val-*.tar"))
     if not shards:
         raise SystemExit(f"{folder}: no val-*.tar; make some with `metrichmsr synthesize`")
-    with tarfile.open(shards[0]) as tar:
-        for member in tar:
-            content = tar.extractfile(member) if member.name.endswith(".jpg") else None
-            if content is not None:
-                image = cv2.imdecode(np.frombuffer(content.read(), np.uint8), cv2.IMREAD_COLOR)
-                assert image is not None  # the data engine wrote it
-                yield np.ascontiguousarray(image[..., ::-1])
+    for sample in tar_samples(shards[0]):
+        if "jpg" in sample.files:
+            image = cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR)
+            assert image is not None  # the data engine wrote it
+            yield np.ascontiguousarray(image[..., ::-1])
 
 
 def scatter(image: np.ndarray, found: LandmarkSet, blazepose: BlazePose, rng: np.random.Generator) -> float | None:

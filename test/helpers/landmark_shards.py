@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.training.human.landmark_table import PERSON_ARRAYS
+from metrichmsr_ros.data.synthesis.landmark_rows import PERSON_ARRAYS
 
 
 def write_landmark_shard(path: Path, people_per_image: Sequence[int], drop: Collection[str] = (), **more: Any) -> None:

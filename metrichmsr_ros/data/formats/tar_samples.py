@@ -1,20 +1,82 @@
-"""Images that lie inside tar shards, as paths: reading one reads its bytes alone, whatever the shard's size.
+"""Samples in tar shards, as WebDataset lays them out: the one place that reads and writes such shards.
 
-Such a path is `<shard>.tar/@<offset>+<size>/<name in the shard>`.
+The files of a sample follow each other and share their name up to its first dot, the sample's key. A file in a shard
+also has a path of its own, `<shard>.tar/@<offset>+<size>/<name in the shard>`: reading it reads its bytes alone,
+whatever the shard's size.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+
+import numpy as np
+
+from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.types import AnyArray
 
 _PLACE = re.compile(r"^(?P<tar>.+)/@(?P<offset>\d+)\+(?P<size>\d+)/")
 
 
-def path_in_tar(tar: Path, member: tarfile.TarInfo) -> Path:
-    """The path of a file `member` of `tar`."""
-    return tar / f"@{member.offset_data}+{member.size}" / member.name
+class ShardError(MetricHMRError, ValueError):
+    """A shard is missing, is not a readable tar file, or holds something else than its layout says."""
+
+
+@dataclass(frozen=True, eq=False)
+class TarSample:
+    """One sample of a shard; its files can be read while the shard is open, that is, while `tar_samples` runs.
+
+    Attributes:
+        shard: path of the tar file.
+        key: the name that the files share, with their folder.
+        files: entries of the tar by extension, which is all after the first dot, such as "npz" or "data.pyd".
+        tar: the open tar file.
+    """
+
+    shard: Path
+    key: str
+    files: Mapping[str, tarfile.TarInfo]
+    tar: tarfile.TarFile = field(repr=False)
+
+    def read(self, extension: str) -> bytes:
+        """The bytes of one file. ShardError where the tar breaks off inside it."""
+        content = self.tar.extractfile(self.files[extension])
+        assert content is not None  # `tar_samples` lists plain files only
+        with _shard_errors(f"{self.shard}: not a readable tar shard"):
+            return content.read()
+
+    def arrays(self, extension: str = "npz") -> dict[str, AnyArray]:
+        """The arrays of a file in NumPy's npz format. ShardError where it is not one."""
+        stream = io.BytesIO(self.read(extension))
+        with _shard_errors(f"{self.shard}:{self.key}.{extension}: not a readable npz file"), np.load(stream) as arrays:
+            return dict(arrays)
+
+    def path(self, extension: str) -> Path:
+        """Where the file lies in the shard, for `read_file`."""
+        member = self.files[extension]
+        return self.shard / f"@{member.offset_data}+{member.size}" / member.name
+
+
+def tar_samples(shard: Path) -> Iterator[TarSample]:
+    """The samples of a shard, in its order.
+
+    Raises:
+        ShardError: the shard is missing or not a readable tar file.
+    """
+    if not shard.is_file():
+        raise ShardError(f"shard {shard} is missing")
+    with _shard_errors(f"{shard}: not a readable tar shard"), tarfile.open(shard) as tar:
+        members = (member for member in tar if member.isfile())
+        for key, group in groupby(members, lambda member: _split(member.name)[0]):
+            yield TarSample(shard, key, {_split(member.name)[1]: member for member in group}, tar)
 
 
 def read_file(path: Path) -> bytes | None:
@@ -28,3 +90,45 @@ def read_file(path: Path) -> bytes | None:
             return tar.read(int(place["size"]))
     except OSError:
         return None
+
+
+@contextmanager
+def new_shard(path: Path) -> Iterator[tarfile.TarFile]:
+    """A tar file to write to. It has another name until it is whole; after an error it leaves no trace."""
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with tarfile.open(partial, "w") as tar:
+            yield tar
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def add_file(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Append one file to a shard."""
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
+
+
+def add_arrays(tar: tarfile.TarFile, name: str, arrays: Mapping[str, AnyArray]) -> None:
+    """Append arrays to a shard as one file in NumPy's npz format."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    add_file(tar, name, buffer.getvalue())
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Key and extension of the name of a file."""
+    folder, slash, last = name.rpartition("/")
+    stem, _, extension = last.partition(".")
+    return folder + slash + stem, extension
+
+
+@contextmanager
+def _shard_errors(text: str) -> Iterator[None]:
+    """What goes wrong inside, as a ShardError with `text` before it."""
+    try:
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        raise ShardError(f"{text} ({error})") from None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from metrichmsr_ros.body.pickles import loads_arrays
 from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_around, box_of_side, label_table
-from metrichmsr_ros.data.formats.tar_samples import path_in_tar
+from metrichmsr_ros.data.formats.tar_samples import ShardError, TarSample, tar_samples
 from metrichmsr_ros.types import AnyArray
+
+Content = TypeVar("Content")
 
 PIXELS_PER_SCALE = 200.0
 PERSON_FIELDS = ("pose", "betas", "transl", "joints_cam")
@@ -31,21 +31,17 @@ def read_open(shard: Path) -> LabelTable:
     columns: dict[str, list[AnyArray]] = {name: [] for name in OPEN_FIELDS}
     person: list[str] = []
     image: list[Path] = []
-    for key, files, read in _samples(shard):
-        picture = next((files[name] for name in PICTURES if name in files), None)
-        if picture is None or "npz" not in files:
-            continue
-        with np.load(io.BytesIO(read(files["npz"]))) as arrays:
-            missing = [name for name in OPEN_FIELDS if name not in arrays.files]
-            if missing:
-                raise LabelError(f"{shard}:{key}.npz: field(s) missing: {', '.join(missing)}")
-            count = len(arrays["pose"])
-            for name in PERSON_FIELDS:
-                columns[name].append(arrays[name])
-            for name in ("intrinsics", "image_size"):
-                columns[name].append(np.repeat(arrays[name][None], count, 0))
+    for key, arrays, picture in _with_picture(shard, "npz", TarSample.arrays):
+        missing = [name for name in OPEN_FIELDS if name not in arrays]
+        if missing:
+            raise LabelError(f"{shard}:{key}.npz: field(s) missing: {', '.join(missing)}")
+        count = len(arrays["pose"])
+        for name in PERSON_FIELDS:
+            columns[name].append(arrays[name])
+        for name in ("intrinsics", "image_size"):
+            columns[name].append(np.repeat(arrays[name][None], count, 0))
         person += [f"{shard.name}/{key}#{row}" for row in range(count)]
-        image += [path_in_tar(shard, picture)] * count
+        image += [picture] * count
     if not person:
         raise LabelError(f"{shard}: no picture with people in it; `metrichmsr synthesize` stores some with its shards")
     rows = {name: np.concatenate(parts) for name, parts in columns.items()}
@@ -75,18 +71,14 @@ def read_4dhumans_tar(shard: Path) -> LabelTable:
     people: list[dict[str, Any]] = []
     person: list[str] = []
     image: list[Path] = []
-    for key, files, read in _samples(shard):
-        picture = next((files[name] for name in PICTURES if name in files), None)
-        if picture is None or "data.pyd" not in files:
-            continue
-        entries = loads_arrays(read(files["data.pyd"]), f"{shard}:{key}.data.pyd")
-        for row, entry in enumerate(entries):
+    for key, content, picture in _with_picture(shard, "data.pyd", lambda sample: sample.read("data.pyd")):
+        for row, entry in enumerate(loads_arrays(content, f"{shard}:{key}.data.pyd")):
             missing = [name for name in FIELDS_4DHUMANS if name not in entry]
             if missing:
                 raise LabelError(f"{shard}:{key}.data.pyd: field(s) missing: {', '.join(missing)}")
             people.append(entry)
             person.append(f"{shard.name}/{key}#{row}")
-            image.append(path_in_tar(shard, picture))
+            image.append(picture)
     if not people:
         raise LabelError(f"{shard}: no KEY.jpg with a KEY.data.pyd in it; is this a tar of 4D-Humans?")
 
@@ -107,31 +99,14 @@ def read_4dhumans_tar(shard: Path) -> LabelTable:
     )
 
 
-def _samples(shard: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo], Any]]:
-    """(key, files by extension, reader) of every sample; files of one sample follow each other, as in WebDataset."""
-    if not shard.is_file():
-        raise LabelError(f"shard {shard} is missing")
+def _with_picture(
+    shard: Path, extension: str, read: Callable[[TarSample], Content]
+) -> Iterator[tuple[str, Content, Path]]:
+    """Key, what `read` gives, and the picture's path, of every sample with a picture and a file of this extension."""
     try:
-        with tarfile.open(shard) as tar:
-
-            def read(member: tarfile.TarInfo) -> bytes:
-                content = tar.extractfile(member)
-                assert content is not None  # a file
-                return content.read()
-
-            key, files = "", dict[str, tarfile.TarInfo]()
-            for member in tar:
-                if not member.isfile():
-                    continue
-                folder, _, name = member.name.rpartition("/")
-                stem, _, extension = name.partition(".")
-                own = f"{folder}/{stem}" if folder else stem
-                if own != key and files:
-                    yield key, files, read
-                    files = {}
-                key = own
-                files[extension] = member
-            if files:
-                yield key, files, read
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise LabelError(f"{shard}: not a readable tar ({error})") from None
+        for sample in tar_samples(shard):
+            picture = next((name for name in PICTURES if name in sample.files), None)
+            if picture is not None and extension in sample.files:
+                yield sample.key, read(sample), sample.path(picture)
+    except ShardError as error:
+        raise LabelError(str(error)) from None

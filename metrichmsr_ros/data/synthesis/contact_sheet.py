@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
+from metrichmsr_ros.types import AnyArray
 
 
 def contact_sheet(shards: list[Path], columns: int = 6, rows: int = 5, side: int = 320) -> np.ndarray | None:
     """Up to columns x rows pictures of the shards that hold JPEGs, as one RGB picture; None when there are none."""
     tiles: list[np.ndarray] = []
     for shard in shards:
-        with tarfile.open(shard) as tar:
-            names = [n for n in tar.getnames() if n.endswith(".jpg")]
-            for name in names[: columns * rows - len(tiles)]:
-                code = np.frombuffer(_read(tar, name), np.uint8)
-                image = cv2.imdecode(code, cv2.IMREAD_COLOR)
-                if image is None:
-                    raise ValueError(f"{shard}: {name} is no picture")
-                image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                with np.load(io.BytesIO(_read(tar, name[:-3] + "npz"))) as arrays:
-                    tiles.append(_tile(image, arrays, side))
-        if len(tiles) >= columns * rows:
-            break
+        pictured = (sample for sample in tar_samples(shard) if {"jpg", "npz"} <= sample.files.keys())
+        for sample in islice(pictured, columns * rows - len(tiles)):
+            image = cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR)
+            if image is None:
+                raise ShardError(f"{shard}: {sample.key}.jpg is not a picture")
+            tiles.append(_tile(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), sample.arrays(), side))
     if not tiles:
         return None
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
@@ -33,14 +29,7 @@ def contact_sheet(shards: list[Path], columns: int = 6, rows: int = 5, side: int
     return np.concatenate(lines, 0)
 
 
-def _read(tar: tarfile.TarFile, name: str) -> bytes:
-    member = tar.extractfile(name)
-    if member is None:
-        raise ValueError(f"{tar.name!r}: {name} is no file")
-    return member.read()
-
-
-def _tile(image: np.ndarray, arrays: np.lib.npyio.NpzFile, side: int) -> np.ndarray:
+def _tile(image: np.ndarray, arrays: dict[str, AnyArray], side: int) -> np.ndarray:
     """One picture fitted into a square of `side` px."""
     scale = side / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -19,7 +19,8 @@ import roma
 import torch
 
 from metrichmsr_ros.body.open_body import OpenBody, Population
-from metrichmsr_ros.data.synthesis.landmark_residuals import Rows, observed
+from metrichmsr_ros.data.synthesis.landmark_residuals import observed
+from metrichmsr_ros.data.synthesis.landmark_rows import Rows
 from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
 
 NEEDED = (

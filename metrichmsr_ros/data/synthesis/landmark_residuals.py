@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-Rows = dict[str, np.ndarray]
+from metrichmsr_ros.data.synthesis.landmark_rows import Rows
+
 _HIPS = (23, 24)
 
 

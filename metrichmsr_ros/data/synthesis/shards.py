@@ -9,11 +9,9 @@ is never made again, and an unfinished one leaves no trace, so a broken run goes
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 
+from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
@@ -122,25 +121,20 @@ def write_shard(
 ) -> dict[str, int]:
     """Write one shard, under another name until it is whole; the numbers of what is in it."""
     counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
-    partial = job.path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with tarfile.open(partial, "w") as tar:
-            for index in range(job.images):
-                rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
-                scene = maker.make(rng)
-                seen, missed = observe(scene, blazepose, rng, heavy=heavy)
-                counts["images"] += 1
-                counts["people"] += len(seen)
-                counts["missed"] += len(missed)
-                if not seen and not job.held_out:
-                    continue
-                key = f"{job.config.seed:04d}-{job.number:05d}-{index:05d}"
-                _add(tar, f"{key}.npz", _npz(sample_arrays(scene, seen, missed, job.config.seed)))
-                if job.held_out or rng.random() < job.config.jpeg_share:
-                    _add(tar, f"{key}.jpg", cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)[1].tobytes())
-        partial.rename(job.path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_shard(job.path) as tar:
+        for index in range(job.images):
+            rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
+            scene = maker.make(rng)
+            seen, missed = observe(scene, blazepose, rng, heavy=heavy)
+            counts["images"] += 1
+            counts["people"] += len(seen)
+            counts["missed"] += len(missed)
+            if not seen and not job.held_out:
+                continue
+            key = f"{job.config.seed:04d}-{job.number:05d}-{index:05d}"
+            add_arrays(tar, f"{key}.npz", sample_arrays(scene, seen, missed, job.config.seed))
+            if job.held_out or rng.random() < job.config.jpeg_share:
+                add_file(tar, f"{key}.jpg", cv2.imencode(".jpg", scene.image[..., ::-1], _JPEG)[1].tobytes())
     return counts
 
 
@@ -183,18 +177,6 @@ def _truth_arrays(truths: list[TruePerson], prefix: str) -> dict[str, np.ndarray
 
 def _stack(values: list[np.ndarray], shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return np.stack(values).astype(dtype) if values else np.zeros((0, *shape), dtype)
-
-
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    tar.addfile(info, io.BytesIO(content))
 
 
 class _Worker:

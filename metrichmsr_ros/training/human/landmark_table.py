@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
-import os
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,29 +17,13 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.data.synthesis.landmark_rows import Rows, read_rows
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
 CROP_SIZE = (256, 256)
-PERSON_ARRAYS = {
-    "crop_landmarks": (39, 3),
-    "visibility": (39,),
-    "presence": (39,),
-    "world": (39, 3),
-    "crop_matrix": (3, 3),
-    "pixels": (39, 2),
-    "pose": (72,),
-    "betas": (10,),
-    "transl": (3,),
-    "joints_cam": (24, 3),
-}
-OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
-
-
-class ShardError(MetricHMRError, ValueError):
-    """A shard is missing, is no tar file, or lacks an array."""
 
 
 @dataclass(frozen=True)
@@ -67,33 +48,30 @@ class PeopleTable:
             yield self.select(index)
 
 
-TableRows = dict[str, np.ndarray]
-
-
 def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
     """The people of `load_rows` as a table."""
     rows, keys = load_rows(patterns, cache)
     return table_of(rows, keys)
 
 
-def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[TableRows, tuple[str, ...]]:
+def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows, tuple[str, ...]]:
     """Arrays (N, ...) and names of every person of the shards that match the glob `patterns`.
 
     With a folder `cache` they are kept there as one file, which is read instead while the shards stay as they are.
     Raises ShardError naming file and remedy.
     """
-    paths = sorted({path for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
+    paths = sorted({Path(path) for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
     if not paths:
         raise ShardError(f"no shards match {list(patterns)}; make some or correct the pattern")
     if cache is None:
-        return _read_rows(paths)
-    states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+        return read_rows(paths)
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     file = cache / f"looks-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
     if file.exists():
         with np.load(file) as arrays:
             rows = dict(arrays)
         return rows, tuple(rows.pop("keys").tolist())
-    rows, keys = _read_rows(paths)
+    rows, keys = read_rows(paths)
     cache.mkdir(parents=True, exist_ok=True)
     arrays = rows | {"keys": np.array(keys)}
     np.savez(file, **arrays)
@@ -101,8 +79,8 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Table
 
 
 def with_simulated(
-    rows: TableRows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
-) -> tuple[TableRows, tuple[str, ...]]:
+    rows: Rows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
+) -> tuple[Rows, tuple[str, ...]]:
     """The people of `rows` and `count` more, drawn near them with other shapes, joints, distances and cameras.
 
     They bear the real network's errors (`data.landmark_noise`). Needs an open body and landmarks_cam in `rows`.
@@ -123,50 +101,8 @@ def with_simulated(
     return joined, keys + tuple(f"simulated#{number}" for number in range(extra))
 
 
-def _read_rows(paths: Sequence[str]) -> tuple[TableRows, tuple[str, ...]]:
-    rows: dict[str, list[np.ndarray]] = {}
-    keys: list[str] = []
-    for path in paths:
-        for key, sample in _samples(path):
-            people = len(sample["pose"])
-            sample.setdefault("heavy", np.zeros(people))  # shards from before there were such looks
-            for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS, "heavy"}:
-                rows.setdefault(name, []).append(np.asarray(sample[name], np.float64))
-            for name in ("intrinsics", "image_size"):
-                rows.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
-            keys += [f"{Path(path).name}/{key}#{person}" for person in range(people)]
-    if not keys:
-        raise ShardError(f"the shards {paths} hold no people")
-    joined = {name: np.concatenate(arrays) for name, arrays in rows.items()}
-    return {name: array for name, array in joined.items() if len(array) == len(keys)}, tuple(keys)
-
-
-def _samples(path: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    try:
-        with tarfile.open(path) as shard:
-            for member in shard:
-                if member.isfile() and member.name.endswith(".npz"):
-                    content = shard.extractfile(member)
-                    assert content is not None  # isfile
-                    with np.load(io.BytesIO(content.read())) as arrays:
-                        yield member.name[:-4], _checked(dict(arrays), f"{path}:{member.name}")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ShardError(f"{path}: not a readable tar shard ({error})") from None
-
-
-def _checked(sample: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
-    missing = {"intrinsics", "image_size", *PERSON_ARRAYS} - sample.keys()
-    if missing:
-        raise ShardError(f"{where}: lacks {sorted(missing)}")
-    people = len(sample["pose"])
-    for name, shape in PERSON_ARRAYS.items():
-        if sample[name].shape != (people, *shape):
-            raise ShardError(f"{where}: {name} is {sample[name].shape}, expected {(people, *shape)}")
-    return sample
-
-
-def table_of(rows: TableRows, keys: tuple[str, ...]) -> PeopleTable:
-    """The table of people given as arrays (N, ...): `PERSON_ARRAYS`, heavy (N,), intrinsics and image_size (N,2)."""
+def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
+    """The table of people given as the arrays of `read_rows`."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)
     joints_2d = np.concatenate(

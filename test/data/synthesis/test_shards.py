@@ -27,11 +27,12 @@ from metrichmsr_ros.data.rendering.sensor import photograph
 from metrichmsr_ros.data.synthesis import shards as synthetic
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise, NoiseConfig
+from metrichmsr_ros.data.synthesis.landmark_rows import read_rows
 from metrichmsr_ros.data.synthesis.observe import observe
 from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
 from metrichmsr_ros.data.synthesis.shards import ShardJob, SynthesisConfig, plan, sample_arrays, synthesize, write_shard
-from metrichmsr_ros.data.synthesis.simulated_shards import read_rows, simulate
+from metrichmsr_ros.data.synthesis.simulated_shards import simulate
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 
@@ -450,11 +451,11 @@ def test_simulated_shards_read_like_rendered_ones(tmp_path, scenes):
     job = ShardJob(tmp_path / "train-00000.tar", False, 0, len(scenes), SynthesisConfig())
     whole = _Replay(scenes)
     people = write_shard(job, whole, whole)["people"]
-    assert len(read_rows([job.path])["pose"]) == people
+    assert len(read_rows([job.path])[0]["pose"]) == people
     written = simulate([job.path], tmp_path / "sim", 30, per_shard=20)
     shards = sorted((tmp_path / "sim").iterdir())
     assert [s.name for s in shards] == ["sim-00000.tar", "sim-00001.tar"]
-    rows = read_rows(shards)
+    rows, _ = read_rows(shards)
     assert len(rows["pose"]) == written <= 30
     assert rows["intrinsics"].shape == (written, 3, 3)
     assert not rows["heavy"].any()
@@ -462,8 +463,11 @@ def test_simulated_shards_read_like_rendered_ones(tmp_path, scenes):
 
 
 def test_shards_without_people_are_named(tmp_path):
-    with tarfile.open(tmp_path / "a.tar", "w"), pytest.raises(ValueError, match="hold nobody"):
-        read_rows([])
+    with tarfile.open(tmp_path / "a.tar", "w"):
+        pass
+    for shards in ([], [tmp_path / "a.tar"]):
+        with pytest.raises(ValueError, match="hold nobody"):
+            read_rows(shards)
 
 
 def test_two_images_through_the_real_networks(tmp_path):
@@ -471,7 +475,7 @@ def test_two_images_through_the_real_networks(tmp_path):
     assert (total["shards"], total["images"]) == (1, 2)
     assert total["people"] + total["missed"] > 0
     if total["people"]:
-        rows = read_rows([tmp_path / "val-00000.tar"])
+        rows, _ = read_rows([tmp_path / "val-00000.tar"])
         seen = np.einsum("nij,nkj->nki", rows["intrinsics"], rows["landmarks_cam"])
         gap = np.linalg.norm(seen[..., :2] / seen[..., 2:] - rows["pixels"][:, :33], axis=-1)
         size = np.ptp(rows["pixels"][:, :33], axis=1).max(-1)

@@ -10,10 +10,11 @@ from helpers.landmark_shards import write_landmark_shard
 from helpers.landmark_training import ALONE, QUIET, SMALL, config_of, losses_of, run_of
 from helpers.simulated_people import simulate
 
+from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import AugmentConfig
-from metrichmsr_ros.training.human.landmark_table import ShardError, load_people
+from metrichmsr_ros.training.human.landmark_table import load_people
 from metrichmsr_ros.training.human.train import train_on
 from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import validate

@@ -1,0 +1,69 @@
+"""The landmark sets of shards with the truth of the people they show, as arrays with one row each.
+
+A shard holds one `KEY.npz` per image, whose arrays are stacked over the landmark sets that BlazePose gave of it
+(docs/reference/data_formats.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
+
+Rows = dict[str, np.ndarray]
+"""Arrays (N, ...) by name, one row a landmark set."""
+
+PERSON_ARRAYS = {
+    "crop_landmarks": (39, 3),
+    "visibility": (39,),
+    "presence": (39,),
+    "world": (39, 3),
+    "crop_matrix": (3, 3),
+    "pixels": (39, 2),
+    "pose": (72,),
+    "betas": (10,),
+    "transl": (3,),
+    "joints_cam": (24, 3),
+}
+OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
+IMAGE_ARRAYS = ("intrinsics", "image_size")  # once an image in the shards, repeated for each row here
+
+
+def read_rows(shards: Sequence[Path]) -> tuple[Rows, tuple[str, ...]]:
+    """All rows of the shards, and their names, "<shard>/<key>#<number in the image>".
+
+    Returns:
+        `PERSON_ARRAYS`, the `OPTIONAL_ARRAYS` that all shards have, and heavy (N,), as float64; and `IMAGE_ARRAYS`.
+
+    Raises:
+        ShardError: a shard is missing or not a tar file, lacks an array, or the shards hold nobody.
+    """
+    parts: dict[str, list[np.ndarray]] = {}
+    names: list[str] = []
+    for shard in shards:
+        for key, sample in ((sample.key, sample.arrays()) for sample in tar_samples(shard) if "npz" in sample.files):
+            _check(sample, f"{shard}:{key}.npz")
+            people = len(sample["pose"])
+            sample.setdefault("heavy", np.zeros(people))  # shards from before the heavier network was asked too
+            for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS, "heavy"}:
+                parts.setdefault(name, []).append(np.asarray(sample[name], np.float64))
+            for name in IMAGE_ARRAYS:
+                parts.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
+            names += [f"{shard.name}/{key}#{person}" for person in range(people)]
+    if not names:
+        raise ShardError(f"the shards {[str(shard) for shard in shards]} hold nobody; render some first")
+    rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    return {name: array for name, array in rows.items() if len(array) == len(names)}, tuple(names)
+
+
+def _check(sample: Rows, where: str) -> None:
+    missing = {*IMAGE_ARRAYS, *PERSON_ARRAYS} - sample.keys()
+    if missing:
+        raise ShardError(f"{where}: lacks {sorted(missing)}")
+    people = len(sample["pose"])
+    for name, shape in PERSON_ARRAYS.items():
+        if sample[name].shape != (people, *shape):
+            raise ShardError(f"{where}: {name} is {sample[name].shape}, expected {(people, *shape)}")
