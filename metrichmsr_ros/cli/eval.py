@@ -36,7 +36,10 @@ class EvalOptions:
         max_depth: metres, prox; 0 keeps all.
         depth: prox: where our pipeline's initial depth comes from, as for `predict --depth`.
         calibrations: prox: what brings it to the people's scale, a row for each; none is the initial depth itself.
-        preset, body, device, num_threads: of our pipeline; `open` takes a checkpoint as preset.
+        preset: preset name of our pipeline, or path of a .safetensors checkpoint; `open` takes a checkpoint.
+        body: of our pipeline: open_light, open or smpl:/path/to/your/SMPL file.
+        device: torch device, e.g. cpu or cuda.
+        num_threads: CPU threads of the people finder.
     """
 
     data: Path | None = None

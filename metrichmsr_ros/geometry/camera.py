@@ -26,7 +26,8 @@ class Camera:
     """A calibrated camera. Immutable, comparable and hashable by value, so it can key a cache.
 
     Attributes:
-        width, height: image size in pixels.
+        width: of the image in pixels.
+        height: of the image in pixels.
         intrinsics: K (3, 3) float64 with last row 0 0 1; skew is allowed (rotated crops have it).
         distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant".
         distortion: coefficients (n,) float64 in OpenCV's order, empty for "none".

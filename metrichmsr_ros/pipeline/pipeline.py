@@ -178,12 +178,15 @@ class Pipeline:
         """Estimate everybody in the next image of a video: people keep their ids and have velocities.
 
         Args:
-            image, camera, request: as for `estimate`.
+            image: as for `estimate`.
+            camera: as for `estimate`.
             stamp_s: seconds on any clock that only goes forward within one video.
+            request: as for `estimate`.
             context: as for `estimate`; its boxes start tracks.
 
         Raises:
-            ImageError, CameraError: as for `estimate`.
+            ImageError: as for `estimate`.
+            CameraError: as for `estimate`.
         """
         clock = Stopwatch()
         with clock("total"):

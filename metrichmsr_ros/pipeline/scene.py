@@ -21,7 +21,8 @@ class OutputRequest:
     """Which costly parts of a `Scene` the caller will use.
 
     Attributes:
-        vertices: the meshes of people. depth: the depth of the scene.
+        vertices: the meshes of people.
+        depth: the depth of the scene.
     """
 
     vertices: bool = True
@@ -52,24 +53,43 @@ class SceneContext:
 
 @dataclass(frozen=True)
 class PersonEstimate:
-    """One person in the camera's optical frame (x right, y down, z forward), SI units and radians, float32."""
+    """One person in the camera's optical frame (x right, y down, z forward), SI units and radians, float32.
+
+    Attributes:
+        id: unique while the person is followed; in single images p1, p2, ...
+        age: frames since the id was given; 0 in single images.
+        confidence: 0 to 1.
+        is_occluded: whether nobody matches the track in this image, or the body is largely hidden.
+        bbox: (4,) x0, y0, x1, y1 in pixels of `Scene.image`.
+        pose: (72,) axis-angle, SMPL order; [0:3] takes body axes to the camera frame.
+        betas: (10,) shape, of the pipeline's body model.
+        transl_cam: (3,) SMPL translation.
+        transl_cov: (3, 3) covariance of `transl_cam`, m^2.
+        joints_cam: (24, 3) joints.
+        vertices_cam: (V, 3) mesh; V = 0 when vertices were not requested.
+        height: standing height.
+        velocity_cam: (3,) m/s of the root, relative to the camera; NaN in single images.
+        position_cov6: (6, 6) covariance of filtered root position and velocity; NaN in single images.
+        landmarks: of BlazePose, in pixels.
+        scale_correction: correction by floor or depth sensor; None without either.
+    """
 
     id: str
-    age: int  # frames since the id was given; 0 in single images
-    confidence: float  # 0..1
+    age: int
+    confidence: float
     is_occluded: bool
-    bbox: Float32Array  # (4,) x0, y0, x1, y1 in pixels of `Scene.image`
-    pose: Float32Array  # (72,) axis-angle, SMPL order, [0:3] takes body axes to the camera frame
-    betas: Float32Array  # (10,)
-    transl_cam: Float32Array  # (3,) SMPL translation
-    transl_cov: Float32Array  # (3, 3) of transl_cam, m^2
-    joints_cam: Float32Array  # (24, 3)
-    vertices_cam: Float32Array  # (V, 3); V = 0 when vertices were not requested
-    height: float  # standing height
-    velocity_cam: Float32Array  # (3,) m/s of the root, relative to the camera; NaN in single images
-    position_cov6: Float32Array  # (6, 6) covariance of filtered root position and velocity; NaN in single images
+    bbox: Float32Array
+    pose: Float32Array
+    betas: Float32Array
+    transl_cam: Float32Array
+    transl_cov: Float32Array
+    joints_cam: Float32Array
+    vertices_cam: Float32Array
+    height: float
+    velocity_cam: Float32Array
+    position_cov6: Float32Array
     landmarks: LandmarkSet
-    scale_correction: ScaleCorrection | None = None  # correction by floor or depth sensor; None without either
+    scale_correction: ScaleCorrection | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ class ReplayOptions:
     """What to replay and how; printed in every report.
 
     Attributes:
-        image, camera_info: topics; found by name when None.
+        image: topic of the images; found by name when None.
+        camera_info: topic of their calibration; found by name when None.
         fov: horizontal field of view in degrees, for bags without CameraInfo.
         intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
         image_rectified: auto, true or false, as the node's parameter.
@@ -24,7 +25,11 @@ class ReplayOptions:
         cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
             bag's transforms.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
-        preset, body, device, num_threads, looks: of the pipeline, as the node's parameters.
+        preset: preset name or path of a .safetensors checkpoint.
+        body: open_light, open or smpl:/path/to/your/SMPL file.
+        device: torch device, e.g. cpu or cuda.
+        num_threads: CPU threads of the people finder.
+        looks: as the node's parameter.
         limit: stop after this many images; 0 processes all.
         id_prefix, min_confidence, orientation_stddev: of the messages in the output bag, as the node's parameters.
         overlay: put overlays into the output bag.
