@@ -8,42 +8,23 @@ body_NAME_<id> on /tf.
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.substitutions import FindPackageShare
+from launch.substitutions import LaunchConfiguration
 
-SHARE = FindPackageShare("metrichmsr_ros")
-HANDED_ON = {
-    "params_file": (PathJoinSubstitution([SHARE, "config", "perception.yaml"]), "YAML file of parameters, for all"),
-    "device": ("", "torch device of the networks: cpu, cuda, cuda:1; empty: as params_file says"),
-    "image_transport": ("", "raw or compressed; empty: as params_file says"),
-    "ground_frame": ("", "frame of /tf whose z = 0 is the floor, e.g. base_footprint"),
-    "use_sim_time": ("false", "use /clock"),
-    "log_level": ("info", "debug, info, warn, error or fatal"),
-}
+from metrichmsr_ros.ros.launch_arguments import OTHER_TOPICS, forwarded, node_arguments, parameter_arguments, perception
 
-ARGUMENTS = [
-    DeclareLaunchArgument("cameras", description="names of the cameras, separated by commas"),
-    DeclareLaunchArgument("image", default_value="image_raw", description="image topic under each camera's name"),
-    DeclareLaunchArgument("camera_info", default_value="camera_info", description="CameraInfo topic under it"),
-    *(
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in HANDED_ON.items()
-    ),
+TOPICS = [
+    DeclareLaunchArgument("image", default_value="image_raw", description="Image topic under each camera's name."),
+    DeclareLaunchArgument("camera_info", default_value="camera_info", description="CameraInfo topic under it."),
+]
+SHARED = [
+    *node_arguments(*OTHER_TOPICS, "name", "params_file", "use_sim_time", "log_level", "respawn"),
+    *parameter_arguments(without=("id_prefix",)),
 ]
 
 
 def one_camera(name: str, context: LaunchContext) -> IncludeLaunchDescription:
-    topics = {topic: f"/{name}/{LaunchConfiguration(topic).perform(context)}" for topic in ("image", "camera_info")}
-    return IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "perception.launch.py"])),
-        launch_arguments={
-            "namespace": name,
-            "id_prefix": f"{name}_",
-            **topics,
-            **{argument: LaunchConfiguration(argument) for argument in HANDED_ON},
-        }.items(),
-    )
+    topics = {topic.name: f"/{name}/{LaunchConfiguration(topic.name).perform(context)}" for topic in TOPICS}
+    return perception({"namespace": name, "id_prefix": f"{name}_", **topics, **forwarded(SHARED)})
 
 
 def every_camera(context: LaunchContext) -> list[IncludeLaunchDescription]:
@@ -54,4 +35,5 @@ def every_camera(context: LaunchContext) -> list[IncludeLaunchDescription]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=every_camera)])
+    cameras = DeclareLaunchArgument("cameras", description="Names of the cameras, separated by commas.")
+    return LaunchDescription([cameras, *TOPICS, *SHARED, OpaqueFunction(function=every_camera)])

@@ -9,20 +9,27 @@ Needs ros2 bag with its mcap storage, and RViz unless rviz:=false.
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.conditions import IfCondition
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.substitutions import FindPackageShare
+from launch.substitutions import LaunchConfiguration
 
-ARGUMENTS = [
-    DeclareLaunchArgument("bag", default_value="out/demo/sequence", description="bag that `metrichmsr demo` wrote"),
-    DeclareLaunchArgument("rate", default_value="1.0", description="2.0 plays twice as fast"),
-    DeclareLaunchArgument("loop", default_value="true", description="play again and again: true or false"),
-    DeclareLaunchArgument("rviz", default_value="true", description="start RViz"),
-    DeclareLaunchArgument("ground_frame", default_value="world", description="frame of the floor; '': not known"),
-    DeclareLaunchArgument("device", default_value="", description="torch device; empty: as params_file says"),
+from metrichmsr_ros.ros.launch_arguments import forwarded, node_arguments, parameter_arguments, perception_when_run
+
+PLAYER = [
+    DeclareLaunchArgument("bag", default_value="out/demo/sequence", description="Bag that `metrichmsr demo` wrote."),
+    DeclareLaunchArgument("rate", default_value="1.0", description="Speed of playback; 2.0 is twice as fast."),
+    DeclareLaunchArgument("loop", default_value="true", description="Play the bag again and again: true or false."),
 ]
+SHARED = [
+    *node_arguments("params_file", "log_level", rviz="true", rviz_frame="world"),
+    *parameter_arguments(without=("image_transport",), defaults={"ground_frame": "world"}),
+]
+FIXED = {
+    "image": "/camera/image_raw",
+    "camera_info": "/camera/camera_info",
+    "image_transport": "raw",
+    "use_sim_time": "true",
+}
 
 
 def player(context: LaunchContext) -> list[ExecuteProcess]:
@@ -36,16 +43,5 @@ def player(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    perception = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(
-            PathJoinSubstitution([FindPackageShare("metrichmsr_ros"), "launch", "perception.launch.py"])
-        ),
-        launch_arguments={
-            "image": "/camera/image_raw",
-            "camera_info": "/camera/camera_info",
-            "use_sim_time": "true",
-            "rviz_frame": "world",
-            **{name: LaunchConfiguration(name) for name in ("rviz", "ground_frame", "device")},
-        }.items(),
-    )
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=player), perception])
+    perception = perception_when_run({**FIXED, **forwarded(SHARED)})
+    return LaunchDescription([*PLAYER, *SHARED, OpaqueFunction(function=player), perception])

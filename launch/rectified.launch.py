@@ -7,18 +7,35 @@ it rectifies raw images by itself.
 """
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import ComposableNodeContainer
 from launch_ros.descriptions import ComposableNode
-from launch_ros.substitutions import FindPackageShare
+
+from metrichmsr_ros.ros.launch_arguments import (
+    OTHER_TOPICS,
+    forwarded,
+    node_arguments,
+    parameter_arguments,
+    perception_when_run,
+)
 
 CAMERA = LaunchConfiguration("camera")
-SIM_TIME = LaunchConfiguration("use_sim_time")
+SHARED = [
+    *node_arguments(*OTHER_TOPICS, "namespace", "name", "params_file", "use_sim_time", "log_level", "respawn"),
+    *node_arguments("rviz", "rviz_frame"),
+    # image_proc sends raw images, and they are rectified.
+    *parameter_arguments(without=("image_rectified", "image_transport")),
+]
+FIXED = {
+    "image": [CAMERA, "/image_rect"],
+    "camera_info": [CAMERA, "/camera_info"],
+    "image_rectified": "true",
+    "image_transport": "raw",
+}
 
 
-def generate_launch_description() -> LaunchDescription:
+def rectifier() -> ComposableNodeContainer:
     rectify = ComposableNode(
         package="image_proc",
         plugin="image_proc::RectifyNode",
@@ -30,13 +47,13 @@ def generate_launch_description() -> LaunchDescription:
         ],
         parameters=[
             {
-                "use_sim_time": SIM_TIME,
+                "use_sim_time": LaunchConfiguration("use_sim_time"),
                 # Started before the camera it would else be best effort, and lose images on a busy machine.
                 ("qos_overrides.", CAMERA, "/image_rect.publisher.reliability"): "reliable",
             }
         ],
     )
-    container = ComposableNodeContainer(
+    return ComposableNodeContainer(
         package="rclcpp_components",
         executable="component_container",
         name="image_proc",
@@ -44,22 +61,8 @@ def generate_launch_description() -> LaunchDescription:
         composable_node_descriptions=[rectify],
         output="screen",
     )
-    perception = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(
-            PathJoinSubstitution([FindPackageShare("metrichmsr_ros"), "launch", "perception.launch.py"])
-        ),
-        launch_arguments={
-            "image": [CAMERA, "/image_rect"],
-            "camera_info": [CAMERA, "/camera_info"],
-            "image_rectified": "true",
-            "use_sim_time": SIM_TIME,
-        }.items(),
-    )
-    return LaunchDescription(
-        [
-            DeclareLaunchArgument("camera", default_value="/camera", description="namespace of the camera's topics"),
-            DeclareLaunchArgument("use_sim_time", default_value="false", description="use /clock"),
-            container,
-            perception,
-        ]
-    )
+
+
+def generate_launch_description() -> LaunchDescription:
+    camera = DeclareLaunchArgument("camera", default_value="/camera", description="Namespace of the camera's topics.")
+    return LaunchDescription([camera, *SHARED, rectifier(), perception_when_run({**FIXED, **forwarded(SHARED)})])

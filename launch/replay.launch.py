@@ -12,38 +12,61 @@ from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix
 
-# Options that are handed on when given; an empty argument leaves the default of `metrichmsr replay`.
+from metrichmsr_ros.ros.launch_arguments import parameter_options, typed_parameters
+
+# Options of `metrichmsr replay` that are handed on when given.
 OPTIONS = {
-    "image": "image topic in the bag; found by name when there is one",
-    "camera_info": "its CameraInfo topic",
-    "fov": "horizontal field of view in degrees, for bags without CameraInfo",
-    "image_rectified": "auto, true or false",
-    "ground_frame": "frame of /tf whose z = 0 is the floor people stand on, as the node's parameter",
-    "depth": "topic of depth images registered to the images",
-    "depth_info": "its CameraInfo topic",
-    "world": "fixed frame of the camera's transforms; the topmost by default",
-    "cameras": "file in TUM's format with the camera's poses, instead of the bag's transforms",
-    "truth": "topic or npz file of true people",
-    "preset": "model preset, or path of a .safetensors checkpoint",
-    "body": "body model: open_light, open or smpl:/path/to/SMPL_NEUTRAL.npz",
-    "device": "torch device of the network: cpu, cuda, cuda:1",
-    "num_threads": "threads of the networks",
-    "workers": "processes, for several bags",
-    "ray": "address of a Ray cluster to use instead",
+    "image": "Image topic in the bag. Empty: found by name if there is only one.",
+    "camera_info": "Topic of the CameraInfo of the images. Empty: found by the name of the image topic.",
+    "fov": "Horizontal field of view, for bags without CameraInfo. Unit: degrees.",
+    "depth": "Topic of depth images that are registered to the images.",
+    "depth_info": "Topic of the CameraInfo of the depth images.",
+    "world": "Fixed frame of the camera's transforms. Empty: the topmost.",
+    "cameras": "File in TUM's format with the poses of the camera. Empty: the bag's transforms.",
+    "truth": "Topic or .npz file of true people. Empty: the bag's own topic of true people, if it has one.",
+    "workers": "Number of processes, for several bags.",
+    "ray": "Address of a Ray cluster to use instead of processes.",
 }
+# Parameters of the node that are options too, under the same names.
+PARAMETER_OPTIONS = (
+    "preset",
+    "body",
+    "device",
+    "num_threads",
+    "test_time_augmentation",
+    "image_rectified",
+    "ground_frame",
+    "use_floor",
+    "use_depth",
+    "id_prefix",
+    "min_confidence",
+    "orientation_stddev",
+)
 
 ARGUMENTS = [
-    DeclareLaunchArgument("bag", description="a rosbag2, or a folder with bags"),
-    DeclareLaunchArgument("out", default_value="replay", description="folder for the results"),
+    DeclareLaunchArgument("bag", description="A rosbag2, or a folder with bags."),
+    DeclareLaunchArgument("out", default_value="replay", description="Folder for the results."),
     *(DeclareLaunchArgument(name, default_value="", description=text) for name, text in OPTIONS.items()),
+    *parameter_options(PARAMETER_OPTIONS),
 ]
 
 
-def make_process(context: LaunchContext) -> list[object]:
+def option_words(context: LaunchContext) -> list[str]:
     given = {name: LaunchConfiguration(name).perform(context) for name in OPTIONS}
-    options = [word for name, value in given.items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    given |= {name: str(value) for name, value in typed_parameters(context, PARAMETER_OPTIONS).items()}
+    words = []
+    for name, value in given.items():
+        option = name.replace("_", "-")
+        if value in ("True", "False"):
+            words.append(f"--{option}" if value == "True" else f"--no-{option}")
+        elif value:
+            words += [f"--{option}", value]
+    return words
+
+
+def make_process(context: LaunchContext) -> list[object]:
     door = PathJoinSubstitution([FindPackagePrefix("metrichmsr_ros"), "lib", "metrichmsr_ros", "metrichmsr"])
-    command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *options]
+    command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *option_words(context)]
     process = ExecuteProcess(cmd=command, output="screen")
     finish = OnProcessExit(target_action=process, on_exit=[EmitEvent(event=Shutdown(reason="replay ended"))])
     return [process, RegisterEventHandler(finish)]

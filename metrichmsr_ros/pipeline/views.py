@@ -14,7 +14,6 @@ from metrichmsr_ros.people.tracking.tracker import TrackedPerson
 from metrichmsr_ros.types import ImageArray
 
 Augmentation = Literal["none", "flip", "full"]
-AUGMENTATIONS: dict[str, Augmentation] = {"one": "none", "mirrored": "flip", "all": "full"}  # by parameter `looks`
 
 
 class ViewMaker:

@@ -1,9 +1,11 @@
-"""What a replay begins with. Imports nothing, because the command line reads it before anything else."""
+"""What a replay begins with. Imports next to nothing, because the command line reads it before anything else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from metrichmsr_ros.ros.parameters import Settings
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ReplayOptions:
         body: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
         num_threads: CPU threads of the people finder.
-        looks: as the node's parameter.
+        test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
         id_prefix, min_confidence, orientation_stddev: of the messages in the output bag, as the node's parameters.
         overlay: put overlays into the output bag.
@@ -41,24 +43,24 @@ class ReplayOptions:
     camera_info: str | None = None
     fov: float | None = None
     intrinsics: tuple[float, float, float, float] | None = None
-    image_rectified: str = "auto"
-    ground_frame: str = ""
+    image_rectified: str = Settings.image_rectified
+    ground_frame: str = Settings.ground_frame
     depth: str | None = None
     depth_info: str | None = None
-    use_floor: bool = True
-    use_depth: bool = True
+    use_floor: bool = Settings.use_floor
+    use_depth: bool = Settings.use_depth
     world: str | None = None
     cameras: str | None = None
     truth: str | None = None
-    preset: str = "embedded"
-    body: str = "open_light"
-    device: str = "cpu"
-    num_threads: int = 2
-    looks: Literal["one", "mirrored", "all"] = "one"
+    preset: str = Settings.preset
+    body: str = Settings.body
+    device: str = Settings.device
+    num_threads: int = Settings.num_threads
+    test_time_augmentation: Literal["none", "flip", "full"] = Settings.test_time_augmentation
     limit: int = 0
-    id_prefix: str = ""
-    min_confidence: float = 0.0
-    orientation_stddev: float = 0.3
+    id_prefix: str = Settings.id_prefix
+    min_confidence: float = Settings.min_confidence
+    orientation_stddev: float = Settings.orientation_stddev
     overlay: bool = False
     vertices: bool = False
     worst: int = 8

@@ -46,7 +46,6 @@ def load_pipeline(options: ReplayOptions) -> Any:
     # loads the networks' runtime; not needed to read this module
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
-    from metrichmsr_ros.pipeline.views import AUGMENTATIONS
 
     torch.set_num_threads(options.num_threads)
     limit_threads(options.preset, options.device)
@@ -55,7 +54,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
         options.device,
         options.body,
         options.num_threads,
-        test_time_augmentation=AUGMENTATIONS[options.looks],
+        test_time_augmentation=options.test_time_augmentation,
     )
 
 

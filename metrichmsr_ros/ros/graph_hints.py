@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 from rclpy.node import Node
@@ -35,14 +35,19 @@ def namesakes(node: Node) -> int:
     return node.get_node_names_and_namespaces().count(own) - 1
 
 
-def misspelt(given: Iterable[str], known: Collection[str]) -> list[str]:
+def misspelt(given: Iterable[str], known: Collection[str], former: Mapping[str, str]) -> list[str]:
     """What to tell of parameters that were given but that the node does not have.
 
     Args:
         given: names from the command line or a file. known: names that are declared.
+        former: today's name of those that had another one.
     """
     strange = [name for name in given if name not in known and not name.startswith("qos_overrides.")]
-    meant = {name: get_close_matches(name, known, 1) for name in strange}
-    return [
-        f"there is no parameter {name}" + (f"; is {meant[name][0]} meant?" if meant[name] else "") for name in strange
-    ]
+    return [f"there is no parameter {name}{_instead(name, known, former)}" for name in strange]
+
+
+def _instead(name: str, known: Collection[str], former: Mapping[str, str]) -> str:
+    if name in former:
+        return f"; it is called {former[name]} now"
+    nearest = get_close_matches(name, known, 1)
+    return f"; is {nearest[0]} meant?" if nearest else ""

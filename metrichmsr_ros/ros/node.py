@@ -9,6 +9,7 @@ one worker thread runs the network on the newest image.
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -36,7 +37,8 @@ from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.messages import optional_messages
 from metrichmsr_ros.ros.outputs.publishers import Outputs
-from metrichmsr_ros.ros.parameters import Settings, check_changes, declare_parameters, read_settings
+from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
+from metrichmsr_ros.ros.parameters import FORMER_NAMES, Settings
 from metrichmsr_ros.ros.sigint import interrupt_once, is_interrupted
 from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 from metrichmsr_ros.ros.worker import NewestWinsWorker
@@ -67,7 +69,7 @@ class PerceptionNode(LifecycleNode):
         self._settings = read_settings(self)
         self._enabled = True
         self._failure = ""  # why the last configure failed
-        for text in misspelt(self._parameter_overrides, self._parameters):
+        for text in misspelt(self._parameter_overrides, self._parameters, FORMER_NAMES):
             self.get_logger().warning(text)
         self._statistics = Statistics(self.get_logger().warning, self.get_logger().info)
         self._pipeline: ScenePipeline | None = None
@@ -276,7 +278,6 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
-    from metrichmsr_ros.pipeline.views import AUGMENTATIONS
 
     _check_device(settings.device)
     limit_threads(settings.preset, settings.device)
@@ -288,16 +289,21 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
         depth=DepthChoice(
             settings.depth_source, settings.depth_calibration, settings.device, memory_s=settings.depth_memory
         ),
-        test_time_augmentation=AUGMENTATIONS[settings.looks],
+        test_time_augmentation=settings.test_time_augmentation,
     )
 
 
-def _check_device(device: str) -> None:
+def _check_device(name: str) -> None:
     import torch
 
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RuntimeError(f"device is {name!r}, which torch does not have: use cpu, cuda or cuda:0") from None
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= found:
         raise RuntimeError(
-            f"device is {device!r}, but torch {torch.__version__} finds no such GPU: set device to cpu, or install a "
+            f"device is {name!r}, but torch {torch.__version__} finds {found} GPUs: set device to cpu, or install a "
             "torch built for this machine's CUDA and driver"
         )
 
@@ -319,15 +325,29 @@ def make_node(
     return PerceptionNode(load, parameter_overrides=overrides, **node_options)
 
 
+def _started(args: list[str] | None) -> PerceptionNode:
+    """ROS and the node; what is wrong with the arguments ends the process in one line.
+
+    Raises:
+        SystemExit: an argument, a parameter file or a value in it cannot be used; the message names it.
+    """
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:  # names lines of rcl's own source too
+        sys.exit(
+            "perception: " + re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
+        )
+    try:
+        return make_node()
+    except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
+        rclpy.try_shutdown()
+        sys.exit(f"perception: {error}")
+
+
 def main(args: list[str] | None = None) -> None:
     """Run one node until it is interrupted."""
     interrupt_once()
-    rclpy.init(args=args)
-    try:
-        node = make_node()
-    except (ParameterException, ValueError) as error:  # of a value given at the start: names it, and what it may be
-        rclpy.try_shutdown()
-        sys.exit(f"perception: {error}")
+    node = _started(args)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -1,130 +1,148 @@
-"""The node's parameters: one table, with descriptions, ranges and choices, and their values as one frozen object."""
+"""The node's parameters, declared once: type, default, allowed values, unit and text.
+
+From this table come the declaration on the node (`parameter_declaration`), the launch arguments (`launch_arguments`),
+and `config/perception.yaml` and `docs/reference/parameters.md` (`python tools/generate_parameters.py`). It needs the
+standard library alone, because launch files import it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.node import Node
-from rclpy.parameter import Parameter
+from metrichmsr_ros.errors import MetricHMRError
 
+Value: TypeAlias = bool | int | float | str
+"""What a parameter of this node can hold."""
 
-@dataclass(frozen=True)
-class _Spec:
-    default: Any
-    description: str
-    fixed: bool = False  # read-only: takes effect when the node is made or configured
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
+_WORDS = {"true": True, "1": True, "false": False, "0": False}  # as launch's conditions read them
 
 
-_SPECS = {
-    "autostart": _Spec(True, "configure and activate without being asked", fixed=True),
-    "preset": _Spec("embedded", "model preset, or path of a .safetensors checkpoint", fixed=True),
-    "body": _Spec("open_light", "body model: open, open_light, or smpl:/path/to/SMPL_NEUTRAL.npz", fixed=True),
-    "device": _Spec("cpu", "torch device of the network: cpu, cuda, cuda:1, ...", fixed=True),
-    "num_threads": _Spec(2, "CPU threads of the people finder", fixed=True, low=1, high=64),
-    "looks": _Spec(
-        "one",
-        "how often each person is looked at: one; mirrored: through the mirrored image too, smaller errors for one "
-        "more landmark call; all: also by the heavier landmark network, smallest errors for many times that",
-        fixed=True,
-        choices=("one", "mirrored", "all"),
-    ),
-    "image_transport": _Spec(
-        "raw", "raw: subscribe image; compressed: subscribe image/compressed", fixed=True, choices=("raw", "compressed")
-    ),
-    "image_rectified": _Spec(
-        "auto",
-        "true: images are rectified, P holds; false: raw, K and D hold; auto: rectified when the topic's name says so "
-        "or D is zero",
-        choices=("auto", "true", "false"),
-    ),
-    "image_reliability": _Spec(
-        "auto",
-        "reliable: lose nothing, but hear no best-effort publisher; best_effort: hear everybody, lose what comes while "
-        "the machine is busy; auto: reliable until a best-effort publisher is met",
-        fixed=True,
-        choices=("auto", "best_effort", "reliable"),
-    ),
-    "depth_source": _Spec(
-        "auto",
-        "initial depth: fastdepth, hub[:model], map_anything[:model], topic (subscribes depth), ground (the floor "
-        "under people's feet), people (their own surfaces alone); auto: fastdepth where it was fetched, else ground",
-        fixed=True,
-    ),
-    "depth_calibration": _Spec(
-        "auto",
-        "what brings it to the people's scale: auto (the learned refiner), scale, affine, field, planes, none, or a "
-        ".safetensors file",
-        fixed=True,
-    ),
-    "depth_memory": _Spec(
-        10.0, "seconds in which the calibration fades to 1/e while nobody is in view", fixed=True, low=0.1, high=3600.0
-    ),
-    "points_colour": _Spec(True, "give the points of ~/points a field rgb"),
-    "points_stride": _Spec(2, "take every n-th row and column of the depth for ~/points", low=1, high=64),
-    "ground_frame": _Spec(
-        "",
-        "frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint: feet on it say how far "
-        "people are; empty: not known",
-        fixed=True,
-    ),
-    "use_floor": _Spec(True, "let the floor of ground_frame correct how large and how far people are"),
-    "use_depth": _Spec(
-        True, "let the depth topic correct how large and how far people are; false when a network made that depth"
-    ),
-    "detections_class": _Spec("person", "class_id that the detector of the detections topic gives people; empty: any"),
-    "detections_min_score": _Spec(0.5, "its hypotheses below this score are left out", high=1.0),
-    "max_age": _Spec(0.0, "drop images older than this many seconds by the node's clock; 0: never", high=60.0),
-    "lazy": _Spec(True, "run the network only while somebody subscribes to a result"),
-    "min_confidence": _Spec(0.0, "leave people of less confidence out", high=1.0),
-    "id_prefix": _Spec("", "put before every id, so that two cameras never share a body_<id> frame", fixed=True),
-    "publish_tf": _Spec(True, "broadcast body_<id> for people seen now"),
-    "joint_frames": _Spec(False, "also broadcast <joint>_<id> under body_<id>: all 24 joints with their orientations"),
-    "publish_hri": _Spec(True, "publish REP-155's /humans/bodies/* where hri_msgs is installed", fixed=True),
-    "publish_vertices": _Spec(True, "fill HumanMesh.vertices"),
-    "orientation_stddev": _Spec(
-        0.3, "radians; put into the body pose's covariance, for the model estimates none for orientation", high=3.2
-    ),
-}
+class ParameterError(MetricHMRError, ValueError):
+    """A value that a parameter cannot have; the message names the parameter, the value and what is allowed."""
+
+
+def parameter(
+    default: Value,
+    text: str,
+    *,
+    unit: str = "",
+    between: tuple[float, float] | None = None,
+    read_only: bool = False,
+    was: str = "",
+) -> Any:
+    """A field of `Settings`.
+
+    Args:
+        default: value when none is given.
+        text: what it does, for users, in one or two sentences.
+        unit: of a number, e.g. "s".
+        between: smallest and largest number allowed.
+        read_only: it takes effect when the node starts and cannot be changed afterwards.
+        was: its name in earlier versions.
+    """
+    about = {"default": default, "text": text, "unit": unit, "between": between, "read_only": read_only, "was": was}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Values of all parameters, read together."""
+    """Values of all parameters, read together. The table of parameters is made from these fields."""
 
-    autostart: bool
-    preset: str
-    body: str
-    device: str
-    num_threads: int
-    looks: Literal["one", "mirrored", "all"]
-    image_transport: str
-    image_rectified: str
-    image_reliability: str
-    depth_source: str
-    depth_calibration: str
-    depth_memory: float
-    points_colour: bool
-    points_stride: int
-    ground_frame: str
-    use_floor: bool
-    use_depth: bool
-    detections_class: str
-    detections_min_score: float
-    max_age: float
-    lazy: bool
-    min_confidence: float
-    id_prefix: str
-    publish_tf: bool
-    joint_frames: bool
-    publish_hri: bool
-    publish_vertices: bool
-    orientation_stddev: float
+    autostart: bool = parameter(True, "Configure and activate without being asked.", read_only=True)
+    preset: str = parameter("embedded", "Model preset, or path of a .safetensors checkpoint.", read_only=True)
+    body: str = parameter(
+        "open_light", "Body model: open_light, open, or smpl:/path/to/SMPL_NEUTRAL.npz.", read_only=True
+    )
+    device: str = parameter("cpu", "Torch device of the networks: cpu, cuda, cuda:1, ...", read_only=True)
+    num_threads: int = parameter(2, "CPU threads of the person detector.", between=(1, 64), read_only=True)
+    test_time_augmentation: Literal["none", "flip", "full"] = parameter(
+        "none",
+        "Views of each person that are averaged. none: one view. flip: also the mirrored image; errors are smaller, "
+        "for one more landmark call. full: also the larger landmark network; errors are smallest, at many times the "
+        "cost.",
+        read_only=True,
+        was="looks",
+    )
+    image_transport: Literal["raw", "compressed"] = parameter(
+        "raw",
+        "raw: subscribe to the image topic. compressed: subscribe to <image>/compressed.",
+        read_only=True,
+    )
+    image_rectified: Literal["auto", "true", "false"] = parameter(
+        "auto",
+        "true: images are rectified, P of CameraInfo applies. false: images are raw, K and D apply. auto: rectified if "
+        "the topic name contains the word rect or D is zero.",
+    )
+    image_reliability: Literal["auto", "best_effort", "reliable"] = parameter(
+        "auto",
+        "Quality of service of the inputs. reliable: lose no image, but receive none of a best-effort publisher. "
+        "best_effort: receive from every publisher, but lose images on a busy machine. auto: reliable until a "
+        "best-effort publisher appears.",
+        read_only=True,
+    )
+    depth_source: str = parameter(
+        "auto",
+        "Initial depth of the scene: fastdepth, hub[:model], map_anything[:model], topic (subscribes to depth), ground "
+        "(the floor under people's feet) or people (their own surfaces alone). auto: fastdepth if it was fetched, else "
+        "ground.",
+        read_only=True,
+    )
+    depth_calibration: str = parameter(
+        "auto",
+        "Method that brings the initial depth to the scale of the people: scale, affine, field, planes, none, or a "
+        ".safetensors file. auto: the learned refiner that ships.",
+        read_only=True,
+    )
+    depth_memory: float = parameter(
+        10.0,
+        "Time in which the depth calibration fades to 1/e while no person is in view.",
+        unit="s",
+        between=(0.1, 3600),
+        read_only=True,
+    )
+    points_colour: bool = parameter(True, "Add a field rgb to the points of ~/points.")
+    points_stride: int = parameter(
+        2, "Use every n-th row and column of the depth for ~/points.", unit="px", between=(1, 64)
+    )
+    ground_frame: str = parameter(
+        "",
+        "Frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint. Feet on that floor measure "
+        "how far away people are. Empty: unknown.",
+        read_only=True,
+    )
+    use_floor: bool = parameter(True, "Correct size and distance of people by the floor of ground_frame.")
+    use_depth: bool = parameter(
+        True, "Correct size and distance of people by the depth topic. Set false if a network estimated that depth."
+    )
+    detections_class: str = parameter(
+        "person",
+        "class_id of people on the detections topic (YOLO models often use 0). Empty: use every class.",
+    )
+    detections_min_score: float = parameter(
+        0.5, "Ignore hypotheses of the detections topic with a lower score.", between=(0, 1)
+    )
+    max_age: float = parameter(
+        0.0, "Drop images that are older than this by the node's clock. 0: drop none.", unit="s", between=(0, 60)
+    )
+    lazy: bool = parameter(True, "Run the network only while a result has a subscriber.")
+    min_confidence: float = parameter(0.0, "Leave out people of lower confidence.", between=(0, 1))
+    id_prefix: str = parameter(
+        "", "Prefix of every id. Give each camera its own, so that no two share a frame body_<id>.", read_only=True
+    )
+    publish_tf: bool = parameter(True, "Broadcast body_<id> for people seen in the image.")
+    joint_frames: bool = parameter(
+        False, "Also broadcast <joint>_<id> under body_<id>: all 24 joints with their orientations."
+    )
+    publish_hri: bool = parameter(True, "Publish /humans/bodies/* of REP-155 if hri_msgs is installed.", read_only=True)
+    publish_vertices: bool = parameter(True, "Fill HumanMesh.vertices.")
+    orientation_stddev: float = parameter(
+        0.3,
+        "Standard deviation of the body's orientation in its covariance. The model does not estimate one.",
+        unit="rad",
+        between=(0, 3.2),
+    )
 
     @property
     def rectified(self) -> bool | None:
@@ -132,43 +150,94 @@ class Settings:
         return {"auto": None, "true": True, "false": False}[self.image_rectified]
 
 
-def declare_parameters(node: Node) -> None:
-    """Declare all of them on `node`."""
-    for name, spec in _SPECS.items():
-        node.declare_parameter(name, spec.default, _descriptor(spec))
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One row of the table.
 
-
-def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
-    """Current values, with those of `changed` in their place.
-
-    Raises:
-        ValueError: a value that is none of its choices.
+    Attributes:
+        name, default, text, unit, read_only, was: as for `parameter`.
+        between: smallest and largest number allowed, None: any.
+        choices: words allowed, empty: any.
     """
-    values = {field.name: node.get_parameter(field.name).value for field in fields(Settings)}
-    values |= {parameter.name: parameter.value for parameter in changed if parameter.name in values}
-    for name, spec in _SPECS.items():
-        if spec.choices:
-            values[name] = str(values[name]).lower()  # launch files and YAML make a bool of an unquoted true
-            if values[name] not in spec.choices:
-                raise ValueError(f"parameter {name} is {values[name]!r}; choose one of {', '.join(spec.choices)}")
-    return Settings(**values)
+
+    name: str
+    default: Value
+    text: str
+    unit: str
+    between: tuple[float, float] | None
+    choices: tuple[str, ...]
+    read_only: bool
+    was: str
+
+    @property
+    def type_name(self) -> str:
+        """ROS's word for the type: bool, integer, double or string."""
+        return {bool: "bool", int: "integer", float: "double", str: "string"}[type(self.default)]
+
+    @property
+    def range_text(self) -> str:
+        """The numbers or words allowed, e.g. "1 to 64"; empty where the type alone decides."""
+        if self.between:
+            return f"{self.between[0]:g} to {self.between[1]:g}"
+        return ", ".join(self.choices)
+
+    @property
+    def limits(self) -> str:
+        """Unit and range as sentences that follow `text`; empty where there is none."""
+        unit = f" Unit: {self.unit}." if self.unit else ""
+        return unit + (f" Range: {self.range_text}." if self.between else "")
+
+    def converted(self, value: object) -> Value:
+        """`value` in the parameter's type. YAML makes a number of `0` and a boolean of `true` where text is meant.
+
+        Raises:
+            ParameterError: it has another type, or is not allowed.
+        """
+        wanted = type(self.default)
+        if self.choices and isinstance(value, bool | str):
+            value = str(value).lower()
+        elif wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        elif wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted or not self._allows(value):
+            shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as YAML writes it
+            raise ParameterError(f"parameter {self.name} is {shown}; {self._remedy(value)}")
+        return value
+
+    def from_text(self, text: str) -> Value:
+        """The value that `text` of a launch argument stands for. Raises as `converted`."""
+        readers: dict[type, Callable[[str], Value]] = {bool: lambda word: _WORDS[word.lower()], int: int, float: float}
+        try:
+            return self.converted(readers.get(type(self.default), str)(text))
+        except (KeyError, ValueError):
+            raise ParameterError(f"parameter {self.name} is {text!r}; {self._remedy(text)}") from None
+
+    def _allows(self, value: Any) -> bool:
+        if self.between:
+            return self.between[0] <= value <= self.between[1]
+        return not self.choices or value in self.choices
+
+    def _remedy(self, value: object) -> str:
+        if self.choices:
+            return f"choose one of {self.range_text}"
+        if isinstance(self.default, bool):
+            return "choose true or false"
+        if isinstance(self.default, str):
+            return "YAML reads it as a boolean: put it in quotes" if isinstance(value, bool) else "give a text"
+        kind = "an integer" if isinstance(self.default, int) else "a number"
+        return f"choose {kind} from {self.range_text} {self.unit}".rstrip()
 
 
-def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None, SetParametersResult]:
-    """Judge a request to set parameters: the settings as they will be, and what to answer."""
-    try:
-        return read_settings(node, changed), SetParametersResult(successful=True)
-    except ValueError as error:
-        return None, SetParametersResult(successful=False, reason=str(error))
+def _table() -> dict[str, ParameterSpec]:
+    hints = get_type_hints(Settings)
+    return {
+        row.name: ParameterSpec(row.name, choices=get_args(hints[row.name]), **row.metadata) for row in fields(Settings)
+    }
 
 
-def _descriptor(spec: _Spec) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=spec.description, read_only=spec.fixed)
-    if spec.choices:
-        descriptor.additional_constraints = "one of " + ", ".join(spec.choices)
-        descriptor.dynamic_typing = "true" in spec.choices
-    if spec.high and isinstance(spec.default, float):
-        descriptor.floating_point_range = [FloatingPointRange(from_value=spec.low, to_value=spec.high, step=0.0)]
-    elif spec.high:
-        descriptor.integer_range = [IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
-    return descriptor
+PARAMETERS: Mapping[str, ParameterSpec] = _table()
+"""All parameters by name, in the order of the documentation."""
+
+FORMER_NAMES: Mapping[str, str] = {spec.was: spec.name for spec in PARAMETERS.values() if spec.was}
+"""Today's name of each parameter that had another one."""

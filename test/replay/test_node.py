@@ -35,7 +35,7 @@ from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import to_rclpy
 from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
-from metrichmsr_ros.ros.parameters import _SPECS
+from metrichmsr_ros.ros.parameters import PARAMETERS
 from metrichmsr_ros.ros.playback.player import Pace, play
 from metrichmsr_ros.ros.playback.recorder import Recorder
 
@@ -75,8 +75,8 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path, options):
 
 def test_a_replay_has_the_defaults_of_the_node():
     replayed = {field.name: field.default for field in fields(ReplayOptions)}
-    shared = replayed.keys() & _SPECS.keys()
-    assert {name: replayed[name] for name in shared} == {name: _SPECS[name].default for name in shared}
+    shared = replayed.keys() & PARAMETERS.keys()
+    assert {name: replayed[name] for name in shared} == {name: PARAMETERS[name].default for name in shared}
     assert {"id_prefix", "min_confidence", "orientation_stddev", "preset", "use_floor"} <= shared
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 from helpers.repository import ROOT
+
+from metrichmsr_ros.ros.parameters import PARAMETERS
 
 pytest.importorskip("rclpy")
 launch = pytest.importorskip("launch")
@@ -24,14 +27,15 @@ NOTE = '#!/bin/sh\nprintf "%s\\n" "$@" > "$NOTES/$(basename "$0")-$$"\n'
 def prefix(tmp_path, monkeypatch):
     """A place where ROS finds this package and RViz, and the shell `ros2`: stand-ins that note how they are called."""
     index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
-    programs = [tmp_path / "lib" / "metrichmsr_ros" / "perception", tmp_path / "lib" / "rviz2" / "rviz2"]
-    programs.append(tmp_path / "bin" / "ros2")
+    own = tmp_path / "lib" / "metrichmsr_ros"
+    programs = [own / "perception", own / "metrichmsr", tmp_path / "lib" / "rviz2" / "rviz2", tmp_path / "bin" / "ros2"]
+    programs.append(tmp_path / "lib" / "rclcpp_components" / "component_container")
     for folder in (index, tmp_path / "notes", tmp_path / "share" / "metrichmsr_ros", *(p.parent for p in programs)):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     for program in programs:
         program.write_text(NOTE)
         program.chmod(0o755)
-    for package in ("metrichmsr_ros", "rviz2"):
+    for package in ("metrichmsr_ros", "rviz2", "rclcpp_components"):
         (index / package).touch()
     for folder in ("launch", "config"):
         (tmp_path / "share" / "metrichmsr_ros" / folder).symlink_to(ROOT / folder)
@@ -41,16 +45,21 @@ def prefix(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(name, *arguments):
-    """Exit status of a launch file with arguments as on the command line, after all that it started has ended."""
+def description(name):
+    """What a launch file of this package describes."""
     spec = importlib.util.spec_from_file_location(f"{name}_launch", ROOT / "launch" / f"{name}.launch.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    source = launch.LaunchDescriptionSource(module.generate_launch_description())
+    return module.generate_launch_description()
+
+
+def run(name, *arguments, also=()):
+    """Exit status of a launch file with arguments as on the command line, after all that it started has ended."""
+    source = launch.LaunchDescriptionSource(description(name))
     given = [tuple(argument.split(":=", 1)) for argument in arguments]
     service = launch.LaunchService(noninteractive=True)
     service.include_launch_description(
-        launch.LaunchDescription([launch.actions.IncludeLaunchDescription(source, launch_arguments=given)])
+        launch.LaunchDescription([*also, launch.actions.IncludeLaunchDescription(source, launch_arguments=given)])
     )
     return service.run()
 
@@ -93,10 +102,80 @@ def test_arguments_become_parameters_of_the_types_that_the_node_declares(prefix)
     [(_, words)] = started(prefix, "perception", *given, "use_sim_time:=true", "autostart:=false", "log_level:=debug")
     found = parameters(words)
     expected = {"id_prefix": "7", "ground_frame": "0", "max_age": 1.0, "num_threads": 3, "device": "cuda:1"}
-    expected |= {"image_rectified": True, "use_sim_time": True, "autostart": False}
+    expected |= {"image_rectified": "true", "use_sim_time": True, "autostart": False}
     for name, value in expected.items():
         assert (type(found[name]), found[name]) == (type(value), value), name
     assert words[words.index("--log-level") + 1] == "debug"
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("perception", set()),
+        ("cameras", {"id_prefix"}),
+        ("demo", {"image_transport"}),
+        ("rectified", {"image_rectified", "image_transport"}),
+    ],
+)
+def test_every_parameter_is_an_argument_but_those_that_the_file_sets(prefix, name, own):
+    shown = {argument.name: argument for argument in description(name).get_launch_arguments()}
+    assert PARAMETERS.keys() - shown.keys() == own
+    for parameter in PARAMETERS.keys() - own:
+        spec, argument = PARAMETERS[parameter], shown[parameter]
+        assert spec.text in argument.description
+        assert argument.choices == (["", *spec.choices] if spec.choices else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "without_effect"),
+    [
+        ("demo", {"image", "camera_info", "use_sim_time"}),
+        ("rectified", {"image", "camera_info"}),
+        ("cameras", {"namespace", "rviz"}),
+    ],
+)
+def test_arguments_without_effect_are_not_shown(prefix, name, without_effect):
+    assert not without_effect & {argument.name for argument in description(name).get_launch_arguments()}
+
+
+def test_the_rectified_chain_forwards_what_it_shows(prefix):
+    def ended(event, context):  # the stand-in of the container never answers, and launch would wait for it
+        seen = "perception" in event.process_name
+        return [launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))] if seen else []
+
+    given = ["camera:=/cam", "max_age:=2", "namespace:=left", "depth:=/cam/depth"]
+    run(
+        "rectified",
+        *given,
+        also=[launch.actions.RegisterEventHandler(launch.event_handlers.OnProcessExit(on_exit=ended))],
+    )
+    (note,) = (prefix / "notes").glob("perception-*")
+    words = note.read_text().splitlines()
+    assert {"image:=/cam/image_rect", "camera_info:=/cam/camera_info", "depth:=/cam/depth", "__ns:=/left"} <= set(words)
+    assert (parameters(words)["max_age"], parameters(words)["image_rectified"]) == (2.0, "true")
+
+
+def test_options_of_a_replay_are_handed_on_when_given(prefix):
+    given = ["bag:=monday", "fov:=60", "test_time_augmentation:=flip", "use_floor:=false", "use_depth:=true"]
+    [(program, words)] = started(prefix, "replay", *given, "ground_frame:=7")
+    assert (program, words[:4]) == ("metrichmsr", ["replay", "monday", "--out", "replay"])
+    pairs = dict(pairwise(words))
+    expected = {"--fov": "60", "--test-time-augmentation": "flip", "--ground-frame": "7"}
+    assert {name: pairs[name] for name in expected} == expected
+    assert len(words) == 4 + 2 * len(expected) + len({"--no-use-floor", "--use-depth"} & set(words))
+    assert {"--no-use-floor", "--use-depth"} <= set(words)
+
+
+def test_a_node_that_ends_is_started_again_on_request(prefix):
+    starts = []
+
+    def count(event, context):
+        starts.append(event.pid)
+        return [launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))] if len(starts) == 2 else []
+
+    watch = launch.actions.RegisterEventHandler(launch.event_handlers.OnProcessStart(on_start=count))
+    run("perception", "respawn:=true", also=[watch])
+    assert len(set(starts)) == 2
 
 
 @pytest.mark.parametrize(
@@ -145,6 +224,12 @@ def test_the_demo_plays_its_bag_by_the_bags_clock(prefix, loop, expected):
         ("cameras", [], "missing required argument 'cameras'"),
         ("replay", [], "missing required argument 'bag'"),
         ("perception", ["params_file:=/no/such.yaml"], "there is no such file"),
+        ("perception", ["num_threads:=0"], "parameter num_threads is '0'; choose an integer from 1 to 64"),
+        ("perception", ["max_age:=old"], "parameter max_age is 'old'; choose a number from 0 to 60 s"),
+        ("perception", ["lazy:=maybe"], "parameter lazy is 'maybe'; choose true or false"),
+        ("perception", ["image_transport:=theora"], "['', 'raw', 'compressed']"),
+        ("cameras", ["cameras:=left,right", "points_stride:=65"], "parameter points_stride is '65'"),
+        ("replay", ["bag:=monday", "num_threads:=two"], "parameter num_threads is 'two'"),
     ],
 )
 def test_wrong_arguments_are_told(prefix, name, arguments, said, caplog):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("rclpy")
@@ -16,6 +18,7 @@ from metrichmsr_ros.ros import diagnostics
 from metrichmsr_ros.ros import node as perception
 from metrichmsr_ros.ros.graph_hints import misspelt
 from metrichmsr_ros.ros.node import PerceptionNode
+from metrichmsr_ros.ros.parameters import FORMER_NAMES, PARAMETERS
 
 
 def until_told(ros, reports, words, status=0):
@@ -98,9 +101,15 @@ def test_stamps_that_jump_back_are_told(ros):
 def test_misspelt_parameters_are_told():
     known = {"ground_frame", "use_sim_time", "preset"}
     given = ["grund_frame", "use_sim_time", "qos_overrides./image.subscription.depth", "wholly_other"]
-    assert misspelt(given, known) == [
+    assert misspelt(given, known, {}) == [
         "there is no parameter grund_frame; is ground_frame meant?",
         "there is no parameter wholly_other",
+    ]
+
+
+def test_a_parameter_of_an_earlier_version_is_answered_with_its_name_of_today():
+    assert misspelt(["looks"], PARAMETERS, FORMER_NAMES) == [
+        "there is no parameter looks; it is called test_time_augmentation now"
     ]
 
 
@@ -108,13 +117,35 @@ def test_misspelt_parameters_are_told():
     ("given", "words"),
     [
         ("image_transport:=theora", "image_transport is 'theora'; choose one of raw, compressed"),
-        ("num_threads:=0", "num_threads out of range"),
-        ("min_confidence:=high", "min_confidence"),
+        ("num_threads:=0", "num_threads is 0; choose an integer from 1 to 64"),
+        ("num_threads:=2.5", "num_threads is 2.5; choose an integer from 1 to 64"),
+        ("min_confidence:=high", "min_confidence is 'high'; choose a number from 0 to 1"),
+        ("max_age:=.nan", "max_age is nan; choose a number from 0 to 60 s"),
+        ("lazy:=1", "lazy is 1; choose true or false"),
+        ("id_prefix:=yes", "id_prefix is true; YAML reads it as a boolean: put it in quotes"),
+        ("device:=[cpu]", "device is ['cpu']; give a text"),
+        ("use_sim_time:=1", "use_sim_time"),
     ],
 )
 def test_a_wrong_value_at_the_start_ends_in_one_line(given, words):
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(SystemExit, match=re.escape(words)) as ended:
         perception.main(["perception", "--ros-args", "-p", given])
+    assert "\n" not in str(ended.value)
+
+
+@pytest.mark.parametrize("arguments", [["--params-file", "/no/such.yaml"], ["-p", "x"], ["--log-level", "loud"]])
+def test_arguments_that_ros_cannot_read_end_in_one_line(arguments):
+    with pytest.raises(SystemExit, match=re.escape(" ".join(arguments))) as ended:
+        perception.main(["perception", "--ros-args", *arguments])
+    assert "\n" not in str(ended.value)
+
+
+def test_a_parameter_file_that_is_no_yaml_ends_in_one_line(tmp_path):
+    path = tmp_path / "perception.yaml"
+    path.write_text("/**: [1\n")
+    with pytest.raises(SystemExit, match=re.escape(str(path))) as ended:
+        perception.main(["perception", "--ros-args", "--params-file", str(path)])
+    assert "\n" not in str(ended.value)
 
 
 def test_a_gpu_that_is_not_there_is_told(monkeypatch):
@@ -122,3 +153,9 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RuntimeError, match=r"device is 'cuda:1'.*set device to cpu"):
         perception._check_device("cuda:1")
+
+
+def test_a_device_that_torch_does_not_have_is_told():
+    pytest.importorskip("torch")
+    with pytest.raises(RuntimeError, match=r"device is '0'.*use cpu, cuda or cuda:0"):
+        perception._check_device("0")

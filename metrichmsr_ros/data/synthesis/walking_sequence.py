@@ -29,6 +29,7 @@ from metrichmsr_ros.types import Float64Array
 _WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 # Optical axes (x right, y down, z forward) of a level camera that looks along the world's x.
 _WORLD_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+BODY = "open"  # body model of the people
 _LIGHT_WORLD = np.array([-0.45, 0.35, 0.82])
 _AMBIENT = 0.5
 
@@ -120,7 +121,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         self.num_frames, self.fps = num_frames, fps
         self._walkers, self._camera_height = tuple(walkers), camera_height
         self.camera = camera = Camera.from_fov(*size, fov_x)
-        self.body = OpenBody.load("open")
+        self.body = OpenBody.load(BODY)
         self.faces = self.body.faces.numpy()
         walk = np.load(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])

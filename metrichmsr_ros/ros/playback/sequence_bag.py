@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson
+from metrichmsr_ros.data.synthesis.walking_sequence import BODY, SequenceFrame, SequencePerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
 from metrichmsr_ros.ros.bags.bagfile import BagWriter
 from metrichmsr_ros.ros.messages import to_rclpy
@@ -52,7 +52,7 @@ def _truth_message(frame: SequenceFrame, header: Header) -> HumanMeshArray:
 
 
 def _true_human(person: SequencePerson, header: Header) -> HumanMesh:
-    message = HumanMesh(header=header, id=person.id, confidence=1.0, body_model="open_body", height=person.height)
+    message = HumanMesh(header=header, id=person.id, confidence=1.0, body_model=BODY, height=person.height)
     message.is_occluded = person.visible_fraction < MIN_VISIBLE
     message.pose, message.betas = person.pose, person.betas
     message.translation = Vector3(**dict(zip("xyz", person.transl_cam.tolist(), strict=True)))
