@@ -92,10 +92,20 @@ def read_file(path: Path) -> bytes | None:
         return None
 
 
+def unfinished(path: Path, process: int) -> Path:
+    """The name of a shard until it is whole."""
+    return path.with_suffix(f".{process}.part")
+
+
 @contextmanager
-def new_shard(path: Path) -> Iterator[tarfile.TarFile]:
-    """A tar file to write to. It has another name until it is whole; after an error it leaves no trace."""
-    partial = path.with_suffix(f".{os.getpid()}.part")
+def new_shard(path: Path, process: int | None = None) -> Iterator[tarfile.TarFile]:
+    """A tar file to write to. It has another name until it is whole; after an error it leaves no trace.
+
+    Args:
+        path: the whole shard.
+        process: whose number stands in the other name; this process's by default.
+    """
+    partial = unfinished(path, os.getpid() if process is None else process)
     try:
         with tarfile.open(partial, "w") as tar:
             yield tar

@@ -9,12 +9,13 @@ is never made again, and an unfinished one leaves no trace, so a broken run goes
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard
+from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard, unfinished
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.observe import Observation, observe
 from metrichmsr_ros.data.synthesis.scene import SceneMaker, TruePerson, TrueScene
+from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
@@ -65,13 +67,19 @@ class SynthesisConfig:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard to write: its file, split and number, the images in it and the run's config."""
+    """One shard to write: its file, split and number, the images in it, the run's config and its first process."""
 
     path: Path
     held_out: bool
     number: int
     images: int
     config: SynthesisConfig
+    run: int = field(default_factory=os.getpid)
+
+    @property
+    def partial(self) -> Path:
+        """The file's name until the shard is whole."""
+        return unfinished(self.path, self.run)
 
 
 def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[str, int]:
@@ -85,7 +93,7 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
         Numbers of shards, images, people and missed people made by this call.
 
     Raises:
-        SynthesisError: a count is negative or no image is asked for.
+        SynthesisError: a count is negative, no image is asked for, or a process was killed; the shards stay.
         AssetError: the BlazePose networks are not in the cache.
         BackgroundsError, MotionError: the folder of backgrounds or the bank of poses does not exist.
     """
@@ -93,9 +101,10 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
     out.mkdir(parents=True, exist_ok=True)
     total = {"shards": 0, "images": 0, "people": 0, "missed": 0}
     start = time.monotonic()
-    for result in _run(jobs, config.workers or os.cpu_count() or 1):
-        total = {name: total[name] + result.get(name, 0) for name in total}
-        _report(total, len(jobs), time.monotonic() - start)
+    with closing(_run(jobs, config.workers or os.cpu_count() or 1)) as results:
+        for result in results:
+            total = {name: total[name] + result.get(name, 0) for name in total}
+            _report(total, len(jobs), time.monotonic() - start)
     sheet = contact_sheet(sorted(out.glob("val-*.tar")) or sorted(out.glob("train-*.tar")))
     if sheet is not None:
         cv2.imwrite(str(out / "contact_sheet.png"), sheet[..., ::-1])
@@ -121,7 +130,7 @@ def write_shard(
 ) -> dict[str, int]:
     """Write one shard, under another name until it is whole; the numbers of what is in it."""
     counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
-    with new_shard(job.path) as tar:
+    with new_shard(job.path, job.run) as tar:
         for index in range(job.images):
             rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
             scene = maker.make(rng)
@@ -197,44 +206,27 @@ class _Worker:
         return write_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
 
 
-def _serve(jobs: Any, results: Any) -> None:
+def _single_threaded_worker() -> _Worker:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    try:
-        worker = _Worker()
-        parent = multiprocessing.parent_process()
-        for job in iter(jobs.get, None):
-            results.put(worker(job))
-            if parent is not None and not parent.is_alive():
-                return
-    except Exception as error:  # the parent raises it
-        results.put(error)
+    return _Worker()
 
 
-def _run(jobs: list[ShardJob], workers: int) -> Iterator[dict[str, int]]:
+def _run(jobs: list[ShardJob], workers: int) -> Generator[dict[str, int], None, None]:
     """Results of all jobs as they come, from separate processes (or from this one, for a single worker)."""
     if workers == 1 or len(jobs) <= 1:
-        worker = _Worker()
-        yield from map(worker, jobs)
+        yield from map(_Worker(), jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    queue, results = context.Queue(), context.Queue()
-    for job in jobs:
-        queue.put(job)
-    for _ in range(workers):
-        queue.put(None)
-    processes = [context.Process(target=_serve, args=(queue, results), daemon=True) for _ in range(workers)]
-    for process in processes:
-        process.start()
-    for _ in jobs:
-        result = results.get()
-        if isinstance(result, Exception):
-            for process in processes:
-                process.terminate()
-            raise result
-        yield result
-    for process in processes:
-        process.join()
+    try:
+        yield from run_in_processes(_single_threaded_worker, jobs, workers)
+    except BrokenProcessPool as error:
+        raise SynthesisError(
+            "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
+            "the same command goes on with the rest; fewer --workers need less memory"
+        ) from error
+    finally:
+        for job in jobs:
+            job.partial.unlink(missing_ok=True)  # of a process that was ended in the middle of it
 
 
 def _report(total: dict[str, int], shards: int, seconds: float) -> None:

@@ -1,0 +1,63 @@
+"""Jobs over processes, each of which keeps what is slow to make; none of them outlives the process that started it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+Worker = Callable[[Job], Result]
+
+
+def run_in_processes(make: Callable[[], Worker[Job, Result]], jobs: Sequence[Job], count: int) -> Iterator[Result]:
+    """Results of all jobs as they come.
+
+    When the caller stops early, by an exception or Ctrl-C, the processes end at once, in the middle of their jobs.
+
+    Args:
+        make: makes the function that does jobs, once in each process; must be picklable.
+        jobs: must be picklable. count: processes.
+
+    Raises:
+        BrokenProcessPool: a process was killed or crashed. Whatever a job raises.
+    """
+    # spawn: a forked child would inherit the thread pools of torch in an unusable state
+    context = multiprocessing.get_context("spawn")
+    caller_ended, caller = context.Pipe(duplex=False)
+    with caller_ended, caller, ProcessPoolExecutor(min(count, len(jobs)), context, _start, (caller_ended,)) as pool:
+        try:
+            for future in as_completed([pool.submit(_do, make, job) for job in jobs]):
+                yield future.result()
+        except BaseException:
+            caller.close()
+            raise
+
+
+def _start(caller_ended: Connection) -> None:
+    """What each process does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; the caller ends the others
+    threading.Thread(target=_end_with_caller, args=(caller_ended,), daemon=True).start()
+
+
+def _end_with_caller(caller_ended: Connection) -> None:
+    """Wait until the caller's end of the pipe is closed, which the system does for a caller that is killed."""
+    caller_ended.poll(None)
+    os._exit(1)
+
+
+def _do(make: Callable[[], Worker[Job, Result]], job: Job) -> Result:
+    return _worker(make)(job)
+
+
+@lru_cache(maxsize=1)
+def _worker(make: Callable[[], Worker[Job, Result]]) -> Worker[Job, Result]:
+    """This process's worker."""
+    return make()
