@@ -26,7 +26,7 @@ def motion_arrays(frames: int = 6, seed: int = 0) -> dict[str, np.ndarray]:
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     """Write an npz file; returns `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
     return path
 
 

@@ -1,13 +1,15 @@
-"""Stand-ins for the people tests: a flat figure seen as landmarks, and a BlazePose that knows where figures are."""
+"""Figures in an image that is not there: their landmarks, and a detector and landmark network that find them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 # x, y of the 39 landmarks of a standing figure of height 1, hip centre at the origin, y down.
 FIGURE = np.zeros((39, 2))
@@ -23,7 +25,7 @@ FIGURE[17:23] = FIGURE[[15, 16, 15, 16, 15, 16]]
 
 @dataclass
 class Figure:
-    """A person in the make-believe image: hip centre px and height px; nobody sees a hidden one."""
+    """A person in the image: hip centre and height in px. The networks find no hidden one."""
 
     x: float
     y: float
@@ -31,11 +33,13 @@ class Figure:
     hidden: bool = False
     peak: float = 0.7
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self) -> Float32Array:
+        """(39, 2) landmarks in px."""
         return (FIGURE * self.height + [self.x, self.y]).astype(np.float32)
 
 
 def landmark_set(figure: Figure, roi: Roi | None = None, score: float = 0.99) -> LandmarkSet:
+    """What the landmark network answers in `roi`, by default the one around the figure."""
     pixels = figure.pixels()
     roi = roi or Roi.from_points(pixels[33], pixels[34])
     matrix = roi.matrix()
@@ -48,15 +52,18 @@ def landmark_set(figure: Figure, roi: Roi | None = None, score: float = 0.99) ->
     )  # fmt: skip
 
 
-class MakeBelieve:
-    """Has BlazePose's surface; answers from `figures` instead of pixels and counts its calls."""
+class FigureFinder:
+    """Has the methods of BlazePose; answers from `figures` instead of pixels and counts its calls."""
 
     def __init__(self, figures: list[Figure]) -> None:
         self.figures = figures
         self.detector_calls = 0
         self.landmark_calls = 0
 
-    def detect(self, image, tile: Tile | None = None, without=()):
+    def detect(
+        self, image: ImageArray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
+    ) -> list[Detection]:
+        """The figures whose middle is in the tile and whose size fits it."""
         self.detector_calls += 1
         tile = tile or Tile(0, 0, image.shape[1], image.shape[0])
         found = []
@@ -68,7 +75,16 @@ class MakeBelieve:
                 found.append(Detection(0.9, np.concatenate([p[0] - 5, p[0] + 5]), keypoints))
         return found
 
-    def landmarks(self, image, roi: Roi, min_score: float = 0.5, *, without=(), keep=None):
+    def landmarks(
+        self,
+        image: ImageArray,
+        roi: Roi,
+        min_score: float = 0.5,
+        *,
+        without: Sequence[LandmarkSet] = (),
+        keep: LandmarkSet | None = None,
+    ) -> LandmarkSet | None:
+        """The figure nearest to the middle of `roi`, if one is near."""
         self.landmark_calls += 1
         near = [f for f in self._seen(without) if np.hypot(f.x - roi.centre[0], f.y - roi.centre[1]) < 0.4 * f.height]
         if not near:
@@ -76,8 +92,8 @@ class MakeBelieve:
         figure = min(near, key=lambda f: np.hypot(f.x - roi.centre[0], f.y - roi.centre[1]))
         return landmark_set(figure, roi)
 
-    def _seen(self, without):
-        def is_covered(figure):
+    def _seen(self, without: Sequence[LandmarkSet]) -> list[Figure]:
+        def is_covered(figure: Figure) -> bool:
             return any(np.abs(body.pixels[33] - [figure.x, figure.y]).max() < 0.05 * figure.height for body in without)
 
         return [figure for figure in self.figures if not figure.hidden and not is_covered(figure)]

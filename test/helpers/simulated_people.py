@@ -12,6 +12,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import LANDMARK_NAMES
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.training.human.landmark_table import PeopleTable, table_of
+from metrichmsr_ros.types import AnyArray, Float32Array
 
 SMALL_MOE = {"width": 32, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 4}
 """Of a network that a test can train."""
@@ -50,7 +51,9 @@ def _facing(turn: torch.Tensor) -> torch.Tensor:
     return roma.rotmat_to_rotvec(upright @ roma.rotvec_to_rotmat(torch.stack([zero, turn, zero], -1)))
 
 
-def _person(joints, focal, names, rng, noise):
+def _person(
+    joints: Float32Array, focal: float, names: tuple[str, ...], rng: np.random.Generator, noise: float
+) -> dict[str, AnyArray]:
     K = np.array([[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]])
     index = [landmark_joint(name, names) for name in LANDMARK_NAMES] + [0, 15, 22, 20, 23, 21]
     points = joints[index]

@@ -6,13 +6,9 @@ import struct
 from pathlib import Path
 
 import pytest
-from helpers.evaluation_bags import (
-    FIRST_NS,
-    STEP_NS,
-    PixelPipeline,
-    Recipe,
-    write_bag,
-)
+from helpers.bag_messages import FIRST_NS, STEP_NS
+from helpers.pixel_pipeline import PixelPipeline
+from helpers.recorded_bags import Recipe, write_bag
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 

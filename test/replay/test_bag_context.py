@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.evaluation_bags import HEIGHT, WIDTH, KnowingPipeline, Recipe, write_bag
+from helpers.bag_messages import HEIGHT, WIDTH
+from helpers.pixel_pipeline import ContextPipeline
+from helpers.recorded_bags import Recipe, write_bag
 
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ReplayError
@@ -16,7 +18,7 @@ KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
 
 
 def replayed(tmp_path, options, recipe=RECIPE):
-    pipeline = KnowingPipeline()
+    pipeline = ContextPipeline()
     done = replay_bag(write_bag(tmp_path / "bag", recipe), tmp_path / "out", options, pipeline)
     return done, pipeline.contexts
 

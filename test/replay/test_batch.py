@@ -5,15 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
-from helpers.evaluation_bags import (
-    DEADLY,
-    PixelPipeline,
-    Recipe,
-    make_dying_pipeline,
-    make_no_pipeline,
-    make_pixel_pipeline,
-    write_bag,
-)
+from helpers.pixel_pipeline import DEADLY, PixelPipeline, make_dying_pipeline, make_no_pipeline, make_pixel_pipeline
+from helpers.recorded_bags import Recipe, write_bag
 from helpers.repository import environment
 from rich.console import Console
 

@@ -6,12 +6,8 @@ import errno
 from types import SimpleNamespace
 
 import pytest
-from helpers.evaluation_bags import (
-    PixelPipeline,
-    Recipe,
-    make_pixel_pipeline,
-    write_bag,
-)
+from helpers.pixel_pipeline import PixelPipeline, make_pixel_pipeline
+from helpers.recorded_bags import Recipe, write_bag
 
 from metrichmsr_ros.replay.batch import plan, run_jobs
 from metrichmsr_ros.replay.options import ReplayOptions

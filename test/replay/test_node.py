@@ -15,7 +15,9 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.evaluation_bags import KnowingPipeline, PixelPipeline, Recipe, header, write_bag
+from helpers.bag_messages import header
+from helpers.pixel_pipeline import ContextPipeline, PixelPipeline
+from helpers.recorded_bags import Recipe, write_bag
 from helpers.ros_testing import free_domain, make_header, make_person
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
@@ -112,15 +114,15 @@ KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
 
 def test_the_node_over_dds_knows_of_floor_and_depth_what_the_replay_knows(tmp_path, ros):
     bag = write_bag(tmp_path / "bag", KNOWING)
-    replayed = replay_bag(bag, tmp_path / "out", KNOWN, KnowingPipeline())
-    ignorant = replay_bag(bag, tmp_path / "ignorant", ReplayOptions(), KnowingPipeline())
+    replayed = replay_bag(bag, tmp_path / "out", KNOWN, ContextPipeline())
+    ignorant = replay_bag(bag, tmp_path / "ignorant", ReplayOptions(), ContextPipeline())
     beside = ["/cam/depth", "/tf", "/tf_static"]
-    assert digest_over_dds(ros, tmp_path, bag, KnowingPipeline(), beside, ground_frame="map") == replayed.digest
+    assert digest_over_dds(ros, tmp_path, bag, ContextPipeline(), beside, ground_frame="map") == replayed.digest
     assert ignorant.digest != replayed.digest
 
 
 def test_playing_live_plays_what_the_robot_knew(tmp_path, monkeypatch):
-    bag, pipeline = write_bag(tmp_path / "bag", KNOWING), KnowingPipeline()
+    bag, pipeline = write_bag(tmp_path / "bag", KNOWING), ContextPipeline()
     with free_domain() as domain:
         monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
         replay_live(bag, tmp_path / "out", KNOWN, pipeline, rate=0.5)

@@ -6,14 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from helpers.evaluation_bags import (
-    FIRST_NS,
-    STEP_NS,
-    PixelPipeline,
-    Recipe,
-    skeleton,
-    write_bag,
-)
+from helpers.bag_messages import FIRST_NS, STEP_NS, skeleton
+from helpers.pixel_pipeline import PixelPipeline
+from helpers.recorded_bags import Recipe, write_bag
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 

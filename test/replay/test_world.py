@@ -6,7 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers.evaluation_bags import FIRST_NS, STEP_NS, PixelPipeline, Recipe, write_bag
+from helpers.bag_messages import FIRST_NS, STEP_NS
+from helpers.pixel_pipeline import PixelPipeline
+from helpers.recorded_bags import Recipe, write_bag
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.metrics import MetricInputError

@@ -35,15 +35,16 @@ BODIES = {gender: OpenBody(arrays_like_smpl(gender)) for gender in OFFSETS}
 
 def joints_at_origin(gender: str, betas: AnyArray, pose: AnyArray) -> AnyArray:
     """(N, 24, 3) float64 joints in metres, for zero translation; betas (N, 10), pose (N, 72)."""
-    given = [torch.from_numpy(value).float() for value in (betas, pose)]
+    shape, angles = torch.from_numpy(betas).float(), torch.from_numpy(pose).float()
     with torch.no_grad():
-        return BODIES[gender].joints(*given, torch.zeros(len(pose), 3)).double().numpy()
+        joints = BODIES[gender].joints(shape, angles, torch.zeros(len(pose), 3))
+    return joints.double().numpy()
 
 
 def write_smpl(folder: Path) -> Path:
     """BODIES in SMPL's own files: SMPL_MALE.npz and SMPL_FEMALE.pkl."""
     folder.mkdir()
-    np.savez(folder / "SMPL_MALE.npz", **to_smpl_dict(arrays_like_smpl("male")))
+    np.savez(folder / "SMPL_MALE.npz", **to_smpl_dict(arrays_like_smpl("male")))  # type: ignore[arg-type]
     write_pickle(folder / "SMPL_FEMALE.pkl", to_smpl_dict(arrays_like_smpl("female")))
     return folder
 
@@ -56,5 +57,5 @@ def write_smplx(folder: Path) -> Path:
         regressor = np.concatenate([body["J_regressor"][:22], np.roll(body["J_regressor"], 1, axis=0)])[:55]
         regressor = np.concatenate([regressor, regressor[: 55 - len(regressor)]])
         arrays = {name: body[name] for name in ("v_template", "shapedirs")}
-        np.savez(folder / f"SMPLX_{gender.upper()}.npz", **arrays, J_regressor=regressor)
+        np.savez(folder / f"SMPLX_{gender.upper()}.npz", J_regressor=regressor, **arrays)  # type: ignore[arg-type]
     return folder

@@ -70,7 +70,7 @@ def write_camerahmr(root: Path, pose_field: str = "pose_cam") -> tuple[Path, Pat
         shape=world.betas,
         cam_int=np.tile(world.intrinsics, (2, 1, 1)),
         gtkps=keypoints_44(world),
-        **fields,
+        **fields,  # type: ignore[arg-type]
     )
     return root / "coco-release.npz", root, world
 

@@ -79,6 +79,6 @@ def stick_figure(pixels: AnyArray, size: tuple[int, int]) -> ImageArray:
     image = np.full((size[1], size[0], 3), 90, np.uint8)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
-            ends = [tuple(np.rint(pixels[j]).astype(int).tolist()) for j in (joint, parent)]
-            cv2.line(image, *ends, (10 * joint, 255 - 10 * joint, 120), 3)
+            start, end = (np.rint(pixels[j]).astype(int).tolist() for j in (joint, parent))
+            cv2.line(image, start, end, (10 * joint, 255 - 10 * joint, 120), 3)
     return image

@@ -72,7 +72,8 @@ def picture(world: World, row: int) -> ImageArray:
     """Grey BGR image with a dot on the root joint of person `row`."""
     image = np.full((world.size[1], world.size[0], 3), 110, np.uint8)
     centre = tuple(round(float(value)) for value in world.pixels[row, 0])
-    return cv2.circle(image, centre, 9, DOT[::-1], -1)
+    cv2.circle(image, centre, 9, DOT[::-1], -1)
+    return image
 
 
 def box(world: World) -> tuple[AnyArray, AnyArray]:

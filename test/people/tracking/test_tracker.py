@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.people_scenes import Figure, MakeBelieve, landmark_set
+from helpers.people_scenes import Figure, FigureFinder, landmark_set
 
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.people.tracking.tile_scheduler import Attention, MotionMap
@@ -33,7 +33,7 @@ def test_an_id_comes_after_several_frames_and_stays():
     def walk(k):
         figure.x = 200 + 6 * k
 
-    seen = run(PeopleTracker(MakeBelieve([figure]), HASTY), 30, move=walk)
+    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 30, move=walk)
     assert [len(people) for people in seen[: HASTY.birth_frames - 1]] == [0] * (HASTY.birth_frames - 1)
     assert all(ids(people) == ["p1"] for people in seen[HASTY.birth_frames :])
     last = seen[-1][0]
@@ -44,7 +44,7 @@ def test_an_id_comes_after_several_frames_and_stays():
 
 
 def test_everybody_is_met_within_two_seconds_at_the_default_cost():
-    network = MakeBelieve([Figure(120, 240, 200), Figure(420, 300, 110), Figure(560, 200, 90)])
+    network = FigureFinder([Figure(120, 240, 200), Figure(420, 300, 110), Figure(560, 200, 90)])
     tracker = PeopleTracker(network)
     seen = run(tracker, 20 * 3, rate=30.0)
     assert len(seen[-1]) == 3
@@ -52,7 +52,7 @@ def test_everybody_is_met_within_two_seconds_at_the_default_cost():
 
 
 def test_the_cost_of_one_known_person_is_one_landmark_call_and_the_tiles():
-    network = MakeBelieve([Figure(300, 240, 200)])
+    network = FigureFinder([Figure(300, 240, 200)])
     tracker = PeopleTracker(network)
     run(tracker, 20)
     network.detector_calls = network.landmark_calls = 0
@@ -68,7 +68,7 @@ def test_the_hidden_are_waited_for_and_keep_their_id():
         figure.x = 200 + 3 * k
         figure.hidden = 10 <= k < 16
 
-    seen = run(PeopleTracker(MakeBelieve([figure]), HASTY), 25, move=behind_a_post)
+    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 25, move=behind_a_post)
     assert all(ids(people) == ["p1"] for people in seen[5:])
     assert [people[0].is_occluded for people in seen[5:]] == [5 <= k < 11 for k in range(20)]
     assert seen[12][0].landmarks.pixels[33, 0] > seen[9][0].landmarks.pixels[33, 0]  # moved on while unseen
@@ -80,7 +80,7 @@ def test_the_gone_are_given_up_and_ids_are_never_reused():
     def leave_and_return(k):
         figure.hidden = 10 <= k < 40
 
-    seen = run(PeopleTracker(MakeBelieve([figure]), HASTY), 60, move=leave_and_return)
+    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 60, move=leave_and_return)
     assert ids(seen[9]) == ["p1"]
     assert seen[30] == []
     assert ids(seen[59]) == ["p2"]
@@ -92,7 +92,7 @@ def test_two_side_by_side_are_two_and_stay_themselves():
     def together(k):
         left.x, right.x = 200 + 4 * k, 226 + 4 * k
 
-    seen = run(PeopleTracker(MakeBelieve([left, right]), HASTY), 30, move=together)
+    seen = run(PeopleTracker(FigureFinder([left, right]), HASTY), 30, move=together)
     assert all(sorted(ids(people)) == ["p1", "p2"] for people in seen[6:])
     first = {p.id: p.landmarks.pixels[33, 0] for p in seen[8]}
     last = {p.id: p.landmarks.pixels[33, 0] for p in seen[-1]}
@@ -100,12 +100,12 @@ def test_two_side_by_side_are_two_and_stay_themselves():
 
 
 def test_nobody_is_followed_twice():
-    seen = run(PeopleTracker(MakeBelieve([Figure(300, 240, 150)]), HASTY), 30)
+    seen = run(PeopleTracker(FigureFinder([Figure(300, 240, 150)]), HASTY), 30)
     assert max(len(people) for people in seen) == 1
 
 
 def test_what_looks_like_no_person_gets_no_id():
-    seen = run(PeopleTracker(MakeBelieve([Figure(300, 240, 150, peak=0.35)]), HASTY), 20)
+    seen = run(PeopleTracker(FigureFinder([Figure(300, 240, 150, peak=0.35)]), HASTY), 20)
     assert all(people == [] for people in seen)
 
 
@@ -115,27 +115,27 @@ def test_a_flicker_gets_no_id():
     def flicker(k):
         figure.hidden = k % 8 >= 2
 
-    seen = run(PeopleTracker(MakeBelieve([figure]), HASTY), 24, move=flicker)
+    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 24, move=flicker)
     assert all(people == [] for people in seen)
 
 
 @pytest.mark.parametrize("restart", [-5.0, 100.0])
 def test_time_backwards_or_a_long_gap_starts_anew(restart):
-    tracker = PeopleTracker(MakeBelieve([Figure(300, 240)]), HASTY)
+    tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE, restart) == []
     assert ids(run(tracker, 8, start=restart + 0.1)[-1]) == ["p2"]
 
 
 def test_another_image_size_starts_anew():
-    tracker = PeopleTracker(MakeBelieve([Figure(300, 240)]), HASTY)
+    tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE[:400], 0.9) == []
 
 
 def test_the_number_of_people_followed_is_bounded():
     crowd = [Figure(60 + 100 * (k % 6), 120 + 130 * (k // 6), 90) for k in range(18)]
-    network = MakeBelieve(crowd)
+    network = FigureFinder(crowd)
     config = TrackerConfig(tiles_per_frame=200, candidates_per_frame=20, max_people=5)
     assert len(run(PeopleTracker(network, config), 10)[-1]) == 5
 
@@ -143,16 +143,16 @@ def test_the_number_of_people_followed_is_bounded():
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), None])
 def test_what_is_no_image_is_refused(bad):
     with pytest.raises(ImageError, match="image"):
-        PeopleTracker(MakeBelieve([])).update(bad, 0.0)
+        PeopleTracker(FigureFinder([])).update(bad, 0.0)
 
 
 def test_a_stamp_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="finite"):
-        PeopleTracker(MakeBelieve([])).update(IMAGE, float("nan"))
+        PeopleTracker(FigureFinder([])).update(IMAGE, float("nan"))
 
 
 def test_tiny_images_are_survived():
-    tracker = PeopleTracker(MakeBelieve([]))
+    tracker = PeopleTracker(FigureFinder([]))
     for k in range(3):
         assert tracker.update(np.zeros((1, 2, 3), np.uint8), 0.1 * k) == []
 
@@ -196,7 +196,7 @@ def test_the_lost_come_first_and_are_not_stared_at():
 def test_clothes_keep_crossing_people_apart():
     """While the tracked one is behind another, the other is not taken for them."""
     dark, light = Figure(300, 240), Figure(420, 240)
-    network = MakeBelieve([dark, light])
+    network = FigureFinder([dark, light])
     tracker, seen = PeopleTracker(network, HASTY), []
     for k in range(40):
         light.x = 420 - 6 * k
@@ -232,7 +232,7 @@ def test_clothes_are_medians_of_torso_and_thighs():
 def test_a_hint_finds_whom_no_tile_shows_and_costs_nothing_once_they_are_known():
     figure = Figure(320, 240, height=60)  # too small for the one tile that is looked at
     blind = TrackerConfig(tiles_per_frame=1, divisors=())
-    networks = MakeBelieve([figure])
+    networks = FigureFinder([figure])
     tracker = PeopleTracker(networks, blind)
     box = landmark_set(figure).bbox()
     for k in range(20):
@@ -241,9 +241,9 @@ def test_a_hint_finds_whom_no_tile_shows_and_costs_nothing_once_they_are_known()
     networks.landmark_calls = 0
     tracker.update(IMAGE, 2.1, [box])
     assert networks.landmark_calls == 1  # to follow; the hint is explained by the known person
-    assert not PeopleTracker(MakeBelieve([figure]), blind).update(IMAGE, 0.0)
+    assert not PeopleTracker(FigureFinder([figure]), blind).update(IMAGE, 0.0)
 
 
 def test_a_hint_at_nothing_gives_nobody():
-    tracker = PeopleTracker(MakeBelieve([]), HASTY)
+    tracker = PeopleTracker(FigureFinder([]), HASTY)
     assert not any(tracker.update(IMAGE, k / 10, [np.array([10, 10, 60, 200.0])]) for k in range(10))

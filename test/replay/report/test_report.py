@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.evaluation_bags import PixelPipeline, Recipe, write_bag
+from helpers.pixel_pipeline import PixelPipeline
+from helpers.recorded_bags import Recipe, write_bag
 
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.replay.compare import compare
