@@ -15,7 +15,7 @@ from metrichmsr_ros.ros.inputs.depth import PARTNER_WAIT_S as DEPTH_WAIT_S
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs.scene_context import TF_WAIT_S, ContextProvider
-from metrichmsr_ros.ros.tf_tree import TransformTree
+from metrichmsr_ros.ros.tf_tree import TransformError, TransformTree
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,7 @@ class RecordedContext:
 
     def _add_transforms(self, recorded: Recorded, is_static: bool) -> None:
         for item in recorded.message.transforms:
-            self._transforms.add_stamped(item, is_static)
+            try:
+                self._transforms.add_stamped(item, is_static)
+            except TransformError as error:
+                self.problem("bad transform for the floor", str(error))

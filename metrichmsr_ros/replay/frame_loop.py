@@ -13,7 +13,7 @@ import numpy as np
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.replay.bag_source import BagSource
-from metrichmsr_ros.replay.camera_poses import CameraPoses
+from metrichmsr_ros.replay.cameras import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ReplayOptions

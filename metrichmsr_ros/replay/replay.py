@@ -22,7 +22,7 @@ import numpy as np
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
 from metrichmsr_ros.replay.bag_source import BagSource, Given
-from metrichmsr_ros.replay.camera_poses import CameraPoses, read_camera_poses
+from metrichmsr_ros.replay.cameras import CameraPoses, poses_of_bag, poses_of_file
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
 from metrichmsr_ros.replay.options import ReplayOptions
@@ -32,7 +32,6 @@ from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.replay.report.page import write_report
 from metrichmsr_ros.replay.result import prepare_folder, write_results
 from metrichmsr_ros.replay.summary import Replay
-from metrichmsr_ros.replay.tum_cameras import RecordedCamera
 from metrichmsr_ros.replay.world import world_errors
 from metrichmsr_ros.ros.bags.reader import Bag
 
@@ -78,7 +77,7 @@ def replay_bag(
     with Bag(path) as bag:
         source, truth, names = _prepare(bag, options)
         images = bag.count(names[0])
-        loop = FrameLoop(pipeline, truth, _camera_poses(bag, options), options)
+        loop = FrameLoop(pipeline, truth, _camera_poses(bag, options, source), options)
         try:
             prepare_folder(out)
             stopped = loop.run(source, out, min(images, options.limit or images), progress)
@@ -129,8 +128,10 @@ def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, TruthByStamp,
     return source, truth, (topics.image, topics.camera_info or f"none, {given}")
 
 
-def _camera_poses(bag: Bag, options: ReplayOptions) -> CameraPoses:
-    return RecordedCamera(Path(options.cameras)) if options.cameras else read_camera_poses(bag, options.world)
+def _camera_poses(bag: Bag, options: ReplayOptions, source: BagSource) -> CameraPoses:
+    if options.cameras:
+        return poses_of_file(Path(options.cameras))
+    return poses_of_bag(bag, options.world, source.context.problem)
 
 
 def _evaluated(frames: list[FrameRecord], truth: TruthByStamp) -> SequenceReport | None:

@@ -18,6 +18,7 @@ from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, Transform
 
 __all__ = ["TransformBroadcaster", "TransformListener"]
 
+WARN_EVERY_S = 5.0
 _MAX_GONE = 200  # frames that fell silent, before tf2's buffer is begun anew
 
 
@@ -59,7 +60,10 @@ class _WheelTransformListener:
 
     def _take(self, message: Any, is_static: bool) -> None:
         for item in message.transforms:
-            self._tree.add_stamped(item, is_static)
+            try:
+                self._tree.add_stamped(item, is_static)
+            except TransformError as error:
+                self._node.get_logger().warning(f"left out: {error}", throttle_duration_sec=WARN_EVERY_S)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""

@@ -1,15 +1,17 @@
-"""Coordinate frames over time without tf2: what the wheels of PyPI lack. Arrays only, no messages.
+"""Coordinate frames over time without tf2: for bags, and for the node where only the wheels of PyPI are. No messages.
 
-A frame has one parent; a transform to it is interpolated between the two stamps around the moment asked for (position
-linearly, rotation on the sphere), as tf2 does.
+A transform is interpolated between the two stamps around the moment asked for (position linearly, rotation on the
+sphere). As in tf2 each transform has its own parent, so that a frame may move to another parent.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from bisect import insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
@@ -24,17 +26,33 @@ _MAX_DEPTH = 100  # a chain longer than this goes round in a circle
 
 
 class TransformError(MetricHMRError, LookupError):
-    """No transform for this moment; the message names the frames and what is missing."""
+    """No transform for this moment, or one that is not a pose; the message names the frames and what is missing."""
+
+
+class _Sample(NamedTuple):
+    """Where a frame was at one moment: `pose` (4, 4) takes its points to `parent`."""
+
+    stamp_ns: int
+    parent: str
+    pose: Float64Array
+
+
+_stamp = attrgetter("stamp_ns")
 
 
 class TransformTree:
-    """Transforms by child frame. Thread-safe."""
+    """Transforms by child frame. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        kept_s: seconds of history of each frame; `math.inf` keeps a whole recording, whatever the order of its stamps.
+        held_s: seconds for which the first and the last transform of a frame hold beyond their stamps.
+    """
+
+    def __init__(self, kept_s: float = KEPT_S, held_s: float = 0.0) -> None:
+        self._kept_s, self._held_ns = kept_s, round(held_s * 1e9)
         self._lock = threading.Lock()
-        self._parents: dict[str, str] = {}
-        self._static: dict[str, Float64Array] = {}
-        self._moving: dict[str, list[tuple[int, Float64Array]]] = {}
+        self._static: dict[str, _Sample] = {}
+        self._moving: dict[str, list[_Sample]] = {}  # by stamp
 
     def add(
         self,
@@ -45,36 +63,43 @@ class TransformTree:
         quaternion: Sequence[float],
         is_static: bool = False,
     ) -> None:
-        """Take in one transform: the pose of `child` in `parent`, metres and x, y, z, w."""
-        pose = np.eye(4)
-        pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
-        pose[:3, 3] = translation
+        """Take in one transform: the pose of `child` in `parent`, metres and x, y, z, w.
+
+        The last transform of a frame decides whether it is static.
+
+        Raises:
+            TransformError: the numbers are not a pose.
+        """
+        sample = _Sample(stamp_ns, parent, _pose_of(parent, child, translation, quaternion))
         with self._lock:
-            self._parents[child] = parent
             if is_static:
-                self._static[child] = pose
+                self._static[child] = sample
+                self._moving.pop(child, None)
                 return
+            self._static.pop(child, None)
             if child not in self._moving:
                 self._forget_silent(stamp_ns)
-            history = self._moving.setdefault(child, [])
-            if history and stamp_ns < history[-1][0] - JUMP_S * 1e9:
-                history.clear()  # time has jumped back: a bag loops
-            insort(history, (stamp_ns, pose), key=lambda entry: entry[0])
-            while history[-1][0] - history[0][0] > KEPT_S * 1e9 or len(history) > _MAX_KEPT:
-                history.pop(0)
+            _insert(self._moving.setdefault(child, []), sample, self._kept_s)
 
     def _forget_silent(self, now_ns: int) -> None:
         """Drop people who have gone: moving frames without children, of other times than those kept."""
-        inner, kept = set(self._parents.values()), KEPT_S * 1e9
-        for child in [c for c, h in self._moving.items() if c not in inner and abs(h[-1][0] - now_ns) > kept]:
-            del self._moving[child], self._parents[child]
+        inner, kept = {sample.parent for sample in self._last_samples()}, self._kept_s * 1e9
+        for child in [c for c, h in self._moving.items() if c not in inner and abs(h[-1].stamp_ns - now_ns) > kept]:
+            del self._moving[child]
+
+    def _last_samples(self) -> list[_Sample]:
+        return [*self._static.values(), *(history[-1] for history in self._moving.values())]
 
     def add_stamped(self, message: Any, is_static: bool = False) -> None:
-        """Take in one geometry_msgs/TransformStamped, of rclpy or of a bag."""
+        """Take in one geometry_msgs/TransformStamped, of rclpy or of a bag.
+
+        Raises:
+            TransformError: the numbers are not a pose.
+        """
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         move, turn = message.transform.translation, message.transform.rotation
         xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
-        self.add(message.header.frame_id, message.child_frame_id, stamp, xyz, xyzw, is_static)
+        self.add(_bare(message.header.frame_id), _bare(message.child_frame_id), stamp, xyz, xyzw, is_static)
 
     def newest(self, target: str, source: str) -> tuple[Float64Array, int | None]:
         """The newest `matrix` of which every part is known, and its moment in ns; None: nothing between them moves.
@@ -83,43 +108,59 @@ class TransformTree:
             TransformError: the frames are not connected.
         """
         with self._lock:
-            lines, shared = self._lines(target, source)
+            lines, shared = self._lines(target, source, None)
             between = [frame for line in lines for frame in line if frame not in shared and frame not in self._static]
-            stamp = min((self._moving[frame][-1][0] for frame in between), default=None)
+            stamp = min((self._moving[frame][-1].stamp_ns for frame in between), default=None)
         return self.matrix(target, source, stamp or 0), stamp
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> Float64Array:
-        """(4, 4) that takes points of frame `source` to frame `target`.
-
-        Args:
-            target, source: frames.
-            stamp_ns: moment.
+        """(4, 4) that takes points of frame `source` to frame `target` at a moment, ns.
 
         Raises:
             TransformError: the frames are not connected, or not known at that moment.
         """
         with self._lock:
-            lines, shared = self._lines(target, source)
+            lines, shared = self._lines(target, source, stamp_ns)
             poses = [self._up(line, shared, stamp_ns) for line in lines]
         return np.asarray(np.linalg.inv(poses[0]) @ poses[1])
 
-    def _lines(self, target: str, source: str) -> tuple[list[list[str]], set[str]]:
-        """The lines of both frames, and what they share."""
-        lines = [self._line(frame) for frame in (target, source)]
+    def root(self, frame: str, stamp_ns: int) -> str:
+        """The topmost frame above `frame` at a moment; the frame itself when nothing is above it.
+
+        Raises:
+            TransformError: the frames above it go round in a circle.
+        """
+        with self._lock:
+            return self._line(frame, stamp_ns)[-1]
+
+    def _lines(self, target: str, source: str, stamp_ns: int | None) -> tuple[list[list[str]], set[str]]:
+        """The lines of both frames at a moment, None the newest, and what they share."""
+        lines = [self._line(frame, stamp_ns) for frame in (target, source)]
         shared = set(lines[0]) & set(lines[1])
         if not shared:
-            known = ", ".join(sorted({*self._parents, *self._parents.values()})) or "none"
+            parents = (sample.parent for sample in self._last_samples())
+            known = ", ".join(sorted({*self._static, *self._moving, *parents})) or "none"
             raise TransformError(f"{target!r} and {source!r} are not connected on /tf, which has the frames {known}")
         return lines, shared
 
-    def _line(self, frame: str) -> list[str]:
+    def _line(self, frame: str, stamp_ns: int | None) -> list[str]:
         """The frame and those above it."""
-        line = [frame]
-        while line[-1] in self._parents:
-            line.append(self._parents[line[-1]])
+        line = [_bare(frame)]
+        while (parent := self._parent(line[-1], stamp_ns)) is not None:
+            line.append(parent)
             if len(line) > _MAX_DEPTH:
                 raise TransformError(f"the frames above {frame!r} go round in a circle")
         return line
+
+    def _parent(self, child: str, stamp_ns: int | None) -> str | None:
+        if child in self._static:
+            return self._static[child].parent
+        if child not in self._moving:
+            return None
+        history = self._moving[child]
+        if stamp_ns is None:
+            return history[-1].parent
+        return history[max(bisect_right(history, stamp_ns, key=_stamp) - 1, 0)].parent
 
     def _up(self, line: list[str], shared: set[str], stamp_ns: int) -> Float64Array:
         """Pose of the first frame of a line in the first shared one; moments of frames above do not matter."""
@@ -132,21 +173,55 @@ class TransformTree:
 
     def _pose(self, child: str, stamp_ns: int) -> Float64Array:
         if child in self._static:
-            return self._static[child]
+            return self._static[child].pose
         history = self._moving[child]
-        if not history[0][0] <= stamp_ns <= history[-1][0]:
-            late = (stamp_ns - history[-1][0]) / 1e9
+        first, last = history[0].stamp_ns, history[-1].stamp_ns
+        if not first - self._held_ns <= stamp_ns <= last + self._held_ns:
+            late = (stamp_ns - last) / 1e9
             raise TransformError(f"{child!r} is not known at that moment, its newest transform is {late:.3f} s older")
-        after = next(index for index, (stamp, _) in enumerate(history) if stamp >= stamp_ns)
-        return _between(history[max(after - 1, 0)], history[after], stamp_ns)
+        moment = min(max(stamp_ns, first), last)
+        after = bisect_left(history, moment, key=_stamp)
+        return _between(history[max(after - 1, 0)], history[after], moment)
 
 
-def _between(before: tuple[int, Float64Array], after: tuple[int, Float64Array], stamp_ns: int) -> Float64Array:
-    if after[0] == before[0]:
-        return after[1]
-    share = (stamp_ns - before[0]) / (after[0] - before[0])
+def _bare(frame: str) -> str:
+    """A frame's name without the slash that ROS 1 put before it."""
+    return frame.lstrip("/")
+
+
+def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: Sequence[float]) -> Float64Array:
     pose = np.eye(4)
-    ends = Rotation.from_matrix(np.stack([before[1][:3, :3], after[1][:3, :3]]))
+    pose[:3, 3] = translation
+    length = np.linalg.norm(quaternion)
+    if not np.isfinite(pose).all() or not np.isfinite(length) or length < 1e-6:
+        raise TransformError(
+            f"the transform from {child!r} to {parent!r} is not a pose: translation {tuple(translation)}, "
+            f"quaternion {tuple(quaternion)}; correct its publisher"
+        )
+    pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
+    return pose
+
+
+def _insert(history: list[_Sample], sample: _Sample, kept_s: float) -> None:
+    """Put a sample at its place in time, instead of one of the same stamp; forget what is too old."""
+    is_whole = math.isinf(kept_s)
+    if not is_whole and history and sample.stamp_ns < history[-1].stamp_ns - JUMP_S * 1e9:
+        history.clear()  # time has jumped back: a bag loops
+    place = bisect_left(history, sample.stamp_ns, key=_stamp)
+    is_known = place < len(history) and history[place].stamp_ns == sample.stamp_ns
+    history[place : place + is_known] = [sample]
+    while not is_whole and (history[-1].stamp_ns - history[0].stamp_ns > kept_s * 1e9 or len(history) > _MAX_KEPT):
+        history.pop(0)
+
+
+def _between(before: _Sample, after: _Sample, stamp_ns: int) -> Float64Array:
+    if after.stamp_ns in (before.stamp_ns, stamp_ns):
+        return after.pose
+    if before.parent != after.parent:
+        return before.pose  # the frame has not moved over to its new parent yet
+    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
+    pose = np.eye(4)
+    ends = Rotation.from_matrix(np.stack([before.pose[:3, :3], after.pose[:3, :3]]))
     pose[:3, :3] = Slerp([0.0, 1.0], ends)(share).as_matrix()
-    pose[:3, 3] = (1 - share) * before[1][:3, 3] + share * after[1][:3, 3]
+    pose[:3, 3] = (1 - share) * before.pose[:3, 3] + share * after.pose[:3, 3]
     return pose

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.bag_messages import FIRST_NS, STEP_NS
+from helpers.bag_messages import FIRST_NS, STEP_NS, transform_message
 from helpers.pixel_pipeline import PixelPipeline
 from helpers.recorded_bags import Recipe, write_bag
 from scipy.spatial.transform import Rotation
@@ -14,28 +16,36 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
-from metrichmsr_ros.replay.camera_poses import CameraPoses, Edge
+from metrichmsr_ros.replay.cameras import HELD_S, CameraPoses, poses_of_bag
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics
 from metrichmsr_ros.replay.world import world_errors
+from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
+from metrichmsr_ros.ros.tf_tree import TransformTree
 
 SECOND = 10**9
 NOW = 1_700_000_000 * SECOND
 
 
-def edge(parent: str, times: list[float], positions: list, angles: list[float], is_static: bool = False) -> Edge:
-    turns = Rotation.from_euler("z", np.array(angles)[:, None], degrees=True)
-    stamps = NOW + np.round(np.array(times) * 1e9).astype(np.int64)
-    return Edge(parent, stamps, np.array(positions, float), turns, is_static)
+def add(tree: TransformTree, parent: str, child: str, samples: list, is_static: bool = False) -> None:
+    """Samples: (seconds, x, degrees about z)."""
+    for seconds, x, degrees in samples:
+        turn = Rotation.from_euler("z", degrees, degrees=True).as_quat().tolist()
+        tree.add(parent, child, NOW + round(seconds * 1e9), (x, 0, 0), turn, is_static)
+
+
+def whole_tree() -> TransformTree:
+    return TransformTree(kept_s=math.inf, held_s=HELD_S)
 
 
 def test_transforms_are_chained_and_interpolated():
-    moving = edge("map", [0.0, 1.0], [[0, 0, 0], [2, 0, 0]], [0, 90])
-    fixed = edge("base", [0.0], [[1, 0, 0]], [0], is_static=True)
-    poses = CameraPoses({"base": moving, "camera": fixed})
+    tree = whole_tree()
+    add(tree, "map", "base", [(0.0, 0, 0), (1.0, 2, 90)])
+    add(tree, "base", "camera", [(0.0, 1, 0)], is_static=True)
+    poses = CameraPoses(tree)
     half = poses.world_from("camera", NOW + SECOND // 2)
     assert half is not None
     np.testing.assert_allclose(half[:3, 3], [1 + np.cos(np.pi / 4), np.sin(np.pi / 4), 0], atol=1e-9)
@@ -44,15 +54,32 @@ def test_transforms_are_chained_and_interpolated():
 
 
 def test_transforms_are_not_made_up():
-    moving = edge("map", [0.0, 1.0], [[0, 0, 0], [2, 0, 0]], [0, 0])
-    poses = CameraPoses({"camera": moving})
+    tree = whole_tree()
+    add(tree, "map", "camera", [(0.0, 0, 0), (1.0, 2, 0)])
+    poses = CameraPoses(tree)
     assert poses.world_from("camera", NOW + 2 * SECOND) is None
     assert poses.world_from("camera", NOW + SECOND + 50_000_000)[0, 3] == 2.0  # just past the end: held
     assert poses.world_from("other_camera", NOW) is None
-    assert CameraPoses({"camera": moving}, world="odom").world_from("camera", NOW) is None
-    assert CameraPoses({"camera": moving}, world="map").world_from("camera", NOW) is not None
-    circle = {"a": edge("b", [0.0], [[0, 0, 0]], [0], True), "b": edge("a", [0.0], [[0, 0, 0]], [0], True)}
+    assert CameraPoses(tree, world="odom").world_from("camera", NOW) is None
+    assert CameraPoses(tree, world="map").world_from("camera", NOW) is not None
+    circle = whole_tree()
+    add(circle, "b", "a", [(0.0, 0, 0)], is_static=True)
+    add(circle, "a", "b", [(0.0, 0, 0)], is_static=True)
     assert CameraPoses(circle).world_from("a", NOW) is None
+
+
+def test_a_transform_of_a_bag_that_is_not_a_pose_is_reported_and_the_rest_is_used():
+    good, bad = transform_message(NOW, "map", "camera", (1, 0, 0), (0, 0, 0, 1)), (0, 0, 0, 0)
+    recorded = [good, transform_message(NOW + SECOND, "map", "camera", (2, 0, 0), bad)]
+    bag = SimpleNamespace(
+        topics=[SimpleNamespace(name="/tf", type=TRANSFORMS, count=2)],
+        messages=lambda *names: [SimpleNamespace(topic="/tf", message=message) for message in recorded],
+    )
+    problems = []
+    poses = poses_of_bag(bag, None, lambda *problem: problems.append(problem))
+    assert poses.world_from("camera", NOW)[0, 3] == 1
+    assert [cause for cause, _ in problems] == ["bad transform"]
+    assert "'camera' to 'map'" in problems[0][1]
 
 
 def person(joints: np.ndarray, name: str = "p1") -> PersonRecord:

@@ -21,7 +21,7 @@ carried into the world by the truth's camera, which is the field's 'ground-truth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.evaluation.trajectories import read_tum
 
 FIELDS: dict[str, tuple[int | None, ...]] = {
     "joints": (24, 3),
@@ -104,6 +105,26 @@ def load_motions(path: Path) -> Iterator[Motion]:
         raise MetricInputError(f"{path} holds no .npz files")
     for file in files:
         yield from _file_motions(file)
+
+
+def with_cameras(motion: Motion, folder: Path | None) -> Motion:
+    """A motion with the camera poses of `folder/SEQUENCE.tum`, whose timestamps are numbers of frames.
+
+    A motion that has poses of its own keeps them; frames that the file lacks count as not predicted in the world.
+
+    Raises:
+        MetricInputError: there is no such file, or it is not in TUM's format.
+    """
+    if folder is None or "world_from_camera" in motion:
+        return motion
+    file = folder / f"{motion.sequence}.tum"
+    if not file.is_file():
+        raise MetricInputError(f"--cameras: there is no {file} for sequence {motion.sequence}")
+    path = read_tum(file)
+    rows = dict(zip(np.rint(path.stamp_ns / 1e9).astype(int).tolist(), path.matrices(), strict=True))
+    nowhere = np.full((4, 4), np.nan)
+    poses = np.stack([rows.get(int(frame), nowhere) for frame in motion.frames])
+    return replace(motion, fields={**motion.fields, "world_from_camera": poses})
 
 
 def _file_motions(file: Path) -> Iterator[Motion]:

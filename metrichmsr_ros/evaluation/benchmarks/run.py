@@ -13,13 +13,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.body.joints import NUM_JOINTS
-from metrichmsr_ros.evaluation.benchmarks.motion import Motion, load_motions
+from metrichmsr_ros.evaluation.benchmarks.motion import Motion, load_motions, with_cameras
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
 from metrichmsr_ros.evaluation.benchmarks.protocols import BENCHMARKS, Score, Scorer, by_focal_length, score
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import Video, predict
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.replay.tum_cameras import with_cameras
 
 _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
     "PA-MPJPE": ("pa_mpjpe", 1.0, "mm"),

@@ -1,4 +1,4 @@
-"""Floor from /tf and depth from its topic, on their way to the pipeline; frames over time against composed poses."""
+"""Floor from /tf and depth from its topic, on their way to the pipeline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.ros.tf_tree import TransformError, TransformTree
+from metrichmsr_ros.ros.tf_tree import TransformError
 
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
@@ -36,60 +36,8 @@ from metrichmsr_ros.ros.tf import TransformListener
 SECOND = 10**9
 
 
-def pose_of(translation, rotvec):
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = Rotation.from_rotvec(rotvec).as_matrix(), translation
-    return pose
-
-
 def quaternion_of(rotvec):
     return Rotation.from_rotvec(rotvec).as_quat().tolist()
-
-
-def test_chains_of_frames_are_composed_both_ways():
-    tree = TransformTree()
-    tree.add("map", "base", 5 * SECOND, (1, 2, 0), quaternion_of([0, 0, 0.5]))
-    tree.add("base", "head", 0, (0.1, 0, 1), quaternion_of([0, 0.2, 0]), is_static=True)
-    tree.add("base", "arm", 0, (0, 0.3, 0.5), quaternion_of([0.4, 0, 0]), is_static=True)
-    head = pose_of((1, 2, 0), [0, 0, 0.5]) @ pose_of((0.1, 0, 1), [0, 0.2, 0])
-    np.testing.assert_allclose(tree.matrix("map", "head", 5 * SECOND), head, atol=1e-12)
-    newest, stamp = tree.newest("head", "map")
-    np.testing.assert_allclose(newest, np.linalg.inv(head), atol=1e-12)
-    assert stamp == 5 * SECOND
-    assert tree.newest("head", "arm")[1] is None
-    arm = pose_of((0, 0.3, 0.5), [0.4, 0, 0])
-    between = np.linalg.inv(pose_of((0.1, 0, 1), [0, 0.2, 0])) @ arm
-    np.testing.assert_allclose(tree.matrix("head", "arm", 99 * SECOND), between, atol=1e-12)
-
-
-def test_moving_frames_are_interpolated_and_never_extrapolated():
-    tree = TransformTree()
-    tree.add("map", "base", 10 * SECOND, (0, 0, 0), quaternion_of([0, 0, 0]))
-    tree.add("map", "base", 11 * SECOND, (4, 0, 0), quaternion_of([0, 0, 1.0]))
-    quarter = tree.matrix("map", "base", 10 * SECOND + SECOND // 4)
-    np.testing.assert_allclose(quarter, pose_of((1, 0, 0), [0, 0, 0.25]), atol=1e-12)
-    for moment in (9 * SECOND, 12 * SECOND):
-        with pytest.raises(TransformError, match="not known at that moment"):
-            tree.matrix("map", "base", moment)
-    np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [4, 0, 0])
-
-
-def test_a_bag_that_loops_forgets_the_future():
-    tree = TransformTree()
-    tree.add("map", "base", 100 * SECOND, (9, 0, 0), quaternion_of([0, 0, 0]))
-    tree.add("map", "base", 5 * SECOND, (1, 0, 0), quaternion_of([0, 0, 0]))
-    np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
-
-
-def test_people_who_have_gone_are_forgotten_and_the_way_to_the_camera_is_not():
-    tree = TransformTree()
-    for second in range(60):
-        tree.add("map", "camera", second * SECOND, (second, 0, 0), quaternion_of([0, 0, 0]))
-        tree.add("camera", f"body_{second}", second * SECOND, (0, 0, 3), quaternion_of([0, 0, 0]))
-    np.testing.assert_allclose(tree.matrix("map", "body_59", 59 * SECOND)[:3, 3], [59, 0, 3])
-    tree.matrix("camera", "body_55", 55 * SECOND)
-    with pytest.raises(TransformError, match="not connected"):
-        tree.newest("camera", "body_40")
 
 
 def test_the_listener_follows_a_bag_that_loops(ros):
@@ -120,25 +68,6 @@ def test_the_listener_follows_a_bag_that_loops(ros):
 def moved(parent, child, seconds, x):
     transform = Transform(translation=Vector3(x=float(x)), rotation=Quaternion(w=1.0))
     return TransformStamped(header=make_header(seconds, parent), child_frame_id=child, transform=transform)
-
-
-def test_a_short_bag_that_loops_for_long_costs_no_memory():
-    tree = TransformTree()
-    for _ in range(50):
-        for step in range(60):
-            tree.add("map", "base", step * SECOND // 10, (step, 0, 0), quaternion_of([0, 0, 0]))
-    assert len(tree._moving["base"]) == 60
-    np.testing.assert_allclose(tree.matrix("map", "base", 3 * SECOND)[:3, 3], [30, 0, 0])
-
-
-def test_unconnected_and_circular_frames():
-    tree = TransformTree()
-    tree.add("map", "base", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)
-    with pytest.raises(TransformError, match="not connected"):
-        tree.newest("map", "moon")
-    tree.add("base", "map", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)
-    with pytest.raises(TransformError, match="circle"):
-        tree.newest("map", "base")
 
 
 class Robot:
