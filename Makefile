@@ -62,7 +62,8 @@ format: setup-tests ## let ruff rewrite the sources
 	$(BIN)/ruff format .
 
 docs: setup-docs ## the documentation as a site, into out/site
-	$(BIN)/python tools/reference_pages.py
+	$(BIN)/python tools/generate_reference.py
+	$(BIN)/python tools/generate_parameters.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## every file of benchmarks/, with this machine's figures

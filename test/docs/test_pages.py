@@ -6,7 +6,6 @@ import importlib.util
 import re
 import shlex
 import sys
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -35,7 +34,7 @@ def load_tool(file: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def reference():
-    return load_tool("reference_pages")
+    return load_tool("generate_reference")
 
 
 def test_readme_is_short():
@@ -73,17 +72,10 @@ def _module_exists(dotted: str) -> bool:
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
-def test_commands_have_the_options_that_are_given(page, reference):
-    help_of = cache(reference.help_of)
+def test_modules_that_are_run_exist(page):
     for command in shell_commands(page):
-        words = shlex.split(re.sub(r"[()]", " ", command.replace("'", " ")))
-        if words[0] == "metrichmsr":
-            assert words[1] in ["COMMAND", *reference.command_names()], f"{name(page)}: {command}"
-            known = help_of(words[1]) if words[1] != "COMMAND" else "--help"
-            unknown = [w for w in words if w.startswith("--") and not re.search(rf"{w}\b(?!-)", known)]
-            assert not unknown, f"{name(page)}: `{command}`: {words[1]} has no {', '.join(unknown)}"
-        elif words[0] == "python":
-            assert _module_exists(words[2]), f"{name(page)}: {command}"
+        if command.startswith("python -m "):
+            assert _module_exists(command.split()[2]), f"{name(page)}: {command}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
@@ -103,7 +95,7 @@ def test_launch_files_have_the_arguments_that_are_given(page):
 def test_generated_pages_are_those_of_the_code(reference):
     for file, text in reference.pages().items():
         path = reference.REFERENCE / file
-        assert path.read_text(encoding="utf-8") == text, f"{name(path)} is old: run `python tools/reference_pages.py`"
+        assert path.read_text(encoding="utf-8") == text, f"{name(path)} is old: run tools/generate_reference.py"
 
 
 def test_every_option_of_every_command_is_in_the_reference(reference):
