@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
+from metrichmsr_ros.image_io import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
@@ -188,8 +188,7 @@ def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
     """RGB images and their samples."""
     for sample in tar_samples(shard):
         if "jpg" in sample.files:
-            image = np.asarray(cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR))
-            yield np.ascontiguousarray(image[..., ::-1]), sample.arrays()
+            yield decode_image(sample.read("jpg"), upright=False), sample.arrays()
 
 
 def _people_there(sample: Arrays) -> Arrays:

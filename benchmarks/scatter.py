@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from benchmarks.baseline import LANDMARKS
 from benchmarks.people import read_video
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
+from metrichmsr_ros.image_io import decode_image
 from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 
@@ -33,9 +33,7 @@ def shard_images(folder: Path) -> Iterator[np.ndarray]:
         raise SystemExit(f"{folder}: no val-*.tar; make some with `metrichmsr synthesize`")
     for sample in tar_samples(shards[0]):
         if "jpg" in sample.files:
-            image = cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR)
-            assert image is not None  # the data engine wrote it
-            yield np.ascontiguousarray(image[..., ::-1])
+            yield decode_image(sample.read("jpg"), upright=False)
 
 
 def scatter(image: np.ndarray, found: LandmarkSet, blazepose: BlazePose, rng: np.random.Generator) -> float | None:

@@ -1,14 +1,15 @@
-"""JPEGs cut off anywhere are told from whole ones, whatever is inside them or behind their end."""
+"""Pictures are decoded as they were encoded; JPEGs cut off anywhere are told from whole ones."""
 
 from __future__ import annotations
 
 import array
+import struct
 
 import cv2
 import numpy as np
 import pytest
 
-from metrichmsr_ros.image_io import is_jpeg_cut_off
+from metrichmsr_ros.image_io import ImageDataError, decode_as_stored, decode_grey, decode_image, is_jpeg_cut_off
 
 KINDS = {
     "baseline": [],
@@ -60,3 +61,52 @@ def test_buffers_of_messages_and_other_formats():
         assert is_jpeg_cut_off(buffer[:500])
     assert not is_jpeg_cut_off(b"")
     assert not is_jpeg_cut_off(cv2.imencode(".png", picture(16))[1].tobytes()[:100])
+
+
+def with_orientation(content: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF segment that holds this orientation alone (TIFF 6.0, tag 274)."""
+    entry = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    inside = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + b"\0\0\0\0"
+    return content[:2] + b"\xff\xe1" + (len(inside) + 2).to_bytes(2, "big") + inside + content[2:]
+
+
+@pytest.mark.parametrize("pack", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
+def test_colours_come_as_rgb(pack):
+    image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
+    found = decode_image(pack(cv2.imencode(".png", image[..., ::-1])[1].tobytes()), upright=False)
+    np.testing.assert_array_equal(found, image)
+    assert found.flags.c_contiguous
+
+
+def test_grey_pictures_come_as_rgb_too():
+    image = np.random.default_rng(0).integers(0, 255, (5, 7), np.uint8)
+    content = cv2.imencode(".png", image)[1].tobytes()
+    np.testing.assert_array_equal(decode_image(content, upright=True), np.repeat(image[..., None], 3, axis=-1))
+    np.testing.assert_array_equal(decode_grey(content), image)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_photographs_are_turned_as_their_exif_says(orientation, turns):
+    stored = cv2.imencode(".jpg", picture(64)[:40])[1].tobytes()
+    as_stored = decode_image(stored, upright=True)
+    content = with_orientation(stored, orientation)
+    np.testing.assert_array_equal(decode_image(content, upright=True), np.rot90(as_stored, turns))
+    np.testing.assert_array_equal(decode_image(content, upright=False), as_stored)
+
+
+@pytest.mark.parametrize(("dtype", "extension"), [(np.uint8, ".png"), (np.uint16, ".png"), (np.float32, ".tiff")])
+def test_numbers_come_as_stored(dtype, extension):
+    depth = (np.random.default_rng(0).random((6, 9)) * 250).astype(dtype)
+    found = decode_as_stored(cv2.imencode(extension, depth)[1].tobytes())
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, depth)
+
+
+@pytest.mark.parametrize("decode", [lambda data: decode_image(data, upright=True), decode_grey, decode_as_stored])
+def test_what_is_not_a_whole_picture_is_refused(decode):
+    content = jpeg()
+    for data, words in ((b"", "0 bytes"), (b"text" * 50, "not an image"), (content[:900], "cut off after 900 bytes")):
+        with pytest.raises(ImageDataError, match=words):
+            decode(data)
+    with pytest.raises(ImageDataError, match="not an image"):
+        decode(cv2.imencode(".png", picture(32))[1].tobytes()[:200])

@@ -17,7 +17,7 @@ from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
-from metrichmsr_ros.image_io import is_jpeg_cut_off
+from metrichmsr_ros.image_io import ImageDataError, decode_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.visual.overlay import draw_overlay, person_colour
@@ -44,16 +44,14 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB, upright as its EXIF says.
 
     Raises:
-        InputError: when `path` is no file, holds no image that OpenCV can read, or a JPEG that is cut off.
+        InputError: `path` is not a file, not an image that OpenCV can read, or a JPEG that is cut off.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a photograph (JPEG, PNG, ...)")
-    if is_jpeg_cut_off(stored := path.read_bytes()):
-        raise InputError(f"{path}: this JPEG is cut off after {len(stored)} bytes; copy it again")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file")
-    return np.ascontiguousarray(image[..., ::-1])
+    try:
+        return decode_image(path.read_bytes(), upright=True)
+    except ImageDataError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def photo_camera(

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import read_file
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_io import is_jpeg_cut_off
+from metrichmsr_ros.image_io import ImageDataError, decode_image
 from metrichmsr_ros.types import AnyArray
 
 JointsOf = Callable[[AnyArray, AnyArray, str], AnyArray]
@@ -174,17 +174,17 @@ def read_image(label: PersonLabel) -> NDArray[np.uint8]:
     """The image (H, W, 3) RGB that the label speaks of: turned or mirrored as the data set wants it.
 
     Raises:
-        LabelError: when the file is missing, no image, or a JPEG that is cut off.
+        LabelError: the file is missing, not an image, or a JPEG that is cut off.
     """
     stored = read_file(label.image)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(stored, np.uint8), flags) if stored else None
-    if stored is None or image is None:
+    if not stored:
         raise LabelError(f"{label.person}: image {label.image} is missing or unreadable")
-    if is_jpeg_cut_off(stored):
-        raise LabelError(f"{label.person}: image {label.image} is cut off after {len(stored)} bytes; fetch it again")
+    try:
+        image = decode_image(stored, upright=False)
+    except ImageDataError as error:
+        raise LabelError(f"{label.person}: image {label.image}: {error}") from None
     if label.turn == CLOCKWISE:
-        image = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
-    elif label.turn == MIRRORED:
-        image = cv2.flip(image, 1)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
+    if label.turn == MIRRORED:
+        return np.asarray(cv2.flip(image, 1), np.uint8)
+    return image

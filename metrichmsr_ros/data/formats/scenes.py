@@ -25,6 +25,7 @@ from metrichmsr_ros.data.formats.labels import (
     label_table,
     to_camera,
 )
+from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
 from metrichmsr_ros.types import AnyArray
 
 PROX_FEMALE = frozenset({"162", "3452", "159", "3403"})
@@ -98,9 +99,12 @@ def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
 
 def read_prox_depth(path: Path) -> NDArray[np.float32]:
     """A PROX depth image in metres, (424, 512), flipped like the labels, NaN where the sensor saw nothing."""
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16:
-        raise LabelError(f"{path}: missing, or not a 16-bit depth image")
+    try:
+        stored = decode_as_stored(path.read_bytes())
+    except (OSError, ImageDataError) as error:
+        raise LabelError(f"{path}: missing, or not a 16-bit depth image: {error}") from None
+    if stored.dtype != np.uint16:
+        raise LabelError(f"{path}: missing, or not a 16-bit depth image: its numbers are {stored.dtype}")
     depth = np.fliplr(stored).astype(np.float32) * np.float32(PROX_DEPTH_UNIT)
     return np.where(depth > 0, depth, np.float32(np.nan))
 

@@ -12,12 +12,13 @@ import numpy as np
 from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, made_texture
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.image_io import ImageDataError, decode_image
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class BackgroundsError(MetricHMRError, FileNotFoundError):
-    """There is no folder of backgrounds where one was named."""
+    """There is no folder of backgrounds where one was named, or a picture in it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     Every seventh file by checksum of its name belongs to the held-out side.
 
     Raises:
-        BackgroundsError: `folder` does not exist.
+        BackgroundsError: `folder` does not exist, or a picture in it cannot be read.
     """
     if folder is None:
         return Backgrounds()
@@ -50,12 +51,13 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     for path in sorted(Path(folder).rglob("*")):
         if path.suffix.lower() not in _SUFFIXES or (zlib.crc32(path.stem.encode()) % 7 == 0) != held_out:
             continue
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            continue
+        try:
+            image = decode_image(path.read_bytes(), upright=True)
+        except ImageDataError as error:
+            raise BackgroundsError(f"backgrounds: {path}: {error}") from None
         scale = min(1.0, max_side / max(image.shape[:2]))
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        image = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         (panoramas if "panoramas" in path.parts else photographs).append(image)
     return Backgrounds(tuple(photographs), tuple(panoramas))
 

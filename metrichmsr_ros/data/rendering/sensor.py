@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from metrichmsr_ros.image_io import decode_image
+
 
 def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A clean picture (H, W, 3) float32 in 0..1 as an everyday camera gives it: HWC uint8."""
@@ -25,9 +27,7 @@ def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.6:
         quality = int(rng.integers(35, 96))
         code = cv2.imencode(".jpg", result[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)
-        if decoded is not None:
-            result = np.ascontiguousarray(decoded[..., ::-1])
+        result = decode_image(code, upright=False)
     return result
 
 

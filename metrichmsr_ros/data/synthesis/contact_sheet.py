@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
+from metrichmsr_ros.image_io import ImageDataError, decode_image
 from metrichmsr_ros.types import AnyArray
 
 
@@ -18,10 +19,11 @@ def contact_sheet(shards: list[Path], columns: int = 6, rows: int = 5, side: int
     for shard in shards:
         pictured = (sample for sample in tar_samples(shard) if {"jpg", "npz"} <= sample.files.keys())
         for sample in islice(pictured, columns * rows - len(tiles)):
-            image = cv2.imdecode(np.frombuffer(sample.read("jpg"), np.uint8), cv2.IMREAD_COLOR)
-            if image is None:
-                raise ShardError(f"{shard}: {sample.key}.jpg is not a picture")
-            tiles.append(_tile(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), sample.arrays(), side))
+            try:
+                image = decode_image(sample.read("jpg"), upright=False)
+            except ImageDataError as error:
+                raise ShardError(f"{shard}:{sample.key}.jpg: {error}") from None
+            tiles.append(_tile(image, sample.arrays(), side))
     if not tiles:
         return None
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthError
+from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
 from metrichmsr_ros.types import Float32Array
 
 _MILLIMETRES = ("16UC1", "mono16")
@@ -57,8 +57,8 @@ def load_depth(path: str | Path) -> Float32Array:
         except ValueError as error:
             raise DepthError(f"{file} is not a NumPy array: {error}") from error
     else:
-        read = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if read is None:
-            raise DepthError(f"{file} is not an image that OpenCV can read; use .npy, .png or .tiff")
-        pixels = read
+        try:
+            pixels = decode_as_stored(file.read_bytes())
+        except ImageDataError as error:
+            raise DepthError(f"{file}: {error} (for depth: .npy, .png or .tiff)") from None
     return metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.formats.scenes import prox_points, read_prox_depth
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.image_io import ImageDataError, decode_image
 
 _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds
 
@@ -46,9 +46,10 @@ def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]
         LabelError: image or calibration is missing or unreadable.
     """
     path = data / "recordings" / frame.recording / "Color" / f"{frame.name}.jpg"
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise LabelError(f"{path} is missing or unreadable")
+    try:
+        image = decode_image(path.read_bytes(), upright=False)
+    except (OSError, ImageDataError) as error:
+        raise LabelError(f"{path} is missing or unreadable: {error}") from None
     file = data / "calibration" / "Color.json"
     try:
         calibration = json.loads(file.read_text(encoding="utf-8"))
@@ -58,7 +59,7 @@ def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]
         raise LabelError(f"{file} cannot be read: {error}") from error
     height, width = image.shape[:2]
     camera = Camera(width, height, intrinsics, "plumb_bob", lens) if lens.any() else Camera(width, height, intrinsics)
-    return np.ascontiguousarray(image[:, ::-1, ::-1]), camera
+    return np.ascontiguousarray(image[:, ::-1]), camera
 
 
 def sensor_depth(data: Path, frame: ProxFrame, camera: Camera) -> NDArray[np.float32]:

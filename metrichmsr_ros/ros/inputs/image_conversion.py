@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_io import is_jpeg_cut_off
+from metrichmsr_ros.image_io import ImageDataError, decode_grey, decode_image
 from metrichmsr_ros.types import AnyArray, ImageArray
 
 
@@ -154,17 +154,16 @@ def image_from_compressed(message: Any) -> ImageArray:
         raise ConversionError(f"format {message.format!r} is a depth image: remap `image` to the colour stream")
     if len(message.data) == 0:
         raise ConversionError("compressed image without data")
-    if is_jpeg_cut_off(message.data):
-        raise ConversionError(f"JPEG of {len(message.data)} bytes without its end: cut off by the driver or on the way")
     bayer = raw.strip() if raw.startswith("bayer_") and "compressed bayer_" in compressed else None
-    flags = cv2.IMREAD_GRAYSCALE if bayer else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
-    if pixels is None:
+    try:
+        pixels = decode_grey(message.data) if bayer else decode_image(message.data, upright=False)
+    except ImageDataError as error:
+        size = len(message.data)
         raise ConversionError(
-            f"compressed image ({message.format!r}, {len(message.data)} bytes) cannot be decoded: truncated?"
-        )
+            f"compressed image ({message.format!r}, {size} bytes) cannot be decoded: {error}"
+        ) from None
     if bayer:
         return _cvt_color(pixels, _PACKED[bayer.replace("16", "8")].code or 0, bayer)
-    if "compressed rgb" in compressed:  # encoded in RGB order on purpose, so OpenCV's "BGR" is RGB already
-        return np.asarray(pixels, dtype=np.uint8)
-    return _cvt_color(pixels, cv2.COLOR_BGR2RGB, "bgr8")
+    if "compressed rgb" in compressed:  # encoded in RGB order on purpose: what was taken for BGR was RGB already
+        return np.ascontiguousarray(pixels[..., ::-1])
+    return pixels

@@ -19,6 +19,7 @@ from metrichmsr_ros.data.rendering.depth_rooms import Place
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
 
 NOBODY = 255  # in BodyIndex
 PERSON_STD = 0.04  # relative error of a person's distance
@@ -47,16 +48,19 @@ def prox_places(root: Path, count: int, size: tuple[int, int], rng: np.random.Ge
 def _place(path: Path, camera: Camera, size: tuple[int, int], rng: np.random.Generator) -> Place:
     depth = read_prox_depth(path)
     index_path = path.parents[1] / "BodyIndex" / path.name
-    stored = cv2.imread(str(index_path), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.shape != depth.shape:
-        raise LabelError(f"{index_path}: missing, or not of the size of its depth image")
+    try:
+        stored = decode_as_stored(index_path.read_bytes())
+    except (OSError, ImageDataError) as error:
+        raise LabelError(f"{index_path}: missing or unreadable: {error}") from None
+    if stored.shape != depth.shape:
+        raise LabelError(f"{index_path}: {stored.shape} pixels, its depth image has {depth.shape}")
     body = np.ascontiguousarray(stored[:, ::-1])  # a mirror, like the depth
     inside = cv2.erode((body != NOBODY).astype(np.uint8), np.ones((EROSION, EROSION), np.uint8)) > 0
     depth, body, inside = (_nearest(image, size) for image in (depth, body, inside.astype(np.uint8)))
     person = np.where(body == NOBODY, -1, body.astype(np.int32)).astype(np.int32)
     trusted = (inside > 0) & np.isfinite(depth) & (person >= 0)
-    error = np.exp(rng.normal(0, PERSON_STD, NOBODY + 1))
-    human = np.where(person >= 0, depth * error[person], np.nan).astype(np.float32)
+    factor = np.exp(rng.normal(0, PERSON_STD, NOBODY + 1))
+    human = np.where(person >= 0, depth * factor[person], np.nan).astype(np.float32)
     part = np.where(person >= 0, -2 - person, 0).astype(np.int32)
     anchor = Anchor(human, trusted.astype(np.float32), person)
     return Place(stretched(camera, *size), depth, part, anchor, len(np.unique(person[trusted])))

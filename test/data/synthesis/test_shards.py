@@ -14,6 +14,7 @@ import torch
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.background import (
     Backgrounds,
+    BackgroundsError,
     load_backgrounds,
     panorama_view,
     random_background,
@@ -174,6 +175,9 @@ def test_backgrounds_split_and_missing_folder(tmp_path):
     assert 0 < len(held.photographs) < 15
     with pytest.raises(FileNotFoundError, match="no folder"):
         load_backgrounds(tmp_path / "nowhere", False)
+    (tmp_path / "picture0.png").write_bytes(b"not a picture")
+    with pytest.raises(BackgroundsError, match=r"picture0\.png: not an image"):
+        [load_backgrounds(tmp_path, side) for side in (False, True)]
 
 
 def test_every_kind_of_background_fills_the_picture():
