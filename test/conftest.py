@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 
@@ -11,6 +15,15 @@ def body():
     from metrichmsr_ros.body.load import load_body
 
     return load_body("open_light")
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with nothing installed: no ROS, no torch, not even NumPy or pip."""
+    folder = tmp_path_factory.mktemp("bare")
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin" / "python"
 
 
 @pytest.fixture
