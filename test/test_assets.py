@@ -94,7 +94,7 @@ def test_one_wheel_brings_both_networks(cache, expect, registry):
     assert sorted(p.name for p in cache.iterdir()) == [DETECTION, LANDMARK]  # nothing temporary stays
 
 
-def test_what_is_there_is_not_fetched_again(cache, expect, registry):
+def test_files_that_exist_are_not_fetched_again(cache, expect, registry):
     expect(DETECTION, b"detector")
     cache.mkdir(parents=True)
     (cache / DETECTION).write_bytes(b"detector")
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_replaced(cache, expect, registry):
     assert assets.fetch(DETECTION).read_bytes() == b"detector"
 
 
-def test_wrong_content_is_refused(cache, registry):
+def test_a_wrong_checksum_is_refused(cache, registry):
     publish_wheel(registry, {DETECTION: b"something else", LANDMARK: b"something else"})
     with pytest.raises(AssetError, match="sha256"):
         assets.fetch(DETECTION)
@@ -123,7 +123,7 @@ def test_a_package_without_the_file_is_an_error(cache, registry):
         assets.fetch(DETECTION)
 
 
-def test_pip_failure_gives_its_last_words(cache, registry):
+def test_a_pip_failure_shows_its_last_lines(cache, registry):
     with pytest.raises(AssetError, match=r"failed \(exit code 1\).*No matching distribution"):
         assets.fetch(DETECTION)
 

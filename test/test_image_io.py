@@ -50,7 +50,7 @@ def test_the_end_of_a_thumbnail_is_not_the_end():
 
 
 @pytest.mark.parametrize("behind", [b"\0" * 40, b"\0" * 5000, b"trailer of a camera", jpeg(16)[:100]])
-def test_what_follows_the_end_is_no_matter(behind):
+def test_bytes_after_the_end_are_ignored(behind):
     assert not is_jpeg_cut_off(jpeg() + behind)
 
 

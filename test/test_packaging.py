@@ -80,7 +80,7 @@ def test_import_needs_nothing(bare_python):
     assert result.stdout.splitlines() == [metrichmsr_ros.__version__, "[]"], result.stderr
 
 
-def test_import_reaches_for_no_heavy_package():
+def test_import_loads_no_heavy_package():
     """Where everything is installed, importing the package alone still loads none of it."""
     code = "import sys, metrichmsr_ros; print([n for n in ('rclpy', 'torch', 'numpy', 'cv2') if n in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -178,7 +178,7 @@ def test_imports_are_declared(path):
         assert DISTRIBUTION.get(name, name.replace("_", "-")).lower() in known, f"{path} imports {name}"
 
 
-def test_messages_survive_the_wire():
+def test_messages_survive_serialization():
     pytest.importorskip("rclpy")
     serialization = pytest.importorskip("rclpy.serialization")
     message = pytest.importorskip("metrichmsr_ros.msg").HumanMesh()

@@ -1,4 +1,4 @@
-"""What the accuracy benchmark measures on pictures is what the pipeline answers about them."""
+"""The accuracy benchmark on pictures measures the estimates that the pipeline gives for them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def shard(frame, picture, look, tmp_path_factory):
     return path
 
 
-def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard, tmp_path):
+def test_a_searched_picture_gives_the_pipelines_estimates(frame, picture, shard, tmp_path):
     pipeline = Pipeline.from_preset("embedded", num_threads=1)
     scene = pipeline.estimate(picture[0], frame.camera)
     found = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
@@ -98,7 +98,7 @@ def test_a_searched_picture_gives_what_the_pipeline_gives(frame, picture, shard,
     torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
 
 
-def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard):
+def test_stored_landmarks_are_estimated_again(frame, picture, look, blazepose, shard):
     """Both copies of the person give what their looks give when they are put together by hand."""
     model = load_model("embedded")
     people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
@@ -114,7 +114,7 @@ def test_stored_looks_are_looked_at_again(frame, picture, look, blazepose, shard
         torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
 
 
-def test_people_in_videos_are_looked_at_as_often_as_asked(frame, picture):
+def test_people_in_videos_get_the_requested_test_time_augmentation(frame, picture):
     image, camera = picture[0], frame.camera
     pipelines = {
         choice: Pipeline.from_preset("embedded", num_threads=1, test_time_augmentation=choice)

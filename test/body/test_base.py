@@ -1,4 +1,4 @@
-"""The open body against a naive float64 twin, and the laws a body model obeys."""
+"""The open body against a naive float64 implementation, and the invariances of a body model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def skin_one_by_one(name: str, betas: np.ndarray, pose: np.ndarray, transl: np.n
     return vertices + transl, np.stack([w[:3, 3] for w in world]) + transl
 
 
-def test_equals_a_naive_twin_in_float64(body: BodyModel) -> None:
+def test_the_body_equals_a_naive_float64_implementation(body: BodyModel) -> None:
     model = OpenBody.load(body.name, torch.float64)
     betas, pose, transl = arguments(2, torch.float64)
     output = model(betas, pose, transl)
@@ -59,7 +59,7 @@ def test_float32_agrees_with_float64(body: BodyModel) -> None:
     torch.testing.assert_close(rough.vertices.double(), exact.vertices, atol=1e-5, rtol=0)
 
 
-def test_batch_is_a_loop(body: BodyModel) -> None:
+def test_a_batch_equals_a_loop(body: BodyModel) -> None:
     betas, pose, transl = arguments(4)
     together = body(betas, pose, transl)
     for k in range(4):
@@ -78,7 +78,7 @@ def test_joints_need_no_skinning(body: BodyModel) -> None:
     torch.testing.assert_close(body.joints(betas, pose, transl), body(betas, pose, transl).joints)
 
 
-def test_rotation_matrices_are_taken_as_axis_angles_are(body: BodyModel) -> None:
+def test_rotation_matrices_equal_axis_angles(body: BodyModel) -> None:
     betas, pose, transl = arguments(2)
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3).numpy()).as_matrix().reshape(2, 24, 3, 3)
     same = body(betas, torch.from_numpy(matrices).float(), transl)
@@ -97,7 +97,7 @@ def test_the_pelvis_of_the_open_body_is_where_transl_says(body: BodyModel) -> No
     torch.testing.assert_close(body(betas, pose, transl).joints[:, 0], transl, atol=1e-6, rtol=0)
 
 
-def test_global_orientation_turns_the_body_as_one_piece(body: BodyModel) -> None:
+def test_global_orientation_turns_the_body_rigidly(body: BodyModel) -> None:
     betas, pose, transl = arguments(1)
     still = pose.clone()
     still[:, :3] = 0
@@ -106,7 +106,7 @@ def test_global_orientation_turns_the_body_as_one_piece(body: BodyModel) -> None
     torch.testing.assert_close(body(betas, pose, transl).vertices, expected, atol=1e-5, rtol=0)
 
 
-def test_gradients_are_those_of_differences() -> None:
+def test_gradients_equal_finite_differences() -> None:
     model = OpenBody.load("open_light", torch.float64)
     picked = torch.arange(0, model.num_vertices, 150)
 

@@ -1,4 +1,4 @@
-"""The mirror image of poses and points: an involution, and the same thing as mirroring the mesh itself."""
+"""The mirror image of poses and points: an involution that equals mirroring the mesh itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metrichmsr_ros.body.load import load_body
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])
 
 
-def test_the_tree_is_smpls() -> None:
+def test_the_kinematic_tree_is_that_of_smpl() -> None:
     assert len(JOINT_NAMES) == len(PARENTS) == 24
     assert all(parent < child for child, parent in enumerate(PARENTS))
     chain = [JOINT_NAMES.index("left_hand")]

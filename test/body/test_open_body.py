@@ -15,7 +15,7 @@ PEOPLE = Population.load()
 SOME = torch.from_numpy(PEOPLE.betas[::40])
 
 
-def test_the_files_are_small_and_say_their_licence() -> None:
+def test_the_files_are_small_and_name_their_licence() -> None:
     sizes = [asset_path(name).stat().st_size for name in (*FILES.values(), "open_body_population.npz")]
     assert sum(sizes) < 12e6
     assert "CC0" in FULL.licence
@@ -60,7 +60,7 @@ def test_joints_of_every_shape_are_symmetric_and_rooted(body: OpenBody) -> None:
     assert joints[:, 0].abs().max() < 1e-6
 
 
-def test_both_meshes_are_one_person() -> None:
+def test_both_meshes_have_the_same_joints_heights_and_landmarks() -> None:
     apart = (FULL.rest_joints(SOME) - LIGHT.rest_joints(SOME)).norm(dim=-1)
     assert apart.mean() < 0.0005
     assert apart.max() < 0.005

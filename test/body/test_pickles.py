@@ -1,4 +1,4 @@
-"""The restricted unpickler: arrays come through, everything else is refused by name and never run."""
+"""The restricted unpickler: arrays are read; everything else is refused, named and never run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Attack:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
-def test_arrays_come_through(tmp_path: Path, protocol: int) -> None:
+def test_arrays_are_read(tmp_path: Path, protocol: int) -> None:
     content = {
         "dense": np.arange(12.0).reshape(3, 4),
         "integers": np.arange(3, dtype=np.uint32),
@@ -55,7 +55,7 @@ def test_arrays_come_through(tmp_path: Path, protocol: int) -> None:
     ],
 )
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_calls_are_refused_by_name(
+def test_calls_are_refused_and_named(
     tmp_path: Path, attack: Attack, named: str, protocol: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -65,7 +65,7 @@ def test_calls_are_refused_by_name(
     assert not (tmp_path / "owned").exists()
 
 
-def test_attributes_cannot_be_reached_through_a_dotted_name(tmp_path: Path) -> None:
+def test_attributes_cannot_be_reached_by_a_dotted_name(tmp_path: Path) -> None:
     """Protocol 4 resolves dots: 'numpy' 'ndarray.tofile' must not pass as numpy's."""
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.")
     with pytest.raises(RefusedPickleError, match=r"numpy\.ndarray\.tofile"):
@@ -117,7 +117,7 @@ def test_other_content_is_named(tmp_path: Path) -> None:
         load_array_pickle(tmp_path / "list.pkl")
 
 
-def test_files_of_the_other_numpy_are_read(tmp_path: Path) -> None:
+def test_pickles_of_numpy_1_and_2_are_read(tmp_path: Path) -> None:
     """NumPy 2 pickles name numpy._core, NumPy 1 files numpy.core; each must read the other's."""
     data = pickle.dumps({"a": np.eye(2)}, protocol=2)
     for name in (b"numpy.core.multiarray", b"numpy._core.multiarray"):

@@ -50,19 +50,19 @@ def test_our_skinning_equals_smplx(smpl_file: Path, dtype: torch.dtype) -> None:
 
 
 @needs_smplx
-def test_load_body_finds_smpl_and_keeps_quiet(smpl_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_load_body_finds_smpl_and_prints_nothing(smpl_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     body = load_body(f"smpl:{smpl_file}")
     assert (body.name, body.num_vertices, body.faces.dtype) == ("smpl", 1229, torch.int64)
     assert capsys.readouterr().out == ""
 
 
-def test_without_smplx_the_message_says_where_it_is(smpl_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_smplx_names_the_extra(smpl_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "smplx", None)
     with pytest.raises(ImportError, match=r"metrichmsr_ros\[smpl\].*non-commercial"):
         load_body(f"smpl:{smpl_file}")
 
 
-def test_a_pickle_and_an_npz_hold_the_same(smpl_file: Path, tmp_path: Path) -> None:
+def test_a_pickle_and_an_npz_give_the_same_body(smpl_file: Path, tmp_path: Path) -> None:
     regressor = to_smpl_dict(load_arrays(FILES["open_light"]))["J_regressor"]
     path = pickled(tmp_path, J_regressor=scipy.sparse.csc_matrix(regressor), bs_type="lrotmin")
     expected = read_smpl(smpl_file)

@@ -32,7 +32,7 @@ def test_smplx_joints_are_those_of_its_arrays(tmp_path):
     np.testing.assert_allclose(found[SHARED:], expected[20:22], atol=1e-5)
 
 
-def test_files_that_are_no_smplx_are_named(tmp_path):
+def test_files_that_are_not_smplx_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.npz is not a file"):
         SmplxJoints(tmp_path / "none.npz")
     np.savez(tmp_path / "half.npz", v_template=np.zeros((4, 3)))

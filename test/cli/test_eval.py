@@ -86,7 +86,7 @@ def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
     assert "walk.tum for sequence walk" in paper.file.getvalue()
 
 
-def test_the_converter_of_the_manual_makes_predictions_that_score(tmp_path):
+def test_predictions_of_the_documented_converter_can_be_scored(tmp_path):
     manual = ROOT / "docs/how_to/evaluate.md"
     (code,) = re.findall(r"```python\n(.*?)```", manual.read_text(), re.DOTALL)
     there: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def test_the_open_set_through_the_command_line_gives_the_numbers_of_validate(tmp
     assert "3 people" in row
 
 
-def test_rendered_lenses_need_no_data(monkeypatch):
+def test_the_rendered_focal_sweep_needs_no_data(monkeypatch):
     asked: dict[str, Any] = {}
 
     def sweep(pipeline: Any, images: int, progress: Any) -> Any:

@@ -135,7 +135,7 @@ def test_rich_scores_other_systems_without_pictures(tmp_path):
     assert max(values[name] for name in ("W-MPJPE", "WA-MPJPE", "RTE")) < 0.01
 
 
-def test_rich_says_what_it_needs(tmp_path):
+def test_errors_of_rich_name_what_is_missing(tmp_path):
     write_rich_film(tmp_path)
     smplx = write_smplx(tmp_path / "smplx")
 
@@ -240,7 +240,7 @@ def test_local_pose_with_smpl_from_its_files(benchmark, write, tmp_path, monkeyp
     assert values["H-MAE"] == pytest.approx(50.0, abs=0.01)
 
 
-def test_files_of_something_else_are_named(tmp_path, monkeypatch):
+def test_files_of_another_kind_are_named(tmp_path, monkeypatch):
     folder = tmp_path / "smpl"
     folder.mkdir()
     for gender in ("MALE", "FEMALE"):

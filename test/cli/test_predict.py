@@ -1,4 +1,4 @@
-"""`metrichmsr predict` as a user runs it: files out, one-line errors in words."""
+"""`metrichmsr predict` as a user runs it: the files it writes and its one-line errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_mesh_is_in_metres_and_upright(photo, tmp_path, monkeypatch):
     assert -mesh.vertices[:, 2].mean() == pytest.approx(people[0]["translation"][2], rel=0.1)  # glTF: z backward
 
 
-def test_without_fov_the_fallback_is_said(photo, tmp_path, monkeypatch):
+def test_without_fov_the_fallback_is_reported(photo, tmp_path, monkeypatch):
     run(monkeypatch, "predict", photo, "--out", tmp_path)
     numbers = json.loads((tmp_path / "walk.json").read_text())
     assert numbers["intrinsics_source"] == "long_side"

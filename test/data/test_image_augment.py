@@ -1,4 +1,4 @@
-"""Augmentation: whatever is drawn, labelled joints project onto the pixels they were on; flipping twice is nothing."""
+"""Augmentation of images: labelled joints still project onto their pixels; flipping twice changes nothing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_mirror_takes_every_joint_to_its_mirror_image(bedlam: tuple[LabelTable
     torch.testing.assert_close(mirrored.joints_cam, mirror_points(straight), atol=1e-5, rtol=0)
 
 
-def test_flipping_twice_is_nothing(bedlam: tuple[LabelTable, World]) -> None:
+def test_flipping_twice_changes_nothing(bedlam: tuple[LabelTable, World]) -> None:
     """For image, ray map and labels."""
     label = bedlam[0][0]
     once = View.mirrored(SIZE[0])
@@ -178,7 +178,7 @@ def test_samples_repeat_with_their_seed_and_collate(bedlam: tuple[LabelTable, Wo
     assert truth.has_transl.all()
 
 
-def test_unknown_cameras_must_be_assumed_aloud(tmp_path: Path) -> None:
+def test_an_unknown_camera_is_an_error_unless_one_is_assumed(tmp_path: Path) -> None:
     labels, images, _ = write_4dhumans(tmp_path)
     table = read_4dhumans(labels, images)
     with pytest.raises(LabelError, match="knows no intrinsics"):

@@ -52,7 +52,7 @@ def test_a_step_within_one_body_is_left_out():
     assert anchor.mask[60, step - 2]
 
 
-def test_people_weigh_what_they_are_given_and_tiny_ones_little():
+def test_anchors_have_the_given_weights_and_tiny_people_little():
     anchor = make_anchor([board(-0.5, 0, 2), board(0.6, 0, 2), board(0, 0.5, 40)], FACES, CAMERA, [1.0, 0.25, 1.0])
     assert anchor.weight[60, 55] == 1
     assert anchor.weight[60, 110] == 0.25
@@ -61,7 +61,7 @@ def test_people_weigh_what_they_are_given_and_tiny_ones_little():
     assert (anchor.weight[far] == np.float32(THIN_PERSON_WEIGHT)).all()
 
 
-def test_weight_falls_with_truncation_uncertainty_and_doubt():
+def test_weight_falls_with_truncation_uncertainty_and_low_confidence():
     whole = board(0, 0, 2)
     assert person_weight(whole, CAMERA) == 1
     half = board(0.8, 0, 2) + np.array([0.0, 0, 0])  # image ends at x = 1.6 m, at 2 m: right vertices are outside

@@ -26,13 +26,13 @@ def context(factor: float, people: bool = True) -> DepthContext:
 
 @pytest.mark.parametrize("method", ["scale", "affine", "field"])
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
-def test_people_bring_the_scene_to_metres(method, factor):
+def test_people_scale_the_scene_to_metres(method, factor):
     answer = DepthEngine(IncomingDepth(), method).estimate(IMAGE, CAMERA, FACES, context(factor))
     np.testing.assert_allclose(answer.metres, WALL, rtol=0.05)
     assert (answer.source, answer.calibration) == ("camera/depth", method)
 
 
-def test_a_refiner_takes_the_place_of_the_closed_form():
+def test_a_refiner_replaces_the_closed_form():
     torch.manual_seed(0)
     network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)).eval()
     answer = DepthEngine(IncomingDepth(), refiner=network).estimate(IMAGE, CAMERA, FACES, context(0.5))
@@ -57,14 +57,14 @@ def test_without_people_the_last_calibration_fades():
     np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
-def test_single_images_have_no_memory():
+def test_single_images_do_not_use_earlier_calibrations():
     engine = DepthEngine(IncomingDepth(), "scale")
     engine.estimate(IMAGE, CAMERA, FACES, context(0.5))
     answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False))
     np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
-def test_no_calibration_hands_on_the_source():
+def test_without_calibration_the_depth_is_the_sources():
     answer = DepthEngine(IncomingDepth(), "none").estimate(IMAGE, CAMERA, FACES, context(0.5))
     np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
@@ -77,7 +77,7 @@ def test_depth_on_another_grid_is_brought_to_the_image():
     np.testing.assert_allclose(answer.metres, 3.0, rtol=1e-5)
 
 
-def test_a_networks_people_are_replaced_by_their_own_surfaces_but_not_what_stands_before_them():
+def test_bodies_replace_a_networks_depth_except_where_something_stands_before_them():
     wrong = np.full((120, 160), 4.0, np.float32)
     wrong[50:60] = 4.4
     wrong[88:] = 1.0  # a table
@@ -90,7 +90,7 @@ def test_a_networks_people_are_replaced_by_their_own_surfaces_but_not_what_stand
 
 
 @pytest.mark.parametrize("source", [None, IncomingDepth()])
-def test_without_initial_depth_the_people_speak_for_themselves(source):
+def test_without_initial_depth_there_is_the_depth_of_the_people(source):
     answer = DepthEngine(source).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
     assert answer.source == "people"
     assert answer.metres[60, 80] == pytest.approx(3)

@@ -1,4 +1,4 @@
-"""Words become depth engines: each source and calibration by its name, and mistakes by theirs."""
+"""Depth engines by the names of source and calibration, and the errors for wrong names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_auto_without_fetched_networks_is_the_ground(tmp_path, monkeypatch):
         make_engine(DepthChoice("fastdepth", "affine"))
 
 
-def test_a_topic_that_is_silent_leaves_people_and_says_why():
+def test_without_messages_of_the_topic_there_is_the_depth_of_people_and_the_reason():
     answer = estimate(DepthChoice("topic", "scale"))
     assert answer.source == "people"
     assert "no depth image came" in answer.problem
@@ -50,7 +50,7 @@ def test_closed_forms_by_name(calibration):
     np.testing.assert_allclose(answer.metres, 1.5 if calibration == "none" else 3.0, rtol=0.01)
 
 
-def test_a_refiner_of_ones_own(tmp_path):
+def test_a_refiner_from_a_file_of_the_user(tmp_path):
     network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2))
     save_refiner(tmp_path / "mine.safetensors", network)
     incoming = DepthMap(np.full((60, 80), 1.5, np.float32), CAMERA, "camera/depth")

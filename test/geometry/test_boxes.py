@@ -27,7 +27,7 @@ def test_boxes_of_whole_numbers(other, expected):
     assert iou[0, 0] == pytest.approx(expected)
 
 
-def test_it_is_the_share_of_pixels():
+def test_iou_is_the_share_of_pixels():
     corners = np.random.default_rng(0).integers(0, 30, (12, 2, 2))
     boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
     v, u = np.mgrid[:30, :30]
@@ -46,7 +46,7 @@ def test_iou_is_symmetric_and_bounded(first, second):
         assert box_iou(first[None], first[None])[0, 0] == pytest.approx(1.0)
 
 
-def test_what_has_no_area_or_no_numbers_overlaps_nothing():
+def test_boxes_without_area_or_of_nan_overlap_nothing():
     nothing = np.array([[1.0, 1, 1, 1], [np.nan] * 4, [2, 2, 1, 1]])
     with np.errstate(all="raise"):
         iou = box_iou(nothing, np.array([[1.0, 1, 1, 1], [0, 0, 2, 2], [np.nan] * 4]))
@@ -54,6 +54,6 @@ def test_what_has_no_area_or_no_numbers_overlaps_nothing():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_dtype_stays(dtype):
+def test_the_dtype_is_kept(dtype):
     assert box_iou(np.zeros((2, 4), dtype), np.zeros((0, 4), dtype)).shape == (2, 0)
     assert box_iou(np.zeros((2, 4), dtype), np.zeros((3, 4), dtype)).dtype == dtype

@@ -43,7 +43,7 @@ def test_vertices_take_the_sum_of_their_faces_weighted_by_area():
     np.testing.assert_allclose(vertex_normals(vertices, faces), expected / lengths, atol=1e-9)
 
 
-def test_what_has_no_area_has_no_normal():
+def test_faces_without_area_have_no_normal():
     with np.errstate(all="raise"):
         assert not face_normals(np.zeros((3, 3)), np.array([[0, 1, 2]])).any()
         assert not vertex_normals(np.ones((5, 3)), np.array([[0, 1, 2]])).any()

@@ -182,7 +182,7 @@ def test_a_body_around_the_camera_does_not_break_it():
     np.testing.assert_allclose(np.linalg.norm(grid_rays(SMALL) * raster.depth[..., None], axis=-1), 2.0, atol=0.05)
 
 
-def test_nothing_to_see():
+def test_an_empty_view():
     vertices, faces = sphere(8)
     for raster in (
         rasterize(vertices - [0, 0, 5], faces, SMALL),
@@ -195,7 +195,7 @@ def test_nothing_to_see():
         assert raster.depth.shape == (36, 48)
 
 
-def test_types():
+def test_dtypes():
     raster = rasterize(*sphere(8), SMALL)
     assert (raster.depth.dtype, raster.face_id.dtype, raster.mesh_id.dtype) == (np.float32, np.int32, np.int32)
 

@@ -1,4 +1,4 @@
-"""Which rule gave the intrinsics is always said, and a broken estimate falls back."""
+"""The camera names the rule that gave its intrinsics; an implausible estimate falls back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_anycalib_is_used_and_named():
 
 
 @pytest.mark.parametrize("numbers", [[float("nan"), 320.0, 240.0], [-5.0, 320.0, 240.0]])
-def test_nonsense_falls_back(numbers):
+def test_implausible_estimates_fall_back_to_the_long_side(numbers):
     assert CameraEstimator(FakeAnyCalib(numbers)).estimate(IMAGE).source == "long_side"
 
 

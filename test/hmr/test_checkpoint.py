@@ -1,4 +1,4 @@
-"""Weights carry their configuration; files that do not fit say so."""
+"""Weights carry their configuration; files that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_shipped_weights_load_and_run():
 
 
 @torch.inference_mode()
-def test_shipped_weights_know_no_last_distance(body):
+def test_shipped_weights_estimate_the_same_size_at_any_distance(body):
     """The same people 2-8 and 12-48 m away look alike, and are taken to be as large."""
     model = load_model("embedded")
     factors = []

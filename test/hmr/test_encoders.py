@@ -1,4 +1,4 @@
-"""The crop's virtual camera and the landmark and ray tokens: closed forms and the invariances they are made for."""
+"""The crop's virtual camera and the landmark and ray tokens: closed forms and invariances."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_every_conditioning_runs(conditioning, frame, translation):
     assert out.expert_share.shape == (4, 2, 4)
 
 
-def test_conditioning_is_the_only_thing_that_knows_the_focal_length():
+def test_only_the_conditioning_depends_on_the_focal_length():
     batch = random_batch(2)
     zoomed = dataclasses.replace(
         batch,
@@ -108,7 +108,7 @@ def test_embedded_is_equivariant_to_turning_the_camera():
     assert torch.allclose(a.rotmats[:, 1:], b.rotmats[:, 1:], atol=1e-3)
 
 
-def test_embedded_does_not_see_the_resolution():
+def test_embedded_does_not_depend_on_the_resolution():
     """Scaling the image and K together changes A, not K' = A K, and so nothing at all."""
     K, A = intrinsics(500), crop_matrix((300, 220), 180, 256, 0.3)
     scale = np.diag([3.0, 3.0, 1.0])

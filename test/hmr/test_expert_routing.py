@@ -41,7 +41,7 @@ def test_patch_maps_keep_rows_and_columns():
         patch_maps(weights, (64, 64))
 
 
-def test_maps_are_read_between_the_middles_of_patches():
+def test_maps_are_interpolated_between_the_middles_of_patches():
     maps = patch_maps(np.arange(12, dtype=np.float64).reshape(12, 1), (48, 64))
     pixels = np.array([[7.5, 7.5], [23.5, 7.5], [15.5, 15.5], [-5.0, -5.0], [47.0, 63.0]])
     np.testing.assert_allclose(at_pixels(maps, pixels)[:, 0], [0.0, 1.0, 2.0, 0.0, 11.0])
@@ -57,7 +57,7 @@ def test_landmark_maps_hold_each_landmarks_weight_where_it_is():
     assert opacity[40, 10] < 0.01
 
 
-def test_nothing_is_routed_without_routed_experts():
+def test_without_routed_experts_there_is_no_routing():
     with pytest.raises(RoutingError, match="nothing is routed"):
         patch_routing(model_of(moe=TINY_MOE | {"routed_experts": 0}), random_batch(1))
 

@@ -86,7 +86,7 @@ def test_half_a_mask_is_half_the_loss(people, body):
     assert human_losses(wrong, truth, people.inputs, body)["betas"].item() == pytest.approx(whole.item() / 2)
 
 
-def test_uncertainty_loss_is_least_at_the_spread_of_the_many(people, body):
+def test_uncertainty_loss_is_least_at_the_true_spread(people, body):
     generator = torch.Generator().manual_seed(0)
     errors = torch.randn(len(people), 3, generator=generator)
     heavy = (torch._standard_gamma(torch.full((len(people), 1), 4.0), generator=generator) / 4.0).rsqrt()  # t, 8 d.o.f.

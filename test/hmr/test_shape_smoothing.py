@@ -1,4 +1,4 @@
-"""Steady shapes: means of what was seen, and people who look the same with them."""
+"""Shapes over time: the mean of a person's estimates, and positions that keep the image of the body."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def estimate_of(truth, betas):
     )
 
 
-def test_shape_is_the_mean_of_all_guesses_of_one_person(body):
+def test_the_shape_is_the_mean_of_a_persons_estimates(body):
     truth = simulate(body, 2).truth
     guesses = torch.randn(5, 2, 10, generator=torch.Generator().manual_seed(0))
     steady = ShapeSmoother(body)
@@ -38,7 +38,7 @@ def test_shape_is_the_mean_of_all_guesses_of_one_person(body):
     assert not torch.allclose(found.betas[1], guesses[0, 1])
 
 
-def test_people_look_the_same_from_as_far_as_their_new_size_says(body):
+def test_people_of_a_new_size_move_so_that_their_image_stays(body):
     truth = simulate(body, 20).truth
     before = estimate_of(truth, truth.betas)
     betas = truth.betas.clone()

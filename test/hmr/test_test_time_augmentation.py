@@ -1,4 +1,4 @@
-"""Several looks at the same people: mirrored geometry against projections, means against SciPy."""
+"""Test-time augmentation: mirrored geometry against projections, means over views against SciPy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def joints_2d(body, output, intrinsics):
 
 
 @torch.inference_mode()
-def test_an_answer_about_the_mirrored_people_projects_onto_the_mirrored_pixels(body, people, model):
+def test_an_estimate_of_mirrored_people_projects_onto_the_mirrored_pixels(body, people, model):
     """The same answer, read in both pictures: u and width - 1 - u, left joints where right ones were."""
     from metrichmsr_ros.body.joints import MIRROR_JOINTS
 
@@ -90,7 +90,7 @@ def answers(model, people, more, roles):
 
 
 @torch.inference_mode()
-def test_every_person_gets_the_mean_of_its_own_looks(people, model):
+def test_every_person_gets_the_mean_over_its_own_views(people, model):
     """Against SciPy and plain sums over the looks of each; looks in any order, some people without."""
     roles = ViewRoles([4, 1, 4, 4], [True, True, False, False])
     more = looks_at(people, roles.person)
@@ -122,7 +122,7 @@ class Facing(torch.nn.Module):
 
 
 @torch.inference_mode()
-def test_a_look_that_takes_front_for_back_counts_for_nothing(people, model):
+def test_a_view_that_confuses_front_and_back_is_left_out(people, model):
     def seen(u, rows):
         batch = people.inputs.select(torch.tensor(rows))
         landmarks = batch.landmarks.clone()
@@ -138,6 +138,6 @@ def test_a_look_that_takes_front_for_back_counts_for_nothing(people, model):
 
 
 @torch.inference_mode()
-def test_without_further_looks_the_answer_is_the_plain_one(people, model):
+def test_without_further_views_the_estimate_is_the_plain_one(people, model):
     found = estimate_from_views(model, people.inputs, looks_at(people, []), ViewRoles())
     torch.testing.assert_close(found.rotmats, model(people.inputs).rotmats)

@@ -116,7 +116,7 @@ def test_frozen_encoder_is_not_trained():
     assert all(p.grad is None for p in model.image_encoder.backbone.parameters())
 
 
-def test_encoder_errors_say_what_to_do(tmp_path):
+def test_encoder_errors_name_the_remedy(tmp_path):
     model = MetricHMR(build(ModelConfig, TINY_VITPOSE))
     with pytest.raises(ValueError, match="reads pixels"):
         model(random_batch())

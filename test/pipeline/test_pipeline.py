@@ -50,7 +50,7 @@ def test_body_lies_on_the_person_in_the_image(pipeline, frames):
     assert np.median(np.linalg.norm(pixels - true_pixels, axis=1)) < 0.06 * height
 
 
-def test_depth_is_the_people_s_and_nan_elsewhere(pipeline, frames):
+def test_depth_is_that_of_the_people_and_nan_elsewhere(pipeline, frames):
     frame = frames[0]
     scene = pipeline.estimate(frame.image, frame.camera)
     seen = np.isfinite(scene.depth.metres)
@@ -70,7 +70,7 @@ def test_video_keeps_ids_and_gives_velocity(pipeline, frames):
     assert np.linalg.eigvalsh(person.position_cov6).min() > 0
 
 
-def test_cheap_results_equal_the_costly_ones(pipeline, frames):
+def test_results_without_vertices_and_depth_equal_those_with_them(pipeline, frames):
     frame = frames[0]
     full = pipeline.estimate(frame.image, frame.camera)
     lean = pipeline.estimate(frame.image, frame.camera, request=LEAN)
@@ -106,7 +106,7 @@ def test_nobody_gives_an_empty_scene(pipeline):
 
 
 @pytest.mark.parametrize("image", [np.zeros((480, 640)), np.zeros((480, 640, 3), np.float32), None])
-def test_what_is_no_image_is_named(pipeline, image):
+def test_input_that_is_not_an_image_is_named(pipeline, image):
     with pytest.raises(ImageError, match="uint8"):
         pipeline.estimate(image, Camera.from_fov(640, 480, 1.2))
 

@@ -1,4 +1,4 @@
-"""Bags that are damaged, lack something or hold something else: clear errors, and nothing of the rest is lost."""
+"""Bags that are damaged, incomplete or of another kind: clear errors, and the readable part is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.topics import camera_info_topic
 
 
-def test_a_bag_without_camera_info_says_what_to_do(tmp_path):
+def test_the_error_for_a_bag_without_camera_info_names_the_remedy(tmp_path):
     bag = write_bag(tmp_path / "bag", Recipe(camera_info=False))
     with pytest.raises(ReplayError, match=r"/cam/camera_info has no messages.*--camera-info or give --fov") as caught:
         replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
@@ -52,7 +52,7 @@ def test_images_of_another_camera_are_counted_not_lost(tmp_path):
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
-def test_a_bag_cut_off_at_once_is_an_error_with_words(tmp_path, storage):
+def test_a_bag_cut_off_at_its_beginning_is_an_error_that_names_it(tmp_path, storage):
     bag = write_bag(tmp_path / "bag", Recipe(storage=storage))
     data = next(p for p in bag.iterdir() if p.suffix in (".mcap", ".db3"))
     data.write_bytes(data.read_bytes()[:100])

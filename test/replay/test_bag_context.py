@@ -23,12 +23,12 @@ def replayed(tmp_path, options, recipe=RECIPE):
     return done, pipeline.contexts
 
 
-def test_nothing_is_known_unless_asked_for(tmp_path):
+def test_without_options_there_is_no_context(tmp_path):
     _, contexts = replayed(tmp_path, ReplayOptions())
     assert all(context.floor is None and context.depth is None and not context.boxes for context in contexts)
 
 
-def test_the_floor_lies_where_the_transforms_say(tmp_path):
+def test_the_floor_follows_from_the_transforms(tmp_path):
     done, contexts = replayed(tmp_path, KNOWN)
     assert len(contexts) == len(RECIPE.depths)
     for context in contexts:
@@ -37,7 +37,7 @@ def test_the_floor_lies_where_the_transforms_say(tmp_path):
     assert done.missing == {}
 
 
-def test_depth_is_that_of_the_image(tmp_path):
+def test_depth_has_the_stamp_of_its_image(tmp_path):
     _, contexts = replayed(tmp_path, KNOWN)
     for context, depth in zip(contexts, RECIPE.depths, strict=True):
         assert context.depth.is_sensor
@@ -51,7 +51,7 @@ def test_both_can_be_switched_off_as_in_the_node(tmp_path):
     assert not any(context.measures_scale for context in contexts)
 
 
-def test_what_is_missing_is_counted_and_told(tmp_path):
+def test_missing_depth_and_transforms_are_counted_and_reported(tmp_path):
     options = ReplayOptions(ground_frame="nowhere", depth="/cam/depth")
     done, contexts = replayed(tmp_path, options)
     assert done.missing == {"no floor": len(RECIPE.depths)}
@@ -70,6 +70,6 @@ def test_what_is_missing_is_counted_and_told(tmp_path):
         (ReplayOptions(depth="/cam/depth", depth_info="/cam/depth"), RECIPE, "--depth-info /cam/depth"),
     ],
 )
-def test_what_the_bag_does_not_hold_is_refused(tmp_path, options, recipe, words):
+def test_topics_and_frames_that_the_bag_lacks_are_refused(tmp_path, options, recipe, words):
     with pytest.raises(ReplayError, match=words):
         replayed(tmp_path, options, recipe)

@@ -1,4 +1,4 @@
-"""Many bags: a bad one costs itself only, what is done is skipped, workers change nothing; what the command says."""
+"""Many bags: a bad one loses only itself, finished ones are skipped, worker processes give the same results."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_each_bag_has_a_pipeline_of_its_own(tmp_path):
     assert outcomes[0].text == outcomes[1].text  # the same images, so the same digest
 
 
-def test_workers_give_the_same_digests_and_one_that_dies_costs_its_own_bag_only(tmp_path):
+def test_workers_give_the_same_digests_and_a_killed_one_loses_only_its_bag(tmp_path):
     archive = tmp_path / "archive"
     write_bag(archive / "a")
     write_bag(archive / "deadly", Recipe(depths=(3.0, DEADLY)))
@@ -65,7 +65,7 @@ def test_workers_give_the_same_digests_and_one_that_dies_costs_its_own_bag_only(
     assert "killed or crashed" in outcomes["deadly"].text
 
 
-def test_what_is_wrong_with_the_model_or_with_us_is_told_bag_by_bag(tmp_path, monkeypatch):
+def test_errors_of_the_model_and_bugs_are_reported_for_each_bag(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag")
     (outcome,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_no_pipeline))
     assert outcome.code is ExitCode.USAGE
@@ -97,7 +97,7 @@ def test_ray_tasks_give_what_processes_give(tmp_path, monkeypatch):
     assert [o.bag.name for o in run_jobs_on_ray(jobs[:1], "local") if o.skipped] == ["a"]
 
 
-def test_no_bag_there(tmp_path):
+def test_a_missing_bag_is_an_error(tmp_path):
     with pytest.raises(ReplayError, match="there is no bag at") as caught:
         plan(tmp_path / "nowhere", tmp_path / "out", ReplayOptions())
     assert caught.value.code is ExitCode.USAGE

@@ -19,7 +19,7 @@ from metrichmsr_ros.ros.bags import writer as output_bag
 from metrichmsr_ros.ros.bags.reader import Bag
 
 
-def test_a_full_disk_stops_with_words_and_the_results_so_far(tmp_path, monkeypatch):
+def test_a_full_disk_ends_with_an_error_and_the_results_so_far(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag", Recipe(truth=True))
     whole = replay_bag(bag, tmp_path / "whole", ReplayOptions(), PixelPipeline())
     write, calls = output_bag.OutputBag.write, []
@@ -59,7 +59,7 @@ def test_a_disk_that_runs_full_ends_the_replay_before_a_write_fails(tmp_path, mo
     assert len(load_records(tmp_path / "out/estimates.npz")) == 2
 
 
-def test_too_little_room_is_found_out_before_anything_is_taken_away(tmp_path, monkeypatch):
+def test_too_little_space_is_an_error_before_old_results_are_deleted(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag")
     done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
     free_bytes(monkeypatch, [5 << 20])

@@ -112,7 +112,7 @@ KNOWING = Recipe(info_first=True, moving_camera=True, depth_image=True)
 KNOWN = ReplayOptions(ground_frame="map", depth="/cam/depth")
 
 
-def test_the_node_over_dds_knows_of_floor_and_depth_what_the_replay_knows(tmp_path, ros):
+def test_the_node_over_dds_has_the_floor_and_depth_of_the_replay(tmp_path, ros):
     bag = write_bag(tmp_path / "bag", KNOWING)
     replayed = replay_bag(bag, tmp_path / "out", KNOWN, ContextPipeline())
     ignorant = replay_bag(bag, tmp_path / "ignorant", ReplayOptions(), ContextPipeline())
@@ -121,7 +121,7 @@ def test_the_node_over_dds_knows_of_floor_and_depth_what_the_replay_knows(tmp_pa
     assert ignorant.digest != replayed.digest
 
 
-def test_playing_live_plays_what_the_robot_knew(tmp_path, monkeypatch):
+def test_live_replay_plays_transforms_and_depth_too(tmp_path, monkeypatch):
     bag, pipeline = write_bag(tmp_path / "bag", KNOWING), ContextPipeline()
     with free_domain() as domain:
         monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))

@@ -116,7 +116,7 @@ def test_files_can_be_read_again(tmp_path):
     assert [line["people"][0]["position"][2] for line in lines] == [3.0, 3.5, 4.0, 4.5, 5.0, 5.5]
 
 
-def test_frames_without_people_are_frames_too(tmp_path):
+def test_frames_without_people_are_counted(tmp_path):
     bag = write_bag(tmp_path / "bag", Recipe(depths=(0.0, 0.0, 3.0)))
     done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert [len(f.people) for f in done.frames] == [0, 0, 1]

@@ -53,7 +53,7 @@ def test_transforms_are_chained_and_interpolated():
     np.testing.assert_allclose(poses.world_from("camera", NOW)[:3, 3], [1, 0, 0], atol=1e-12)
 
 
-def test_transforms_are_not_made_up():
+def test_transforms_are_not_extrapolated():
     tree = whole_tree()
     add(tree, "map", "camera", [(0.0, 0, 0), (1.0, 2, 0)])
     poses = CameraPoses(tree)
@@ -87,7 +87,7 @@ def person(joints: np.ndarray, name: str = "p1") -> PersonRecord:
     return PersonRecord(name, joints.astype(np.float32), *blank, 0.9, 1.7, np.zeros(4, np.float32))
 
 
-def test_world_errors_judge_the_people_and_not_the_camera():
+def test_world_errors_measure_the_people_and_not_the_camera():
     random = np.random.default_rng(0)
     shape = random.uniform([-0.3, -0.8, -0.1], [0.3, 0.8, 0.1], (24, 3))
     truth, frames, cameras = {}, [], {}

@@ -81,7 +81,7 @@ def parameters(words):
     return found
 
 
-def test_the_must_show_command_starts_one_node_on_those_topics(prefix):
+def test_launch_starts_one_node_on_the_given_topics(prefix):
     topics = ("image:=/cam/image_raw", "camera_info:=/cam/camera_info")
     [(program, words)] = started(prefix, "perception", *topics)
     assert program == "perception"
@@ -232,7 +232,7 @@ def test_the_demo_plays_its_bag_by_the_bags_clock(prefix, loop, expected):
         ("replay", ["bag:=monday", "num_threads:=two"], "parameter num_threads is 'two'"),
     ],
 )
-def test_wrong_arguments_are_told(prefix, name, arguments, said, caplog):
+def test_wrong_arguments_are_named(prefix, name, arguments, said, caplog):
     assert run(name, *arguments) != 0
     assert said in caplog.text
     assert not list((prefix / "notes").iterdir())

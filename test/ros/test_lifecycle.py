@@ -40,7 +40,7 @@ def test_the_usual_way_through_the_services(ros):
         assert asked.result().current_state.label == label == node.state
 
 
-def test_inactive_nodes_are_deaf_and_mute_and_come_back(ros):
+def test_inactive_nodes_neither_listen_nor_publish_until_activated_again(ros):
     pipeline = FakePipeline([make_person()])
     node = ros.perception(pipeline)
     humans = ros.hear("/perception/humans", HumanMeshArray)

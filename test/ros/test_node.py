@@ -1,4 +1,4 @@
-"""The node over the real middleware, in one process: what goes in comes out, and bad input passes it by."""
+"""The node over the real middleware, in one process: its outputs, and its handling of bad input."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_depth_is_metres_with_nan_and_its_own_calibration(ros):
     np.testing.assert_array_equal(infos[0].k, make_info(5.0).k)
 
 
-def test_what_made_the_depth_is_told(ros):
+def test_the_source_of_the_depth_is_reported(ros):
     pipeline = FakePipeline()
     pipeline.depth = replace(pipeline.depth, source="fastdepth", calibration="refiner")
     ros.perception(pipeline)
@@ -94,7 +94,7 @@ def test_what_made_the_depth_is_told(ros):
     assert (clouds[0].width, clouds[0].height, len(clouds[0].fields)) == (WIDTH // 2, HEIGHT // 2, 4)
 
 
-def test_depth_is_not_made_unless_asked_for(ros):
+def test_depth_is_not_computed_unless_requested(ros):
     pipeline = FakePipeline()
     ros.perception(pipeline)
     humans = ros.hear("/perception/humans", HumanMeshArray)
@@ -140,7 +140,7 @@ def test_flood_at_any_rate_leaves_only_the_newest_frame(ros):
 
 
 @pytest.mark.parametrize("reliable", [True, False])
-def test_both_kinds_of_publishers_are_heard(ros, reliable):
+def test_reliable_and_best_effort_publishers_are_received(ros, reliable):
     ros.perception(FakePipeline())
     humans = ros.hear("/perception/humans", HumanMeshArray)
     CameraDriver(ros, reliable=reliable).send_good(1.0)
@@ -185,7 +185,7 @@ BAD_IMAGES = [(_truncated, "truncated"), (_unknown_encoding, "klingon8"), (_wron
 
 
 @pytest.mark.parametrize(("spoil", "words"), BAD_INFOS + BAD_IMAGES)
-def test_bad_input_is_told_and_the_next_good_frame_works(ros, spoil, words):
+def test_bad_input_is_reported_and_the_next_good_frame_works(ros, spoil, words):
     pipeline = FakePipeline([make_person()])
     node = ros.perception(pipeline)
     humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
@@ -248,7 +248,7 @@ def test_camera_info_of_the_same_stamp_is_preferred(ros):
     assert pipeline.calls[0][1].intrinsics[0, 0] == 60.0
 
 
-def test_bag_loop_starts_anew(ros):
+def test_a_bag_that_loops_resets_the_tracks(ros):
     pipeline = FakePipeline()
     node = ros.perception(pipeline)
     humans = ros.hear("/perception/humans", HumanMeshArray)
@@ -271,7 +271,7 @@ def test_late_and_repeated_frames_are_left_out(ros):
     ros.until(lambda: len(humans) == 2, "two results")
 
 
-def test_nothing_is_computed_for_nobody(ros):
+def test_nothing_is_computed_without_subscribers(ros):
     pipeline = FakePipeline([make_person()])
     node = ros.perception(pipeline)
     camera = CameraDriver(ros)
@@ -333,7 +333,7 @@ def test_compressed_images(ros):
     assert humans[0].header == message.header
 
 
-def test_hidden_people_get_no_transform_but_stay_in_the_array(ros):
+def test_occluded_people_get_no_transform_but_stay_in_the_array(ros):
     ros.perception(FakePipeline([make_person("a1", is_occluded=True), make_person("b2", seed=1)]))
     humans, transforms = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
     CameraDriver(ros).send_good(1.0)
@@ -374,7 +374,7 @@ LENSES = {
 
 
 @pytest.mark.parametrize("lens", LENSES)
-def test_a_body_lands_where_it_is_after_the_way_from_raw_to_rectified(ros, lens):
+def test_a_body_of_a_raw_image_is_at_its_place_after_rectification(ros, lens):
     """Joints drawn through the lens by OpenCV, sent as a message, rectified: within a pixel of P's projection."""
     import cv2
 
@@ -407,7 +407,7 @@ def test_a_body_lands_where_it_is_after_the_way_from_raw_to_rectified(ros, lens)
         assert np.hypot(found[0] - x, found[1] - y) < 0.5
 
 
-def test_simulated_time_that_stands_still_stops_nothing(ros):
+def test_simulated_time_that_stands_still_does_not_stop_the_node(ros):
     ros.perception(FakePipeline(), parameters={"use_sim_time": True, "max_age": 0.5})
     humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
     CameraDriver(ros).send_good(0.25)

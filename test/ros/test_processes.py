@@ -55,7 +55,7 @@ def test_full_hd_goes_in_and_people_come_out_and_the_process_ends_cleanly(ros, p
     assert process.wait(timeout=DEADLINE_S) == 0
 
 
-def test_ctrl_c_comes_twice_under_launch_and_breaks_off_no_tidying_up():
+def test_a_second_ctrl_c_does_not_interrupt_the_shutdown():
     """From the terminal, whose whole group gets it, and from launch; here also a third time, after rclpy's handler."""
     code = """
 import os, signal, rclpy
@@ -77,7 +77,7 @@ finally:
     assert (done.stdout.split("\n")[:2], done.stderr, done.returncode) == (["interrupted", "tidied up"], "", 0)
 
 
-def test_ctrl_c_while_the_libraries_are_loaded_ends_the_node_without_a_word(tmp_path):
+def test_ctrl_c_while_libraries_load_ends_the_node_without_output(tmp_path):
     node = tmp_path / "metrichmsr_ros" / "ros" / "node.py"
     node.parent.mkdir(parents=True)
     node.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()\n")
@@ -87,7 +87,7 @@ def test_ctrl_c_while_the_libraries_are_loaded_ends_the_node_without_a_word(tmp_
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_ctrl_c_while_the_model_is_loaded_ends_the_node_without_a_word(ros):
+def test_ctrl_c_while_the_model_loads_ends_the_node_without_output(ros):
     code = """
 import os, signal, sys, time
 from metrichmsr_ros.ros import node
@@ -122,7 +122,7 @@ def flood(ros, camera, humans, start):
     ros.until(newest_is_answered, "an answer to the newest image")
 
 
-def test_of_a_flood_from_another_process_the_newest_is_answered_in_order(ros, process):
+def test_images_faster_than_the_pipeline_are_answered_in_order_up_to_the_newest(ros, process):
     humans = ros.hear("/perception/humans", HumanMeshArray)
     for start, reliable in ((1.0, True), (10.0, False)):
         camera = CameraDriver(ros, image="/cam/image_raw", camera_info="/cam/camera_info", reliable=reliable)

@@ -53,14 +53,14 @@ def test_moving_frames_are_interpolated_and_never_extrapolated():
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [4, 0, 0])
 
 
-def test_a_bag_that_loops_forgets_the_future():
+def test_a_bag_that_loops_drops_later_transforms():
     tree = TransformTree()
     tree.add("map", "base", 100 * SECOND, (9, 0, 0), quaternion_of([0, 0, 0]))
     tree.add("map", "base", 5 * SECOND, (1, 0, 0), quaternion_of([0, 0, 0]))
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
 
 
-def test_people_who_have_gone_are_forgotten_and_the_way_to_the_camera_is_not():
+def test_frames_of_people_who_left_are_dropped_and_those_of_the_camera_kept():
     tree = TransformTree()
     for second in range(60):
         tree.add("map", "camera", second * SECOND, (second, 0, 0), quaternion_of([0, 0, 0]))

@@ -1,4 +1,4 @@
-"""The worker: in order, never behind, and every item either worked on or given up."""
+"""The worker: items are handled in order or given up, and never fall behind."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_slow_work_leaves_only_the_newest():
     assert bench.given_up == list(range(1, 99))
 
 
-def test_before_anything_is_known_only_the_newest_waits():
+def test_before_the_first_measurement_only_the_newest_waits():
     bench = Bench(took_s=0.0)
     bench.offer_while_busy(0, range(1, 100))
     assert bench.done == [0, 99]

@@ -64,6 +64,6 @@ def test_two_processes_train_what_one_trains(people, body, tmp_path, parallel):
         assert torch.allclose(moments["exp_avg"], last["optimizer"]["state"][number]["exp_avg"], atol=2e-3)
 
 
-def test_batches_must_divide_among_processes():
+def test_batches_must_divide_by_the_number_of_processes():
     with pytest.raises(ConfigError, match="batch_size 7 cannot be divided among 2"):
         Processes(0, 2, torch.device("cpu")).share(7)

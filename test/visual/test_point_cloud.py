@@ -25,7 +25,7 @@ def test_near_is_red_far_is_blue_unknown_is_grey():
     assert tuple(depth_colours(np.full((20, 30), np.nan, np.float32))[5, 5]) == UNKNOWN
 
 
-def test_a_body_stands_before_the_wall_behind_it_and_behind_the_one_before_it():
+def test_a_body_is_drawn_before_the_wall_behind_it_and_behind_the_wall_before_it():
     image = np.full((120, 160, 3), 200, np.uint8)
     shares = []
     for wall in (6.0, 2.4):

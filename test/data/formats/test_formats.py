@@ -88,7 +88,7 @@ def assert_comparable_joints(joints_2d: np.ndarray, pixels: np.ndarray) -> None:
             assert joints_2d[joint, 2] == 0
 
 
-def test_4dhumans_knows_no_camera(tmp_path: Path) -> None:
+def test_4dhumans_has_no_camera(tmp_path: Path) -> None:
     labels, images, world = write_4dhumans(tmp_path)
     table = read_4dhumans(labels, images)
     assert np.isnan(table.intrinsics).all()

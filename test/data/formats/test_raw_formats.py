@@ -38,7 +38,7 @@ def read_of(write: Writer) -> Callable[[Path, Path], LabelTable]:
 
 
 @pytest.mark.parametrize("write", [write_coco, write_aic, write_mpii])
-def test_data_of_key_points_alone(tmp_path: Path, write: Writer) -> None:
+def test_key_point_sets(tmp_path: Path, write: Writer) -> None:
     labels, images, world = write(tmp_path)
     table = read_of(write)(labels, images)
     assert len(table) == 2
@@ -56,7 +56,7 @@ def test_data_of_key_points_alone(tmp_path: Path, write: Writer) -> None:
 
 
 @pytest.mark.parametrize("write", [write_coco, write_aic, write_mpii])
-def test_data_of_another_layout_is_refused(tmp_path: Path, write: Writer) -> None:
+def test_another_layout_is_refused(tmp_path: Path, write: Writer) -> None:
     labels, images, _ = write(tmp_path)
     with pytest.raises(LabelError, match="missing"):
         read_of(write)(labels.with_name("none"), images)
@@ -71,7 +71,7 @@ def test_data_of_another_layout_is_refused(tmp_path: Path, write: Writer) -> Non
         read_of(write)(other, images)
 
 
-def test_data_of_4dhumans_tars(tmp_path: Path) -> None:
+def test_4dhumans_tars(tmp_path: Path) -> None:
     shard, world = write_4dhumans_tar(tmp_path)
     table = read_4dhumans_tar(shard)
     assert table.person == ["000000.tar/coco/000000000139#0", "000000.tar/coco/000000000139#1"]
@@ -84,7 +84,7 @@ def test_data_of_4dhumans_tars(tmp_path: Path) -> None:
     assert np.abs(image[v, u].astype(int) - DOT).max() < 12
 
 
-def test_data_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
+def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
     class Bad:
         def __reduce__(self):
             return print, ("run",)
@@ -98,7 +98,7 @@ def test_data_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
         read_4dhumans_tar(tmp_path / "bad.tar")
 
 
-def test_data_of_the_open_set_projects_onto_its_pictures(tmp_path: Path) -> None:
+def test_the_open_set_projects_onto_its_pictures(tmp_path: Path) -> None:
     table = read_open(write_open(tmp_path / "train-0.tar"))
     assert len(table) == 3  # the fourth has no picture
     body = load_body("open_light")
@@ -113,7 +113,7 @@ def test_data_of_the_open_set_projects_onto_its_pictures(tmp_path: Path) -> None
     assert inputs.image[0, :, v, u].std() > 0.05  # a coloured limb, not the grey around it
 
 
-def test_data_of_people_at_the_edge_have_boxes_in_the_picture(tmp_path: Path) -> None:
+def test_boxes_of_people_at_the_edge_lie_in_the_picture(tmp_path: Path) -> None:
     table = read_open(write_open(tmp_path / "s.tar", 12, seed=2, aside=1.2))
     outside = (table.joints_2d[..., :2] < 0).any((1, 2)) | (table.joints_2d[..., :2] > [319, 239]).any((1, 2))
     assert outside.any()
@@ -129,7 +129,7 @@ def np_tensor(values: np.ndarray):
     return torch.from_numpy(np.asarray(values, np.float32))
 
 
-def test_data_shards_that_are_none_are_named(tmp_path: Path) -> None:
+def test_files_that_are_not_shards_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.tar").write_bytes(b"no tar" * 200)
     for read in (read_open, read_4dhumans_tar):
         with pytest.raises(LabelError, match=r"cut\.tar: not a readable tar"):
@@ -187,7 +187,7 @@ def test_data_sets_are_read_by_kind_and_path(tmp_path: Path) -> None:
         read_image_set(ImageSet("prox", f"{root}/prox"), LabelBodies("smpl:mine", BODIES, {}))
 
 
-def test_data_sets_need_the_bodies_that_they_speak_of(tmp_path: Path) -> None:
+def test_data_sets_need_their_body_models(tmp_path: Path) -> None:
     write_3dpw(tmp_path)
     with pytest.raises(LabelError, match=r"bodies\.neutral"):
         read_image_set(ImageSet("3dpw", str(tmp_path)), LabelBodies("open_light", {}, {}))
@@ -196,7 +196,7 @@ def test_data_sets_need_the_bodies_that_they_speak_of(tmp_path: Path) -> None:
         read_image_set(ImageSet("open", str(tmp_path / "a.tar")), ALL)
 
 
-def test_data_of_other_bodies_teaches_joints_but_not_betas(tmp_path: Path) -> None:
+def test_labels_of_other_bodies_give_joints_but_no_betas(tmp_path: Path) -> None:
     """3DPW's men and women teach a network of neutral SMPL where their joints are, not their betas."""
     write_3dpw(tmp_path)
     table = read_image_set(ImageSet("3dpw", str(tmp_path), split="test"), ALL)[0]
@@ -211,7 +211,7 @@ def test_data_of_other_bodies_teaches_joints_but_not_betas(tmp_path: Path) -> No
     assert own.has_betas.item()
 
 
-def test_data_of_smplx_teaches_pose_and_root(tmp_path: Path) -> None:
+def test_labels_of_smplx_give_pose_and_root(tmp_path: Path) -> None:
     _, world, _ = write_prox(tmp_path)
     table = read_image_set(ImageSet("prox", str(tmp_path)), ALL)[0]
     truth = truth_of(table[0], View.identity(), BODIES["neutral"], None)
@@ -230,7 +230,7 @@ def test_people_without_a_box_are_left_out(tmp_path: Path) -> None:
     assert [name[-1] for name in table.person] == ["0", "2"]
 
 
-def test_a_picture_in_a_tar_is_read_by_its_place(tmp_path: Path) -> None:
+def test_a_picture_in_a_tar_is_read_by_its_offset(tmp_path: Path) -> None:
     shard = write_open(tmp_path / "s.tar")
     with tarfile.open(shard) as tar:
         content = tar.extractfile("00001.jpg").read()  # type: ignore[union-attr]

@@ -84,7 +84,7 @@ def test_bvh_rotations_chain_in_channel_order(tmp_path):
     np.testing.assert_allclose(clip.directions[clip.bone("thigh")], [0, -1, 0])
 
 
-def test_bvh_with_wrong_columns_is_named(tmp_path):
+def test_a_bvh_with_wrong_columns_is_named(tmp_path):
     (tmp_path / "a.bvh").write_text(
         BVH.replace("0 1 0 0 0 0 0 0 0\n", "1 2 3\n").replace("0 1 0.5 90 0 0 90 0 0\n", "")
     )
@@ -115,7 +115,7 @@ def test_expmap_is_the_inverse_rotation_of_row_vectors(tmp_path):
     np.testing.assert_allclose(direction, [0, -1, 0], atol=0.03)
 
 
-def test_deepmimic_rest_hangs_its_arms(tmp_path, rest):
+def test_arms_hang_down_in_deepmimics_rest_pose(tmp_path, rest):
     row = [0.033, 0, 0.9, 0] + [1, 0, 0, 0] * 4 + [-1.0] + [1, 0, 0, 0] * 2 + [1.2] + [1, 0, 0, 0] + [0.0]
     row += [1, 0, 0, 0] * 2 + [0.0]
     path = tmp_path / "humanoid3d_test.txt"
@@ -135,7 +135,7 @@ def test_unknown_skeleton_and_empty_folder_are_named(tmp_path, rest):
         read_motion_folder(tmp_path)
 
 
-def test_trees_agree():
+def test_the_kinematic_tree_is_that_of_the_body():
     assert PARENTS == BODY_PARENTS
 
 
@@ -155,7 +155,7 @@ def test_resample_keeps_every_nth_frame():
     np.testing.assert_array_equal(slow.root, clip.root[::3])
 
 
-def test_distinct_keeps_movement_only():
+def test_distinct_frames_are_those_with_movement():
     joints = np.zeros((5, 24, 3))
     joints[3:] += 0.1
     assert distinct(joints, 0.05).tolist() == [0, 3]
@@ -169,7 +169,7 @@ def test_heading_is_taken_out_and_tilt_stays():
     np.testing.assert_allclose(without_heading(poses)[:, :3], np.tile(tilt.as_rotvec(), (3, 1)), atol=1e-9)
 
 
-def test_the_bank_is_small_upright_and_split_by_clip(rest):
+def test_the_pose_bank_is_small_upright_and_split_by_clip(rest):
     assert asset_path("poses.npz").stat().st_size < 2_500_000
     bank = PoseBank.load()
     assert len(bank.poses) > 5000
@@ -215,7 +215,7 @@ def test_hinges_are_clipped():
 
 
 @pytest.mark.parametrize("content", [None, b"no npz at all", b""])
-def test_a_file_that_is_no_bank_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_pose_bank_is_refused(tmp_path, content):
     path = tmp_path / "poses.npz"
     if content is not None:
         path.write_bytes(content)

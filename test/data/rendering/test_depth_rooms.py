@@ -50,7 +50,7 @@ def test_sky_is_unknown():
     assert np.nanmax(depth) <= MAX_DEPTH
 
 
-def test_places_are_whole(places):
+def test_places_have_consistent_depth_and_people(places):
     for place in places:
         assert place.depth.shape == place.part.shape == place.anchor.depth.shape == (72, 96)
         assert place.depth.dtype == np.float32
@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_place(body):
     np.testing.assert_array_equal(first.anchor.weight, second.anchor.weight)
 
 
-def test_initial_depths_are_wrong_in_the_ways_that_networks_are(places):
+def test_initial_depths_have_the_errors_of_networks(places):
     rng = np.random.default_rng(0)
     scales, right, holes, leftover = [], 0, 0, []
     for place in places:

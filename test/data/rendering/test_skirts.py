@@ -1,4 +1,4 @@
-"""What hangs around the legs: it encloses them, moves with the body, and belongs to who wears it."""
+"""Coats and skirts: they enclose the legs, move with the body and belong to their wearer's mask."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_coat_goes_around_both_legs_of_somebody_who_walks(name, stride):
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_it_moves_as_the_body_does(name, stride):
+def test_a_coat_moves_with_the_body(name, stride):
     template, vertices = posed(name, stride)
     turn, shift = Rotation.from_euler("yxz", [1.0, 0.7, -0.4]).as_matrix(), np.array([1.0, -2.0, 5.0])
     here, there = (hanging(template, v, -0.35, 0.02, 0.05) for v in (vertices, vertices @ turn.T + shift))

@@ -154,7 +154,7 @@ def test_normals_of_a_body_look_outwards():
     assert normals[front, 2].mean() > 0.5
 
 
-def test_outfits_colour_the_whole_body_and_stand_off_a_little():
+def test_outfits_colour_the_whole_body_and_lie_at_most_9_cm_outside_it():
     template = load_body("open_light").template.numpy()
     for seed in range(20):
         outfit = random_outfit(np.random.default_rng(seed))
@@ -225,7 +225,7 @@ def _seen(scenes, rng):
         yield scene, *observe(scene, eyes, rng)
 
 
-def test_observation_matches_people_and_names_the_missed(scenes):
+def test_detections_are_matched_to_people_and_missed_people_are_named(scenes):
     for scene, seen, missed in _seen(scenes, np.random.default_rng(0)):
         shown = [i for i, p in enumerate(scene.people) if p.visible_fraction >= 0.1]
         assert sorted({o.person for o in seen} | set(missed)) == shown
@@ -234,7 +234,7 @@ def test_observation_matches_people_and_names_the_missed(scenes):
             np.testing.assert_allclose(observation.landmarks.pixels[:33], pixels, rtol=1e-3, atol=0.5)
 
 
-def test_people_found_are_looked_at_again_as_in_single_images(scenes):
+def test_people_found_get_the_augmented_views_of_single_images(scenes):
     eyes, heavy = PerfectEyes(), PerfectEyes(heavy=True)
     for scene in scenes:
         eyes.scene = heavy.scene = scene
@@ -257,7 +257,7 @@ def _hidden_by_another(scene, person):
     return bool((np.delete(gaps, person) < 30).any())
 
 
-def test_sample_arrays_keep_the_contract(scenes):
+def test_sample_arrays_have_the_documented_shapes_and_types(scenes):
     for scene, seen, missed in _seen(scenes, np.random.default_rng(0)):
         arrays = sample_arrays(scene, seen, missed, 7)
         count = len(seen)
@@ -269,7 +269,7 @@ def test_sample_arrays_keep_the_contract(scenes):
         assert arrays["image_size"].tolist() == list(scene.camera.size)
 
 
-def test_plan_counts_and_refuses(tmp_path):
+def test_a_plan_counts_its_shards_and_refuses_an_empty_set(tmp_path):
     config = SynthesisConfig(count=25, val_count=5, images_per_shard=10)
     jobs = plan(tmp_path, config)
     assert [(j.path.name, j.images) for j in jobs] == [
@@ -344,7 +344,7 @@ def rows(scenes):
     return {name: np.concatenate([p[name] for p in parts]) for name in NEEDED}
 
 
-def test_simulated_people_bear_the_residuals_of_rendered_ones(rows):
+def test_simulated_people_have_the_residuals_of_rendered_ones(rows):
     body = load_body("open_light")
     for name, noise in (("crop_landmarks", 3.0), ("world", 0.05)):
         rows = rows | {name: rows[name] + np.random.default_rng(1).normal(0, noise, rows[name].shape)}
@@ -400,7 +400,7 @@ def test_sharpness_scales_the_errors_in_the_image_plane(rows):
     np.testing.assert_array_equal(half["world"], full["world"])
 
 
-def test_new_poses_are_seen_upright_in_the_crop_of_whoever_looks_like_them(rows):
+def test_new_poses_are_seen_upright_in_the_middle_of_their_crop(rows):
     drawn = LandmarkNoise(rows, load_body("open_light"), NoiseConfig(new_pose=1.0)).draw(200, np.random.default_rng(4))
     seen = drawn["landmarks_cam"] @ (drawn["crop_matrix"] @ drawn["intrinsics"]).transpose(0, 2, 1)
     points = seen[..., :2] / seen[..., 2:]
@@ -422,7 +422,7 @@ def test_a_rendered_persons_own_pose_finds_that_person(rows):
     np.testing.assert_allclose(again.numpy(), neighbours.looks[:1].numpy(), atol=1e-5)
 
 
-def test_simulated_people_say_whose_errors_they_bear(rows):
+def test_simulated_people_name_the_landmark_network_of_their_errors(rows):
     """Errors of 9 px are the heavier network's, all others are of none."""
     heavy = np.arange(len(rows["pose"])) % 3 == 0
     off = np.where(heavy, 9.0, 0.0)[:, None, None]

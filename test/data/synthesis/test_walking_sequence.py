@@ -40,7 +40,7 @@ def test_soles_stand_on_the_floor(frames):
             assert abs(world[:, 2].min()) < 2e-3
 
 
-def test_people_walk_upright_and_two_are_there_for_a_part(frames):
+def test_people_walk_upright_and_two_are_present_for_a_part(frames):
     assert [len(frame.people) for frame in frames] == [1, 2, 2]
     for frame in frames:
         for person in frame.people:
@@ -64,7 +64,7 @@ def test_room_depth_back_projects_onto_its_surfaces(frames):
     assert world[..., 2].min() > -0.01
 
 
-def test_same_again(frames):
+def test_the_sequence_is_deterministic(frames):
     again = WalkingSequence(61)[0]
     np.testing.assert_array_equal(again.image, frames[0].image)
 

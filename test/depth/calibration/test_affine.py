@@ -35,7 +35,7 @@ def abs_rel(depth: np.ndarray, truth: np.ndarray = SCENE) -> float:
 @pytest.mark.parametrize("method", METHODS)
 @given(factor=st.floats(0.1, 10))
 @settings(max_examples=15, deadline=None)
-def test_a_wrong_scale_is_put_right(method, factor):
+def test_a_wrong_scale_is_corrected(method, factor):
     initial = (SCENE * np.float32(factor)).astype(np.float32)
     fitted = METHODS[method](initial, anchor_of(initial))
     assert fitted.method == method
@@ -43,19 +43,19 @@ def test_a_wrong_scale_is_put_right(method, factor):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_right_depth_stays_right(method):
+def test_correct_depth_does_not_change(method):
     assert abs_rel(METHODS[method](SCENE, anchor_of(SCENE)).apply(SCENE)) < 1e-4
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_with_nobody_in_view_nothing_changes(method):
+def test_without_people_nothing_changes(method):
     nobody = anchor_of(SCENE, people=[])
     assert METHODS[method](SCENE, nobody) is IDENTITY
     np.testing.assert_array_equal(IDENTITY.apply(SCENE), SCENE)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_unknown_stays_unknown(method):
+def test_unknown_pixels_stay_unknown(method):
     initial = (SCENE * 0.5).astype(np.float32)
     initial[10:60, 15:35] = np.nan
     answer = METHODS[method](initial, anchor_of(initial)).apply(initial)
@@ -70,7 +70,7 @@ def test_a_depth_without_any_anchored_pixel_is_left_alone(method):
     assert METHODS[method](initial, anchor_of(SCENE)) is IDENTITY
 
 
-def test_an_offset_needs_the_affine_fit():
+def test_only_the_affine_fit_removes_an_offset():
     initial = ((SCENE - 0.5) / 1.3).astype(np.float32)
     spread = [(slice(20, 100), slice(2, 20)), (slice(40, 100), slice(60, 75)), (slice(10, 100), slice(140, 158))]
     anchor = anchor_of(initial, spread, (1, 1, 1))
@@ -79,7 +79,7 @@ def test_an_offset_needs_the_affine_fit():
     assert abs_rel(fitted.apply(initial)) < 0.5 * abs_rel(fit_scale(initial, anchor).apply(initial))
 
 
-def test_a_smooth_warp_needs_the_field():
+def test_only_the_field_removes_a_smooth_warp():
     initial = (SCENE * (1 + 0.25 * np.sin(U / W * 3 - 1))).astype(np.float32)
     anchor = anchor_of(initial)
     errors = {name: abs_rel(fit(initial, anchor).apply(initial)) for name, fit in METHODS.items()}
@@ -125,7 +125,7 @@ def test_calibration_decays_to_no_change():
         assert Calibration(2.0, -0.4, "affine").decayed(keep).scale == pytest.approx(scale)
 
 
-def test_what_falls_behind_the_camera_is_unknown():
+def test_depth_behind_the_camera_is_unknown():
     answer = Calibration(1.0, -3.0, "affine").apply(SCENE)
     assert np.isnan(answer[SCENE <= 3]).all()
     assert (answer[SCENE > 3.01] > 0).all()

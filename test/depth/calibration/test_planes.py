@@ -69,7 +69,7 @@ def test_people_alone_give_the_scale():
     np.testing.assert_allclose(fit_planes(TRUTH, anchor_of(big)).apply(TRUTH), 2 * once, rtol=1e-3)
 
 
-def test_nobody_changes_nothing_and_unknown_stays_unknown():
+def test_without_people_nothing_changes_and_unknown_pixels_stay_unknown():
     assert fit_planes(TRUTH, anchor_of(TRUTH, present=False)) is IDENTITY
     holes = TRUTH.copy()
     holes[:40, 90:] = np.nan

@@ -59,7 +59,7 @@ def tiny_refiner(seed: int = 0, head: float = 0.0) -> Refiner:
 
 
 @pytest.mark.parametrize("size", REFINERS)
-def test_sizes_are_valid_and_small_is_small(size):
+def test_network_sizes_are_valid_and_the_small_one_is_small(size):
     config = REFINERS[size]
     assert dataclasses.replace(config) == config
     if size == "small":
@@ -76,7 +76,7 @@ def test_impossible_sizes_are_named():
         RefinerConfig(dim=50, heads=4)
 
 
-def test_untrained_it_is_the_closed_form():
+def test_an_untrained_refiner_gives_the_closed_form():
     initial = (SCENE * 0.4 + 0.3).astype(np.float32)
     anchor = anchor_of(SCENE)
     fitted = refine(tiny_refiner(), initial, anchor, CAMERA)
@@ -84,11 +84,11 @@ def test_untrained_it_is_the_closed_form():
     assert fitted.method == "refiner"
 
 
-def test_nobody_in_view_changes_nothing():
+def test_without_people_nothing_changes():
     assert refine(tiny_refiner(head=1.0), SCENE, anchor_of(SCENE, present=False), CAMERA) is IDENTITY
 
 
-def test_unknown_stays_unknown_and_poisons_nothing():
+def test_unknown_pixels_stay_unknown_and_affect_no_others():
     initial = SCENE.copy()
     initial[:, 90:] = np.nan
     answer = refine(tiny_refiner(head=0.5), initial, anchor_of(SCENE), CAMERA).apply(initial)
@@ -96,7 +96,7 @@ def test_unknown_stays_unknown_and_poisons_nothing():
     assert np.isfinite(answer[:, :90]).mean() > 0.99
 
 
-def test_of_the_scale_of_the_input_the_network_is_only_told():
+def test_all_inputs_but_the_scale_are_independent_of_the_scale_of_the_depth():
     """All channels but the one that says what the affine fit did are the same for a depth of another scale."""
     once = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
     scaled = refiner_inputs((SCENE * np.float32(2)).astype(np.float32), anchor_of(SCENE), CAMERA, TINY)
@@ -104,7 +104,7 @@ def test_of_the_scale_of_the_input_the_network_is_only_told():
     np.testing.assert_allclose(once.channels[-2] - scaled.channels[-2], np.log(2), rtol=1e-3)
 
 
-def test_the_answer_grows_with_the_world():
+def test_refined_depth_scales_with_the_scene():
     """Twice the world (initial and human depth): twice the answer; metres enter through the people alone."""
     model = tiny_refiner(head=0.1)
     once = refine(model, BENT, anchor_of(SCENE), CAMERA).apply(BENT)
@@ -128,7 +128,7 @@ def test_fields_are_bounded_and_smooth():
     assert np.abs(np.diff(fitted.scale, axis=1)).max() < 0.3
 
 
-def test_inputs_hold_what_they_say():
+def test_every_input_channel_holds_its_quantity():
     initial = (SCENE * 0.5).astype(np.float32)
     initial[:10] = np.nan
     inputs = refiner_inputs(initial, anchor_of(SCENE), CAMERA, TINY)
@@ -153,7 +153,7 @@ def test_inputs_hold_what_they_say():
     assert ray_y[0, 0] == pytest.approx(edge[1, 1], abs=1e-5)
 
 
-def test_fields_become_metres():
+def test_fields_are_turned_into_metres():
     inputs = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
     fields = np.stack([np.full((6, 8), np.log(1.5)), np.full((6, 8), 0.1)]).astype(np.float32)
     fitted = calibration_from_fields(fields, inputs, (H, W))
@@ -161,7 +161,7 @@ def test_fields_become_metres():
     np.testing.assert_allclose(fitted.offset, 1.5 * inputs.base.offset + 0.1 * inputs.median, rtol=1e-4)
 
 
-def test_normals_of_a_plane_are_the_planes():
+def test_pixels_of_a_plane_have_its_normal():
     """A plane n . p = d seen by a camera: one normal everywhere, towards the camera."""
     grid = np.stack(np.meshgrid(np.arange(W), np.arange(H)), axis=-1)
     rays = CAMERA.back_project(grid, 1.0)
@@ -179,7 +179,7 @@ def test_normals_of_a_plane_are_the_planes():
     assert (channels[7:10] == 0).all(axis=0).sum() == 0
 
 
-def test_it_learns_a_warp_and_its_loss_has_the_four_terms():
+def test_a_refiner_learns_a_warp_from_a_loss_of_four_terms():
     torch.manual_seed(0)
     model = Refiner(TINY)
     initial = (SCENE * (0.8 + 0.4 * U / W)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The refiner that the package ships keeps its promises on places that it never saw."""
+"""The shipped refiner reaches its stated accuracy on places outside its training set."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def abs_rel(depth, place):
     return float(np.mean(np.abs(depth - place.depth)[both] / place.depth[both]))
 
 
-def test_it_is_small():
+def test_the_file_is_small():
     assert asset_path(SHIPPED_REFINER).stat().st_size <= 8e6
 
 
-def test_it_cuts_the_error_of_networks_by_more_than_the_paper_does(refiner, places):
+def test_the_error_of_networks_falls_by_more_than_in_the_paper(refiner, places):
     before, after = [], []
     for number, place in enumerate(places):
         initial = initial_depth(np.random.default_rng(number), place)
@@ -48,7 +48,7 @@ def test_it_cuts_the_error_of_networks_by_more_than_the_paper_does(refiner, plac
     assert np.mean(after) < 0.72 * np.mean(before)
 
 
-def test_right_depth_is_not_made_worse(refiner, places):
+def test_correct_depth_does_not_get_worse(refiner, places):
     """With people as wrong as estimates are; AbsRel before is 0."""
     after = [abs_rel(refine(refiner, p.depth, p.anchor, p.camera).apply(p.depth), p) for p in places]
     assert np.mean(after) <= 0.02
@@ -63,7 +63,7 @@ def test_a_wrong_scale_is_brought_within_5_percent(refiner, places, factor):
     assert np.mean(np.abs(np.array(scales) - 1)) <= 0.05
 
 
-def test_nobody_and_nothing(refiner, places):
+def test_scenes_without_people_or_without_depth(refiner, places):
     place = places[0]
     nobody = Anchor(np.full((240, 320), np.nan, np.float32), np.zeros((240, 320), np.float32), np.full((240, 320), -1))
     assert refine(refiner, place.depth, nobody, place.camera) is IDENTITY

@@ -46,7 +46,7 @@ def test_a_plane_on_another_grid_comes_back_as_the_same_plane(grid):
     np.testing.assert_allclose(answer[both], expected[both], rtol=5e-3)
 
 
-def test_stretch_is_what_opencv_resize_does():
+def test_stretching_equals_opencv_resize():
     image = cv2.GaussianBlur(np.random.default_rng(0).random((120, 160), np.float32), (0, 0), 4)
     grid = stretched(CAMERA, 320, 360)
     as_depth = DepthMap(image, CAMERA, "test")
@@ -54,7 +54,7 @@ def test_stretch_is_what_opencv_resize_does():
     np.testing.assert_allclose(mine, cv2.resize(image, (320, 360), interpolation=cv2.INTER_LINEAR), atol=2e-3)
 
 
-def test_what_the_depth_camera_does_not_see_is_unknown():
+def test_pixels_outside_the_depth_camera_are_unknown():
     narrow = CAMERA.transformed(np.array([[1.0, 0, -40], [0, 1, -30], [0, 0, 1]]), (80, 60))
     for is_sensor in (False, True):
         answer = resampled(DepthMap(np.full((60, 80), 2.0, np.float32), narrow, "test", is_sensor), CAMERA)
@@ -114,7 +114,7 @@ def test_other_encodings_are_refused(pixels, encoding):
         metres(pixels, encoding)
 
 
-def test_files(tmp_path):
+def test_depth_files(tmp_path):
     depth = np.array([[1.25, np.nan], [0.5, 3.0]], np.float32)
     np.save(tmp_path / "d.npy", depth)
     cv2.imwrite(str(tmp_path / "d.png"), np.nan_to_num(depth * 1000).astype(np.uint16))
@@ -128,7 +128,7 @@ def test_files(tmp_path):
             load_depth(tmp_path / name)
 
 
-def test_incoming_depth_is_handed_on():
+def test_depth_of_a_message_is_passed_on():
     arrived = DepthMap(plane(CAMERA), CAMERA, "camera/depth")
     assert IncomingDepth().predict(IMAGE, CAMERA, DepthContext(incoming=arrived)) is arrived
     with pytest.raises(DepthError, match="connect the depth topic"):
@@ -139,7 +139,7 @@ def test_incoming_depth_is_handed_on():
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.4])
-def test_registered_depth_is_what_the_other_camera_sees(scale):
+def test_registered_depth_equals_the_view_of_the_other_camera(scale):
     """A plane seen from 5 cm to the side, by a camera of the same or a coarser raster."""
     coarse = CAMERA.transformed(np.diag([scale, scale, 1.0]), (round(160 * scale), round(120 * scale)))
     pose = np.eye(4)
@@ -195,7 +195,7 @@ def plane_depth_by_rays(up: np.ndarray, height: float, limit: float) -> np.ndarr
     return np.where((depth > 0) & (depth <= limit), depth, np.nan)
 
 
-def test_people_apart_tell_the_slope_without_gravity():
+def test_people_at_different_distances_give_the_slope_of_the_floor_without_gravity():
     pitch = np.deg2rad(15)
     up = np.array([0, -np.cos(pitch), -np.sin(pitch)])
     people = [standing(x, z, up, -1.5) for x, z in [(-2, 4), (2, 5), (0, 8), (3, 10)]]
@@ -220,7 +220,7 @@ def test_nothing_above_the_horizon_or_far_away():
     assert depth[119, 80] == pytest.approx(1.5 / (59.5 / 130), rel=1e-5)
 
 
-def test_no_feet_no_ground():
+def test_without_feet_there_is_no_ground():
     with pytest.raises(DepthError, match="nobody"):
         GroundPlane().predict(IMAGE, CAMERA, DepthContext())
 

@@ -1,4 +1,4 @@
-"""3DPW and EMDB in their published layouts, read as benchmarks and answered by a pipeline that knows the truth."""
+"""3DPW and EMDB in their published layouts, read as benchmarks and scored with a pipeline that returns the truth."""
 
 from __future__ import annotations
 

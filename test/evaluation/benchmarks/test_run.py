@@ -42,7 +42,7 @@ def test_3dpw_by_hand(tmp_path):
     assert values["H-MAE"] == pytest.approx(100.0)
 
 
-def test_the_world_is_reached_through_the_cameras(tmp_path):
+def test_camera_poses_carry_people_into_the_world(tmp_path):
     frames = 150
     arrays = motion_arrays(frames) | {"world_from_camera": moving_camera(frames)}
     truth = save_arrays(tmp_path / "truth.npz", arrays | {"sequence": np.full(frames, "s")})
@@ -136,7 +136,7 @@ def test_tables_hold_the_papers_rows_marked_as_such(tmp_path):
     assert all(set(row.values) <= set(BENCHMARKS[name].columns) for name in BENCHMARKS for row in PUBLISHED[name])
 
 
-def test_what_does_not_fit_is_named(tmp_path):
+def test_predictions_that_do_not_fit_are_named(tmp_path):
     arrays = motion_arrays()
     truth = save_arrays(tmp_path / "truth.npz", arrays)
     cases = [

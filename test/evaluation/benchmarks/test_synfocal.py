@@ -1,4 +1,4 @@
-"""The same people through many lenses: a sweep that is rendered, and answers that are told apart by lens."""
+"""The focal sweep: the same rendered people through many lenses, scored for each lens."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_missing_frames_are_nan_and_left_out_of_the_mean():
         metrics.mean_error(metrics.pa_mpjpe(predicted, truth), "PA-MPJPE")
 
 
-def test_wrong_shapes_and_nothing_at_all_are_errors_with_words():
+def test_wrong_shapes_and_empty_input_are_errors_that_name_them():
     with pytest.raises(metrics.MetricInputError, match="empty"):
         metrics.mpjpe(np.zeros((0, 24, 3)), np.zeros((0, 24, 3)))
     with pytest.raises(metrics.MetricInputError, match=r"must be \(N, 24, 3\)"):

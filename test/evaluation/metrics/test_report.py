@@ -86,14 +86,14 @@ def test_frames_without_anybody():
     assert "| root position error, median | - m |" in report.markdown()
 
 
-def test_people_in_line_are_told_apart_by_distance():
+def test_people_in_line_are_distinguished_by_distance():
     truth = (TruePerson("near", body(0, 3)), TruePerson("far", body(0, 3.4)))
     guesses = [Guess("1", body(0, 3.38)), Guess("2", body(0, 3.02))]
     report = evaluate_sequence([TrueFrame(0.0, truth)], [guesses])
     assert {(p.true_id, p.estimated_id) for p in report.pairs} == {("near", "2"), ("far", "1")}
 
 
-def test_an_estimate_without_numbers_matches_nobody():
+def test_an_estimate_of_nan_matches_nobody():
     cost = appearance_distance([TruePerson("A", body(0, 3))], [Guess("x", np.full((24, 3), np.nan))])
     assert np.isnan(cost).all()
     behind = appearance_distance([TruePerson("A", body(0, 3))], [Guess("x", body(0, -3))])

@@ -90,7 +90,7 @@ def test_matching_equals_brute_force(seed, rows, columns):
     assert sum(distance[p] for p in pairs) == pytest.approx(-negative)
 
 
-def test_nothing_to_track_is_an_error_with_words():
+def test_an_empty_sequence_is_an_error():
     with pytest.raises(MetricInputError, match="0 true people"):
         tracking_errors([frame({}, {"x": 0.0})], gate=1.0)
     with pytest.raises(MetricInputError, match="frame 0: distance has shape"):

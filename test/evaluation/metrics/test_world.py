@@ -48,7 +48,7 @@ def test_chunks_of_both_lineages_by_hand(frames, tail, expected):
     assert metrics.chunk_bounds(frames, 100, tail) == expected
 
 
-def test_chunks_refuse_what_cannot_be_cut():
+def test_sequences_that_are_too_short_for_a_chunk_are_refused():
     with pytest.raises(metrics.MetricInputError, match="needs more than 100 frames, got 100"):
         metrics.chunk_bounds(100, 100, "merge")
     with pytest.raises(metrics.MetricInputError, match="0 frames"):
@@ -155,7 +155,7 @@ def test_acceleration_error_equals_the_loop_and_trims():
         metrics.acceleration_error(predicted[:4], truth[:4], trim=1)
 
 
-def test_a_missing_frame_spoils_the_differences_that_touch_it():
+def test_a_missing_frame_leaves_out_the_differences_that_need_it():
     predicted, truth = walk(11, frames=10)
     predicted[5] = np.nan
     assert np.isnan(metrics.acceleration_error(predicted, truth)).tolist() == [i in (3, 4, 5) for i in range(8)]

@@ -1,4 +1,4 @@
-"""The detector's decoding against a naive twin written from the published graph, one anchor at a time."""
+"""The detector's decoding against a naive loop over anchors, written from the published graph."""
 
 from __future__ import annotations
 

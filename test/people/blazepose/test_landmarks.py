@@ -1,4 +1,4 @@
-"""Regions of interest, landmark sets, tiles and the judgement of bodies, by closed forms."""
+"""Regions of interest, landmark sets, tiles, masking and plausibility against closed forms."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_circle_point_is_straight_up_in_the_crop(x, y, radius, angle):
     np.testing.assert_allclose(corners, [[-0.5, -0.5], [255.5, -0.5], [255.5, 255.5], [-0.5, 255.5]], atol=1e-6)
 
 
-def test_rois_that_cannot_be_cut_out_say_so():
+def test_rois_that_cannot_be_cut_out_are_refused():
     good = Roi(np.array([50.0, 50.0]), 40.0)
     assert good.is_usable(100, 100)
     assert not Roi(np.array([np.nan, 50.0]), 40.0).is_usable(100, 100)
@@ -82,7 +82,7 @@ def test_heatmap_refinement_against_a_loop():
         assert peaks[k] == pytest.approx(best, abs=1e-5)
 
 
-def test_people_side_by_side_are_two_and_one_seen_twice_is_one():
+def test_two_people_side_by_side_differ_and_one_seen_twice_does_not():
     person = landmark_set(Figure(100, 100))
     again = landmark_set(Figure(102, 99, 103))
     beside = landmark_set(Figure(122, 100))  # shoulder to shoulder
@@ -102,7 +102,7 @@ def test_a_body_with_left_and_right_swapped_is_the_same():
     assert are_same_person(person, mirrored)
 
 
-def test_an_answer_pieced_together_from_two_people_is_known():
+def test_landmarks_that_mix_two_people_are_recognised():
     left, right = landmark_set(Figure(100, 100)), landmark_set(Figure(160, 100))
     hybrid = landmark_set(Figure(130, 100))
     hybrid.pixels[:] = left.pixels
@@ -120,7 +120,7 @@ def test_detections_of_known_people_are_covered():
     assert not covers_detection(person, Detection(0.9, np.zeros(4), keypoints + np.array([25, 0])))
 
 
-def test_plausibility_asks_for_each_of_its_signs():
+def test_plausibility_needs_each_of_its_signs():
     judge = Plausibility()
     good = landmark_set(Figure(100, 100))
     assert judge.accepts(Sighting(good, 0.01, 0.9))
@@ -139,7 +139,7 @@ def test_drift_is_a_share_of_the_roi():
     assert drift_between(after, before) == pytest.approx(5 / after.roi.size, rel=1e-3)
 
 
-def test_hiding_paints_the_body_and_leaves_the_rest():
+def test_masking_paints_the_body_and_leaves_the_rest():
     image = np.full((200, 200, 3), 200, np.uint8)
     person = landmark_set(Figure(100, 100))
     for joint in person.pixels[[11, 12, 13, 14, 23, 24, 25, 26]].astype(int):
@@ -153,7 +153,7 @@ def test_hiding_paints_the_body_and_leaves_the_rest():
     assert hide_bodies(image, far, [person]) is image
 
 
-def test_hiding_keeps_the_pixels_of_the_one_that_is_looked_at():
+def test_masking_keeps_the_pixels_of_the_kept_person():
     image = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
     person = landmark_set(Figure(100, 100))
     assert (hide_bodies(image, np.eye(3), [person], keep=person) == image).all()
@@ -184,7 +184,7 @@ def test_tiles_around_people_stay_inside(x, y, size):
     assert 8 <= tile.height <= 480 - tile.y
 
 
-def test_tiles_do_not_trust_bodies_that_they_cut_off():
+def test_detections_cut_off_by_their_tile_are_not_trusted():
     tile = Tile(100, 0, 100, 100)
     keypoints = np.array([[150.0, 90.0], [150, 10], [150, 50], [150, 20]])
     inside = Detection(0.9, np.zeros(4), keypoints)
@@ -193,7 +193,7 @@ def test_tiles_do_not_trust_bodies_that_they_cut_off():
     assert tile.trusts(inside.shifted(0, 30), (640, 100))  # hips below the image: no other tile sees more
 
 
-def test_the_figure_is_complete():
+def test_the_test_figure_has_all_landmarks():
     assert FIGURE.shape == (39, 2)
     assert np.hypot(*(FIGURE[34] - FIGURE[33])) == pytest.approx(0.5)
 

@@ -95,7 +95,7 @@ def test_a_mirrored_crop_gives_mirrored_landmarks(blazepose, photo):
         assert straight.pixels[left, 0] + mirrored.pixels[right, 0] == pytest.approx(255, abs=5)
 
 
-def test_a_hidden_person_is_not_detected(blazepose, photo):
+def test_a_masked_person_is_not_detected(blazepose, photo):
     (person,) = find_people(photo, blazepose, QUICK)
     canvas = np.full((512, 1024, 3), 128, np.uint8)
     canvas[:, :512] = photo
@@ -121,7 +121,7 @@ def test_a_4k_image_is_read(blazepose, photo):
 @pytest.mark.parametrize(
     "bad", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), "x.png"]
 )
-def test_what_is_no_image_is_refused_with_a_remedy(blazepose, bad):
+def test_input_that_is_not_an_image_is_refused_with_a_remedy(blazepose, bad):
     for look in (blazepose.detect, lambda image: find_people(image, blazepose)):
         with pytest.raises(ImageError, match="uint8"):
             look(bad)
@@ -139,7 +139,7 @@ def test_a_wrong_file_is_refused(tmp_path, blazepose):
         BlazePose(detector_path=model_path("pose_landmark_full.tflite"))
 
 
-def test_a_panning_camera_follows_her_with_one_id(blazepose, photo):
+def test_one_person_before_a_panning_camera_keeps_one_id(blazepose, photo):
     canvas = cv2.copyMakeBorder(cv2.resize(photo, (300, 300)), 180, 0, 340, 340, cv2.BORDER_REPLICATE)
     tracker, seen = PeopleTracker(blazepose), []
     for k in range(12):
@@ -151,7 +151,7 @@ def test_a_panning_camera_follows_her_with_one_id(blazepose, photo):
         assert error_px(people[0].landmarks.pixels[0], nose) < 20
 
 
-def test_a_mirrored_look_is_the_look_at_the_mirrored_picture(blazepose, photo):
+def test_the_mirrored_view_equals_the_view_of_the_mirrored_picture(blazepose, photo):
     """The picture flipped by hand and seen through the flipped ROI; left and right change places."""
     photo = cv2.resize(photo, (160, 160), interpolation=cv2.INTER_AREA)  # so small that no crop is shrunk by blocks
     (person,) = find_people(photo, blazepose, QUICK)
@@ -166,7 +166,7 @@ def test_a_mirrored_look_is_the_look_at_the_mirrored_picture(blazepose, photo):
         assert here.visibility[mine] == pytest.approx(there.visibility[other], abs=0.02)
 
 
-def test_further_looks_see_the_same_woman_and_nobody_on_a_wall(blazepose, photo):
+def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
     (person,) = find_people(photo, blazepose, QUICK)
     heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
     (looks,) = more_looks(photo, [person], blazepose, heavy)

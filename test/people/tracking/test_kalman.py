@@ -25,7 +25,7 @@ def test_the_first_measurement_is_the_state():
     np.testing.assert_allclose(np.diag(covariance)[:3], 0.01, rtol=1e-3)
 
 
-def test_speed_of_a_walker_is_found_and_position_is_better_than_measured():
+def test_the_speed_of_a_walker_is_estimated_and_positions_are_better_than_measured():
     motion = RootFilter(RootFilterConfig(acceleration_density=0.5))
     errors, raw, speeds = [], [], []
     for stamp, truth, measured in walk(60, 0.05):
@@ -39,7 +39,7 @@ def test_speed_of_a_walker_is_found_and_position_is_better_than_measured():
     assert np.linalg.eigvalsh(covariance).min() > 0
 
 
-def test_it_is_the_textbook_filter_on_ordinary_measurements():
+def test_ordinary_measurements_give_the_textbook_filter():
     config = RootFilterConfig()
     motion, state, covariance, last = RootFilter(config), None, None, 0.0
     noise = np.diag([0.01, 0.02, 0.09])
@@ -78,7 +78,7 @@ def test_one_outlier_moves_little_and_a_real_jump_is_followed():
 
 
 @pytest.mark.parametrize("stamp", [1.0, 100.0])
-def test_time_backwards_or_a_long_gap_starts_anew(stamp):
+def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_filter(stamp):
     motion = RootFilter()
     for k in range(10):
         motion.update([0.1 * k, 0, 3], np.eye(3) * 1e-4, 50 + 0.1 * k)
@@ -87,7 +87,7 @@ def test_time_backwards_or_a_long_gap_starts_anew(stamp):
     np.testing.assert_allclose(velocity, 0)
 
 
-def test_an_equal_stamp_is_a_second_look():
+def test_an_equal_stamp_is_a_second_measurement_of_the_same_moment():
     motion = RootFilter()
     motion.update([0, 0, 3], np.eye(3) * 0.01, 1.0)
     position, _, covariance = motion.update([0.1, 0, 3], np.eye(3) * 0.01, 1.0)
@@ -111,6 +111,6 @@ def test_the_covariance_stays_symmetric_and_positive(seed, variance):
     ("position", "covariance"),
     [([0, 0], np.eye(3)), ([0, 0, np.nan], np.eye(3)), ([0, 0, 0], np.eye(2)), ([0, 0, 0], np.full((3, 3), np.inf))],
 )
-def test_what_is_no_measurement_is_refused(position, covariance):
+def test_measurements_that_are_not_finite_are_refused(position, covariance):
     with pytest.raises(ValueError, match="must be"):
         RootFilter().update(position, covariance, 0.0)

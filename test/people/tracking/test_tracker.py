@@ -1,4 +1,4 @@
-"""The tracker's behaviour with make-believe networks: births, deaths, ids, occlusion, cost."""
+"""The tracker with stand-ins for the networks: new and lost people, ids, occlusion, cost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_id_comes_after_several_frames_and_stays():
     assert last.bbox[0] < figure.x < last.bbox[2]
 
 
-def test_everybody_is_met_within_two_seconds_at_the_default_cost():
+def test_everybody_is_found_within_two_seconds_at_the_default_cost():
     network = FigureFinder([Figure(120, 240, 200), Figure(420, 300, 110), Figure(560, 200, 90)])
     tracker = PeopleTracker(network)
     seen = run(tracker, 20 * 3, rate=30.0)
@@ -51,7 +51,7 @@ def test_everybody_is_met_within_two_seconds_at_the_default_cost():
     assert network.detector_calls <= 60 * TrackerConfig().tiles_per_frame
 
 
-def test_the_cost_of_one_known_person_is_one_landmark_call_and_the_tiles():
+def test_one_tracked_person_costs_one_landmark_call_and_the_tiles():
     network = FigureFinder([Figure(300, 240, 200)])
     tracker = PeopleTracker(network)
     run(tracker, 20)
@@ -61,7 +61,7 @@ def test_the_cost_of_one_known_person_is_one_landmark_call_and_the_tiles():
     assert 10 <= network.detector_calls <= 10 * TrackerConfig().tiles_per_frame
 
 
-def test_the_hidden_are_waited_for_and_keep_their_id():
+def test_occluded_people_are_kept_for_a_while_with_their_id():
     figure = Figure(200, 200)
 
     def behind_a_post(k):
@@ -74,7 +74,7 @@ def test_the_hidden_are_waited_for_and_keep_their_id():
     assert seen[12][0].landmarks.pixels[33, 0] > seen[9][0].landmarks.pixels[33, 0]  # moved on while unseen
 
 
-def test_the_gone_are_given_up_and_ids_are_never_reused():
+def test_people_who_left_are_dropped_and_ids_are_never_reused():
     figure = Figure(200, 200)
 
     def leave_and_return(k):
@@ -86,7 +86,7 @@ def test_the_gone_are_given_up_and_ids_are_never_reused():
     assert ids(seen[59]) == ["p2"]
 
 
-def test_two_side_by_side_are_two_and_stay_themselves():
+def test_two_people_side_by_side_keep_their_ids():
     left, right = Figure(200, 200), Figure(226, 200)
 
     def together(k):
@@ -104,12 +104,12 @@ def test_nobody_is_followed_twice():
     assert max(len(people) for people in seen) == 1
 
 
-def test_what_looks_like_no_person_gets_no_id():
+def test_implausible_bodies_get_no_id():
     seen = run(PeopleTracker(FigureFinder([Figure(300, 240, 150, peak=0.35)]), HASTY), 20)
     assert all(people == [] for people in seen)
 
 
-def test_a_flicker_gets_no_id():
+def test_a_detection_of_one_frame_gets_no_id():
     figure = Figure(300, 240)
 
     def flicker(k):
@@ -120,14 +120,14 @@ def test_a_flicker_gets_no_id():
 
 
 @pytest.mark.parametrize("restart", [-5.0, 100.0])
-def test_time_backwards_or_a_long_gap_starts_anew(restart):
+def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_tracker(restart):
     tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE, restart) == []
     assert ids(run(tracker, 8, start=restart + 0.1)[-1]) == ["p2"]
 
 
-def test_another_image_size_starts_anew():
+def test_another_image_size_resets_the_tracker():
     tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE[:400], 0.9) == []
@@ -141,23 +141,23 @@ def test_the_number_of_people_followed_is_bounded():
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), None])
-def test_what_is_no_image_is_refused(bad):
+def test_input_that_is_not_an_image_is_refused(bad):
     with pytest.raises(ImageError, match="image"):
         PeopleTracker(FigureFinder([])).update(bad, 0.0)
 
 
-def test_a_stamp_that_is_no_number_is_refused():
+def test_a_stamp_of_nan_is_refused():
     with pytest.raises(ValueError, match="finite"):
         PeopleTracker(FigureFinder([])).update(IMAGE, float("nan"))
 
 
-def test_tiny_images_are_survived():
+def test_tiny_images_are_accepted():
     tracker = PeopleTracker(FigureFinder([]))
     for k in range(3):
         assert tracker.update(np.zeros((1, 2, 3), np.uint8), 0.1 * k) == []
 
 
-def test_motion_points_at_what_moved_and_a_moving_camera_says_nothing():
+def test_motion_is_where_something_moved_and_nowhere_for_a_moving_camera():
     motion = MotionMap()
     still, moved = IMAGE.copy(), IMAGE.copy()
     moved[200:300, 400:440] = 255
@@ -170,7 +170,7 @@ def test_motion_points_at_what_moved_and_a_moving_camera_says_nothing():
     assert motion.update(noise, []) is None
 
 
-def test_the_whole_pyramid_is_walked_through():
+def test_every_tile_of_the_pyramid_is_searched():
     attention = Attention((1.0, 2.0, 3.0), 96, 0.5, 0.3)
     looked = set()
     for k in range(80):
@@ -180,7 +180,7 @@ def test_the_whole_pyramid_is_walked_through():
     assert looked >= set(attention._tiles)
 
 
-def test_the_lost_come_first_and_are_not_stared_at():
+def test_tiles_of_lost_people_come_first_but_not_in_every_frame():
     from metrichmsr_ros.people.blazepose.landmarks import Roi
 
     attention = Attention((1.0, 2.0), 96, 0.5, 0.3)
@@ -193,7 +193,7 @@ def test_the_lost_come_first_and_are_not_stared_at():
     assert first in attention.choose(IMAGE, 0.4, [], lost, 2)
 
 
-def test_clothes_keep_crossing_people_apart():
+def test_appearance_keeps_the_ids_of_people_who_cross():
     """While the tracked one is behind another, the other is not taken for them."""
     dark, light = Figure(300, 240), Figure(420, 240)
     network = FigureFinder([dark, light])
@@ -213,7 +213,7 @@ def test_clothes_keep_crossing_people_apart():
     assert seen[-1][walker][0] == pytest.approx(light.x, abs=2)
 
 
-def test_clothes_are_medians_of_torso_and_thighs():
+def test_appearance_is_the_median_colours_of_torso_and_thighs():
     from helpers.people_scenes import landmark_set
 
     from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
@@ -229,7 +229,7 @@ def test_clothes_are_medians_of_torso_and_thighs():
     assert clothes_distance(red_blue, outside) == 0.0
 
 
-def test_a_hint_finds_whom_no_tile_shows_and_costs_nothing_once_they_are_known():
+def test_a_box_finds_people_whom_no_tile_shows_and_costs_nothing_once_they_are_tracked():
     figure = Figure(320, 240, height=60)  # too small for the one tile that is looked at
     blind = TrackerConfig(tiles_per_frame=1, divisors=())
     networks = FigureFinder([figure])
@@ -244,6 +244,6 @@ def test_a_hint_finds_whom_no_tile_shows_and_costs_nothing_once_they_are_known()
     assert not PeopleTracker(FigureFinder([figure]), blind).update(IMAGE, 0.0)
 
 
-def test_a_hint_at_nothing_gives_nobody():
+def test_a_box_around_nobody_gives_nobody():
     tracker = PeopleTracker(FigureFinder([]), HASTY)
     assert not any(tracker.update(IMAGE, k / 10, [np.array([10, 10, 60, 200.0])]) for k in range(10))

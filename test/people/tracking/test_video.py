@@ -23,7 +23,7 @@ def tracked(name, box, is_occluded=False):
     return TrackedPerson(name, 1, landmark_set(Figure(0, 0)), is_occluded, np.asarray(box, np.float32))
 
 
-def test_the_annotation_is_sound():
+def test_the_annotated_boxes_are_valid():
     annotation = json.loads(ANNOTATION.read_text())
     assert len({person["name"] for person in annotation["people"]}) == len(annotation["people"]) >= 10
     for person in annotation["people"]:

@@ -1,4 +1,4 @@
-"""Scale from floor, depth and memory against closed forms and bodies put where the truth is known."""
+"""Scale from floor, depth and earlier frames against closed forms and bodies at known places."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_one_measurement_is_the_product_of_two_gaussians(log_scale, noise, prior
     assert fix.variance_left == pytest.approx(1 / (precision * prior**2))
 
 
-def test_without_evidence_the_network_s_guess_stands():
+def test_without_evidence_the_networks_size_is_kept():
     fix = corrected_scale(0.1, 0.5, [None, None], SizeMemory())
     assert (fix.scale, fix.std, fix.sources) == (1.0, 0.1, ())
 
@@ -77,7 +77,7 @@ def test_bias_does_not_average_out_and_noise_does():
     assert memory.recall(0.45).log_scale == pytest.approx(0.10)  # the network takes the same person for smaller
 
 
-def test_a_known_size_holds_when_nothing_is_measured():
+def test_an_estimated_size_is_kept_while_nothing_is_measured():
     memory = SizeMemory()
     corrected_scale(0.1, 0.5, [ScaleEvidence(0.08, 0.01, 0.0, "depth")], memory)
     fix = corrected_scale(0.1, 0.5, [None], memory)
@@ -85,7 +85,7 @@ def test_a_known_size_holds_when_nothing_is_measured():
     assert 0.06 < math.log(fix.scale) < 0.08
 
 
-def test_somebody_else_under_the_same_id_is_noticed():
+def test_another_person_under_the_same_id_is_recognised():
     memory = SizeMemory()
     for _ in range(20):
         corrected_scale(0.1, 0.5, [ScaleEvidence(0.15, 0.01, 0.0, "depth")], memory)
@@ -94,14 +94,14 @@ def test_somebody_else_under_the_same_id_is_noticed():
 
 
 @pytest.mark.parametrize("scale", [0.85, 1.0, 1.15])
-def test_feet_say_how_far_a_scaled_body_should_be(body, scale):
+def test_feet_on_the_floor_give_the_scale_of_a_body(body, scale):
     _, _, _, posed = standing(body, 4.0)
     wrong = posed.vertices[0].numpy() / scale, posed.joints[0].numpy() / scale
     evidence = feet_on_floor(*wrong, all_seen(), FLOOR, CAMERA)
     assert evidence.log_scale == pytest.approx(math.log(scale), abs=1e-5)
 
 
-def test_feet_that_cannot_be_used(body):
+def test_feet_that_give_no_scale(body):
     _, _, _, posed = standing(body, 4.0)
     mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
     assert feet_on_floor(*mesh, all_seen(visibility=0.1), FLOOR, CAMERA) is None
@@ -110,7 +110,7 @@ def test_feet_that_cannot_be_used(body):
     assert feet_on_floor(*mesh, all_seen(), ceiling, CAMERA) is None
 
 
-def test_a_camera_near_the_floor_knows_less(body):
+def test_a_camera_near_the_floor_is_less_certain(body):
     _, _, _, posed = standing(body, 4.0)
     mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
     raised = [feet_on_floor(v - np.array([0, 0.9, 0]), j, all_seen(), Plane(FLOOR.up, -0.3), CAMERA) for v, j in [mesh]]
@@ -123,7 +123,7 @@ def depth_of(body, vertices, wall=8.0):
 
 
 @pytest.mark.parametrize("spoil", ["clean", "holes", "noise", "in front"])
-def test_depth_says_how_far_a_body_should_be(body, spoil):
+def test_measured_depth_gives_the_scale_of_a_body(body, spoil):
     _, _, _, posed = standing(body, 4.0)
     mesh = posed.vertices[0].numpy()
     depth, rng = depth_of(body, [mesh]), np.random.default_rng(0)
@@ -137,7 +137,7 @@ def test_depth_says_how_far_a_body_should_be(body, spoil):
     assert evidence[0].log_scale == pytest.approx(math.log(1.08), abs=0.006)
 
 
-def test_depth_without_the_body_in_it_says_nothing(body):
+def test_depth_of_something_else_gives_no_scale(body):
     _, _, _, posed = standing(body, 4.0)
     mesh = posed.vertices[0].numpy()
     for values in (np.nan, 8.0, 1.0):
@@ -145,7 +145,7 @@ def test_depth_without_the_body_in_it_says_nothing(body):
         assert depth_of_bodies([mesh], body.faces.numpy(), [0.1], empty, CAMERA) == [None]
 
 
-def test_of_two_people_each_has_a_depth_of_one_s_own(body):
+def test_two_people_are_measured_separately(body):
     near, far = (standing(body, z)[3].vertices[0].numpy() for z in (3.0, 5.0))
     far = far - np.array([0.9, 0, 0], np.float32)
     depth = DepthMap(depth_of(body, [near, far]), CAMERA, "test", True)
@@ -164,7 +164,7 @@ def test_resized_bodies_are_nearly_scaled_ones(body, scale):
     assert float((resized - betas).abs().max()) < 15 * abs(scale - 1)
 
 
-def test_the_fix_moves_people_to_where_they_are_and_tells_how_sure_it_is(body):
+def test_scaling_moves_people_to_their_true_distance_and_reports_its_deviation(body):
     """A network that took a tall person for an average one, nearer by."""
     tall = torch.zeros(1, 10)
     tall[0, 0] = 1.5

@@ -1,4 +1,4 @@
-"""The report page: complete, self-contained, and honest about what it shows; charts by their geometry."""
+"""The report page is complete and self-contained and names what is missing; charts by their geometry."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_page_is_self_contained_and_well_formed(done):
         ElementTree.fromstring(svg)
 
 
-def test_the_page_tells_the_numbers(done):
+def test_the_page_shows_the_numbers(done):
     replay, folder = done
     text = (folder / "report.html").read_text()
     assert "walk &lt;1&gt;" in text
@@ -102,7 +102,7 @@ def test_a_page_without_truth_or_people_says_so(done):
     assert "nobody was seen" in empty
 
 
-def test_whatever_a_bag_brings_is_text_never_markup(done):
+def test_texts_of_a_bag_are_escaped(done):
     rude = '"><script src="x">'
     picture = Picture(done[0].frames[0].stamp_ns, 1.0, rude, b"jpeg")
     lost = {"missing": {rude: 1}, "reasons": {rude: rude}}

@@ -102,7 +102,7 @@ def test_paced_play_loses_no_frame_and_the_record_holds_every_result(ros, tmp_pa
     assert all(message.humans[0].id == "a1" for message in results)
 
 
-def test_play_says_what_is_missing(ros, tmp_path):
+def test_play_names_what_is_missing(ros, tmp_path):
     bag = write_camera_bag(tmp_path / "in", 1)
     with pytest.raises(BagError, match="nobody subscribed to /cam/image"):
         play(bag, ros.context, readers={"/cam/image"}, timeout_s=0.05)

@@ -42,7 +42,7 @@ def steady(infos):
     return STEADY_INFOS
 
 
-def test_an_image_waits_for_its_own_info_while_little_is_known(infos):
+def test_the_first_images_wait_for_their_own_camera_info(infos):
     infos.add(make_info(1.0, focal=50.0))
     infos.coming = [make_info(2.0, focal=60.0)]
     assert focal(infos, 2.0) == 60.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import FRAME, HEIGHT, WIDTH, make_header, make_info
+from helpers.ros_testing import DEADLINE_S, FRAME, HEIGHT, WIDTH, make_header, make_info
 from sensor_msgs.msg import Image
 
 from metrichmsr_ros.depth.sources.base import DepthError, resampled
@@ -34,7 +33,7 @@ def depth_message(seconds, pixels, encoding, big_endian=False, padding=0, frame=
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("padding", [0, 8])
 @pytest.mark.parametrize(("encoding", "dtype", "unit"), [("16UC1", np.uint16, 1e-3), ("32FC1", np.float32, 1.0)])
-def test_metres_with_holes(encoding, dtype, unit, padding, big_endian):
+def test_depth_is_in_metres_and_holes_are_nan(encoding, dtype, unit, padding, big_endian):
     pixels = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 4000).astype(dtype)
     found = depth_map(depth_message(1.0, pixels, encoding, big_endian, padding), None, CAMERA)
     expected = np.where(pixels > 0, pixels * unit, np.nan)
@@ -70,25 +69,40 @@ def test_the_depth_of_the_same_moment_is_taken():
         images.of(make_header(1.0), CAMERA)
 
 
-def test_nothing_at_all_is_said_at_once():
-    start = time.monotonic()
+def watched(images):
+    """The same, with the lengths of its waits in a list, and an event that is set once somebody waits."""
+    waits, is_waiting, wait_for = [], threading.Event(), images._arrived.wait_for
+
+    def noted(condition, timeout):
+        waits.append(timeout)
+        is_waiting.set()
+        return wait_for(condition, timeout)
+
+    images._arrived.wait_for = noted
+    return waits, is_waiting
+
+
+def test_without_depth_messages_nothing_is_awaited():
+    images = DepthImages(wait_s=DEADLINE_S)
+    waits, _ = watched(images)
     with pytest.raises(DepthError, match="none has come"):
-        DepthImages().of(make_header(1.0), CAMERA)
-    assert time.monotonic() - start < 5
+        images.of(make_header(1.0), CAMERA)
+    assert not any(waits)
 
 
-def test_depth_that_comes_a_little_later_is_awaited(monkeypatch):
-    monkeypatch.setattr("metrichmsr_ros.ros.inputs.depth.PARTNER_WAIT_S", 30.0)
-    images, answers = DepthImages(), []
+def test_depth_that_comes_a_little_later_is_awaited():
+    images, answers = DepthImages(wait_s=DEADLINE_S), []
+    _, is_waiting = watched(images)
     images.add(depth_message(0.96, np.full((2, 2), 1000, np.uint16), "16UC1"))
     waiting = threading.Thread(target=lambda: answers.append(images.of(make_header(1.0), CAMERA)))
     waiting.start()
+    assert is_waiting.wait(DEADLINE_S)
     images.add(depth_message(1.0, np.full((2, 2), 2000, np.uint16), "16UC1"))
-    waiting.join(timeout=20)
+    waiting.join(timeout=DEADLINE_S)
     assert answers[0].depth[0, 0] == 2
 
 
-def test_what_cannot_be_used_is_named():
+def test_depth_that_cannot_be_used_is_named():
     good = np.ones((4, 4), np.uint16)
     images = DepthImages()
     images.add(depth_message(1.0, good, "16UC1", frame="ir_optical"))

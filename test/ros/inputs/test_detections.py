@@ -33,7 +33,7 @@ def test_centres_and_sizes_become_corners():
     np.testing.assert_allclose(boxes_of([detection(100, 200, 40, 160)]), [[80, 120, 120, 280]])
 
 
-def test_only_sure_people_of_this_camera_and_time():
+def test_only_confident_people_of_this_camera_and_time_are_used():
     others = [detection(1, 1, 2, 2, class_id="dog"), detection(1, 1, 2, 2, score=0.2)]
     person = detection(100, 200, 40, 160)
     assert len(boxes_of([*others, person])) == 1

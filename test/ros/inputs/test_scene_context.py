@@ -97,7 +97,7 @@ def transform(parent, child, seconds, translation, rotvec):
     return message
 
 
-def test_the_floor_is_where_tf_says(ros):
+def test_the_floor_follows_tf(ros):
     pipeline = FakePipeline([make_person()])
     node = ros.perception(pipeline, parameters={"ground_frame": "floor"})
     humans = ros.hear("/perception/humans", HumanMeshArray)
@@ -153,7 +153,7 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     assert not pipeline.contexts[-1].measures_scale
 
 
-def test_the_gain_is_told(ros):
+def test_the_scale_correction_is_reported(ros):
     fix = ScaleCorrection(1.0, 0.02, 0.1, ("floor",))
     ros.perception(FakePipeline([make_person(transl_cam=np.array([0, 0, 5.0], np.float32), scale_correction=fix)]))
     humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)

@@ -121,7 +121,7 @@ def test_human_mesh_carries_every_number():
     assert human.body.pose.position.x == pytest.approx(bodies[0].origin[0])
 
 
-def test_the_unsure_are_left_out():
+def test_people_of_low_confidence_are_left_out():
     scene = scene_of(make_person("a1", confidence=0.3), make_person("b2", confidence=0.6))
     assert [body.id for body in bodies_of(scene, min_confidence=0.5)] == ["b2"]
 

@@ -94,7 +94,7 @@ def test_the_shipped_configuration_is_read_and_mistakes_are_named(tmp_path):
             load_depth_config(path)
 
 
-def test_prox_frames_are_places(tmp_path):
+def test_prox_frames_become_places(tmp_path):
     """The sensor's depth and body index, unmirrored and stretched; its people are a little off as estimates are."""
     _, _, sensor = write_prox(tmp_path)
     body = np.full((424, 512), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Which step's weights a run leaves: against its own log of held-out figures, and across a resumption."""
+"""A run keeps the weights of its best step, by its log of held-out figures, also across a resumption."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_best_step_is_kept_with_its_own_figures(people, body, tmp_path):
     assert score(measured) == pytest.approx(score(steps[best]), rel=1e-5)
 
 
-def test_without_it_the_last_step_is_kept(people, body, tmp_path):
+def test_without_a_criterion_the_last_step_is_kept(people, body, tmp_path):
     config = config_keeping(tmp_path, keep_best=())
     path = trained(config, people, body)
     assert json.loads(read_metadata(path)["data"])["steps"] == config.steps
@@ -83,7 +83,7 @@ def test_a_resumed_run_remembers_the_best(people, body, tmp_path):
     assert json.loads(read_metadata(path)["data"])["steps"] == 9
 
 
-def test_figures_that_are_not_numbers_are_never_the_best(people, body, tmp_path):
+def test_figures_of_nan_are_never_the_best(people, body, tmp_path):
     config = config_keeping(tmp_path)
     model = HumanRun(config, LandmarkBatches(config, people), body, ALONE).averaged_model()
     kept = WeightsFile(tmp_path / "kept.safetensors", config, len(people))

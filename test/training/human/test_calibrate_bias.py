@@ -1,4 +1,4 @@
-"""Adults come out right in the median, and nothing else changes."""
+"""Calibrated weights: adults are right in the median, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_widened_ellipsoids_hold_68_percent(model, body):
     assert validate(network, people, body)["coverage"] == pytest.approx(0.683, abs=0.03)
 
 
-def test_those_who_do_not_stand_do_not_count(model, body):
+def test_people_who_do_not_stand_are_left_out(model, body):
     """A lying crowd at a third of the distance changes nothing."""
     people = simulate(body, 24)
     far = dataclasses.replace(people.truth, joints_cam=3 * people.truth.joints_cam)
@@ -69,7 +69,7 @@ def test_those_who_do_not_stand_do_not_count(model, body):
     assert adult_bias(model, both, body) == adult_bias(model, people, body)
 
 
-def test_nobody_tall_and_direct_translation_are_refused(model, body):
+def test_sets_without_adults_and_direct_translation_are_refused(model, body):
     people = simulate(body, 4)
     small = dataclasses.replace(people.truth, betas=people.truth.betas - 5.0)
     with pytest.raises(TrainingError, match=r"stands and is taller than 1.5"):

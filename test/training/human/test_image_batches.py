@@ -154,7 +154,7 @@ def test_training_refuses_data_that_the_network_does_not_read(data, tmp_path):
         held_out_images(config_of(data, tmp_path, validation_images=config_of(data, tmp_path).images[1:]))
 
 
-def test_data_of_smpl_needs_smpl(tmp_path):
+def test_labels_of_smpl_need_smpl(tmp_path):
     labels, images, _ = write_bedlam(tmp_path, closeup=False)
     sets = (ImageSet("bedlam", str(labels), str(images)),)
     config = TrainConfig(model=TINY, images=sets, bodies=LabelBodyFiles())

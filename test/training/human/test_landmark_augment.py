@@ -35,7 +35,7 @@ def test_simulated_people_are_true(people):
     check_landmarks_meet_truth(*people)
 
 
-def test_mirror_is_true(people, body):
+def test_mirrored_people_are_true(people, body):
     batch, truth = mirror(*people)
     check_landmarks_meet_truth(batch, truth)
     assert torch.allclose(body.joints(truth.betas, truth.pose, truth.transl), truth.joints_cam, atol=2e-3)
@@ -79,7 +79,7 @@ def with_true_landmarks(truth):
     return dataclasses.replace(truth, landmarks_cam=true_landmarks)
 
 
-def test_moved_person_is_true(people, body):
+def test_moved_people_are_true(people, body):
     batch, truth = people[0], with_true_landmarks(people[1])
     turn = roma.rotvec_to_rotmat(torch.randn(len(batch), 3, generator=torch.Generator().manual_seed(2)) * 0.3)
     factor = torch.linspace(0.7, 1.6, len(batch))

@@ -1,4 +1,4 @@
-"""Who stands: bodies posed by hand, seen from several cameras; and how often they are drawn."""
+"""Standing people: recognised in bodies posed by hand and several cameras, and drawn more often."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def joints_of(body, heading=0.0, pitch=0.0, **turns):
         (False, {"pitch": 1.2}),  # lies, or is seen from above
     ],
 )
-def test_who_stands(body, expected, how):
+def test_standing_poses(body, expected, how):
     assert standing(joints_of(body, **how)).tolist() == [expected]
 
 
-def test_those_who_stand_are_drawn_more_often(body, tmp_path):
+def test_people_who_stand_are_drawn_more_often(body, tmp_path):
     people = simulate(body, 12)
     up, down = joints_of(body), joints_of(body, left_knee=1.2)
     joints = torch.cat([up, down.expand(11, -1, -1)])

@@ -165,7 +165,7 @@ def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
-def test_shards_say_which_landmark_network_looked(tmp_path):
+def test_shards_name_the_landmark_network(tmp_path):
     """Shards from before there were two tell nothing: those looks are the full network's."""
     write_landmark_shard(tmp_path / "old.tar", [2])
     write_landmark_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])

@@ -1,4 +1,4 @@
-"""With the whole of ROS 2 (launch, tf2_ros), which the wheels of PyPI lack: skipped there, run where ROS is sourced."""
+"""Tests that need launch or tf2_ros, which the wheels of PyPI lack: skipped there, run where ROS is sourced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users get wrong is told with the thing, its value and the remedy, and the node lives on."""
+"""Mistakes of users are reported with the name, the value and the remedy, and the node goes on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_camera_on_another_topic_is_named(ros, monkeypatch):
     assert "overlay" not in status.message
 
 
-def test_no_camera_at_all_and_a_silent_one(ros, monkeypatch):
+def test_a_missing_and_a_silent_camera_are_reported(ros, monkeypatch):
     monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
     ros.perception(FakePipeline())
     reports = ros.hear("/diagnostics", DiagnosticArray)
@@ -59,7 +59,7 @@ def test_the_topic_of_a_missing_camera_info_is_named(ros):
     assert told == "no CameraInfo received on /camera_info: its publisher is silent"
 
 
-def test_two_nodes_of_one_name_are_told(ros):
+def test_two_nodes_of_one_name_are_reported(ros):
     ros.perception(FakePipeline())
     ros.perception(FakePipeline())
     reports = ros.hear("/diagnostics", DiagnosticArray)
@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_loaded_is_an_error_until_it_can(ros):
     assert reports[-1].status[1].level != DiagnosticStatus.ERROR
 
 
-def test_stamps_that_jump_back_are_told(ros):
+def test_stamps_that_jump_back_are_reported(ros):
     node, told = ros.perception(FakePipeline()), []
     node.statistics._tell = told.append
     humans, camera = ros.hear("/perception/humans", HumanMeshArray), CameraDriver(ros)
@@ -98,7 +98,7 @@ def test_stamps_that_jump_back_are_told(ros):
     assert told == ["image stamps jumped by -10.00 s: everybody is forgotten and found anew"]
 
 
-def test_misspelt_parameters_are_told():
+def test_misspelt_parameters_are_reported():
     known = {"ground_frame", "use_sim_time", "preset"}
     given = ["grund_frame", "use_sim_time", "qos_overrides./image.subscription.depth", "wholly_other"]
     assert misspelt(given, known, {}) == [
@@ -148,7 +148,7 @@ def test_a_parameter_file_that_is_no_yaml_ends_in_one_line(tmp_path):
     assert "\n" not in str(ended.value)
 
 
-def test_a_gpu_that_is_not_there_is_told(monkeypatch):
+def test_a_missing_gpu_is_reported(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RuntimeError, match=r"device is 'cuda:1'.*set device to cpu"):

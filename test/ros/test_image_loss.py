@@ -1,4 +1,4 @@
-"""No image vanishes uncounted: what was sent is answered, or its drop is told with a cause."""
+"""Every image that is sent is answered, or counted as dropped with a cause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def accounted(node):
     return node.statistics.processed + sum(node.statistics.drops.values())
 
 
-def test_images_that_come_at_once_all_come(ros):
+def test_images_that_arrive_together_are_all_received(ros):
     node, humans, driver = start(ros)
     for index in range(1, 5):  # nobody spins meanwhile: they wait together, as after a packet was sent again
         driver.send_good(1.0 + index)
@@ -49,7 +49,7 @@ def test_images_that_come_at_once_all_come(ros):
 
 
 @pytest.mark.parametrize("reliable", [True, False])
-def test_what_the_queue_could_not_hold_is_counted_and_told(ros, reliable):
+def test_images_beyond_the_queue_are_counted_and_reported(ros, reliable):
     node, humans, driver = start(ros, reliable=reliable)
     reports = ros.hear("/diagnostics", DiagnosticArray)
     count = 3 * QUEUED_IMAGES
@@ -69,7 +69,7 @@ def test_what_the_queue_could_not_hold_is_counted_and_told(ros, reliable):
     assert "/image" in values["last problem"]
 
 
-def test_a_driver_that_is_started_again_lost_nothing(ros):
+def test_a_restarted_driver_counts_as_no_loss(ros):
     node, humans, driver = start(ros)
     for index in range(1, 4):
         driver.send_good(1.0 + index)
@@ -123,7 +123,7 @@ def test_gaps_in_one_publishers_numbers_are_counted():
     assert [gaps.missing_before(number, 1) for number in (7, 8, 11, 12, 1, 2, 5)] == [0, 0, 2, 0, 0, 0, 2]
 
 
-def test_numbers_of_several_publishers_say_nothing():
+def test_sequence_numbers_of_several_publishers_are_ignored():
     gaps = Gaps()
     assert [gaps.missing_before(n, 2) for n in (1, 500, 2, 501)] == [0, 0, 0, 0]
     assert [gaps.missing_before(n, 1) for n in (900, 901, 903)] == [0, 0, 1]  # the other one is gone

@@ -1,4 +1,4 @@
-"""The node's own conversions against ROS's: skipped where only the wheels of PyPI are, run where ROS is whole."""
+"""The node's own conversions against those of ROS packages; skipped where these are not installed."""
 
 from __future__ import annotations
 
