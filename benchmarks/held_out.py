@@ -24,7 +24,7 @@ from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_v
 from metrichmsr_ros.image_io import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
-from metrichmsr_ros.people.detection.test_time_views import Look, looks_at, more_looks
+from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.pipeline.views import heavy_blazepose
 from metrichmsr_ros.training.human.landmark_table import table_of
 from metrichmsr_ros.training.human.standing import standing
@@ -156,7 +156,7 @@ def _look_again(shard: Path) -> Arrays:
         person = sample["person"]
         for number, look in looks.items():
             others = [other for row, other in looks.items() if person[row] != person[number]]
-            rows.add(look, looks_at(image, look, others, *networks), sample, number, sample)
+            rows.add(look, views_of(image, look, others, *networks), sample, number, sample)
     return rows.arrays()
 
 
@@ -176,7 +176,7 @@ def _search(shard: Path) -> Arrays:
     for image, sample in _pictures(shard):
         truth = _people_there(sample)
         found = find_people(image, networks[0])
-        more = more_looks(image, found, *networks)
+        more = further_views(image, found, *networks)
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
         for mine, other in pairs:
@@ -216,7 +216,7 @@ class _Rows:
         self._people: list[Arrays] = []
         self._more: list[Arrays] = []
 
-    def add(self, look: LandmarkSet, more: Sequence[Look], truth: Arrays, other: int, sample: Arrays) -> None:
+    def add(self, look: LandmarkSet, more: Sequence[View2D], truth: Arrays, other: int, sample: Arrays) -> None:
         """One person: the first look and further ones, the row of `truth`, and the image's `sample`."""
         labels = {name: truth[name][other] for name in TRUTH} | {name: sample[name] for name in IMAGE}
         for further in more:

@@ -29,7 +29,7 @@ from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detection.search import find_people
-from metrichmsr_ros.people.detection.test_time_views import Look
+from metrichmsr_ros.people.detection.test_time_views import View2D
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
@@ -220,7 +220,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def _infer(
-        self, image: ImageArray, found: list[LandmarkSet], views: dict[int, list[Look]], camera: Camera
+        self, image: ImageArray, found: list[LandmarkSet], views: dict[int, list[View2D]], camera: Camera
     ) -> HMROutput | None:
         if not found:
             return None

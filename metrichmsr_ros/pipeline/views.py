@@ -9,7 +9,7 @@ from typing import Literal
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.test_time_views import Look, more_looks
+from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
 from metrichmsr_ros.people.tracking.tracker import TrackedPerson
 from metrichmsr_ros.types import ImageArray
 
@@ -44,7 +44,7 @@ class ViewMaker:
 
     def __call__(
         self, image: ImageArray, found: Sequence[TrackedPerson], augmentation: Augmentation
-    ) -> dict[int, list[Look]]:
+    ) -> dict[int, list[View2D]]:
         """Further views by row of `found`; an occluded person has none.
 
         Args:
@@ -56,7 +56,7 @@ class ViewMaker:
         if not seen or augmentation == "none" or not self._reads_views:
             return {}
         heavy = self.heavy if augmentation == "full" else None
-        views = more_looks(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
+        views = further_views(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
         return dict(zip(seen, views, strict=True))
 
 
@@ -68,7 +68,7 @@ def heavy_blazepose(num_threads: int) -> BlazePose | None:
         return None
 
 
-def roles_of(views: Mapping[int, Sequence[Look]]) -> ViewRoles:
+def roles_of(views: Mapping[int, Sequence[View2D]]) -> ViewRoles:
     """Whom further views show and whether they are mirrored, from views by row of the person."""
     listed = [(row, view.mirrored) for row, of_one in views.items() for view in of_one]
     return ViewRoles(*zip(*listed, strict=True))

@@ -18,7 +18,7 @@ from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
-from metrichmsr_ros.people.detection.test_time_views import looks_at
+from metrichmsr_ros.people.detection.test_time_views import views_of
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.views import heavy_blazepose, roles_of
 
@@ -102,7 +102,7 @@ def test_stored_landmarks_are_estimated_again(frame, picture, look, blazepose, s
     """Both copies of the person give what their looks give when they are put together by hand."""
     model = load_model("embedded")
     people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
-    looks = looks_at(picture[0], look, [], blazepose, heavy_blazepose(num_threads=1))
+    looks = views_of(picture[0], look, [], blazepose, heavy_blazepose(num_threads=1))
     first = crop_batch_from_landmarks([look], frame.camera)
     more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
     with torch.inference_mode():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
-from metrichmsr_ros.people.detection.tiles import Tile
 from metrichmsr_ros.types import Float32Array, ImageArray
 
 # x, y of the 39 landmarks of a standing figure of height 1, hip centre at the origin, y down.

@@ -2,8 +2,8 @@
 
 Three ways lead to a landmark set: a detection in the whole image, a detection in a tile around a small person, and a
 person followed from the frame before, whose ROI is a little off. All are made here, so that a network trained on the
-result has met the errors of all three; on request also those of further looks at the same people
-(`people.second_look`).
+result has met the errors of all three; on request also those of further views of the same people
+(`people.detection.test_time_views`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from metrichmsr_ros.data.synthesis.scene import TruePerson, TrueScene
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import torso_points
-from metrichmsr_ros.people.detection.test_time_views import looks_at
+from metrichmsr_ros.people.detection.test_time_views import views_of
 
 MATCH = 0.12
 """Mid-shoulders and mid-hips must lie this near to the truth, as a share of the ROI's side."""
@@ -88,7 +88,7 @@ def _looked_at_again(
     for number, first in first_looks.items():
         others = [look for other, look in first_looks.items() if other != number]
         true_torso = _true_torso(scene, scene.people[number])
-        for look in looks_at(scene.image, first, others, blazepose, heavy):
+        for look in views_of(scene.image, first, others, blazepose, heavy):
             if matches(look.landmarks, true_torso):
                 again.append(Observation(number, look.landmarks, "again"))
     return again

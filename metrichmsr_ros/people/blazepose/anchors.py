@@ -19,7 +19,7 @@ ANCHORS_PER_CELL = 2
 def make_anchors() -> FloatingArray:
     """(2254, 2) float32 anchor centres in 0..1; layers of one stride interleave within each cell.
 
-    Anchors have a fixed size of 1, so their centres are all there is to know.
+    Anchors have a fixed size of 1, so their centres define them.
     """
     layers = []
     for stride in dict.fromkeys(STRIDES):

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE
-from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, Roi
-from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, Detection, Roi
 from metrichmsr_ros.types import FloatingArray
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of the image for the detector, px: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """This part of an HWC image, as a view."""
+        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
+    def trusts(self, detection: Detection, image_size: tuple[int, int]) -> bool:
+        """False for a detection (image px) whose hips or shoulders lie outside this tile but inside the image.
+
+        The tile cuts such a body off, and the detector guesses the rest; an overlapping tile shows all of it.
+        """
+        low = np.array([self.x if self.x > 0 else -np.inf, self.y if self.y > 0 else -np.inf])
+        right, bottom = self.x + self.width, self.y + self.height
+        high = np.array(
+            [right if right < image_size[0] else np.inf, bottom if bottom < image_size[1] else np.inf],
+        )
+        torso = detection.keypoints[[0, 2]]
+        return bool((torso >= low).all() and (torso <= high).all())
 
 
 def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatingArray]:

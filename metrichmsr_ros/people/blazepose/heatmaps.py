@@ -15,7 +15,7 @@ HEATMAP_MIN_CONFIDENCE = 0.5
 
 
 def refine_from_heatmaps(points: FloatingArray, heatmaps: FloatingArray) -> tuple[FloatingArray, FloatingArray]:
-    """Move landmarks to the centre of mass of their heatmap nearby, where the heatmap is sure.
+    """Move landmarks to the centre of mass of their heatmap nearby, where the heatmap has a confident peak.
 
     Args:
         points: (L, 2) x, y in crop px, pixel edges at whole numbers (the network's convention).
@@ -37,8 +37,8 @@ def refine_from_heatmaps(points: FloatingArray, heatmaps: FloatingArray) -> tupl
     total = np.maximum(weights.sum((1, 2)), 1e-9)
     mean = np.stack([(weights.sum(1) * cols).sum(1), (weights.sum(2) * rows).sum(1)], axis=1) / total[:, None]
     peaks = np.where(inside, weights.max((1, 2)), 0.0)
-    sure = peaks >= HEATMAP_MIN_CONFIDENCE
-    refined = np.where(sure[:, None], mean * HEATMAP_STRIDE, points)
+    confident = peaks >= HEATMAP_MIN_CONFIDENCE
+    refined = np.where(confident[:, None], mean * HEATMAP_STRIDE, points)
     return refined.astype(np.float32), peaks.astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Regions of interest, detections and landmark sets: the values that travel between the rooms.
+"""Regions of interest, detections and landmark sets: the values that the networks take and give.
 
 Pixels have integer centres (pixel (0, 0) has its centre at u = 0, v = 0); angles are radians, positive clockwise in
 the image, which is the mathematically positive sense when v points down.
@@ -56,7 +56,7 @@ class Roi:
 
     @classmethod
     def from_box(cls, box: ArrayLike) -> Roi:
-        """Upright square of a box (4,) x0, y0, x1, y1 px around a whole person; the next landmarks correct it."""
+        """Upright square around a box (4,) x0, y0, x1, y1 px of a whole person; the next landmarks correct it."""
         x0, y0, x1, y1 = np.asarray(box, np.float64)
         return cls(np.array([(x0 + x1) / 2, (y0 + y1) / 2]), ROI_SCALE * float(max(x1 - x0, y1 - y0)))
 
@@ -106,7 +106,7 @@ class Detection:
 
 @dataclass(frozen=True, eq=False)
 class LandmarkSet:
-    """What the landmark network says about one ROI.
+    """The landmark network's answer for one ROI.
 
     Attributes:
         roi: the square that was cropped.
@@ -118,9 +118,9 @@ class LandmarkSet:
         world: (39, 3) float32 metres around the hip centre, in the axes of the (rotated) crop: x right, y down, z away.
         crop_matrix: (3, 3) float64 A, image px to crop px.
         pixels: (39, 2) float32 px of the full image.
-        peaks: (39,) float32 0..1, height of each landmark's heatmap where it was found; low all over a body that is
-            none.
-        heavy: whether the heavier of the two landmark networks says it; their errors differ.
+        peaks: (39,) float32 0..1, height of each landmark's heatmap where it was found; low everywhere where there is
+            no body.
+        heavy: whether this is the answer of the heavier of the two landmark networks; their errors differ.
     """
 
     roi: Roi
@@ -135,7 +135,7 @@ class LandmarkSet:
     heavy: bool = False
 
     def moved_to(self, roi: Roi) -> LandmarkSet:
-        """The same body as it would look from `roi`: crop coordinates stay, pixels follow."""
+        """The same body moved into `roi`: crop coordinates stay, pixels follow."""
         matrix = roi.matrix()
         inverse = np.linalg.inv(matrix)
         pixels = self.crop_landmarks[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]

@@ -20,11 +20,10 @@ from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
-from metrichmsr_ros.people.blazepose.crops import cut_out, letterbox
+from metrichmsr_ros.people.blazepose.crops import Tile, cut_out, letterbox
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps, sigmoid
 from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, NUM_LANDMARKS, Detection, LandmarkSet, Roi
-from metrichmsr_ros.people.detection.masking import hide_bodies
-from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.types import FloatingArray
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
@@ -84,8 +83,8 @@ class BlazePose:
 
         Args:
             image: HWC uint8 RGB of any size.
-            tile: the part to look at; None looks at all of it.
-            without: known people to paint over first, so that the detector answers for others.
+            tile: the part to search; None searches all of it.
+            without: known people to mask first, so that the detector answers for others.
 
         Returns:
             Detections in px of `image`.
@@ -94,7 +93,7 @@ class BlazePose:
         tile = tile or Tile(0, 0, image.shape[1], image.shape[0])
         square, matrix = letterbox(tile.cut(image), tile)
         if without:
-            square = hide_bodies(square, matrix, without)
+            square = mask_bodies(square, matrix, without)
         raw, logits = self._detector.run(square * np.float32(2 / 255) - np.float32(1), (0, 1))
         scores, points = decode(raw[0], logits[0, :, 0], self._anchors, self._min_score)
         scores, points = weighted_nms(scores, points, self._max_iou)
@@ -116,10 +115,10 @@ class BlazePose:
         Args:
             image: HWC uint8 RGB.
             roi: rotated square in px of `image`; it may reach over the border.
-            min_score: presence below which None comes back; 0 returns whatever the network says.
-            without: other people, painted over so that the network does not slide over to them.
-            keep: where this person was last; not painted over where others overlap it.
-            mirrored: show the network the mirrored crop, and mirror its answer back: a look that errs differently.
+            min_score: presence below which the result is None; 0 returns every answer of the network.
+            without: other people, who are masked so that the network does not drift to them.
+            keep: where this person was last; not masked where others overlap it.
+            mirrored: give the network the mirrored crop and mirror its answer back: a view with other errors.
         """
         check_image(image)
         if not roi.is_usable(image.shape[1], image.shape[0]):
@@ -127,7 +126,7 @@ class BlazePose:
         matrix = roi.matrix()
         crop = cut_out(image, roi, matrix)
         if without:
-            crop = hide_bodies(crop, matrix, without, keep)
+            crop = mask_bodies(crop, matrix, without, keep)
         score, points, metres, certainty = self._read_crop(crop[:, ::-1] if mirrored else crop)
         if not score >= min_score:
             return None

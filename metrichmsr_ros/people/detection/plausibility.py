@@ -1,4 +1,7 @@
-"""Is this a person, and is it the same one? Judged by landmarks, since presence alone believes clothes on the grass."""
+"""Whether landmarks show a person, and whether two sets of them show the same person.
+
+The network's presence alone is not enough: it is high for clothes that lie on the grass too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Detection, LandmarkSet
-from metrichmsr_ros.people.detection.masking import LIMBS
+from metrichmsr_ros.people.blazepose.masking import LIMBS
 from metrichmsr_ros.types import FloatingArray
 
 NOSE = 0
@@ -22,13 +25,13 @@ TORSO = np.array([*SHOULDERS, *HIPS])
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """Landmarks and how well several looks at the same body agreed.
+    """Landmarks, and how well several passes over the same body agreed.
 
     Attributes:
         landmarks: the last corrected pass.
         drift: mean movement of the body landmarks between the last two passes, weighted by visibility, as a share of
             the ROI's side.
-        steadiness: lowest presence over all looks, among them one through a turned and widened ROI.
+        steadiness: lowest presence of all passes, among them one through a turned and widened ROI.
     """
 
     landmarks: LandmarkSet
@@ -37,16 +40,16 @@ class Sighting:
 
     @property
     def quality(self) -> float:
-        """Higher is surer; for choosing between two sightings of one person."""
+        """Higher is better; for choosing between two sightings of one person."""
         return body_evidence(self.landmarks) - self.drift
 
 
 @dataclass(frozen=True)
 class Plausibility:
-    """What a sighting must satisfy to be called a person.
+    """What a sighting must satisfy to count as a person.
 
     Attributes:
-        min_steadiness: presence that every look must reach.
+        min_steadiness: presence that every pass must reach.
         min_evidence: `body_evidence` of the landmarks.
         max_drift: share of the ROI's side that landmarks may move between passes.
         min_visible: body landmarks (of 13) that must be visible (> 0.5).
@@ -74,8 +77,8 @@ class Plausibility:
 def body_evidence(landmarks: LandmarkSet) -> float:
     """Mean heatmap peak 0..1 of the body landmarks, weighted by visibility.
 
-    What the network calls visible must show: about 0.55 and up on people, 0.35 on clothes lying on the grass, although
-    those get full presence and visibility.
+    Landmarks that the network calls visible must have peaks: about 0.55 and up on people, 0.35 on clothes that lie on
+    the grass, although those get full presence and visibility.
     """
     weight = landmarks.visibility[BODY] + 1e-3
     return float(landmarks.peaks[BODY] @ weight / weight.sum())
@@ -94,7 +97,7 @@ def body_size(landmarks: LandmarkSet) -> float:
 
 
 def torso_points(landmarks: LandmarkSet) -> FloatingArray:
-    """(2, 2) px: middle of the shoulders, middle of the hips. Does not mind a swap of left and right."""
+    """(2, 2) px: middle of the shoulders, middle of the hips; the same when left and right are swapped."""
     pixels = landmarks.pixels
     return np.stack([pixels[list(SHOULDERS)].mean(0), pixels[list(HIPS)].mean(0)])
 
@@ -127,7 +130,7 @@ def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 
 
 
 def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
-    """True when this is one of `bodies` seen again, or pieced together from several of them."""
+    """True when this is one of `bodies` again, or an answer put together from several of them."""
     if any(are_same_person(landmarks, body) for body in bodies):
         return True
     return share_on_bodies(landmarks, bodies) > _MAX_SHARED
@@ -136,8 +139,8 @@ def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
 def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_width: float = 0.06) -> float:
     """Share 0..1 of the visible body landmarks that lie on the limbs or torsos of other bodies.
 
-    Near 1 for an answer pieced together from two people or seen twice with a wrong scale; under 0.5 for a real second
-    person, unless hidden almost wholly.
+    Near 1 for an answer put together from two people, or for one person seen twice at another scale; under 0.5 for a
+    real second person, unless almost all of them is hidden.
     """
     points = landmarks.pixels[BODY][landmarks.visibility[BODY] > 0.5]
     if not len(points) or not bodies:

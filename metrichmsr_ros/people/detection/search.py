@@ -1,4 +1,4 @@
-"""Everybody in one image: detector over all tiles, landmarks in two passes, a doubting look, one answer per person."""
+"""Everybody in one image: the detector over all tiles, landmarks in several passes, checks, one answer per person."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.plausibility import (
@@ -17,10 +18,10 @@ from metrichmsr_ros.people.detection.plausibility import (
     drift_between,
     is_known,
 )
-from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
 
-_SETTLE_SCORE = 0.3
-_TURN, _TURN_WIDEN = 0.15, 1.05
+_REFINE_SCORE = 0.3
+_TURN, _TURN_WIDEN = 0.15, 1.05  # radians and scale of the ROI of the last pass, which checks the others
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class SearchConfig:
         divisors: tile sides as parts of the image's short side.
         min_side: px; smaller tiles are left out.
         overlap: share of a tile that its neighbour covers again.
-        passes: landmark calls per candidate; each pass cuts the crop where the last one saw the body.
-        neighbour_rounds: how often to look around found people, who are painted over, for others close to them.
-        plausibility: what a candidate must satisfy to be called a person.
+        passes: landmark calls per candidate; each pass cuts the crop where the last one found the body.
+        neighbour_rounds: how often to search around found people, who are masked, for others close to them.
+        plausibility: what a candidate must satisfy to count as a person.
     """
 
     divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
@@ -45,7 +46,7 @@ class SearchConfig:
 
 
 def find_people(image: np.ndarray, blazepose: BlazePose, config: SearchConfig | None = None) -> list[LandmarkSet]:
-    """Full search of one image, without memory; about 5 ms per tile and 8 ms per landmark call.
+    """Full search of one image on its own; about 5 ms per tile and 8 ms per landmark call.
 
     Args:
         image: HWC uint8 RGB of any size.
@@ -53,7 +54,7 @@ def find_people(image: np.ndarray, blazepose: BlazePose, config: SearchConfig | 
         config: how thoroughly.
 
     Returns:
-        One `LandmarkSet` per person, the surest first.
+        One `LandmarkSet` per person, the best first.
 
     Raises:
         ImageError: the image is not HWC uint8 RGB.
@@ -62,28 +63,28 @@ def find_people(image: np.ndarray, blazepose: BlazePose, config: SearchConfig | 
     config = config or SearchConfig()
     height, width = image.shape[:2]
     tiles = tile_pyramid(width, height, config.divisors, config.min_side, config.overlap)
-    found = _believe(image, blazepose, detect_in_tiles(image, blazepose, tiles), [], config)
+    found = _accepted(image, blazepose, detect_in_tiles(image, blazepose, tiles), [], config)
     fresh = found
     for _ in range(config.neighbour_rounds):
         around = [tile_around(sighting.landmarks.roi, width, height) for sighting in fresh]
         others = detect_in_tiles(image, blazepose, around, [sighting.landmarks for sighting in found])
-        fresh = _believe(image, blazepose, others, found, config)
+        fresh = _accepted(image, blazepose, others, found, config)
         found = found + fresh
         if not fresh:
             break
     return [sighting.landmarks for sighting in keep_one_each(found)]
 
 
-def _believe(
+def _accepted(
     image: np.ndarray, blazepose: BlazePose, detections: list[Detection], known: list[Sighting], config: SearchConfig
 ) -> list[Sighting]:
-    """Settle detections and keep those that are plausible and not yet known."""
+    """Refine detections, and keep those that are plausible and not yet known."""
     fresh: list[Sighting] = []
     others = [sighting.landmarks for sighting in known]
     for detection in detections:
         if any(covers_detection(sighting.landmarks, detection) for sighting in known + fresh):
             continue
-        sighting = settle(image, blazepose, detection.roi(), config.passes, others)
+        sighting = refine_roi(image, blazepose, detection.roi(), config.passes, others)
         if sighting is not None and config.plausibility.accepts(sighting):
             fresh.append(sighting)
     return [s for s in keep_one_each(fresh) if not is_known(s.landmarks, others)]
@@ -92,7 +93,7 @@ def _believe(
 def detect_in_tiles(
     image: np.ndarray, blazepose: BlazePose, tiles: list[Tile], without: Sequence[LandmarkSet] = ()
 ) -> list[Detection]:
-    """Detections of all tiles, best first; bodies cut off by a tile's border are left out, `without` painted over."""
+    """Detections of all tiles, best first; bodies cut off by a tile's border are left out, `without` are masked."""
     height, width = image.shape[:2]
     found = []
     for tile in tiles:
@@ -101,26 +102,26 @@ def detect_in_tiles(
     return sorted(found, key=lambda detection: -detection.score)
 
 
-def settle(
+def refine_roi(
     image: np.ndarray, blazepose: BlazePose, roi: Roi, passes: int = 2, without: Sequence[LandmarkSet] = ()
 ) -> Sighting | None:
-    """Look `passes` times, each through the ROI that the last look suggests, and once more through a turned ROI.
+    """Landmarks in `passes` passes, each through the ROI that the last one gives, and a check through a turned ROI.
 
     Returns:
-        The last corrected look; None where one of them saw nobody (presence under 0.3).
+        The landmarks of the last pass; None where a pass or the check finds nobody (presence under 0.3).
     """
-    before = blazepose.landmarks(image, roi, _SETTLE_SCORE, without=without)
+    before = blazepose.landmarks(image, roi, _REFINE_SCORE, without=without)
     if before is None:
         return None
     landmarks, drift, lowest = before, 1.0, before.score if passes == 1 else 1.0
     for _ in range(passes - 1):
-        found = blazepose.landmarks(image, before.next_roi(), _SETTLE_SCORE, without=without, keep=before)
+        found = blazepose.landmarks(image, before.next_roi(), _REFINE_SCORE, without=without, keep=before)
         if found is None:
             return None
         landmarks, drift, lowest, before = found, drift_between(found, before), min(lowest, found.score), found
     base = landmarks.next_roi()
     turned = Roi(base.centre, base.size * _TURN_WIDEN, base.rotation - math.copysign(_TURN, base.rotation))
-    check = blazepose.landmarks(image, turned, _SETTLE_SCORE, without=without, keep=landmarks)
+    check = blazepose.landmarks(image, turned, _REFINE_SCORE, without=without, keep=landmarks)
     return None if check is None else Sighting(landmarks, drift, min(lowest, check.score))
 
 

@@ -1,4 +1,4 @@
-"""More looks at people who were found: mirrored, and by the heavier landmark network. Their errors differ."""
+"""Further views of people who were found: mirrored, and by the heavier landmark network, whose errors differ."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ MIN_SCORE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One more look at somebody.
+class View2D:
+    """One further view of a person in the image.
 
     Attributes:
-        landmarks: what was seen, in the coordinates of the image.
-        mirrored: whether the network saw the mirrored crop; its answer has been mirrored back.
+        landmarks: in the coordinates of the image.
+        mirrored: whether the network got the mirrored crop; its answer has been mirrored back.
     """
 
     landmarks: LandmarkSet
     mirrored: bool
 
 
-def more_looks(
+def further_views(
     image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose, heavy: BlazePose | None = None
-) -> list[list[Look]]:
-    """`looks_at` each of `people`, who are all that were found in `image`."""
+) -> list[list[View2D]]:
+    """`views_of` each of `people`, who are all that were found in `image`."""
     return [
-        looks_at(image, person, [*people[:index], *people[index + 1 :]], blazepose, heavy)
+        views_of(image, person, [*people[:index], *people[index + 1 :]], blazepose, heavy)
         for index, person in enumerate(people)
     ]
 
 
-def looks_at(
+def views_of(
     image: np.ndarray,
     person: LandmarkSet,
     others: Sequence[LandmarkSet],
     blazepose: BlazePose,
     heavy: BlazePose | None = None,
-) -> list[Look]:
-    """What the mirrored picture shows of a person, and the heavier network, straight and mirrored.
+) -> list[View2D]:
+    """The mirrored view of a person, and the heavier network's straight and mirrored ones.
 
     Args:
         image: HWC uint8 RGB.
-        person: the first look.
-        others: everybody else in the image; they are painted over.
+        person: the first view.
+        others: everybody else in the image; they are masked.
         blazepose: the networks that found them.
         heavy: the same with the heavier landmark network, or None.
 
     Returns:
-        Looks that show this person; one that shows nobody, or somebody else, is left out.
+        Views of this person. Those that show nobody, or another person, are left out.
     """
     wanted = [(blazepose, True)]
     if heavy is not None:
         wanted += [(heavy, False), (heavy, True)]
-    looks, roi = [], person.next_roi()
+    views, roi = [], person.next_roi()
     for networks, mirrored in wanted:
         seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
         if seen is not None and is_known(seen, [person]):
-            looks.append(Look(seen, mirrored))
-    return looks
+            views.append(View2D(seen, mirrored))
+    return views

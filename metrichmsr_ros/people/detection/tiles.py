@@ -1,40 +1,13 @@
-"""Where the detector looks: overlapping square tiles of several sizes, because it reads only 224 x 224 px at a time."""
+"""Square tiles of several sizes over an image, because the detector reads only 224 x 224 px at a time."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import Detection, Roi
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A part of the image, px: left, top, width, height."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def cut(self, image: np.ndarray) -> np.ndarray:
-        """This part of an HWC image, as a view."""
-        return image[self.y : self.y + self.height, self.x : self.x + self.width]
-
-    def trusts(self, detection: Detection, image_size: tuple[int, int]) -> bool:
-        """False for a detection (image px) whose hips or shoulders lie outside this tile but inside the image.
-
-        Such a body is cut off by the tile and guessed at; an overlapping tile sees it whole.
-        """
-        low = np.array([self.x if self.x > 0 else -np.inf, self.y if self.y > 0 else -np.inf])
-        right, bottom = self.x + self.width, self.y + self.height
-        high = np.array(
-            [right if right < image_size[0] else np.inf, bottom if bottom < image_size[1] else np.inf],
-        )
-        torso = detection.keypoints[[0, 2]]
-        return bool((torso >= low).all() and (torso <= high).all())
+from metrichmsr_ros.people.blazepose.crops import Tile
+from metrichmsr_ros.people.blazepose.landmarks import Roi
 
 
 def tile_pyramid(

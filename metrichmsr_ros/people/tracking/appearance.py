@@ -1,4 +1,4 @@
-"""The colour of somebody's clothes: a few numbers that tell a light coat from a black one when people cross."""
+"""The appearance of a person: colours of their clothes, which distinguish people who cross."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LIGHTNESS_WEIGHT = 0.6
 """Shadows change lightness more than colour."""
 
 
-def clothes_colour(image: np.ndarray, landmarks: LandmarkSet) -> FloatingArray:
-    """(2, 3) float32 median CIELAB (lightness weighted down) of torso and thighs; NaN where outside the image."""
+def appearance_of(image: np.ndarray, landmarks: LandmarkSet) -> FloatingArray:
+    """(2, 3) float32 median CIELAB (lightness weighted down) of torso and thighs; NaN outside the image."""
     p = landmarks.pixels
     torso = [p[11] + (p[23] - p[11]) * down for down in _DOWN] + [p[12] + (p[24] - p[12]) * down for down in _DOWN]
     torso += [(left + right) / 2 for left, right in zip(torso[: len(_DOWN)], torso[len(_DOWN) :], strict=True)]
@@ -22,8 +22,8 @@ def clothes_colour(image: np.ndarray, landmarks: LandmarkSet) -> FloatingArray:
     return np.stack([_median_lab(image, np.array(torso)), _median_lab(image, np.array(thighs))])
 
 
-def clothes_distance(first: FloatingArray, second: FloatingArray) -> float:
-    """Mean CIELAB distance of the parts that both show; 0 when none does."""
+def colour_distance(first: FloatingArray, second: FloatingArray) -> float:
+    """Mean CIELAB distance between two appearances (2, 3) over the parts that both have; 0 when there are none."""
     apart = np.linalg.norm(first - second, axis=1)
     seen = np.isfinite(apart)
     return float(apart[seen].mean()) if seen.any() else 0.0

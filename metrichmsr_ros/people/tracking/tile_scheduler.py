@@ -1,8 +1,8 @@
-"""Where to spend the few detector calls of a frame, so that people are found soon without searching everywhere always.
+"""The tiles on which the few detector calls of a frame are spent, so that people are found soon at a fixed cost.
 
-In order: where somebody was lost, where something moves that is nobody known, beside known people (who are painted
-over there), and one tile of the whole pyramid after another. Looks are remembered on a coarse map, so that a waving
-tree or a passing car is looked at now and then, not in every frame.
+In order: where a person was lost, where something moves that is not a known person, beside known people (who are
+masked there), and one tile of the whole pyramid after another. A coarse map holds when each spot was visited, so that a
+waving tree or a passing car is visited now and then, not in every frame.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
-from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
 
 _MOTION_SIDE = 240
 """Short side of the image in which motion is measured, px."""
 _MOTION_STEP = 14
 """Grey levels between two frames that count as motion; sensor noise stays below."""
 _MAX_MOVING = 0.25
-"""Share of the image above which the camera moves and motion says nothing."""
+"""Share of the image above which the camera itself moves, so that motion does not show people."""
 _MIN_TILE = 72
 _BLOB_FACTOR = 2.2
 _CELLS = 24
@@ -40,8 +41,8 @@ class MotionMap:
         """Compare with the last image.
 
         Returns:
-            One square tile per moving blob, the largest first, in px of `image`; None when nothing can be told: on the
-            first image, or because the camera itself moves.
+            One square tile per moving blob, the largest first, in px of `image`; None on the first image, and while the
+            camera itself moves.
         """
         height, width = image.shape[:2]
         shrink = max(1.0, min(height, width) / _MOTION_SIDE)
@@ -60,12 +61,12 @@ class MotionMap:
         return _blob_tiles(moving, shrink, width, height)
 
 
-class Attention:
+class TileScheduler:
     """Chooses the tiles of each frame.
 
     Args:
         divisors, min_side, overlap: the pyramid of `tile_pyramid` that is walked through in rotation.
-        recheck_s: a spot that was looked at is not looked at again for motion or neighbours within this time.
+        recheck_s: a spot that was visited for motion or neighbours is not visited again within this time.
     """
 
     def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, recheck_s: float) -> None:
@@ -76,10 +77,10 @@ class Attention:
         self._tiles: list[Tile] = []
         self._due: np.ndarray = np.zeros(0)
         self._pace: np.ndarray = np.zeros(0)
-        self._looked: dict[tuple[int, int, int], float] = {}
+        self._visited: dict[tuple[int, int, int], float] = {}
 
     def reset(self) -> None:
-        """Forget what was looked at."""
+        """Forget all visits."""
         self._size = (0, 0)
         self._motion.reset()
 
@@ -88,8 +89,8 @@ class Attention:
     ) -> list[Tile]:
         """At most `count` tiles for this frame; at least one of them is the pyramid's next.
 
-        While somebody is known and nobody lost, one tile less is enough; and where a still camera would show who
-        comes, only one of them is the pyramid's. That saves time in most frames.
+        One tile less is enough while people are known and nobody is lost; and while a still camera shows who comes by
+        their motion, only one of the tiles is the pyramid's. That saves time in most frames.
         """
         count = max(1, count - (bool(known) and not lost))
         height, width = image.shape[:2]
@@ -104,19 +105,19 @@ class Attention:
             if len(chosen) >= count - 1:
                 break
             if self._is_due(tile, stamp_s):
-                self._looked[self._spot(tile)] = stamp_s
+                self._visited[self._spot(tile)] = stamp_s
                 chosen.append(tile)
         is_calm = bool(known) and blobs is not None
         return chosen + self._rotate(1 if is_calm else count - len(chosen))
 
     def _start(self, width: int, height: int) -> None:
         self._motion.reset()
-        self._looked.clear()
+        self._visited.clear()
         self._size = (width, height)
         self._tiles = tile_pyramid(width, height, *self._pyramid)
         areas = np.array([tile.width * tile.height for tile in self._tiles])
-        # Every level gets the same share of looks, so large people are met at once and small ones in due time; tiles
-        # at the border, where people come in, are visited twice as often.
+        # Every level gets the same share of visits: large people are found at once, small ones later. Tiles at the
+        # border, where people come in, are visited twice as often.
         level = np.array([(areas == area).sum() for area in areas], np.float64)
         border = np.array([_touches_border(tile, width, height) for tile in self._tiles])
         self._pace = level * np.where(border, 1.0, 2.0)
@@ -139,7 +140,7 @@ class Attention:
     def _is_due(self, tile: Tile, stamp_s: float) -> bool:
         column, row, scale = self._spot(tile)
         near = [
-            self._looked.get((column + dx, row + dy, scale + ds), -np.inf)
+            self._visited.get((column + dx, row + dy, scale + ds), -np.inf)
             for dx in (-1, 0, 1)
             for dy in (-1, 0, 1)
             for ds in (-1, 0, 1)

@@ -1,4 +1,4 @@
-"""What the tracker remembers about one person or newcomer, and where that makes it expect them."""
+"""The track of one person: what was last found, and where the person is expected now."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 from metrichmsr_ros.types import FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
-"""How much somebody's size in the image may change between two sightings."""
-_TRUST_S = 0.25
+"""Limits of the change of a person's size in the image between two sightings."""
+_TRUST_S = 0.25  # time for which the last velocity predicts: people stop and turn
 _MAX_SPEED = 3.0
 """Body sizes per second."""
 
 
 @dataclass(eq=False)
-class Memory:
-    """One person.
+class Track:
+    """One person, or a newcomer who has no id yet.
 
     Attributes:
         landmarks: the last sighting.
         seen_s: its stamp.
-        clothes: slow mean of `clothes_colour`.
+        appearance: slow mean of `appearance_of`, (2, 3) CIELAB.
         id: None for a newcomer.
         age: frames since the first sighting.
         sightings: frames with one.
@@ -35,32 +35,33 @@ class Memory:
 
     landmarks: LandmarkSet
     seen_s: float
-    clothes: FloatingArray
+    appearance: FloatingArray
     id: str | None = None
     age: int = 0
     sightings: int = 1
     velocity: FloatingArray = field(default_factory=lambda: np.zeros(2))
     is_seen: bool = True
 
-    def see(self, landmarks: LandmarkSet, clothes: FloatingArray, stamp_s: float) -> None:
+    def update(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
         """Take in a sighting."""
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
             limit = _MAX_SPEED * body_size(landmarks)
             self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
-        self.clothes = np.where(np.isfinite(clothes * self.clothes), 0.9 * self.clothes + 0.1 * clothes, clothes)
+        mean = 0.9 * self.appearance + 0.1 * appearance
+        self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
         self.sightings += 1
 
     def expected_roi(self, stamp_s: float) -> Roi:
-        """Where to look for them; their speed is believed for a quarter of a second, for people stop and turn."""
+        """Where the person is expected. The velocity counts for about a quarter of a second: people stop and turn."""
         roi = self.landmarks.next_roi()
         reach = _TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S))
         return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
 
-    def held(self, stamp_s: float) -> LandmarkSet:
-        """The last sighting, moved to where they are expected."""
+    def predicted(self, stamp_s: float) -> LandmarkSet:
+        """The landmarks of the last sighting, moved to where the person is expected."""
         roi = self.landmarks.roi
         shift = self.expected_roi(stamp_s).centre - self.landmarks.next_roi().centre
         return self.landmarks.moved_to(Roi(roi.centre + shift, roi.size, roi.rotation))
@@ -71,7 +72,7 @@ class Memory:
         return gap < 0.5 * (roi.size + body_size(self.landmarks))
 
     def distance_to(self, landmarks: LandmarkSet, stamp_s: float) -> float:
-        """How far a sighting is, in body sizes, from their way since they were last seen; infinite if sizes differ."""
+        """Distance of a sighting, in body sizes, from the way since the last one; infinite where sizes differ."""
         if not MIN_GROWTH < landmarks.roi.size / self.landmarks.roi.size < MAX_GROWTH:
             return math.inf
         walked = self.velocity * (stamp_s - self.seen_s)
@@ -80,6 +81,6 @@ class Memory:
         return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
 
     def is_leaving(self, size: FloatingArray, stamp_s: float) -> bool:
-        """True when at their last speed they would be out of an image of this (width, height) by now."""
+        """True when the last velocity has taken the person out of an image of this (width, height) by now."""
         hips = self.landmarks.next_roi().centre + self.velocity * (stamp_s - self.seen_s)
         return bool((hips < 0).any() or (hips > size).any())

@@ -5,8 +5,8 @@
         for person in tracker.update(image, stamp_s):
             print(person.id, person.bbox)
 
-Who is new must look like a person in several frames before an id is given; who is gone is waited for a while. Known
-people are painted over while others are looked for, so a second person beside the first is found and nobody twice.
+A newcomer gets an id after several frames that show a person; a track that is not seen is kept for a while. Known
+people are masked while others are searched for, so a second person beside the first is found, and nobody twice.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evidence, body_size, is_known
-from metrichmsr_ros.people.detection.search import detect_in_tiles, settle
-from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
-from metrichmsr_ros.people.tracking.tile_scheduler import Attention
-from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Memory
+from metrichmsr_ros.people.detection.search import detect_in_tiles, refine_roi
+from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
+from metrichmsr_ros.people.tracking.tile_scheduler import TileScheduler
+from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track
 from metrichmsr_ros.types import FloatingArray
 
-_SAME_BOX = 0.3  # intersection over union of a hint with a known body's landmarks
+_SAME_BOX = 0.3  # intersection over union of another detector's box with a known body's landmarks
 
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """Cost and caution. The defaults suit two CPU cores at 10 to 30 Hz.
+    """Cost and thresholds. The defaults suit two CPU cores at 10 to 30 Hz.
 
     One frame costs at most `max_people` landmark calls (about 8 ms each on two cores), `tiles_per_frame` detector
     calls (about 5 ms each) and `candidates_per_frame` x 3 landmark calls for newcomers.
@@ -42,16 +42,17 @@ class TrackerConfig:
         candidates_per_frame: detections that are examined.
         max_people: people followed at once, newcomers included.
         birth_frames: frames in which a newcomer must be seen before it gets an id.
-        newcomer_plausibility: what the first look at a newcomer must satisfy.
+        newcomer_plausibility: what the first sighting of a newcomer must satisfy.
         keep_score: presence below which a followed person counts as not seen.
         keep_evidence: `body_evidence` below which a followed person counts as not seen.
-        max_clothes: distance of the clothes' colours (CIELAB) above which two sightings are two people; asked only
-            where it is in doubt who is who. One person's own stay under 5 mostly, blue and black trousers are 13 apart.
-        max_coast_s: a person not seen for so long is given up; so is a newcomer, or somebody who was walking out of the
+        max_colour_distance: distance of the clothes' colours (CIELAB) above which two sightings are two people; used
+            only where it is in doubt who is who. Those of one person are mostly under 5, blue and black trousers are 13
+            apart.
+        max_coast_s: a track not seen for so long ends; that of a newcomer, or of a person who was walking out of the
             image, after a quarter of it.
-        max_gap_s: a longer time between two images is a new scene: everybody is given up.
-        recheck_s: spots are not looked at again for motion or neighbours within this time.
-        divisors, min_side, overlap: the pyramid of tiles that is walked through.
+        max_gap_s: a longer time between two images is a new scene: all tracks end.
+        recheck_s: spots are not visited again for motion or neighbours within this time.
+        divisors, min_side, overlap: the pyramid of tiles that is gone through.
     """
 
     tiles_per_frame: int = 3
@@ -61,7 +62,7 @@ class TrackerConfig:
     newcomer_plausibility: Plausibility = field(default_factory=Plausibility)
     keep_score: float = 0.4
     keep_evidence: float = 0.36
-    max_clothes: float = 12.0
+    max_colour_distance: float = 12.0
     max_coast_s: float = 1.5
     max_gap_s: float = 5.0
     recheck_s: float = 0.35
@@ -75,10 +76,10 @@ class TrackedPerson:
     """One person in one frame.
 
     Attributes:
-        id: a letter and a number, never given to anybody else by the same tracker.
+        id: a letter and a number, never given to another person by the same tracker.
         age: frames since this person was first seen.
-        landmarks: of this frame; while occluded the last ones, moved to where the person should be.
-        is_occluded: nobody was seen there in this frame.
+        landmarks: of this frame; while occluded the last ones, moved to where the person is expected.
+        is_occluded: the person was not seen in this frame.
         bbox: (4,) x0, y0, x1, y1 px around the landmarks.
     """
 
@@ -90,31 +91,31 @@ class TrackedPerson:
 
 
 class PeopleTracker:
-    """Stateful: feed one camera's images in order, from one thread.
+    """Follows people through the images of one camera, given in order and from one thread.
 
     Args:
         blazepose: the two networks.
-        config: cost and caution.
+        config: cost and thresholds.
     """
 
     def __init__(self, blazepose: BlazePose, config: TrackerConfig | None = None) -> None:
         self._blazepose = blazepose
         self._config = config or TrackerConfig()
-        self._attention = Attention(
+        self._scheduler = TileScheduler(
             self._config.divisors, self._config.min_side, self._config.overlap, self._config.recheck_s
         )
-        self._tracks: list[Memory] = []
+        self._tracks: list[Track] = []
         self._stamp_s: float | None = None
         self._shape: tuple[int, ...] | None = None
         self._named = 0
 
     def reset(self) -> None:
-        """Forget everybody. Ids go on counting."""
+        """End all tracks. Ids go on counting."""
         self._tracks.clear()
-        self._attention.reset()
+        self._scheduler.reset()
         self._stamp_s = None
 
-    def update(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
+    def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
         """Take the next image.
 
         A stamp before the last one (a bag that loops), one long after it, or another image size starts anew.
@@ -122,8 +123,8 @@ class PeopleTracker:
         Args:
             image: HWC uint8 RGB.
             stamp_s: seconds on a clock that goes forward within one video.
-            hints: (4,) x0, y0, x1, y1 px each, where another detector saw somebody; looked at first, believed as little
-                as the own detector.
+            boxes: (4,) x0, y0, x1, y1 px each, around people whom another detector found; they are examined first, and
+                must pass the same checks as those of this detector.
 
         Returns:
             Everybody with an id, the oldest first.
@@ -137,8 +138,9 @@ class PeopleTracker:
             raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
         self._reset_if_new_scene(image.shape, stamp_s)
         self._follow(image, stamp_s)
-        self._search(image, stamp_s, hints)
-        self._bury(stamp_s)
+        self._search(image, stamp_s, boxes)
+        self._end_tracks(stamp_s)
+        self._name_newcomers()
         return [self._report(track, stamp_s) for track in self._tracks if track.id is not None]
 
     def _reset_if_new_scene(self, shape: tuple[int, ...], stamp_s: float) -> None:
@@ -148,7 +150,7 @@ class PeopleTracker:
         self._stamp_s, self._shape = stamp_s, shape
 
     def _follow(self, image: np.ndarray, stamp_s: float) -> None:
-        """Look for every known person where they should be; who is surest is settled first."""
+        """Landmarks of every track where its person is expected; those with an id and the best evidence first."""
         done: list[LandmarkSet] = []
         waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
         for track in waiting:
@@ -156,25 +158,25 @@ class PeopleTracker:
             track.age += 1
             roi = track.expected_roi(stamp_s)
             close = [t for t in self._tracks if t is not track and t.is_close_to(roi)]
-            hidden = [t.landmarks for t in close if self._is_live(t, stamp_s)]
+            masked = [t.landmarks for t in close if self._is_current(t, stamp_s)]
             found = self._blazepose.landmarks(
-                image, roi, self._config.keep_score, without=hidden, keep=track.landmarks.moved_to(roi)
+                image, roi, self._config.keep_score, without=masked, keep=track.landmarks.moved_to(roi)
             )
             if found is None or not self._continues(track, found, stamp_s) or is_known(found, done):
                 continue
-            clothes = clothes_colour(image, found)
+            appearance = appearance_of(image, found)
             in_doubt = bool(close) or not was_seen
-            if in_doubt and clothes_distance(clothes, track.clothes) > self._config.max_clothes:
+            if in_doubt and colour_distance(appearance, track.appearance) > self._config.max_colour_distance:
                 continue
-            track.see(found, clothes, stamp_s)
+            track.update(found, appearance, stamp_s)
             done.append(found)
 
-    def _is_live(self, track: Memory, stamp_s: float) -> bool:
-        """Seen in the last image or this one; the place of others is not known well enough to paint them over."""
+    def _is_current(self, track: Track, stamp_s: float) -> bool:
+        """Seen in the last image or this one; the place of others is too uncertain to mask them."""
         return track.is_seen or track.seen_s == stamp_s
 
-    def _continues(self, track: Memory, found: LandmarkSet, stamp_s: float) -> bool:
-        """Could the person of this track look like this now?"""
+    def _continues(self, track: Track, found: LandmarkSet, stamp_s: float) -> bool:
+        """Whether landmarks found where a track was expected can be its person."""
         if body_evidence(found) < self._config.keep_evidence:
             return False
         growth = found.next_roi().size / track.landmarks.next_roi().size
@@ -182,39 +184,39 @@ class PeopleTracker:
         moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
-    def _search(self, image: np.ndarray, stamp_s: float, hints: Sequence[FloatingArray]) -> None:
-        """Spend the frame's detector calls; newcomers start a track, the lost are taken up again."""
+    def _search(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray]) -> None:
+        """Spend the detector calls of the frame: newcomers start a track, lost people go on with theirs."""
         known = [track.landmarks for track in self._tracks if track.is_seen]
         lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
-        tiles = self._attention.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
+        tiles = self._scheduler.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
         detections = detect_in_tiles(image, self._blazepose, tiles, known)
-        hinted = [Roi.from_box(box) for box in hints if not _is_explained(box, known)]
-        candidates = hinted + [detection.roi() for detection in detections]
+        unexplained = [Roi.from_box(box) for box in boxes if not _is_explained(box, known)]
+        candidates = unexplained + [detection.roi() for detection in detections]
         for roi in candidates[: self._config.candidates_per_frame]:
-            sighting = settle(image, self._blazepose, roi, 2, known)
+            sighting = refine_roi(image, self._blazepose, roi, 2, known)
             if sighting is None or not self._config.newcomer_plausibility.accepts(sighting):
                 continue
             if is_known(sighting.landmarks, known):
                 continue
-            self._take_in(sighting.landmarks, clothes_colour(image, sighting.landmarks), stamp_s)
+            self._associate(sighting.landmarks, appearance_of(image, sighting.landmarks), stamp_s)
             known.append(sighting.landmarks)
 
-    def _take_in(self, landmarks: LandmarkSet, clothes: FloatingArray, stamp_s: float) -> None:
-        """Give a sighting to the lost person whom it fits best, or to somebody new."""
+    def _associate(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
+        """Give a sighting to the lost track that it fits best, or to a new one."""
         fits = [
             (distance, track)
             for track in self._tracks
             if not track.is_seen
-            and clothes_distance(clothes, track.clothes) <= self._config.max_clothes
+            and colour_distance(appearance, track.appearance) <= self._config.max_colour_distance
             and (distance := track.distance_to(landmarks, stamp_s)) < 0.35 + 0.5 * (stamp_s - track.seen_s)
         ]
         if fits:
-            min(fits, key=lambda fit: fit[0])[1].see(landmarks, clothes, stamp_s)
+            min(fits, key=lambda fit: fit[0])[1].update(landmarks, appearance, stamp_s)
         elif len(self._tracks) < self._config.max_people:
-            self._tracks.append(Memory(landmarks, stamp_s, clothes))
+            self._tracks.append(Track(landmarks, stamp_s, appearance))
 
-    def _bury(self, stamp_s: float) -> None:
-        """Give up who was not seen for too long; name newcomers who proved themselves."""
+    def _end_tracks(self, stamp_s: float) -> None:
+        """End the tracks that were not seen for too long."""
         limit = self._config.max_coast_s
         assert self._shape is not None
         size = np.array([self._shape[1], self._shape[0]])
@@ -223,14 +225,17 @@ class PeopleTracker:
             for track in self._tracks
             if stamp_s - track.seen_s <= (limit / 4 if track.id is None or track.is_leaving(size, stamp_s) else limit)
         ]
+
+    def _name_newcomers(self) -> None:
+        """Give ids to the newcomers who were seen in enough frames."""
         for track in self._tracks:
             if track.id is None and track.sightings >= self._config.birth_frames:
                 self._named += 1
                 track.id = f"p{self._named}"
 
-    def _report(self, track: Memory, stamp_s: float) -> TrackedPerson:
+    def _report(self, track: Track, stamp_s: float) -> TrackedPerson:
         assert track.id is not None
-        landmarks = track.landmarks if track.is_seen else track.held(stamp_s)
+        landmarks = track.landmarks if track.is_seen else track.predicted(stamp_s)
         return TrackedPerson(track.id, track.age, landmarks, not track.is_seen, landmarks.bbox())
 
 

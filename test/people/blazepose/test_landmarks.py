@@ -10,9 +10,10 @@ from helpers.people_scenes import FIGURE, Figure, landmark_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps
 from metrichmsr_ros.people.blazepose.landmarks import Detection, Roi
-from metrichmsr_ros.people.detection.masking import hide_bodies
+from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.detection.plausibility import (
     Plausibility,
     Sighting,
@@ -23,7 +24,7 @@ from metrichmsr_ros.people.detection.plausibility import (
     is_known,
     share_on_bodies,
 )
-from metrichmsr_ros.people.detection.tiles import Tile, tile_around, tile_pyramid
+from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
 
 
 def test_upright_roi_is_a_quarter_wider_than_the_circle():
@@ -144,19 +145,19 @@ def test_masking_paints_the_body_and_leaves_the_rest():
     person = landmark_set(Figure(100, 100))
     for joint in person.pixels[[11, 12, 13, 14, 23, 24, 25, 26]].astype(int):
         image[joint[1] - 2 : joint[1] + 3, joint[0] - 2 : joint[0] + 3] = 0
-    painted = hide_bodies(image, np.eye(3), [person])
+    painted = mask_bodies(image, np.eye(3), [person])
     assert painted.min() > 150
     assert (painted[:, :60] == 200).all()
     assert image.min() == 0
     far = np.eye(3)
     far[:2, 2] = 5000
-    assert hide_bodies(image, far, [person]) is image
+    assert mask_bodies(image, far, [person]) is image
 
 
 def test_masking_keeps_the_pixels_of_the_kept_person():
     image = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
     person = landmark_set(Figure(100, 100))
-    assert (hide_bodies(image, np.eye(3), [person], keep=person) == image).all()
+    assert (mask_bodies(image, np.eye(3), [person], keep=person) == image).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import BlazePose, ImageError, Roi
 from metrichmsr_ros.people.detection.search import SearchConfig, find_people
-from metrichmsr_ros.people.detection.test_time_views import more_looks
-from metrichmsr_ros.people.detection.tiles import Tile
+from metrichmsr_ros.people.detection.test_time_views import further_views
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 NOSE, SHOULDERS = (220, 122), ((300, 246), (98, 241))
@@ -169,9 +169,9 @@ def test_the_mirrored_view_equals_the_view_of_the_mirrored_picture(blazepose, ph
 def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
     (person,) = find_people(photo, blazepose, QUICK)
     heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
-    (looks,) = more_looks(photo, [person], blazepose, heavy)
+    (looks,) = further_views(photo, [person], blazepose, heavy)
     assert [(look.mirrored, look.landmarks.heavy) for look in looks] == [(True, False), (False, True), (True, True)]
     for look in looks:
         assert np.linalg.norm(look.landmarks.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
     assert not np.array_equal(looks[0].landmarks.pixels, person.pixels)
-    assert more_looks(np.full_like(photo, 127), [person], blazepose) == [[]]
+    assert further_views(np.full_like(photo, 127), [person], blazepose) == [[]]

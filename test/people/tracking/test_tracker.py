@@ -7,7 +7,7 @@ import pytest
 from helpers.people_scenes import Figure, FigureFinder, landmark_set
 
 from metrichmsr_ros.people.blazepose.networks import ImageError
-from metrichmsr_ros.people.tracking.tile_scheduler import Attention, MotionMap
+from metrichmsr_ros.people.tracking.tile_scheduler import MotionMap, TileScheduler
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackerConfig
 
 IMAGE = np.full((480, 640, 3), 90, np.uint8)
@@ -171,26 +171,26 @@ def test_motion_is_where_something_moved_and_nowhere_for_a_moving_camera():
 
 
 def test_every_tile_of_the_pyramid_is_searched():
-    attention = Attention((1.0, 2.0, 3.0), 96, 0.5, 0.3)
+    scheduler = TileScheduler((1.0, 2.0, 3.0), 96, 0.5, 0.3)
     looked = set()
     for k in range(80):
-        chosen = attention.choose(IMAGE, 0.1 * k, [], [], 3)  # nobody known: the full number of looks
+        chosen = scheduler.choose(IMAGE, 0.1 * k, [], [], 3)  # nobody known: the full number of looks
         assert len(chosen) == 3
         looked |= set(chosen)
-    assert looked >= set(attention._tiles)
+    assert looked >= set(scheduler._tiles)
 
 
 def test_tiles_of_lost_people_come_first_but_not_in_every_frame():
     from metrichmsr_ros.people.blazepose.landmarks import Roi
 
-    attention = Attention((1.0, 2.0), 96, 0.5, 0.3)
+    scheduler = TileScheduler((1.0, 2.0), 96, 0.5, 0.3)
     lost = [Roi(np.array([300.0, 240.0]), 120.0)]
-    first = attention.choose(IMAGE, 0.0, [], lost, 2)[0]
+    first = scheduler.choose(IMAGE, 0.0, [], lost, 2)[0]
     assert first.x < 300 < first.x + first.width
     assert first.width < 240
-    again = attention.choose(IMAGE, 0.1, [], lost, 2)
+    again = scheduler.choose(IMAGE, 0.1, [], lost, 2)
     assert first not in again
-    assert first in attention.choose(IMAGE, 0.4, [], lost, 2)
+    assert first in scheduler.choose(IMAGE, 0.4, [], lost, 2)
 
 
 def test_appearance_keeps_the_ids_of_people_who_cross():
@@ -216,17 +216,17 @@ def test_appearance_keeps_the_ids_of_people_who_cross():
 def test_appearance_is_the_median_colours_of_torso_and_thighs():
     from helpers.people_scenes import landmark_set
 
-    from metrichmsr_ros.people.tracking.appearance import clothes_colour, clothes_distance
+    from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
 
     image = np.zeros((200, 200, 3), np.uint8)
     image[:100] = (255, 0, 0)
     image[100:] = (0, 0, 255)
-    red_blue = clothes_colour(image, landmark_set(Figure(100, 100)))
+    red_blue = appearance_of(image, landmark_set(Figure(100, 100)))
     np.testing.assert_allclose(red_blue, [[53.24 * 0.6, 80.09, 67.20], [32.30 * 0.6, 79.19, -107.86]], atol=0.3)
-    assert clothes_distance(red_blue, red_blue) == 0.0
-    outside = clothes_colour(image, landmark_set(Figure(100, 900)))
+    assert colour_distance(red_blue, red_blue) == 0.0
+    outside = appearance_of(image, landmark_set(Figure(100, 900)))
     assert np.isnan(outside).all()
-    assert clothes_distance(red_blue, outside) == 0.0
+    assert colour_distance(red_blue, outside) == 0.0
 
 
 def test_a_box_finds_people_whom_no_tile_shows_and_costs_nothing_once_they_are_tracked():

@@ -1,7 +1,8 @@
-"""Painting known people over, so that the networks look at somebody else.
+"""Masking of known people, so that the networks answer for others.
 
-Both networks answer for one body when two stand close: the detector merges them, the landmark network slides over to
-the clearer one. With the known body painted in the colours around it, the second is found and stays itself.
+Where two people stand close, both networks answer for one of them: the detector merges them, the landmark network
+drifts to the one that is seen better. Once the known body is filled with the colours around it, the second person is
+found and kept apart.
 """
 
 from __future__ import annotations
@@ -24,29 +25,29 @@ LIMB_WIDTH = 0.10
 """Limbs with clothes, as a share of the circle around the body."""
 
 
-def hide_bodies(
+def mask_bodies(
     crop: np.ndarray, matrix: FloatingArray, bodies: Sequence[LandmarkSet], keep: LandmarkSet | None = None
 ) -> np.ndarray:
-    """A copy of `crop` with bodies painted over; `crop` itself when none of them reaches into it.
+    """A copy of `crop` in which bodies are filled with the colours around them; `crop` itself when none reaches it.
 
     Args:
         crop: (H, W, 3) uint8.
         matrix: (3, 3) image px to crop px.
-        bodies: landmark sets of the people to hide.
-        keep: one whose pixels stay even where a hidden body overlaps them, for who is in front is not known.
+        bodies: landmark sets of the people to mask.
+        keep: a person whose pixels stay even where a masked body overlaps, as it is unknown who is in front.
     """
     mask = np.zeros(crop.shape[:2], np.uint8)
     for body in bodies:
         _paint(mask, matrix, body, 255)
     if keep is not None and mask.any():
         _paint(mask, matrix, keep, 0)
-    hidden = mask > 0
-    if not hidden.any():
+    masked = mask > 0
+    if not masked.any():
         return crop
     size = max(_crop_size(matrix, body) for body in bodies)
-    painted = crop.copy()
-    painted[hidden] = _surroundings(crop, hidden, size)[hidden]
-    return painted
+    filled = crop.copy()
+    filled[masked] = _colours_around(crop, masked, size)[masked]
+    return filled
 
 
 def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: int) -> None:
@@ -63,15 +64,15 @@ def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: in
     cv2.line(mask, _xy(neck.round()), _xy(crown.round()), value, round(1.4 * width))
 
 
-def _surroundings(crop: np.ndarray, hidden: np.ndarray, size: float) -> np.ndarray:
-    """Mean colour of the visible pixels within about half a body around each pixel, uint8; made at a quarter's size."""
-    height, width = hidden.shape
+def _colours_around(crop: np.ndarray, masked: np.ndarray, size: float) -> np.ndarray:
+    """Mean colour (H, W, 3) uint8 of the other pixels within about half a body of each, at a quarter of the size."""
+    height, width = masked.shape
     small = (max(1, width // 4), max(1, height // 4))
     window = int(np.clip(size / 8, 3, 63)) | 1
     shown = crop.copy()
-    shown[hidden] = 0
+    shown[masked] = 0
     total = cv2.blur(cv2.resize(shown, small, interpolation=cv2.INTER_AREA).astype(np.float32), (window, window))
-    seen = cv2.resize((~hidden).astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    seen = cv2.resize((~masked).astype(np.float32), small, interpolation=cv2.INTER_AREA)
     mean = total.mean((0, 1)) / max(float(seen.mean()), 1e-3)
     colour = (total + 1e-3 * mean) / (cv2.blur(seen, (window, window))[..., None] + 1e-3)
     return cv2.resize(np.clip(colour, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
