@@ -33,7 +33,10 @@ class ReplayOptions:
         num_threads: CPU threads of the people finder.
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
-        id_prefix, min_confidence, orientation_stddev: of the messages in the output bag, as the node's parameters.
+        id_prefix: prefix of every id in the output bag, as the node's parameter.
+        min_confidence: people of lower confidence are left out of the output bag, as the node's parameter.
+        orientation_stddev: standard deviation of the body's orientation in the output bag, radians, as the node's
+            parameter.
         overlay: put overlays into the output bag.
         vertices: put meshes into the output bag.
         worst: how many of the worst frames to show in the report.

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from rclpy.node import Node
 
+_COMPRESSED = "/compressed"  # what image_transport appends to the name of the image topic
+_TRANSPORTS = {"sensor_msgs/msg/Image": "raw", "sensor_msgs/msg/CompressedImage": "compressed"}
 
-def elsewhere(node: Node, topic: str, argument: str, kinds: Collection[str]) -> str:
+
+def elsewhere(node: Node, topic: str, argument: str, kinds: Sequence[str]) -> str:
     """Where to find what does not come on `topic`, as words for the end of a message.
 
     Args:
         node: who listens; its own topics are left out.
-        topic: resolved name. argument: what to remap, e.g. "image". kinds: types looked for.
+        topic: resolved name. argument: what to remap, e.g. "image".
+        kinds: types looked for; the first is the one that is subscribed.
     """
-    publishers = node.count_publishers(topic)
-    if publishers:
-        return f"its {publishers} publishers are silent" if publishers > 1 else "its publisher is silent"
-    own = node.get_fully_qualified_name() + "/"
-    others = [
-        name
-        for name, types in node.get_topic_names_and_types()
-        if set(types) & set(kinds) and not name.startswith(own) and node.count_publishers(name)
-    ]
-    if others:
-        return f"nobody publishes it; remap {argument} to one of {', '.join(sorted(others))}"
+    published = [info.topic_type for info in node.get_publishers_info_by_topic(topic)]
+    silent = published.count(kinds[0])
+    if silent:
+        return f"its {silent} publishers are silent" if silent > 1 else "its publisher is silent"
+    ways = _ways(node, argument, kinds, topic)
+    if published:
+        return "; ".join([f"it has the type {published[0]}, not {kinds[0]}", *ways[:1]])
+    if ways:
+        return f"nobody publishes it; {ways[0]}"
     return f"nobody publishes it, nor another {' or '.join(kinds)}: does the driver run, with the same ROS_DOMAIN_ID?"
+
+
+def _ways(node: Node, argument: str, kinds: Sequence[str], topic: str) -> list[str]:
+    """What to set in order to receive one of `kinds`; first of all the same image by another transport."""
+    ways = []
+    for kind in kinds:
+        names = _published(node, kind)
+        near = names & {topic, topic.removesuffix(_COMPRESSED)}
+        listed = ", ".join(sorted(names))
+        if kind == kinds[0] and names:
+            ways.append(f"remap {argument} to one of {listed}")
+        elif near:
+            ways.insert(0, f"set image_transport to {_TRANSPORTS[kind]} and {argument} to {min(near)}")
+        elif names:
+            ways.append(f"set image_transport to {_TRANSPORTS[kind]} and {argument} to one of {listed}")
+    return ways
+
+
+def _published(node: Node, kind: str) -> set[str]:
+    """Names to remap to for each topic of type `kind` that another node publishes."""
+    own = node.get_fully_qualified_name() + "/"
+    suffix = _COMPRESSED if _TRANSPORTS.get(kind) == "compressed" else ""  # which the node appends by itself
+    return {
+        name.removesuffix(suffix)
+        for name, types in node.get_topic_names_and_types()
+        if kind in types and name.endswith(suffix) and not name.startswith(own) and node.count_publishers(name)
+    }
 
 
 def namesakes(node: Node) -> int:

@@ -266,7 +266,8 @@ class PerceptionNode(LifecycleNode):
             self._statistics.output_status(f"{name}: output", self.state, about, problem),
         ]
         if message.status[0].level == DiagnosticStatus.STALE:
-            hint = elsewhere(self, self._image_topic(), "image", _IMAGES)
+            kinds = _IMAGES if self._settings.image_transport == "raw" else _IMAGES[::-1]
+            hint = elsewhere(self, self._image_topic(), "image", kinds)
             message.status[0].message += f": {hint}"
             self.get_logger().warning(message.status[0].message, throttle_duration_sec=REMIND_S)
         self._diagnostics.publish(message)

@@ -9,14 +9,15 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from helpers.ros_testing import CameraDriver, FakePipeline, make_image
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros import diagnostics
 from metrichmsr_ros.ros import node as perception
-from metrichmsr_ros.ros.graph_hints import misspelt
+from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt
 from metrichmsr_ros.ros.node import PerceptionNode
 from metrichmsr_ros.ros.parameters import FORMER_NAMES, PARAMETERS
 
@@ -36,6 +37,55 @@ def test_a_camera_on_another_topic_is_named(ros, monkeypatch):
     assert status.level == DiagnosticStatus.STALE
     assert "/image" in status.message
     assert "overlay" not in status.message
+
+
+RAW, COMPRESSED = "/cam/image_raw", "/cam/image_raw/compressed"
+AS_COMPRESSED = "set image_transport to compressed and image to "
+
+
+@pytest.mark.parametrize(
+    ("topic", "transport", "published", "told"),
+    [
+        (COMPRESSED, "raw", {COMPRESSED: CompressedImage}, AS_COMPRESSED + RAW),
+        (RAW, "raw", {COMPRESSED: CompressedImage}, AS_COMPRESSED + RAW),
+        (RAW, "raw", {COMPRESSED: CompressedImage, "/other/image": Image}, AS_COMPRESSED + RAW),
+        ("/image", "raw", {COMPRESSED: CompressedImage}, f"{AS_COMPRESSED}one of {RAW}"),
+        ("/image", "raw", {RAW: Image, COMPRESSED: CompressedImage}, f"remap image to one of {RAW}"),
+        (COMPRESSED, "compressed", {RAW: Image}, f"set image_transport to raw and image to {RAW}"),
+        (f"{COMPRESSED}/compressed", "compressed", {COMPRESSED: CompressedImage}, f"remap image to one of {RAW}"),
+    ],
+)
+def test_an_image_by_another_transport_is_found(ros, topic, transport, published, told):
+    for name, kind in published.items():
+        ros.node.create_publisher(kind, name, 1)
+    listener = rclpy.create_node("listener", context=ros.context)
+    kinds = ["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"]
+    ros.until(lambda: all(listener.count_publishers(name) for name in published), "publishers")
+    said = elsewhere(listener, topic, "image", kinds if transport == "raw" else kinds[::-1])
+    listener.destroy_node()
+    assert said.endswith(f"; {told}")
+
+
+def test_the_node_tells_the_transport_to_set(ros, monkeypatch):
+    monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
+    ros.node.create_publisher(Image, RAW, 1)
+    remap = ["--ros-args", "-r", f"image:={RAW}"]
+    ros.perception(FakePipeline(), parameters={"image_transport": "compressed"}, cli_args=remap)
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    until_told(ros, reports, f"set image_transport to raw and image to {RAW}")
+
+
+def test_a_topic_of_another_type_is_told(ros):
+    for name, kind in {"/camera_info": Image, "/cam/camera_info": CameraInfo}.items():
+        ros.node.create_publisher(kind, name, 1)
+    listener = rclpy.create_node("listener", context=ros.context)
+    ros.until(lambda: all(map(listener.count_publishers, ("/camera_info", "/cam/camera_info"))), "publishers")
+    said = elsewhere(listener, "/camera_info", "camera_info", ["sensor_msgs/msg/CameraInfo"])
+    listener.destroy_node()
+    assert said == (
+        "it has the type sensor_msgs/msg/Image, not sensor_msgs/msg/CameraInfo; "
+        "remap camera_info to one of /cam/camera_info"
+    )
 
 
 def test_a_missing_and_a_silent_camera_are_reported(ros, monkeypatch):
