@@ -113,15 +113,16 @@ def _warm_up(pipeline: Pipeline) -> None:
 def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
     """The people that the node published, and when they were received (system time, ns), by stamp of the image."""
     from metrichmsr_ros.replay.records import person_from_message
-    from metrichmsr_ros.ros.bags.bagfile import read_bag
+    from metrichmsr_ros.ros.bags.reader import Bag
     from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
     from metrichmsr_ros.ros.playback.session import HUMANS_TOPIC
 
     answers, received_ns = {}, {}
-    for _, message, log_ns in read_bag(folders.perception, {HUMANS_TOPIC}):
-        stamp = stamp_ns(message.header)
-        answers[stamp] = [person_from_message(human) for human in message.humans]
-        received_ns[stamp] = log_ns
+    with Bag(folders.perception) as bag:
+        for recorded in bag.messages(HUMANS_TOPIC):
+            stamp = stamp_ns(recorded.message.header)
+            answers[stamp] = [person_from_message(human) for human in recorded.message.humans]
+            received_ns[stamp] = recorded.log_ns
     return answers, received_ns
 
 

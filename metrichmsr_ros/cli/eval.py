@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode
+from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
 
 DATASETS = ("3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open")
 

@@ -11,12 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.replay.batch import Job, MakePipeline, Outcome, overall, plan, run_jobs
-from metrichmsr_ros.replay.batch_ray import run_jobs_on_ray
+from metrichmsr_ros.replay.batch.processes import Job, MakePipeline, Outcome, overall, plan, run_jobs
+from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
 from metrichmsr_ros.replay.compare import compare
 from metrichmsr_ros.replay.live import replay_live
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.replay import load_pipeline
 
 _MARKS = {

@@ -16,11 +16,11 @@ from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.cameras import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
 from metrichmsr_ros.replay.worst_frames import WorstFrames
-from metrichmsr_ros.ros.bags.writer import OutputBag
+from metrichmsr_ros.ros.bags.errors import DamagedBagError
+from metrichmsr_ros.ros.bags.output_bag import OutputBag
 from metrichmsr_ros.ros.inputs.intake import ReadyFrame
 from metrichmsr_ros.ros.outputs.people import PeopleOptions
 from metrichmsr_ros.types import Float64Array
@@ -58,7 +58,7 @@ class FrameLoop:
 
         Raises:
             OSError: not even what is finished can be written.
-            ReplayError: the bag cannot be read at all.
+            BagError: the bag cannot be read at all.
         """
         self.pipeline.reset()
         with (
@@ -70,10 +70,8 @@ class FrameLoop:
                     return self._through(source, sink, log, reserve, total, progress)
             except OSError as error:  # reading has errors of its own: this is the disk that we write to
                 return self._disk_full(out, error.strerror or str(error))
-            except ReplayError as error:
-                if error.code is not ExitCode.PARTIAL:
-                    raise
-                return error
+            except DamagedBagError as error:
+                return ReplayError(str(error), ExitCode.PARTIAL)
 
     def _through(
         self,

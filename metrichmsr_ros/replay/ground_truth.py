@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, load_records, person_from_message
 from metrichmsr_ros.ros.bags.message_types import HUMANS
 from metrichmsr_ros.ros.bags.reader import Bag

@@ -15,11 +15,10 @@ import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.replay.bag_context import RecordedContext
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
 from metrichmsr_ros.ros.bags.reader import Bag
-from metrichmsr_ros.ros.bags.topics import image_transport_base
+from metrichmsr_ros.ros.bags.topics import ImageTopics, image_transport_base
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
 
@@ -88,54 +87,57 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         ReplayError: no ROS 2 here, or a bag that cannot be played.
     """
     try:
-        from metrichmsr_ros.ros.bags.bagfile import BagError
         from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
         from metrichmsr_ros.ros.playback.player import play
     except ImportError as error:
         raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
-    with Bag(path) as bag:
+    with replay_errors(), Bag(path) as bag:
         topics = bag.select(options.image, options.camera_info)
-        context_topics = RecordedContext(bag, options).all_topics
-    info, beside = topics.camera_info or "", context_topics
-    try:
-        parameters = {
-            "image_transport": "compressed" if topics.compressed else "raw",
-            "image_rectified": options.image_rectified,
-            "publish_vertices": False,
-            "ground_frame": options.ground_frame,
-            "use_floor": options.use_floor,
-            "use_depth": options.use_depth,
-        }
-        remaps = {"image": image_transport_base(topics.image), "camera_info": info}
-        given = {"depth": options.depth, "depth_info": options.depth_info}
-        remaps |= {name: topic for name, topic in given.items() if topic}
-        with live_session(pipeline, parameters, remaps, out / "live") as (node, recorder, context):
-            played_topics = {topics.image, info, *beside}
-            played = play(path, context, rate=rate, topics=played_topics, readers=played_topics)
-            sent = played.published[topics.image]
-            while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
-                if not recorder.wait_for(HUMANS_TOPIC, recorder.counts[HUMANS_TOPIC] + 1, timeout_s=5.0):
-                    break  # what has not come within five seconds of the last was lost on the way
-            latencies = node.statistics.samples("latency")
-            dropped = dict(node.statistics.drops)
-    except BagError as error:
-        raise ReplayError(str(error), ExitCode.UNREADABLE) from error
-    except ImportError as error:
-        text = f"{path} holds messages of a package that is not installed here: {error}"
-        raise ReplayError(text, ExitCode.UNREADABLE) from error
-    frames = _recorded_frames(out / "live", HUMANS_TOPIC)
-    lost = sent - len(frames) - sum(dropped.values())
+        played_topics = {topics.image, topics.camera_info or "", *RecordedContext(bag, options).all_topics}
+        parameters, remaps = _parameters(topics, options), _remaps(topics, options)
+        try:
+            with live_session(pipeline, parameters, remaps, out / "live") as (node, recorder, context):
+                played = play(path, context, rate=rate, topics=played_topics, readers=played_topics)
+                sent = played.published[topics.image]
+                while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
+                    if not recorder.wait_for(HUMANS_TOPIC, recorder.counts[HUMANS_TOPIC] + 1, timeout_s=5.0):
+                        break  # what has not come within five seconds of the last was lost on the way
+                latencies, dropped = node.statistics.samples("latency"), dict(node.statistics.drops)
+        except ImportError as error:
+            text = f"{path} holds messages of a package that is not installed here: {error}"
+            raise ReplayError(text, ExitCode.UNREADABLE) from error
+        frames = _recorded_frames(out / "live", HUMANS_TOPIC)
+    lost = Counter({"lost on the way": max(sent - len(frames) - sum(dropped.values()), 0)})
     result = Live(
         rate=rate,
         published=sent,
         processed=len(frames),
-        dropped=dict(Counter(dropped) + Counter({"lost on the way": max(lost, 0)})),
+        dropped=dict(Counter(dropped) + lost),
         latency=summarise_latency(latencies) if latencies else None,
         seconds=played.seconds,
         agreement=_agreement(frames, out / "estimates.npz"),
     )
     (out / "live.json").write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
     return result
+
+
+def _parameters(topics: ImageTopics, options: ReplayOptions) -> dict[str, Any]:
+    """Parameters of the node."""
+    return {
+        "image_transport": "compressed" if topics.compressed else "raw",
+        "image_rectified": options.image_rectified,
+        "publish_vertices": False,
+        "ground_frame": options.ground_frame,
+        "use_floor": options.use_floor,
+        "use_depth": options.use_depth,
+    }
+
+
+def _remaps(topics: ImageTopics, options: ReplayOptions) -> dict[str, str]:
+    """The node's topics -> those of the bag."""
+    remaps = {"image": image_transport_base(topics.image), "camera_info": topics.camera_info or ""}
+    beside = {"depth": options.depth, "depth_info": options.depth_info}
+    return remaps | {name: topic for name, topic in beside.items() if topic}
 
 
 def _recorded_frames(recording: Path, topic: str) -> list[FrameRecord]:

@@ -1,10 +1,18 @@
-"""What a replay begins with. Imports next to nothing, because the command line reads it before anything else."""
+"""What a replay takes, and how it can end: one exit code per cause, and errors that carry theirs.
+
+Imports next to nothing, because the command line reads it before anything else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
+from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.ros.bags.errors import BagChoiceError, BagError, DamagedBagError
 from metrichmsr_ros.ros.parameters import Settings
 
 
@@ -67,3 +75,46 @@ class ReplayOptions:
     overlay: bool = False
     vertices: bool = False
     worst: int = 8
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `metrichmsr replay`, `compare` and `eval`."""
+
+    OK = 0  # everything was processed and written
+    SOME_FAILED = 1  # of several bags at least one failed; the others are done
+    USAGE = 2  # a wrong option, path or topic; nothing was started
+    UNREADABLE = 3  # the bag cannot be read at all, or holds no image we can use
+    PARTIAL = 4  # the bag is damaged somewhere: what came before was processed and written
+    OUTPUT = 5  # results cannot be written: disk full, no permission; what was written stays
+    CRASHED = 6  # nobody foresaw it: an error that is a bug, or a process that ended without a word (out of memory)
+
+
+class ReplayError(MetricHMRError, RuntimeError):
+    """A replay that cannot go on; the message names the bag, the cause and the remedy.
+
+    Attributes:
+        code: exit code for the command line.
+    """
+
+    def __init__(self, text: str, code: ExitCode) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[ReplayError], tuple[str, ExitCode]]:
+        """Survive the way back from a worker process."""
+        return type(self), (str(self), self.code)
+
+
+@contextmanager
+def replay_errors() -> Iterator[None]:
+    """Errors of a bag leave the block as a ReplayError with their exit code."""
+    try:
+        yield
+    except BagError as error:
+        raise ReplayError(str(error), _code_of(error)) from error
+
+
+def _code_of(error: BagError) -> ExitCode:
+    if isinstance(error, BagChoiceError):
+        return ExitCode.USAGE
+    return ExitCode.PARTIAL if isinstance(error, DamagedBagError) else ExitCode.UNREADABLE

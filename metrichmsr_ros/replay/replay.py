@@ -25,13 +25,11 @@ from metrichmsr_ros.replay.bag_source import BagSource, Given
 from metrichmsr_ros.replay.cameras import CameraPoses, poses_of_bag, poses_of_file
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.provenance import model_config, weights_hash
 from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.replay.report.page import write_report
-from metrichmsr_ros.replay.result import prepare_folder, write_results
-from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.result import ReplayResult, prepare_folder, write_results
 from metrichmsr_ros.replay.world import world_errors
 from metrichmsr_ros.ros.bags.reader import Bag
 
@@ -59,7 +57,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
 
 def replay_bag(
     path: Path, out: Path, options: ReplayOptions, pipeline: Any, progress: FrameProgress | None = None
-) -> Replay:
+) -> ReplayResult:
     """Replay one bag and write all results.
 
     Args:
@@ -74,7 +72,7 @@ def replay_bag(
             disk that becomes full is no error: what came before is in the result, and `stopped` says what happened.
     """
     began = time.perf_counter()
-    with Bag(path) as bag:
+    with replay_errors(), Bag(path) as bag:
         source, truth, names = _prepare(bag, options)
         images = bag.count(names[0])
         loop = FrameLoop(pipeline, truth, _camera_poses(bag, options, source), options)
@@ -85,7 +83,7 @@ def replay_bag(
                 stopped = ReplayError(bag.damage, ExitCode.PARTIAL)
             if not loop.frames:
                 raise _nothing(path, source, images, stopped)
-            done = Replay(
+            done = ReplayResult(
                 bag=path,
                 topics=names,
                 frames=loop.frames,

@@ -53,6 +53,11 @@ def message_class(type_name: str) -> Any:
     return getattr(import_module(f"{package}.{kind}"), name)
 
 
+def interface_name(message_type: Any) -> str:
+    """`sensor_msgs/msg/Image` of the class sensor_msgs.msg.Image."""
+    return f"{message_type.__module__.split('.')[0]}/msg/{message_type.__name__}"
+
+
 def to_rclpy(message: PlainMessage) -> Any:
     """The message as an object of rclpy's class; fields that are not given keep their defaults.
 

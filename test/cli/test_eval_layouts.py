@@ -35,7 +35,7 @@ from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.evaluation.benchmarks.bodies import read_genders, smpl_by_gender, smplx_by_gender
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
 from metrichmsr_ros.evaluation.metrics.world import jitter, rte, w_mpjpe, wa_mpjpe
-from metrichmsr_ros.replay.outcome import ExitCode
+from metrichmsr_ros.replay.options import ExitCode
 
 needs_smplx = pytest.mark.skipif(
     not importlib.util.find_spec("smplx"), reason="SMPL's files are read by smplx, which is not installed (extra: smpl)"

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from metrichmsr_ros.cli.eval import EvalOptions, eval_command
-from metrichmsr_ros.replay.outcome import ExitCode
+from metrichmsr_ros.replay.options import ExitCode
 
 
 def table_of(benchmark: str, options: EvalOptions) -> str:

@@ -12,10 +12,10 @@ from helpers.recorded_bags import Recipe, write_bag
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2.enums import CompressionMode
 
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics
+from metrichmsr_ros.ros.bags.errors import DamagedBagError
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.topics import camera_info_topic
 
@@ -35,7 +35,10 @@ def test_the_error_for_a_bag_without_camera_info_names_the_remedy(tmp_path):
 
 def test_topics_of_the_wrong_type_or_name(tmp_path):
     bag = write_bag(tmp_path / "bag", Recipe(strange=True))
-    for topic, words in (("/odd", "type strange_msgs/msg/Nobody, which is no image"), ("/nix", "no messages on /nix")):
+    for topic, words in (
+        ("/odd", "type strange_msgs/msg/Nobody, which is not an image"),
+        ("/nix", "no messages on /nix"),
+    ):
         with pytest.raises(ReplayError, match=words) as caught:
             replay_bag(bag, tmp_path / "out", ReplayOptions(image=topic), PixelPipeline())
         assert caught.value.code is ExitCode.USAGE
@@ -89,7 +92,7 @@ def records(content: bytes) -> list[tuple[int, int]]:
 def ending(path: Path) -> ExitCode:
     """How reading the images of a bag ends; OK only with all six."""
     try:
-        with Bag(path) as bag:
+        with replay_errors(), Bag(path) as bag:
             return ExitCode.OK if len(list(bag.messages("/cam/image_raw"))) == 6 else ExitCode.SOME_FAILED
     except ReplayError as error:
         return error.code
@@ -149,7 +152,7 @@ def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):
         for recorded in deserialize(self, *names):
             calls.append(recorded)
             if names[0] == "/cam/image_raw" and recorded.log_ns > FIRST_NS + 4 * STEP_NS:
-                raise ReplayError("bag is damaged: chunk checksum mismatch.", ExitCode.PARTIAL)
+                raise DamagedBagError("bag is damaged: chunk checksum mismatch.")
             yield recorded
 
     monkeypatch.setattr(Bag, "messages", breaking)

@@ -8,8 +8,7 @@ from helpers.bag_messages import HEIGHT, WIDTH
 from helpers.pixel_pipeline import ContextPipeline
 from helpers.recorded_bags import Recipe, write_bag
 
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ReplayError
+from metrichmsr_ros.replay.options import ReplayError, ReplayOptions
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics
 

@@ -11,10 +11,9 @@ from helpers.repository import environment
 from rich.console import Console
 
 from metrichmsr_ros.cli.replay import compare_command, replay_command
-from metrichmsr_ros.replay.batch import overall, plan, run_jobs
-from metrichmsr_ros.replay.batch_ray import run_jobs_on_ray
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.batch.processes import overall, plan, run_jobs
+from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.reader import find_bags
 

@@ -9,13 +9,12 @@ import pytest
 from helpers.pixel_pipeline import PixelPipeline, make_pixel_pipeline
 from helpers.recorded_bags import Recipe, write_bag
 
-from metrichmsr_ros.replay.batch import plan, run_jobs
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.batch.processes import plan, run_jobs
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import load_records, sequence_digest
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics
-from metrichmsr_ros.ros.bags import writer as output_bag
+from metrichmsr_ros.ros.bags import output_bag
 from metrichmsr_ros.ros.bags.reader import Bag
 
 

@@ -32,8 +32,8 @@ from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message, sequence_digest
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.ros.bags.message_types import HUMANS, TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.ros.bags.output_bag import OutputBag
 from metrichmsr_ros.ros.bags.reader import Bag
-from metrichmsr_ros.ros.bags.writer import OutputBag
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import to_rclpy
 from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology

@@ -17,8 +17,7 @@ from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
 from metrichmsr_ros.replay.cameras import HELD_S, CameraPoses, poses_of_bag
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics

@@ -17,8 +17,7 @@ from metrichmsr_ros.evaluation.metrics.latency import LatencySummary
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.report.charts import histogram
 from metrichmsr_ros.replay.report.people_charts import error_curves, map_from_above, people_timeline, start_ns
-from metrichmsr_ros.replay.result import whole_file
-from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.result import ReplayResult, whole_file
 
 _HERE = Path(__file__).parent
 
@@ -31,13 +30,13 @@ class _Figure:
     caption: str
 
 
-def write_report(done: Replay, out: Path) -> None:
+def write_report(done: ReplayResult, out: Path) -> None:
     """Write `report.html` into `out`."""
     with whole_file(out / "report.html") as part:
         part.write_text(report_html(done), encoding="utf-8")
 
 
-def report_html(done: Replay) -> str:
+def report_html(done: ReplayResult) -> str:
     """The page as text."""
     pages = Environment(
         loader=FileSystemLoader(_HERE),
@@ -66,7 +65,7 @@ def report_html(done: Replay) -> str:
     )
 
 
-def _tiles(done: Replay) -> list[tuple[str, str]]:
+def _tiles(done: ReplayResult) -> list[tuple[str, str]]:
     """Value and label of each number at the top."""
     result, total = done.result(), done.stages().get("total")
     tiles = [
@@ -85,7 +84,7 @@ def _tiles(done: Replay) -> list[tuple[str, str]]:
     return tiles
 
 
-def _time_chart(done: Replay) -> str:
+def _time_chart(done: ReplayResult) -> str:
     """Histogram of the pipeline's time per frame; empty where none was measured."""
     seconds = [f.seconds["total"] for f in done.frames if "total" in f.seconds]
     if not seconds:
@@ -99,7 +98,7 @@ def _milliseconds(summary: LatencySummary) -> list[str]:
     return [f"{1e3 * v:.2f}" for v in (summary.p50, summary.p95, summary.p99, summary.max, summary.mean)]
 
 
-def _figures(done: Replay) -> list[_Figure]:
+def _figures(done: ReplayResult) -> list[_Figure]:
     return [
         _Figure(
             base64.b64encode(picture.jpeg).decode("ascii"),
@@ -109,12 +108,12 @@ def _figures(done: Replay) -> list[_Figure]:
     ]
 
 
-def _counted(done: Replay, counts: dict[str, int]) -> list[tuple[str, str, str]]:
+def _counted(done: ReplayResult, counts: dict[str, int]) -> list[tuple[str, str, str]]:
     """Cause, number of images and the first message of each cause."""
     return [(cause, str(count), done.reasons[cause]) for cause, count in counts.items()]
 
 
-def _provenance(done: Replay) -> list[tuple[str, str]]:
+def _provenance(done: ReplayResult) -> list[tuple[str, str]]:
     rows = [(name, "not given" if value is None else str(value)) for name, value in asdict(done.options).items()]
     rows += [("weights sha256", done.weights or "none"), ("code sha256", code_hash())]
     rows += [(name, str(value)) for name, value in {**versions(), **machine()}.items()]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.replay.report.charts import Series, ground_map, line_chart, timeline
-from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.result import ReplayResult
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import person_colour
 
@@ -24,16 +24,16 @@ def _colour(person_id: str) -> str:
     return f"rgb({red},{green},{blue})"
 
 
-def _ids(done: Replay) -> list[str]:
+def _ids(done: ReplayResult) -> list[str]:
     return list(dict.fromkeys(person.id for frame in done.frames for person in frame.people))
 
 
-def start_ns(done: Replay) -> int:
+def start_ns(done: ReplayResult) -> int:
     """Stamp of the first frame, which the charts count from."""
     return min(frame.stamp_ns for frame in done.frames)
 
 
-def people_timeline(done: Replay) -> str:
+def people_timeline(done: ReplayResult) -> str:
     """Bars of when each id was seen."""
     start = start_ns(done)
     rows = []
@@ -61,7 +61,7 @@ def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: A
     return Series(name, colour, broken_x, broken_y)
 
 
-def map_from_above(done: Replay) -> str:
+def map_from_above(done: ReplayResult) -> str:
     """Paths of people, of the truth and of the camera on the ground: in the world where the bag has transforms."""
     axes = (0, 1) if done.cameras else (0, 2)  # a ROS world has z up, a camera's frame z forward
     paths = []
@@ -95,7 +95,7 @@ def map_from_above(done: Replay) -> str:
     return f'<div class="map">{chart}</div><p class="note">{note}</p>'
 
 
-def _placed(done: Replay, stamp_ns: int, point: ArrayLike) -> ArrayLike:
+def _placed(done: ReplayResult, stamp_ns: int, point: ArrayLike) -> ArrayLike:
     """A point of the camera's frame in the world, where the bag has transforms."""
     if not done.cameras:
         return point
@@ -107,7 +107,7 @@ def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]], axes: t
     return _series(name, colour, [stamp / 1e9 for stamp, _ in seen], points[:, axes[0]], points[:, axes[1]])
 
 
-def error_curves(done: Replay) -> str:
+def error_curves(done: ReplayResult) -> str:
     """Root and pose errors over time, a colour for each true person; empty without truth."""
     if done.report is None or not done.report.pairs:
         return ""

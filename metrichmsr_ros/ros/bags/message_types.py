@@ -1,13 +1,16 @@
-"""Our message definitions for `rosbags`, so that bags with our topics are read and written without a ROS."""
+"""Message definitions for `rosbags`: our own without a ROS, others from the packages that are installed."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys.store import Typestore
 
 from metrichmsr_ros.assets import AssetError, config_roots
+from metrichmsr_ros.ros.bags.errors import UnreadableBagError
 
 HUMANS = "metrichmsr_ros/msg/HumanMeshArray"
 HUMAN = "metrichmsr_ros/msg/HumanMesh"
@@ -32,8 +35,35 @@ def definition_folder() -> Path:
 
 def register_own_messages(types: Typestore) -> None:
     """Add HumanMesh, HumanMeshArray and MeshTopology to a type store that has ROS 2's own messages."""
-    folder = definition_folder()
-    for name in (HUMAN, HUMANS, TOPOLOGY):
-        if name not in types.fielddefs:
-            text = (folder / f"{name.rpartition('/')[2]}.msg").read_text(encoding="utf-8")
-            types.register(get_types_from_msg(text, name))
+    _register_files(types, definition_folder(), [HUMAN, HUMANS, TOPOLOGY])
+
+
+def register(types: Typestore, type_name: str) -> None:
+    """Add a type to a type store that may have it already: one of ours, or of an installed package.
+
+    Raises:
+        UnreadableBagError: no definition of it is installed; the message lists where it was looked for.
+    """
+    if type_name in (HUMAN, HUMANS, TOPOLOGY):
+        register_own_messages(types)
+    if type_name in types.fielddefs:
+        return
+    package, kind, message = type_name.split("/")
+    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    folders = [Path(prefix, "share", package, kind) for prefix in prefixes if prefix]
+    for folder in folders:
+        if (folder / f"{message}.msg").is_file():
+            neighbours = [f"{package}/{kind}/{file.stem}" for file in sorted(folder.glob("*.msg"))]
+            _register_files(types, folder, neighbours)  # it may be made of them
+            return
+    raise UnreadableBagError(
+        f"no definition of {type_name} in {', '.join(map(str, folders))}: install {package}, or source the workspace "
+        "that has it"
+    )
+
+
+def _register_files(types: Typestore, folder: Path, type_names: list[str]) -> None:
+    """Register `folder/Name.msg` of each type that the store does not have."""
+    new = [name for name in type_names if name not in types.fielddefs]
+    texts = {name: (folder / f"{name.rpartition('/')[2]}.msg").read_text(encoding="utf-8") for name in new}
+    types.register({k: v for name, text in texts.items() for k, v in get_types_from_msg(text, name).items()})

@@ -1,4 +1,4 @@
-"""Read images and CameraInfo from rosbag2 recordings (mcap, sqlite3, zstd) in process, without a middleware.
+"""Read rosbag2 recordings (mcap, sqlite3, zstd) in process, without a middleware.
 
 Only the topics that are asked for are decoded, with the message definitions of a current ROS 2, so that a bag full of
 types nobody knows is read as well as any other.
@@ -15,7 +15,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.ros.bags.errors import BagChoiceError, DamagedBagError, UnreadableBagError
 from metrichmsr_ros.ros.bags.message_types import register_own_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage
@@ -45,17 +45,17 @@ def find_bags(path: Path) -> list[Path]:
     """The bags at `path`: a bag (folder with metadata.yaml, or a single .mcap/.db3 file), or all bags below a folder.
 
     Raises:
-        ReplayError: there is no such path, or no bag in it.
+        BagChoiceError: there is no such path, or no bag in it.
     """
     if not path.exists():
-        raise ReplayError(f"there is no bag at {path}", ExitCode.USAGE)
+        raise BagChoiceError(f"there is no bag at {path}")
     if path.is_file() or (path / "metadata.yaml").is_file():
         return [path]
     folders = {meta.parent for meta in path.rglob("metadata.yaml")}
     loose = {f for f in path.rglob("*") if f.suffix in STORAGE and f.is_file() and f.parent not in folders}
     bags = sorted(folders | loose)
     if not bags:
-        raise ReplayError(f"{path} holds no rosbag2: no metadata.yaml, no .mcap, no .db3", ExitCode.USAGE)
+        raise BagChoiceError(f"{path} holds no rosbag2: no metadata.yaml, no .mcap, no .db3")
     return bags
 
 
@@ -74,8 +74,11 @@ class Bag:
         """Open it; an mcap file without its end is opened too, and `damage` says so.
 
         Raises:
-            ReplayError: empty, or in no known format.
+            BagChoiceError: there is no such path.
+            UnreadableBagError: empty, or in no known format.
         """
+        if not self.path.exists():
+            raise BagChoiceError(f"there is no bag at {self.path}")
         try:
             self._reader = Reader(self.path)
             self._reader.open()
@@ -83,10 +86,9 @@ class Bag:
             self._reader = None
             self._salvage = Salvage(self._mcap_files())
             if not self._salvage.counts:
-                raise ReplayError(
+                raise UnreadableBagError(
                     f"{self.path} cannot be opened: {_words(error)} Nothing in it could be read; was the recording cut "
-                    "off? `ros2 bag reindex` rebuilds a lost metadata.yaml, `sqlite3 FILE .recover` a damaged database",
-                    ExitCode.UNREADABLE,
+                    "off? `ros2 bag reindex` rebuilds a lost metadata.yaml, `sqlite3 FILE .recover` a damaged database"
                 ) from error
             self.damage = f"{self.path} has no readable end ({_words(error)}); what was recorded before it was read."
             if count := self._salvage.damaged_chunks:
@@ -115,7 +117,7 @@ class Bag:
         return sorted(topics, key=lambda topic: topic.name)
 
     def select(self, image: str | None = None, camera_info: str | None = None, needs_info: bool = True) -> ImageTopics:
-        """Choose the topics to replay; see :func:`evaluation.topics.select_topics`."""
+        """Choose the topics to replay; see `topics.select_topics`."""
         kinds = {topic.name: topic.type for topic in self.topics if topic.count}
         return select_topics(str(self.path), kinds, image, camera_info, needs_info)
 
@@ -127,24 +129,35 @@ class Bag:
         """Decoded messages of some topics in the order in which they were recorded.
 
         Raises:
-            ReplayError: the data is damaged from here on (`ExitCode.PARTIAL`), or the type has no definition.
+            UnreadableBagError: a type has no definition.
+            DamagedBagError: the data is damaged from here on.
         """
-        source = self._raw(frozenset(names))
-        while True:
+        for topic, kind, log_ns, data in self.serialized(*names):
             try:
-                topic, kind, log_ns, data = next(source)
                 message = self._types.deserialize_cdr(data, kind)
-            except StopIteration:
-                return
             except KeyError as error:
-                raise ReplayError(
-                    f"{self.path}: {names} hold a type without a definition ({error})", ExitCode.UNREADABLE
-                ) from error
-            except Exception as error:  # every layer has its own kinds: zstd, lz4, sqlite3, struct, rosbags
-                raise ReplayError(f"{self.path} is damaged: {_words(error)}", ExitCode.PARTIAL) from error
+                raise UnreadableBagError(f"{self.path}: {topic} holds a type without a definition ({error})") from error
+            except Exception as error:  # every layer has its own kinds: struct, numpy, rosbags
+                raise self._damaged(error) from error
             yield Recorded(topic, log_ns, message)
 
-    def _raw(self, names: frozenset[str]) -> Iterator[Raw]:
+    def serialized(self, *names: str) -> Iterator[Raw]:
+        """Messages of some topics as they were on the wire, in the order in which they were recorded.
+
+        Raises:
+            DamagedBagError: the data is damaged from here on.
+        """
+        source = self._stored(frozenset(names))
+        while True:
+            try:
+                raw = next(source)
+            except StopIteration:
+                return
+            except Exception as error:  # every layer has its own kinds: zstd, lz4, sqlite3, struct, rosbags
+                raise self._damaged(error) from error
+            yield raw
+
+    def _stored(self, names: frozenset[str]) -> Iterator[Raw]:
         if self._salvage is not None:
             yield from (raw for raw in self._salvage.messages() if raw.topic in names)
         elif self._reader is not None:
@@ -152,6 +165,9 @@ class Bag:
             if wanted:  # an empty choice would mean every topic
                 for connection, log_ns, data in self._reader.messages(connections=wanted):
                     yield Raw(connection.topic, connection.msgtype, log_ns, bytes(data))
+
+    def _damaged(self, error: Exception) -> DamagedBagError:
+        return DamagedBagError(f"{self.path} is damaged: {_words(error)}")
 
 
 def _words(error: Exception) -> str:

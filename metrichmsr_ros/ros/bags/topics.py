@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.ros.bags.errors import BagChoiceError, UnreadableBagError
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -44,25 +44,22 @@ def select_topics(
         needs_info: False where the caller gives the intrinsics.
 
     Raises:
-        ReplayError: no such topic, a type that is no image, several candidates, or no CameraInfo.
+        BagChoiceError: no such topic, a type that is not an image, or several candidates.
+        UnreadableBagError: no colour images, or no CameraInfo for them.
     """
     chosen = image or _only_image(bag, kinds, camera_info, needs_info)
     if chosen not in kinds:
-        raise ReplayError(f"{bag} has no messages on {chosen}; {_listing(kinds)}", ExitCode.USAGE)
+        raise BagChoiceError(f"{bag} has no messages on {chosen}; {_listing(kinds)}")
     if kinds[chosen] not in (IMAGE, COMPRESSED):
-        raise ReplayError(
-            f"{bag}: {chosen} is of type {kinds[chosen]}, which is no image; {_listing(kinds)}",
-            ExitCode.USAGE,
-        )
+        raise BagChoiceError(f"{bag}: {chosen} is of type {kinds[chosen]}, which is not an image; {_listing(kinds)}")
     info = camera_info or camera_info_topic(chosen)
     if not needs_info:
         return ImageTopics(chosen, None, kinds[chosen] == COMPRESSED)
     if kinds.get(info) != CAMERA_INFO:
         found = f"is of type {kinds[info]}" if info in kinds else "has no messages"
-        raise ReplayError(
+        raise UnreadableBagError(
             f"{bag}: {info} {found}, so images of {chosen} have no intrinsics; name the topic with "
-            f"--camera-info or give --fov or --intrinsics; {_listing(kinds)}",
-            ExitCode.UNREADABLE,
+            f"--camera-info or give --fov or --intrinsics; {_listing(kinds)}"
         )
     return ImageTopics(chosen, info, kinds[chosen] == COMPRESSED)
 
@@ -75,11 +72,10 @@ def _only_image(bag: str, kinds: Mapping[str, str], camera_info: str | None, nee
     with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]
     candidates = with_info if needs_info and with_info else images
     if not candidates:
-        raise ReplayError(f"{bag} holds no colour images; {_listing(kinds)}", ExitCode.UNREADABLE)
+        raise UnreadableBagError(f"{bag} holds no colour images; {_listing(kinds)}")
     if len(candidates) > 1:
-        raise ReplayError(
-            f"{bag} holds {len(candidates)} image topics ({', '.join(candidates)}); choose with --image",
-            ExitCode.USAGE,
+        raise BagChoiceError(
+            f"{bag} holds {len(candidates)} image topics ({', '.join(candidates)}); choose with --image"
         )
     return candidates[0]
 

@@ -13,7 +13,7 @@ import math
 import struct
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
-from metrichmsr_ros.ros.bags.bagfile import BagError, bag_topics, read_serialized
+from metrichmsr_ros.ros.bags.errors import BagError
+from metrichmsr_ros.ros.bags.reader import Bag, Topic
+from metrichmsr_ros.ros.bags.truncated_mcap import Raw
+from metrichmsr_ros.ros.messages import message_class
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Playback:
 
 
 def play(
-    bag: str | Path,
+    bag: Path,
     context: Context,
     *,
     rate: float = 1.0,
@@ -75,7 +78,7 @@ def play(
         timeout_s: how long to wait for `readers`.
 
     Raises:
-        BagError: no such bag, or nobody subscribed to `readers` in time.
+        BagError: no such bag, a damaged one, or nobody subscribed to `readers` in time.
     """
     player = _Player(bag, context, topics, remap or {}, pace, clock)
     try:
@@ -88,15 +91,15 @@ def play(
 class _Player:
     def __init__(
         self,
-        bag: str | Path,
+        bag: Path,
         context: Context,
         topics: Collection[str] | None,
         remap: Mapping[str, str],
         pace: Pace | None,
         clock: bool,
     ) -> None:
-        self._bag, self._topics, self._remap, self._pace = bag, topics, remap, pace
-        types = {topic: kind for topic, kind in bag_topics(bag).items() if topics is None or topic in topics}
+        self._bag, self._remap, self._pace = bag, remap, pace
+        types = {topic.name: message_class(topic.type) for topic in _chosen(bag, topics)}
         self._node = Node("bag_player", context=context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
@@ -130,7 +133,7 @@ class _Player:
 
     def run(self, rate: float) -> Playback:
         playback, first, started = Playback(), None, time.monotonic()
-        for topic, _, cdr, stamp_ns in read_serialized(self._bag, self._topics):
+        for topic, _, stamp_ns, cdr in _serialized(self._bag, self._publishers):
             first = stamp_ns if first is None else first
             if not math.isinf(rate):
                 self._spin_until(started + (stamp_ns - first) / 1e9 / rate)
@@ -160,6 +163,16 @@ class _Player:
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
+
+
+def _chosen(path: Path, topics: Collection[str] | None) -> list[Topic]:
+    with Bag(path) as bag:
+        return [topic for topic in bag.topics if topics is None or topic.name in topics]
+
+
+def _serialized(path: Path, topics: Iterable[str]) -> Iterator[Raw]:
+    with Bag(path) as bag:
+        yield from bag.serialized(*topics)
 
 
 def _stamp_of(cdr: bytes) -> bytes:

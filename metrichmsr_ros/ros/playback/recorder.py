@@ -16,7 +16,9 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from metrichmsr_ros.ros.bags.bagfile import BagError, BagWriter
+from metrichmsr_ros.ros.bags.errors import BagError
+from metrichmsr_ros.ros.bags.writer import BagWriter
+from metrichmsr_ros.ros.messages import interface_name
 
 
 class Recorder:
@@ -29,16 +31,14 @@ class Recorder:
         latched: topics to subscribe to as transient-local, e.g. the topology.
     """
 
-    def __init__(
-        self, path: str | Path, topics: Mapping[str, Any], context: Context, latched: Collection[str] = ()
-    ) -> None:
+    def __init__(self, path: Path, topics: Mapping[str, Any], context: Context, latched: Collection[str] = ()) -> None:
         self.counts: Counter[str] = Counter()
         self._writer = BagWriter(path)
         self._changed = threading.Condition()
         self._subscriptions: dict[str, Any] = {}
         self._node = Node("bag_recorder", context=context, start_parameter_services=False)
         for topic, message_type in topics.items():
-            self._writer.add_topic(topic, message_type)
+            self._writer.add_topic(topic, interface_name(message_type), topic in latched)
             self._subscribe(topic, message_type, topic in latched)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
@@ -49,8 +49,10 @@ class Recorder:
         durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
+        name = interface_name(message_type)
+
         def keep(cdr: bytes) -> None:
-            self._writer.write_serialized(topic, message_type, cdr, time.time_ns())
+            self._writer.write(topic, name, cdr, time.time_ns())
             with self._changed:
                 self.counts[topic] += 1
                 self._changed.notify_all()

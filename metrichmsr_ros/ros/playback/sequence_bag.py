@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped, Vector3
+from rclpy.serialization import serialize_message
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.data.synthesis.walking_sequence import BODY, SequenceFrame, SequencePerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
-from metrichmsr_ros.ros.bags.bagfile import BagWriter
-from metrichmsr_ros.ros.messages import to_rclpy
+from metrichmsr_ros.ros.bags.writer import BagWriter
+from metrichmsr_ros.ros.messages import interface_name, to_rclpy
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.poses import transform
 
@@ -32,11 +34,15 @@ def write_sequence_bag(path: Path, frames: Iterable[SequenceFrame]) -> int:
         for count, frame in enumerate(frames, start=1):  # noqa: B007 (returned)
             stamp_ns = START_S * 10**9 + round(frame.stamp_s * 1e9)
             header = Header(stamp=Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9), frame_id=CAMERA_FRAME)
-            bag.write(INFO_TOPIC, camera_info_message(frame.camera, header), stamp_ns)
-            bag.write("/tf", TFMessage(transforms=[_camera_transform(frame, header)]), stamp_ns)
-            bag.write(TRUTH_TOPIC, _truth_message(frame, header), stamp_ns)
-            bag.write(IMAGE_TOPIC, image_message(frame.image, header), stamp_ns)
+            _put(bag, INFO_TOPIC, camera_info_message(frame.camera, header), stamp_ns)
+            _put(bag, "/tf", TFMessage(transforms=[_camera_transform(frame, header)]), stamp_ns)
+            _put(bag, TRUTH_TOPIC, _truth_message(frame, header), stamp_ns)
+            _put(bag, IMAGE_TOPIC, image_message(frame.image, header), stamp_ns)
     return count
+
+
+def _put(bag: BagWriter, topic: str, message: Any, stamp_ns: int) -> None:
+    bag.write(topic, interface_name(type(message)), bytes(serialize_message(message)), stamp_ns)
 
 
 def _camera_transform(frame: SequenceFrame, header: Header) -> TransformStamped:

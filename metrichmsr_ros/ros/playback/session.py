@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
-from metrichmsr_ros.ros.bags.bagfile import read_bag
+from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.frame_processor import ScenePipeline
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
 from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
@@ -77,5 +77,6 @@ def run_bag_through_node(bag: Path, recording: Path, pipeline: ScenePipeline, ra
 
 def overlay_images(recording: Path) -> Iterator[Any]:
     """The overlay images (H, W, 3) uint8 RGB of a recording, in order."""
-    for _, message, _ in read_bag(recording, {OVERLAY_TOPIC}):
-        yield image_from_message(message)
+    with Bag(recording) as bag:
+        for recorded in bag.messages(OVERLAY_TOPIC):
+            yield image_from_message(recorded.message)

@@ -20,7 +20,7 @@ from metrichmsr_ros.evaluation.benchmarks.run import MEASURED, evaluate
 from metrichmsr_ros.evaluation.benchmarks.table import Scoreboard
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
-from metrichmsr_ros.replay.outcome import ExitCode
+from metrichmsr_ros.replay.options import ExitCode
 
 
 def ours_of(board: Scoreboard, system: str = "ours") -> dict[str, float]:

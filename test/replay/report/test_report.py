@@ -20,12 +20,12 @@ from metrichmsr_ros.replay.provenance import code_hash
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.report.charts import Series, ground_map, histogram, line_chart, ticks, timeline
 from metrichmsr_ros.replay.report.page import report_html
-from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.result import ReplayResult
 from metrichmsr_ros.replay.worst_frames import Picture, WorstFrames
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory) -> tuple[Replay, Path]:
+def done(tmp_path_factory) -> tuple[ReplayResult, Path]:
     folder = tmp_path_factory.mktemp("report")
     bag = write_bag(folder / "walk <1>", Recipe(truth=True))
     return replay_bag(bag, folder / "out", ReplayOptions(), PixelPipeline(bias=0.2)), folder / "out"

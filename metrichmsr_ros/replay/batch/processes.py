@@ -15,12 +15,10 @@ from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.replay.frame_loop import FrameProgress
-from metrichmsr_ros.replay.options import ReplayOptions
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.provenance import code_hash
 from metrichmsr_ros.replay.replay import load_pipeline, replay_bag
-from metrichmsr_ros.replay.result import read_metrics
-from metrichmsr_ros.replay.summary import Replay
+from metrichmsr_ros.replay.result import ReplayResult, read_metrics
 from metrichmsr_ros.ros.bags.reader import find_bags
 
 MakePipeline = Callable[[ReplayOptions], Any]
@@ -69,7 +67,8 @@ def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = loa
     Raises:
         ReplayError: no bag there.
     """
-    bags = find_bags(path)
+    with replay_errors():
+        bags = find_bags(path)
     if bags == [path]:
         return [Job(path, out, options, make)]
     names = [bag.relative_to(path) if bag.is_dir() else bag.relative_to(path).with_suffix("") for bag in bags]
@@ -122,7 +121,7 @@ def run_job(job: Job, progress: FrameProgress | None = None) -> Outcome:
     return Outcome(job.bag, job.out, done.code, _told(done), rows=tuple(done.rows()), is_written=True)
 
 
-def _told(done: Replay) -> str:
+def _told(done: ReplayResult) -> str:
     lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
     return text + (f"; {done.stop_words}" if done.stopped else "")

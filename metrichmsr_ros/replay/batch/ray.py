@@ -1,4 +1,4 @@
-"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from replay/batch.py."""
+"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from batch/processes.py."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.replay.batch import Job, Outcome, run_job, split_done
-from metrichmsr_ros.replay.outcome import ExitCode, ReplayError
+from metrichmsr_ros.replay.batch.processes import Job, Outcome, run_job, split_done
+from metrichmsr_ros.replay.options import ExitCode, ReplayError
 
 
 def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> Iterator[Outcome]:
-    """As `fleet.run_jobs`, on a cluster whose nodes have this package and see bags and results at the same paths.
+    """As `processes.run_jobs`, on a cluster whose nodes have this package and see bags and results at the same paths.
 
     Args:
-        jobs: from `fleet.plan`.
+        jobs: from `processes.plan`.
         address: of the cluster, `auto`, or `local` for one that is started here and ends with this.
         fresh: do again what is done.
 
