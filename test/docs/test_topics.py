@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.fake_pipeline import FakePipeline
 from helpers.repository import ROOT
-from helpers.ros_testing import FakePipeline
 
 OF_EVERY_NODE = {"/rosout", "/parameter_events", "/perception/transition_event", "/clock"}
 OPTIONAL = ("hri_msgs", "people_msgs", "vision_msgs")

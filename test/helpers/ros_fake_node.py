@@ -2,7 +2,7 @@
 
 import sys
 
-from helpers.ros_testing import FakePipeline, make_person
+from helpers.fake_pipeline import FakePipeline, make_person
 from metrichmsr_ros.ros import node
 
 node.load_pipeline = lambda settings: FakePipeline([make_person()])

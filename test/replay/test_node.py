@@ -16,9 +16,11 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from helpers.bag_messages import header
+from helpers.fake_pipeline import make_person
 from helpers.pixel_pipeline import ContextPipeline, PixelPipeline
 from helpers.recorded_bags import Recipe, write_bag
-from helpers.ros_testing import free_domain, make_header, make_person
+from helpers.ros_messages import make_header
+from helpers.ros_testing import free_domain
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_typestore

@@ -12,8 +12,10 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from helpers.fake_pipeline import FakePipeline
 from helpers.repository import TESTS, environment
-from helpers.ros_testing import CameraDriver, FakePipeline, make_image, make_info
+from helpers.ros_messages import make_image, make_info
+from helpers.ros_testing import CameraDriver
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros.inputs.subscription import Gaps

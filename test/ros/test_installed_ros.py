@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.fake_pipeline import FakePipeline, make_person
 from helpers.repository import ROOT
-from helpers.ros_testing import FRAME, CameraDriver, FakePipeline, Ros, free_domain, make_header, make_person
+from helpers.ros_messages import FRAME, make_header
+from helpers.ros_testing import CameraDriver, Ros, free_domain
 
 PROMISED = {
     "perception": {

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import CameraDriver, FakePipeline, make_person
+from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_testing import CameraDriver
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter

@@ -9,7 +9,9 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import FRAME, CameraDriver, FakePipeline, make_header, make_person
+from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_messages import FRAME, make_header
+from helpers.ros_testing import CameraDriver
 from rclpy.parameter import Parameter
 
 from metrichmsr_ros.msg import HumanMeshArray

@@ -12,8 +12,10 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.fake_pipeline import DEADLINE_S
 from helpers.repository import ROOT, TESTS, environment
-from helpers.ros_testing import DEADLINE_S, CameraDriver, make_image, make_info
+from helpers.ros_messages import make_image, make_info
+from helpers.ros_testing import CameraDriver
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 

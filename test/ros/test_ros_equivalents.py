@@ -8,7 +8,9 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import CameraDriver, FakePipeline, make_header, make_person
+from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_messages import make_header
+from helpers.ros_testing import CameraDriver
 from sensor_msgs.msg import CameraInfo, Image
 
 from metrichmsr_ros.geometry.camera import Camera

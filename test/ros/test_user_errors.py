@@ -11,7 +11,9 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from helpers.ros_testing import CameraDriver, FakePipeline, make_image
+from helpers.fake_pipeline import FakePipeline
+from helpers.ros_messages import make_image
+from helpers.ros_testing import CameraDriver
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from metrichmsr_ros.msg import HumanMeshArray

@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import FakePipeline, make_image, make_info, make_person
+from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_messages import make_image, make_info
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from helpers.ros_testing import HEIGHT, WIDTH, make_header, make_info
+from helpers.ros_messages import HEIGHT, WIDTH, make_header, make_info
 
 from metrichmsr_ros.ros.inputs.camera_info import STEADY_INFOS, CameraInfos
 

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import DEADLINE_S, FRAME, HEIGHT, WIDTH, make_header, make_info
+from helpers.fake_pipeline import DEADLINE_S
+from helpers.ros_messages import FRAME, HEIGHT, WIDTH, make_header, make_info
 from sensor_msgs.msg import Image
 
 from metrichmsr_ros.depth.sources.base import DepthError, resampled

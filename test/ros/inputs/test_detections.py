@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from helpers.ros_testing import make_header
+from helpers.ros_messages import make_header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes

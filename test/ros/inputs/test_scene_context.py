@@ -13,17 +13,9 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
-from helpers.ros_testing import (
-    FRAME,
-    HEIGHT,
-    WIDTH,
-    CameraDriver,
-    FakePipeline,
-    make_header,
-    make_image,
-    make_info,
-    make_person,
-)
+from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_messages import FRAME, HEIGHT, WIDTH, make_header, make_image, make_info
+from helpers.ros_testing import CameraDriver
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image

@@ -14,7 +14,8 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from geometry_msgs.msg import Point
-from helpers.ros_testing import FRAME, FakeBody, FakePipeline, make_header, make_person
+from helpers.fake_pipeline import FakeBody, FakePipeline, make_person
+from helpers.ros_messages import FRAME, make_header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info

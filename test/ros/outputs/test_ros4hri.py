@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
-from helpers.ros_testing import CameraDriver, FakeBody, FakePipeline, Ros, free_domain, make_header, make_person
+from helpers.fake_pipeline import FakeBody, FakePipeline, make_person
+from helpers.ros_messages import make_header
+from helpers.ros_testing import CameraDriver, Ros, free_domain
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.geometry.camera import Camera
