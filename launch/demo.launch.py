@@ -10,10 +10,15 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
-from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 
-from metrichmsr_ros.ros.launch_arguments import forwarded, node_arguments, parameter_arguments, perception_when_run
+from metrichmsr_ros.ros.launch_arguments import (
+    flag,
+    forwarded,
+    node_arguments,
+    parameter_arguments,
+    perception_when_run,
+)
 
 PLAYER = [
     DeclareLaunchArgument("bag", default_value="out/demo/sequence", description="Bag that `metrichmsr demo` wrote."),
@@ -37,7 +42,7 @@ def player(context: LaunchContext) -> list[ExecuteProcess]:
     if not (bag / "metadata.yaml").is_file():
         raise RuntimeError(f"no bag at {bag.absolute()}: make it with `metrichmsr demo`, or say bag:=/path/to/sequence")
     # Played once, the bag waits for the network to be loaded; in a loop it would wait every time.
-    mode = ["--loop"] if IfCondition(LaunchConfiguration("loop")).evaluate(context) else ["--delay", "5"]
+    mode = ["--loop"] if flag(context, "loop") else ["--delay", "5"]
     command = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", LaunchConfiguration("rate"), *mode]
     return [ExecuteProcess(cmd=command, output="screen")]
 

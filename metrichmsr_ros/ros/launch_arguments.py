@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from metrichmsr_ros.ros.parameters import PARAMETERS, ParameterSpec, Value
+from metrichmsr_ros.ros.parameters import FORMER_NAMES, PARAMETERS, ParameterError, ParameterSpec, Value, read_flag
 
 SHARE = FindPackageShare("metrichmsr_ros")
 CAMERA_TOPICS = ("image", "camera_info")
@@ -95,8 +95,10 @@ def typed_parameters(context: LaunchContext, names: Iterable[str]) -> dict[str, 
     """Values by name of the parameters among `names` whose arguments are not empty, in the parameters' types.
 
     Raises:
-        ParameterError: a value that the parameter cannot have.
+        ParameterError: a value that the parameter cannot have, or an argument that has another name now.
     """
+    for was in FORMER_NAMES.keys() & context.launch_configurations.keys():
+        raise ParameterError(f"there is no argument {was}; it is called {FORMER_NAMES[was]} now")
     texts = {name: LaunchConfiguration(name).perform(context) for name in names}
     return {name: PARAMETERS[name].from_text(text) for name, text in texts.items() if text}
 
@@ -105,6 +107,15 @@ def given_parameters(context: LaunchContext) -> dict[str, Any]:
     """The same of all parameters, as `launch_ros` takes them: it would read a plain "7" as a number."""
     values = typed_parameters(context, PARAMETERS)
     return {k: ParameterValue(v, value_type=str) if isinstance(v, str) else v for k, v in values.items()}
+
+
+def flag(context: LaunchContext, name: str) -> bool:
+    """The value of an argument that is true or false.
+
+    Raises:
+        ParameterError: it is neither.
+    """
+    return read_flag(name, LaunchConfiguration(name).perform(context))
 
 
 def forwarded(arguments: Iterable[DeclareLaunchArgument]) -> dict[str, LaunchConfiguration]:

@@ -25,7 +25,7 @@ def declare_parameters(node: Node) -> None:
         value = spec.converted(given[name].value) if name in given else spec.default
         node.declare_parameter(name, value, _descriptor(spec), ignore_override=True)
     if _CONVERTS:
-        node.add_pre_set_parameters_callback(_converted)
+        node.add_pre_set_parameters_callback(_in_types)
 
 
 def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
@@ -48,16 +48,12 @@ def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None
         return None, SetParametersResult(successful=False, reason=str(error))
 
 
-def _converted(changed: list[Parameter]) -> list[Parameter]:
+def _in_types(changed: list[Parameter]) -> list[Parameter]:
     """The same parameters in the types of the table where that is possible; rclpy refuses the rest."""
-    return [_in_type(PARAMETERS[given.name], given) if given.name in PARAMETERS else given for given in changed]
-
-
-def _in_type(spec: ParameterSpec, given: Parameter) -> Parameter:
-    try:
-        return Parameter(spec.name, value=spec.converted(given.value))
-    except ParameterError:
-        return given
+    return [
+        Parameter(given.name, value=PARAMETERS[given.name].typed(given.value)) if given.name in PARAMETERS else given
+        for given in changed
+    ]
 
 
 def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:

@@ -16,11 +16,21 @@ from metrichmsr_ros.errors import MetricHMRError
 Value: TypeAlias = bool | int | float | str
 """What a parameter of this node can hold."""
 
-_WORDS = {"true": True, "1": True, "false": False, "0": False}  # as launch's conditions read them
-
 
 class ParameterError(MetricHMRError, ValueError):
     """A value that a parameter cannot have; the message names the parameter, the value and what is allowed."""
+
+
+def read_flag(name: str, text: str) -> bool:
+    """What `text` says of the argument `name`: true or false, as the conditions of launch files read it.
+
+    Raises:
+        ParameterError: neither.
+    """
+    words = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in words:
+        raise ParameterError(f"{name} is {text!r}; choose true or false")
+    return words[text.lower()]
 
 
 def parameter(
@@ -187,30 +197,38 @@ class ParameterSpec:
         unit = f" Unit: {self.unit}." if self.unit else ""
         return unit + (f" Range: {self.range_text}." if self.between else "")
 
+    def typed(self, value: Any) -> Any:
+        """`value` in the parameter's type where YAML chose another one: a number for text, an integer for a double.
+
+        A value that has no such form stays as it is.
+        """
+        wanted = type(self.default)
+        if self.choices and isinstance(value, bool | str):
+            return str(value).lower()
+        if wanted is str and type(value) in (int, float):
+            return str(value)
+        return float(value) if wanted is float and type(value) is int else value
+
     def converted(self, value: object) -> Value:
-        """`value` in the parameter's type. YAML makes a number of `0` and a boolean of `true` where text is meant.
+        """`value` in the parameter's type.
 
         Raises:
             ParameterError: it has another type, or is not allowed.
         """
-        wanted = type(self.default)
-        if self.choices and isinstance(value, bool | str):
-            value = str(value).lower()
-        elif wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        elif wanted is float and type(value) is int:
-            value = float(value)
-        if type(value) is not wanted or not self._allows(value):
+        typed: Value = self.typed(value)
+        if type(typed) is not type(self.default) or not self._allows(typed):
             shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as YAML writes it
             raise ParameterError(f"parameter {self.name} is {shown}; {self._remedy(value)}")
-        return value
+        return typed
 
     def from_text(self, text: str) -> Value:
         """The value that `text` of a launch argument stands for. Raises as `converted`."""
-        readers: dict[type, Callable[[str], Value]] = {bool: lambda word: _WORDS[word.lower()], int: int, float: float}
+        if isinstance(self.default, bool):
+            return read_flag(f"parameter {self.name}", text)
+        readers: dict[type, Callable[[str], Value]] = {int: int, float: float}
         try:
             return self.converted(readers.get(type(self.default), str)(text))
-        except (KeyError, ValueError):
+        except ValueError:
             raise ParameterError(f"parameter {self.name} is {text!r}; {self._remedy(text)}") from None
 
     def _allows(self, value: Any) -> bool:

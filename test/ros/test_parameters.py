@@ -67,8 +67,8 @@ def test_values_as_yaml_gives_them_get_the_declared_type(name, given, expected):
         ("preset", True, "true"),
         ("preset", ["embedded"], "['embedded']"),
         ("image_transport", "theora", "'theora'"),
-        ("image_transport", True, "'true'"),
-        ("image_transport", 1, "'1'"),
+        ("image_transport", True, "true"),
+        ("image_transport", 1, "1"),
     ],
 )
 def test_other_values_are_refused_with_name_and_value(name, given, shown):
@@ -203,3 +203,10 @@ def test_wrong_values_while_it_runs_change_nothing(node, name, value):
     made = node()
     before = made.get_parameter(name).value
     assert set_one(made, name, value) == (False, before)
+
+
+def test_an_integer_outside_the_range_of_a_double_is_told_the_range(node):
+    from rclpy.parameter import Parameter
+
+    (result,) = node().set_parameters([Parameter("max_age", value=99)])
+    assert "out of range" in result.reason

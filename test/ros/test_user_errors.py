@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +14,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from helpers.fake_pipeline import FakePipeline
+from helpers.repository import ROOT
 from helpers.ros_messages import make_image
 from helpers.ros_testing import CameraDriver
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -211,3 +214,14 @@ def test_a_device_that_torch_does_not_have_is_told():
     pytest.importorskip("torch")
     with pytest.raises(RuntimeError, match=r"device is '0'.*use cpu, cuda or cuda:0"):
         perception._check_device("0")
+
+
+@pytest.mark.parametrize("name", ["perception", "metrichmsr"])
+def test_a_forgotten_environment_is_told(name):
+    """Python without site-packages, as the system's is while the virtual environment is not active."""
+    command = [sys.executable, "-S", str(ROOT / "scripts" / name)]
+    ended = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{name}: {sys.executable} has no package ")
+    assert "activate the virtual environment" in ended.stderr
+    assert ended.stderr.count("\n") == 1
