@@ -1,8 +1,8 @@
-"""One body model for the whole package: shape, pose and place of a person -> mesh and joints, in metres.
+"""The body model interface: shape, pose and translation of a person -> mesh and joints, in metres.
 
 `load_body("open")` and `load_body("open_light")` give the free body of this package (CC0 data, one shape space on two
-meshes), `load_body("smpl:/path/to/SMPL_NEUTRAL.npz")` the user's own SMPL. All three speak SMPL's pose and tree; betas
-of the open body and of SMPL are different shape spaces and must not be mixed.
+meshes), `load_body("smpl:/path/to/SMPL_NEUTRAL.npz")` the user's own SMPL. All three share SMPL's pose parameters and
+kinematic tree; betas of the open body and of SMPL are different shape spaces and must not be mixed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class BodyModel(torch.nn.Module, ABC):
             transl: (B, 3) SMPL's translation, metres, added after posing.
 
         Raises:
-            ValueError: naming the argument, when a shape does not fit.
+            ValueError: a shape does not fit; names the argument.
         """
 
     def rest_joints(self, betas: Tensor) -> Tensor:
@@ -72,15 +72,15 @@ class BodyModel(torch.nn.Module, ABC):
         return self.joint_template + torch.einsum("bk,jck->bjc", betas, self.joint_directions)
 
     def joints(self, betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:
-        """The same joints (B, 24, 3) as `forward`, without skinning the mesh. Arguments as there."""
+        """Joints (B, 24, 3) equal to those of `forward`, without skinning the mesh. Arguments as `forward`."""
         rotations = check_arguments(betas, pose, transl)
         return chain(rotations, self.rest_joints(betas))[1] + transl[:, None]
 
     def height(self, betas: Tensor) -> Tensor:
         """Standing height (B,) in metres: from the highest to the lowest vertex along y in the rest pose.
 
-        SHAPY measures from one head-top vertex to the left heel's; where the crown and the soles are those points, as
-        on a person standing straight, the two agree within a millimetre or two.
+        SHAPY measures from a head-top vertex to the left heel vertex. On a person standing straight these are the
+        highest and lowest points, and the two definitions agree within a millimetre or two.
         """
         upright = self.shaped(betas)[..., 1]
         return upright.amax(-1) - upright.amin(-1)
@@ -102,7 +102,7 @@ def check_arguments(betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:
 
 
 def chain(rotations: Tensor, rest_joints: Tensor) -> tuple[Tensor, Tensor]:
-    """Walk the kinematic tree.
+    """Forward kinematics along the tree.
 
     Args:
         rotations: (B, 24, 3, 3) of each joint relative to its parent.
@@ -111,17 +111,17 @@ def chain(rotations: Tensor, rest_joints: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         World rotations (B, 24, 3, 3) and joint positions (B, 24, 3); the root stays at its rest position.
     """
-    turns: list[Tensor] = [rotations[:, 0]]
-    places: list[Tensor] = [rest_joints[:, 0]]
+    world: list[Tensor] = [rotations[:, 0]]
+    positions: list[Tensor] = [rest_joints[:, 0]]
     for joint in range(1, NUM_JOINTS):
         parent = PARENTS[joint]
         bone = rest_joints[:, joint] - rest_joints[:, parent]
-        places.append(places[parent] + (turns[parent] @ bone[:, :, None])[:, :, 0])
-        turns.append(turns[parent] @ rotations[:, joint])
-    return torch.stack(turns, 1), torch.stack(places, 1)
+        positions.append(positions[parent] + (world[parent] @ bone[:, :, None])[:, :, 0])
+        world.append(world[parent] @ rotations[:, joint])
+    return torch.stack(world, 1), torch.stack(positions, 1)
 
 
 def _require(value: Tensor, name: str, shape: Sequence[int]) -> None:
     if value.ndim != 1 + len(shape) or tuple(value.shape[1:]) != tuple(shape):
-        wanted = ", ".join(["B", *map(str, shape)])
-        raise ValueError(f"{name}: shape {tuple(value.shape)}, expected ({wanted})")
+        expected = ", ".join(["B", *map(str, shape)])
+        raise ValueError(f"{name}: shape {tuple(value.shape)}, expected ({expected})")

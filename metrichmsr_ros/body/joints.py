@@ -1,4 +1,4 @@
-"""The 24 joints of SMPL's tree, their mirror image, and which of BlazePose's 33 landmarks they meet.
+"""The 24 joints of SMPL's kinematic tree, their mirror image, and the BlazePose landmarks that coincide with them.
 
 Axes of the body: y up, facing +z, x to the body's own left. Both body models of this package, the open one and SMPL,
 share this tree, so that a pose means the same on either.
@@ -82,7 +82,7 @@ LANDMARK_NAMES: tuple[str, ...] = (
 
 
 def mirror_name(name: str) -> str:
-    """The same joint or landmark on the other side of the body: left <-> right, everything else itself."""
+    """Name of the same joint or landmark on the other side: left <-> right; a name without a side is returned as is."""
     swapped = name.replace("left", "\0").replace("right", "left")
     return swapped.replace("\0", "right")
 
@@ -94,26 +94,26 @@ def _mirror_order(names: tuple[str, ...]) -> tuple[int, ...]:
 MIRROR_JOINTS: tuple[int, ...] = _mirror_order(JOINT_NAMES)
 MIRROR_LANDMARKS: tuple[int, ...] = _mirror_order(LANDMARK_NAMES)
 MIRROR_ALL_LANDMARKS: tuple[int, ...] = (*MIRROR_LANDMARKS, 33, 34, 37, 38, 35, 36)
-"""Of all 39: the auxiliary ones are the hip centre, the circle, the left hand and wrist, the right hand and wrist."""
+"""Of all 39 outputs; the auxiliary ones are hip centre, circle, left hand and wrist, right hand and wrist."""
 
 LANDMARK_JOINTS: tuple[tuple[int, int], ...] = tuple(
     (LANDMARK_NAMES.index(name), JOINT_NAMES.index(name)) for name in LANDMARK_NAMES if name in JOINT_NAMES
 )
-"""(landmark, joint) pairs that bear one name on both sides: shoulders, elbows, wrists, hips, knees, ankles."""
+"""(landmark, joint) index pairs that share a name: shoulders, elbows, wrists, hips, knees, ankles."""
 
 
 def mirror_pose(pose: FloatsOrTensor) -> FloatsOrTensor:
     """Mirror a pose at the body's plane x = 0: swap sides and turn each axis-angle (x, y, z) into (x, -y, -z).
 
     Args:
-        pose: (..., 72) axis-angle, radians; the global orientation [0:3] is mirrored with it (at x = 0 of the frame
-            it leads to, that is: of the camera frame for a flipped image).
+        pose: (..., 72) axis-angle, radians; the global orientation [0:3] is mirrored too, at x = 0 of its target
+            frame (the camera frame for a flipped image).
 
     Returns:
-        (..., 72), a new array; mirroring twice gives the pose back exactly.
+        (..., 72), a new array; mirroring twice returns the original pose exactly.
 
     Raises:
-        ValueError: when the last dimension is not 72.
+        ValueError: the last dimension is not 72.
     """
     if pose.shape[-1] != 3 * NUM_JOINTS:
         raise ValueError(f"pose: last dimension is {pose.shape[-1]}, expected 72 (24 joints, axis-angle)")

@@ -1,4 +1,4 @@
-"""A body model by its name."""
+"""Load a body model by name."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def load_body(spec: str) -> BodyModel:
     """Load a body model: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
 
     Raises:
-        ValueError: for another spec.
-        FileNotFoundError: when the SMPL file is not there.
-        ImportError: when SMPL is asked for and `smplx` is not installed; says how to get it.
+        ValueError: unknown spec.
+        FileNotFoundError: the SMPL file does not exist.
+        ImportError: SMPL is requested and `smplx` is not installed; names the extra to install.
     """
     if spec in ("open", "open_light"):
         return OpenBody.load(spec)

@@ -1,4 +1,4 @@
-"""The open body: our own linear blend skinning over a compact npz, free of any model licence."""
+"""The open body: linear blend skinning over a compact npz, free of any model licence."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FILES = {"open": "open_body.npz", "open_light": "open_body_light.npz"}
 class OpenBody(BodyModel):
     """Linear blend skinning without pose blend shapes; the rest pelvis is the origin for every shape.
 
-    Skinning mixes all 24 joints of a vertex by one dense product: on a CPU a matrix product of 12,000 x 24 is faster
-    than gathering the six that count.
+    Skinning blends all 24 joints of a vertex in one dense product: on a CPU a matrix product of 12,000 x 24 is faster
+    than gathering the six joints with weight.
 
     Attributes:
-        licence: of the data, as written in the file.
-        landmark_regressor: (33, V) sparse; which mixture of vertices each of BlazePose's landmarks is.
+        licence: licence of the data, as written in the file.
+        landmark_regressor: (33, V), sparse; each of BlazePose's landmarks as a weighted mean of vertices.
     """
 
     template: Tensor
@@ -44,23 +44,23 @@ class OpenBody(BodyModel):
         regressor, template, directions = smpl["J_regressor"], smpl["v_template"], smpl["shapedirs"]
         landmarks = _dense(arrays, "landmark_regressor", len(LANDMARK_NAMES))
 
-        def keep(name: str, array: NDArray[Any]) -> None:
+        def register(name: str, array: NDArray[Any]) -> None:
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)).to(dtype), persistent=False)
 
-        keep("template", template)  # (V, 3)
-        keep("directions", directions.reshape(-1, directions.shape[2]).T)  # (10, V * 3)
-        keep("weights", smpl["weights"])  # (V, 24)
-        keep("joint_regressor", regressor)  # (24, V)
-        keep("landmark_regressor", landmarks)  # (33, V)
-        keep("joint_template", regressor @ template)  # (24, 3)
-        keep("joint_directions", np.einsum("jv,vck->jck", regressor, directions))  # (24, 3, 10)
+        register("template", template)  # (V, 3)
+        register("directions", directions.reshape(-1, directions.shape[2]).T)  # (10, V * 3)
+        register("weights", smpl["weights"])  # (V, 24)
+        register("joint_regressor", regressor)  # (24, V)
+        register("landmark_regressor", landmarks)  # (33, V)
+        register("joint_template", regressor @ template)  # (24, 3)
+        register("joint_directions", np.einsum("jv,vck->jck", regressor, directions))  # (24, 3, 10)
         self.register_buffer("faces", torch.from_numpy(smpl["f"].astype(np.int64)), persistent=False)
 
     @classmethod
     def load(cls, name: str, dtype: torch.dtype = torch.float32) -> OpenBody:
-        """Load "open" or "open_light" from the package's own data."""
+        """Load "open" or "open_light" from the data files of the package."""
         if name not in FILES:
-            raise ValueError(f"body: unknown open body {name!r}; there are {', '.join(FILES)}")
+            raise ValueError(f"body: unknown open body {name!r}; choose from {', '.join(FILES)}")
         return cls(load_arrays(FILES[name]), dtype)
 
     @property
@@ -76,9 +76,9 @@ class OpenBody(BodyModel):
         """Pose bodies; see `BodyModel.forward`."""
         rotations = check_arguments(betas, pose, transl)
         rest_joints = self.rest_joints(betas)
-        turns, joints = chain(rotations, rest_joints)
-        shifts = joints - (turns @ rest_joints[..., None])[..., 0]
-        per_joint = torch.cat([turns, shifts[..., None]], 3).flatten(2)  # (B, 24, 12), rows of [R | t]
+        world, joints = chain(rotations, rest_joints)
+        offsets = joints - (world @ rest_joints[..., None])[..., 0]
+        per_joint = torch.cat([world, offsets[..., None]], 3).flatten(2)  # (B, 24, 12), rows of [R | t]
         per_vertex = (per_joint.mT @ self.weights.T).unflatten(1, (3, 4))  # (B, 3, 4, V)
         shaped = self.shaped(betas).mT  # (B, 3, V)
         vertices = ((per_vertex[:, :, :3] * shaped[:, None]).sum(2) + per_vertex[:, :, 3]).mT
@@ -91,7 +91,7 @@ class OpenBody(BodyModel):
 
 @dataclass(frozen=True)
 class Population:
-    """The bodies that the shape space was learned from: 84 % adults, 16 % children of 3 to 17 years."""
+    """The bodies from which the shape space was learned: 84 % adults, 16 % children of 3 to 17 years."""
 
     betas: NDArray[np.float32]  # (N, 10)
     height: NDArray[np.float32]  # (N,) metres
@@ -102,19 +102,19 @@ class Population:
 
     @classmethod
     def load(cls) -> Population:
-        """Read the population from the package's own data."""
+        """Load the population from the data files of the package."""
         arrays = load_arrays("open_body_population.npz")
         return cls(*(arrays[name] for name in ("betas", "height", "bmi", "age", "is_child", "is_female")))
 
 
 def load_arrays(file_name: str) -> Arrays:
-    """All arrays of one npz of the package's data; nothing in it is unpickled."""
+    """All arrays of one npz file of the package; pickled content is not allowed."""
     with np.load(asset_path(file_name), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def to_smpl_dict(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """SMPL's own file layout (dense, float64) of an open body, for any program that reads SMPL.
+    """An open body in SMPL's file layout (dense, float64), for any program that reads SMPL.
 
     `posedirs` are zeros (V, 3, 207); `kintree_table` holds 2^32 - 1 for the root's parent, as SMPL's files do.
     """

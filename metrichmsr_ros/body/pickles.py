@@ -1,7 +1,7 @@
-"""Read SMPL's pickles without running what they may contain.
+"""Read SMPL's pickles without running code that they may contain.
 
-A pickle is a program. This reader lets it build NumPy and SciPy arrays and plain containers, gives chumpy's array
-class a stand-in that only holds its data (chumpy itself no longer installs), and refuses everything else by name.
+Unpickling calls the functions that the file names. This reader allows only NumPy arrays, SciPy arrays and plain
+containers, replaces chumpy's array class by a data holder (chumpy no longer installs), and rejects everything else.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ PLAIN_TYPES = {"object", "list", "dict", "set", "tuple", "bytes", "bytearray", "
 
 
 class RefusedPickleError(MetricHMRError, ValueError):
-    """A pickle asks for a class or function that model files have no use for."""
+    """A pickle names a class or function that is not on the list of allowed ones."""
 
 
 class ChumpyArray:
-    """Stands in for any class of chumpy: takes the pickled state, runs nothing, gives back the array in it."""
+    """Replaces every chumpy class: stores the pickled state, runs no code of the file and returns the array in it."""
 
     def __init__(self, *_: object, **__: object) -> None:
         self.state: dict[str, Any] = {}
 
     def __setstate__(self, state: object) -> None:
-        """Keep the state; nothing in it is called."""
+        """Store the state without calling anything in it."""
         self.state = state if isinstance(state, dict) else {}
 
     def array(self) -> NDArray[Any]:
         """The array inside (`x` of chumpy.Ch).
 
         Raises:
-            RefusedPickleError: for a chumpy expression, which holds operations instead of an array.
+            RefusedPickleError: the object is a chumpy expression, which holds operations instead of an array.
         """
         inner = self.state.get("x")
         if isinstance(inner, ChumpyArray):
             return inner.array()
         if not isinstance(inner, np.ndarray):
             raise RefusedPickleError(
-                "the pickle holds a chumpy expression, not a plain chumpy array; load it where chumpy works and "
-                "save the arrays with numpy.savez"
+                "the pickle holds a chumpy expression, not a plain chumpy array; load it in an environment with chumpy "
+                "and save the arrays with numpy.savez"
             )
         return inner
 
@@ -69,7 +69,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         if module in ("builtins", "__builtin__") and name in PLAIN_TYPES:
             return super().find_class("builtins", name)
         raise RefusedPickleError(
-            f"the pickle asks for {module}.{name}; only NumPy and SciPy arrays are read. If you trust the file, "
+            f"the pickle needs {module}.{name}; only NumPy and SciPy arrays are allowed. If you trust the file, "
             "convert it to .npz yourself"
         )
 
@@ -78,8 +78,8 @@ def load_array_pickle(path: Path) -> dict[str, Any]:
     """Read a pickled dictionary of arrays (SMPL's .pkl, also Python 2's), densifying sparse matrices.
 
     Raises:
-        RefusedPickleError: naming the class, when the pickle asks for anything but arrays.
-        ValueError: when the file is no pickle or holds no dictionary.
+        RefusedPickleError: the pickle needs anything but arrays; names the class.
+        ValueError: the file is not a pickle or does not hold a dictionary.
     """
     content = loads_arrays(Path(path).read_bytes(), str(path))
     if not isinstance(content, dict):
@@ -98,7 +98,7 @@ def loads_arrays(data: bytes, name: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value of the pickle as a NumPy array where it is one in disguise (chumpy, sparse), else itself."""
+    """Convert chumpy and sparse arrays of the pickle to NumPy arrays; return any other value unchanged."""
     if isinstance(value, ChumpyArray):
         return value.array()
     if type(value).__module__.startswith("scipy.sparse"):
@@ -107,6 +107,6 @@ def plain(value: Any) -> Any:
 
 
 def _numpy_module(module: str) -> str:
-    """NumPy 2 renamed numpy.core to numpy._core; either kind of file is read by either NumPy."""
+    """Module name for the installed NumPy: NumPy 2 renamed numpy.core to numpy._core; both read both kinds of file."""
     core = "numpy._core" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core"
     return module.replace("numpy._core", core).replace("numpy.core", core)

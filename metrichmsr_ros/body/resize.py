@@ -1,4 +1,4 @@
-"""The same body, larger or smaller: shape coefficients whose mesh comes near a scaled one and stays a likely one."""
+"""Scale a body within its shape space: betas whose mesh approximates the scaled mesh and that stay plausible."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
 
-TOLERANCE_M = 0.005  # vertices may be so far off rather than a coefficient move by one standard deviation
+TOLERANCE_M = 0.005  # this vertex error costs as much as one standard deviation of a coefficient
 
 
 class Resizer:
     """Scales shapes within the space of one body model.
 
     The rest mesh is linear in betas, v(b) = v(0) + D b. The change c of betas with the least
-    |v(b + c) - s v(b)|^2 / (V tolerance^2) + |c|^2 is (s - 1) P v(b), P = (D^T D + V tolerance^2)^-1 D^T: a ridge, for
-    a few millimetres are not worth a coefficient that no person has. Meshes stand on their own pelvis.
+    |v(b + c) - s v(b)|^2 / (V tolerance^2) + |c|^2 is (s - 1) P v(b), P = (D^T D + V tolerance^2)^-1 D^T, a ridge
+    regression: a few millimetres do not justify implausible coefficients. Meshes are relative to their pelvis.
 
     Args:
-        body: the model; its shape space is read once.
+        body: the model; its shape space is evaluated once.
     """
 
     @torch.no_grad()
@@ -32,5 +32,5 @@ class Resizer:
         self._betas = torch.linalg.solve(ridge, gram).to(body.joint_template)  # P D
 
     def __call__(self, betas: Tensor, scale: Tensor) -> Tensor:
-        """Betas (B, 10) of bodies about `scale` (B,) times as large."""
+        """Betas (B, 10) of bodies about `scale` (B,) times the size of `betas` (B, 10)."""
         return betas + (scale[:, None] - 1) * (self._template + betas @ self._betas.T)

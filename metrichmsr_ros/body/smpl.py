@@ -1,7 +1,7 @@
-"""SMPL from the user's own file, run by `smplx`.
+"""SMPL from the user's own file, computed by `smplx`.
 
 Neither the model file (https://smpl.is.tue.mpg.de) nor the code of `smplx` is free for commercial use, so this package
-ships neither: `pip install metrichmsr_ros[smpl]` brings the code, the file you download under your own licence.
+includes neither: `pip install metrichmsr_ros[smpl]` installs the code; you download the file under your own licence.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class SmplBody(BodyModel):
         """`path`: SMPL_NEUTRAL.npz or .pkl (also the old pickles that hold chumpy arrays).
 
         Raises:
-            FileNotFoundError: no such file.
+            FileNotFoundError: the file does not exist.
             ImportError: `smplx` is not installed.
-            ValueError: the file lacks an array of SMPL, naming it, or asks for more than arrays.
+            ValueError: the file lacks an array of SMPL (named), or its pickle needs more than arrays.
         """
         super().__init__()
         self.name = "smpl"
@@ -68,7 +68,7 @@ class SmplBody(BodyModel):
 
 
 def read_smpl(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an SMPL file, checked and cut to ten betas. Errors as `SmplBody`."""
+    """Arrays of an SMPL file, validated and cut to ten betas. Errors as `SmplBody`."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"SMPL model: {path} is not a file; get it from https://smpl.is.tue.mpg.de")
@@ -93,9 +93,9 @@ def _build(arrays: dict[str, NDArray[Any]], dtype: torch.dtype) -> Any:
         import smplx
     except ImportError as error:
         raise ImportError(INSTALL) from error
-    # smplx names face and hand vertices of SMPL's own mesh; a mesh of another size has none of them to offer.
+    # smplx indexes face and hand vertices of SMPL's mesh; a mesh of another size does not have them.
     vertex_ids = None if len(arrays["v_template"]) == 6890 else _NO_VERTICES
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a warning about ten betas, which are what we want
+    with contextlib.redirect_stdout(io.StringIO()):  # smplx warns about ten betas, which are intended
         return smplx.SMPL(
             model_path="",
             data_struct=SimpleNamespace(**arrays),

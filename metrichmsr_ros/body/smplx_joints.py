@@ -1,6 +1,6 @@
-"""Joints of SMPL-X for labels that speak it (RICH, PROX): the 22 that it shares with SMPL's tree, without its mesh.
+"""Joints of SMPL-X for datasets labelled with it (RICH, PROX): the 22 shared with SMPL's tree, without the mesh.
 
-The user's own `SMPLX_MALE.npz` and so on are read; expressions, hands and jaw do not move these joints.
+Reads the user's own `SMPLX_MALE.npz` and so on; expressions, hands and jaw do not move these joints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ SHARED = 22
 
 
 class SmplxJoints:
-    """The joints of one SMPL-X file. Raises FileNotFoundError or ValueError that names what is wrong with it."""
+    """The joint regressor of one SMPL-X file.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file lacks an array of SMPL-X; names it.
+    """
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path).expanduser()
@@ -35,10 +40,10 @@ class SmplxJoints:
         self._directions = np.einsum("jv,vab->jab", regressor, shapes)
 
     def joints(self, betas: AnyArray, pose: AnyArray) -> AnyArray:
-        """(24, 3) joints of betas (10,) and pose (72,), translation zero; 22 and 23, which SMPL-X lacks, are wrists."""
+        """(24, 3) joints of betas (10,) and pose (72,), translation zero; SMPL-X lacks 22 and 23, which are wrists."""
         rest = np.zeros((NUM_JOINTS, 3))
         rest[:SHARED] = self._rest + self._directions @ np.asarray(betas, np.float64)
         rest[SHARED:] = rest[20:22]
         rotations = roma.rotvec_to_rotmat(torch.from_numpy(np.asarray(pose, np.float64)).reshape(1, NUM_JOINTS, 3))
-        placed: AnyArray = chain(rotations, torch.from_numpy(rest)[None])[1][0].numpy()
-        return placed
+        posed: AnyArray = chain(rotations, torch.from_numpy(rest)[None])[1][0].numpy()
+        return posed

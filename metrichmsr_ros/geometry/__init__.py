@@ -1,1 +1,1 @@
-"""Cameras, crops, ray maps, alignment and the mesh z-buffer. Stands on nothing else of the package."""
+"""Cameras, crops, ray maps, alignment and the mesh z-buffer. Imports only errors and types of the package."""

@@ -18,7 +18,7 @@ from metrichmsr_ros.types import Float64Array
 
 
 class CameraError(MetricHMRError, ValueError):
-    """Camera numbers that cannot give metric results; the message names the number and the remedy."""
+    """Invalid or contradictory camera parameters; the message names the parameter and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class Camera:
     """A calibrated camera. Immutable, comparable and hashable by value, so it can key a cache.
 
     Attributes:
-        width: of the image in pixels.
-        height: of the image in pixels.
+        width: image width in pixels.
+        height: image height in pixels.
         intrinsics: K (3, 3) float64 with last row 0 0 1; skew is allowed (rotated crops have it).
         distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant".
         distortion: coefficients (n,) float64 in OpenCV's order, empty for "none".
@@ -47,7 +47,7 @@ class Camera:
     rectification: Float64Array = field(default_factory=lambda: np.eye(3))
 
     def __post_init__(self) -> None:
-        """Check every number once, here, so that no later step meets a bad camera."""
+        """Validate every parameter at construction, so that later code can rely on it."""
         if self.width < 1 or self.height < 1:
             raise CameraError(f"image size is {self.width}x{self.height}; both sides must be at least 1 pixel")
         object.__setattr__(self, "width", int(self.width))
@@ -96,7 +96,7 @@ class Camera:
 
     @classmethod
     def long_side(cls, width: int, height: int) -> Camera:
-        """The paper's fallback for unknown intrinsics: focal length = long side of the image, c = its middle."""
+        """The paper's fallback for unknown intrinsics: focal length = long image side, principal point = centre."""
         return cls._centred(width, height, float(max(width, height)), "long_side")
 
     @classmethod
@@ -124,8 +124,8 @@ class Camera:
         points = np.asarray(points_cam, np.float64)
         z = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
         ideal = points[..., :2] / z
-        seen = distort(self.distortion_model, self.distortion, ideal) if self.is_distorted else ideal
-        return seen @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
+        distorted = distort(self.distortion_model, self.distortion, ideal) if self.is_distorted else ideal
+        return distorted @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
 
     def back_project(self, pixels: ArrayLike, depth: ArrayLike) -> Float64Array:
         """Points (..., 3) in the camera frame for pixels (..., 2) at `depth` (...) = z in metres.
@@ -133,8 +133,8 @@ class Camera:
         Pixels that the lens model cannot invert give NaN.
         """
         pixel = np.asarray(pixels, np.float64)
-        seen = (pixel - self.intrinsics[:2, 2]) @ np.linalg.inv(self.intrinsics[:2, :2]).T
-        ideal = undistort(self.distortion_model, self.distortion, seen) if self.is_distorted else seen
+        distorted = (pixel - self.intrinsics[:2, 2]) @ np.linalg.inv(self.intrinsics[:2, :2]).T
+        ideal = undistort(self.distortion_model, self.distortion, distorted) if self.is_distorted else distorted
         z = np.broadcast_to(np.asarray(depth, np.float64), ideal.shape[:-1])[..., None]
         return np.concatenate([ideal * z, z], axis=-1)
 
@@ -159,7 +159,11 @@ class Camera:
 
 
 def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
-    """Return `matrix` as (3, 3) float64 or raise CameraError saying what is wrong with it."""
+    """Return `matrix` as (3, 3) float64.
+
+    Raises:
+        CameraError: not nine finite numbers, no focal length, mirrored, or a last row other than 0 0 1; names `name`.
+    """
     k = np.asarray(matrix, np.float64)
     if k.size != 9:
         raise CameraError(f"{name} must have 9 numbers (3x3), got shape {k.shape}")

@@ -1,4 +1,4 @@
-"""Read the numbers of sensor_msgs/CameraInfo the way image_proc and image_geometry do, without importing ROS."""
+"""Convert sensor_msgs/CameraInfo to a Camera as image_proc and image_geometry do, without importing ROS."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def camera_from_info(
             uncalibrated and is an error. `r` (9,): rectification rotation; zero means identity (some drivers leave it
             zero). `p` (12,): projection of the rectified image; zero means the same K; its fourth column (stereo
             baseline) has no meaning for one camera and is ignored.
-        image_size: (width, height) of the image at hand; a contradiction is an error, never a silent rescale.
-        rectified: True: the image is already rectified, use P. False: it is raw. None: rectified when D is zero.
+        image_size: (width, height) of the image; a different size is an error, never a silent rescale.
+        rectified: True: the image is already rectified, use P. False: the image is raw. None: rectified if D is zero.
 
     Raises:
-        CameraError: uncalibrated, not finite, unknown model, or sizes that contradict each other.
+        CameraError: uncalibrated, not finite, unknown distortion model, or contradictory sizes.
     """
     distortion = np.asarray(info.d, np.float64).reshape(-1)
     raw = checked_intrinsics(info.k, "CameraInfo.k")
@@ -67,10 +67,10 @@ def camera_from_info(
             "publish the CameraInfo that belongs to this image"
         )
     projected = _usable_projection(info.p)
-    has_lens = bool(np.any(distortion))  # NaN counts as a lens and is refused by Camera
-    if rectified or (rectified is None and not has_lens):
+    is_distorted = bool(np.any(distortion))  # true for NaN, which Camera rejects
+    if rectified or (rectified is None and not is_distorted):
         return Camera(*size, window @ (raw if projected is None else projected), source="camera_info")
-    if not has_lens:
+    if not is_distorted:
         return Camera(*size, window @ raw, source="camera_info")
     return Camera(
         *size,
@@ -95,7 +95,7 @@ def _window(info: CameraInfoLike) -> tuple[Float64Array, tuple[int, int]]:
         raise CameraError(f"CameraInfo.roi {(x, y, w, h)} does not lie inside its image of {width}x{height}")
     bx, by = max(int(info.binning_x), 1), max(int(info.binning_y), 1)
     if w < bx or h < by:
-        raise CameraError(f"CameraInfo binning {bx}x{by} leaves nothing of {w}x{h} pixels")
+        raise CameraError(f"CameraInfo binning {bx}x{by} is larger than its image of {w}x{h} pixels")
     return np.array([[1 / bx, 0, -x / bx], [0, 1 / by, -y / by], [0, 0, 1]]), (w // bx, h // by)
 
 
@@ -104,7 +104,7 @@ def _roi_numbers(roi: RegionOfInterestLike) -> tuple[int, int, int, int]:
 
 
 def _usable_projection(p: ArrayLike) -> Float64Array | None:
-    """P's left 3x3, or None where the driver left it empty or all zero."""
+    """The left 3x3 of P, or None if the driver left it empty or all zero."""
     matrix = np.asarray(p, np.float64)
     if matrix.size == 0:
         return None
@@ -115,7 +115,7 @@ def _usable_projection(p: ArrayLike) -> Float64Array | None:
 
 
 def _usable_rotation(r: ArrayLike) -> Float64Array:
-    """R, or identity where the driver left it empty (all zero)."""
+    """R, or the identity if the driver left it empty (all zero)."""
     if not np.any(np.asarray(r, np.float64)):
         return np.eye(3)
     rotation = np.asarray(r, np.float64)

@@ -1,7 +1,7 @@
 """Crops as one matrix: A maps source pixels to crop pixels, and K' = A K is the crop's camera.
 
 The paper's bounding-box intrinsics (scale and shift) are the special case without rotation; because A may also
-rotate, the same two lines cover square, padded and rotated crops.
+rotate, the same code covers square, padded and rotated crops.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def crop_matrix(centre: ArrayLike, size: ArrayLike, out_size: ArrayLike, rotatio
         size: side (or width, height) of the crop's rectangle in source pixels, edge to edge.
         out_size: side (or width, height) of the crop image in pixels.
         rotation: radians. The crop's up axis points along (sin r, -cos r) in the source image: 0 keeps the image
-            upright, positive turns the rectangle clockwise as one sees it.
+            upright, positive turns the rectangle clockwise on the screen.
 
     The middle of the rectangle lands on ((w-1)/2, (h-1)/2) of the crop; parts outside the source are padding.
     """

@@ -18,7 +18,7 @@ _TOLERANCE = 1e-9  # of a normalised coordinate: about a millionth of a pixel
 
 
 def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
-    """Say in words why `coefficients` do not fit `model`, or return None when they do."""
+    """The reason why `coefficients` do not fit `model`, or None if they do."""
     count = coefficients.size
     if model not in DISTORTION_MODELS:
         return f"unknown distortion model '{model}'; known are {', '.join(DISTORTION_MODELS)}"
@@ -101,7 +101,7 @@ def _undistort_polynomial(c: Float64Array, points: Float64Array) -> Float64Array
             guess = guess - np.stack([step_x, step_y], axis=-1)
         distorted, jacobian = _polynomial(c, guess)
         determinant = np.linalg.det(np.where(np.isfinite(jacobian), jacobian, 0.0))
-        # A negative determinant is a folded solution: mathematically a root, optically never seen.
+        # A negative determinant is a root beyond the model's turning point: no real ray arrives there.
         good = (np.abs(distorted - points).max(axis=-1) < _TOLERANCE) & (determinant > 0)
     return np.where(good[..., None], guess, np.nan)
 

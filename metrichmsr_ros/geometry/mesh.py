@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.types import Float64Array, FloatingArray
 
-_SHORTEST = 1e-12  # normals are divided by this much at least: triangles without area get zeros
+_SHORTEST = 1e-12  # least length to divide by: triangles without area get a zero normal
 
 
 def face_normals(vertices: FloatingArray, faces: NDArray[np.integer[Any]]) -> Float64Array:
-    """(F, 3) unit normals of faces (F, 3), on the side from which their corners run counter-clockwise.
+    """(F, 3) unit normals of faces (F, 3), on the side from which their corners are counter-clockwise.
 
     Args:
         vertices: (V, 3).
-        faces: indices of their corners.
+        faces: vertex indices of the corners.
     """
     return _unit(_area_vectors(vertices, faces))
 
@@ -28,7 +28,7 @@ def vertex_normals(vertices: FloatingArray, faces: NDArray[np.integer[Any]]) -> 
 
 
 def summed_normals(vertices: FloatingArray, faces: NDArray[np.integer[Any]]) -> Float64Array:
-    """(V, 3) sums, over the faces around each vertex, of their normals, each as long as twice the face's area."""
+    """(V, 3) sums of the normals of the faces around each vertex, each as long as twice its face's area."""
     spread = np.repeat(_area_vectors(vertices, faces), 3, axis=0)
     corner = faces.reshape(-1)
     return np.stack([np.bincount(corner, spread[:, axis], minlength=len(vertices)) for axis in range(3)], axis=1)

@@ -1,4 +1,4 @@
-"""Least-squares similarity between point sets (Umeyama 1991), batched, float64, reflections repaired."""
+"""Least-squares similarity between point sets (Umeyama 1991), batched, float64, never a reflection."""
 
 from __future__ import annotations
 

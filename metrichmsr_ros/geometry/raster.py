@@ -1,7 +1,7 @@
 """The z-buffer: triangle meshes seen by a pinhole camera -> metric depth and face ids, exact at pixel centres.
 
 Every pixel centre inside a mesh's outline is covered, one on an edge that two triangles share belongs to exactly one
-of them, and depth is perspective-correct. `scanline` says how.
+of them, and depth is perspective-correct. `scanline` holds the algorithm.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.scanline import nearest_faces
 from metrichmsr_ros.types import Float64Array, IndexArray
 
-_CHUNK = 8192  # pixels at a time: stays in the cache and off fresh memory pages
+_CHUNK = 8192  # pixels at a time: the temporary arrays stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """What a camera sees of some meshes.
+    """Meshes rendered by a camera: depth, faces and mesh indices per pixel.
 
     Attributes:
-        camera: the pinhole camera that looked.
+        camera: the pinhole camera that rendered them.
         depth: (H, W) float32 metres along z, NaN where empty.
         face_id: (H, W) int32 index into the faces of the pixel's own mesh, -1 where empty.
         mesh_id: (H, W) int32 index of the mesh, -1 where empty.
@@ -38,7 +38,7 @@ class Raster:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """(H, W) bool where any mesh is seen."""
+        """(H, W) bool, true where any mesh is visible."""
         return self.face_id >= 0
 
 
@@ -49,7 +49,7 @@ def rasterize(vertices_cam: ArrayLike, faces: ArrayLike, camera: Camera, cull_ba
         vertices_cam: (V, 3) metres, camera frame.
         faces: (F, 3) vertex indices, counter-clockwise seen from outside.
         camera: undistorted camera of the image to fill.
-        cull_back: leave out faces that look away. Right only for closed meshes that the camera is not inside of.
+        cull_back: leave out back faces. Correct only for closed meshes that do not contain the camera.
 
     Raises:
         CameraError: the camera has lens distortion.
@@ -59,7 +59,7 @@ def rasterize(vertices_cam: ArrayLike, faces: ArrayLike, camera: Camera, cull_ba
 
 
 def rasterize_many(meshes: Sequence[tuple[ArrayLike, ArrayLike]], camera: Camera, cull_back: bool = False) -> Raster:
-    """Z-buffer of several (vertices_cam, faces) meshes that hide each other; see `rasterize`."""
+    """Z-buffer of several (vertices_cam, faces) meshes that occlude each other; see `rasterize`."""
     if camera.is_distorted:
         raise CameraError("the z-buffer needs a pinhole camera: rectify the image and pass camera.rectified()")
     vertices, faces, first = _joined(meshes)
@@ -73,12 +73,12 @@ def rasterize_many(meshes: Sequence[tuple[ArrayLike, ArrayLike]], camera: Camera
 def interpolate(
     raster: Raster, faces: ArrayLike, vertices_cam: ArrayLike, attributes: ArrayLike, mesh: int = 0
 ) -> NDArray[Any]:
-    """Perspective-correct vertex attributes at the pixels where mesh number `mesh` is seen.
+    """Perspective-correct vertex attributes at the pixels where mesh number `mesh` is visible.
 
     Args:
         raster: from `rasterize` or `rasterize_many`.
-        faces, vertices_cam: that mesh, as it was drawn.
-        attributes: (V, C), for instance colours or normals.
+        faces, vertices_cam: the arrays of that mesh as given to `rasterize`.
+        attributes: (V, C), for example colours or normals.
 
     Returns:
         (N, C) in the order of `np.nonzero(raster.mesh_id == mesh)`, in the dtype of floating `attributes`.
@@ -94,8 +94,8 @@ def interpolate(
     result = np.empty((len(face), values.shape[1]), values.dtype)
     for start in range(0, len(face), _CHUNK):
         part = slice(start, start + _CHUNK)
-        seen = volumes.take(face[part], axis=0)  # (n, 3, 3)
-        weights = seen[:, :, 0] * u[part, None] + seen[:, :, 1] * v[part, None] + seen[:, :, 2]
+        volume = volumes.take(face[part], axis=0)  # (n, 3, 3)
+        weights = volume[:, :, 0] * u[part, None] + volume[:, :, 1] * v[part, None] + volume[:, :, 2]
         weights = (weights / weights.sum(axis=1, keepdims=True)).astype(values.dtype)
         a, b, c = corners.take(face[part], axis=0).T
         result[part] = weights[:, :1] * values[a] + weights[:, 1:2] * values[b] + weights[:, 2:] * values[c]

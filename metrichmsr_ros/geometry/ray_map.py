@@ -1,6 +1,6 @@
 """The bounding camera ray map: for every crop pixel the direction d = K'^-1 [u, v, 1]^T in the camera frame.
 
-Un-normalised (z = 1) as in the paper. NumPy in gives NumPy out, torch in gives torch out on the same device.
+Not normalised (z = 1), as in the paper. NumPy arrays give NumPy arrays, tensors give tensors on the same device.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> Array
     """Rotation R_cam_crop (..., 3, 3) from the crop's virtual camera to the camera frame, float32 for torch.
 
     The virtual camera looks through the middle of the crop (`out_size` = (width, height)); its x axis follows the
-    crop's u direction, made orthogonal; y completes the right-handed frame. A direction seen in crop axes becomes
+    crop's u direction, made orthogonal; y completes the right-handed frame. A direction in crop axes is
     R_cam_crop @ direction in the camera frame.
     """
     inverse = torch.linalg.inv(_float64(intrinsics))

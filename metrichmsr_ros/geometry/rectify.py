@@ -1,4 +1,4 @@
-"""Rectify a stream of images of one camera: the maps are built once and belong to this object."""
+"""Rectify the images of one camera; the remap tables are computed once per Rectifier."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Rectifier:
         return cv2.convertMaps(source[..., 0], source[..., 1], cv2.CV_16SC2)  # fixed point: twice as fast to apply
 
     def rectify(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Rectified copy of `image` (H, W[, C]); pixels that the raw image does not see are 0.
+        """Rectified copy of `image` (H, W[, C]); pixels outside the raw image are 0.
 
         Raises:
-            CameraError: the image's size is not the camera's.
+            CameraError: the image size differs from the camera's.
         """
         if image.shape[:2] != (self.raw.height, self.raw.width):
             raise CameraError(

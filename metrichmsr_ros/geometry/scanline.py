@@ -3,8 +3,8 @@
 A triangle is cut at its middle vertex into at most two trapezoids; each pixel row of a trapezoid is a span between two
 edges. A trapezoid holds the rows in [top, bottom), a span the pixel centres in [left, right). An edge's crossing with
 a row is computed from the same two end points in the same order for both triangles that share it, so the two agree to
-the last bit and every covered centre falls into exactly one of them. w = 1/z is linear in the image; it is followed
-along the edges and then across the span, which stays bounded even for slivers.
+the last bit and every covered centre falls into exactly one of them. w = 1/z is linear in the image; it is
+interpolated along the edges and then across the span, which stays bounded even for slivers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.types import Float64Array, IndexArray
 
-NEAR = 0.01  # metres; anything closer is inside the lens
-_CHUNK = (
-    2048  # faces at a time: their spans stay in the cache, and off fresh memory pages, which cost more than the sums
-)
+NEAR = 0.01  # metres, the near clipping plane
+_CHUNK = 2048  # faces at a time: their spans stay in the cache; new memory pages would cost more than the arithmetic
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)  # its upper half, read as float32, is NaN; its lower half, as int32, is -1
 
 
@@ -69,7 +67,7 @@ def nearest_faces(
 
 
 def clip_near(vertices: Float64Array, faces: IndexArray, near: float) -> tuple[Float64Array, IndexArray, IndexArray]:
-    """Cut away what lies nearer than `near`; return vertices, faces and the original index of each face."""
+    """Clip faces at z = `near` metres; return vertices, faces and the original index of each face."""
     front = vertices[:, 2] >= near
     parent = np.arange(len(faces))
     if front.all():
@@ -77,7 +75,7 @@ def clip_near(vertices: Float64Array, faces: IndexArray, near: float) -> tuple[F
     kept = front[faces]  # (F, 3)
     count = kept.sum(axis=1)
     whole, one, two = (np.flatnonzero(count == n) for n in (3, 1, 2))
-    # Turn the odd corner to the front; orientation stays.
+    # Rotate the single corner (kept or clipped) to the front; the orientation stays.
     tip, tip_b, tip_c = _rolled(faces[one], kept[one].argmax(axis=1))
     cut, cut_b, cut_c = _rolled(faces[two], kept[two].argmin(axis=1))
     start = len(vertices)
@@ -89,7 +87,7 @@ def clip_near(vertices: Float64Array, faces: IndexArray, near: float) -> tuple[F
     p_b, p_c = start + np.arange(m), start + m + np.arange(m)
     q_b, q_c = start + 2 * m + np.arange(n), start + 2 * m + n + np.arange(n)
     pieces = [faces[whole], _columns(tip, p_b, p_c), _columns(q_b, cut_b, cut_c), _columns(q_b, cut_c, q_c)]
-    # Dropped corners keep their place in the array; they must not reach 1/z.
+    # Clipped vertices keep their index; a valid z keeps 1/z finite.
     safe = np.where(front[:, None], vertices, (0.0, 0.0, near))
     return np.concatenate([safe, *new]), np.concatenate(pieces), np.concatenate([whole, one, two, two])
 
@@ -104,7 +102,7 @@ def _columns(*columns: IndexArray) -> IndexArray:
 
 
 def _crossing(vertices: Float64Array, inside: IndexArray, outside: IndexArray, near: float) -> Float64Array:
-    """Where the edges meet the near plane; always reckoned from inside, so that neighbours agree."""
+    """Intersections of edges with the near plane, computed from the inside so that neighbouring faces agree."""
     a, b = vertices[inside], vertices[outside]
     t = (near - a[:, 2:]) / (b[:, 2:] - a[:, 2:])
     point = a + t * (b - a)

@@ -73,7 +73,7 @@ def test_an_empty_batch_gives_an_empty_batch(body: BodyModel) -> None:
     assert output.vertices.shape == (0, body.num_vertices, 3)
 
 
-def test_joints_need_no_skinning(body: BodyModel) -> None:
+def test_joints_without_skinning_equal_those_of_forward(body: BodyModel) -> None:
     betas, pose, transl = arguments(3)
     torch.testing.assert_close(body.joints(betas, pose, transl), body(betas, pose, transl).joints)
 
@@ -92,7 +92,7 @@ def test_zero_pose_is_the_rest_pose(body: BodyModel) -> None:
     torch.testing.assert_close(output.joints, body.rest_joints(betas), atol=1e-6, rtol=0)
 
 
-def test_the_pelvis_of_the_open_body_is_where_transl_says(body: BodyModel) -> None:
+def test_the_pelvis_of_the_open_body_lies_at_transl(body: BodyModel) -> None:
     betas, pose, transl = arguments(5)
     torch.testing.assert_close(body(betas, pose, transl).joints[:, 0], transl, atol=1e-6, rtol=0)
 
@@ -144,6 +144,6 @@ def test_wrong_shapes_are_named(shapes: tuple[tuple[int, ...], ...], message: st
 
 
 @pytest.mark.parametrize("spec", ["", "smplx", "smpl:", "open_heavy"])
-def test_unknown_models_are_refused_with_the_choices(spec: str) -> None:
+def test_unknown_models_are_errors_that_list_the_choices(spec: str) -> None:
     with pytest.raises(ValueError, match="'open', 'open_light' or 'smpl:"):
         load_body(spec)

@@ -59,7 +59,7 @@ def test_mirror_is_an_involution(seed: int) -> None:
 
 
 def test_a_mirrored_pose_poses_the_mirrored_body() -> None:
-    """Of either mesh: vertices under the mirrored pose are the mirror image of the posed vertices."""
+    """On both meshes, vertices under the mirrored pose are the mirror image of the posed vertices."""
     for name in ("open", "open_light"):
         body = load_body(name)
         generator = torch.Generator().manual_seed(3)

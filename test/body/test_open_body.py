@@ -1,4 +1,4 @@
-"""The exported data of the open body: a person in metres, the same person on both meshes, in a realistic crowd."""
+"""The exported data of the open body: metric size, agreement of the two meshes, a realistic population."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PEOPLE = Population.load()
 SOME = torch.from_numpy(PEOPLE.betas[::40])
 
 
-def test_the_files_are_small_and_name_their_licence() -> None:
+def test_the_files_are_small_and_hold_their_licence() -> None:
     sizes = [asset_path(name).stat().st_size for name in (*FILES.values(), "open_body_population.npz")]
     assert sum(sizes) < 12e6
     assert "CC0" in FULL.licence
@@ -24,7 +24,7 @@ def test_the_files_are_small_and_name_their_licence() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_arrays_are_a_model(name: str) -> None:
+def test_the_arrays_form_a_body_model(name: str) -> None:
     smpl = to_smpl_dict(load_arrays(FILES[name]))
     np.testing.assert_allclose(smpl["weights"].sum(1), 1.0, atol=1e-6)
     np.testing.assert_allclose(smpl["J_regressor"].sum(1), 1.0, atol=1e-9)
@@ -36,7 +36,7 @@ def test_the_arrays_are_a_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("body", [FULL, LIGHT], ids=lambda body: body.name)
-def test_faces_look_outwards(body: OpenBody) -> None:
+def test_faces_are_counter_clockwise_from_outside(body: OpenBody) -> None:
     corners = body.template[body.faces].double()
     volume = (torch.linalg.cross(corners[:, 0], corners[:, 1]) * corners[:, 2]).sum() / 6.0
     assert 0.04 < volume < 0.09  # cubic metres of the mean person; negative if the faces were turned inside out
@@ -79,7 +79,7 @@ def test_betas_have_unit_variance_and_the_first_is_stature() -> None:
     assert 0.25 < tall - short < 0.50
 
 
-def test_heights_are_those_of_people() -> None:
+def test_heights_match_human_statistics() -> None:
     women = PEOPLE.height[PEOPLE.is_female & ~PEOPLE.is_child]
     men = PEOPLE.height[~PEOPLE.is_female & ~PEOPLE.is_child]
     assert (women.mean(), men.mean()) == pytest.approx((1.63, 1.76), abs=0.01)
@@ -108,7 +108,7 @@ def test_height_is_differentiable_and_is_head_to_heel() -> None:
 
 
 @pytest.mark.parametrize("body", [FULL, LIGHT], ids=lambda body: body.name)
-def test_landmarks_lie_where_their_names_say(body: OpenBody) -> None:
+def test_landmarks_lie_on_the_named_body_parts(body: OpenBody) -> None:
     rest = torch.zeros(1, 10)
     point = dict(zip(LANDMARK_NAMES, body.landmarks(body.shaped(rest))[0], strict=True))
     joints = body.rest_joints(rest)[0]

@@ -1,4 +1,4 @@
-"""The restricted unpickler: arrays are read; everything else is refused, named and never run."""
+"""The restricted unpickler: arrays are read; everything else is rejected with its name and never run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metrichmsr_ros.body.pickles import RefusedPickleError, load_array_pickle
 
 
 class Attack:
-    """Unpickles into a call."""
+    """An object whose pickle calls a function."""
 
     def __init__(self, function: object, *arguments: object) -> None:
         self.call = (function, arguments)

@@ -70,7 +70,7 @@ def test_a_pickle_and_an_npz_give_the_same_body(smpl_file: Path, tmp_path: Path)
         np.testing.assert_array_equal(array, expected[name])
 
 
-def test_more_betas_than_ten_are_cut(tmp_path: Path) -> None:
+def test_betas_beyond_ten_are_cut(tmp_path: Path) -> None:
     path = pickled(tmp_path, shapedirs=np.zeros((1229, 3, 300)))
     assert read_smpl(path)["shapedirs"].shape == (1229, 3, 10)
 

@@ -79,7 +79,7 @@ def test_points_behind_the_camera_have_no_pixel():
 
 @pytest.mark.parametrize("model", ["plumb_bob", "equidistant"])
 def test_rectified_image_obeys_the_pinhole(model):
-    """A smooth pattern painted on the raw image by the lens model appears where the pinhole says."""
+    """A smooth pattern rendered into the raw image by the lens model appears where the pinhole projects it."""
 
     def pattern(directions):
         return 128 + 60 * np.sin(12 * directions[..., 0]) + 60 * np.cos(9 * directions[..., 1])
@@ -184,13 +184,13 @@ def test_binning_differs_by_axis():
         ([0.0] * 5, P, None, np.array(P).reshape(3, 4)[:, :3]),  # no lens: P
         ([0.0] * 5, [0.0] * 12, None, K),  # P left empty: K
         ([], [], None, K),  # P absent
-        ([0.0] * 5, P, False, K),  # said to be raw: K
-        (LENSES["plumb_bob"], P, True, np.array(P).reshape(3, 4)[:, :3]),  # said to be rectified: P although D != 0
+        ([0.0] * 5, P, False, K),  # declared raw: K
+        (LENSES["plumb_bob"], P, True, np.array(P).reshape(3, 4)[:, :3]),  # declared rectified: P although D != 0
         (LENSES["plumb_bob"], [0.0] * 12, True, K),
         (LENSES["plumb_bob"], P, None, K),  # raw with a lens
     ],
 )
-def test_which_matrix_belongs_to_the_image(d, p, rectified, expected):
+def test_matrix_chosen_for_the_image(d, p, rectified, expected):
     camera = camera_from_info(plain_info(640, 480, "plumb_bob", d, K.ravel(), p=p), rectified=rectified)
     np.testing.assert_array_equal(camera.intrinsics, expected)
     assert camera.is_distorted == (bool(np.any(d)) and not rectified)
@@ -218,7 +218,7 @@ def test_which_matrix_belongs_to_the_image(d, p, rectified, expected):
         ({"d": [0.1] * 5, "r": [2.0] * 9}, "not a rotation"),
     ],
 )
-def test_bad_camera_info_says_what_is_wrong(change, words):
+def test_bad_camera_info_is_an_error_that_names_the_field(change, words):
     info = {"width": 640, "height": 480, "distortion_model": "plumb_bob", "d": [0.0] * 5, "k": K.ravel()} | change
     asked = {key: info.pop(key) for key in ("image_size", "rectified") if key in info}
     with pytest.raises(CameraError, match=words):

@@ -1,4 +1,4 @@
-"""Crops and their ray maps: the crop's camera must say about every pixel what the full image's camera says."""
+"""Crops and their ray maps: the crop's camera gives every pixel the ray of the full image's camera."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_integer_shift_cuts_the_full_image_ray_map():
 @given(matrix=crops)
 @settings(max_examples=80, deadline=None)
 def test_crop_ray_map_equals_cropping_the_full_ray_map(matrix):
-    """Scaled, padded and rotated alike: the ray at a crop pixel is the full image's ray at the source pixel."""
+    """Scaled, padded or rotated: the ray at a crop pixel is the full image's ray at the source pixel."""
     rays = ray_map(crop_intrinsics(matrix, CAMERA.intrinsics), 40, 40)
     grid = np.stack(np.meshgrid(np.arange(40), np.arange(40)), axis=-1)
     source = apply_matrix(np.linalg.inv(matrix), grid)
@@ -44,13 +44,13 @@ def test_crop_ray_map_equals_cropping_the_full_ray_map(matrix):
 
 @given(matrix=crops, point=st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(0.5, 20)))
 @settings(max_examples=80, deadline=None)
-def test_crop_camera_sees_points_where_the_crop_shows_them(matrix, point):
+def test_crop_camera_projects_points_to_their_crop_pixels(matrix, point):
     crop_camera = CAMERA.transformed(matrix, (256, 256))
     np.testing.assert_allclose(crop_camera.project(point), apply_matrix(matrix, CAMERA.project(point)), atol=1e-6)
 
 
 def test_paper_formula_is_the_unrotated_case():
-    """K' = [[fx/s, 0, (cx-u)/s], ...] in the paper; ours differs by where a pixel's centre is, stated here."""
+    """K' = [[fx/s, 0, (cx-u)/s], ...] in the paper; ours differs only by the pixel-centre convention."""
     size, out, corner = 300.0, 224, np.array([120.0, 60.0])
     scale = size / out
     k = crop_intrinsics(crop_matrix(corner + size / 2 - 0.5, size, out), CAMERA.intrinsics)
@@ -105,7 +105,7 @@ def test_torch_and_numpy_agree_in_batches():
 
 @given(matrix=crops)
 @settings(max_examples=80, deadline=None)
-def test_crop_rotation_is_a_rotation_that_looks_through_the_middle(matrix):
+def test_crop_rotation_maps_the_optical_axis_to_the_middle_ray(matrix):
     k = crop_intrinsics(matrix, CAMERA.intrinsics)
     rotation = crop_rotation(k, (256, 256))
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)

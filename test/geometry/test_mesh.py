@@ -13,7 +13,7 @@ CUBE_FACES = np.array(
 )  # fmt: skip
 
 
-def test_the_sides_of_a_cube_look_outwards_along_the_axes():
+def test_face_normals_of_a_cube_point_outwards_along_the_axes():
     normals = face_normals(CUBE, CUBE_FACES)
     middles = CUBE[CUBE_FACES].mean(axis=1) - 0.5
     np.testing.assert_allclose(np.abs(normals).max(axis=1), 1.0)
@@ -30,7 +30,7 @@ def test_normals_of_a_sphere_are_its_points():
     np.testing.assert_allclose(vertex_normals(points, faces)[inside], points[inside], atol=0.03)
 
 
-def test_vertices_take_the_sum_of_their_faces_weighted_by_area():
+def test_vertex_normals_are_area_weighted_sums_of_face_normals():
     rng = np.random.default_rng(0)
     vertices, faces = rng.normal(0, 1, (12, 3)).astype(np.float32), rng.integers(0, 12, (30, 3))
     expected = np.zeros((12, 3))

@@ -1,4 +1,4 @@
-"""Umeyama against transforms that are known because we made them."""
+"""Umeyama against known transforms of random points."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_rigid_fit_keeps_the_scale():
     np.testing.assert_allclose(shift, points.mean(0) + 1, atol=1e-12)
 
 
-def test_coinciding_points_only_shift():
+def test_coinciding_points_are_only_translated():
     scale, rotation, shift = umeyama(np.ones((5, 3)), np.full((5, 3), 4.0))
     assert scale == 1
     np.testing.assert_allclose(align(np.ones((5, 3)), scale, rotation, shift), 4.0)

@@ -20,7 +20,7 @@ def grid_rays(camera: Camera) -> np.ndarray:
 
 
 def ray_cast(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest depth (H, W), inf where empty, and the least barycentric coordinate in play: 0 = on some edge."""
+    """Nearest depth (H, W), inf where empty, and the least absolute barycentric coordinate: 0 = on an edge."""
     rays = grid_rays(camera).reshape(-1, 3)
     depth, doubt = np.full(len(rays), np.inf), np.full(len(rays), np.inf)
     for a, b, c in vertices[faces]:
@@ -55,13 +55,13 @@ def sphere(rings: int = 40, radius: float = 1.0) -> tuple[np.ndarray, np.ndarray
 @given(seed=st.integers(0, 10**6), faces=st.integers(1, 40), spread=st.floats(0.05, 3), distance=st.floats(-0.5, 4))
 @settings(max_examples=120, deadline=None)
 def test_random_triangles_equal_ray_casting(seed, faces, spread, distance):
-    """Any soup: crossing, touching, behind, through the near plane, off the image."""
+    """Any triangles: crossing, touching, behind the camera, through the near plane, outside the image."""
     rng = np.random.default_rng(seed)
     vertices = rng.normal(size=(3 * faces, 3)) * spread + [0, 0, distance]
     triangles = rng.integers(0, 3 * faces, (faces, 3))
     raster = rasterize(vertices, triangles, SMALL)
     expected, doubt = ray_cast(vertices, triangles, SMALL)
-    sure = doubt > 1e-9  # a centre exactly on an edge may go either way against another arithmetic
+    sure = doubt > 1e-9  # rounding may assign a centre exactly on an edge to either face
     np.testing.assert_array_equal(raster.covered[sure], np.isfinite(expected)[sure])
     both = raster.covered & np.isfinite(expected) & sure
     np.testing.assert_allclose(raster.depth[both], expected[both], rtol=1e-6)
@@ -145,7 +145,7 @@ def test_culling_back_faces_changes_nothing_on_a_closed_mesh():
     assert np.nanmin(inside_out.depth) > np.nanmax(culled.depth) - 1.0
 
 
-def test_people_hide_each_other():
+def test_meshes_occlude_each_other():
     vertices, faces = sphere(16, 0.5)
     meshes = [
         (vertices + np.array([0, 0, 4.0]), faces),
@@ -175,14 +175,14 @@ def test_interpolated_positions_are_the_points_on_the_rays():
         assert colours.dtype == np.float32
 
 
-def test_a_body_around_the_camera_does_not_break_it():
+def test_a_mesh_around_the_camera_is_rendered():
     vertices, faces = sphere(20, 2.0)
     raster = rasterize(vertices, faces, SMALL)
     assert raster.covered.all()
     np.testing.assert_allclose(np.linalg.norm(grid_rays(SMALL) * raster.depth[..., None], axis=-1), 2.0, atol=0.05)
 
 
-def test_an_empty_view():
+def test_no_meshes_give_an_empty_raster():
     vertices, faces = sphere(8)
     for raster in (
         rasterize(vertices - [0, 0, 5], faces, SMALL),
@@ -195,7 +195,7 @@ def test_an_empty_view():
         assert raster.depth.shape == (36, 48)
 
 
-def test_dtypes():
+def test_result_dtypes():
     raster = rasterize(*sphere(8), SMALL)
     assert (raster.depth.dtype, raster.face_id.dtype, raster.mesh_id.dtype) == (np.float32, np.int32, np.int32)
 
