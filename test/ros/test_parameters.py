@@ -180,9 +180,12 @@ def test_numbers_as_words_at_the_start(node):
     ("name", "value", "taken"),
     [("max_age", 1, 1.0), ("detections_class", 0, "0"), ("image_rectified", True, "true"), ("lazy", False, False)],
 )
-def test_values_of_another_type_while_it_runs(node, name, value, taken):
+@pytest.mark.parametrize("converts", [True, False])  # False: as in Humble, whose nodes cannot convert
+def test_values_of_another_type_while_it_runs(node, monkeypatch, name, value, taken, converts):
+    from metrichmsr_ros.ros import parameter_declaration
     from metrichmsr_ros.ros.parameter_declaration import read_settings
 
+    monkeypatch.setattr(parameter_declaration, "_CONVERTS", converts and parameter_declaration._CONVERTS)
     made = node()
     assert set_one(made, name, value)[0]
     assert asdict(read_settings(made))[name] == taken
@@ -199,7 +202,11 @@ def test_values_of_another_type_while_it_runs(node, name, value, taken):
         ("lazy", None),
     ],
 )
-def test_wrong_values_while_it_runs_change_nothing(node, name, value):
+@pytest.mark.parametrize("converts", [True, False])
+def test_wrong_values_while_it_runs_change_nothing(node, monkeypatch, name, value, converts):
+    from metrichmsr_ros.ros import parameter_declaration
+
+    monkeypatch.setattr(parameter_declaration, "_CONVERTS", converts and parameter_declaration._CONVERTS)
     made = node()
     before = made.get_parameter(name).value
     assert set_one(made, name, value) == (False, before)
