@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from metrichmsr_ros.ros.parameters import PARAMETERS, ParameterSpec, Value  # noqa: E402
+from metrichmsr_ros.ros.parameter_spec import ParameterSpec, Value  # noqa: E402
+from metrichmsr_ros.ros.parameters import PARAMETERS  # noqa: E402
 
 COMMAND = "python tools/generate_parameters.py"
 WIDTH = 110  # of lines in the YAML file

@@ -15,7 +15,8 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from metrichmsr_ros.ros.parameters import FORMER_NAMES, PARAMETERS, ParameterError, ParameterSpec, Value, read_flag
+from metrichmsr_ros.ros.parameter_spec import ParameterError, ParameterSpec, Value, read_flag
+from metrichmsr_ros.ros.parameters import FORMER_NAMES, PARAMETERS
 
 SHARE = FindPackageShare("metrichmsr_ros")
 CAMERA_TOPICS = ("image", "camera_info")

@@ -9,7 +9,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from metrichmsr_ros.ros.parameters import PARAMETERS, ParameterError, ParameterSpec, Settings
+from metrichmsr_ros.ros.parameter_spec import ParameterError, ParameterSpec
+from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
 _CONVERTS = hasattr(Node, "add_pre_set_parameters_callback")  # not in Humble, where any type is let in instead
 

@@ -7,53 +7,11 @@ standard library alone, because launch files import it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias, get_args, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_type_hints
 
-from metrichmsr_ros.errors import MetricHMRError
-
-Value: TypeAlias = bool | int | float | str
-"""What a parameter of this node can hold."""
-
-
-class ParameterError(MetricHMRError, ValueError):
-    """A value that a parameter cannot have; the message names the parameter, the value and what is allowed."""
-
-
-def read_flag(name: str, text: str) -> bool:
-    """What `text` says of the argument `name`: true or false, as the conditions of launch files read it.
-
-    Raises:
-        ParameterError: neither.
-    """
-    words = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in words:
-        raise ParameterError(f"{name} is {text!r}; choose true or false")
-    return words[text.lower()]
-
-
-def parameter(
-    default: Value,
-    text: str,
-    *,
-    unit: str = "",
-    between: tuple[float, float] | None = None,
-    read_only: bool = False,
-    was: str = "",
-) -> Any:
-    """A field of `Settings`.
-
-    Args:
-        default: value when none is given.
-        text: what it does, for users, in one or two sentences.
-        unit: of a number, e.g. "s".
-        between: smallest and largest number allowed.
-        read_only: it takes effect when the node starts and cannot be changed afterwards.
-        was: its name in earlier versions.
-    """
-    about = {"default": default, "text": text, "unit": unit, "between": between, "read_only": read_only, "was": was}
-    return field(default=default, metadata=about)
+from metrichmsr_ros.ros.parameter_spec import ParameterSpec, parameter
 
 
 @dataclass(frozen=True)
@@ -158,93 +116,6 @@ class Settings:
     def rectified(self) -> bool | None:
         """`image_rectified` as `camera_from_info` takes it; None is auto."""
         return {"auto": None, "true": True, "false": False}[self.image_rectified]
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """One row of the table.
-
-    Attributes:
-        name, default, text, unit, read_only, was: as for `parameter`.
-        between: smallest and largest number allowed, None: any.
-        choices: words allowed, empty: any.
-    """
-
-    name: str
-    default: Value
-    text: str
-    unit: str
-    between: tuple[float, float] | None
-    choices: tuple[str, ...]
-    read_only: bool
-    was: str
-
-    @property
-    def type_name(self) -> str:
-        """ROS's word for the type: bool, integer, double or string."""
-        return {bool: "bool", int: "integer", float: "double", str: "string"}[type(self.default)]
-
-    @property
-    def range_text(self) -> str:
-        """The numbers or words allowed, e.g. "1 to 64"; empty where the type alone decides."""
-        if self.between:
-            return f"{self.between[0]:g} to {self.between[1]:g}"
-        return ", ".join(self.choices)
-
-    @property
-    def limits(self) -> str:
-        """Unit and range as sentences that follow `text`; empty where there is none."""
-        unit = f" Unit: {self.unit}." if self.unit else ""
-        return unit + (f" Range: {self.range_text}." if self.between else "")
-
-    def typed(self, value: Any) -> Any:
-        """`value` in the parameter's type where YAML chose another one: a number for text, an integer for a double.
-
-        A value that has no such form stays as it is.
-        """
-        wanted = type(self.default)
-        if self.choices and isinstance(value, bool | str):
-            return str(value).lower()
-        if wanted is str and type(value) in (int, float):
-            return str(value)
-        return float(value) if wanted is float and type(value) is int else value
-
-    def converted(self, value: object) -> Value:
-        """`value` in the parameter's type.
-
-        Raises:
-            ParameterError: it has another type, or is not allowed.
-        """
-        typed: Value = self.typed(value)
-        if type(typed) is not type(self.default) or not self._allows(typed):
-            shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as YAML writes it
-            raise ParameterError(f"parameter {self.name} is {shown}; {self._remedy(value)}")
-        return typed
-
-    def from_text(self, text: str) -> Value:
-        """The value that `text` of a launch argument stands for. Raises as `converted`."""
-        if isinstance(self.default, bool):
-            return read_flag(f"parameter {self.name}", text)
-        readers: dict[type, Callable[[str], Value]] = {int: int, float: float}
-        try:
-            return self.converted(readers.get(type(self.default), str)(text))
-        except ValueError:
-            raise ParameterError(f"parameter {self.name} is {text!r}; {self._remedy(text)}") from None
-
-    def _allows(self, value: Any) -> bool:
-        if self.between:
-            return self.between[0] <= value <= self.between[1]
-        return not self.choices or value in self.choices
-
-    def _remedy(self, value: object) -> str:
-        if self.choices:
-            return f"choose one of {self.range_text}"
-        if isinstance(self.default, bool):
-            return "choose true or false"
-        if isinstance(self.default, str):
-            return "YAML reads it as a boolean: put it in quotes" if isinstance(value, bool) else "give a text"
-        kind = "an integer" if isinstance(self.default, int) else "a number"
-        return f"choose {kind} from {self.range_text} {self.unit}".rstrip()
 
 
 def _table() -> dict[str, ParameterSpec]:

@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 import pytest
 
-from metrichmsr_ros.ros.parameters import PARAMETERS, ParameterError, Settings
+from metrichmsr_ros.ros.parameter_spec import ParameterError
+from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
 
 def test_the_table_needs_neither_ros_nor_numpy():
