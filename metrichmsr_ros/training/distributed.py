@@ -11,9 +11,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import distributed, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.nn.functional import all_reduce
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
@@ -74,6 +76,18 @@ class Processes:
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """Mean over processes, differentiable; `value` itself in one process."""
         return all_reduce(value) / self.world if self.world > 1 else value
+
+    def model_state(self, model: nn.Module) -> dict[str, Any]:
+        """The whole state of a model on the CPU, in the first process; the others, who must ask too, get nothing.
+
+        A network that no device can hold is gathered tensor by tensor.
+        """
+        return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+
+    def gathered(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """As `model_state`, for one tensor of which each process may hold a part."""
+        value = whole(tensor)
+        return value.cpu() if self.is_first else None
 
     def barrier(self) -> None:
         """Waits for the others."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ class HumanRun:
         self.body = body.to(among.device)
         self.model = _initial_model(config).to(among.device)
         self.network = among.wrap(self.model, config.parallel)
+        # Not AveragedModel of torch: it copies the network, which FSDP2 refuses.
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(self.model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
@@ -107,9 +107,9 @@ class HumanRun:
             "config": to_mapping(self.config),
             "step": self.step_count,
             "people": len(self.batches),
-            "model": _map(self.model.state_dict(), whole),
-            "average": [whole(value) for value in self.average],
-            "optimizer": _map(self.optimizer.state_dict(), whole),
+            "model": self.among.model_state(self.model),
+            "average": [self.among.gathered(value) for value in self.average],
+            "optimizer": self._optimizer_state(),
         }
         if self.among.is_first:
             partial = path.with_suffix(".partial")
@@ -125,6 +125,7 @@ class HumanRun:
             seen = f"it saw {state['people']} people, there are {len(self.batches)} now"
             reason = f"{changed} changed" if changed else seen
             raise TrainingError(f"{path}: cannot be resumed, {reason}; name another output folder or delete it")
+        # Not set_model_state_dict: it silently leaves a parameter that the file lacks as it was initialised.
         mine = self.model.state_dict()
         self.model.load_state_dict({name: part_like(value, mine[name]) for name, value in state["model"].items()})
         self.average = [part_like(v, p) for v, p in zip(state["average"], self.model.parameters(), strict=True)]
@@ -135,6 +136,15 @@ class HumanRun:
         }
         self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
         self.step_count = state["step"]
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        """As `Processes.model_state`, with the parameters' numbers as keys."""
+        state = self.optimizer.state_dict()
+        moments = {
+            number: {name: self.among.gathered(value) for name, value in values.items()}
+            for number, values in state["state"].items()
+        }
+        return state | {"state": moments}
 
     def _complaint(self, losses: dict[str, torch.Tensor], norm: float) -> str:
         bad = [name for name, value in losses.items() if not torch.isfinite(value)] or [f"gradient norm {norm}"]
@@ -169,17 +179,8 @@ def _unshared_copy(model: MetricHMR, config: TrainConfig) -> MetricHMR:
     if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
         return copy.deepcopy(model)
     copied = MetricHMR(config.model)
-    copied.load_state_dict(_map(model.state_dict(), whole))
+    copied.load_state_dict({name: whole(value) for name, value in model.state_dict().items()})
     return copied
-
-
-def _map(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """`value`, nested in dictionaries and lists, with every tensor changed."""
-    if isinstance(value, torch.Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: _map(item, change) for key, item in value.items()}
-    return [_map(item, change) for item in value] if isinstance(value, list) else value
 
 
 def _parameter_groups(model: MetricHMR, weight_decay: float) -> list[dict[str, Any]]:

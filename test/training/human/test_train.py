@@ -80,6 +80,18 @@ def test_resume_takes_missing_keys_for_their_defaults(people, body, tmp_path):
         run_of(config_of(tmp_path, parallel="fsdp"), people, body).resume(tmp_path / "checkpoint.pt")
 
 
+def test_resume_refuses_a_network_that_is_not_whole(people, body, tmp_path):
+    run = run_of(config_of(tmp_path), people, body)
+    run.step()
+    run.save(tmp_path / "checkpoint.pt")
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    name = next(iter(state["model"]))
+    del state["model"][name]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    with pytest.raises(RuntimeError, match=f"Missing key.*{name}"):
+        run_of(config_of(tmp_path), people, body).resume(tmp_path / "checkpoint.pt")
+
+
 def test_dropout_repeats_after_resuming(people, body, tmp_path):
     dropping = dataclasses.replace(SMALL, moe=dataclasses.replace(SMALL.moe, dropout=0.3))
     config = config_of(tmp_path, model=dropping)
