@@ -18,6 +18,7 @@ import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.cli.predict import InputError, photo_camera, read_photo
+from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
@@ -61,7 +62,7 @@ def route_images(
     images: Sequence[Path],
     out: Path,
     fov_deg: float | None = None,
-    intrinsics: tuple[float, ...] | None = None,
+    intrinsics: Intrinsics | None = None,
 ) -> RoutingFiles:
     """Routes everybody found in `images`; writes `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
 

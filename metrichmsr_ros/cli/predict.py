@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from rich.table import Table
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera_options import CameraOptions, Intrinsics
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.image_io import ImageDataError, decode_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -57,7 +57,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
 def photo_camera(
     image: NDArray[np.uint8],
     fov_deg: float | None,
-    intrinsics: tuple[float, ...] | None,
+    intrinsics: Intrinsics | None,
     estimator: CameraEstimator | None = None,
 ) -> Camera:
     """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else estimated.
@@ -66,24 +66,20 @@ def photo_camera(
     focal length = long side, centre = image centre. `Camera.source` says which it was.
 
     Raises:
-        InputError: when a value is not finite, not positive or not possible.
+        CameraError: a value is not finite, not positive or not possible.
     """
-    height, width = image.shape[:2]
-    if intrinsics is not None:
-        fx, fy, cx, cy = intrinsics
-        if not all(math.isfinite(value) for value in intrinsics) or fx <= 0 or fy <= 0:
-            raise InputError(f"--intrinsics {intrinsics}: give finite fx fy cx cy in pixels with fx, fy > 0")
-        matrix = np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-        return Camera(width, height, matrix)
-    if fov_deg is not None:
-        if not 1.0 <= fov_deg <= 170.0:
-            raise InputError(f"--fov {fov_deg}: give the horizontal field of view in degrees, 1 to 170")
-        return Camera.from_fov(width, height, math.radians(fov_deg))
+    options = CameraOptions.from_degrees(fov_deg, intrinsics)
+    if options:
+        return options.camera(image.shape[1], image.shape[0])
     return (estimator or CameraEstimator.load()).estimate(image)
 
 
 def predict_photo(
-    pipeline: Pipeline, photo: Path, out: Path, fov_deg: float | None, intrinsics: tuple[float, ...] | None
+    pipeline: Pipeline,
+    photo: Path,
+    out: Path,
+    fov_deg: float | None,
+    intrinsics: Intrinsics | None,
 ) -> tuple[Scene, PredictionFiles]:
     """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`."""
     image = read_photo(photo)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.replay.batch.processes import Job, MakePipeline, Outcome, overall, plan, run_jobs
+from metrichmsr_ros.replay.batch.processes import MakePipeline, Outcome, ReplayJob, overall, plan, run_jobs
 from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
 from metrichmsr_ros.replay.compare import compare
 from metrichmsr_ros.replay.live import replay_live
@@ -67,7 +67,7 @@ def replay_command(
     return overall(outcomes)
 
 
-def _watched(jobs: list[Job], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
+def _watched(jobs: list[ReplayJob], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
     """Outcomes as they come, under bars of bags and frames; in a log file, lines instead of bars."""
     if not console.is_terminal:
         lines = _Lines(console)

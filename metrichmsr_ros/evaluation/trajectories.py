@@ -5,7 +5,7 @@ One line per pose: `seconds tx ty tz qx qy qz qw`, metres, unit quaternion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.replay.records import FrameRecord
-from metrichmsr_ros.ros.frames import body_frames
 from metrichmsr_ros.types import Float64Array
 
 
@@ -38,20 +36,6 @@ class Trajectory:
         poses[:, :3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(self.quaternions))).numpy()
         poses[:, :3, 3] = self.positions
         return poses
-
-
-def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
-    """Body frames (REP-155: mid-hips, x out of the chest, z to the head) of every id, in the camera's optical frame."""
-    rows: dict[str, list[tuple[int, Float64Array, Float64Array]]] = {}
-    for frame in frames:
-        people = [person for person in frame.people if np.isfinite(person.pose[:3]).all()]
-        origins, turns = body_frames([p.pose for p in people], [p.joints_cam for p in people])
-        for person, origin, turn in zip(people, origins, turns, strict=True):
-            rows.setdefault(person.id, []).append((frame.stamp_ns, origin, turn))
-    return {
-        name: Trajectory(np.array([r[0] for r in row]), np.stack([r[1] for r in row]), np.stack([r[2] for r in row]))
-        for name, row in sorted(rows.items())
-    }
 
 
 def camera_trajectory(cameras: Mapping[int, Float64Array]) -> Trajectory:

@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
 from metrichmsr_ros.ros.bags.topics import ImageTopics
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
 from metrichmsr_ros.ros.inputs.intake import Intake, ReadyFrame
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped
-
-
-@dataclass(frozen=True)
-class Given:
-    """Intrinsics from the user, for bags without CameraInfo.
-
-    Attributes:
-        fov_x: horizontal field of view, rad. intrinsics: fx, fy, cx, cy in pixels; wins over `fov_x`.
-    """
-
-    fov_x: float | None = None
-    intrinsics: tuple[float, float, float, float] | None = None
-
-    def __bool__(self) -> bool:
-        """Whether anything is given."""
-        return self.fov_x is not None or self.intrinsics is not None
-
-    def camera(self, width: int, height: int) -> Camera:
-        """Camera of an image of this size."""
-        if self.intrinsics is not None:
-            fx, fy, cx, cy = self.intrinsics
-            return Camera(width, height, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), source="given")
-        if self.fov_x is None:
-            raise ValueError("neither a field of view nor intrinsics are given")
-        return Camera.from_fov(width, height, self.fov_x)
 
 
 class GivenCamera:
@@ -52,7 +25,7 @@ class GivenCamera:
 
     pairing = "given"
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: CameraOptions) -> None:
         self._given = given
         self._camera: Camera | None = None
 
@@ -75,7 +48,12 @@ class BagSource:
     """
 
     def __init__(
-        self, bag: Bag, topics: ImageTopics, given: Given, context: RecordedContext, parameters: RecordedParameters
+        self,
+        bag: Bag,
+        topics: ImageTopics,
+        given: CameraOptions,
+        context: RecordedContext,
+        parameters: RecordedParameters,
     ) -> None:
         self.dropped: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}  # cause -> the first text about it

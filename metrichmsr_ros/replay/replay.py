@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
+from metrichmsr_ros.geometry.camera import CameraError
+from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
-from metrichmsr_ros.replay.bag_source import BagSource, Given
+from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.cameras import CameraPoses, poses_of_bag, poses_of_file
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
@@ -116,7 +116,10 @@ def replay_bag(
 def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, TruthByStamp, tuple[str, str]]:
     if options.image_rectified not in _RECTIFIED:
         raise ReplayError(f"image_rectified is {options.image_rectified!r}; choose auto, true or false", ExitCode.USAGE)
-    given = Given(None if options.fov is None else float(np.radians(options.fov)), options.intrinsics)
+    try:
+        given = CameraOptions.from_degrees(options.fov, options.intrinsics)
+    except CameraError as error:
+        raise ReplayError(str(error), ExitCode.USAGE) from error
     topics = bag.select(options.image, options.camera_info, needs_info=not given)
     truth = load_truth(bag, options.truth)
     parameters = RecordedParameters(

@@ -15,14 +15,14 @@ import numpy as np
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
-from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, person_trajectories, write_tum
+from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
 from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
 from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.records import FrameRecord, save_records, sequence_digest
-from metrichmsr_ros.replay.world import CameraPath, WorldErrors
+from metrichmsr_ros.replay.world import CameraPath, WorldErrors, person_trajectories
 from metrichmsr_ros.replay.worst_frames import Picture
 
 _OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", "frames.jsonl", "report.html", RESERVE)

@@ -1,4 +1,4 @@
-"""How well people's paths through the world come out of per-frame results and known camera poses."""
+"""People's paths: by id in the camera's frame, and their errors in the world, where camera poses are known."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from metrichmsr_ros.evaluation.metrics.checks import mean_error
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.evaluation.metrics.world import acceleration_error, jitter, rte, w_mpjpe, wa_mpjpe
-from metrichmsr_ros.evaluation.trajectories import to_world
+from metrichmsr_ros.evaluation.trajectories import Trajectory, to_world
 from metrichmsr_ros.replay.records import FrameRecord
+from metrichmsr_ros.ros.frames import body_frames
 from metrichmsr_ros.types import Float64Array
 
 CameraPath = Mapping[int, Float64Array]  # stamp of the image, ns -> world_from_camera (4, 4)
@@ -44,6 +45,20 @@ class WorldErrors:
             ("in the world: jitter", f"{self.jitter:.0f} x 10 m/s^3"),
             ("in the world: acceleration error", f"{self.accel:.1f} m/s^2"),
         ]
+
+
+def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
+    """Body frames (REP-155: mid-hips, x out of the chest, z to the head) of every id, in the camera's optical frame."""
+    rows: dict[str, list[tuple[int, Float64Array, Float64Array]]] = {}
+    for frame in frames:
+        people = [person for person in frame.people if np.isfinite(person.pose[:3]).all()]
+        origins, turns = body_frames([p.pose for p in people], [p.joints_cam for p in people])
+        for person, origin, turn in zip(people, origins, turns, strict=True):
+            rows.setdefault(person.id, []).append((frame.stamp_ns, origin, turn))
+    return {
+        name: Trajectory(np.array([r[0] for r in row]), np.stack([r[1] for r in row]), np.stack([r[2] for r in row]))
+        for name, row in sorted(rows.items())
+    }
 
 
 def world_errors(

@@ -31,6 +31,9 @@ def test_the_error_for_a_bag_without_camera_info_names_the_remedy(tmp_path):
     pipeline = PixelPipeline()
     replay_bag(bag, tmp_path / "out", ReplayOptions(intrinsics=(50.0, 51.0, 31.0, 23.0)), pipeline)
     assert pipeline.cameras[0].intrinsics[1, 1] == 51.0
+    with pytest.raises(ReplayError, match=r"--fov 200.0: give .* in degrees") as caught:
+        replay_bag(bag, tmp_path / "out", ReplayOptions(fov=200.0), PixelPipeline())
+    assert caught.value.code is ExitCode.USAGE
 
 
 def test_topics_of_the_wrong_type_or_name(tmp_path):

@@ -25,7 +25,7 @@ MakePipeline = Callable[[ReplayOptions], Any]
 
 
 @dataclass(frozen=True)
-class Job:
+class ReplayJob:
     """One bag to replay into one folder."""
 
     bag: Path
@@ -61,7 +61,7 @@ class Outcome:
     is_written: bool = False
 
 
-def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = load_pipeline) -> list[Job]:
+def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = load_pipeline) -> list[ReplayJob]:
     """Jobs for a bag (straight into `out`) or for every bag below a folder (each into a folder of its own).
 
     Raises:
@@ -70,12 +70,12 @@ def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = loa
     with replay_errors():
         bags = find_bags(path)
     if bags == [path]:
-        return [Job(path, out, options, make)]
+        return [ReplayJob(path, out, options, make)]
     names = [bag.relative_to(path) if bag.is_dir() else bag.relative_to(path).with_suffix("") for bag in bags]
-    return [Job(bag, out / name, options, make) for bag, name in zip(bags, names, strict=True)]
+    return [ReplayJob(bag, out / name, options, make) for bag, name in zip(bags, names, strict=True)]
 
 
-def done_before(job: Job) -> Outcome | None:
+def done_before(job: ReplayJob) -> Outcome | None:
     """The outcome of an earlier run of just this job, when `job.out` holds its finished result."""
     try:
         if (job.out / "job.sha256").read_text() != job.fingerprint:
@@ -88,14 +88,14 @@ def done_before(job: Job) -> Outcome | None:
     return Outcome(job.bag, job.out, code, text, skipped=True, is_written=True)
 
 
-def split_done(jobs: Sequence[Job], fresh: bool) -> tuple[list[Outcome], list[Job]]:
+def split_done(jobs: Sequence[ReplayJob], fresh: bool) -> tuple[list[Outcome], list[ReplayJob]]:
     """Outcomes of jobs that were done before, and the jobs that wait; with `fresh` all of them wait."""
     earlier = [None if fresh else done_before(job) for job in jobs]
     waiting = [job for job, outcome in zip(jobs, earlier, strict=True) if outcome is None]
     return [outcome for outcome in earlier if outcome is not None], waiting
 
 
-def run_job(job: Job, progress: FrameProgress | None = None) -> Outcome:
+def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
     """Replay one bag; never raises, because with many bags the rest must go on.
 
     Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids,
@@ -128,7 +128,7 @@ def _told(done: ReplayResult) -> str:
 
 
 def run_jobs(
-    jobs: Sequence[Job], workers: int = 1, fresh: bool = False, progress: FrameProgress | None = None
+    jobs: Sequence[ReplayJob], workers: int = 1, fresh: bool = False, progress: FrameProgress | None = None
 ) -> Iterator[Outcome]:
     """Yield the outcome of every job as it ends; jobs done before are skipped unless `fresh`.
 
@@ -152,7 +152,7 @@ def run_jobs(
         threads.shutdown(cancel_futures=True)
 
 
-def _run_apart(job: Job) -> Outcome:
+def _run_apart(job: ReplayJob) -> Outcome:
     """Run a job in a process of its own: one that is killed takes only its own bag along."""
     # spawn: a forked child would inherit the thread pools of torch in an unusable state
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.replay.batch.processes import Job, Outcome, run_job, split_done
+from metrichmsr_ros.replay.batch.processes import Outcome, ReplayJob, run_job, split_done
 from metrichmsr_ros.replay.options import ExitCode, ReplayError
 
 
-def run_jobs_on_ray(jobs: Sequence[Job], address: str, fresh: bool = False) -> Iterator[Outcome]:
+def run_jobs_on_ray(jobs: Sequence[ReplayJob], address: str, fresh: bool = False) -> Iterator[Outcome]:
     """As `processes.run_jobs`, on a cluster whose nodes have this package and see bags and results at the same paths.
 
     Args:
@@ -49,7 +49,7 @@ def _connect(ray: Any, address: str) -> None:
         raise ReplayError(text, ExitCode.USAGE) from error
 
 
-def _outcomes(ray: Any, jobs: Sequence[Job]) -> Iterator[Outcome]:
+def _outcomes(ray: Any, jobs: Sequence[ReplayJob]) -> Iterator[Outcome]:
     # A task that asks for more cores than any node has would wait for ever.
     largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
     task = ray.remote(max_retries=1)(_run_in)  # of a node that was lost; a bag that kills its process kills the next
@@ -68,7 +68,7 @@ def _outcomes(ray: Any, jobs: Sequence[Job]) -> Iterator[Outcome]:
             yield Outcome(job.bag, job.out, ExitCode.CRASHED, text)
 
 
-def _run_in(folder: Path, job: Job) -> Outcome:
+def _run_in(folder: Path, job: ReplayJob) -> Outcome:
     """Run a job where relative paths of its options (truth, checkpoint, body) mean what they mean to the caller."""
     if folder.is_dir():
         os.chdir(folder)
