@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrichmsr_ros.data.rendering.outfit import Outfit, Rgb
+from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
 from metrichmsr_ros.data.synthesis.walking_sequence import Walker, WalkingSequence
 
 PEOPLE = 3
@@ -35,10 +35,10 @@ def _walker(rng: np.random.Generator, number: int, seconds: float) -> Walker:
     )
 
 
-def _outfit(rng: np.random.Generator) -> Outfit:
+def _outfit(rng: np.random.Generator) -> PlainOutfit:
     def colour() -> Rgb:
         red, green, blue = rng.integers(20, 236, 3).tolist()
         return red, green, blue
 
     skin = SKINS[int(rng.integers(len(SKINS)))]
-    return Outfit(colour(), colour(), skin, colour(), colour())
+    return PlainOutfit(colour(), colour(), skin, colour(), colour())

@@ -93,7 +93,7 @@ def synthesize(
     poses: Path | None = None,
     images_per_shard: int = 200,
     jpeg_share: float = 0.02,
-    further_looks: bool = False,
+    further_views: bool = False,
 ) -> None:
     """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
 
@@ -107,7 +107,7 @@ def synthesize(
         poses: a bank of your poses, from `python -m metrichmsr_ros.data.mocap.pose_bank`; default: the package's own.
         images_per_shard: images in a shard; a seed's pictures follow from it.
         jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
-        further_looks: look at everybody found as at people of single images: mirrored, and with the heavier network.
+        further_views: also take the views that people in single images get: mirrored, and by the heavier network.
     """
     from metrichmsr_ros.data.synthesis import shards as synthetic
 
@@ -120,7 +120,7 @@ def synthesize(
         poses=poses,
         images_per_shard=images_per_shard,
         jpeg_share=jpeg_share,
-        further_looks=further_looks,
+        further_views=further_views,
     )
     synthetic.synthesize(out, config)
 

@@ -17,10 +17,10 @@ from metrichmsr_ros.data.image_augment import (
     NO_AUGMENT,
     CropDraw,
     ImageAugment,
-    View,
+    ViewChange,
     change_colours,
     draw_crop,
-    draw_view,
+    draw_view_change,
     hide_a_patch,
 )
 from metrichmsr_ros.geometry.camera import Camera
@@ -70,7 +70,7 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
         label = self.table[index]
         image, label = without_distortion(read_image(label), label)
         label = self._with_camera(label, image.shape[1], image.shape[0])
-        view = draw_view(self.augment, image.shape[1], label.intrinsics, rng)
+        view = draw_view_change(self.augment, image.shape[1], label.intrinsics, rng)
         draw = draw_crop(self.augment, rng)
         inputs, matrix = crop_inputs(
             label, view, draw, (image.shape[1], image.shape[0]), self.crop_size, self.box_margin
@@ -90,7 +90,7 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
 
 def crop_inputs(
     label: PersonLabel,
-    view: View,
+    view: ViewChange,
     draw: CropDraw,
     image_size: tuple[int, int],
     crop_size: tuple[int, int],
@@ -129,7 +129,7 @@ def crop_inputs(
 
 
 def truth_of(
-    label: PersonLabel, view: View, body: BodyModel, label_bodies: Mapping[str, BodyModel] | None = None
+    label: PersonLabel, view: ViewChange, body: BodyModel, label_bodies: Mapping[str, BodyModel] | None = None
 ) -> Truth:
     """The label in the changed camera frame as a Truth of one person of the trained `body`.
 

@@ -45,31 +45,31 @@ NO_AUGMENT = ImageAugment(**dict.fromkeys(ImageAugment.__dataclass_fields__, 0.0
 
 
 @dataclass(frozen=True)
-class View:
+class ViewChange:
     """A change of view: `pixels` G (3, 3) and `frame` Q (3, 3), both float64."""
 
     pixels: AnyArray
     frame: AnyArray
 
     @classmethod
-    def identity(cls) -> View:
+    def identity(cls) -> ViewChange:
         """No change."""
         return cls(np.eye(3), np.eye(3))
 
     @classmethod
-    def mirrored(cls, width: int) -> View:
+    def mirrored(cls, width: int) -> ViewChange:
         """The image of `width` pixels, left and right exchanged."""
         return cls(np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]), np.diag([-1.0, 1.0, 1.0]))
 
     @classmethod
-    def rolled(cls, angle: float, intrinsics: AnyArray) -> View:
+    def rolled(cls, angle: float, intrinsics: AnyArray) -> ViewChange:
         """The camera turned about its own axis by `angle` (radians): the picture turns by -angle, K stays."""
         turn = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
         return cls(intrinsics @ turn @ np.linalg.inv(intrinsics), turn)
 
-    def then(self, other: View) -> View:
+    def then(self, other: ViewChange) -> ViewChange:
         """This change and after it `other`."""
-        return View(other.pixels @ self.pixels, other.frame @ self.frame)
+        return ViewChange(other.pixels @ self.pixels, other.frame @ self.frame)
 
     @property
     def is_mirror(self) -> bool:
@@ -112,11 +112,11 @@ class CropDraw:
     rotation: float = 0.0
 
 
-def draw_view(config: ImageAugment, width: int, intrinsics: AnyArray, rng: np.random.Generator) -> View:
+def draw_view_change(config: ImageAugment, width: int, intrinsics: AnyArray, rng: np.random.Generator) -> ViewChange:
     """Mirror and roll, drawn at random. `intrinsics`: of the image before the change."""
-    view = View.mirrored(width) if rng.random() < config.mirror else View.identity()
+    view = ViewChange.mirrored(width) if rng.random() < config.mirror else ViewChange.identity()
     angle = config.roll * float(np.clip(rng.standard_normal(), -3, 3))
-    return view.then(View.rolled(angle, view.intrinsics(intrinsics))) if angle else view
+    return view.then(ViewChange.rolled(angle, view.intrinsics(intrinsics))) if angle else view
 
 
 def draw_crop(config: ImageAugment, rng: np.random.Generator) -> CropDraw:

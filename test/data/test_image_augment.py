@@ -24,10 +24,10 @@ from metrichmsr_ros.data.image_augment import (
     NO_AUGMENT,
     CropDraw,
     ImageAugment,
-    View,
+    ViewChange,
     change_colours,
     draw_crop,
-    draw_view,
+    draw_view_change,
     hide_a_patch,
 )
 from metrichmsr_ros.geometry.camera import Camera
@@ -46,7 +46,7 @@ def bedlam(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelTable, World]
     return read_bedlam(labels, images, joints_of(BODIES)), world
 
 
-def joints_of_label(label: PersonLabel, view: View) -> torch.Tensor:
+def joints_of_label(label: PersonLabel, view: ViewChange) -> torch.Tensor:
     return truth_of(label, view, BODY).joints_cam
 
 
@@ -56,7 +56,7 @@ def test_joints_follow_their_pixels(bedlam: tuple[LabelTable, World], seed: int)
     """J2D of the truth is zero in the changed image and in the crop, whatever view and crop were drawn."""
     rng = np.random.default_rng(seed)
     label, config = bedlam[0][int(rng.integers(3))], ImageAugment(roll=0.4, crop_rotation=0.5)
-    view, draw = draw_view(config, SIZE[0], label.intrinsics, rng), draw_crop(config, rng)
+    view, draw = draw_view_change(config, SIZE[0], label.intrinsics, rng), draw_crop(config, rng)
     inputs, matrix = crop_inputs(label, view, draw, SIZE, (192, 256))
     truth = truth_of(label, view, BODY)
     if view.is_mirror:  # a mirrored shape keeps its own left side: exact only for the joints of a symmetric body
@@ -77,15 +77,15 @@ def test_a_mirror_takes_every_joint_to_its_mirror_image(bedlam: tuple[LabelTable
     symmetric = dataclasses.replace(label, betas=np.zeros(10, np.float32))
     pelvis = BODY.rest_joints(torch.zeros(1, 10))[0, 0].numpy()
     symmetric = dataclasses.replace(symmetric, pelvis=pelvis)
-    straight = joints_of_label(symmetric, View.identity())
-    mirrored = truth_of(symmetric, View.mirrored(SIZE[0]), BODY)
+    straight = joints_of_label(symmetric, ViewChange.identity())
+    mirrored = truth_of(symmetric, ViewChange.mirrored(SIZE[0]), BODY)
     torch.testing.assert_close(mirrored.joints_cam, mirror_points(straight), atol=1e-5, rtol=0)
 
 
 def test_flipping_twice_changes_nothing(bedlam: tuple[LabelTable, World]) -> None:
     """For image, ray map and labels."""
     label = bedlam[0][0]
-    once = View.mirrored(SIZE[0])
+    once = ViewChange.mirrored(SIZE[0])
     twice = once.then(once)
     np.testing.assert_array_equal(twice.pixels, np.eye(3))
     np.testing.assert_array_equal(twice.frame, np.eye(3))
@@ -108,14 +108,14 @@ def test_flipping_twice_changes_nothing(bedlam: tuple[LabelTable, World]) -> Non
 def test_the_ray_map_of_a_flipped_image_is_the_flipped_ray_map(bedlam: tuple[LabelTable, World]) -> None:
     small = np.array([[60.0, 0, 33.0], [0, 61.0, 20.0], [0, 0, 1.0]])
     rays = ray_map(small, 48, 64)
-    flipped = ray_map(View.mirrored(64).intrinsics(small), 48, 64)
+    flipped = ray_map(ViewChange.mirrored(64).intrinsics(small), 48, 64)
     expected = rays[:, :, ::-1] * np.array([-1.0, 1.0, 1.0])[:, None, None]
     np.testing.assert_allclose(flipped, expected, atol=1e-6)
 
 
 def test_a_roll_keeps_the_camera_and_turns_the_rays(bedlam: tuple[LabelTable, World]) -> None:
     intrinsics = np.asarray(bedlam[0][0].intrinsics)
-    view = View.rolled(0.3, intrinsics)
+    view = ViewChange.rolled(0.3, intrinsics)
     np.testing.assert_allclose(view.intrinsics(intrinsics), intrinsics, atol=1e-9)
     ray = np.linalg.inv(intrinsics) @ [100.0, 200.0, 1.0]
     pixel = view.pixels @ [100.0, 200.0, 1.0]
@@ -128,7 +128,7 @@ def test_no_augmentation_changes_nothing() -> None:
     np.testing.assert_array_equal(change_colours(image, NO_AUGMENT, rng), image)
     assert hide_a_patch(image, NO_AUGMENT, rng) is image
     assert draw_crop(NO_AUGMENT, rng) == CropDraw()
-    np.testing.assert_array_equal(draw_view(NO_AUGMENT, 48, np.eye(3), rng).frame, np.eye(3))
+    np.testing.assert_array_equal(draw_view_change(NO_AUGMENT, 48, np.eye(3), rng).frame, np.eye(3))
 
 
 def test_colours_and_patches_change_pixels_within_bounds() -> None:
@@ -157,7 +157,7 @@ def test_the_crop_shows_the_person(bedlam: tuple[LabelTable, World]) -> None:
 
 def test_the_crop_encloses_the_box_and_keeps_its_aspect(bedlam: tuple[LabelTable, World]) -> None:
     label = bedlam[0][0]
-    inputs, matrix = crop_inputs(label, View.identity(), CropDraw(), SIZE, (192, 256))
+    inputs, matrix = crop_inputs(label, ViewChange.identity(), CropDraw(), SIZE, (192, 256))
     corners = np.array([[label.bbox[0], label.bbox[1], 1.0], [label.bbox[2], label.bbox[3], 1.0]]) @ matrix.T
     assert (corners[:, :2] >= -0.51).all()
     assert (corners[:, :2] <= np.array([191.51, 255.51])).all()
@@ -191,7 +191,7 @@ def test_an_unknown_camera_is_an_error_unless_one_is_assumed(tmp_path: Path) -> 
 def test_an_empty_box_is_refused_with_its_person(bedlam: tuple[LabelTable, World]) -> None:
     label = dataclasses.replace(bedlam[0][0], bbox=np.array([5, 5, 5, 9], np.float32))
     with pytest.raises(LabelError, match=r"bedlam/.*bounding box"):
-        crop_inputs(label, View.identity(), CropDraw(), SIZE, (64, 64))
+        crop_inputs(label, ViewChange.identity(), CropDraw(), SIZE, (64, 64))
 
 
 def test_distorted_images_are_straightened_with_their_labels(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from metrichmsr_ros.data.synthesis.observe import Observation, observe
-from metrichmsr_ros.data.synthesis.scene import TruePerson, TrueScene
+from metrichmsr_ros.data.synthesis.scene import RenderedPerson, RenderedScene
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.types import AnyArray, ImageArray
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class TrueLandmarks:
     """Has the methods of BlazePose; answers with the projected landmarks of `scene`."""
 
-    scene: TrueScene
+    scene: RenderedScene
 
     def __init__(self, heavy: bool = False) -> None:
         self._heavy = heavy
 
-    def _torsos(self) -> Iterator[tuple[TruePerson, AnyArray]]:
+    def _torsos(self) -> Iterator[tuple[RenderedPerson, AnyArray]]:
         for person in self.scene.people:
             yield person, self.scene.camera.project(person.landmarks)
 
@@ -66,11 +66,11 @@ class TrueLandmarks:
 class SceneReplay(TrueLandmarks):
     """Also has the method of SceneMaker: the given scenes one after the other, each of which it then sees."""
 
-    def __init__(self, scenes: Iterable[TrueScene]) -> None:
+    def __init__(self, scenes: Iterable[RenderedScene]) -> None:
         super().__init__()
         self._left = iter(scenes)
 
-    def make(self, rng: np.random.Generator) -> TrueScene:
+    def make(self, rng: np.random.Generator) -> RenderedScene:
         """The next scene; a RuntimeError after the last."""
         scene = next(self._left, None)
         if scene is None:
@@ -80,8 +80,8 @@ class SceneReplay(TrueLandmarks):
 
 
 def observed(
-    scenes: Iterable[TrueScene], rng: np.random.Generator
-) -> Iterator[tuple[TrueScene, list[Observation], list[int]]]:
+    scenes: Iterable[RenderedScene], rng: np.random.Generator
+) -> Iterator[tuple[RenderedScene, list[Observation], list[int]]]:
     """Every scene, the people found in it, and the indices of those missed."""
     networks = TrueLandmarks()
     for scene in scenes:

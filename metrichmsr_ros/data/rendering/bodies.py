@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.data.rendering.background import world_rays
-from metrichmsr_ros.data.rendering.clothing import Outfit, paint, stand_off
+from metrichmsr_ros.data.rendering.clothing import Outfit
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap, shade
+from metrichmsr_ros.data.rendering.painting import paint, stand_off
 from metrichmsr_ros.data.rendering.skirts import hanging
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import face_normals, summed_normals
@@ -42,7 +43,7 @@ class ColouredBox:
 
 
 @dataclass(frozen=True)
-class View:
+class PlacedCamera:
     """A pinhole camera in the world (y up): world-to-camera rotation (3, 3) and the camera's place `eye` (3,)."""
 
     camera: Camera
@@ -79,7 +80,7 @@ def render(
     figures: list[Figure],
     boxes: list[ColouredBox],
     background: np.ndarray,
-    view: View,
+    view: PlacedCamera,
     light: Light,
     floor: bool = True,
 ) -> tuple[np.ndarray, Raster]:
@@ -144,7 +145,13 @@ def _garments(figures: list[Figure]) -> tuple[list[int], list[Figure]]:
 
 
 def _figure_pixels(
-    figure: Figure, vertices: np.ndarray, number: int, raster: Raster, view: View, light: Light, shadows: ShadowMap
+    figure: Figure,
+    vertices: np.ndarray,
+    number: int,
+    raster: Raster,
+    view: PlacedCamera,
+    light: Light,
+    shadows: ShadowMap,
 ) -> np.ndarray:
     mesh = figure.mesh
     attributes = np.concatenate([mesh.template, mesh.normals(vertices), vertices], 1).astype(np.float32)
@@ -179,7 +186,7 @@ def _box_pixels(item: ColouredBox, faces: np.ndarray, light: Light) -> np.ndarra
 
 
 def _floor_shadows(
-    background: np.ndarray, figures: list[Figure], view: View, light: Light, shadows: ShadowMap
+    background: np.ndarray, figures: list[Figure], view: PlacedCamera, light: Light, shadows: ShadowMap
 ) -> np.ndarray:
     """The background, darkened where people and boxes keep light from the floor; at a quarter of the resolution."""
     rays = world_rays(view.camera, view.rotation, 4)

@@ -1,6 +1,6 @@
 """What hangs from the hips around both legs: skirts, dresses, coats and long jackets.
 
-Cloth that follows each leg by itself (`render_wardrobe.stand_off`) shows where the legs part. What hangs does not, and
+Cloth that follows each leg by itself (`painting.stand_off`) shows where the legs part. What hangs does not, and
 the landmark network sees hips lower then. A garment is a stack of rings; each is the hull of the body's slice at its
 height, seen along the trunk, a little wider.
 """

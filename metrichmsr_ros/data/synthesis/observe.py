@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.data.synthesis.scene import TruePerson, TrueScene
+from metrichmsr_ros.data.synthesis.scene import RenderedPerson, RenderedScene
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import torso_points
@@ -29,8 +29,8 @@ class Observation:
 
     Attributes:
         person: number of the person in the scene.
-        landmarks: what was seen.
-        way: how it was come by: "image", "tile", "followed" or "again".
+        landmarks: as the network gives them.
+        way: what led to them: a detection in the whole "image" or in a "tile", a person "followed", or seen "again".
     """
 
     person: int
@@ -39,7 +39,7 @@ class Observation:
 
 
 def observe(
-    scene: TrueScene,
+    scene: RenderedScene,
     blazepose: BlazePose,
     rng: np.random.Generator,
     follow: int = 1,
@@ -52,15 +52,15 @@ def observe(
         blazepose: the networks.
         rng: source of chance for tiles and for the ROIs of followed people.
         follow: how often a person found is seen again, each time through a ROI that is off as following makes it.
-        heavy: the same with the heavier landmark network; with it, people found are looked at again as they are in
-            single images: mirrored, and with that network, straight and mirrored.
+        heavy: the same with the heavier landmark network; with it, people found get the further views of single images:
+            mirrored, and by that network, straight and mirrored.
 
     Returns:
         Observations, and the numbers of people who were shown (a tenth of them visible, at least) but not found.
     """
     found: list[Observation] = []
     missed: list[int] = []
-    first_looks: dict[int, LandmarkSet] = {}
+    first_views: dict[int, LandmarkSet] = {}
     detections = blazepose.detect(scene.image)
     for number, person in enumerate(scene.people):
         if person.visible_fraction < 0.1:
@@ -71,26 +71,26 @@ def observe(
             missed.append(number)
             continue
         found.append(Observation(number, first, way))
-        first_looks[number] = first
+        first_views[number] = first
         for _ in range(follow):
             again = blazepose.landmarks(scene.image, _followed(first.next_roi(), rng))
             if again is not None and matches(again, true_torso):
                 found.append(Observation(number, again, "followed"))
     if heavy is not None:
-        found += _looked_at_again(scene, first_looks, blazepose, heavy)
+        found += _viewed_again(scene, first_views, blazepose, heavy)
     return found, missed
 
 
-def _looked_at_again(
-    scene: TrueScene, first_looks: dict[int, LandmarkSet], blazepose: BlazePose, heavy: BlazePose
+def _viewed_again(
+    scene: RenderedScene, first_views: dict[int, LandmarkSet], blazepose: BlazePose, heavy: BlazePose
 ) -> list[Observation]:
     again = []
-    for number, first in first_looks.items():
-        others = [look for other, look in first_looks.items() if other != number]
+    for number, first in first_views.items():
+        others = [view for other, view in first_views.items() if other != number]
         true_torso = _true_torso(scene, scene.people[number])
-        for look in views_of(scene.image, first, others, blazepose, heavy):
-            if matches(look.landmarks, true_torso):
-                again.append(Observation(number, look.landmarks, "again"))
+        for view in views_of(scene.image, first, others, blazepose, heavy):
+            if matches(view.landmarks, true_torso):
+                again.append(Observation(number, view.landmarks, "again"))
     return again
 
 
@@ -100,14 +100,14 @@ def matches(landmarks: LandmarkSet, true_torso: np.ndarray) -> bool:
     return bool((gap < MATCH * landmarks.roi.size).all())
 
 
-def _true_torso(scene: TrueScene, person: TruePerson) -> np.ndarray:
+def _true_torso(scene: RenderedScene, person: RenderedPerson) -> np.ndarray:
     pixels = scene.camera.project(person.landmarks)
     return np.stack([pixels[list(_SHOULDERS)].mean(0), pixels[list(_HIPS)].mean(0)])
 
 
 def _first_sight(
-    scene: TrueScene,
-    person: TruePerson,
+    scene: RenderedScene,
+    person: RenderedPerson,
     true_torso: np.ndarray,
     detections: list[Detection],
     blazepose: BlazePose,
@@ -131,13 +131,13 @@ def _first_sight(
     return blazepose.landmarks(scene.image, landmarks.next_roi()), way
 
 
-def _true_size(scene: TrueScene, person: TruePerson) -> float:
+def _true_size(scene: RenderedScene, person: RenderedPerson) -> float:
     """Side of the square around the body's landmarks in the image, px."""
     pixels = scene.camera.project(person.landmarks)
     return float((pixels.max(0) - pixels.min(0)).max()) + 1.0
 
 
-def _true_roi(scene: TrueScene, person: TruePerson) -> Roi:
+def _true_roi(scene: RenderedScene, person: RenderedPerson) -> Roi:
     """The ROI that BlazePose aims at: centred on the hips, its up axis along the trunk, all landmarks inside."""
     pixels = scene.camera.project(person.landmarks)
     shoulders, hips = _true_torso(scene, person)

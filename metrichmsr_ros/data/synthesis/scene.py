@@ -13,7 +13,7 @@ from metrichmsr_ros.body.open_body import OpenBody, Population
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
 from metrichmsr_ros.data.rendering.background import Backgrounds, random_background
-from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, View, render
+from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, PlacedCamera, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import random_light
 from metrichmsr_ros.data.rendering.sensor import photograph
@@ -27,7 +27,7 @@ _SMALL_PX = 110  # below this height the light mesh shows all there is to see
 
 
 @dataclass(frozen=True)
-class TruePerson:
+class RenderedPerson:
     """Exact truth of one person in the camera frame (SMPL's pose, metres).
 
     Attributes:
@@ -45,12 +45,12 @@ class TruePerson:
 
 
 @dataclass(frozen=True)
-class TrueScene:
+class RenderedScene:
     """One rendered picture HWC uint8 RGB, its camera and everybody in it."""
 
     image: np.ndarray
     camera: Camera
-    people: tuple[TruePerson, ...]
+    people: tuple[RenderedPerson, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class SceneMaker:
         self._betas = population.betas[member == held_out].astype(np.float64)
         self._backgrounds, self._held_out = backgrounds, held_out
 
-    def make(self, rng: np.random.Generator) -> TrueScene:
+    def make(self, rng: np.random.Generator) -> RenderedScene:
         """One scene; the same state of `rng` gives the same scene."""
         count = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.3, 0.13, 0.07]))
         people = [self._person(rng) for _ in range(count)]
@@ -99,7 +99,7 @@ class SceneMaker:
         image = photograph(picture, rng)
         fractions = [_visible_fraction(f, number, raster, view) for number, f in enumerate(figures)]
         truths = [replace(t, visible_fraction=s) for t, s in zip(truths, fractions, strict=True)]
-        return TrueScene(image, view.camera, tuple(truths))
+        return RenderedScene(image, view.camera, tuple(truths))
 
     def _camera(self, rng: np.random.Generator) -> Camera:
         width, height = _SIZES[rng.choice(len(_SIZES), p=_SIZE_SHARES)]
@@ -128,14 +128,14 @@ class SceneMaker:
         vertices: np.ndarray = out.vertices[0].numpy().astype(np.float64)
         return vertices
 
-    def _mesh_for(self, person: _Placed, view: View) -> OpenBody:
+    def _mesh_for(self, person: _Placed, view: PlacedCamera) -> OpenBody:
         depth = float(view.to_camera(person.root)[2])
         small = 1.7 * view.camera.intrinsics[1, 1] / max(depth, 0.3) < _SMALL_PX
         return self._light_body if small else self._body
 
     def _posed(
-        self, person: _Placed, body: OpenBody, view: View, rng: np.random.Generator
-    ) -> tuple[Figure, TruePerson]:
+        self, person: _Placed, body: OpenBody, view: PlacedCamera, rng: np.random.Generator
+    ) -> tuple[Figure, RenderedPerson]:
         vertices = self._world_vertices(person.pose_world, person.betas, body) + person.root
         figure = Figure(vertices, self._meshes[body], random_outfit(rng))
         pose = person.pose_world.copy()
@@ -145,9 +145,9 @@ class SceneMaker:
             joints = body.joints(_row(person.betas), _row(pose), _row(transl))[0].numpy()
             height = float(body.height(_row(person.betas))[0])
             landmarks = body.landmarks(torch.from_numpy(view.to_camera(vertices)).float()).numpy()
-        return figure, TruePerson(pose, person.betas, transl, joints, landmarks, height, 0.0)
+        return figure, RenderedPerson(pose, person.betas, transl, joints, landmarks, height, 0.0)
 
-    def _things(self, people: list[_Placed], view: View, rng: np.random.Generator) -> list[ColouredBox]:
+    def _things(self, people: list[_Placed], view: PlacedCamera, rng: np.random.Generator) -> list[ColouredBox]:
         """Seats under sitting people, and sometimes things between them and the camera."""
         things = []
         for person in people:
@@ -179,7 +179,7 @@ def _row(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))[None]
 
 
-def _look(camera: Camera, person: _Placed, rng: np.random.Generator) -> View:
+def _look(camera: Camera, person: _Placed, rng: np.random.Generator) -> PlacedCamera:
     """A camera that stands on any side of the person, 0.8-15 m away, and has some part of the person in view."""
     distance = float(np.exp(rng.uniform(np.log(1.2), np.log(7.0)))) if rng.random() < 0.88 else rng.uniform(3.0, 15.0)
     height = float(
@@ -197,10 +197,10 @@ def _look(camera: Camera, person: _Placed, rng: np.random.Generator) -> View:
     pitch = np.arctan2(towards[1], np.hypot(towards[0], towards[2])) + np.arctan2(wanted[1], 1.0)
     world_from_level = Rotation.from_euler("YX", [yaw, pitch]).as_matrix()
     rotation = Rotation.from_euler("z", roll).as_matrix() @ _CAMERA_FROM_WORLD @ world_from_level.T
-    return View(camera, rotation, eye)
+    return PlacedCamera(camera, rotation, eye)
 
 
-def _scattered(person: _Placed, view: View, rng: np.random.Generator) -> _Placed:
+def _scattered(person: _Placed, view: PlacedCamera, rng: np.random.Generator) -> _Placed:
     """The person moved somewhere on the floor in view: near others, or anywhere up to 12 m away."""
     if rng.random() < 0.5:
         place = rng.normal(0, 0.9, 2)
@@ -221,7 +221,7 @@ def _apart(people: list[_Placed], gap: float = 0.5) -> list[_Placed]:
     return kept
 
 
-def _visible_fraction(figure: Figure, number: int, raster: Raster, view: View) -> float:
+def _visible_fraction(figure: Figure, number: int, raster: Raster, view: PlacedCamera) -> float:
     """Share of the vertices on the body's near side whose pixel shows this body."""
     points = view.to_camera(figure.vertices)
     normals = figure.mesh.normals(figure.vertices) @ view.rotation.T
@@ -234,7 +234,7 @@ def _visible_fraction(figure: Figure, number: int, raster: Raster, view: View) -
     return float((seen & near).sum() / max(1, near.sum()))
 
 
-def _landmarks_inside(truth: TruePerson, camera: Camera) -> float:
+def _landmarks_inside(truth: RenderedPerson, camera: Camera) -> float:
     """Share of the landmarks that lie in front of the camera and inside its picture, whether hidden or not."""
     front = truth.landmarks[:, 2] > 0.2
     pixels = camera.project(np.where(front[:, None], truth.landmarks, [0.0, 0.0, 1.0]))

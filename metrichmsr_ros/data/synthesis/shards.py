@@ -28,7 +28,7 @@ from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.observe import Observation, observe
-from metrichmsr_ros.data.synthesis.scene import SceneMaker, TruePerson, TrueScene
+from metrichmsr_ros.data.synthesis.scene import RenderedPerson, RenderedScene, SceneMaker
 from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.networks import BlazePose
@@ -49,9 +49,9 @@ class SynthesisConfig:
         seed: the same seed makes the same shards, however many workers there are.
         workers: processes; 0 means one per core.
         backgrounds: folder of photographs (and `panoramas/`); None: rooms made by rule only.
-        poses: a pose bank made by `motion_bank`; None: the package's own.
+        poses: a pose bank made by `mocap.pose_bank`; None: the package's own.
         images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
-        further_looks: look at everybody found as often as at people in single images, with the heavier network too.
+        further_views: also take the views that people in single images get: mirrored, and by the heavier network.
     """
 
     count: int = 2000
@@ -62,7 +62,7 @@ class SynthesisConfig:
     poses: Path | None = None
     images_per_shard: int = 200
     jpeg_share: float = 0.02
-    further_looks: bool = False
+    further_views: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def write_shard(
     return counts
 
 
-def sample_arrays(scene: TrueScene, seen: list[Observation], missed: list[int], seed: int) -> dict[str, np.ndarray]:
+def sample_arrays(scene: RenderedScene, seen: list[Observation], missed: list[int], seed: int) -> dict[str, np.ndarray]:
     """The arrays of one `KEY.npz` (docs/reference/data_formats.md): P landmark sets with truth, M people not found."""
     sets = [o.landmarks for o in seen]
     truths = [scene.people[o.person] for o in seen]
@@ -171,7 +171,7 @@ def sample_arrays(scene: TrueScene, seen: list[Observation], missed: list[int], 
     return arrays
 
 
-def _truth_arrays(truths: list[TruePerson], prefix: str) -> dict[str, np.ndarray]:
+def _truth_arrays(truths: list[RenderedPerson], prefix: str) -> dict[str, np.ndarray]:
     fields = {
         "pose": ([t.pose for t in truths], (72,)),
         "betas": ([t.betas for t in truths], (10,)),
@@ -201,7 +201,7 @@ class _Worker:
             backgrounds = load_backgrounds(job.config.backgrounds, job.held_out)
             bank = PoseBank.load(job.config.poses)
             self._makers[job.held_out] = SceneMaker(backgrounds, job.held_out, bank)
-        if job.config.further_looks and self._heavy is None:
+        if job.config.further_views and self._heavy is None:
             self._heavy = BlazePose(num_threads=1, heavy=True)
         return write_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
 

@@ -18,7 +18,8 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.rendering.outfit import Outfit, dress
+from metrichmsr_ros.data.rendering.clothing import PlainOutfit
+from metrichmsr_ros.data.rendering.painting import vertex_colours
 from metrichmsr_ros.data.rendering.room import TiledRoom, render_tiled_room
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import vertex_normals
@@ -65,7 +66,7 @@ class Walker:
 
     id: str
     betas: tuple[float, ...]
-    outfit: Outfit
+    outfit: PlainOutfit
     start: tuple[float, float]
     heading: float  # radians, world; on a circle: where on it the walk begins
     enters_s: float
@@ -77,7 +78,7 @@ WALKERS = (
     Walker(
         "anna",
         (0.3, 0.2, 0.1),
-        Outfit((196, 62, 58), (52, 66, 104), (222, 176, 146), (66, 44, 30)),
+        PlainOutfit((196, 62, 58), (52, 66, 104), (222, 176, 146), (66, 44, 30)),
         (4.6, 0.0),
         0.4,
         -1,
@@ -86,7 +87,7 @@ WALKERS = (
     Walker(
         "ben",
         (1.1, -0.4),
-        Outfit((74, 122, 88), (96, 84, 70), (138, 92, 66), (28, 22, 20)),
+        PlainOutfit((74, 122, 88), (96, 84, 70), (138, 92, 66), (28, 22, 20)),
         (6.6, 5.0),
         -np.pi / 2,
         2.0,
@@ -125,7 +126,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         self.faces = self.body.faces.numpy()
         walk = np.load(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
-        self._colours = {walker.id: dress(self.body, walker.outfit) for walker in self._walkers}
+        self._colours = {walker.id: vertex_colours(self.body, walker.outfit) for walker in self._walkers}
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
     def __len__(self) -> int:

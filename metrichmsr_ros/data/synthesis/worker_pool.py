@@ -12,12 +12,12 @@ from functools import lru_cache
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-Job = TypeVar("Job")
+Task = TypeVar("Task")
 Result = TypeVar("Result")
-Worker = Callable[[Job], Result]
+Worker = Callable[[Task], Result]
 
 
-def run_in_processes(make: Callable[[], Worker[Job, Result]], jobs: Sequence[Job], count: int) -> Iterator[Result]:
+def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Task], count: int) -> Iterator[Result]:
     """Results of all jobs as they come.
 
     When the caller stops early, by an exception or Ctrl-C, the processes end at once, in the middle of their jobs.
@@ -53,11 +53,11 @@ def _end_with_caller(caller_ended: Connection) -> None:
     os._exit(1)
 
 
-def _do(make: Callable[[], Worker[Job, Result]], job: Job) -> Result:
+def _do(make: Callable[[], Worker[Task, Result]], job: Task) -> Result:
     return _worker(make)(job)
 
 
 @lru_cache(maxsize=1)
-def _worker(make: Callable[[], Worker[Job, Result]]) -> Worker[Job, Result]:
+def _worker(make: Callable[[], Worker[Task, Result]]) -> Worker[Task, Result]:
     """This process's worker."""
     return make()

@@ -26,7 +26,7 @@ from metrichmsr_ros.data.formats.joint_maps import COMPARABLE
 from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, read_image
 from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
-from metrichmsr_ros.data.image_augment import View
+from metrichmsr_ros.data.image_augment import ViewChange
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
 from metrichmsr_ros.hmr.losses import project
 
@@ -103,7 +103,7 @@ def test_the_open_set_projects_onto_its_pictures(tmp_path: Path) -> None:
     assert len(table) == 3  # the fourth has no picture
     body = load_body("open_light")
     for row in range(3):
-        truth = truth_of(table[row], View.identity(), body)
+        truth = truth_of(table[row], ViewChange.identity(), body)
         assert truth.has_betas.item()
         seen = project(truth.joints_cam, np_tensor(table.intrinsics[row])[None])
         np.testing.assert_allclose(seen[0].numpy(), table.joints_2d[row, :, :2], atol=1e-2)
@@ -200,21 +200,21 @@ def test_labels_of_other_bodies_give_joints_but_no_betas(tmp_path: Path) -> None
     """3DPW's men and women teach a network of neutral SMPL where their joints are, not their betas."""
     write_3dpw(tmp_path)
     table = read_image_set(ImageSet("3dpw", str(tmp_path), split="test"), ALL)[0]
-    truth = truth_of(table[0], View.identity(), BODIES["neutral"], BODIES)
+    truth = truth_of(table[0], ViewChange.identity(), BODIES["neutral"], BODIES)
     assert truth.has_pose.item()
     assert truth.has_joints_cam.item()
     assert truth.has_transl.item()
     assert not truth.has_betas.item()
     pixels = project(truth.joints_cam, np_tensor(table.intrinsics[0])[None])[0].numpy()
     np.testing.assert_allclose(pixels, table.joints_2d[0, :, :2], atol=0.02)
-    own = truth_of(table[0], View.identity(), BODIES["male"], BODIES)
+    own = truth_of(table[0], ViewChange.identity(), BODIES["male"], BODIES)
     assert own.has_betas.item()
 
 
 def test_labels_of_smplx_give_pose_and_root(tmp_path: Path) -> None:
     _, world, _ = write_prox(tmp_path)
     table = read_image_set(ImageSet("prox", str(tmp_path)), ALL)[0]
-    truth = truth_of(table[0], View.identity(), BODIES["neutral"], None)
+    truth = truth_of(table[0], ViewChange.identity(), BODIES["neutral"], None)
     assert (truth.has_pose.item(), truth.has_transl.item()) == (True, True)
     assert (truth.has_betas.item(), truth.has_joints_cam.item()) == (False, False)
     np.testing.assert_allclose(truth.joints_cam[0, 0].numpy(), world.joints_cam[0, 0], atol=1e-4)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, ColouredBox, Figure, View, render
-from metrichmsr_ros.data.rendering.clothing import paint, random_outfit, stand_off
+from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, ColouredBox, Figure, PlacedCamera, render
+from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap
+from metrichmsr_ros.data.rendering.painting import paint, stand_off
 from metrichmsr_ros.data.rendering.sensor import photograph
 from metrichmsr_ros.geometry.camera import Camera
 
@@ -35,7 +36,7 @@ def test_shadow_lies_under_a_box_and_nowhere_else():
 def test_render_draws_the_figure_where_the_camera_projects_it():
     body = load_body("open")
     mesh = BodyMesh(body.template.numpy(), body.faces.numpy())
-    view = View(Camera.from_fov(160, 120, 1.0), LEVEL, np.array([0.0, 0.2, 3.0]))
+    view = PlacedCamera(Camera.from_fov(160, 120, 1.0), LEVEL, np.array([0.0, 0.2, 3.0]))
     figure = Figure(body.template.numpy().astype(float), mesh, random_outfit(np.random.default_rng(0)))
     background = np.full((120, 160, 3), 0.5, np.float32)
     picture, raster = render([figure], [], background, view, DAY, floor=False)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, View, render
+from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, PlacedCamera, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import Light
 from metrichmsr_ros.data.rendering.skirts import TOP_Y, hanging
@@ -90,7 +90,7 @@ def test_a_picture_shows_the_coat_between_the_legs_and_counts_it_as_its_wearer()
     _, vertices = posed("open", legs_apart)
     body = load_body("open")
     mesh = BodyMesh(body.template.numpy(), body.faces.numpy())
-    view = View(Camera.from_fov(160, 200, 0.8), LEVEL, np.array([0.0, -0.1, 3.0]))
+    view = PlacedCamera(Camera.from_fov(160, 200, 0.8), LEVEL, np.array([0.0, -0.1, 3.0]))
     plain = replace(random_outfit(np.random.default_rng(0)), hangs_to=None, shirt_hem=-0.45)
     thing = ColouredBox.upright(np.array([0.8, 0.0, 0.0]), np.array([0.1, 0.1, 0.1]), 0.0, np.ones(3))
     background = np.full((200, 160, 3), 0.5, np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.data.rendering.background import Backgrounds
-from metrichmsr_ros.data.synthesis.scene import SceneMaker, TrueScene
+from metrichmsr_ros.data.synthesis.scene import RenderedScene, SceneMaker
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,6 @@ def maker() -> SceneMaker:
 
 
 @pytest.fixture(scope="session")
-def scenes(maker: SceneMaker) -> list[TrueScene]:
+def scenes(maker: SceneMaker) -> list[RenderedScene]:
     """Six scenes."""
     return [maker.make(np.random.default_rng([3, i])) for i in range(6)]
