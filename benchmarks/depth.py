@@ -21,10 +21,10 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
+from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, depth_errors, mean_depth_errors
 

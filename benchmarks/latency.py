@@ -23,9 +23,9 @@ from metrichmsr_ros.data.rendering.bystanders import stand_people
 from metrichmsr_ros.data.rendering.depth_rooms import make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.anchor import make_anchor
+from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.refiner import refine, refiner_inputs
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
 from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.depth.sources.fastdepth import FastDepth

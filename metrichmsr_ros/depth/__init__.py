@@ -1,1 +1,1 @@
-"""Metric scene depth, anchored on the people in it."""
+"""Metric scene depth, calibrated by the people in the scene."""

@@ -1,4 +1,4 @@
-"""What the people themselves say about depth: their visible surfaces in metres, and how far to trust each pixel."""
+"""Human depth: the visible surfaces of the estimated bodies in metres, with a weight for each pixel."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import Raster, rasterize_many
 from metrichmsr_ros.types import Float32Array
 
-EDGE_STEP = 0.15  # metres between neighbours: an arm before the chest, where an initial depth always bleeds
-THIN_PERSON_WEIGHT = 0.25  # of somebody so small that nothing is left inside the silhouette
-RELATIVE_STD_HALF = 0.1  # a person whose distance is 10 % uncertain counts half
+EDGE_STEP = 0.15  # metres within the erosion window, e.g. an arm before the chest: initial depth is blurred there
+THIN_PERSON_WEIGHT = 0.25  # weight factor of a person too small to survive the erosion
+RELATIVE_STD_HALF = 0.1  # a relative standard deviation of 10 % of the distance halves a person's weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Anchor:
     """Human depth to calibrate against.
 
     Attributes:
-        depth: (H, W) float32 metres along z of the nearest body surface, NaN where there is nobody.
+        depth: (H, W) float32 metres along z of the nearest body surface, NaN outside people.
         weight: (H, W) float32 in 0..1, 0 outside people, at silhouettes and at steps within a body.
-        person: (H, W) int32 index of the person seen, -1 for nobody.
+        person: (H, W) int32 index of the visible person, -1 outside people.
     """
 
     depth: Float32Array
@@ -34,16 +34,16 @@ class Anchor:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """(H, W) bool: M_a of the paper, the pixels that anchor."""
+        """(H, W) bool: M_a of the paper, the pixels with a weight above zero."""
         return self.weight > 0
 
 
 def human_depth(vertices_cam: Sequence[ArrayLike], faces: ArrayLike, camera: Camera) -> Float32Array:
-    """The people's own depth (H, W) float32 in metres, NaN where there is nobody.
+    """Depth (H, W) float32 of the body surfaces in metres, NaN outside people.
 
     Args:
-        vertices_cam: one (V, 3) per person, metres, camera frame; nearer people hide farther ones.
-        faces: (F, 3) of the body that all share.
+        vertices_cam: one (V, 3) per person, metres, camera frame; nearer people occlude farther ones.
+        faces: (F, 3) of the body model, the same for all people.
         camera: undistorted camera.
     """
     return rasterize_many([(vertices, faces) for vertices in vertices_cam], camera).depth
@@ -60,8 +60,8 @@ def make_anchor(
 
     Args:
         vertices_cam, faces, camera: see `human_depth`.
-        person_weights: (P,) in 0..1 from `person_weight`; None: everybody counts fully.
-        erosion: pixels to leave out inside each silhouette, where the mesh and the image never quite agree.
+        person_weights: (P,) in 0..1 from `person_weight`; None: 1 for everybody.
+        erosion: width in pixels of the band left out inside each silhouette, where mesh and image rarely agree.
     """
     raster = rasterize_many([(vertices, faces) for vertices in vertices_cam], camera)
     count = len(vertices_cam)
@@ -69,20 +69,20 @@ def make_anchor(
     inside = _inside(raster, erosion)
     factor = np.where(inside, 1.0, 0.0)
     for person in range(count):
-        seen = raster.mesh_id == person
-        if seen.any() and not (inside & seen).any():
-            factor[seen] = THIN_PERSON_WEIGHT
-    weight = factor * np.append(weights, 0.0)[raster.mesh_id]  # index -1 is the appended nobody
+        visible = raster.mesh_id == person
+        if visible.any() and not (inside & visible).any():
+            factor[visible] = THIN_PERSON_WEIGHT
+    weight = factor * np.append(weights, 0.0)[raster.mesh_id]  # index -1 is the appended zero
     return Anchor(raster.depth, weight.astype(np.float32), raster.mesh_id)
 
 
 def person_weight(
     vertices_cam: ArrayLike, camera: Camera, confidence: float = 1.0, transl_cov: ArrayLike | None = None
 ) -> float:
-    """How far to trust one person as a yardstick, 0..1.
+    """Weight of one person in the depth calibration, 0..1.
 
-    The product of the detection's confidence, the part of the body inside the image (a truncated body has a guessed
-    size and with it a guessed distance) and the certainty of its distance, from `transl_cov` (3, 3) in m^2.
+    The product of the detection's confidence, the share of the body inside the image (the size of a truncated body is
+    uncertain, hence its distance) and the certainty of its distance, from `transl_cov` (3, 3) in m^2.
     """
     vertices = np.asarray(vertices_cam, np.float64)
     u, v = np.moveaxis(camera.project(vertices), -1, 0)
@@ -96,7 +96,7 @@ def person_weight(
 
 
 def _inside(raster: Raster, erosion: int) -> NDArray[np.bool_]:
-    """Pixels whose whole neighbourhood shows the same person, without a step in depth."""
+    """Pixels whose whole neighbourhood belongs to one person and has no step in depth."""
     covered = raster.covered
     if erosion <= 0:
         return covered

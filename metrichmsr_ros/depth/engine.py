@@ -1,4 +1,4 @@
-"""Metric depth of the scene from one source, calibrated by the people in it: the engine that a pipeline calls."""
+"""Metric depth of the scene: initial depth from one source, calibrated by the people in the image."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor, human_depth, make_anchor
+from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
 from metrichmsr_ros.depth.calibration.refiner import Refiner, refine
-from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
@@ -19,8 +19,8 @@ from metrichmsr_ros.types import Float32Array
 
 Fit = Callable[[Float32Array, Anchor, Camera], Calibration]
 
-OCCLUDER = 0.7  # of a person's distance: what is nearer than this stands before the person
-FORGOTTEN = 0.01  # a calibration of which less is left is none
+OCCLUDER = 0.7  # depth below this share of a person's distance belongs to an object in front of the person
+FORGOTTEN = 0.01  # a remembered calibration with a smaller share left is dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,12 @@ class SceneDepth:
 
     Attributes:
         metres: (H, W) float32 along z, NaN where unknown.
-        source: what the initial depth came from, e.g. "fastdepth"; "people" for their own surfaces alone; "" when no
-            depth was requested.
-        calibration: what brought it to metres: "refiner", a closed form ("planes", ...), "memory" (that of the last
-            people in view) or "none".
-        memory_left: share of a remembered calibration that is left, 1 to 0; 1 for the others.
-        problem: why the chosen source gave no depth; "" when it did.
+        source: source of the initial depth, e.g. "fastdepth"; "people" for the body surfaces alone; "" if no depth was
+            requested.
+        calibration: method that scaled it to metres: "refiner", a closed form ("planes", ...), "memory" (the last
+            calibration with people in view) or "none".
+        memory_left: share left of a remembered calibration, 1 to 0; 1 for the other methods.
+        problem: reason why the chosen source gave no depth; "" if it gave depth.
     """
 
     metres: Float32Array
@@ -45,7 +45,7 @@ class SceneDepth:
 
     @classmethod
     def not_requested(cls, camera: Camera) -> SceneDepth:
-        """All unknown, of the camera's size."""
+        """Depth of the camera's size, unknown (NaN) everywhere."""
         return cls(np.full((camera.height, camera.width), np.nan, np.float32), "", "none")
 
     @property
@@ -55,18 +55,21 @@ class SceneDepth:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether people changed the source's own metres."""
+        """Whether a calibration was applied to the source's depth."""
         return self.calibration != "none"
 
 
 class DepthEngine:
-    """Calibrated depth for a video: with nobody in view the last calibration fades to the source's own depth.
+    """Calibrated depth for a video: without people in view the last calibration fades to the uncalibrated depth.
 
     Args:
-        source: where initial depth comes from; None gives the people's own depth alone.
-        method: a closed form ("scale", "affine", "field", "planes") or "none"; ignored when there is a `refiner`.
+        source: source of the initial depth; None gives the depth of the body surfaces alone.
+        method: a closed form ("scale", "affine", "field", "planes") or "none"; ignored with a `refiner`.
         refiner: trained network.
-        memory_s: time in which a calibration without people fades to 1/e.
+        memory_s: time constant in seconds: without people a calibration fades to 1/e in this time.
+
+    Raises:
+        DepthError: unknown method.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class DepthEngine:
         self._last: tuple[float, Calibration] | None = None
 
     def reset(self) -> None:
-        """Forget the last calibration, e.g. when a bag loops."""
+        """Drop the last calibration, e.g. when a bag restarts."""
         self._last = None
 
     def estimate(
@@ -106,12 +109,12 @@ class DepthEngine:
             return SceneDepth(human_depth(context.vertices_cam, faces, camera), "people", "none")
         anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
         if isinstance(self._source, GroundPlane) and not context.vertices_cam:
-            return SceneDepth(anchor.depth, self._source.name, "none")  # nobody stands on it: no failure
+            return SceneDepth(anchor.depth, self._source.name, "none")  # an empty scene is not an error
         try:
             initial = self._source.predict(image, camera, context)
         except DepthError as error:
             return SceneDepth(anchor.depth, "people", "none", problem=str(error))
-        if initial.source == "ground":  # metric already, and empty of people
+        if initial.source == "ground":  # already metric, and without people
             return SceneDepth(_people_in_front(resampled(initial, camera), anchor), initial.source, "none")
         return self._calibrated(initial, anchor, camera, stamp_s)
 
@@ -130,15 +133,15 @@ class DepthEngine:
         return SceneDepth(calibrated, initial.source, calibration.method, kept)
 
     def _remembered(self, stamp_s: float | None) -> tuple[Calibration, float]:
-        """The last calibration, faded; a field fades as its means, since the people it was bent by are gone."""
+        """The last calibration, faded. A field is replaced by its means, because it holds only near its people."""
         if stamp_s is None or self._last is None:
             return IDENTITY, 1.0
-        then, last = self._last
-        kept = float(np.exp(-max(stamp_s - then, 0.0) / self._memory_s))
+        last_stamp_s, last = self._last
+        kept = float(np.exp(-max(stamp_s - last_stamp_s, 0.0) / self._memory_s))
         if kept < FORGOTTEN:
             return IDENTITY, 1.0
-        whole = Calibration(float(np.mean(last.scale)), float(np.mean(last.offset)), "memory")
-        return whole.decayed(kept), kept
+        mean = Calibration(float(np.mean(last.scale)), float(np.mean(last.offset)), "memory")
+        return mean.decayed(kept), kept
 
 
 def _fit(method: str, refiner: Refiner | None) -> Fit:
@@ -147,14 +150,14 @@ def _fit(method: str, refiner: Refiner | None) -> Fit:
     if method == "none":
         return lambda depth, anchor, camera: IDENTITY
     if method not in METHODS:
-        raise DepthError(f"unknown depth calibration '{method}'; known are none, {', '.join(METHODS)}")
+        raise DepthError(f"unknown depth calibration '{method}'; choose from none, {', '.join(METHODS)}")
     return lambda depth, anchor, camera: METHODS[method](depth, anchor)
 
 
 def _with_people(depth: Float32Array, anchor: Anchor) -> Float32Array:
-    """A network's depth with the people's own surfaces where they are trusted and nothing stands before them."""
-    theirs = anchor.mask & np.isfinite(depth) & ~(depth < OCCLUDER * anchor.depth)
-    return np.where(theirs, anchor.depth, depth)
+    """Network depth, replaced by the body surfaces where these have weight and no object is in front of them."""
+    replaced = anchor.mask & np.isfinite(depth) & ~(depth < OCCLUDER * anchor.depth)
+    return np.where(replaced, anchor.depth, depth)
 
 
 def _people_in_front(depth: Float32Array, anchor: Anchor) -> Float32Array:

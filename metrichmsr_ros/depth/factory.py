@@ -1,4 +1,4 @@
-"""From words to a depth engine: which source, and what calibrates it. The words are those of the node's parameters."""
+"""Build a depth engine from the names of its source and calibration, as in the node's parameters."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
+from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.depth.closed_forms import METHODS
 from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth, IncomingDepth
 from metrichmsr_ros.depth.sources.files import load_depth
@@ -16,10 +16,10 @@ from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
-    "auto: fastdepth where `metrichmsr setup` fetched it, else ground",
-    "people: their own surfaces alone",
-    "ground: the floor under their feet",
-    "topic: depth that comes with the image",
+    "auto: fastdepth if `metrichmsr setup` downloaded it, else ground",
+    "people: the body surfaces alone",
+    "ground: the floor under people's feet",
+    "topic: depth image published with the image",
     "fastdepth",
     "hub[:ID or FOLDER]: a metric network of transformers",
     "map_anything[:ID or FOLDER]",
@@ -27,21 +27,21 @@ SOURCES = (
 )
 CALIBRATIONS = (
     "auto: the shipped refiner",
-    "PATH.safetensors: a refiner of yours",
+    "PATH.safetensors: your own refiner",
     *METHODS,
-    "none: the source's own depth",
+    "none: uncalibrated depth",
 )
 
 
 @dataclass(frozen=True)
 class DepthChoice:
-    """What makes depth.
+    """Choice of depth source and calibration.
 
     Attributes:
         source: one of `SOURCES`.
         calibration: one of `CALIBRATIONS`.
-        device: torch device of networks.
-        memory_s: time in which a calibration fades when nobody is in view.
+        device: torch device of the networks.
+        memory_s: time in seconds in which a calibration fades to 1/e without people in view.
     """
 
     source: str = "people"
@@ -51,11 +51,11 @@ class DepthChoice:
 
 
 def make_engine(choice: DepthChoice) -> DepthEngine:
-    """The engine that `choice` names.
+    """Build the engine of `choice`.
 
     Raises:
-        DepthError: unknown words, or what they name cannot be loaded.
-        AssetError: a network that was never fetched.
+        DepthError: unknown source or calibration, or its file or network cannot be loaded.
+        AssetError: the network was not downloaded.
     """
     source = make_source(choice.source, choice.device) if choice.source != "people" else None
     calibration = "none" if source is None else choice.calibration
@@ -64,18 +64,18 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
     if calibration.endswith(".safetensors"):
         return DepthEngine(source, refiner=load_refiner(calibration, choice.device), memory_s=choice.memory_s)
     if calibration != "none" and calibration not in METHODS:
-        raise DepthError(f"unknown depth calibration '{calibration}'; known are: {'; '.join(CALIBRATIONS)}")
+        raise DepthError(f"unknown depth calibration '{calibration}'; choose from: {'; '.join(CALIBRATIONS)}")
     return DepthEngine(source, calibration, memory_s=choice.memory_s)
 
 
-def source_name(words: str) -> str:
-    """`words`, or what auto is on this machine."""
-    return _automatic() if words == "auto" else words
+def source_name(source: str) -> str:
+    """`source` itself, or the source that "auto" selects on this machine."""
+    return _automatic() if source == "auto" else source
 
 
-def make_source(words: str, device: str = "cpu") -> DepthSource:
-    """The source that one of `SOURCES` other than people names. Raises as `make_engine` does."""
-    kind, _, detail = words.partition(":")
+def make_source(source: str, device: str = "cpu") -> DepthSource:
+    """Build one of `SOURCES` other than people. Raises as `make_engine`."""
+    kind, _, detail = source.partition(":")
     makers: dict[str, Callable[[], DepthSource]] = {
         "auto": lambda: make_source(_automatic()),
         "ground": GroundPlane,
@@ -86,7 +86,7 @@ def make_source(words: str, device: str = "cpu") -> DepthSource:
         "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
     }
     if kind not in makers or (detail and kind not in ("hub", "map_anything", "file")):
-        raise DepthError(f"unknown depth source '{words}'; known are: {'; '.join(SOURCES)}")
+        raise DepthError(f"unknown depth source '{source}'; choose from: {'; '.join(SOURCES)}")
     return makers[kind]()
 
 

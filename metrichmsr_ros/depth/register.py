@@ -1,4 +1,4 @@
-"""Bring depth from a camera that stands elsewhere into the image's camera: points, moved, and drawn nearest first."""
+"""Register depth of an offset camera to the image's camera: back-project, transform, project with a z-buffer."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from metrichmsr_ros.geometry.camera import Camera
 
 
 def register(depth_map: DepthMap, camera: Camera, target_from_source: ArrayLike) -> DepthMap:
-    """Depth as `camera` would see it.
+    """Depth from the viewpoint of `camera`.
 
     Args:
         depth_map: depth of an offset camera, e.g. the infrared camera of an RGB-D sensor.
-        camera: undistorted camera to fill.
+        camera: undistorted camera of the result.
         target_from_source: (4, 4) rigid transform from the depth's camera frame to `camera`'s frame, metres.
 
-    Every source pixel is drawn as large as it appears in the target, so that a coarser depth leaves no raster of
-    holes; nearer points hide farther ones; what no point reaches is NaN.
+    Every source pixel fills its footprint in the target, so that depth of a lower resolution leaves no regular holes;
+    nearer points occlude farther ones; target pixels without a point are NaN.
     """
     pose = np.asarray(target_from_source, np.float64)
     v, u = np.nonzero(np.isfinite(depth_map.depth))
     points = depth_map.camera.back_project(np.stack([u, v], axis=-1), depth_map.depth[v, u])
     points = points @ pose[:3, :3].T + pose[:3, 3]
-    points = points[points[:, 2] > 0]  # NaN from lens corners fails this too
+    points = points[points[:, 2] > 0]  # also drops NaN from image corners that the lens model cannot invert
     column, row = np.rint(camera.project(points)).T
     nearest = np.full((camera.height, camera.width), np.inf, np.float32)
     for dy, dx in _footprint(depth_map.camera, camera):

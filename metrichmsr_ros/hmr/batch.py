@@ -1,4 +1,4 @@
-"""CropBatch: everything MetricHMR reads about a batch of people, made from what was found in an image and a Camera."""
+"""CropBatch: the network inputs of a batch of people, built from detections in an image and the image's Camera."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 
 NUM_LANDMARKS = 39
-BOX_MARGIN = 1.2  # crop over the box around a person's joints, as in the label releases that networks learn from
+BOX_MARGIN = 1.2  # crop size over the size of the box around a person's joints, as in the public training labels
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class CropBatch:
     """B people, each with its crop. float32 tensors; integer pixel centres; camera axes x right, y down, z forward.
 
     landmarks: (B,39,3) BlazePose x, y, z in pixels of the crop; visibility, presence: (B,39) in 0..1;
-    world: (B,39,3) m, BlazePose's metric landmarks in crop-aligned axes, as the network gives them;
+    world: (B,39,3) m, BlazePose's metric landmarks in crop-aligned axes, unchanged;
     crop_intrinsics: (B,3,3) K' = A K; intrinsics: (B,3,3) K of the full, rectified image; image_size: (B,2) width,
     height; bbox: (B,4) x1, y1, x2, y2 in full-image pixels; crop_size: (width, height) of all crops;
-    image: (B,3,height,width) RGB in 0..1, or None where the encoder needs no pixels;
-    heavy: (B,) bool, whether the heavier landmark network says it; None: nobody's.
+    image: (B,3,height,width) RGB in 0..1, or None if the encoder needs no pixels;
+    heavy: (B,) bool, whether the landmarks come from the heavy landmark network; None: from none.
     """
 
     landmarks: torch.Tensor
@@ -66,16 +66,16 @@ class CropBatch:
 
     def where(self, which: torch.Tensor, otherwise: CropBatch) -> CropBatch:
         """These people where `which` (B,) bool is true, those of `otherwise` elsewhere."""
-        mine = self.tensors()
-        return otherwise.with_tensors({k: choose(which, mine[k], v) for k, v in otherwise.tensors().items()})
+        own = self.tensors()
+        return otherwise.with_tensors({k: choose(which, own[k], v) for k, v in otherwise.tensors().items()})
 
     def joined(self, others: CropBatch) -> CropBatch:
-        """These people, then the others."""
-        theirs = others.tensors()
-        return self.with_tensors({k: torch.cat([v, theirs[k]]) for k, v in self.tensors().items()})
+        """These people followed by those of `others`."""
+        added = others.tensors()
+        return self.with_tensors({k: torch.cat([v, added[k]]) for k, v in self.tensors().items()})
 
     def select(self, index: torch.Tensor) -> CropBatch:
-        """The people named by `index` (int or bool tensor), in that order."""
+        """The people at `index` (int or bool tensor), in that order."""
         return self.with_tensors({k: v[index] for k, v in self.tensors().items()})
 
 
@@ -87,7 +87,11 @@ def choose(which: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Te
 def crop_batch(
     config: ModelConfig, image: NDArray[np.uint8], landmark_sets: Sequence[LandmarkSet], camera: Camera
 ) -> CropBatch:
-    """What a network of `config` reads about the people found in `image` (H, W, 3) RGB: landmarks, or pixels."""
+    """The input of a network of `config` for people detected in `image` (H, W, 3) RGB: landmarks or pixels.
+
+    Raises:
+        ValueError: the camera is distorted.
+    """
     if config.image_encoder.kind == "blazepose":
         return crop_batch_from_landmarks(landmark_sets, camera)
     boxes = np.array([found.bbox() for found in landmark_sets]).reshape(-1, 4)
@@ -97,7 +101,7 @@ def crop_batch(
 def crop_batch_from_boxes(
     image: NDArray[np.uint8], boxes: ArrayLike, camera: Camera, crop_size: tuple[int, int], margin: float = BOX_MARGIN
 ) -> CropBatch:
-    """The batch, with pixels, of the people in `boxes` (N, 4) x1, y1, x2, y2 of one image without distortion.
+    """The batch with pixels of the people in `boxes` (N, 4) x1, y1, x2, y2 of one undistorted image.
 
     Each crop is `margin` times as large as the person's box and has the aspect ratio of `crop_size` (width, height).
     """
@@ -112,19 +116,19 @@ def crop_batch_from_boxes(
     ).reshape(-1, 3, 3)
     crops = np.array([warp_crop(image, matrix, crop_size) for matrix in matrices], np.uint8)
     pixels = torch.from_numpy(crops.reshape(-1, crop_size[1], crop_size[0], 3)).permute(0, 3, 1, 2).float() / 255
-    nothing = np.zeros((len(corners), NUM_LANDMARKS, 3))
+    zeros = np.zeros((len(corners), NUM_LANDMARKS, 3))
     return _batch(
         camera,
         matrices,
         corners,
         crop_size,
-        {"landmarks": nothing, "world": nothing, "visibility": nothing[..., 0], "presence": nothing[..., 0]},
+        {"landmarks": zeros, "world": zeros, "visibility": zeros[..., 0], "presence": zeros[..., 0]},
         pixels,
     )
 
 
 def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
-    """The batch of the people found in one image of `camera` (without distortion, as BlazePose saw it)."""
+    """The batch of the people detected in one image of `camera`, undistorted as it was for BlazePose."""
     _refuse_distortion(camera)
     count = len(landmark_sets)
 
@@ -132,7 +136,7 @@ def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Came
         rows = [getattr(s, name) for s in landmark_sets]
         return np.asarray(rows, np.float64).reshape(count, *shape)
 
-    pixels = stack("pixels", (NUM_LANDMARKS, 2))[:, :33]  # the six auxiliary points lie outside of the person
+    pixels = stack("pixels", (NUM_LANDMARKS, 2))[:, :33]  # the six auxiliary points may lie outside the person
     landmarks = {
         "landmarks": stack("crop_landmarks", (NUM_LANDMARKS, 3)),
         "visibility": stack("visibility", (NUM_LANDMARKS,)),
@@ -166,4 +170,4 @@ def _batch(
 
 def _refuse_distortion(camera: Camera) -> None:
     if camera.is_distorted:
-        raise ValueError("camera is distorted; use camera.rectified() and the rectified image")
+        raise ValueError("the camera is distorted; use camera.rectified() and the rectified image")

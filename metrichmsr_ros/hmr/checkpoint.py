@@ -1,4 +1,4 @@
-"""Weights on disk: one safetensors file that carries the network's configuration and where it came from."""
+"""Weights on disk: one safetensors file that includes the network's configuration and its provenance."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from metrichmsr_ros.hmr.model import MetricHMR
 
 
 class CheckpointError(MetricHMRError, ValueError):
-    """A weights file is missing, is no safetensors file, or does not fit its configuration."""
+    """A weights file is missing, is not a safetensors file, or does not fit its configuration."""
 
 
 def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes `model` and its configuration to `path`; `metadata` (revision, data, metrics) goes in as JSON."""
+    """Write `model` and its configuration to `path`; `metadata` (revision, data, metrics) is stored as JSON."""
     header = {"format": "metrichmsr-1", "config": json.dumps(to_mapping(saved_config(model)))}
     header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()}
     path = Path(path)
@@ -31,12 +31,12 @@ def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] |
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     partial = path.with_suffix(path.suffix + ".partial")
     save_file(tensors, partial, metadata=header)
-    partial.chmod(0o644)  # it is written for its owner alone, and an installed package is read by others
+    partial.chmod(0o644)  # safetensors creates it for its owner only; other users read an installed package
     partial.replace(path)
 
 
 def saved_config(model: MetricHMR) -> ModelConfig:
-    """The configuration that builds `model` without the pretrained encoders that it may have started from."""
+    """The configuration that builds `model` without loading the pretrained encoders that initialised it."""
     if not (model.config.image_encoder.weights or model.config.ray_encoder.weights):
         return model.config
     from metrichmsr_ros.hmr.vit_encoders import built_from_numbers  # needs the `vitpose` extra
@@ -45,7 +45,7 @@ def saved_config(model: MetricHMR) -> ModelConfig:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """The header of a weights file: format, config and whatever was saved with it."""
+    """The header of a weights file: format, config and the saved metadata. Raises CheckpointError if unreadable."""
     try:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {})
@@ -54,14 +54,15 @@ def read_metadata(path: str | Path) -> dict[str, str]:
 
 
 def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -> MetricHMR:
-    """The network of a weights file, or of a preset that ships with weights, in evaluation mode on `device`.
+    """Load the network of a weights file, or of a preset with shipped weights, in evaluation mode on `device`.
 
-    Raises CheckpointError naming the file and the remedy.
+    Raises:
+        CheckpointError: missing, unreadable or unfitting file; names the file and the remedy.
     """
     path = _locate(path_or_preset)
     metadata = read_metadata(path)
     if metadata.get("format") != "metrichmsr-1":
-        raise CheckpointError(f"{path}: no weights of metrichmsr (format {metadata.get('format')!r})")
+        raise CheckpointError(f"{path}: not a weights file of metrichmsr (format {metadata.get('format')!r})")
     try:
         model = MetricHMR(build(ModelConfig, json.loads(metadata["config"])))
         with safe_open(path, framework="pt", device="cpu") as file:
@@ -79,6 +80,6 @@ def _locate(path_or_preset: str | Path) -> Path:
         return asset_path(f"{path_or_preset}.safetensors")
     except AssetError:
         raise CheckpointError(
-            f"{path_or_preset!r} is no file and no preset with weights in the package; "
+            f"{path_or_preset!r} is neither a file nor a preset with shipped weights; "
             "pass a .safetensors file written by `metrichmsr train human`"
         ) from None

@@ -1,7 +1,7 @@
 """Configuration of MetricHMR: frozen dataclasses, one YAML file per preset, unknown keys are errors.
 
 The same dataclasses describe the paper's model, every row of its ablation table and the embedded default; a
-checkpoint carries its own configuration as JSON, so weights and configuration cannot drift apart.
+checkpoint includes its configuration as JSON, so weights and configuration stay consistent.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from metrichmsr_ros.config import ConfigError
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
-    """What turns a person's crop into image tokens.
+    """The encoder of a person's crop to image tokens.
 
     `blazepose` makes one token per BlazePose landmark (39) and `summary_tokens` dense ones; with `reads_heavy` it has
-    maps of its own for what BlazePose's heavier landmark network says, else it may not be shown that. `vitpose` runs
-    `VitPoseBackbone` of transformers from `weights` (hub id or local folder) or, when `weights` is empty, from the
-    architecture numbers below with random parameters; `dataset_index` is required by the "plus" models alone.
+    separate weights for landmarks of BlazePose's heavy landmark network, else it rejects them. `vitpose` runs
+    `VitPoseBackbone` of transformers from `weights` (hub id or local folder) or, if `weights` is empty, with the
+    architecture below and random parameters; only the "plus" models need `dataset_index`.
     """
 
     kind: Literal["blazepose", "vitpose"] = "blazepose"
@@ -36,9 +36,9 @@ class ImageEncoderConfig:
 
 @dataclass(frozen=True)
 class RayEncoderConfig:
-    """What turns the bounding camera ray map into ray tokens.
+    """The encoder of the bounding camera ray map to ray tokens.
 
-    `sampled` takes rays at the landmarks and on a `grid` x `grid` raster, `rays_per_token` of them to a token; `vit`
+    `sampled` takes rays at the landmarks and on a `grid` x `grid` raster, `rays_per_token` of them per token; `vit`
     is a Vision Transformer over the whole 3-channel map, resized to `image_size` (width, height) by evaluating K' at
     that size.
     """
@@ -66,13 +66,13 @@ class MoEConfig:
     routed_experts: int = 4
     shared_expert: bool = True
     slots_per_expert: int = 4
-    expert_ratio: int = 2  # hidden width of one expert over `width`
+    expert_ratio: int = 2  # hidden width of one expert divided by `width`
     dropout: float = 0.0
 
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """The three MLP heads. See docs/explanation/decisions.md for what each choice was measured to bring."""
+    """The three MLP heads. See docs/explanation/decisions.md for the measured effect of each choice."""
 
     hidden: int = 512
     translation: Literal["direct", "crop_ray"] = "crop_ray"
@@ -92,11 +92,11 @@ class ModelConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self) -> None:
-        """Refuses combinations that cannot work."""
+        """Reject contradictory combinations with a ConfigError."""
         if self.moe.patch_layers + self.moe.global_layers < 1:
             raise ConfigError("moe: patch_layers and global_layers are both 0; keep at least one")
         if self.moe.routed_experts == 0 and not self.moe.shared_expert:
-            raise ConfigError("moe: no routed and no shared expert leaves image tokens without any; keep one")
+            raise ConfigError("moe: routed_experts is 0 and shared_expert is false; image tokens need an expert")
         if self.moe.width % self.moe.heads:
             raise ConfigError(f"moe: width {self.moe.width} is not a multiple of heads {self.moe.heads}")
         sampled = self.conditioning == "ray_map" and self.ray_encoder.kind == "sampled"

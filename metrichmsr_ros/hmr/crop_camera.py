@@ -1,10 +1,9 @@
-"""The crop seen as its own virtual camera, in which perspective is a single number.
+"""The virtual camera of a crop, in which one number describes the perspective.
 
-A crop of a calibrated image is a pinhole camera that looks through the middle of the crop. In that camera's axes,
-with rays divided by the crop's half angle, a person looks the same whatever the focal length and wherever in the
-image the person stands, but for `half_angle` itself: turning the camera about its centre or zooming changes nothing.
-Predictions made there are rotated back into the camera frame exactly, so the network need not learn perspective by
-heart.
+A crop of a calibrated image is a pinhole camera whose optical axis goes through the middle of the crop. In its axes,
+with rays divided by the crop's half angle, the appearance of a person does not depend on the focal length or on the
+position in the image, except through `half_angle`: rotating the camera about its centre or zooming changes nothing.
+Predictions in these axes are rotated to the camera frame exactly, so the network need not learn the perspective.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class CropCamera:
 
     @classmethod
     def of(cls, crop_intrinsics: torch.Tensor, crop_size: tuple[int, int]) -> CropCamera:
-        """The view of K' (B,3,3) for crops of `crop_size` (width, height)."""
+        """The virtual camera of K' (B,3,3) for crops of `crop_size` (width, height)."""
         width, height = crop_size
         rotation = crop_rotation(crop_intrinsics, crop_size)
         middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=crop_intrinsics.device)
@@ -45,8 +44,8 @@ class CropCamera:
 
 
 def _project(rays: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-    turned = rays @ rotation  # R^T d for rows d
-    return turned[..., :2] / turned[..., 2:].clamp_min(0.1)  # beyond 84 degrees off the crop's axis nothing is meant
+    rotated = rays @ rotation  # R^T d for rows d
+    return rotated[..., :2] / rotated[..., 2:].clamp_min(0.1)  # clamped beyond 84 degrees from the crop's axis
 
 
 def _spread(pixels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

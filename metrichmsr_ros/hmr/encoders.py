@@ -1,7 +1,7 @@
 """Encoders of the `embedded` preset: BlazePose landmarks to image tokens, rays at sampled pixels to ray tokens.
 
-The convolutional part is BlazePose's own frozen landmark network, which runs before this one; here its 39 landmarks
-become tokens. The networks over pixels are in `vit_encoders`.
+The convolutional part is BlazePose's frozen landmark network, which runs before this one; here its 39 landmarks
+become tokens. The encoders of pixels are in `vit_encoders`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, 
 
 
 class GroupedLinear(nn.Module):
-    """One affine map per group: the map's weights carry the identity of the landmark or ray it is made for."""
+    """One affine map per group (landmark or ray); its weights and bias encode the identity of the group."""
 
     def __init__(self, groups: int, features: int, width: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class GroupedLinear(nn.Module):
 
 
 class LandmarkTokens(nn.Module):
-    """39 landmark tokens and a few summary tokens that read all landmarks at once through one dense layer."""
+    """39 landmark tokens and a few summary tokens, computed from all landmarks by one dense layer."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -46,16 +46,17 @@ class LandmarkTokens(nn.Module):
 
 
 class BlazePoseTokens(LandmarkTokens):
-    """Image tokens made of landmarks, by maps of its own for each of the landmark networks that it reads."""
+    """Image tokens from landmarks, with separate weights for each landmark network."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.heavy = LandmarkTokens(config) if config.image_encoder.reads_heavy else None
 
     def forward(self, batch: CropBatch) -> torch.Tensor:
-        """(B, 39 + summary, D) image tokens. They know nothing of the camera.
+        """(B, 39 + summary, D) image tokens, independent of the camera.
 
-        Raises ValueError for the heavier landmark network's landmarks where the weights were not trained on them.
+        Raises:
+            ValueError: landmarks of the heavy landmark network with weights that were not trained on them.
         """
         features = landmark_features(batch).to(self.landmark.weight.dtype)
         tokens = self.tokens(features)
@@ -64,7 +65,7 @@ class BlazePoseTokens(LandmarkTokens):
         if self.heavy is not None:
             return choose(batch.heavy, self.heavy.tokens(features), tokens)
         if batch.heavy.any():
-            raise ValueError("these weights know the full landmark network alone; leave the heavier one's looks out")
+            raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
         return tokens
 
 
@@ -79,10 +80,10 @@ def landmark_features(batch: CropBatch) -> torch.Tensor:
 
 
 class SampledRays(nn.Module):
-    """Rays at the 39 landmarks and on a grid over the crop, a few to a token, and one token for the whole view.
+    """Rays at the 39 landmarks and on a grid over the crop, several per token, and one token for the virtual camera.
 
-    With `orientation_frame: crop` rays are given in the crop's virtual camera over its half angle; with `camera` they
-    are the entries of the bounding camera ray map as the paper states it (camera frame, z = 1).
+    With `orientation_frame: crop` rays are in the crop's virtual camera, divided by its half angle; with `camera` they
+    are the entries of the paper's bounding camera ray map (camera frame, z = 1).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -131,14 +132,14 @@ def _homogeneous(tangents: torch.Tensor, half_angle: torch.Tensor) -> torch.Tens
 
 
 class CliffVector(nn.Module):
-    """CLIFF's conditioning (Li et al., ECCV 2022): where the box is and how large, over the focal length."""
+    """CLIFF's conditioning (Li et al., ECCV 2022): position and size of the box, divided by the focal length."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.project = nn.Linear(3, config.moe.width)
 
     def forward(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
-        """(B, 1, D): one token, handled by the ray expert."""
+        """(B, 1, D): one token for the ray expert."""
         return self.project(cliff_vector(batch).to(self.project.weight.dtype))[:, None]
 
 

@@ -14,7 +14,7 @@ NUM_BETAS = 10
 
 
 def mlp(features: int, hidden: int, out: int, gain: float = 0.1) -> nn.Sequential:
-    """A two-layer perceptron whose last layer starts small, so that training starts from the mean."""
+    """A two-layer perceptron with small initial weights in the last layer, so that training starts from the mean."""
     last = nn.Linear(hidden, out)
     nn.init.trunc_normal_(last.weight, std=gain * hidden**-0.5)
     nn.init.zeros_(last.bias)
@@ -24,7 +24,7 @@ def mlp(features: int, hidden: int, out: int, gain: float = 0.1) -> nn.Sequentia
 class PoseHead(nn.Module):
     """24 rotations in 6D (Zhou et al., CVPR 2019), made orthonormal by Gram-Schmidt.
 
-    Training starts at an upright body that faces the camera.
+    Training starts from an upright body that faces the camera.
     """
 
     def __init__(self, features: int, config: HeadConfig) -> None:
@@ -53,15 +53,15 @@ class ShapeHead(nn.Module):
 
 
 class PositionHead(nn.Module):
-    """Translation (B,3) in the camera frame in metres and how far it is to be trusted.
+    """Translation (B,3) in the camera frame in metres, and its standard deviations.
 
     `direct` regresses x, y, z as the paper states. `crop_ray` regresses, in the crop's virtual camera, an offset
-    over the half angle and a log depth times the half angle: z = exp(d) / half_angle, so that a change of focal
-    length or of the crop's scale changes the metres by geometry alone. The covariance has one deviation along the
-    line of sight (relative to the distance) and one across it (relative to the crop's width there).
+    over the half angle and a log depth times the half angle: z = exp(d) / half_angle, so that focal
+    length and crop scale act on the metres through geometry alone. The covariance has one standard deviation along the
+    line of sight (relative to the distance) and one across it (relative to the crop's width at that distance).
     """
 
-    MEAN_DEPTH = 4.0  # metres, where `direct` starts
+    MEAN_DEPTH = 4.0  # metres, initial depth of `direct`
 
     def __init__(self, features: int, config: HeadConfig) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class PositionHead(nn.Module):
 
 
 def covariance(translation: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
-    """(B, 3, 3) m^2 of deviations (B, 2) along and across the line of sight to `translation` (B, 3)."""
+    """(B, 3, 3) m^2 of standard deviations (B, 2) along and across the line of sight to `translation` (B, 3)."""
     sight = torch.nn.functional.normalize(translation, dim=-1)[..., None]
     along, across = deviation.square()[..., None, None].unbind(dim=1)
     outer = sight @ sight.transpose(-1, -2)

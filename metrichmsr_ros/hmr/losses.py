@@ -1,10 +1,10 @@
-"""The training objective of the paper, plus what its loss list leaves out for metric position.
+"""The training objective of the paper, plus terms for metric position that its list of losses lacks.
 
     L = w_J2D L_J2D + w_J3D L_J3D + w_V3D L_V3D + w_theta L_theta + w_beta L_beta + w_h L_h + lambda L_aux
         + w_t L_position + w_n L_uncertainty
 
 All distances are un-squared (robust: BlazePose and pseudo labels are sometimes wrong). Every term is a mean over the
-whole batch with samples that do not label it counted as zero, so that data-parallel training equals one big batch.
+whole batch in which samples without the label count as zero, so that data-parallel training equals one large batch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput
 
-TAIL = 8.0
-NEAR_PLANE = 0.1  # metres; joints nearer than this are projected as if they were here
+TAIL = 8.0  # degrees of freedom of the Student's t likelihood
+NEAR_PLANE = 0.1  # metres; depth of nearer joints is clamped to this before projection
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class HumanLossWeights:
 @dataclass(frozen=True)
 class Truth:
     """Labels of B people, camera frame, metres. pose: (B,72) axis-angle; betas: (B,10); transl: (B,3); joints_cam:
-    (B,24,3); joints_2d: (B,24,3) full-image u, v and confidence 0..1; has_*: (B,) bool, False where a data set does
-    not label it; landmarks_cam: (B,33,3) where BlazePose's landmarks truly are, if known (augmentation uses it).
+    (B,24,3); joints_2d: (B,24,3) full-image u, v and confidence 0..1; has_*: (B,) bool, False if a data set
+    lacks the label; landmarks_cam: (B,33,3) true positions of BlazePose's landmarks, if known (for augmentation).
     """
 
     pose: torch.Tensor
@@ -64,7 +64,7 @@ class Truth:
         return len(self.pose)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All fields by name, without landmarks_cam where it is not known."""
+        """All fields by name, without landmarks_cam if it is None."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in named.items() if value is not None}
 
@@ -73,7 +73,7 @@ class Truth:
         return Truth(**{k: v.to(device) for k, v in self.tensors().items()})
 
     def select(self, index: torch.Tensor) -> Truth:
-        """The people named by `index`."""
+        """The people at `index`, in that order."""
         return Truth(**{k: v[index] for k, v in self.tensors().items()})
 
 
@@ -140,9 +140,9 @@ def _relative_position(root: torch.Tensor, true_root: torch.Tensor) -> torch.Ten
 
 
 def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:
-    """(B,): negative log-likelihood of the root error; trains the deviations alone, not the mean.
+    """(B,): negative log-likelihood of the root error; trains only the deviations, not the mean.
 
-    Student's t with `TAIL` degrees of freedom: a Gaussian would widen all ellipsoids for the few who are far off.
+    Student's t with `TAIL` degrees of freedom, because outliers would widen all ellipsoids of a Gaussian.
     """
     scale = true_root.norm(dim=-1, keepdim=True).clamp_min(NEAR_PLANE)
     error = (root - true_root).detach() / scale

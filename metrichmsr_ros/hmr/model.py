@@ -26,7 +26,7 @@ class HMROutput:
     the camera frame; transl_cov: (B,3,3) m^2, made of transl_deviation: (B,2) m along and across the line of sight;
     expert_share: (B,L,K) combine weight per Soft-MoE layer and routed
     expert; load_balance: scalar, mean over layers of K sum p_i^2 (1 when even); routing: per layer, None unless
-    asked for.
+    requested.
     """
 
     rotmats: torch.Tensor
@@ -60,7 +60,7 @@ class MetricHMR(nn.Module):
         self.position = PositionHead(self.moe.features, config.head)
 
     def forward(self, batch: CropBatch, return_routing: bool = False) -> HMROutput:
-        """Estimates every person of `batch` independently of the others."""
+        """Estimate every person of `batch`, independently of the others."""
         view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
         rays = self.ray_encoder(batch, view) if self.ray_encoder is not None else None
         features = self.moe(self.image_encoder(batch), rays)

@@ -3,7 +3,7 @@
 Every block is pre-normalised self-attention over all tokens of ONE person (people in a batch never mix), then a
 feed-forward layer made of experts: image tokens go to routed Soft-MoE experts plus one always-on shared expert, ray
 tokens to the ray expert. Patch MoE blocks work on the tokens of the encoders; Global MoE blocks work on a few global
-tokens that attend to the patch tokens, which is how they aggregate the whole person.
+tokens that attend to the patch tokens, and so aggregate the whole person.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ class Experts(nn.Module):
 
 
 class SoftMoE(nn.Module):
-    """Soft-MoE layer: every slot is a convex mix of tokens, every output token a convex mix of slot outputs.
+    """Soft-MoE layer: every slot is a convex combination of tokens, every output token one of slot outputs.
 
     Logits are L2-normalised tokens times L2-normalised slot parameters times one learnable scale (Puigcerver et al.,
-    section 2.3); the experts see the tokens un-normalised.
+    section 2.3); the experts get the tokens without normalisation.
     """
 
     def __init__(self, width: int, experts: int, slots: int, hidden: int) -> None:
         super().__init__()
         self.phi = nn.Parameter(torch.randn(width, experts, slots) * width**-0.5)
-        self.scale = nn.Parameter(torch.ones(1))  # FSDP shares out no scalars
+        self.scale = nn.Parameter(torch.ones(1))  # with one axis, because FSDP does not shard scalars
         self.experts = Experts(experts, width, hidden)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         name = f"{prefix}scale"
-        if name in state_dict:  # weights saved before it had an axis
+        if name in state_dict:  # older weights hold a scalar
             state_dict[name] = state_dict[name].reshape(1)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
@@ -133,7 +133,7 @@ class ExpertLayer(nn.Module):
 
 
 class MoEBlock(nn.Module):
-    """Attention and experts with residuals; a block `over_context` also attends to tokens it leaves alone."""
+    """Attention and experts with residuals; a block `over_context` also attends to unchanged context tokens."""
 
     def __init__(self, config: MoEConfig, has_rays: bool, over_context: bool = False) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class MoEBlock(nn.Module):
     def forward(
         self, x: torch.Tensor, num_image: int, context: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, Routing | None]:
-        """x: (B, N, D) with `num_image` image tokens first; context: (B, M, D) attended to beside x itself."""
+        """x: (B, N, D) with `num_image` image tokens first; context: (B, M, D), further tokens to attend to."""
         query = keys = self.norm_attention(x)
         if self.norm_context is not None and context is not None:
             keys = torch.cat([query, self.norm_context(context)], dim=1)
@@ -167,8 +167,8 @@ class HumanFeatures:
 class HumanMoE(nn.Module):
     """Patch MoE then Global MoE; either may have no layers.
 
-    Without Global MoE the heads read the mean image token and the mean ray token; with it they read all global tokens
-    (`global_tokens` of image type and, where there are ray tokens, one of ray type).
+    Without Global MoE the heads get the mean image token and the mean ray token; with it they get all global tokens
+    (`global_tokens` of image type and, with ray tokens, one of ray type).
     """
 
     def __init__(self, config: MoEConfig, has_rays: bool) -> None:

@@ -1,7 +1,7 @@
-"""One person, one body: shapes averaged over the time that a person is followed.
+"""Smoothing of body shapes over the length of a track: a person has one shape.
 
-Each image gives a guess of the shape that scatters from image to image though nobody's size changes. With the mean of
-all guesses so far a person's distance scatters less as well, because image and size fix it together.
+The estimated shape varies from image to image, although the body does not. The mean of all estimates so far also
+reduces the variance of the distance, because the distance follows from the size of the body and its image.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput
 
 MEMORY = 100
-"""Images after which a new guess counts no less any more, so that an identity that was mixed up is got over."""
+"""Images after which the weight of a new estimate stays constant, so that the mean recovers from an identity switch."""
 
 
 class ShapeSmoother:
-    """Running means of betas, by person.
+    """Running means of betas per track.
 
     Args:
         body: the body model of the estimates.
@@ -32,14 +32,14 @@ class ShapeSmoother:
 
     @torch.inference_mode()
     def __call__(self, estimate: HMROutput, ids: Sequence[str]) -> HMROutput:
-        """The B people of `estimate` with their mean shapes, as far away as they then look the same."""
+        """The B people of `estimate` with the mean shapes of tracks `ids`, moved so that their image size stays."""
         rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
         betas = torch.stack(rows)
         scale = self._body.height(betas) / self._body.height(estimate.betas)
         return with_shapes(estimate, betas, scale, self._body)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
-        """Drop the shapes of people who are gone."""
+        """Drop the shapes of all tracks but `ids`."""
         self._means = {name: mean for name, mean in self._means.items() if name in ids}
 
     def _mean(self, name: str, betas: torch.Tensor) -> torch.Tensor:
@@ -59,7 +59,7 @@ def with_shapes(
 ) -> HMROutput:
     """The same people with other `betas` (B, 10), `scale` (B,) times as large and as far from the camera.
 
-    `distance_std` (B,): what is then known of the distance, as a share of it; None: deviations grow with the scale.
+    `distance_std` (B,): new relative standard deviation of the distance; None: deviations are multiplied by `scale`.
     """
     pelvis = estimate.transl + body.rest_joints(estimate.betas)[:, 0]  # SMPL's pelvis is not its origin
     transl = scale[:, None] * pelvis - body.rest_joints(betas)[:, 0]

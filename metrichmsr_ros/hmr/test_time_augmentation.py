@@ -1,7 +1,7 @@
 """Test-time augmentation: one estimate from several views of the same people.
 
-A view is what a landmark network says of a person: of the image as it is, of the mirrored image, or by the heavier
-landmark network. Errors differ between views, so their mean errs less than any of them.
+A view is the output of a landmark network for a person: from the image, from the mirrored image, or from the heavy
+landmark network. Errors differ between views, so their mean has a smaller error than each of them.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 MIRROR_X = (-1.0, 1.0, 1.0)
 OPPOSED = -0.5
-"""Cosine of 120 degrees. Two views whose facing directions differ by more contradict each other: front or back."""
+"""Cosine of 120 degrees. Views whose facing directions differ by more confuse front and back."""
 HEAVY_WEIGHT = 2.0
-"""Weight of the heavier landmark network's views; the other network's weigh 1 (docs/explanation/decisions.md)."""
+"""Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
 _AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
 
 
 @dataclass(frozen=True)
 class ViewRoles:
-    """Whom S further views show, and how.
+    """Person and kind of S further views.
 
     Attributes:
-        person: rows of the people whom they show.
-        mirrored: whether the landmark network saw the mirrored image; its landmarks have been mirrored back.
+        person: row of the person of each view.
+        mirrored: whether the view is of the mirrored image; its landmarks have been mirrored back.
     """
 
     person: Sequence[int] = ()
@@ -44,28 +44,28 @@ class ViewRoles:
 
 
 def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
-    """Estimates of the B people of `first`, each the mean over their views; one forward.
+    """Estimates of the B people of `first`, each the mean over their views, in one forward pass.
 
-    Views by the heavier landmark network weigh `HEAVY_WEIGHT`. The mean rotation is the one nearest to all (chordal
-    mean); the others are arithmetic means. Deviations are averaged, not divided by the number of views: all views show
-    the same pixels, and a person's size, which causes most of the deviation, is the same error in all of them. A view
-    that faces away from the first one has weight 0.
+    Views by the heavy landmark network have weight `HEAVY_WEIGHT`. Rotations get the chordal mean, all other values the
+    arithmetic mean. Deviations are averaged, not reduced by the number of views: all views share the same pixels, and
+    the error of a person's size, which dominates the deviation, is common to all of them. A view that faces away from
+    the first one has weight 0.
 
     Args:
         model: the network.
         first: B people.
-        more: S further views of some of them, in the coordinates of the image itself; None: there are none.
-        roles: whom they show.
+        more: S further views of some of them, in coordinates of the original image; None: no further views.
+        roles: person and kind of each view in `more`.
     """
     if more is None or not len(roles):
         output: HMROutput = model(first)
         return output
     device, count = first.landmarks.device, len(first)
-    turned = torch.tensor(roles.mirrored, device=device)
-    both = model(first.joined(mirrored(more).where(turned, more)))
+    is_mirrored = torch.tensor(roles.mirrored, device=device)
+    both = model(first.joined(mirrored(more).where(is_mirrored, more)))
     start, rest = _rows(both, 0, count), _rows(both, count, None)
     back = mirrored_back(rest)
-    views = {name: choose(turned, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
+    views = {name: choose(is_mirrored, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
 
     person = torch.tensor(roles.person, device=device)
     facing = (start.rotmats[person, 0, :, 2] * views["rotmats"][:, 0, :, 2]).sum(-1)
@@ -129,7 +129,7 @@ def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
 
 
 def mirrored_back(output: HMROutput) -> HMROutput:
-    """Estimates of mirrored people turned into estimates of the people themselves; its own inverse."""
+    """Convert estimates from the mirrored image to the original image; its own inverse."""
     flip = torch.diag(output.transl.new_tensor(MIRROR_X))
     pose = mirror_pose(roma.rotmat_to_rotvec(output.rotmats).flatten(1))
     return dataclasses.replace(

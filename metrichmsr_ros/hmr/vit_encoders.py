@@ -1,7 +1,7 @@
-"""Encoders over pixels, for GPUs: ViTPose on the person's crop and a ViT on the ray map of the identical crop.
+"""Encoders of pixels, for GPUs: ViTPose on the person's crop and a ViT on the ray map of the same crop.
 
-Both come from `transformers` (the `vitpose` extra). Weights are named by a hub id or a local folder; without, the
-architecture of the configuration is built with random parameters, which is what tests and training from scratch use.
+Both come from `transformers` (the `vitpose` extra). Weights are a hub id or a local folder; without them the
+architecture of the configuration gets random parameters, for tests and for training from scratch.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class ViTPoseTokens(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, batch: CropBatch) -> torch.Tensor:
-        """(B, h/16 * w/16, D) image tokens. Raises ValueError when the batch has no pixels or another crop size."""
+        """(B, h/16 * w/16, D) image tokens. Raises ValueError if the batch has no pixels or another crop size."""
         if batch.image is None:
-            raise ValueError("this network reads pixels: cut each person's crop and pass it as CropBatch.image")
+            raise ValueError("this network needs pixels: pass each person's crop as CropBatch.image")
         if batch.crop_size != self.config.crop_size:
-            raise ValueError(f"crops are {batch.crop_size}, this network reads {self.config.crop_size} (width, height)")
+            raise ValueError(f"crops are {batch.crop_size}, this network needs {self.config.crop_size} (width, height)")
         pixels = ((batch.image - self.mean) / self.std).to(self.project.weight.dtype)
         index = None
         if self.config.dataset_index is not None:
@@ -65,7 +65,7 @@ def _vitpose(config: ImageEncoderConfig) -> Any:
         if experts > 1 and config.dataset_index is None:
             raise ConfigError(f"image_encoder: {config.weights} has {experts} experts; set dataset_index (0 is COCO)")
         return loaded
-    settings: Any = transformers.VitPoseBackboneConfig  # takes out_indices, which its signature does not show
+    settings: Any = transformers.VitPoseBackboneConfig  # accepts out_indices, which its signature lacks
     return transformers.VitPoseBackbone(
         settings(
             image_size=(height, width),
@@ -83,8 +83,8 @@ class ViTRays(nn.Module):
     """A Vision Transformer over the bounding camera ray map: (B,3,H,W) to class and patch tokens of the MoE's width.
 
     The map covers exactly the pixels of the crop, at the transformer's own resolution. In the camera frame it is the
-    paper's K'^-1 [u, v, 1]; with `orientation_frame: crop` it is turned into the crop's virtual camera, its first two
-    channels are divided by the half angle and the third carries the half angle's logarithm.
+    paper's K'^-1 [u, v, 1]; with `orientation_frame: crop` it is rotated to the crop's virtual camera, its first two
+    channels are divided by the half angle and the third is the logarithm of the half angle.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -108,8 +108,8 @@ class ViTRays(nn.Module):
         rays = ray_map(resize.to(batch.crop_intrinsics) @ batch.crop_intrinsics, height, width)
         if not self.in_crop_frame:
             return rays
-        turned = torch.einsum("bji,bjhw->bihw", view.rotation, rays)
-        tangents = turned[:, :2] / turned[:, 2:].clamp_min(0.1) / view.half_angle[:, None, None, None]
+        rotated = torch.einsum("bji,bjhw->bihw", view.rotation, rays)
+        tangents = rotated[:, :2] / rotated[:, 2:].clamp_min(0.1) / view.half_angle[:, None, None, None]
         log_angle = view.half_angle.log()[:, None, None, None].expand(-1, 1, height, width)
         return torch.cat([tangents, log_angle], dim=1)
 
@@ -122,7 +122,7 @@ def _vit(config: RayEncoderConfig) -> Any:
         found = (size, size) if isinstance(size, int) else tuple(size)
         if found != (height, width):
             raise ConfigError(
-                f"ray_encoder: {config.weights} reads {found}, image_size is {(height, width)} as (height, width)"
+                f"ray_encoder: {config.weights} needs {found} as (height, width), but image_size is {(height, width)}"
             )
         return model
     return transformers.ViTModel(
@@ -139,9 +139,9 @@ def _vit(config: RayEncoderConfig) -> Any:
 
 
 def built_from_numbers(config: ModelConfig, image_encoder: nn.Module, ray_encoder: nn.Module | None) -> ModelConfig:
-    """`config` with the architecture of encoders that came as `weights` in numbers, and no `weights`.
+    """`config` with explicit architecture numbers instead of encoder `weights`.
 
-    So a checkpoint, which holds their parameters anyway, builds its network without the folder or the hub.
+    A checkpoint holds all parameters, so its network is built without the folder or the hub.
     """
     changes: dict[str, Any] = {}
     for name, encoder in (("image_encoder", image_encoder), ("ray_encoder", ray_encoder)):
@@ -158,7 +158,7 @@ def built_from_numbers(config: ModelConfig, image_encoder: nn.Module, ray_encode
 
 
 def _pretrained(kind: Any, name: str, **options: object) -> Any:
-    """`kind` from a local folder or, by its id, from the hub. Raises ConfigError that says which was tried."""
+    """`kind` from a local folder or, by its id, from the hub. Raises ConfigError that names the place tried."""
     try:
         return kind.from_pretrained(str(Path(name).expanduser()), **options)
     except OSError as error:

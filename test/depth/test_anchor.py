@@ -1,4 +1,4 @@
-"""Human depth and anchor weights on spheres and boards whose silhouettes are known."""
+"""Human depth and anchor weights on boards with known silhouettes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_step_within_one_body_is_left_out():
     assert anchor.mask[60, step - 2]
 
 
-def test_anchors_have_the_given_weights_and_tiny_people_little():
+def test_anchors_have_the_given_weights_and_tiny_people_a_small_one():
     anchor = make_anchor([board(-0.5, 0, 2), board(0.6, 0, 2), board(0, 0.5, 40)], FACES, CAMERA, [1.0, 0.25, 1.0])
     assert anchor.weight[60, 55] == 1
     assert anchor.weight[60, 110] == 0.25

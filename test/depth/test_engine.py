@@ -1,4 +1,4 @@
-"""The depth engine over time: people calibrate, their absence fades, and a silent source leaves the people's depth."""
+"""The depth engine over time: calibration by people, its decay without them, and the fallback to human depth."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_single_images_do_not_use_earlier_calibrations():
     np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
-def test_without_calibration_the_depth_is_the_sources():
+def test_without_calibration_the_depth_is_that_of_the_source():
     answer = DepthEngine(IncomingDepth(), "none").estimate(IMAGE, CAMERA, FACES, context(0.5))
     np.testing.assert_array_equal(answer.metres, WALL * np.float32(0.5))
 
 
-def test_depth_on_another_grid_is_brought_to_the_image():
+def test_depth_on_another_grid_is_resampled_to_the_image():
     small = DepthMap(np.full((60, 80), 1.5, np.float32), stretched(CAMERA, 80, 60), "network")
     answer = DepthEngine(IncomingDepth(), "scale").estimate(
         IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=small)
@@ -77,7 +77,7 @@ def test_depth_on_another_grid_is_brought_to_the_image():
     np.testing.assert_allclose(answer.metres, 3.0, rtol=1e-5)
 
 
-def test_bodies_replace_a_networks_depth_except_where_something_stands_before_them():
+def test_bodies_replace_a_networks_depth_except_behind_an_occluder():
     wrong = np.full((120, 160), 4.0, np.float32)
     wrong[50:60] = 4.4
     wrong[88:] = 1.0  # a table
@@ -90,7 +90,7 @@ def test_bodies_replace_a_networks_depth_except_where_something_stands_before_th
 
 
 @pytest.mark.parametrize("source", [None, IncomingDepth()])
-def test_without_initial_depth_there_is_the_depth_of_the_people(source):
+def test_without_initial_depth_the_result_is_human_depth(source):
     answer = DepthEngine(source).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
     assert answer.source == "people"
     assert answer.metres[60, 80] == pytest.approx(3)
@@ -106,5 +106,5 @@ def test_the_ground_lies_behind_the_people():
 
 
 def test_unknown_methods_are_named():
-    with pytest.raises(DepthError, match="known are none, scale, affine, field, planes"):
+    with pytest.raises(DepthError, match="choose from none, scale, affine, field, planes"):
         DepthEngine(None, "magic")

@@ -36,7 +36,7 @@ def test_auto_without_fetched_networks_is_the_ground(tmp_path, monkeypatch):
         make_engine(DepthChoice("fastdepth", "affine"))
 
 
-def test_without_messages_of_the_topic_there_is_the_depth_of_people_and_the_reason():
+def test_without_depth_messages_the_result_is_human_depth_with_the_problem():
     answer = estimate(DepthChoice("topic", "scale"))
     assert answer.source == "people"
     assert "no depth image came" in answer.problem
@@ -57,7 +57,7 @@ def test_a_refiner_from_a_file_of_the_user(tmp_path):
     assert estimate(DepthChoice("topic", str(tmp_path / "mine.safetensors")), incoming).calibration == "refiner"
 
 
-def test_a_file_of_another_size_is_stretched_over_the_image(tmp_path):
+def test_a_file_of_another_size_is_resized_to_the_image(tmp_path):
     path = tmp_path / "depth.png"
     cv2.imwrite(str(path), np.full((30, 40), 1500, np.uint16))
     answer = estimate(DepthChoice(f"file:{path}", "scale"))
@@ -68,13 +68,13 @@ def test_a_file_of_another_size_is_stretched_over_the_image(tmp_path):
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (DepthChoice("lidar"), "unknown depth source 'lidar'; known are: auto"),
+        (DepthChoice("lidar"), "unknown depth source 'lidar'; choose from: auto"),
         (DepthChoice("ground:high"), "unknown depth source 'ground:high'"),
-        (DepthChoice("ground", "magic"), "unknown depth calibration 'magic'; known are: auto"),
-        (DepthChoice("file:/nowhere.npy"), "no depth file"),
+        (DepthChoice("ground", "magic"), "unknown depth calibration 'magic'; choose from: auto"),
+        (DepthChoice("file:/nowhere.npy"), "nowhere.npy is not a file"),
         (DepthChoice("topic", "/nowhere.safetensors"), "cannot read depth refiner"),
     ],
 )
-def test_mistakes_are_named(choice, words):
+def test_bad_choices_are_errors_that_name_the_value(choice, words):
     with pytest.raises(DepthError, match=words):
         make_engine(choice)

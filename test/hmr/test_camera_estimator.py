@@ -1,4 +1,4 @@
-"""The camera names the rule that gave its intrinsics; an implausible estimate falls back."""
+"""Estimated cameras name their method; implausible estimates fall back to the long-side rule."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_implausible_estimates_fall_back_to_the_long_side(numbers):
 
 
 def test_local_weights_need_no_network(tmp_path, monkeypatch):
-    """The stand-in takes its weights as AnyCalib does: from torch's hub folder, or else from the network."""
+    """The fake loads its weights as AnyCalib does: from torch's hub folder, else from the network."""
     torch.save({"focal": torch.tensor([432.0])}, tmp_path / "mine.pt")
 
     class FromHub(torch.nn.Module):

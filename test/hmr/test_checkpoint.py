@@ -1,4 +1,4 @@
-"""Weights carry their configuration; files that do not fit are refused."""
+"""Weight files include their configuration; unfitting files are rejected."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_shipped_weights_load_and_run():
 
 @torch.inference_mode()
 def test_shipped_weights_estimate_the_same_size_at_any_distance(body):
-    """The same people 2-8 and 12-48 m away look alike, and are taken to be as large."""
+    """The same people at 2-8 and 12-48 m have similar crops and must get the same size."""
     model = load_model("embedded")
     factors = []
     for farther in (1.0, 6.0):
@@ -71,7 +71,7 @@ def test_shipped_weights_estimate_the_same_size_at_any_distance(body):
     assert factors[1] == pytest.approx(factors[0], rel=0.05)
 
 
-def test_crop_batch_is_the_crop_of_the_camera():
+def test_crop_batch_intrinsics_match_the_crop():
     camera = Camera.from_fov(640, 480, 1.0)
     people = [landmark_set(0), landmark_set(1)]
     batch = crop_batch_from_landmarks(people, camera)
@@ -82,14 +82,14 @@ def test_crop_batch_is_the_crop_of_the_camera():
     assert crop_batch_from_landmarks([], camera).landmarks.shape == (0, 39, 3)
 
 
-def test_crop_batch_refuses_a_distorted_camera():
+def test_crop_batch_rejects_a_distorted_camera():
     camera = Camera(640, 480, np.diag([500.0, 500, 1]), "plumb_bob", np.array([0.1, 0, 0, 0, 0]), "given")
     with pytest.raises(ValueError, match="rectified"):
         crop_batch_from_landmarks([landmark_set(0)], camera)
 
 
 def test_broken_files_are_named(tmp_path):
-    with pytest.raises(CheckpointError, match="no preset with weights"):
+    with pytest.raises(CheckpointError, match="neither a file nor a preset with shipped weights"):
         load_model("no_such_preset")
     with pytest.raises(CheckpointError, match=r"missing\.safetensors"):
         load_model(tmp_path / "missing.safetensors")
@@ -97,7 +97,7 @@ def test_broken_files_are_named(tmp_path):
     with pytest.raises(CheckpointError, match="not a readable"):
         load_model(tmp_path / "junk.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(CheckpointError, match="no weights of metrichmsr"):
+    with pytest.raises(CheckpointError, match="not a weights file of metrichmsr"):
         load_model(tmp_path / "foreign.safetensors")
     save_model(tmp_path / "good.safetensors", model_of())
     tensors = load_file(tmp_path / "good.safetensors")

@@ -47,7 +47,7 @@ def test_every_training_file_reads(path):
         ({"image_encoder": {"kind": "vitpose"}}, "needs BlazePose landmarks"),
     ],
 )
-def test_mistakes_are_named(values, message):
+def test_bad_values_are_errors_that_name_the_key(values, message):
     with pytest.raises(ConfigError, match=message):
         build(ModelConfig, values)
 

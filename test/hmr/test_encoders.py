@@ -21,7 +21,7 @@ from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.encoders import SampledRays, cliff_vector
 
 
-def test_view_of_a_centred_crop_is_the_camera_itself():
+def test_crop_camera_of_a_centred_crop_is_the_camera_itself():
     K = torch.tensor(crop_matrix((319.5, 239.5), 200, 256) @ intrinsics(500), dtype=torch.float32)[None]
     view = CropCamera.of(K, (256, 256))
     assert torch.allclose(view.rotation[0], torch.eye(3), atol=1e-6)
@@ -32,7 +32,7 @@ def test_view_of_a_centred_crop_is_the_camera_itself():
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-0.5, 0.5), st.floats(-0.4, 0.4), st.floats(-3, 3), st.floats(0.05, 0.5))
-def test_view_does_not_depend_on_where_the_camera_looks(yaw, pitch, roll, half_angle):
+def test_crop_camera_does_not_depend_on_the_viewing_direction(yaw, pitch, roll, half_angle):
     """A rotated virtual camera K' = K_v R^T has the rays of K_v and its rotation is R."""
     turn = roma.rotvec_to_rotmat(torch.tensor([pitch, yaw, 0.0])) @ roma.rotvec_to_rotmat(torch.tensor([0, 0, roll]))
     own = torch.tensor([[128 / half_angle, 0, 127.5], [0, 128 / half_angle, 127.5], [0, 0, 1]], dtype=torch.float32)
@@ -95,8 +95,8 @@ def test_only_the_conditioning_depends_on_the_focal_length():
         assert torch.equal(model(batch).betas, model(zoomed).betas) is not sees, conditioning
 
 
-def test_embedded_is_equivariant_to_turning_the_camera():
-    """Turning the camera about its centre changes K' to K' R^T and every estimate by R, exactly."""
+def test_embedded_is_equivariant_to_camera_rotation():
+    """Rotating the camera about its centre changes K' to K' R^T and every estimate by R, exactly."""
     batch = random_batch(3)
     turn = roma.rotvec_to_rotmat(torch.tensor([0.1, -0.2, 0.3]))
     turned = dataclasses.replace(batch, crop_intrinsics=batch.crop_intrinsics @ turn.T)
@@ -109,7 +109,7 @@ def test_embedded_is_equivariant_to_turning_the_camera():
 
 
 def test_embedded_does_not_depend_on_the_resolution():
-    """Scaling the image and K together changes A, not K' = A K, and so nothing at all."""
+    """Scaling the image and K together changes A but not K' = A K, and no estimate."""
     K, A = intrinsics(500), crop_matrix((300, 220), 180, 256, 0.3)
     scale = np.diag([3.0, 3.0, 1.0])
     np.testing.assert_allclose(A @ np.linalg.inv(scale) @ scale @ K, A @ K, atol=1e-9)
@@ -124,19 +124,19 @@ def test_people_are_independent():
     assert torch.allclose(model(batch.select(order)).rotmats, together.rotmats[order], atol=1e-5)
 
 
-def test_one_person_or_none():
+def test_batches_of_one_and_of_no_person():
     model = model_of()
     assert model(random_batch(1)).transl.shape == (1, 3)
     nobody = random_batch(2).select(torch.zeros(2, dtype=torch.bool))
     assert model(nobody).transl.shape == (0, 3)
 
 
-def test_config_defaults_are_the_papers_experts():
+def test_config_defaults_are_the_experts_of_the_paper():
     assert (MoEConfig().routed_experts, MoEConfig().shared_expert) == (4, True)
 
 
-def test_each_landmark_network_has_maps_of_its_own():
-    """Changing those of the heavier one changes its people's answers alone; a network without them refuses."""
+def test_each_landmark_network_has_separate_weights():
+    """Weights for the heavy network affect only its views; a network without them rejects such views."""
     batch = dataclasses.replace(random_batch(4), heavy=torch.tensor([False, True, False, True]))
     model = model_of(image_encoder={"reads_heavy": True})
     with torch.inference_mode():
@@ -146,7 +146,7 @@ def test_each_landmark_network_has_maps_of_its_own():
         after = model(batch).transl
         changed = (after - before).norm(dim=-1) > 1e-4
         assert changed.tolist() == batch.heavy.tolist()
-        with pytest.raises(ValueError, match="leave the heavier one's looks out"):
+        with pytest.raises(ValueError, match="not trained on the heavy landmark network; leave out its views"):
             model_of()(batch)
         assert torch.isfinite(
             model_of()(dataclasses.replace(batch, heavy=torch.zeros(4, dtype=torch.bool))).transl

@@ -1,4 +1,4 @@
-"""Routing is the combine weight of each token, whatever the tokens are, and its pictures show the same numbers."""
+"""Routing equals the combine weights of landmark and patch tokens, and figures and tables show the same values."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_patch_maps_keep_rows_and_columns():
         patch_maps(weights, (64, 64))
 
 
-def test_maps_are_interpolated_between_the_middles_of_patches():
+def test_maps_are_interpolated_between_patch_centres():
     maps = patch_maps(np.arange(12, dtype=np.float64).reshape(12, 1), (48, 64))
     pixels = np.array([[7.5, 7.5], [23.5, 7.5], [15.5, 15.5], [-5.0, -5.0], [47.0, 63.0]])
     np.testing.assert_allclose(at_pixels(maps, pixels)[:, 0], [0.0, 1.0, 2.0, 0.0, 11.0])
 
 
-def test_landmark_maps_hold_each_landmarks_weight_where_it_is():
+def test_landmark_maps_hold_each_landmarks_weight_at_its_pixel():
     points = np.array([[10.0, 10.0], [50.0, 40.0], [np.nan, np.nan]])
     weights = np.array([[0.9, 0.1], [0.3, 0.7], [np.nan, np.nan]])
     maps, opacity = spread_over(points, weights, (64, 48))
@@ -57,13 +57,13 @@ def test_landmark_maps_hold_each_landmarks_weight_where_it_is():
     assert opacity[40, 10] < 0.01
 
 
-def test_without_routed_experts_there_is_no_routing():
-    with pytest.raises(RoutingError, match="nothing is routed"):
+def test_routing_of_a_network_without_routed_experts_is_an_error():
+    with pytest.raises(RoutingError, match="has no routed experts in Patch MoE layers"):
         patch_routing(model_of(moe=TINY_MOE | {"routed_experts": 0}), random_batch(1))
 
 
 def scene_with_one_person():
-    """One person 3 m away in an image of noise, its landmarks spread over the crop, one of them out of view."""
+    """One person 3 m away in an image of noise, its landmarks spread over the crop, one of them outside it."""
     rng = np.random.default_rng(0)
     camera = Camera.from_fov(320, 240, 1.0)
     landmarks = SimpleNamespace(
@@ -109,7 +109,7 @@ def test_person_of_patches_is_drawn_with_the_patch_grid():
     assert routing.draw((0.2, 0.3)).ndim == 3
 
 
-def test_tables_hold_the_mean_over_people_who_show_the_joint(tmp_path):
+def test_tables_hold_the_mean_over_people_with_the_joint_in_view(tmp_path):
     weights = np.full((2, 33, 2), np.nan)
     weights[:, 11], weights[0, 12] = [[0.2, 0.8], [0.4, 0.6]], [0.9, 0.1]
     files = write_tables(tmp_path, weights, (0.1, 0.9))
@@ -128,8 +128,8 @@ def test_colours_span_the_scale():
     assert high.sum() > low.sum() + 200
 
 
-def test_the_same_network_reads_pixels_in_the_crop_of_a_box():
-    """The crop cut for a network over pixels is the one its camera speaks of."""
+def test_crops_of_boxes_match_their_intrinsics():
+    """The crop of a network over pixels has the intrinsics of its crop camera."""
     from metrichmsr_ros.hmr.batch import crop_batch
 
     scene = scene_with_one_person()

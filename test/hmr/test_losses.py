@@ -1,4 +1,4 @@
-"""The objective: zero at the truth, masked where a data set has no label, a likelihood least at the true spread."""
+"""The objective: zero at the truth, masked without a label, and an uncertainty term that is least at the true one."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_half_a_mask_is_half_the_loss(people, body):
     assert human_losses(wrong, truth, people.inputs, body)["betas"].item() == pytest.approx(whole.item() / 2)
 
 
-def test_uncertainty_loss_is_least_at_the_true_spread(people, body):
+def test_uncertainty_loss_is_minimal_at_the_true_deviation(people, body):
     generator = torch.Generator().manual_seed(0)
     errors = torch.randn(len(people), 3, generator=generator)
     heavy = (torch._standard_gamma(torch.full((len(people), 1), 4.0), generator=generator) / 4.0).rsqrt()  # t, 8 d.o.f.

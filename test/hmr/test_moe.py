@@ -1,4 +1,4 @@
-"""Soft MoE against an independent float64 loop over slots, and the properties that the paper's network relies on."""
+"""Soft MoE against an independent float64 loop over slots, and the properties on which the paper's network relies."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_routing_weights_are_distributions():
     assert torch.allclose(routing.expert_share.sum(-1), torch.ones(5), atol=1e-6)
 
 
-def test_experts_see_tokens_unnormalised():
-    """Scaling all tokens leaves the routing alone but not the slots."""
+def test_experts_get_tokens_without_normalisation():
+    """Scaling all tokens changes the slots but not the routing."""
     layer = SoftMoE(8, 2, 2, hidden=8)
     tokens = torch.randn(1, 5, 8)
     assert torch.allclose(layer.route(tokens).combine, layer.route(10 * tokens).combine, atol=1e-5)
@@ -92,14 +92,14 @@ def test_moe_people_never_mix(patch, total, experts, has_rays):
 
 
 def test_moe_dispatch_excludes_ray_tokens():
-    """Routed experts and the shared expert see image tokens only: the ray expert alone touches ray tokens."""
+    """Routed experts and the shared expert get image tokens only; only the ray expert gets ray tokens."""
     config = MoEConfig(width=16, heads=2, patch_layers=1, global_layers=0)
     moe = HumanMoE(config, has_rays=True)
     out = moe(torch.randn(2, 11, 16), torch.randn(2, 5, 16))
     assert out.routing[0].dispatch.shape[1] == 11
 
 
-def test_load_balance_is_least_when_even():
+def test_load_balance_is_minimal_for_even_routing():
     even = torch.full((3, 2, 4), 0.25)
     collapsed = torch.zeros(3, 2, 4)
     collapsed[..., 0] = 1

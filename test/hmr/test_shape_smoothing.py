@@ -1,4 +1,4 @@
-"""Shapes over time: the mean of a person's estimates, and positions that keep the image of the body."""
+"""Shapes over time: the mean of a track's estimates, and positions that keep the image of the body."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_people_of_a_new_size_move_so_that_their_image_stays(body):
         seen = joints[..., :2] / joints[..., 2:]
         spans.append((seen - seen[:, :1]).norm(dim=-1).mean(1))
     ratio = (spans[1] / spans[0]).numpy()
-    assert np.abs(ratio - 1).max() < 0.03, "as large in the image; proportions alone differ"
+    assert np.abs(ratio - 1).max() < 0.03, "the size in the image stays; only proportions differ"
 
 
-def test_an_old_mean_still_moves(body):
+def test_a_mean_of_many_estimates_still_follows_new_ones(body):
     truth = simulate(body, 1).truth
     steady = ShapeSmoother(body)
     zero, one = torch.zeros(1, 10), torch.ones(1, 10)

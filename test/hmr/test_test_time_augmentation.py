@@ -44,7 +44,7 @@ def joints_2d(body, output, intrinsics):
 
 @torch.inference_mode()
 def test_an_estimate_of_mirrored_people_projects_onto_the_mirrored_pixels(body, people, model):
-    """The same answer, read in both pictures: u and width - 1 - u, left joints where right ones were."""
+    """The same estimate in both images: u becomes width - 1 - u, and left and right joints swap."""
     from metrichmsr_ros.body.joints import MIRROR_JOINTS
 
     turned = mirrored(people.inputs)
@@ -64,50 +64,50 @@ def test_mirroring_back_twice_changes_nothing(people, model):
         torch.testing.assert_close(getattr(again, name), getattr(answer, name), atol=1e-5, rtol=1e-5)
 
 
-def test_the_mirrored_batch_is_that_of_training(people):
+def test_the_mirrored_batch_equals_that_of_training(people):
     batch, _ = mirror(*people.select(torch.arange(6)))
     for name, value in mirrored(people.inputs).tensors().items():
         torch.testing.assert_close(value, getattr(batch, name))
 
 
-def looks_at(people, who):
-    """Further looks at the rows of `who`, each a little off in its own way."""
+def further_views(people, who):
+    """Further views of the rows of `who`, each with its own small error."""
     more = people.inputs.select(torch.tensor(who, dtype=torch.long))
     off = 4 * torch.randn(more.landmarks.shape, generator=torch.Generator().manual_seed(5))
     heavy = torch.arange(len(who)) % 2 == 1
     return more.with_tensors({"landmarks": more.landmarks + off, "heavy": heavy})
 
 
-def answers(model, people, more, roles):
-    """What the network says of each look by itself and what that counts, by person: the first look, then the others."""
+def single_view_estimates(model, people, more, roles):
+    """Estimates and weights of single views by person: the first view, then the others."""
     first = model(people.inputs)
-    straight, turned = model(more), mirrored_back(model(mirrored(more)))
+    plain, mirrored_view = model(more), mirrored_back(model(mirrored(more)))
     weights = torch.where(more.heavy, HEAVY_WEIGHT, 1.0).tolist()
     by_person = [[(first, row, 1.0)] for row in range(len(people))]
-    for look, (row, is_mirrored) in enumerate(zip(roles.person, roles.mirrored, strict=True)):
-        by_person[row].append((turned if is_mirrored else straight, look, weights[look]))
+    for view, (row, is_mirrored) in enumerate(zip(roles.person, roles.mirrored, strict=True)):
+        by_person[row].append((mirrored_view if is_mirrored else plain, view, weights[view]))
     return by_person
 
 
 @torch.inference_mode()
 def test_every_person_gets_the_mean_over_its_own_views(people, model):
-    """Against SciPy and plain sums over the looks of each; looks in any order, some people without."""
+    """Against SciPy and plain sums over the views of each; views in any order, some people without."""
     roles = ViewRoles([4, 1, 4, 4], [True, True, False, False])
-    more = looks_at(people, roles.person)
+    more = further_views(people, roles.person)
     found = estimate_from_views(model, people.inputs, more, roles)
-    for row, looks in enumerate(answers(model, people, more, roles)):
+    for row, views in enumerate(single_view_estimates(model, people, more, roles)):
         for name in ("transl", "betas", "transl_deviation"):
-            expected = sum(w * getattr(output, name)[at] for output, at, w in looks) / sum(w for _, _, w in looks)
+            expected = sum(w * getattr(output, name)[at] for output, at, w in views) / sum(w for _, _, w in views)
             torch.testing.assert_close(getattr(found, name)[row], expected, atol=1e-5, rtol=1e-5)
         for joint in range(24):
-            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at, _ in looks]))
-            expected = turns.mean(weights=[w for _, _, w in looks]).as_matrix()
+            turns = Rotation.from_matrix(np.stack([output.rotmats[at, joint].numpy() for output, at, _ in views]))
+            expected = turns.mean(weights=[w for _, _, w in views]).as_matrix()
             np.testing.assert_allclose(found.rotmats[row, joint].numpy(), expected, atol=1e-4)
     torch.testing.assert_close(found.transl_cov, covariance(found.transl, found.transl_deviation))
 
 
-class Facing(torch.nn.Module):
-    """Says of everybody what the first landmark's u tells it: above 100, facing the other way and 9 m off."""
+class FakeFacing(torch.nn.Module):
+    """A fake network: if the first landmark's u is above 100, the person faces the other way and is 9 m off."""
 
     def __init__(self, model):
         super().__init__()
@@ -123,21 +123,21 @@ class Facing(torch.nn.Module):
 
 @torch.inference_mode()
 def test_a_view_that_confuses_front_and_back_is_left_out(people, model):
-    def seen(u, rows):
+    def views_with(u, rows):
         batch = people.inputs.select(torch.tensor(rows))
         landmarks = batch.landmarks.clone()
         landmarks[:, 0, 0] = u
         return batch.with_tensors({"landmarks": landmarks})
 
     roles = ViewRoles([0, 1], [False, False])
-    more = seen(50.0, [0, 1])
+    more = views_with(50.0, [0, 1])
     more.landmarks[1, 0, 0] = 200.0
-    found = estimate_from_views(Facing(model), seen(50.0, [0, 1]), more, roles)
+    found = estimate_from_views(FakeFacing(model), views_with(50.0, [0, 1]), more, roles)
     torch.testing.assert_close(found.transl, torch.ones(2, 3))
     torch.testing.assert_close(found.rotmats[:, 0], torch.eye(3).expand(2, 3, 3))
 
 
 @torch.inference_mode()
-def test_without_further_views_the_estimate_is_the_plain_one(people, model):
-    found = estimate_from_views(model, people.inputs, looks_at(people, []), ViewRoles())
+def test_without_further_views_the_estimate_is_that_of_one_view(people, model):
+    found = estimate_from_views(model, people.inputs, further_views(people, []), ViewRoles())
     torch.testing.assert_close(found.rotmats, model(people.inputs).rotmats)

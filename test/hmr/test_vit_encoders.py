@@ -1,4 +1,4 @@
-"""ViTPose and ViT encoders on tiny random networks saved to disk: shapes, identical crops, weights by folder."""
+"""ViTPose and ViT encoders on tiny random networks saved to disk: shapes, matching crops, weights from a folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_vitpose_network_runs(frame):
 
 
 def test_ray_encoder_covers_exactly_the_crop():
-    """The transformer's ray in the middle of its pixel is the crop's ray at the same place of the same extent."""
+    """The ray at a pixel centre of the transformer is the crop's ray at the same relative position."""
     config = build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16, "orientation_frame": "camera"}})
     model, batch = MetricHMR(config), pixel_batch()
     rays = model.ray_encoder.rays(batch, CropCamera.of(batch.crop_intrinsics, batch.crop_size))
@@ -51,7 +51,7 @@ def test_ray_encoder_covers_exactly_the_crop():
 
 
 @pytest.mark.parametrize("rotation", [0.0, 0.7])
-def test_ray_encoder_reads_what_cropping_the_full_images_ray_map_gives(rotation):
+def test_ray_encoder_input_equals_the_cropped_ray_map_of_the_full_image(rotation):
     """Rays are affine in the pixel, so that bilinear sampling of the full map at the crop's pixels is exact."""
     K = np.array([[480.0, 0, 310.0], [0, 505.0, 233.0], [0, 0, 1]])
     matrix = crop_matrix((331.3, 214.8), (150.0, 200.0), (48, 64), rotation)
@@ -98,7 +98,7 @@ def test_vitpose_weights_load_from_a_folder(tmp_path):
     save_model(tmp_path / "mine.safetensors", model)
     for folder in ("vitpose", "vit"):
         shutil.rmtree(tmp_path / folder)
-    again = load_model(tmp_path / "mine.safetensors")  # a checkpoint needs no other files
+    again = load_model(tmp_path / "mine.safetensors")  # a checkpoint needs no further files
     assert torch.allclose(again(pixel_batch()).betas, estimate, atol=1e-6)
     assert (again.config.image_encoder.weights, again.config.image_encoder.layers) == ("", 2)
 

@@ -1,8 +1,8 @@
-"""Closed forms that bring an initial depth to the people's scale: z = s z_in + b, globally or as smooth fields.
+"""Closed forms that calibrate an initial depth to the people's scale: z = s z_in + b, globally or as smooth fields.
 
-They are the choice without weights and the baselines of the learned refiner. Residuals are relative, (s z_in + b -
-z_h) / z_h, each person counts by its weight whatever its size in pixels, and outliers (somebody behind a sofa whose
-mesh we draw before it) are cut by a Cauchy weight.
+They need no weights and are the baselines of the learned refiner. Residuals are relative, (s z_in + b - z_h) / z_h.
+Each person counts by its weight, independent of its size in pixels. A Cauchy weight reduces outliers, e.g. of a person
+behind a sofa whose mesh is rendered in front of it.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from metrichmsr_ros.types import Float32Array, Float64Array
 Field = float | Float32Array
 
 ANCHOR_STD = 0.05  # relative error of human depth and of an initial depth's details
-SCALE_PRIOR_STD = 0.2  # affine: how far the scale may leave the robust global scale, relative
+SCALE_PRIOR_STD = 0.2  # affine: relative deviation of the scale from the robust global scale
 OFFSET_PRIOR_STD = 0.1  # affine: offset, relative to the scene's median depth
-FIELD_STD = 0.06  # smooth field: standard deviation of its local departure
+FIELD_STD = 0.06  # smooth field: standard deviation of its local deviation
 FIELD_SHAPE = (9, 12)  # rows, columns of its control grid
-FIELD_REACH = 5.0  # cells over which a local departure fades
-MAX_ANCHOR_PIXELS = 2_000  # enough for any fit; more only cost time
+FIELD_REACH = 5.0  # cells over which a local deviation fades
+MAX_ANCHOR_PIXELS = 2_000  # enough for any fit; more would only cost time
 _ROUNDS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """z = scale * z_in + offset; numbers, or fields (H, W) float32. `method` says what made it."""
+    """z = scale * z_in + offset; numbers, or fields (H, W) float32; `method` names the fit."""
 
     scale: Field
     offset: Field
     method: str
 
     def apply(self, depth: Float32Array) -> Float32Array:
-        """Calibrated depth (H, W); NaN stays NaN, and what would come to lie behind the camera becomes NaN."""
+        """Calibrated depth (H, W); NaN and results <= 0 become NaN."""
         calibrated = self.scale * depth + self.offset
         return np.where(calibrated > 0, calibrated, np.nan).astype(np.float32)
 
     def decayed(self, keep: float) -> Calibration:
-        """Faded towards 'no change': `keep` = 1 keeps it, 0 forgets it. For moments with nobody in view."""
+        """Faded towards 'no change': `keep` = 1 returns it unchanged, 0 the identity. For times without people."""
         scale = np.exp(np.log(np.maximum(self.scale, 1e-6)) * keep)
         return replace(
             self, scale=scale if isinstance(self.scale, np.ndarray) else float(scale), offset=self.offset * keep
@@ -55,7 +55,7 @@ IDENTITY = Calibration(1.0, 0.0, "none")
 
 @dataclass(frozen=True)
 class _Pairs:
-    """What the fits see: initial and human depth (N,), weight (N,) that sums to the people's weights, pixel (N,)."""
+    """Data of the fits: initial and human depth (N,), weights (N,) that sum to the people's weights, pixels (N,)."""
 
     initial: Float64Array
     human: Float64Array
@@ -65,7 +65,7 @@ class _Pairs:
 
 
 def fit_scale(depth: Float32Array, anchor: Anchor) -> Calibration:
-    """Robust global scale: weighted median of human depth / initial depth. Nobody in view: no change."""
+    """Robust global scale: weighted median of human depth / initial depth. Without people: no change."""
     pairs = _pairs(depth, anchor)
     return IDENTITY if pairs is None else Calibration(_median_ratio(pairs), 0.0, "scale")
 
@@ -73,7 +73,7 @@ def fit_scale(depth: Float32Array, anchor: Anchor) -> Calibration:
 def fit_affine(depth: Float32Array, anchor: Anchor) -> Calibration:
     """Robust global scale and offset.
 
-    One person at one distance cannot tell the two apart, so both carry a Gaussian prior: the scale around the robust
+    One person at one distance does not determine both, so both have a Gaussian prior: the scale around the robust
     global scale, the offset around zero.
     """
     pairs = _pairs(depth, anchor)
@@ -84,9 +84,9 @@ def fit_affine(depth: Float32Array, anchor: Anchor) -> Calibration:
 
 
 def fit_field(depth: Float32Array, anchor: Anchor) -> Calibration:
-    """Robust smooth affine field: the affine fit plus local departures of scale and offset.
+    """Robust smooth affine field: the affine fit plus local deviations of scale and offset.
 
-    The departures minimise the anchors' residuals, their own squared gradient (smoothness) and their own square
+    The deviations minimise the anchors' residuals, their own squared gradient (smoothness) and their own square
     (variance about the global fit), on a coarse grid, by one linear solve per reweighting round.
     """
     pairs = _pairs(depth, anchor)
@@ -94,7 +94,7 @@ def fit_field(depth: Float32Array, anchor: Anchor) -> Calibration:
         return IDENTITY
     median = _median(depth)
     scale, offset = _affine(pairs, median)
-    local = _departures(pairs, scale, offset, median, depth.shape)
+    local = _deviations(pairs, scale, offset, median, depth.shape)
     size = (depth.shape[1], depth.shape[0])
     grow, shift = (cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for part in local)
     return Calibration(
@@ -117,9 +117,9 @@ def _pairs(depth: Float32Array, anchor: Anchor) -> _Pairs | None:
 
 
 def _median(depth: Float32Array) -> float:
-    """Of every fourth row and column: the whole image would say the same, later."""
-    some = depth[::4, ::4]
-    return float(np.median(some[np.isfinite(some)]))
+    """Median over every fourth row and column: as accurate as over the whole image, and faster."""
+    thinned = depth[::4, ::4]
+    return float(np.median(thinned[np.isfinite(thinned)]))
 
 
 def _median_ratio(pairs: _Pairs) -> float:
@@ -145,10 +145,10 @@ def _cauchy(residual: Float64Array) -> Float64Array:
     return 1 / (1 + (residual / (2 * ANCHOR_STD)) ** 2)
 
 
-def _departures(
+def _deviations(
     pairs: _Pairs, scale: float, offset: float, median: float, shape: tuple[int, ...]
 ) -> tuple[Float64Array, Float64Array]:
-    """Relative departures of scale and offset on the control grid, `FIELD_SHAPE` each."""
+    """Relative deviations of scale and offset on the control grid, `FIELD_SHAPE` each."""
     rows, columns = FIELD_SHAPE
     cells = rows * columns
     sample = _bilinear_matrix(pairs, shape)  # (N, cells)
@@ -165,7 +165,7 @@ def _departures(
 
 
 def _bilinear_matrix(pairs: _Pairs, shape: tuple[int, ...]) -> sp.csr_matrix:
-    """Weights (N, cells) with which cv2.resize will read the control grid at each anchor pixel."""
+    """Weights (N, cells) with which cv2.resize interpolates the control grid at each anchor pixel."""
     rows, columns = FIELD_SHAPE
     y = np.clip((pairs.row + 0.5) * rows / shape[0] - 0.5, 0, rows - 1)
     x = np.clip((pairs.column + 0.5) * columns / shape[1] - 0.5, 0, columns - 1)
@@ -179,12 +179,12 @@ def _bilinear_matrix(pairs: _Pairs, shape: tuple[int, ...]) -> sp.csr_matrix:
 
 
 def smoothness(rows: int, columns: int, std: float, reach: float) -> sp.csr_matrix:
-    """Precision of a field that is small (variance term) and smooth (gradient term): one person bends a region.
+    """Precision of a field that is small (variance term) and smooth (gradient term): one person changes a region.
 
     Args:
-        rows, columns: of its control grid.
+        rows, columns: size of its control grid.
         std: standard deviation of its values.
-        reach: cells over which a local departure fades.
+        reach: cells over which a local deviation fades.
     """
     down = sp.kron(_difference(rows), sp.eye(columns))
     across = sp.kron(sp.eye(rows), _difference(columns))

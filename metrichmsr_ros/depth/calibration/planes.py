@@ -1,13 +1,13 @@
-"""The closed form that knows that floors and walls are flat: a smooth field that makes planes planar again.
+"""A closed form that uses the flatness of floors and walls: a smooth field that makes bent planes planar.
 
-Along any line of pixels the inverse depth of a plane is linear, so its second differences vanish; where those of a
-depth network do not, but nearly, the network has bent a plane. We look for the smooth relative correction r of the
-affine fit z, and for an offset o, z' = (1 + r) z + o, that bring them to zero. To first order this is linear in both:
-1/z' = u (1 - r - o u) with u = 1/z. Edges and clutter are cut by a robust weight. Planes say nothing about scale: that
-comes from the people, each of whom is one yardstick with an error of its own.
+Along any line of pixels the inverse depth of a plane is linear, so its second differences vanish. Small second
+differences in the depth of a network indicate a bent plane. The fit finds the smooth relative correction r of the
+affine fit z and the offset o, z' = (1 + r) z + o, that bring them to zero. To first order this is linear in both:
+1/z' = u (1 - r - o u) with u = 1/z. A robust weight excludes edges and clutter. Planes do not determine the scale: it
+comes from the people, with one equation and one error per person.
 
-A depth whose planes are flat to begin with was measured, not guessed: it gets no field, and its scale is left alone
-where the people do not contradict it beyond their own error.
+Depth whose planes are flat is treated as measured by a sensor: it gets no field, and its scale changes only if the
+people contradict it by more than their own error.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, fit_affine, fit_scale, smoothness
 from metrichmsr_ros.types import Float32Array
 
-GRID = (72, 96)  # rows, columns on which planes are looked at
+GRID = (72, 96)  # rows, columns of the grid on which planes are fitted
 CONTROL = (9, 12)  # rows, columns of the field
-REACH = 2.0  # control cells over which a departure fades
-FIELD_STD = 0.12  # of the field, relative
-OFFSET_STD = 0.03  # of the offset, in median depths
+REACH = 2.0  # control cells over which a deviation fades
+FIELD_STD = 0.12  # standard deviation of the field, relative
+OFFSET_STD = 0.03  # standard deviation of the offset, in median depths
 ARMS = (5, 10)  # grid pixels between the points of a second difference
 CENTRE_STEP = 4  # grid pixels between the centres of second differences
-PLANE_STDS = (0.02, 0.012)  # of planes' second differences, relative, round by round
-PLANE_SHARE = 0.01  # of an independent equation in each: neighbours say much the same
+PLANE_STDS = (0.02, 0.012)  # relative standard deviation of the second differences of planes, per iteration
+PLANE_SHARE = 0.01  # weight of each second difference: neighbours are strongly correlated
 PERSON_STD = 0.04  # relative error of a person's distance, the same for all its pixels
 PASSES = 2
-ENOUGH = (160, 213)  # rows, columns that images are thinned to before anything is looked at
-EDGE = 0.2  # relative second difference from which it is no plane
-FLAT = 0.02  # bend below which depth was measured: depth cameras have under 0.02, networks 0.03 and more
-MEASURED_STD = 0.02  # relative error of the scale of measured depth ...
-UNKNOWN_STD = 0.35  # ... unless its units are not metres, or it was rectified badly: as likely, before people are seen
+THINNED_SIZE = (160, 213)  # rows, columns: larger images are thinned to about this size before the fit
+EDGE = 0.2  # relative second difference from which it is an edge, not a plane
+FLAT = 0.02  # bend below which depth counts as measured: depth cameras have less than 0.02, networks 0.03 and more
+MEASURED_STD = 0.02  # relative error of the scale of correct measured depth
+UNKNOWN_STD = 0.35  # ... and with wrong units or rectification; both cases have the same prior probability
 _CELLS = CONTROL[0] * CONTROL[1]
 
 
 @dataclass(frozen=True, eq=False)
-class _Small:
-    """An image on `GRID`: depth (m) with its known pixels, log of human depth, weight and person (-1: nobody)."""
+class _CoarseDepth:
+    """Depth on `GRID`: metres with the mask of known pixels, log of human depth, weight and person (-1: nobody)."""
 
     depth: Float32Array
     known: NDArray[np.bool_]
@@ -56,10 +56,10 @@ class _Small:
 
 
 def fit_planes(depth: Float32Array, anchor: Anchor) -> Calibration:
-    """The affine fit, bent so that planes are planes. Nobody in view: no change.
+    """The affine fit with a field that makes planes flat. Without people: no change.
 
     Args:
-        depth: (H, W) initial depth in metres, NaN unknown. anchor: human depth on the same grid.
+        depth: (H, W) initial depth in metres, NaN where unknown. anchor: human depth on the same grid.
     """
     step = thinning(depth.shape)
     if step > 1:
@@ -84,26 +84,26 @@ def fit_planes(depth: Float32Array, anchor: Anchor) -> Calibration:
 
 
 def thinning(shape: tuple[int, ...]) -> int:
-    """Every how many-th row and column is enough for smooth fields."""
-    return max(1, min(shape[0] // ENOUGH[0], shape[1] // ENOUGH[1]))
+    """Step between rows and columns that is fine enough for smooth fields."""
+    return max(1, min(shape[0] // THINNED_SIZE[0], shape[1] // THINNED_SIZE[1]))
 
 
 def thinned(anchor: Anchor, step: int) -> Anchor:
     """The anchor at every `step`-th row and column."""
-    few = np.s_[::step, ::step]
-    return Anchor(anchor.depth[few], anchor.weight[few], anchor.person[few])
+    part = np.s_[::step, ::step]
+    return Anchor(anchor.depth[part], anchor.weight[part], anchor.person[part])
 
 
 def enlarged(calibration: Calibration, shape: tuple[int, ...]) -> Calibration:
-    """The same calibration with its fields at `shape` (H, W)."""
+    """The same calibration with its fields resized to `shape` (H, W)."""
     if not isinstance(calibration.scale, np.ndarray) or not isinstance(calibration.offset, np.ndarray):
         return calibration
     return Calibration(_resized(calibration.scale, shape), _resized(calibration.offset, shape), calibration.method)
 
 
 def bend(depth: Float32Array, anchor: Anchor) -> float:
-    """How much planes are bent: 40th percentile of the relative second differences of inverse depth, in that direction
-    and over that distance where they are bent most.
+    """How much planes are bent: 40th percentile of the absolute relative second differences of inverse depth, the
+    maximum over directions and distances.
     """
     small = _shrunk(depth, anchor)
     differences = [bent for _, _, bent in _second_differences(np.asarray(1 / small.depth, np.float32), small.known)]
@@ -111,18 +111,18 @@ def bend(depth: Float32Array, anchor: Anchor) -> float:
 
 
 def _measured(depth: Float32Array, anchor: Anchor) -> Calibration:
-    """One scale: that of the people, or their part in it if the depth may well be right. Mean of a Gaussian mixture."""
+    """One scale, the mean of a Gaussian mixture: the depth is correct up to `MEASURED_STD`, or its scale is wrong."""
     log_scale = float(np.log(fit_scale(depth, anchor).scale))
     people = len(np.unique(anchor.person[anchor.mask]))
-    theirs = PERSON_STD**2 / people
-    near, far = theirs + MEASURED_STD**2, theirs + UNKNOWN_STD**2
-    odds = np.sqrt(far / near) * np.exp(-0.5 * log_scale**2 * (1 / near - 1 / far))
-    is_right = odds / (1 + odds)
-    kept = (1 - is_right) + is_right * MEASURED_STD**2 / near
+    people_var = PERSON_STD**2 / people
+    correct_var, wrong_var = people_var + MEASURED_STD**2, people_var + UNKNOWN_STD**2
+    odds = np.sqrt(wrong_var / correct_var) * np.exp(-0.5 * log_scale**2 * (1 / correct_var - 1 / wrong_var))
+    p_correct = odds / (1 + odds)
+    kept = (1 - p_correct) + p_correct * MEASURED_STD**2 / correct_var
     return Calibration(float(np.exp(kept * log_scale)), 0.0, "planes")
 
 
-def _shrunk(depth: Float32Array, anchor: Anchor) -> _Small:
+def _shrunk(depth: Float32Array, anchor: Anchor) -> _CoarseDepth:
     size = (GRID[1], GRID[0])
     known_here = np.isfinite(depth) & (depth > 0)
     share = cv2.resize(known_here.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -138,39 +138,39 @@ def _shrunk(depth: Float32Array, anchor: Anchor) -> _Small:
     mean = np.where(share > 0, total / np.maximum(share, 1e-6), 1).astype(np.float32)
     person = cv2.resize(anchor.person.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
     log_human = np.asarray(np.log(mean) + shrunk_residual, np.float32)
-    return _Small(mean, known, log_human, np.asarray(shrunk_weight, np.float32), person)
+    return _CoarseDepth(mean, known, log_human, np.asarray(shrunk_weight, np.float32), person)
 
 
-def _solve(relative: Float32Array, log_depth: Float32Array, small: _Small) -> NDArray[np.float64]:
+def _solve(relative: Float32Array, log_depth: Float32Array, small: _CoarseDepth) -> NDArray[np.float64]:
     """Relative correction at the control cells and offset in median depths, (cells + 1,)."""
     prior = np.zeros((_CELLS + 1, _CELLS + 1))
     prior[:_CELLS, :_CELLS] = _prior()
     prior[_CELLS, _CELLS] = OFFSET_STD**-2
     people, residual, precision = _people_rows(relative, log_depth, small)
     rows, bent = _plane_rows(np.asarray(1 / relative, np.float32), small.known)
-    # In torch, whose number of threads programs set: BLAS threads of NumPy would wait for each other on a busy robot.
+    # In torch, whose threads the caller limits: the BLAS threads of NumPy would block each other on a busy robot.
     design, target = torch.from_numpy(rows), torch.from_numpy(bent)
     solution = np.zeros(_CELLS + 1)
     for std in PLANE_STDS:
-        left = target - design @ torch.from_numpy(solution.astype(np.float32))
-        trust = PLANE_SHARE / std**2 * torch.exp(-((left / (2 * std)) ** 2))
-        off = residual - people @ solution
-        sure = precision / (1 + (off / (2 * PERSON_STD)) ** 2)
-        normal = (design.T @ (design * trust[:, None])).numpy() + people.T @ (people * sure[:, None]) + prior
-        right = (design.T @ (trust * target)).numpy() + people.T @ (sure * residual)
+        plane_error = target - design @ torch.from_numpy(solution.astype(np.float32))
+        trust = PLANE_SHARE / std**2 * torch.exp(-((plane_error / (2 * std)) ** 2))
+        people_error = residual - people @ solution
+        people_trust = precision / (1 + (people_error / (2 * PERSON_STD)) ** 2)
+        normal = (design.T @ (design * trust[:, None])).numpy() + people.T @ (people * people_trust[:, None]) + prior
+        right = (design.T @ (trust * target)).numpy() + people.T @ (people_trust * residual)
         solution = torch.linalg.solve(torch.from_numpy(normal), torch.from_numpy(right)).numpy()
     return solution
 
 
 def _people_rows(
-    relative: Float32Array, log_depth: Float32Array, small: _Small
+    relative: Float32Array, log_depth: Float32Array, small: _CoarseDepth
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """One equation for each person: mean correction over its pixels (P, cells + 1), what it should be, precision."""
-    seen = (small.weight > 0) & (small.person >= 0)
+    """One equation per person: mean correction over its pixels (P, cells + 1), its target (P,), its precision (P,)."""
+    anchored = (small.weight > 0) & (small.person >= 0)
     sampling = _sampling()
     rows, residuals, precisions = [], [], []
-    for person in np.unique(small.person[seen]):
-        own = np.flatnonzero(seen & (small.person == person))
+    for person in np.unique(small.person[anchored]):
+        own = np.flatnonzero(anchored & (small.person == person))
         weight = small.weight.ravel()[own].astype(np.float64)
         gap = (small.log_human - log_depth).ravel()[own].astype(np.float64)
         middle = np.median(gap)
@@ -185,11 +185,11 @@ def _people_rows(
 
 
 def _plane_rows(inverse: Float32Array, known: NDArray[np.bool_]) -> tuple[Float32Array, Float32Array]:
-    """Second differences of inverse depth over their centre: what the unknowns do to them (N, cells + 1), and they."""
+    """Relative second differences of inverse depth: derivatives by the unknowns (N, cells + 1), and values (N,)."""
     sampling, values = _sampling(), inverse.ravel()
     all_rows, all_bent = [], []
     for index, weights, bent in _second_differences(inverse, known):
-        # Also to first order, less what the same correction does to the centre: else shrinking everything would help.
+        # First order, minus the effect of the correction on the mean: else shrinking all depth would reduce the error.
         weights = weights - bent[:, None] / weights.shape[1]
         rows = np.empty((len(index), _CELLS + 1), np.float32)
         rows[:, :_CELLS] = np.einsum("nk,nkc->nc", weights, sampling[index], optimize=True)
@@ -202,7 +202,7 @@ def _plane_rows(inverse: Float32Array, known: NDArray[np.bool_]) -> tuple[Float3
 def _second_differences(
     inverse: Float32Array, known: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.int64], Float32Array, Float32Array]]:
-    """For each direction and distance: grid pixels (N, k), their share (N, k) in the differences, and these (N,)."""
+    """Per direction and distance: grid pixels (N, k), their terms (N, k) of the differences, the differences (N,)."""
     values = inverse.ravel()
     for indices, factors in _stencils():
         index = indices[known.ravel()[indices].all(axis=1)]
@@ -236,7 +236,7 @@ def _stencils() -> list[tuple[NDArray[np.int64], Float32Array]]:
 
 @lru_cache(maxsize=1)
 def _sampling() -> Float32Array:
-    """(grid pixels, cells): how cv2.resize reads the control cells at each grid pixel."""
+    """(grid pixels, cells): weights with which cv2.resize interpolates the control cells at each grid pixel."""
     cells = np.eye(_CELLS, dtype=np.float32).reshape(_CELLS, *CONTROL)
     return np.stack([_resized(cell, GRID).ravel() for cell in cells], axis=1)
 

@@ -1,10 +1,11 @@
-"""The learned refiner: a U-Net whose bottom is a transformer, from initial depth, human depth and mask to s(x), b(x).
+"""The learned refiner: a U-Net with a transformer bottleneck, from initial depth, human depth and mask to s(x), b(x).
 
-It starts from the best closed form, `planes.fit_planes`, and answers with smooth departures from it, which are zero
-before training: so an untrained network is that closed form, and nobody in view means no change. It sees a fixed,
-small, stretched grid in dimensionless numbers: depths over the scene's median after the closed form, surface normals,
-and the camera's rays, which tell it the stretch.
-The fields, not the depth, are brought to full size: z = s z_in + b keeps every detail of the initial depth.
+It predicts smooth deviations from the best closed form, `planes.fit_planes`. They are zero before training, so an
+untrained network equals that closed form; without people nothing changes. Its inputs are dimensionless, on a small
+grid of fixed size: depths over the scene's median after the closed form, surface normals, and the camera's rays, from
+which the network infers the aspect ratio.
+
+The fields, not the depth, are upsampled: z = s z_in + b keeps every detail of the initial depth.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float32Array
 
 # log depth, known, anchor residual, anchor weight, log human depth, inverse depth, y of the point, surface normal (3),
-# ray x, ray y, and what the closed form did: log of its scale, its offset
+# ray x, ray y, and the result of the closed form: log of its scale, its offset
 INPUT_CHANNELS = 14
-MIRROR_CHANNELS = (7, 10)  # x of the normal, ray x: they change sign in a mirror
-NORMAL_SMOOTHING = 1.0  # cells of the grid over which depth is smoothed before its normals are taken
-NEAREST = 0.02  # of the median human depth: what the closed form brings nearer than this is seen there
-MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the departures: a factor of 2, half the median depth
+MIRROR_CHANNELS = (7, 10)  # x of the normal, ray x: they change sign under mirroring
+NORMAL_SMOOTHING = 1.0  # grid cells: sigma of the smoothing of depth before its normals are computed
+NEAREST = 0.02  # of the median human depth: nearer results of the closed form are clamped to this
+MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the deviations: a factor of 2, half the median depth
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class RefinerConfig:
     """Size of the refiner.
 
     Attributes:
-        width, height: internal grid, multiples of 8.
-        channels: of the three U-Net levels (1/2, 1/4, 1/8 of the grid).
-        dim, layers, heads: of the transformer at 1/8.
+        width, height: size of the internal grid, multiples of 8.
+        channels: channels of the three U-Net levels (1/2, 1/4, 1/8 of the grid).
+        dim, layers, heads: size of the transformer at 1/8.
     """
 
     width: int = 96
@@ -51,7 +52,7 @@ class RefinerConfig:
     heads: int = 4
 
     def __post_init__(self) -> None:
-        """Refuse sizes that the network cannot have."""
+        """Reject sizes that do not fit the network; ValueError names them."""
         if self.width % 8 or self.height % 8:
             raise ValueError(f"refiner grid {self.width}x{self.height} must be multiples of 8")
         if self.dim % self.heads:
@@ -65,7 +66,7 @@ REFINERS = {
 
 
 class Refiner(nn.Module):
-    """Inputs (B, INPUT_CHANNELS, h, w) -> departures (B, 2, h/4, w/4): log scale and offset over the median depth."""
+    """Inputs (B, INPUT_CHANNELS, h, w) -> deviations (B, 2, h/4, w/4): log scale and offset over the median depth."""
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """See the class."""
+        """Predict the deviations; shapes as stated for the class."""
         half = self.down1(inputs)  # (B, c1, h/2, w/2)
         quarter = self.down2(half)  # (B, c2, h/4, w/4)
         eighth = self.down3(quarter)  # (B, c3, h/8, w/8)
@@ -112,9 +113,9 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 @dataclass(frozen=True, eq=False)
 class RefinerInputs:
-    """One image for the network: `channels` (14, h, w) float32, and what makes its answer metric again.
+    """Inputs of one image: `channels` (14, h, w) float32, and the values that make the output metric.
 
-    `base` is the closed form's calibration; `median` (m) is the scene's median depth after it.
+    `base` is the calibration of the closed form; `median` (m) is the scene's median depth after it.
     """
 
     channels: Float32Array
@@ -123,10 +124,10 @@ class RefinerInputs:
 
 
 def refiner_inputs(depth: Float32Array, anchor: Anchor, camera: Camera, config: RefinerConfig) -> RefinerInputs | None:
-    """Bring one image to the network's grid; None when no anchored pixel has an initial depth.
+    """Resample one image to the network's grid; None if no anchored pixel has an initial depth.
 
     Args:
-        depth: (H, W) initial depth in metres, NaN unknown.
+        depth: (H, W) initial depth in metres, NaN where unknown.
         anchor: human depth on the same grid.
         camera: undistorted camera of that grid.
     """
@@ -140,7 +141,7 @@ def refiner_inputs(depth: Float32Array, anchor: Anchor, camera: Camera, config: 
     log_human_here = np.log(np.where(anchor.mask, anchor.depth, 1))
     log_depth, known = _shrunk(log_here, known_here, size)
     log_human, human = _shrunk(log_human_here, anchor.mask, size)
-    # Compared pixel by pixel before shrinking: at silhouettes the two means are over different pixels.
+    # Subtracted before downsampling: at silhouettes the two means are over different pixels.
     residual, _ = _shrunk(np.clip(log_human_here - log_here, -1, 1), anchor.mask & known_here, size)
     weight = cv2.resize(anchor.weight, size, interpolation=cv2.INTER_AREA)
     middle = float(np.median(log_depth[known > 0]))
@@ -174,15 +175,15 @@ def calibration_from_fields(fields: Float32Array, inputs: RefinerInputs, shape: 
 
 @torch.inference_mode()
 def refine(model: Refiner, depth: Float32Array, anchor: Anchor, camera: Camera) -> Calibration:
-    """Calibration fields of one image; no change where nobody anchors it. Arguments as in `refiner_inputs`."""
+    """Calibration fields of one image; the identity without anchored pixels. Arguments as in `refiner_inputs`."""
     step, shape = thinning(depth.shape), depth.shape
-    if step > 1:  # fields are smooth: their resolution is not the image's
+    if step > 1:  # fields are smooth and need no full resolution
         depth, anchor = depth[::step, ::step], thinned(anchor, step)
         camera = camera.transformed(np.diag([1 / step, 1 / step, 1.0]), (depth.shape[1], depth.shape[0]))
     inputs = refiner_inputs(depth, anchor, camera, model.config)
     if inputs is None:
         return IDENTITY
-    if not isinstance(inputs.base.scale, np.ndarray):  # measured depth: nothing to bend
+    if not isinstance(inputs.base.scale, np.ndarray):  # measured depth gets no field
         return replace(inputs.base, method="refiner")
     parameter = next(model.parameters())
     channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)

@@ -1,4 +1,4 @@
-"""Refiner weights on disk: one safetensors file that carries its own configuration."""
+"""Refiner weights on disk: one safetensors file that includes its configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORMAT = "metrichmsr-refiner-1"
 
 
 def save_refiner(path: str | Path, model: Refiner, metadata: Mapping[str, str] | None = None) -> None:
-    """Write `model` with its configuration; `metadata` (revision, data, metrics) goes into the header as it is."""
+    """Write `model` with its configuration; `metadata` (revision, data, metrics) is stored in the header unchanged."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {**(metadata or {}), "format": _FORMAT, "config": json.dumps(asdict(model.config))}
@@ -27,16 +27,16 @@ def save_refiner(path: str | Path, model: Refiner, metadata: Mapping[str, str] |
 
 
 def load_refiner(path: str | Path, device: str | torch.device = "cpu") -> Refiner:
-    """The refiner of a weights file, in evaluation mode.
+    """Load a refiner in evaluation mode.
 
     Raises:
-        DepthError: no such file, not a refiner, or weights that do not fit their configuration.
+        DepthError: the file does not exist, is not a refiner, or its weights do not fit its configuration.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT:
-                raise DepthError(f"{path} holds no depth refiner (format {header.get('format')!r})")
+                raise DepthError(f"{path} is not a depth refiner (format {header.get('format')!r})")
             values = json.loads(header["config"])
             model = Refiner(RefinerConfig(**{**values, "channels": tuple(values["channels"])}))
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict

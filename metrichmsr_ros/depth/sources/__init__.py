@@ -1,1 +1,1 @@
-"""Where the initial depth comes from: networks, the ground plane, files."""
+"""Sources of the initial depth: networks, the ground plane, files."""

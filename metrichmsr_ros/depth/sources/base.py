@@ -1,7 +1,7 @@
-"""Where an initial depth comes from: one protocol for networks, sensors, files and the ground under the feet.
+"""The protocol of initial depth sources: networks, sensors, files and the ground plane.
 
-A source answers with a `DepthMap` on its own pixel grid, described by its own `Camera`; `resampled` brings it to the
-image. Every stretch, crop and other resolution is thereby undone by the same K' = A K that made it.
+A source returns a `DepthMap` on its own pixel grid with the `Camera` of that grid; `resampled` converts it to the
+image's grid. Every resize, crop and change of resolution is thus inverted by the K' = A K that describes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metrichmsr_ros.types import Float32Array
 
 
 class DepthError(MetricHMRError, ValueError):
-    """No depth can be given; the message says what is missing and the remedy."""
+    """Depth is not available; the message names the cause and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class DepthMap:
 
     Attributes:
         depth: (h, w) float32 metres along z of `camera`, NaN where unknown.
-        camera: camera of that grid; same place and orientation as the image's camera unless said otherwise.
-        source: what made it, for diagnostics, e.g. "fastdepth".
-        is_sensor: measured values with sharp edges (resampled by nearest pixel), not a network's smooth ones.
+        camera: camera of that grid; same pose as the image's camera unless stated otherwise.
+        source: name of the source for diagnostics, e.g. "fastdepth".
+        is_sensor: whether a sensor measured it: resampled by nearest pixel to keep edges, else bilinearly.
     """
 
     depth: Float32Array
@@ -39,7 +39,7 @@ class DepthMap:
     is_sensor: bool = False
 
     def __post_init__(self) -> None:
-        """Check that grid and camera fit."""
+        """Check that the camera has the size of the grid."""
         if self.depth.shape != (self.camera.height, self.camera.width):
             raise DepthError(
                 f"depth from {self.source} is {self.depth.shape[1]}x{self.depth.shape[0]} but its camera is "
@@ -49,12 +49,12 @@ class DepthMap:
 
 @dataclass(frozen=True, eq=False)
 class DepthContext:
-    """What else is known about this moment when depth is asked for.
+    """Inputs of a depth source besides the image.
 
     Attributes:
         vertices_cam: (V, 3) metres per person, camera frame.
-        up: (3,) direction against gravity in the camera frame (from TF or an IMU), None when unknown.
-        incoming: depth that arrived with this image.
+        up: (3,) direction against gravity in the camera frame (from TF or an IMU), None if unknown.
+        incoming: depth image received with this image, None without one.
     """
 
     vertices_cam: tuple[Float32Array, ...] = ()
@@ -63,7 +63,7 @@ class DepthContext:
 
 
 class DepthSource(Protocol):
-    """Anything that turns one image into depth."""
+    """Predicts the initial depth of one image."""
 
     name: str
 
@@ -73,49 +73,49 @@ class DepthSource(Protocol):
         Args:
             image: (H, W, 3) uint8 RGB, rectified.
             camera: its undistorted camera.
-            context: people, gravity and measured depth of the same moment.
+            context: people, gravity and measured depth at the time of the image.
 
         Raises:
-            DepthError: this source has nothing to say about this image.
+            DepthError: this source has no depth for this image.
         """
         ...
 
 
 class FileDepth:
-    """One depth image for one picture, seen by the same camera: (h, w) float32 metres, of any size."""
+    """A depth file for one photograph of the same camera: (h, w) float32 metres, of any size."""
 
     def __init__(self, depth: Float32Array, name: str) -> None:
         self.name = f"file:{name}"
         self._depth = depth
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """The file's depth, whatever the image."""
+        """The depth of the file for any image."""
         height, width = self._depth.shape
         return DepthMap(self._depth, stretched(camera, width, height), self.name, is_sensor=True)
 
 
 class IncomingDepth:
-    """The depth that arrived with the image: an RGB-D camera, a stereo node."""
+    """The depth received with the image, e.g. from an RGB-D camera or a stereo node."""
 
     name = "incoming"
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """Hand on `context.incoming`."""
+        """Return `context.incoming`; DepthError without one."""
         if context.incoming is None:
             raise DepthError("no depth image came with this image; connect the depth topic or choose another source")
         return context.incoming
 
 
 def stretched(camera: Camera, width: int, height: int) -> Camera:
-    """Camera of the image stretched to `width` x `height` as cv2.resize does it: edges on edges."""
+    """Camera of the image resized to `width` x `height` as by cv2.resize: image edges map to image edges."""
     sx, sy = width / camera.width, height / camera.height
     return camera.transformed(np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]]), (width, height))
 
 
 def resampled(depth_map: DepthMap, camera: Camera) -> Float32Array:
-    """Depth (H, W) float32 on the grid of `camera`, which stands where the depth's camera stands.
+    """Depth (H, W) float32 on the grid of `camera`, which has the pose of the depth's camera.
 
-    Unknown stays unknown: a pixel without a known neighbour is NaN, and so is what the depth's camera does not see.
+    Unknown depth stays NaN: pixels without known neighbours and pixels outside the view of the depth's camera.
     """
     if depth_map.camera.size == camera.size and np.array_equal(depth_map.camera.intrinsics, camera.intrinsics):
         return depth_map.depth if not depth_map.camera.is_distorted else _remapped(depth_map, camera)
@@ -136,7 +136,7 @@ def _remapped(depth_map: DepthMap, camera: Camera) -> Float32Array:
 
 
 def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array]:
-    """Where the target's pixel centres lie in the source image, (H, W) each."""
+    """x and y of the target's pixel centres in the source image, (H, W) each."""
     u, v = np.arange(target.width), np.arange(target.height)
     if source.is_distorted:
         grid = np.stack(np.meshgrid(u, v), axis=-1)
@@ -149,7 +149,7 @@ def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float3
 
 
 def _bilinear(depth: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
-    """Bilinear among known neighbours; NaN where they weigh less than half."""
+    """Bilinear interpolation of known neighbours; NaN where their weights sum to half or less."""
     known = np.isfinite(depth)
     if known.all():
         return np.asarray(cv2.remap(depth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

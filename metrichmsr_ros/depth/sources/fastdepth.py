@@ -1,4 +1,4 @@
-"""FastDepth (Wofk et al. 2019, MIT) through OpenCV: a small network that predicts metres indoors."""
+"""FastDepth (Wofk et al. 2019, MIT) in OpenCV: a small network that predicts metric depth of indoor scenes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SIDE = 224
 
 
 class FastDepth:
-    """`fastdepth.onnx` on the CPU. The image is stretched to 224x224, and the answer stretched back.
+    """`fastdepth.onnx` on the CPU. The image is resized to 224x224; `resampled` maps the depth back.
 
     Args:
-        path: the ONNX file; None takes the one that `metrichmsr setup` fetched (AssetError if it did not).
+        path: the ONNX file; None: the file that `metrichmsr setup` downloads (AssetError if it is missing).
     """
 
     name = "fastdepth"
@@ -28,7 +28,7 @@ class FastDepth:
         self._network = cv2.dnn.readNetFromONNX(str(path or model_path("fastdepth.onnx")))
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """Depth (224, 224) with the camera of the stretched image."""
+        """Depth (224, 224) with the camera of the resized image."""
         shrinks = image.shape[0] > SIDE or image.shape[1] > SIDE
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         self._network.setInput(cv2.dnn.blobFromImage(small, 1 / 255))

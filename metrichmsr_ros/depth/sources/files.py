@@ -1,4 +1,4 @@
-"""Depth as sensors and files store it -> metres as this package uses it: float32, NaN where unknown (REP-118)."""
+"""Convert depth of sensors and files to metres: float32, NaN where unknown (REP-118)."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _METRES = ("32FC1", "64FC1")
 
 
 def metres(pixels: NDArray[Any], encoding: str) -> Float32Array:
-    """Depth image (H, W) -> (H, W) float32 metres; zero, negative and infinite values mean 'not measured' -> NaN.
+    """Depth image (H, W) -> (H, W) float32 metres; zero, negative and infinite values (not measured) become NaN.
 
     Args:
-        pixels: uint16 millimetres or floating metres, as the encoding says.
+        pixels: uint16 millimetres or floating-point metres, according to the encoding.
         encoding: "16UC1" or "mono16" (mm), "32FC1" or "64FC1" (m).
 
     Raises:
-        DepthError: unknown encoding, or an array that contradicts it.
+        DepthError: unknown encoding, or an array whose type contradicts it.
     """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim != 2:
-        raise DepthError(f"a depth image has one channel, this one has shape {pixels.shape}")
+        raise DepthError(f"a depth image must have one channel, got shape {pixels.shape}")
     if encoding in _MILLIMETRES and pixels.dtype == np.uint16:
         depth = pixels.astype(np.float32) * np.float32(1e-3)
     elif encoding in _METRES and pixels.dtype.kind == "f":
         depth = pixels.astype(np.float32)
     else:
         raise DepthError(
-            f"depth image has encoding '{encoding}' and type {pixels.dtype}; known are 16UC1 (uint16 millimetres) "
+            f"depth image has encoding '{encoding}' and type {pixels.dtype}; supported are 16UC1 (uint16 millimetres) "
             "and 32FC1 (float metres)"
         )
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
@@ -46,11 +46,11 @@ def load_depth(path: str | Path) -> Float32Array:
     """Depth file -> (H, W) float32 metres: .npy in metres, or a 16-bit PNG/TIFF in millimetres, or a float TIFF.
 
     Raises:
-        DepthError: no such file, or not a depth image.
+        DepthError: the file does not exist or is not a depth image.
     """
     file = Path(path)
     if not file.is_file():
-        raise DepthError(f"no depth file at {file}")
+        raise DepthError(f"depth: {file} is not a file")
     if file.suffix == ".npy":
         try:
             pixels = np.load(file, allow_pickle=False)

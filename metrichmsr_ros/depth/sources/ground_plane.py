@@ -1,4 +1,4 @@
-"""The source that needs no weights: people stand on a floor, so their feet say where it is."""
+"""Depth of the ground plane, fitted to the feet of the people; needs no network."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float64Array
 
-FOOT_STD = 0.08  # metres: how well a body's lowest point tells the height of the floor
-CAMERA_TILT_STD = np.deg2rad(20)  # how far from level a camera may look when nothing says where up is
-GRAVITY_TILT_STD = np.deg2rad(2)  # ... and when gravity is known: floors slope a little
+FOOT_STD = 0.08  # metres: standard deviation of a body's lowest point about the floor
+CAMERA_TILT_STD = np.deg2rad(20)  # tilt of a camera without known gravity
+GRAVITY_TILT_STD = np.deg2rad(2)  # slope of a floor with known gravity
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Points p of the floor obey up . p = height; `up` (3,) is a unit vector in the camera frame, metres."""
+    """Floor points p satisfy up . p = height; `up` (3,) is a unit vector in the camera frame, metres."""
 
     up: Float64Array
     height: float
@@ -28,15 +28,15 @@ class Plane:
 def fit_ground(feet: ArrayLike, up: ArrayLike | None = None) -> Plane:
     """Floor under `feet` (N, 3), N >= 1, camera frame, metres.
 
-    One pair of feet tells the height, feet far apart also the slope: the slope is a regularised least-squares fit
-    around `up` (against gravity), or around the camera's own up (-y) when gravity is unknown.
+    One person determines the height, people far apart also the slope: a least-squares fit with a Gaussian prior on the
+    slope around `up` (against gravity), or around the camera's up (-y) if gravity is unknown.
 
     Raises:
         DepthError: no feet.
     """
     points = np.asarray(feet, np.float64).reshape(-1, 3)
     if not len(points):
-        raise DepthError("the ground needs somebody standing on it; nobody is in view")
+        raise DepthError("the ground plane needs at least one person in view; nobody is in view")
     prior = np.array([0.0, -1.0, 0.0]) if up is None else np.asarray(up, np.float64) / np.linalg.norm(up)
     side = np.cross(prior, [0.0, 0.0, 1.0] if abs(prior[2]) < 0.9 else [1.0, 0.0, 0.0])
     side /= np.linalg.norm(side)
@@ -54,7 +54,7 @@ def fit_ground(feet: ArrayLike, up: ArrayLike | None = None) -> Plane:
 
 
 def lowest_points(vertices_cam: Sequence[ArrayLike], up: ArrayLike | None = None) -> Float64Array:
-    """(P, 3): for each person the middle of the lowest 1 % of the vertices along `up` (default: the camera's -y)."""
+    """(P, 3): for each person the mean of the lowest 1 % of the vertices along `up` (default: the camera's -y)."""
     direction = np.array([0.0, -1.0, 0.0]) if up is None else np.asarray(up, np.float64)
     lowest = []
     for vertices in (np.asarray(v, np.float64) for v in vertices_cam):
@@ -74,7 +74,7 @@ def plane_depth(plane: Plane, camera: Camera, max_depth: float) -> NDArray[np.fl
 
 
 class GroundPlane:
-    """The floor under everybody's feet, out to `max_depth` metres. Already metric: people made it."""
+    """The floor under the feet of all people, up to `max_depth` metres. Metric already, because the bodies are."""
 
     name = "ground"
 

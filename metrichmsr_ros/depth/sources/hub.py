@@ -15,7 +15,7 @@ SUGGESTED = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"  # Apache-
 
 
 class HubDepth:
-    """A depth-estimation model by hub id or local folder.
+    """A metric depth model from the hub or a local folder.
 
     Args:
         model: hub id (downloaded by transformers) or folder with config, weights and preprocessor.
@@ -43,16 +43,16 @@ class HubDepth:
 
     @torch.inference_mode()
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """Depth at the image's own size; padding and stretching are undone by the model's own processor."""
+        """Depth at the image's own size; the model's own processor inverts padding and resizing."""
         inputs = self._processor(images=image, return_tensors="pt").to(self._device)
         outputs = self._model(**inputs)
         sizes: dict[str, Any] = {"target_sizes": [image.shape[:2]]}
         if self._kind == "zoedepth":
             sizes["source_sizes"] = [image.shape[:2]]
-        if self._kind == "depth_pro":  # it guesses the field of view; we know it
+        if self._kind == "depth_pro":  # replace its estimated field of view by the calibrated one
             outputs.field_of_view = torch.tensor([np.rad2deg(camera.fov_x)], device=self._device)
-        found = self._processor.post_process_depth_estimation(outputs, **sizes)[0]["predicted_depth"]
-        depth = found.float().cpu().numpy().astype(np.float32).reshape(image.shape[:2])
+        predicted = self._processor.post_process_depth_estimation(outputs, **sizes)[0]["predicted_depth"]
+        depth = predicted.float().cpu().numpy().astype(np.float32).reshape(image.shape[:2])
         depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
         return DepthMap(depth, camera, self.name)
 
@@ -65,5 +65,5 @@ def _require_metres(model: str, config: Any) -> None:
     }
     if not metric.get(config.model_type, False):
         raise DepthError(
-            f"'{model}' ({config.model_type}) predicts relative depth; take a metric one, e.g. {SUGGESTED}"
+            f"'{model}' ({config.model_type}) predicts relative depth; use a metric model, e.g. {SUGGESTED}"
         )

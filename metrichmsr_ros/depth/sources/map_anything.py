@@ -1,7 +1,7 @@
 """MapAnything (Apache-2.0 code), the paper's initial depth. Not on PyPI: install it from its repository.
 
-Its own preprocessing resizes and crops to a table of sizes. We stretch the image to the nearest size of patches
-instead and hand over K' = A K of that stretch, so that no border is lost and the way back is exact.
+Its own preprocessing resizes and crops to a table of sizes. Here the image is resized to the nearest multiple of the
+patch size, and the network gets K' = A K of that resize, so that no border is lost and the inverse is exact.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
 
-DEFAULT = "facebook/map-anything-apache"  # the other weights are CC-BY-NC
+DEFAULT = "facebook/map-anything-apache"  # the default weights of the project are CC-BY-NC
 LONG_SIDE, PATCH = 518, 14
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -49,7 +49,7 @@ class MapAnythingDepth:
 
     @torch.inference_mode()
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """Depth on the network's grid, NaN where it calls the image ambiguous (sky, mirrors)."""
+        """Depth on the network's grid, NaN where it marks the image as ambiguous (sky, mirrors)."""
         grid = stretched(camera, *network_size(camera))
         small = cv2.resize(image, grid.size, interpolation=cv2.INTER_AREA)
         view = {
@@ -58,15 +58,16 @@ class MapAnythingDepth:
             "data_norm_type": ["dinov2"],
         }
         on_gpu = self._device.type == "cuda"
-        answer = self._model.infer([view], use_amp=on_gpu, apply_mask=False, mask_edges=False)[0]
-        depth = answer["depth_z"].float().cpu().numpy().reshape(grid.height, grid.width)
-        if "non_ambiguous_mask" in answer:
-            depth = np.where(answer["non_ambiguous_mask"].cpu().numpy().reshape(depth.shape) > 0.5, depth, np.nan)
+        prediction = self._model.infer([view], use_amp=on_gpu, apply_mask=False, mask_edges=False)[0]
+        depth = prediction["depth_z"].float().cpu().numpy().reshape(grid.height, grid.width)
+        if "non_ambiguous_mask" in prediction:
+            clear = prediction["non_ambiguous_mask"].cpu().numpy().reshape(depth.shape) > 0.5
+            depth = np.where(clear, depth, np.nan)
         return DepthMap(np.where(depth > 0, depth, np.nan).astype(np.float32), grid, self.name)
 
 
 def network_size(camera: Camera) -> tuple[int, int]:
-    """(width, height): the long side is 518, the other keeps the aspect as nearly as patches of 14 allow."""
+    """(width, height): the long side is 518, the other the multiple of 14 that fits the aspect ratio best."""
     scale = LONG_SIDE / max(camera.size)
     width, height = (max(PATCH, round(side * scale / PATCH) * PATCH) for side in camera.size)
     return width, height

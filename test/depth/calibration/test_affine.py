@@ -1,4 +1,4 @@
-"""Closed-form calibration on scenes whose true scale, offset and warp we chose."""
+"""Closed-form calibration on scenes with known scale, offset and warp."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_unknown_pixels_stay_unknown(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_depth_without_any_anchored_pixel_is_left_alone(method):
+def test_a_depth_without_any_anchored_pixel_is_unchanged(method):
     initial = np.where(anchor_of(SCENE).person >= 0, np.nan, SCENE).astype(np.float32)
     assert METHODS[method](initial, anchor_of(SCENE)) is IDENTITY
 
@@ -96,8 +96,8 @@ def test_the_field_returns_to_the_global_fit_far_from_people():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_third_of_wrong_anchors_does_little_harm(method):
-    """The lower part of a body drawn before a sofa that in truth hides it."""
+def test_a_third_of_outliers_changes_the_fit_little(method):
+    """The lower part of a body is rendered in front of a sofa that really occludes it."""
     initial = (SCENE * 0.7).astype(np.float32)
     initial[75:, 15:45] *= 0.6  # the sofa is much nearer than the mesh
     answer = METHODS[method](initial, anchor_of(initial)).apply(initial)
@@ -106,7 +106,7 @@ def test_a_third_of_wrong_anchors_does_little_harm(method):
     assert abs_rel(answer[clean], SCENE[clean]) < 0.06
 
 
-def test_people_count_by_weight_not_by_size():
+def test_people_count_by_weight_not_by_pixels():
     people = [(slice(10, 110), slice(5, 75)), (slice(50, 70), slice(120, 126))]
     truth = SCENE.copy()
     truth[:, 100:] *= 1.5

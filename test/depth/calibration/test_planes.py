@@ -1,4 +1,4 @@
-"""The closed form that knows planes: bent rooms get straight, straight ones stay, people alone give the scale."""
+"""The plane fit: bent rooms become flat, flat ones stay, and only people change the scale."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def abs_rel(depth: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
-def test_a_straight_room_stays_straight(factor):
+def test_a_flat_room_stays_flat(factor):
     initial = (TRUTH * factor).astype(np.float32)
     assert abs_rel(fit_planes(initial, anchor_of(TRUTH)).apply(initial)) < 0.02
 
 
 @pytest.mark.parametrize("bend", ["across", "down", "both"])
-def test_a_bent_room_is_straightened(bend):
+def test_a_bent_room_is_flattened(bend):
     across, down = np.cos(2 * np.pi * U / W), np.sin(1.5 * np.pi * V / H)
     warp = {"across": across, "down": down, "both": across * down}[bend]
     initial = (TRUTH * np.exp(0.12 * warp)).astype(np.float32)
@@ -63,7 +63,7 @@ def test_a_bent_room_is_straightened(bend):
     assert after < 0.8 * before
 
 
-def test_people_alone_give_the_scale():
+def test_only_people_determine_the_scale():
     big = (2 * TRUTH).astype(np.float32)
     once = fit_planes(TRUTH, anchor_of(TRUTH)).apply(TRUTH)
     np.testing.assert_allclose(fit_planes(TRUTH, anchor_of(big)).apply(TRUTH), 2 * once, rtol=1e-3)
@@ -77,8 +77,8 @@ def test_without_people_nothing_changes_and_unknown_pixels_stay_unknown():
     np.testing.assert_array_equal(np.isnan(answer), np.isnan(holes))
 
 
-def test_noise_is_not_mistaken_for_planes():
-    """A scene without any plane is hardly changed beyond the affine fit."""
+def test_noise_is_not_treated_as_planes():
+    """A scene without planes changes little beyond the affine fit."""
     rng = np.random.default_rng(0)
     forest = with_person(np.exp(rng.normal(1.2, 0.4, (H, W))).astype(np.float32))
     anchor = anchor_of(forest)

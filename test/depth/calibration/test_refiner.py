@@ -1,4 +1,4 @@
-"""The refiner's contract before and after training: sizes, units, where it must do nothing, and that it can learn."""
+"""The refiner's contract before and after training: sizes, units, the cases without change, and learning."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_network_sizes_are_valid_and_the_small_one_is_small(size):
         assert out.shape == (2, 2, config.height // 4, config.width // 4)
 
 
-def test_impossible_sizes_are_named():
+def test_invalid_sizes_are_errors_that_name_them():
     with pytest.raises(ValueError, match="multiples of 8"):
         RefinerConfig(width=30)
     with pytest.raises(ValueError, match="heads"):
@@ -97,7 +97,7 @@ def test_unknown_pixels_stay_unknown_and_affect_no_others():
 
 
 def test_all_inputs_but_the_scale_are_independent_of_the_scale_of_the_depth():
-    """All channels but the one that says what the affine fit did are the same for a depth of another scale."""
+    """Depth of another scale changes only the channel with the scale of the closed form."""
     once = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
     scaled = refiner_inputs((SCENE * np.float32(2)).astype(np.float32), anchor_of(SCENE), CAMERA, TINY)
     np.testing.assert_allclose(scaled.channels[:-2], once.channels[:-2], atol=1e-3)
@@ -105,7 +105,7 @@ def test_all_inputs_but_the_scale_are_independent_of_the_scale_of_the_depth():
 
 
 def test_refined_depth_scales_with_the_scene():
-    """Twice the world (initial and human depth): twice the answer; metres enter through the people alone."""
+    """Twice the initial and human depth gives twice the result: the scale comes from the people alone."""
     model = tiny_refiner(head=0.1)
     once = refine(model, BENT, anchor_of(SCENE), CAMERA).apply(BENT)
     big = (2 * BENT).astype(np.float32)
@@ -153,7 +153,7 @@ def test_every_input_channel_holds_its_quantity():
     assert ray_y[0, 0] == pytest.approx(edge[1, 1], abs=1e-5)
 
 
-def test_fields_are_turned_into_metres():
+def test_fields_become_metric_scale_and_offset():
     inputs = refiner_inputs(SCENE, anchor_of(SCENE), CAMERA, TINY)
     fields = np.stack([np.full((6, 8), np.log(1.5)), np.full((6, 8), 0.1)]).astype(np.float32)
     fitted = calibration_from_fields(fields, inputs, (H, W))
@@ -162,7 +162,7 @@ def test_fields_are_turned_into_metres():
 
 
 def test_pixels_of_a_plane_have_its_normal():
-    """A plane n . p = d seen by a camera: one normal everywhere, towards the camera."""
+    """Every pixel of a plane n . p = d has the same normal, towards the camera."""
     grid = np.stack(np.meshgrid(np.arange(W), np.arange(H)), axis=-1)
     rays = CAMERA.back_project(grid, 1.0)
     normal = np.array([0.2, -0.8, -0.5]) / np.linalg.norm([0.2, -0.8, -0.5])
@@ -218,7 +218,7 @@ def test_loss_terms_by_hand():
     assert variance(torch.full((1, 2, 3, 3), 7.0)) == 0
 
 
-def test_weights_carry_their_configuration(tmp_path):
+def test_weight_files_include_their_configuration(tmp_path):
     model = tiny_refiner(head=0.1)
     save_refiner(tmp_path / "r.safetensors", model, {"data": "test"})
     loaded = load_refiner(tmp_path / "r.safetensors")
@@ -232,7 +232,7 @@ def test_bad_weights_are_named(tmp_path):
     with pytest.raises(DepthError, match=r"absent\.safetensors"):
         load_refiner(tmp_path / "absent.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(DepthError, match="holds no depth refiner"):
+    with pytest.raises(DepthError, match="is not a depth refiner"):
         load_refiner(tmp_path / "other.safetensors")
     header = {"format": "metrichmsr-refiner-1", "config": '{"width": 32, "height": 24, "channels": [4, 8, 8]}'}
     save_file({"x": torch.zeros(1)}, tmp_path / "wrong.safetensors", metadata=header)

@@ -15,7 +15,7 @@ from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
 
-SEED = 990_500  # held out, and not those of the benchmark
+SEED = 990_500  # held out from training, and different from the benchmark's
 NUMBER = 24
 
 
@@ -49,7 +49,7 @@ def test_the_error_of_networks_falls_by_more_than_in_the_paper(refiner, places):
 
 
 def test_correct_depth_does_not_get_worse(refiner, places):
-    """With people as wrong as estimates are; AbsRel before is 0."""
+    """People have the errors of estimates; the initial AbsRel is 0."""
     after = [abs_rel(refine(refiner, p.depth, p.anchor, p.camera).apply(p.depth), p) for p in places]
     assert np.mean(after) <= 0.02
 

@@ -1,4 +1,4 @@
-"""Adapters of hub networks on tiny random models saved to disk, and on a stand-in with MapAnything's interface."""
+"""Adapters of hub networks on tiny random models saved to disk, and on a fake with MapAnything's interface."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_absent_model_is_named(tmp_path):
 
 
 class StandInMapAnything:
-    """Answers like MapAnything, with the depth of a known plane, from the intrinsics that it is given."""
+    """A fake MapAnything: returns the depth of a known plane for the given intrinsics."""
 
     def __init__(self) -> None:
         self.seen: list[dict] = []
@@ -113,7 +113,7 @@ def map_anything(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (480, 640), (500, 333)])
-def test_map_anything_depth_comes_back_to_its_pixels(map_anything, size):
+def test_map_anything_depth_is_resampled_to_the_image(map_anything, size):
     camera = Camera.from_fov(*size, 1.1)
     image = np.zeros((size[1], size[0], 3), np.uint8)
     answer = MapAnythingDepth("local").predict(image, camera, DepthContext())
@@ -128,14 +128,14 @@ def test_map_anything_depth_comes_back_to_its_pixels(map_anything, size):
     np.testing.assert_allclose(full[inner], expected[inner], rtol=1e-3)
 
 
-def test_map_anything_sees_a_normalised_image(map_anything):
+def test_map_anything_gets_a_normalised_image(map_anything):
     source = MapAnythingDepth("local")
     source.predict(np.full((480, 640, 3), 255, np.uint8), Camera.from_fov(640, 480, 1.0), DepthContext())
     white = (1 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     torch.testing.assert_close(source._model.seen[0]["img"][0, :, 5, 5], white)
 
 
-def test_sizes_are_those_of_the_network():
+def test_network_sizes_are_multiples_of_the_patch_size():
     assert network_size(Camera.from_fov(640, 480, 1.0)) == (518, 392)
     assert network_size(Camera.from_fov(1920, 1080, 1.0)) == (518, 294)
     assert network_size(Camera.from_fov(480, 640, 1.0)) == (392, 518)

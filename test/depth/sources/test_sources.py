@@ -1,4 +1,4 @@
-"""Depth sources: whatever grid they answer on, `resampled` must put each metre back on its own pixel."""
+"""Depth sources on any grid: `resampled` gives every image pixel its depth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGE = np.zeros((120, 160, 3), np.uint8)
 
 
 def plane(camera: Camera, normal=(0.1, -0.3, 0.6), offset: float = 1.5) -> np.ndarray:
-    """Depth of the plane normal . p = offset, seen by `camera`; analytic, so right on any grid."""
+    """Depth of the plane normal . p = offset, for every pixel of `camera`; analytic, so exact on any grid."""
     grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
     slant = camera.back_project(grid, 1.0) @ np.asarray(normal)
     return (offset / np.where(slant > 0.2, slant, np.nan)).astype(np.float32)
@@ -37,7 +37,7 @@ def plane(camera: Camera, normal=(0.1, -0.3, 0.6), offset: float = 1.5) -> np.nd
         Camera(200, 150, np.array([[100.0, 0, 99], [0, 110, 74], [0, 0, 1]])),  # another lens
     ],
 )
-def test_a_plane_on_another_grid_comes_back_as_the_same_plane(grid):
+def test_a_plane_on_another_grid_resamples_to_the_same_plane(grid):
     answer = resampled(DepthMap(plane(grid), grid, "test"), CAMERA)
     expected = plane(CAMERA)
     both = np.isfinite(answer) & np.isfinite(expected)
@@ -62,7 +62,7 @@ def test_pixels_outside_the_depth_camera_are_unknown():
         assert np.isfinite(answer[30:90, 40:120]).all()
 
 
-def test_holes_stay_holes_and_sensor_edges_stay_sharp():
+def test_unknown_depth_stays_unknown_and_sensor_edges_stay_sharp():
     depth = np.where(np.arange(80) < 40, 1.0, 5.0)[None].repeat(60, 0).astype(np.float32)
     depth[20:30, 10:20] = np.nan
     grid = stretched(CAMERA, 80, 60)
@@ -135,12 +135,12 @@ def test_depth_of_a_message_is_passed_on():
         IncomingDepth().predict(IMAGE, CAMERA, DepthContext())
 
 
-# --- another place ------------------------------------------------------------------------------------------------
+# --- offset cameras ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.4])
 def test_registered_depth_equals_the_view_of_the_other_camera(scale):
-    """A plane seen from 5 cm to the side, by a camera of the same or a coarser raster."""
+    """A plane seen from 5 cm to the side, by a depth camera of the same or a lower resolution."""
     coarse = CAMERA.transformed(np.diag([scale, scale, 1.0]), (round(160 * scale), round(120 * scale)))
     pose = np.eye(4)
     pose[:3, 3] = (0.05, 0.01, -0.02)
@@ -155,14 +155,14 @@ def test_registered_depth_equals_the_view_of_the_other_camera(scale):
     assert answer.source == "tof"
 
 
-def test_nearer_points_hide_farther_ones():
+def test_nearer_points_occlude_farther_ones():
     depth = np.full((120, 160), 4.0, np.float32)
     depth[40:80, 60:100] = 1.0
     pose = np.eye(4)
     pose[0, 3] = 0.1
     answer = register(DepthMap(depth, CAMERA, "tof", True), CAMERA, pose).depth
     assert answer[60, 100] == 1.0  # the near patch moves 13 px to the right, the wall only 3
-    assert np.isnan(answer[60, 66])  # the wall that the patch hid was never measured
+    assert np.isnan(answer[60, 66])  # the patch occluded this part of the wall
 
 
 # --- ground -------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_people_at_different_distances_give_the_slope_of_the_floor_without_gravi
     assert np.rad2deg(np.arccos(fitted.up @ up)) < 2
     assert fitted.height == pytest.approx(-1.5, abs=0.1)
     lone = fit_ground(people[0][:1])
-    np.testing.assert_allclose(lone.up, [0, -1, 0], atol=1e-9)  # one pair of feet says nothing about slope
+    np.testing.assert_allclose(lone.up, [0, -1, 0], atol=1e-9)  # one person does not determine the slope
 
 
 def test_lowest_points_are_the_feet():
@@ -213,7 +213,7 @@ def test_lowest_points_are_the_feet():
     np.testing.assert_allclose(feet[:, [0, 2]], [[1, 4], [0, 6]], atol=1e-9)
 
 
-def test_nothing_above_the_horizon_or_far_away():
+def test_depth_is_unknown_above_the_horizon_and_far_away():
     depth = plane_depth(fit_ground([[0, 1.5, 4]]), CAMERA, max_depth=20)
     assert np.isnan(depth[:60]).all()
     assert np.nanmax(depth) <= 20
@@ -228,7 +228,7 @@ def test_without_feet_there_is_no_ground():
 # --- FastDepth ----------------------------------------------------------------------------------------------------
 
 
-def test_fastdepth_answers_in_metres_on_the_stretched_image():
+def test_fastdepth_gives_metres_on_the_resized_image():
     try:
         path = model_path("fastdepth.onnx")
     except AssetError as error:
