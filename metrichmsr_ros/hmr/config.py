@@ -96,7 +96,9 @@ class ModelConfig:
         if self.moe.patch_layers + self.moe.global_layers < 1:
             raise ConfigError("moe: patch_layers and global_layers are both 0; keep at least one")
         if self.moe.routed_experts == 0 and not self.moe.shared_expert:
-            raise ConfigError("moe: routed_experts is 0 and shared_expert is false; image tokens need an expert")
+            raise ConfigError(
+                "moe: image tokens need an expert, but routed_experts is 0 and shared_expert is false; keep one"
+            )
         if self.moe.width % self.moe.heads:
             raise ConfigError(f"moe: width {self.moe.width} is not a multiple of heads {self.moe.heads}")
         sampled = self.conditioning == "ray_map" and self.ray_encoder.kind == "sampled"

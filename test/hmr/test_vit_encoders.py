@@ -118,9 +118,9 @@ def test_frozen_encoder_is_not_trained():
 
 def test_encoder_errors_name_the_remedy(tmp_path):
     model = MetricHMR(build(ModelConfig, TINY_VITPOSE))
-    with pytest.raises(ValueError, match="reads pixels"):
+    with pytest.raises(ValueError, match="needs pixels"):
         model(random_batch())
-    with pytest.raises(ValueError, match=r"reads \(48, 64\)"):
+    with pytest.raises(ValueError, match=r"needs \(48, 64\)"):
         model(dataclasses.replace(pixel_batch(), crop_size=(64, 64)))
     (tmp_path / "empty").mkdir()
     values = TINY_VITPOSE | {"image_encoder": TINY_VITPOSE["image_encoder"] | {"weights": str(tmp_path / "empty")}}
