@@ -32,6 +32,7 @@ from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
+from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
@@ -80,6 +81,7 @@ class Pipeline:
         self._views = ViewMaker(blazepose, encoder.kind == "blazepose", load)
         self._tracker = PeopleTracker(blazepose)
         self._filters: dict[str, RootFilter] = {}
+        self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
         self._steady = ShapeSmoother(body)
         self._fixer = ScaleCorrector(body)
@@ -177,6 +179,9 @@ class Pipeline:
     ) -> Scene:
         """Estimate everybody in the next image of a video: people keep their ids and have velocities.
 
+        Somebody who is hidden for a while is predicted: last pose and shape, position by the motion filter, with a
+        covariance that grows. Hidden people are no measurement of motion, shape, size or the scene's depth.
+
         Args:
             image: as for `estimate`.
             camera: as for `estimate`.
@@ -194,20 +199,26 @@ class Pipeline:
                 image, camera = self._rectified(image, camera)
             with clock("people"):
                 found = self._tracker.update(image, stamp_s, context.boxes)
-                views = self._views(image, found, self._augmentation)
-            ids = [person.id for person in found]
-            self._forget_all_but(set(ids))
+                views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
+            self._forget_all_but({person.id for person in found})
+            seen = [person for person in found if not person.is_occluded]
+            ids = [person.id for person in seen]
             with clock("hmr"):
-                estimate = self._infer(image, [person.landmarks for person in found], views, camera)
+                estimate = self._infer(image, [person.landmarks for person in seen], views, camera)
                 if estimate is not None:
                     estimate = self._steady(estimate, ids)
             with clock("scale"):
-                estimate, fixes = self._with_measured_scale(estimate, found, camera, context, ids)
+                estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids)
             with clock("body"):
-                people = self._moving(self._people(found, estimate, fixes, request), stamp_s)
+                people = self._moving(self._people(seen, estimate, fixes, request), stamp_s)
+                if estimate is not None:
+                    self._hidden.see(ids, estimate, stamp_s)
+                hidden = self._predicted(found, request, stamp_s)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, stamp_s, request)
-        return Scene(stamp_s, camera, image, people, depth, clock.seconds)
+        order = {person.id: row for row, person in enumerate(found)}
+        everybody = sorted([*people, *hidden], key=lambda person: order[person.id])
+        return Scene(stamp_s, camera, image, everybody, depth, clock.seconds)
 
     def _rectified(self, image: ImageArray, camera: Camera) -> tuple[ImageArray, Camera]:
         check_image(image)
@@ -270,9 +281,30 @@ class Pipeline:
             )
         return moving
 
+    @torch.inference_mode()
+    def _predicted(self, found: list[TrackedPerson], request: OutputRequest, stamp_s: float) -> list[PersonEstimate]:
+        """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them."""
+        hidden = [person for person in found if person.is_occluded and person.id in self._hidden]
+        if not hidden:
+            return []
+        motions = [self._filters[person.id].predict(stamp_s) for person in hidden]
+        ids = [person.id for person in hidden]
+        estimate = self._hidden.estimate(ids, [m[0] for m in motions], [m[2][:3, :3] for m in motions])
+        people = self._people(hidden, estimate, [None] * len(hidden), request)
+        return [
+            replace(
+                person,
+                confidence=person.confidence * self._hidden.confidence(person.id, stamp_s),
+                velocity_cam=velocity.astype(np.float32),
+                position_cov6=cov6.astype(np.float32),
+            )
+            for person, (_, velocity, cov6) in zip(people, motions, strict=True)
+        ]
+
     def _forget_all_but(self, ids: set[str]) -> None:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
+        self._hidden.forget_all_but(ids)
         self._steady.forget_all_but(ids)
         self._fixer.forget_all_but(ids)
 
@@ -289,9 +321,7 @@ class Pipeline:
             return SceneDepth.not_requested(camera)
         up = None if context.floor is None else context.floor.up.astype(np.float32)
         given = DepthContext(tuple(person.vertices_cam for person in people), up, context.depth)
-        weights = [
-            0.0 if p.is_occluded else person_weight(p.vertices_cam, camera, p.confidence, p.transl_cov) for p in people
-        ]
+        weights = [person_weight(p.vertices_cam, camera, p.confidence, p.transl_cov) for p in people]
         return self._depth_engine.estimate(image, camera, self._faces, given, weights, stamp_s)
 
 

@@ -43,21 +43,20 @@ class ViewMaker:
         return ("full", "full mirrored") + (("heavy", "heavy mirrored") if self.heavy else ())
 
     def __call__(
-        self, image: ImageArray, found: Sequence[TrackedPerson], augmentation: Augmentation
+        self, image: ImageArray, seen: Sequence[TrackedPerson], augmentation: Augmentation
     ) -> dict[int, list[View2D]]:
-        """Further views by row of `found`; an occluded person has none.
+        """Further views by row of `seen`.
 
         Args:
             image: (H, W, 3) uint8 RGB, rectified.
-            found: everybody in it.
+            seen: everybody seen in it.
             augmentation: "none"; "flip": the mirrored image; "full": also the heavier network, straight and mirrored.
         """
-        seen = [row for row, person in enumerate(found) if not person.is_occluded]
         if not seen or augmentation == "none" or not self._reads_views:
             return {}
         heavy = self.heavy if augmentation == "full" else None
-        views = further_views(image, [found[row].landmarks for row in seen], self._blazepose, heavy)
-        return dict(zip(seen, views, strict=True))
+        views = further_views(image, [person.landmarks for person in seen], self._blazepose, heavy)
+        return dict(enumerate(views))
 
 
 def heavy_blazepose(num_threads: int) -> BlazePose | None:
