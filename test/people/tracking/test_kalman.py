@@ -26,7 +26,7 @@ def test_the_first_measurement_is_the_state():
 
 
 def test_the_speed_of_a_walker_is_estimated_and_positions_are_better_than_measured():
-    motion = RootFilter(RootFilterConfig(acceleration_density=0.5))
+    motion = RootFilter(RootFilterConfig(acceleration_density=0.5, independent_share=1.0))
     errors, raw, speeds = [], [], []
     for stamp, truth, measured in walk(60, 0.05):
         position, velocity, covariance = motion.update(measured, np.eye(3) * 0.05**2, stamp)
@@ -40,7 +40,7 @@ def test_the_speed_of_a_walker_is_estimated_and_positions_are_better_than_measur
 
 
 def test_ordinary_measurements_give_the_textbook_filter():
-    config = RootFilterConfig()
+    config = RootFilterConfig(independent_share=1.0)
     motion, state, covariance, last = RootFilter(config), None, None, 0.0
     noise = np.diag([0.01, 0.02, 0.09])
     for stamp, _, measured in walk(15, 0.05, seed=2):
@@ -88,11 +88,77 @@ def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_filter(stamp):
 
 
 def test_an_equal_stamp_is_a_second_measurement_of_the_same_moment():
-    motion = RootFilter()
+    motion = RootFilter(RootFilterConfig(independent_share=1.0))
     motion.update([0, 0, 3], np.eye(3) * 0.01, 1.0)
     position, _, covariance = motion.update([0.1, 0, 3], np.eye(3) * 0.01, 1.0)
     assert position[0] == pytest.approx(0.05, abs=1e-6)
     assert covariance[0, 0] == pytest.approx(0.005, rel=1e-3)
+
+
+def test_an_error_that_all_images_share_moves_the_position_and_not_the_velocity():
+    """A person taken for 5 % too large is 5 % too far in every image: the velocity is right, the position is not."""
+    motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.3]) ** 2
+    for stamp, truth, measured in walk(60, 0.01, speed=(0.0, 0.0, -0.8)):
+        position, velocity, covariance = motion.update(measured * 1.05, stated, stamp)
+    assert abs(velocity[2] + 0.8) < 3 * np.sqrt(covariance[5, 5])
+    assert np.sqrt(covariance[5, 5]) < 0.3
+    assert abs(position[2] - truth[2]) < 2 * np.sqrt(covariance[2, 2])
+    assert covariance[2, 2] > 0.9 * stated[2, 2]
+
+
+def test_more_images_a_second_do_not_make_the_velocity_more_certain_than_their_errors_allow():
+    stated = np.diag([0.02, 0.02, 0.3]) ** 2
+    deviations = []
+    for rate in (10.0, 60.0):
+        motion = RootFilter()
+        for stamp, _, measured in walk(int(6 * rate), 0.01, rate=rate):
+            _, _, covariance = motion.update(measured, stated, stamp)
+        deviations.append(np.sqrt(covariance[5, 5]))
+    assert deviations[1] == pytest.approx(deviations[0], rel=0.1)
+
+
+@pytest.mark.parametrize("hidden_s", [0.5, 1.0, 1.5])
+def test_a_hidden_walker_is_predicted_with_a_covariance_that_grows(hidden_s):
+    motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.2]) ** 2
+    for stamp, truth, measured in walk(30, 0.01):
+        _, before, covariance = motion.update(measured, stated, stamp)
+    grown = [np.trace(covariance[:3, :3])]
+    for k in range(1, int(hidden_s * 10) + 1):
+        position, velocity, covariance = motion.predict(stamp + 0.1 * k)
+        grown.append(np.trace(covariance[:3, :3]))
+        np.testing.assert_allclose(velocity, before)
+        there = truth + np.array([1.2, 0.0, -0.5]) * 0.1 * k
+        error = position - there
+        assert error @ np.linalg.solve(covariance[:3, :3], error) < 7.8  # 95 % of a chi-squared with 3 degrees
+    assert (np.diff(grown) > 0).all()
+    back = truth + np.array([1.2, 0.0, -0.5]) * (hidden_s + 0.1)
+    _, velocity, _ = motion.update(back, stated, stamp + hidden_s + 0.1)
+    np.testing.assert_allclose(velocity, [1.2, 0.0, -0.5], atol=0.2)
+
+
+def test_prediction_is_the_textbooks():
+    config = RootFilterConfig(independent_share=1.0)
+    motion = RootFilter(config)
+    for stamp, _, measured in walk(10, 0.02):
+        position, velocity, covariance = motion.update(measured, np.eye(3) * 0.02**2, stamp)
+    dt = 0.7
+    F, Q = np.eye(6), np.zeros((6, 6))
+    F[:3, 3:] = np.eye(3) * dt
+    Q[:3, :3], Q[3:, 3:] = np.eye(3) * dt**3 / 3, np.eye(3) * dt
+    Q[:3, 3:] = Q[3:, :3] = np.eye(3) * dt**2 / 2
+    ahead, same, grown = motion.predict(stamp + dt)
+    np.testing.assert_allclose(ahead, position + dt * velocity)
+    np.testing.assert_allclose(same, velocity)
+    np.testing.assert_allclose(grown, F @ covariance @ F.T + Q * config.acceleration_density, atol=1e-12)
+
+
+def test_nothing_is_predicted_before_a_measurement_or_into_the_past():
+    motion = RootFilter()
+    with pytest.raises(ValueError, match="the last one is None"):
+        motion.predict(1.0)
+    motion.update([0, 0, 3], np.eye(3) * 0.01, 5.0)
+    with pytest.raises(ValueError, match=r"cannot predict to stamp 4\.0: the last one is 5\.0"):
+        motion.predict(4.0)
 
 
 @settings(max_examples=30, deadline=None)
