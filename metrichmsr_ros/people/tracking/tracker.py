@@ -63,7 +63,7 @@ class TrackerConfig:
     keep_score: float = 0.4
     keep_evidence: float = 0.36
     max_colour_distance: float = 12.0
-    max_coast_s: float = 1.5
+    max_coast_s: float = 2.0
     max_gap_s: float = 5.0
     recheck_s: float = 0.35
     divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)

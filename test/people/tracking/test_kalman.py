@@ -98,7 +98,8 @@ def test_an_equal_stamp_is_a_second_measurement_of_the_same_moment():
 def test_an_error_that_all_images_share_moves_the_position_and_not_the_velocity():
     """A person taken for 5 % too large is 5 % too far in every image: the velocity is right, the position is not."""
     motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.3]) ** 2
-    for stamp, truth, measured in walk(60, 0.01, speed=(0.0, 0.0, -0.8)):
+    for stamp, place, measured in walk(60, 0.01, speed=(0.0, 0.0, -0.8)):
+        truth = place
         position, velocity, covariance = motion.update(measured * 1.05, stated, stamp)
     assert abs(velocity[2] + 0.8) < 3 * np.sqrt(covariance[5, 5])
     assert np.sqrt(covariance[5, 5]) < 0.3
@@ -120,7 +121,8 @@ def test_more_images_a_second_do_not_make_the_velocity_more_certain_than_their_e
 @pytest.mark.parametrize("hidden_s", [0.5, 1.0, 1.5])
 def test_a_hidden_walker_is_predicted_with_a_covariance_that_grows(hidden_s):
     motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.2]) ** 2
-    for stamp, truth, measured in walk(30, 0.01):
+    for stamp, place, measured in walk(30, 0.01):
+        truth = place
         _, before, covariance = motion.update(measured, stated, stamp)
     grown = [np.trace(covariance[:3, :3])]
     for k in range(1, int(hidden_s * 10) + 1):
