@@ -27,7 +27,7 @@ def person_colour(person_id: str) -> NDArray[np.float64]:
 
 
 def draw_overlay(scene: Scene, faces: NDArray[np.int64], labels: bool = True) -> NDArray[np.uint8]:
-    """Shaded bodies over the (rectified) image, nearest in front, labelled with id, distance and height.
+    """Shaded bodies of those who are seen over the (rectified) image, nearest in front, with id, distance and height.
 
     Args:
         scene: with vertices.
@@ -38,10 +38,11 @@ def draw_overlay(scene: Scene, faces: NDArray[np.int64], labels: bool = True) ->
         (H, W, 3) uint8 RGB, a new array.
     """
     canvas = scene.image.copy()
-    for person in sorted(scene.people, key=lambda p: -float(p.transl_cam[2])):
+    seen = [person for person in scene.people if not person.is_occluded]
+    for person in sorted(seen, key=lambda p: -float(p.transl_cam[2])):
         _draw_body(canvas, person, faces, scene.camera)
     if labels:
-        for person in scene.people:
+        for person in seen:
             _draw_label(canvas, person, scene.camera)
     return canvas
 

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.ros.messages import flat
-from metrichmsr_ros.ros.outputs.people import Body
+from metrichmsr_ros.ros.outputs.people import Body, seen
 from metrichmsr_ros.types import AnyArray
 
 
@@ -49,8 +49,8 @@ _RGB_FIELD = PointField(name="rgb", offset=12, datatype=PointField.FLOAT32, coun
 
 
 def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
-    """Every person's surface as one unorganised cloud x, y, z float32, for obstacle layers."""
-    meshes = [body.person.vertices_cam for body in bodies]
+    """Surfaces of those who are seen as one unorganised cloud x, y, z float32, for obstacle layers."""
+    meshes = [body.person.vertices_cam for body in seen(bodies)]
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     message = PointCloud2(header=header, height=1, width=len(points), point_step=12, row_step=12 * len(points))
     message.fields, message.is_dense, message.is_bigendian = _XYZ_FIELDS, True, False

@@ -10,6 +10,8 @@ from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.types import AnyArray
 from metrichmsr_ros.visual.overlay import person_colour
 
+HIDDEN_ALPHA = 0.3  # of people who are predicted, not seen
+
 
 def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> MarkerArray:
     """Skeletons and ids for RViz; begins with DELETEALL, so that nobody lingers."""
@@ -26,7 +28,7 @@ def mesh_markers_message(bodies: list[Body], header: Header, faces: AnyArray) ->
         marker = Marker(header=header, ns="mesh", id=index, type=Marker.TRIANGLE_LIST, action=Marker.ADD)
         marker.pose.orientation.w = 1.0
         marker.scale.x = marker.scale.y = marker.scale.z = 1.0
-        marker.color = _colour(body.id)
+        marker.color = _colour(body)
         points = [Point(x=x, y=y, z=z) for x, y, z in body.person.vertices_cam.tolist()]
         marker.points = [points[corner] for corner in faces.reshape(-1).tolist()]
         markers.append(marker)
@@ -36,7 +38,7 @@ def mesh_markers_message(bodies: list[Body], header: Header, faces: AnyArray) ->
 def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Marker:
     marker = Marker(header=header, ns="skeleton", id=index, type=Marker.LINE_LIST, action=Marker.ADD)
     marker.pose.orientation.w, marker.scale.x = 1.0, 0.03
-    marker.color = _colour(body.id)
+    marker.color = _colour(body)
     points = [Point(x=x, y=y, z=z) for x, y, z in body.person.joints_cam.tolist()]
     marker.points = [p for child, parent in enumerate(parents) if parent >= 0 for p in (points[parent], points[child])]
     return marker
@@ -47,10 +49,10 @@ def _label(body: Body, header: Header, index: int) -> Marker:
     above_head = body.person.joints_cam[:, 1].min() - 0.25  # y points down in the optical frame
     marker.pose.position = Point(x=float(body.origin[0]), y=float(above_head), z=float(body.origin[2]))
     marker.pose.orientation.w, marker.scale.z = 1.0, 0.2
-    marker.color = _colour(body.id)
+    marker.color = _colour(body)
     return marker
 
 
-def _colour(person_id: str) -> ColorRGBA:
-    red, green, blue = (person_colour(person_id) / 255.0).tolist()
-    return ColorRGBA(r=red, g=green, b=blue, a=1.0)
+def _colour(body: Body) -> ColorRGBA:
+    red, green, blue = (person_colour(body.id) / 255.0).tolist()
+    return ColorRGBA(r=red, g=green, b=blue, a=HIDDEN_ALPHA if body.person.is_occluded else 1.0)

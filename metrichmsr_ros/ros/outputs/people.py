@@ -63,6 +63,11 @@ def bodies_of(scene: Scene, id_prefix: str = "", min_confidence: float = 0.0) ->
     return [Body(id_prefix + p.id, p, o, q) for p, o, q in zip(people, origins, orientations, strict=True)]
 
 
+def seen(bodies: list[Body]) -> list[Body]:
+    """Those who are seen in this image; the others are predicted."""
+    return [body for body in bodies if not body.person.is_occluded]
+
+
 def humans(bodies: list[Body], scene: Scene, header: Any, body_model: str, options: PeopleOptions) -> PlainMessage:
     """HumanMeshArray, empty when nobody is seen.
 
@@ -109,19 +114,13 @@ def topology(body_model: Any) -> PlainMessage:
 
 def body_transforms(bodies: list[Body], header: Any) -> list[PlainMessage]:
     """`body_<id>` under the image's frame, for people seen in this image only: a hidden one gets no new transform."""
-    return [
-        transform(header, f"body_{body.id}", body.origin, body.orientation)
-        for body in bodies
-        if not body.person.is_occluded
-    ]
+    return [transform(header, f"body_{body.id}", body.origin, body.orientation) for body in seen(bodies)]
 
 
 def joint_transforms(bodies: list[Body], header: Any, parents: AnyArray, names: Sequence[str]) -> list[PlainMessage]:
     """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
     transforms = []
-    for body in bodies:
-        if body.person.is_occluded:
-            continue
+    for body in seen(bodies):
         parent = PlainMessage("std_msgs/msg/Header", {"stamp": header.stamp, "frame_id": f"body_{body.id}"})
         places, turns = joint_frames(body.person.pose, body.person.joints_cam, body.origin, parents)
         named = zip(names, places, turns, strict=True)

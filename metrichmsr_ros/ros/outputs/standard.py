@@ -6,19 +6,21 @@ from typing import Any
 
 from metrichmsr_ros.ros.frames import rotation_matrix
 from metrichmsr_ros.ros.messages import PlainMessage
-from metrichmsr_ros.ros.outputs.people import Body, pose_with_covariance
+from metrichmsr_ros.ros.outputs.people import Body, pose_with_covariance, seen
 from metrichmsr_ros.ros.outputs.poses import pose, vector
 from metrichmsr_ros.types import AnyArray
 
 
 def poses(bodies: list[Body], header: Any) -> PlainMessage:
-    """PoseArray: body frames without ids, for a first look in RViz."""
-    return PlainMessage("geometry_msgs/msg/PoseArray", {"header": header, "poses": [body.pose for body in bodies]})
+    """PoseArray: body frames without ids of those who are seen, for a first look in RViz."""
+    return PlainMessage(
+        "geometry_msgs/msg/PoseArray", {"header": header, "poses": [body.pose for body in seen(bodies)]}
+    )
 
 
 def detections(bodies: list[Body], header: Any, orientation_stddev: float) -> PlainMessage:
-    """vision_msgs/Detection3DArray. Boxes have the axes of the body frame."""
-    found = [_detection(body, header, orientation_stddev) for body in bodies]
+    """vision_msgs/Detection3DArray of those who are seen. Boxes have the axes of the body frame."""
+    found = [_detection(body, header, orientation_stddev) for body in seen(bodies)]
     return PlainMessage("vision_msgs/msg/Detection3DArray", {"header": header, "detections": found})
 
 
@@ -48,7 +50,7 @@ def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
 
 
 def costmap_people(bodies: list[Body], header: Any) -> PlainMessage:
-    """people_msgs/People as social costmap layers read it."""
+    """people_msgs/People as social costmap layers read it; a hidden person is tagged and of falling reliability."""
     people = [
         PlainMessage(
             "people_msgs/msg/Person",
@@ -57,6 +59,8 @@ def costmap_people(bodies: list[Body], header: Any) -> PlainMessage:
                 "position": vector(body.origin, "Point"),
                 "velocity": vector(body.person.velocity_cam, "Point"),
                 "reliability": float(body.person.confidence),
+                "tagnames": ["is_occluded"],
+                "tags": ["true" if body.person.is_occluded else "false"],
             },
         )
         for body in bodies
