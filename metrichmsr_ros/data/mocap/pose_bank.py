@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.base import chain
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.mocap.clip import Clip, MotionError, resample
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.read import read_motion_folder
-from metrichmsr_ros.data.mocap.retarget import PARENTS, retarget
+from metrichmsr_ros.data.mocap.retarget import retarget
 
 SPLIT_EVERY = 8  # every eighth clip is held out for validation
 WALK_FPS = 30.0
@@ -95,14 +97,11 @@ def without_heading(poses: np.ndarray) -> np.ndarray:
 
 
 def joint_positions(poses: np.ndarray, rest_joints: np.ndarray) -> np.ndarray:
-    """Joints (N, 24, 3) of poses (N, 72) on a skeleton (24, 3), root at the origin; NumPy, float64."""
-    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    turns, places = [local[:, 0]], [np.zeros((len(poses), 3))]
-    for joint in range(1, 24):
-        parent = PARENTS[joint]
-        places.append(places[parent] + turns[parent] @ (rest_joints[joint] - rest_joints[parent]))
-        turns.append(turns[parent] @ local[:, joint])
-    return np.stack(places, 1)
+    """Joints (N, 24, 3) of poses (N, 72) on a skeleton (24, 3), root at the origin; float64."""
+    rotations = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    rest = torch.from_numpy(rest_joints).expand(len(poses), 24, 3)
+    joints: np.ndarray = chain(torch.from_numpy(rotations), rest)[1].numpy()
+    return joints - joints[:, :1]
 
 
 def distinct(joints: np.ndarray, distance: float) -> np.ndarray:

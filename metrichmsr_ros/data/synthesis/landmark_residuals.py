@@ -1,4 +1,4 @@
-"""What BlazePose would say of a new person: true landmarks plus the residuals of a rendered person who looks alike."""
+"""Residuals of landmarks, moved from a rendered person to a new body and camera with a similar view in the crop."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from metrichmsr_ros.data.synthesis.landmark_rows import Rows
 _HIPS = (23, 24)
 
 
-def observed(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
-    """The observation (arrays (N, ...)) of new people, who bear the residuals of the old ones.
+def with_residuals(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
+    """Landmark sets of new people: their true landmarks with the residuals of the old people, row by row.
 
     Args:
-        old: rendered people with their observation.
-        truth: the new bodies and cameras, and `growth` (N,), their heights over those of the old ones.
-        sharpness: (N,) what of the old people's errors in the image plane the new ones bear.
+        old: rendered people and their landmark sets.
+        truth: the new bodies and cameras, and `growth` (N,), their heights over those of the old people.
+        sharpness: (N,) factor on the old people's errors in the image plane.
     """
     before, after = (_project(rows["landmarks_cam"], rows["intrinsics"]) for rows in (old, truth))
     matrix = old["crop_matrix"] @ np.linalg.inv(_similarity(before, after))
@@ -25,7 +25,7 @@ def observed(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
     crop_landmarks = old["crop_landmarks"] + _with_auxiliary(moved)
     error = old["crop_landmarks"][:, :33, :2] - crop_before
     crop_landmarks[..., :2] += _with_auxiliary(error) * (sharpness[:, None, None] - 1)
-    # The network knows no sizes: the new body appears to it as big as the old one did.
+    # The network cannot measure sizes: its world landmarks of the new body are as large as those of the old one.
     axes_before, axes_after = _crop_axes(old, old["crop_matrix"]), _crop_axes(truth, matrix)
     world = old["world"] + _with_auxiliary(axes_after / truth["growth"][:, None, None] - axes_before)
     return {

@@ -1,7 +1,7 @@
-"""For poses that were never rendered: who among the rendered people looks most alike?
+"""Poses that were never rendered, each with one of the rendered people whose view in the crop is most similar.
 
-Likeness is that of true landmarks around the hips over the body's height, in the axes of the crop (its up axis along
-the trunk), which is all that BlazePose's errors can depend on beside clothes, light and what stands in the way.
+Compared are true landmarks around the hips, divided by the body's size, in the axes of the crop (its up axis along the
+trunk). BlazePose's errors depend on these, and besides on clothes, light and occlusion.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
-from metrichmsr_ros.data.synthesis.landmark_residuals import Rows
+from metrichmsr_ros.data.synthesis.landmark_rows import Rows
 from metrichmsr_ros.geometry.ray_map import crop_rotation
 
 _HIPS, _SHOULDERS = [23, 24], [11, 12]
 _CROP = (256, 256)
-_FACING = np.diag([1.0, -1.0, -1.0])  # body axes (y up, facing +z) of somebody who looks at the camera
+_FACING = np.diag([1.0, -1.0, -1.0])  # body axes (y up, facing +z) of a person who faces the camera
 _NEAREST = 6
 
 
 class PoseNeighbours:
-    """Draws new poses and, for each, one of the rendered people who look most like it."""
+    """Draws new poses and, for each, one of the rendered people most similar to it."""
 
     def __init__(self, rows: Rows, bank: PoseBank | None = None) -> None:
         """`rows`: rendered people (crop_matrix, intrinsics, landmarks_cam); `bank`: None is the package's own."""
@@ -32,9 +32,8 @@ class PoseNeighbours:
         assert isinstance(body, OpenBody)
         self._body, self._bank = body, bank or PoseBank.load()
         self._R_cam_crop = np.asarray(crop_rotation(rows["crop_matrix"] @ rows["intrinsics"], _CROP))
-        # (N, 99) what is compared: landmarks in crop axes over the body's size
         in_crop = rows["landmarks_cam"] @ self._R_cam_crop
-        self.looks = torch.from_numpy(_looks(in_crop))
+        self.descriptors = torch.from_numpy(_descriptors(in_crop))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """`count` new poses of training clips.
@@ -50,8 +49,9 @@ class PoseNeighbours:
         landmarks = self._landmarks(poses, root)
         upright = _trunk_up(landmarks)
         root = upright * root
-        looks = torch.from_numpy(_looks(np.einsum("nij,nlj->nli", upright.as_matrix(), landmarks)))
-        nearest = torch.cdist(looks, self.looks).topk(min(_NEAREST, len(self.looks)), largest=False).indices.numpy()
+        wanted = torch.from_numpy(_descriptors(np.einsum("nij,nlj->nli", upright.as_matrix(), landmarks)))
+        count_near = min(_NEAREST, len(self.descriptors))
+        nearest = torch.cdist(wanted, self.descriptors).topk(count_near, largest=False).indices.numpy()
         chosen = nearest[np.arange(count), rng.integers(nearest.shape[1], size=count)]
         poses[:, 0] = (Rotation.from_matrix(self._R_cam_crop[chosen]) * root).as_rotvec()
         return chosen, poses
@@ -85,8 +85,8 @@ def _trunk_up(landmarks: np.ndarray) -> Rotation:
     return Rotation.from_euler("z", -np.arctan2(trunk[:, 0], -trunk[:, 1])[:, None])
 
 
-def _looks(landmarks: np.ndarray) -> np.ndarray:
-    """(n, 99) float32: landmarks (n, 33, 3) around the hips, over the length of trunk and limbs."""
+def _descriptors(landmarks: np.ndarray) -> np.ndarray:
+    """(n, 99) float32 to compare: landmarks (n, 33, 3) around the hips, over the length of trunk and thighs."""
     relative = landmarks - landmarks[:, _HIPS].mean(1, keepdims=True)
     size = sum(
         np.linalg.norm(relative[:, a] - relative[:, b], axis=1) for a, b in ((11, 23), (12, 24), (23, 25), (24, 26))

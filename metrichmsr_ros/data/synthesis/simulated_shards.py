@@ -1,4 +1,6 @@
-"""Shards of simulated people, drawn around the rendered people of other shards: about a hundred times as quick.
+"""The command that writes shards of simulated people, drawn around the rendered people of other shards.
+
+It is about a hundred times as fast as rendering.
 
     python -m metrichmsr_ros.data.synthesis.simulated_shards "data/open/train-*.tar" data/open 50000
 
@@ -18,8 +20,8 @@ import numpy as np
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.formats.tar_samples import add_arrays, new_shard
-from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise
 from metrichmsr_ros.data.synthesis.landmark_rows import IMAGE_ARRAYS, Rows, read_rows
+from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
 
 
 def simulate(shards: Sequence[Path], out: Path, count: int, seed: int = 0, per_shard: int = 5000) -> int:
@@ -34,7 +36,7 @@ def simulate(shards: Sequence[Path], out: Path, count: int, seed: int = 0, per_s
     body = load_body("open_light")
     if not isinstance(body, OpenBody):
         raise TypeError("simulation needs the open body")
-    simulator = LandmarkNoise(read_rows(shards)[0], body)
+    simulator = LandmarkSimulator(read_rows(shards)[0], body)
     out.mkdir(parents=True, exist_ok=True)
     written = 0
     for number, first in enumerate(range(0, count, per_shard)):

@@ -18,8 +18,8 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.formats.tar_samples import ShardError
-from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise
 from metrichmsr_ros.data.synthesis.landmark_rows import Rows, read_rows
+from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 
@@ -83,12 +83,13 @@ def with_simulated(
 ) -> tuple[Rows, tuple[str, ...]]:
     """The people of `rows` and `count` more, drawn near them with other shapes, joints, distances and cameras.
 
-    They bear the real network's errors (`data.landmark_noise`). Needs an open body and landmarks_cam in `rows`.
+    They have the real network's errors (`data.synthesis.landmark_simulator`). Needs an open body, and landmarks_cam in
+    `rows`.
     """
     if not isinstance(body, OpenBody):
         raise ShardError("simulated people need the open body; set simulated: 0 for another one")
     try:
-        simulator = LandmarkNoise(rows, body)
+        simulator = LandmarkSimulator(rows, body)
     except ValueError as error:
         raise ShardError(str(error)) from None
     rng = np.random.default_rng(seed)

@@ -1,12 +1,17 @@
-"""Cheap new people: the real network's errors, fitted from rendered pairs, put on bodies that were never rendered.
+"""Simulated people: landmarks with the real network's errors, for bodies that were never rendered.
 
-How BlazePose errs depends on pose, view, truncation and occlusion at once, and its errors at neighbouring landmarks go
-together; no simple distribution holds all that. So the fitted model is the set of residuals itself: a new person is
-drawn, with another pose, shape, distance and focal length, and bears the residuals, visibility and presence of a
-rendered one who looks much the same: either one whose joints were turned a little, or, for a pose that was never
+The errors of BlazePose depend on pose, view, truncation and occlusion at once, and those at neighbouring landmarks are
+correlated; no simple distribution holds all that. So the model is the set of residuals itself. A new person is drawn
+with another pose, shape, distance and focal length, and gets the residuals, visibility and presence of a rendered
+person with a similar view in the crop: either one whose joints are turned a little, or, for a pose that was never
 rendered, one of its nearest neighbours. Thousands are made in a second, where rendering makes tens.
 
-    simulator = LandmarkNoise(rows, load_body("open_light"))     # rows of rendered people, one array per field
+The parts: `landmark_rows` reads rendered people from shards, `pose_neighbours` draws new poses and says whose residuals
+they get, `landmark_residuals` moves residuals to another body and camera, and this module draws the bodies and cameras.
+`simulated_shards` is the command that writes simulated people to shards; training adds some in memory
+(`training.human.landmark_table.with_simulated`).
+
+    simulator = LandmarkSimulator(rows, load_body("open_light"))     # rows of rendered people, one array per field
     more = simulator.draw(100_000, np.random.default_rng(0))      # rows of the same kind
 """
 
@@ -19,7 +24,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.open_body import OpenBody, Population
-from metrichmsr_ros.data.synthesis.landmark_residuals import observed
+from metrichmsr_ros.data.synthesis.landmark_residuals import with_residuals
 from metrichmsr_ros.data.synthesis.landmark_rows import Rows
 from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
 
@@ -30,8 +35,8 @@ NEEDED = (
 
 
 @dataclass(frozen=True)
-class NoiseConfig:
-    """How far a new person may be from the rendered one.
+class SimulatorConfig:
+    """How different a new person may be from the rendered one.
 
     Attributes:
         new_pose: chance of a pose from the bank with one of its nearest rendered neighbours' errors.
@@ -40,7 +45,7 @@ class NoiseConfig:
         children: share of children among those; with a census' share the estimates of all adults come out too small.
         distance, size: standard deviation of the logarithm of the change of distance, and of size in the image.
         fov_limits: horizontal and vertical field of view stay within, radians.
-        sharpness: errors in the image plane are made smaller by a factor between these. Under small moves of the ROI
+        sharpness: errors in the image plane are multiplied by a factor between these. Under small moves of the ROI the
             landmarks of real people scatter less than those of rendered ones (`benchmarks.scatter`).
     """
 
@@ -55,16 +60,16 @@ class NoiseConfig:
     sharpness: tuple[float, float] = (0.4, 1.0)
 
 
-class LandmarkNoise:
-    """Draws new landmark samples around rendered ones."""
+class LandmarkSimulator:
+    """Draws new landmark sets around rendered ones."""
 
-    def __init__(self, rows: Rows, body: OpenBody, config: NoiseConfig = NoiseConfig()) -> None:
+    def __init__(self, rows: Rows, body: OpenBody, config: SimulatorConfig = SimulatorConfig()) -> None:
         """Keep the residuals of rendered people.
 
         Args:
             rows: arrays (N, ...) of `NEEDED` fields, as in the shards, intrinsics (N, 3, 3) and image_size (N, 2).
             body: the body of those betas; the light one is quickest.
-            config: how far new people may lie.
+            config: how different new people may be.
 
         Raises:
             ValueError: a field is missing.
@@ -108,7 +113,7 @@ class LandmarkNoise:
         seen_as = {name: array.copy() if name == "pose" else array for name, array in old.items()}
         seen_as["pose"][new_pose] = poses.reshape(-1, 72)
         truth = self._truth(seen_as, self._heights[base], rng)
-        new = observed(old, truth, rng.uniform(*self._config.sharpness, count))
+        new = with_residuals(old, truth, rng.uniform(*self._config.sharpness, count))
         good = (truth["joints_cam"][..., 2].min(1) > 0.3) & np.isfinite(new["crop_landmarks"]).all((1, 2))
         return {name: array[good] for name, array in new.items()}
 
@@ -143,7 +148,7 @@ class LandmarkNoise:
 
 
 def _new_camera(
-    old: Rows, growth: np.ndarray, config: NoiseConfig, rng: np.random.Generator
+    old: Rows, growth: np.ndarray, config: SimulatorConfig, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Translation (N, 3), K (N, 3, 3) and the turn (N, 3, 3) from the old viewing ray of the root to the new one."""
     count = len(growth)

@@ -8,7 +8,7 @@ import torch
 from helpers.true_landmarks import observed
 
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.data.synthesis.landmark_noise import NEEDED, LandmarkNoise, NoiseConfig
+from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator, SimulatorConfig
 from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
 from metrichmsr_ros.data.synthesis.shards import sample_arrays
 
@@ -32,7 +32,7 @@ def test_simulated_people_have_the_residuals_of_rendered_ones(rows):
     body = load_body("open_light")
     for name, noise in (("crop_landmarks", 3.0), ("world", 0.05)):
         rows = rows | {name: rows[name] + np.random.default_rng(1).normal(0, noise, rows[name].shape)}
-    drawn = LandmarkNoise(rows, body, NoiseConfig(sharpness=(1.0, 1.0))).draw(300, np.random.default_rng(0))
+    drawn = LandmarkSimulator(rows, body, SimulatorConfig(sharpness=(1.0, 1.0))).draw(300, np.random.default_rng(0))
     seen = drawn["landmarks_cam"] @ drawn["intrinsics"].transpose(0, 2, 1)
     pixels = seen[..., :2] / seen[..., 2:]
     crop = pixels @ drawn["crop_matrix"][:, :2, :2].transpose(0, 2, 1) + drawn["crop_matrix"][:, None, :2, 2]
@@ -62,7 +62,7 @@ def test_a_simulator_that_changes_nothing_returns_the_rendered_people(rows):
         def choice(self, count, size, p):
             return np.zeros(size, int)
 
-    still = LandmarkNoise(rows, load_body("open_light"), NoiseConfig(new_pose=0.0, fov_limits=(0.2, 3.0)))
+    still = LandmarkSimulator(rows, load_body("open_light"), SimulatorConfig(new_pose=0.0, fov_limits=(0.2, 3.0)))
     drawn = still.draw(len(rows["pose"]), Still())
     near = rows["joints_cam"][..., 2].min(1) > 0.3
     for name, tolerance in (("crop_landmarks", 2e-3), ("world", 1e-4), ("pixels", 0.01), ("pose", 1e-6)):
@@ -72,14 +72,17 @@ def test_a_simulator_that_changes_nothing_returns_the_rendered_people(rows):
 def test_sharpness_scales_the_errors_in_the_image_plane(rows):
     body = load_body("open_light")
     full, half = (
-        LandmarkNoise(rows, body, NoiseConfig(sharpness=(s, s))).draw(100, np.random.default_rng(3)) for s in (1.0, 0.5)
+        LandmarkSimulator(rows, body, SimulatorConfig(sharpness=(s, s))).draw(100, np.random.default_rng(3))
+        for s in (1.0, 0.5)
     )
     np.testing.assert_allclose(crop_error(half), 0.5 * crop_error(full), atol=1e-6)
     np.testing.assert_array_equal(half["world"], full["world"])
 
 
 def test_new_poses_are_seen_upright_in_the_middle_of_their_crop(rows):
-    drawn = LandmarkNoise(rows, load_body("open_light"), NoiseConfig(new_pose=1.0)).draw(200, np.random.default_rng(4))
+    drawn = LandmarkSimulator(rows, load_body("open_light"), SimulatorConfig(new_pose=1.0)).draw(
+        200, np.random.default_rng(4)
+    )
     seen = drawn["landmarks_cam"] @ (drawn["crop_matrix"] @ drawn["intrinsics"]).transpose(0, 2, 1)
     points = seen[..., :2] / seen[..., 2:]
     trunk = points[:, [11, 12]].mean(1) - points[:, [23, 24]].mean(1)
@@ -92,12 +95,12 @@ def test_new_poses_are_seen_upright_in_the_middle_of_their_crop(rows):
 
 def test_a_rendered_persons_own_pose_finds_that_person(rows):
     neighbours = PoseNeighbours({name: np.asarray(rows[name], np.float64) for name in NEEDED})
-    gaps = torch.cdist(neighbours.looks, neighbours.looks)
+    gaps = torch.cdist(neighbours.descriptors, neighbours.descriptors)
     assert (gaps.diagonal() < 1e-3).all()
     landmarks = rows["landmarks_cam"][:1].astype(np.float64)
     grown = {name: rows[name][:1] for name in NEEDED} | {"landmarks_cam": landmarks * 1.3}  # larger, so farther away
-    again = PoseNeighbours(grown).looks
-    np.testing.assert_allclose(again.numpy(), neighbours.looks[:1].numpy(), atol=1e-5)
+    again = PoseNeighbours(grown).descriptors
+    np.testing.assert_allclose(again.numpy(), neighbours.descriptors[:1].numpy(), atol=1e-5)
 
 
 def test_simulated_people_name_the_landmark_network_of_their_errors(rows):
@@ -105,8 +108,8 @@ def test_simulated_people_name_the_landmark_network_of_their_errors(rows):
     heavy = np.arange(len(rows["pose"])) % 3 == 0
     off = np.where(heavy, 9.0, 0.0)[:, None, None]
     marked = rows | {"crop_landmarks": rows["crop_landmarks"] + off, "heavy": heavy}
-    config = NoiseConfig(sharpness=(1.0, 1.0))
-    drawn = LandmarkNoise(marked, load_body("open_light"), config).draw(200, np.random.default_rng(5))
+    config = SimulatorConfig(sharpness=(1.0, 1.0))
+    drawn = LandmarkSimulator(marked, load_body("open_light"), config).draw(200, np.random.default_rng(5))
     assert drawn["heavy"].any()
     np.testing.assert_array_equal(np.median(crop_error(drawn), axis=(1, 2)) > 4.5, drawn["heavy"])
 
@@ -114,7 +117,7 @@ def test_simulated_people_name_the_landmark_network_of_their_errors(rows):
 def test_children_are_drawn_as_often_as_asked(rows):
     body = load_body("open_light")
     few, many = (
-        LandmarkNoise(rows, body, NoiseConfig(new_pose=0.0, new_shape=1.0, children=c)).draw(
+        LandmarkSimulator(rows, body, SimulatorConfig(new_pose=0.0, new_shape=1.0, children=c)).draw(
             400, np.random.default_rng(0)
         )
         for c in (0.0, 0.6)
@@ -126,4 +129,4 @@ def test_children_are_drawn_as_often_as_asked(rows):
 
 def test_rows_without_truth_are_refused(rows):
     with pytest.raises(ValueError, match="lack pose"):
-        LandmarkNoise({k: v for k, v in rows.items() if k != "pose"}, load_body("open_light"))
+        LandmarkSimulator({k: v for k, v in rows.items() if k != "pose"}, load_body("open_light"))
