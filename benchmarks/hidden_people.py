@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.strangers import SKINS
 from metrichmsr_ros import Camera, OutputRequest, PersonEstimate, Pipeline
-from metrichmsr_ros.data.rendering.outfit import Outfit
+from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, Walker, WalkingSequence
 from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.types import Float64Array, ImageArray
@@ -62,7 +62,7 @@ def passing_walker(seed: int) -> Walker:
     heading = -side * np.pi / 2 + rng.uniform(-0.4, 0.4)
     colours = [tuple(rng.integers(30, 226, 3).tolist()) for _ in range(4)]
     skin = SKINS[int(rng.integers(len(SKINS)))]
-    outfit = Outfit(colours[0], colours[1], skin, colours[2], colours[3])
+    outfit = PlainOutfit(colours[0], colours[1], skin, colours[2], colours[3])
     betas = tuple(rng.normal(0.0, 0.7, 10).tolist())
     return Walker("walker", betas, outfit, (distance, side * 1.6), heading, 0.0, pace=float(rng.uniform(0.6, 0.9)))
 
