@@ -18,8 +18,10 @@ from metrichmsr_ros.depth.engine import SceneDepth
 WARN_EVERY_S = 5.0
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
+_RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
-_HARMLESS = frozenset({"superseded", "idle", "disabled"})  # drops by design: a busy network, nobody listening
+_RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}
+_HARMLESS = frozenset({"superseded", *_RESTING})  # drops by design: a busy network, nobody listening
 
 
 class Statistics:
@@ -42,6 +44,8 @@ class Statistics:
         self._depth: SceneDepth | None = None  # newest, without its pixels
         self._last_image = time.monotonic()
         self._reported = (0, 0, time.monotonic())
+        self._reported_drops: Counter[str] = Counter()
+        self._resting = ""  # why no image was processed since the last report, where that is by design
 
     def image_received(self) -> None:
         """Count an image that arrived."""
@@ -90,10 +94,11 @@ class Statistics:
             self._tell(f"depth: {depth.source}, calibration: {depth.calibration}")
 
     def starts_anew(self, why: str) -> None:
-        """Count that everybody is forgotten, and tell why."""
+        """Count that everybody is forgotten, and tell why; an empty text is not told."""
         with self._lock:
             self.resets += 1
-        self._tell(why)
+        if why:
+            self._tell(why)
 
     def samples(self, stage: str) -> list[float]:
         """Seconds that each of the last 300 processed frames spent in a stage, oldest first."""
@@ -112,13 +117,22 @@ class Statistics:
             silent = now - self._last_image
             self._reported = self.received, self.processed, now
             problem, self._problem = self._problem, None
-            drops = dict(self.drops)
+            self._resting = (
+                ""
+                if rates[1]
+                else next(
+                    (text for cause, text in _RESTING.items() if self.drops[cause] > self._reported_drops[cause]), ""
+                )
+            )
+            drops, self._reported_drops = dict(self.drops), self.drops.copy()
         values = {"topic": source, "images/s": f"{rates[0]:.1f}", "processed/s": f"{rates[1]:.1f}"}
         values |= about or {}
         values |= {f"dropped: {cause}": str(count) for cause, count in sorted(drops.items())}
         if problem:
             values["last problem"] = problem[1]
         level, text = _judge(active, silent, problem, blocked=problem is not None and rates[1] == 0, source=source)
+        if text == _RECEIVING and self._resting:
+            text = self._resting
         return _status(name, level, text, values)
 
     def output_status(
@@ -130,7 +144,9 @@ class Statistics:
         """
         with self._lock:
             stages = {stage: list(values) for stage, values in self._stages.items()}
-            values = {"state": state, "people": str(self.people), "processed": str(self.processed)}
+            people = 0 if self._resting else self.people  # those of the last image processed may be long gone
+            values = {"state": state, "people": str(people), "processed": str(self.processed)}
+            doing = self._resting.partition(":")[0] or f"{people} people"
             values["tracker resets"] = str(self.resets)
             values |= _depth_values(self._depth)
             values |= {name: f"{number:.3g}" for name, number in self._gain.items()}
@@ -138,7 +154,7 @@ class Statistics:
             p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
             values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"
         values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"} | gpu_memory()
-        level, text = problem or (DiagnosticStatus.OK, f"{state}, {values['people']} people")
+        level, text = problem or (DiagnosticStatus.OK, f"{state}, {doing}")
         return _status(name, level, text, values)
 
 
@@ -151,7 +167,7 @@ def _judge(
         return DiagnosticStatus.STALE, f"no image on {source} for {silent:.0f} s"
     if problem:
         return (DiagnosticStatus.ERROR if blocked else DiagnosticStatus.WARN), problem[0]
-    return DiagnosticStatus.OK, "receiving"
+    return DiagnosticStatus.OK, _RECEIVING
 
 
 def _status(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:

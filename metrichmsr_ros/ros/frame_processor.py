@@ -76,12 +76,17 @@ class FrameProcessor:
         self.settings = settings
         self._pipeline, self._outputs, self._intake, self._statistics = pipeline, outputs, intake, statistics
         self._now_ns = now_ns
+        self._has_rested = False
         pipeline.reset()
 
     @property
     def health(self) -> dict[str, str]:
         """What came with the last image: CameraInfo, floor, depth."""
         return self._intake.health
+
+    def rest(self) -> None:
+        """An image is left out on purpose: a gap in the stamps that follows is the node's own, not the camera's."""
+        self._has_rested = True
 
     def __call__(self, frame: Frame) -> None:
         """Process one frame, or count why not."""
@@ -99,11 +104,13 @@ class FrameProcessor:
         started = time.monotonic()
         header = frame.message.header
         if self.settings.lazy and not self._outputs.has_readers():
+            self.rest()
             raise FrameDropped("idle", "")
         age = self._age(header)
         ready = self._intake.frame(frame.message, int(frame.arrived_s * 1e9), self.settings)
         if ready.jump_s is not None:
             self._start_anew(ready.jump_s)
+        self._has_rested = False
         request = self._outputs.request()
         scene = self._pipeline.track(ready.image, ready.camera, ready.stamp_s, request=request, context=ready.context)
         processed = time.monotonic()
@@ -131,7 +138,8 @@ class FrameProcessor:
         return age
 
     def _start_anew(self, jump_s: float) -> None:
-        self._statistics.starts_anew(f"image stamps jumped by {jump_s:+.2f} s: everybody is forgotten and found anew")
+        text = f"image stamps jumped by {jump_s:+.2f} s: everybody is forgotten and found anew"
+        self._statistics.starts_anew("" if self._has_rested else text)
         self._pipeline.reset()
 
 

@@ -223,6 +223,8 @@ class PerceptionNode(LifecycleNode):
         self._statistics.image_received()
         if not self._enabled:
             self._statistics.dropped("disabled")
+            if self._processor is not None:
+                self._processor.rest()
         elif self._worker is not None:
             self._worker.offer(Frame(message, time.monotonic()))
 

@@ -94,7 +94,10 @@ class Settings:
     max_age: float = parameter(
         0.0, "Drop images that are older than this by the node's clock. 0: drop none.", unit="s", between=(0, 60)
     )
-    lazy: bool = parameter(True, "Run the network only while a result has a subscriber.")
+    lazy: bool = parameter(True, "Run the network only while a topic of this node has a subscriber.")
+    tf_keeps_awake: bool = parameter(
+        False, "With lazy: also run the network while another node listens to /tf, which most nodes of a robot do."
+    )
     min_confidence: float = parameter(0.0, "Leave out people of lower confidence.", between=(0, 1))
     id_prefix: str = parameter(
         "", "Prefix of every id. Give each camera its own, so that no two share a frame body_<id>.", read_only=True

@@ -171,12 +171,19 @@ class Outputs:
         return bool(self._node.context.ok())
 
     def has_readers(self) -> bool:
-        """Whether anybody, tf listeners among them, would receive a result."""
+        """Whether anybody wants a result: readers of this node's topics, and of /tf only if `tf_keeps_awake`.
+
+        Almost every node of a robot listens to /tf, whoever publishes there.
+        """
         hri = self._human_topics is not None and self._human_topics.has_readers
         return hri or any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
 
     def _tf_has_readers(self) -> bool:
-        return self.settings.publish_tf and self._node.count_subscribers(self._tf_topic) > 0
+        if not (self.settings.publish_tf and self.settings.tf_keeps_awake):
+            return False
+        own = self._node.get_name(), self._node.get_namespace()  # which listens itself for `ground_frame`
+        readers = self._node.get_subscriptions_info_by_topic(self._tf_topic)
+        return any((reader.node_name, reader.node_namespace) != own for reader in readers)
 
     def request(self) -> OutputRequest:
         """Which costly parts of a Scene the present subscribers need."""
