@@ -35,7 +35,7 @@ class SceneContext:
 
     Attributes:
         floor: plane that people stand on.
-        depth: metres of a sensor or of another network, on the image's own camera or on one beside it.
+        depth: metres of a sensor or of another network, on a grid of its own, registered to the image's camera.
         trusts_depth: whether `depth` is measured well enough to correct how far people are.
         boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
     """

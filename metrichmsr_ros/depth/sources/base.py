@@ -28,7 +28,8 @@ class DepthMap:
 
     Attributes:
         depth: (h, w) float32 metres along z of `camera`, NaN where unknown.
-        camera: camera of that grid; same pose as the image's camera unless stated otherwise.
+        camera: camera of that grid, in the pose of the image's camera; depth of another camera must be registered first
+            (the sensor's driver does that, or ROS' depth_image_proc).
         source: name of the source for diagnostics, e.g. "fastdepth".
         is_sensor: whether a sensor measured it: resampled by nearest pixel to keep edges, else bilinearly.
     """

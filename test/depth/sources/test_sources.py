@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError, model_path
-from metrichmsr_ros.depth.register import register
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, IncomingDepth, resampled, stretched
 from metrichmsr_ros.depth.sources.fastdepth import FastDepth
 from metrichmsr_ros.depth.sources.files import load_depth, metres
@@ -133,36 +132,6 @@ def test_depth_of_a_message_is_passed_on():
     assert IncomingDepth().predict(IMAGE, CAMERA, DepthContext(incoming=arrived)) is arrived
     with pytest.raises(DepthError, match="connect the depth topic"):
         IncomingDepth().predict(IMAGE, CAMERA, DepthContext())
-
-
-# --- offset cameras ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.4])
-def test_registered_depth_equals_the_view_of_the_other_camera(scale):
-    """A plane seen from 5 cm to the side, by a depth camera of the same or a lower resolution."""
-    coarse = CAMERA.transformed(np.diag([scale, scale, 1.0]), (round(160 * scale), round(120 * scale)))
-    pose = np.eye(4)
-    pose[:3, 3] = (0.05, 0.01, -0.02)
-    normal, offset = np.array([0.1, 0.0, 0.5]), 1.0
-    moved_offset = offset + normal @ pose[:3, 3]
-    answer = register(DepthMap(plane(coarse, normal, offset), coarse, "tof", True), CAMERA, pose)
-    expected = plane(CAMERA, normal, moved_offset)
-    inner = np.s_[15:-15, 15:-15]
-    assert np.isfinite(answer.depth[inner]).mean() > 0.97
-    filled = np.isfinite(answer.depth[inner])
-    np.testing.assert_allclose(answer.depth[inner][filled], expected[inner][filled], rtol=0.02)
-    assert answer.source == "tof"
-
-
-def test_nearer_points_occlude_farther_ones():
-    depth = np.full((120, 160), 4.0, np.float32)
-    depth[40:80, 60:100] = 1.0
-    pose = np.eye(4)
-    pose[0, 3] = 0.1
-    answer = register(DepthMap(depth, CAMERA, "tof", True), CAMERA, pose).depth
-    assert answer[60, 100] == 1.0  # the near patch moves 13 px to the right, the wall only 3
-    assert np.isnan(answer[60, 66])  # the patch occluded this part of the wall
 
 
 # --- ground -------------------------------------------------------------------------------------------------------
