@@ -26,8 +26,8 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.pipeline.views import heavy_blazepose
+from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.landmark_table import table_of
-from metrichmsr_ros.training.human.standing import standing
 from metrichmsr_ros.types import Float64Array
 
 Arrays = dict[str, np.ndarray]

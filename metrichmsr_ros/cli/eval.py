@@ -85,7 +85,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
     from metrichmsr_ros.evaluation.benchmarks import run
 
     if benchmark not in DATASETS:
-        raise EvalError(f"no benchmark '{benchmark}'; there are {', '.join(DATASETS)}")
+        raise EvalError(f"unknown benchmark '{benchmark}'; choose from {', '.join(DATASETS)}")
     given = _named(options.predictions)
     if benchmark == "synfocal" and options.data is None:
         with console.status("rendering and estimating"):

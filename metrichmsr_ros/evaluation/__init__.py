@@ -1,1 +1,1 @@
-"""The field's metrics, benchmarks, bag replay and reports."""
+"""Metrics, benchmarks and trajectory files."""

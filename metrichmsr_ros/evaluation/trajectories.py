@@ -1,4 +1,4 @@
-"""Paths of people and cameras over time, in TUM's text format (`evo` reads it).
+"""Trajectories of people and cameras, in TUM's text format (`evo` reads it).
 
 One line per pose: `seconds tx ty tz qx qy qz qw`, metres, unit quaternion.
 """
@@ -39,7 +39,7 @@ class Trajectory:
 
 
 def camera_trajectory(cameras: Mapping[int, Float64Array]) -> Trajectory:
-    """The camera's own path from world_from_camera (4, 4) by stamp."""
+    """The camera's trajectory in the world, from world_from_camera (4, 4) by stamp, ns."""
     stamps = sorted(cameras)
     poses = np.stack([cameras[stamp] for stamp in stamps])
     turns = roma.rotmat_to_unitquat(torch.from_numpy(np.ascontiguousarray(poses[:, :3, :3]))).numpy()
@@ -47,7 +47,7 @@ def camera_trajectory(cameras: Mapping[int, Float64Array]) -> Trajectory:
 
 
 def in_world(trajectory: Trajectory, cameras: Mapping[int, Float64Array]) -> Trajectory | None:
-    """A path in the camera's frame carried into the world, where the camera's pose is known; None if nowhere."""
+    """A trajectory in the camera frame, transformed to the world at stamps with a camera pose; None without any."""
     known = [index for index, stamp in enumerate(trajectory.stamp_ns) if int(stamp) in cameras]
     if not known:
         return None
@@ -57,7 +57,7 @@ def in_world(trajectory: Trajectory, cameras: Mapping[int, Float64Array]) -> Tra
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
-    """Write one trajectory; stamps keep their nanoseconds."""
+    """Write one trajectory; stamps keep nanosecond resolution."""
     lines = ["# timestamp tx ty tz qx qy qz qw"]
     for stamp, position, turn in zip(trajectory.stamp_ns, trajectory.positions, trajectory.quaternions, strict=True):
         numbers = " ".join(f"{value:.9g}" for value in (*position, *turn))
@@ -66,10 +66,10 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
 
 
 def read_tum(path: Path) -> Trajectory:
-    """Read one trajectory, sorted by time as it stands in the file.
+    """Read one trajectory, in the order of the file.
 
     Raises:
-        MetricInputError: no poses, or a line that has not eight numbers; the message names it.
+        MetricInputError: no poses, or a line without eight numbers; the message names the line.
     """
     stamps, rows = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -92,7 +92,7 @@ def read_tum(path: Path) -> Trajectory:
 
 
 def _nanoseconds(seconds: str) -> int:
-    """Text to ns without the 100 ns that a float64 of today's epoch loses."""
+    """Decimal seconds as ns, exactly; a float64 of Unix time would be off by up to 100 ns."""
     if "e" in seconds.lower():
         return round(float(seconds) * 1e9)
     whole, _, part = seconds.partition(".")

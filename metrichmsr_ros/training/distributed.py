@@ -1,8 +1,8 @@
-"""Training in one process or in several started by torchrun; the same code path for both.
+"""Training in one process, or in several started by torchrun, on the same code path.
 
-`ddp` keeps a whole network in every process and averages gradients; `fsdp` shares parameters, gradients and AdamW's
-moments among them (FSDP2), for networks that are too large for one device. A checkpoint holds whole tensors either
-way, so that it does not depend on how, or in how many processes, it was trained.
+`ddp` replicates the network in every process and averages gradients. `fsdp` shards parameters, gradients and AdamW's
+moments over the processes (FSDP2), for networks that are too large for one device. A checkpoint holds full tensors in
+both cases, so it can be resumed with the other setting and with another number of processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `world` ones. `device` is where it trains."""
+    """Rank of this process, number of processes, and the device that this process trains on."""
 
     rank: int
     world: int
@@ -35,21 +35,21 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """True in the one process that prints, validates and writes files."""
+        """True for rank 0, the process that prints, validates and writes files."""
         return self.rank == 0
 
     def share(self, size: int) -> slice:
-        """This process's part of a global batch, equal on all. Raises ConfigError when it cannot be divided."""
+        """Rows of a global batch that this process takes. Raises ConfigError if the batch cannot be divided evenly."""
         if size % self.world:
-            raise ConfigError(f"batch_size {size} cannot be divided among {self.world} processes")
+            raise ConfigError(f"batch_size {size} cannot be divided among {self.world} processes; use a multiple")
         part = size // self.world
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def wrap(self, model: MetricHMR, parallel: str) -> nn.Module:
-        """What to call for a forward pass: `model` itself, or among several processes as `parallel` says.
+        """The module for forward passes: `model` itself in one process, else wrapped as `parallel` says.
 
-        "fsdp" turns `model`'s own parameters into DTensors, one group for every block of its encoders and its HumanMoE
-        and one for the rest. Raises ConfigError when this torch is too old for it.
+        "fsdp" turns the parameters of `model` into DTensors: one group for each block of the encoders and the HumanMoE,
+        and one for the rest. Raises ConfigError if this torch is too old for it.
         """
         if self.world == 1:
             return model
@@ -60,18 +60,18 @@ class Processes:
         except ImportError:
             raise ConfigError(f"parallel: fsdp needs torch 2.6, this is {torch.__version__}; use ddp") from None
         if HMROutput not in torch.utils._pytree.SUPPORTED_NODES:
-            torch.export.register_dataclass(HMROutput)  # its tensors are where FSDP hooks the backward pass
+            torch.export.register_dataclass(HMROutput)  # FSDP hooks the backward pass at its tensors
         mesh = init_device_mesh(self.device.type, (self.world,))
         for blocks in [m for m in model.modules() if isinstance(m, nn.ModuleList)]:
             for block in blocks:
-                fully_shard(block, mesh=mesh, shard_placement_fn=self._divided)
-        fully_shard(model, mesh=mesh, shard_placement_fn=self._divided)
+                fully_shard(block, mesh=mesh, shard_placement_fn=self._placement)
+        fully_shard(model, mesh=mesh, shard_placement_fn=self._placement)
         return model
 
-    def _divided(self, parameter: nn.Parameter) -> Shard | None:
-        """Along its longest even side: along the first, as is usual, one shared expert would lie in one process."""
-        even = [side for side, length in enumerate(parameter.shape) if length % self.world == 0]
-        return Shard(max(even, key=lambda side: parameter.shape[side])) if even else None
+    def _placement(self, parameter: nn.Parameter) -> Shard | None:
+        """Shards the longest dimension that divides evenly. Sharding the first would keep a shared expert in one rank."""
+        even = [dim for dim, length in enumerate(parameter.shape) if length % self.world == 0]
+        return Shard(max(even, key=lambda dim: parameter.shape[dim])) if even else None
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """Mean over processes, differentiable; `value` itself in one process."""
@@ -90,31 +90,31 @@ class Processes:
         return value.cpu() if self.is_first else None
 
     def barrier(self) -> None:
-        """Waits for the others."""
+        """Waits for all processes."""
         if self.world > 1:
             distributed.barrier()
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """All of a tensor of which each process may hold a part; every process must ask."""
+    """The full tensor, gathered from all processes if it is sharded. Every process must call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def part_like(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """This process's part of a whole `tensor`, shared out as `like` is; itself where that is whole."""
+    """This process's shard of the full `tensor`, placed as `like` is; `tensor` itself if `like` is not sharded."""
     if not isinstance(like, DTensor):
         return tensor
     return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
 
 
 def held_here(tensor: torch.Tensor) -> torch.Tensor:
-    """What of a tensor lies in this process."""
+    """The shard of a tensor that this process holds."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 @contextmanager
 def processes(device: str) -> Iterator[Processes]:
-    """Joins the processes that torchrun started (gloo on a CPU, nccl on GPUs), or stands alone without torchrun."""
+    """Joins the process group that torchrun started (gloo on a CPU, nccl on GPUs). Without torchrun: one process."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     target = torch.device(device)
     if target.type == "cuda" and target.index is None:

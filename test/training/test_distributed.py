@@ -1,4 +1,4 @@
-"""Two processes (gloo, on the CPU) train what one trains: with whole networks each, and with one shared among them."""
+"""Two processes (gloo, on the CPU) train the same weights as one, with replicated (ddp) and sharded (fsdp) networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def people(body):
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_processes_train_what_one_trains(people, body, tmp_path, parallel):
+def test_two_processes_train_the_weights_of_one(people, body, tmp_path, parallel):
     if parallel == "fsdp":
         pytest.importorskip("torch.distributed.fsdp._fully_shard", reason="needs torch 2.6")
     run = run_of(config_of(tmp_path), people, body)
@@ -53,10 +53,10 @@ def test_two_processes_train_what_one_trains(people, body, tmp_path, parallel):
     result = torch.load(tmp_path / "result.pt")
     numbers = sum(p.numel() for p in run.model.parameters())
     assert result["held"] == pytest.approx(numbers if parallel == "ddp" else numbers / 2, rel=0.02)
-    assert sum(result["losses"]) == pytest.approx(third, rel=0.2)  # of one half of the batch
+    assert sum(result["losses"]) == pytest.approx(third, rel=0.2)  # rank 0 reports half of the batch
     for mine, theirs in zip(run.averaged_model().parameters(), result["average"], strict=True):
         assert torch.allclose(mine, theirs, atol=2e-4)
-    # The checkpoint holds whole tensors: one process takes it over.
+    # The checkpoint holds full tensors: one process can resume it.
     last = torch.load(tmp_path / "last.pt", weights_only=True)
     for name, value in run.model.state_dict().items():
         assert torch.allclose(value, last["model"][name], atol=2e-4), name

@@ -1,1 +1,1 @@
-"""Benchmarks of the field and their protocols."""
+"""Public benchmarks and their protocols."""

@@ -1,4 +1,4 @@
-"""The bodies of other people's data sets, from files that only the user may hold: SMPL and SMPL-X by gender."""
+"""The body models of public data sets, from licensed files that the user provides: SMPL and SMPL-X by gender."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AnyBody = TypeVar("AnyBody")
 
 
 def smpl_by_gender(folder: Path | None) -> dict[str, BodyModel]:
-    """SMPL_MALE, SMPL_FEMALE and, where it is, SMPL_NEUTRAL (.npz or .pkl) of a folder.
+    """SMPL_MALE, SMPL_FEMALE and, if present, SMPL_NEUTRAL (.npz or .pkl) of a folder.
 
     Raises:
-        LabelError: no folder, a body is missing or unreadable, or `smplx` is not installed.
+        LabelError: no folder is given, a body is missing or unreadable, or `smplx` is not installed.
     """
     return _by_gender(folder, "smpl", (".npz", ".pkl"), lambda file: load_body(f"smpl:{file}"))
 
@@ -33,14 +33,14 @@ def read_genders(file: Path) -> dict[str, str]:
     """RICH's `gender.json`: subject -> "male" or "female".
 
     Raises:
-        LabelError: there is no such file, or it holds something else.
+        LabelError: the file is missing or has another content.
     """
     if not file.is_file():
-        raise LabelError(f"{file} is missing: RICH's gender.json (in its rich_toolkit); name it with --genders")
+        raise LabelError(f"{file} is missing; name RICH's gender.json (part of its rich_toolkit) with --genders")
     try:
         genders = json.loads(file.read_text())
     except ValueError as error:
-        raise LabelError(f"{file} is no JSON: {error}") from error
+        raise LabelError(f"{file} is not a JSON file: {error}") from error
     if not isinstance(genders, dict) or not set(genders.values()) <= {"male", "female"}:
         raise LabelError(f'{file} must hold an object like {{"9": "female", "11": "male"}}')
     return genders
@@ -52,7 +52,7 @@ def _by_gender(
     name = model.upper()
     if folder is None:
         raise LabelError(
-            f"--{model} is missing: the folder with {name}_MALE and {name}_FEMALE, the bodies of the truth"
+            f"--{model} is missing; name the folder with {name}_MALE and {name}_FEMALE, the bodies of the truth"
         )
     bodies = {}
     for gender in ("male", "female", "neutral"):
@@ -68,5 +68,5 @@ def _by_gender(
 def _loaded(file: Path, load: Callable[[Path], AnyBody]) -> AnyBody:
     try:
         return load(file)
-    except (ValueError, ImportError) as error:  # a file of something else; the extra that reads it
+    except (ValueError, ImportError) as error:  # another kind of file, or a missing extra
         raise LabelError(str(error)) from error

@@ -1,7 +1,7 @@
-"""Depth benchmarks: depth maps of any system against true ones, or our pipeline on PROX, in one table with the paper's.
+"""Depth benchmarks: depth maps of any system against true ones, or our pipeline on PROX, beside the paper's numbers.
 
-Depth maps: one `NAME.npz` for each image with `depth` (H, W) in metres (truth: 0 or NaN means not measured, and an
-optional bool `mask`); predictions carry the same names.
+Depth maps: one `NAME.npz` for each image with `depth` (H, W) in metres. In the truth 0 or NaN means not measured, and
+a bool `mask` is optional. Files of predictions have the same names.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def evaluate_depth(truth: Path, predictions: Mapping[str, Path], protocol: Depth
 
     Args:
         truth: folder of true depth maps.
-        predictions: system -> folder of predicted ones.
-        protocol: depth range; the paper's is not known.
+        predictions: system -> folder of predicted depth maps.
+        protocol: depth range; the paper does not state its own.
 
     Raises:
-        MetricInputError: no truth, or a system that predicts none of it.
+        MetricInputError: no truth, or a system without a prediction for any of it.
     """
     protocol = protocol or DepthProtocol()
     files = sorted(truth.glob("*.npz"))
@@ -43,7 +43,7 @@ def evaluate_depth(truth: Path, predictions: Mapping[str, Path], protocol: Depth
     for system, folder in predictions.items():
         errors = [e for file in files if (e := _file_errors(file, folder / file.name, protocol)) is not None]
         if not errors:
-            raise MetricInputError(f"{folder} has no depth map of the names in {truth}, e.g. {files[0].name}")
+            raise MetricInputError(f"{folder} has no depth map named as in {truth}, e.g. {files[0].name}")
         lines.append(_line(system, errors, len(files)))
     return _board(protocol, lines)
 
@@ -54,17 +54,17 @@ def evaluate_prox(
     protocol: DepthProtocol | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scoreboard:
-    """Run pipelines over PROX's recordings and compare their depth with what the sensor measured.
+    """Run pipelines over PROX's recordings and compare their depth with the sensor's.
 
     Args:
         data: folder with recordings and calibration.
         pipelines: system -> `Pipeline`.
-        protocol: depth range; the paper's is not known.
-        progress: told images done and in all, per system.
+        protocol: depth range; the paper does not state its own.
+        progress: called with images done and their total, for each system.
 
     Raises:
-        MetricInputError: a pipeline that gives no depth anywhere.
-        LabelError: no recordings there, or files that are not as the layout says.
+        MetricInputError: a pipeline estimates no depth in any image.
+        LabelError: no recordings in `data`, or files that do not follow PROX's layout.
     """
     protocol = protocol or DepthProtocol()
     frames = find_frames(data)
@@ -82,7 +82,7 @@ def evaluate_prox(
             if progress:
                 progress(done, len(frames))
         if not errors:
-            raise MetricInputError(f"{system} gave depth for none of the {len(frames)} images of {data}")
+            raise MetricInputError(f"{system} estimated depth in none of the {len(frames)} images of {data}")
         lines.append(_line(system, errors, len(frames)))
     return _board(protocol, lines)
 
@@ -106,8 +106,8 @@ def _file_errors(truth: Path, predicted: Path, protocol: DepthProtocol) -> Depth
     if not predicted.is_file():
         return None
     try:
-        with np.load(truth, allow_pickle=False) as theirs, np.load(predicted, allow_pickle=False) as ours:
-            mask = theirs["mask"] if "mask" in theirs.files else None
-            return depth_errors(ours["depth"], theirs["depth"], mask, protocol)
+        with np.load(truth, allow_pickle=False) as true, np.load(predicted, allow_pickle=False) as estimated:
+            mask = true["mask"] if "mask" in true.files else None
+            return depth_errors(estimated["depth"], true["depth"], mask, protocol)
     except (OSError, ValueError, KeyError) as error:
         raise MetricInputError(f"{predicted} against {truth}: {error}") from error

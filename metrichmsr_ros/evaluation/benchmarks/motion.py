@@ -1,21 +1,21 @@
-"""Motions of people for benchmarks, true or predicted, in one small layout that any system can write.
+"""True or predicted motions of people, in one small file layout for benchmarks that any system can write.
 
-A folder with one `NAME.npz` for each sequence, or one npz file with the additional field `sequence` (N,) str. Rows are
-people in frames; camera optical frame, metres, float32 or float64:
+A folder with one `NAME.npz` for each sequence, or one npz file with the additional field `sequence` (N,) str. A row is
+one person in one frame; camera optical frame, metres, float32 or float64:
 
     frame   (N,)       int, number of the frame in its sequence
-    person  (N,)       str; may be missing where a sequence shows one person only
+    person  (N,)       str; may be omitted if a sequence shows one person only
     joints  (N,24,3)   SMPL joints
     h36m    (N,17,3)   `J_regressor_h36m` applied to the vertices           (3DPW)
-    vertices (N,V,3)   all of one topology                                  (PVE)
+    vertices (N,V,3)   the same topology in all files                       (PVE)
     orient  (N,3,3)    root orientation, body to camera                     (ERVE)
     height  (N,)       standing height                                      (height error)
     focal   (N,)       focal length of the image in pixels                  (synfocal)
     world_from_camera (N,4,4)  pose of the camera                           (world metrics)
     valid   (N,)       bool, truth only: frames that count
 
-Only `frame` and `joints` are required; the rest as a benchmark needs it. Predictions without `world_from_camera` are
-carried into the world by the truth's camera, which is the field's 'ground-truth extrinsics' setting.
+Only `frame` and `joints` are always required; a benchmark may need more. Predictions without `world_from_camera` are
+transformed to the world by the true camera poses, the 'ground-truth extrinsics' setting of the literature.
 """
 
 from __future__ import annotations
@@ -64,32 +64,32 @@ class Motion:
         """A field.
 
         Raises:
-            MetricInputError: it is not given.
+            MetricInputError: the field is missing.
         """
         if name not in self.fields:
             raise MetricInputError(
-                f"sequence {self.sequence}, person {self.person}: '{name}' is needed and not given; "
-                f"there are {', '.join(sorted(self.fields))}"
+                f"sequence {self.sequence}, person {self.person}: the required field '{name}' is missing; "
+                f"the file has {', '.join(sorted(self.fields))}"
             )
         return self.fields[name]
 
     def at(self, frames: NDArray[np.int64]) -> Motion:
-        """The same motion on other frames; numbers of frames that are not there are NaN, `valid` is False."""
+        """The same motion on other frames; values of missing frames are NaN, and `valid` is False."""
         place = np.searchsorted(self.frames, frames)
-        there = np.isin(frames, self.frames)
+        present = np.isin(frames, self.frames)
         fields = {}
         for name, values in self.fields.items():
             picked = values[np.minimum(place, len(self.frames) - 1)]
             if name == "valid":
-                fields[name] = picked & there
+                fields[name] = picked & present
                 continue
             picked = picked.astype(np.float64)
-            picked[~there] = np.nan
+            picked[~present] = np.nan
             fields[name] = picked
         return Motion(self.sequence, self.person, frames, fields)
 
     def select(self, keep: NDArray[np.bool_]) -> Motion:
-        """Only some of the frames."""
+        """The motion on the frames where the mask `keep` (F,) is True."""
         fields = {name: values[keep] for name, values in self.fields.items()}
         return Motion(self.sequence, self.person, self.frames[keep], fields)
 
@@ -98,7 +98,7 @@ def load_motions(path: Path) -> Iterator[Motion]:
     """Read a folder of sequences, one at a time, or a single file.
 
     Raises:
-        MetricInputError: nothing there, no npz, a missing field, a wrong shape, or a frame given twice.
+        MetricInputError: no files, not an npz file, a missing field, a wrong shape, or a duplicate frame.
     """
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if not files:
@@ -108,22 +108,22 @@ def load_motions(path: Path) -> Iterator[Motion]:
 
 
 def with_cameras(motion: Motion, folder: Path | None) -> Motion:
-    """A motion with the camera poses of `folder/SEQUENCE.tum`, whose timestamps are numbers of frames.
+    """The motion with the camera poses of `folder/SEQUENCE.tum`, whose timestamps are frame numbers.
 
-    A motion that has poses of its own keeps them; frames that the file lacks count as not predicted in the world.
+    A motion that already has camera poses keeps them. Frames that the file lacks count as not predicted in the world.
 
     Raises:
-        MetricInputError: there is no such file, or it is not in TUM's format.
+        MetricInputError: the file is missing or not in TUM's format.
     """
     if folder is None or "world_from_camera" in motion:
         return motion
     file = folder / f"{motion.sequence}.tum"
     if not file.is_file():
-        raise MetricInputError(f"--cameras: there is no {file} for sequence {motion.sequence}")
+        raise MetricInputError(f"--cameras: {file} for sequence {motion.sequence} is missing")
     path = read_tum(file)
     rows = dict(zip(np.rint(path.stamp_ns / 1e9).astype(int).tolist(), path.matrices(), strict=True))
-    nowhere = np.full((4, 4), np.nan)
-    poses = np.stack([rows.get(int(frame), nowhere) for frame in motion.frames])
+    missing = np.full((4, 4), np.nan)
+    poses = np.stack([rows.get(int(frame), missing) for frame in motion.frames])
     return replace(motion, fields={**motion.fields, "world_from_camera": poses})
 
 
@@ -132,7 +132,7 @@ def _file_motions(file: Path) -> Iterator[Motion]:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
-        raise MetricInputError(f"{file} is no npz file of arrays: {error}") from error
+        raise MetricInputError(f"{file} is not an npz file of arrays: {error}") from error
     for name in ("frame", "joints"):
         if name not in arrays:
             raise MetricInputError(f"{file} lacks '{name}'; it has {', '.join(sorted(arrays))}")
@@ -143,12 +143,12 @@ def _file_motions(file: Path) -> Iterator[Motion]:
     rows_of: dict[tuple[str, str], list[int]] = {}
     for row, owner in enumerate(zip(map(str, sequences), map(str, people), strict=True)):
         rows_of.setdefault(owner, []).append(row)
-    for (sequence, person), found in sorted(rows_of.items()):
-        rows = np.array(found)[np.argsort(arrays["frame"][found], kind="stable")]
+    for (sequence, person), unsorted in sorted(rows_of.items()):
+        rows = np.array(unsorted)[np.argsort(arrays["frame"][unsorted], kind="stable")]
         frames = arrays["frame"][rows].astype(np.int64)
-        twice = frames[1:][np.diff(frames) == 0]
-        if len(twice):
-            raise MetricInputError(f"{file}: sequence {sequence}, person {person} has frame {twice[0]} twice")
+        duplicates = frames[1:][np.diff(frames) == 0]
+        if len(duplicates):
+            raise MetricInputError(f"{file}: sequence {sequence}, person {person} has frame {duplicates[0]} twice")
         yield Motion(sequence, person, frames, {field: values[rows] for field, values in fields.items()})
 
 
@@ -156,6 +156,6 @@ def _checked(file: Path, name: str, values: NDArray[Any], count: int) -> NDArray
     tail = FIELDS[name]
     fits = len(values) == count and values.ndim == len(tail) + 1
     if not fits or any(size is not None and size != a for size, a in zip(tail, values.shape[1:], strict=True)):
-        wanted = ", ".join(str(s) if s is not None else "any" for s in (count, *tail))
-        raise MetricInputError(f"{file}: '{name}' has shape {values.shape}, needs ({wanted})")
+        expected = ", ".join(str(s) if s is not None else "any" for s in (count, *tail))
+        raise MetricInputError(f"{file}: '{name}' has shape {values.shape}, expected ({expected})")
     return values

@@ -1,7 +1,7 @@
-"""Numbers that the paper states, for comparison beside ours; always printed as the paper's.
+"""Numbers stated in the paper, for comparison with ours; tables always mark them as the paper's.
 
-MetricHMSR (Song et al., CVPR 2026). Rows were taken from summaries of the paper, not from its own PDF; `setting` says
-what the summaries name. Units as in the benchmarks' columns.
+MetricHMSR (Song et al., CVPR 2026). Rows were taken from summaries of the paper, not from its PDF; `setting` is the
+setting that the summaries name. Units as in the benchmarks' columns.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SOURCE = "as stated in MetricHMSR, CVPR 2026"
 
 @dataclass(frozen=True)
 class Published:
-    """One row: the system, its setting, and what is stated of it."""
+    """One row of the paper: the system, its numbers by metric, and its setting."""
 
     system: str
     values: dict[str, float]

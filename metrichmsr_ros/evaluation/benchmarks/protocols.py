@@ -1,6 +1,6 @@
-"""What each benchmark measures: from pairs of true and predicted motions to the numbers of its table.
+"""The metrics of each benchmark: from pairs of true and predicted motions to the numbers of its table.
 
-Errors are collected over all frames of all sequences and then averaged, as the field does.
+Errors are collected over all frames of all sequences and then averaged, as is usual in the literature.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Benchmark:
     """One benchmark.
 
     Attributes:
-        title: for headings. columns: metric -> unit, in the order of the table. measure: one motion's errors.
+        title: heading of the table. columns: metric -> unit, in the order of the table. measure: errors of one motion.
     """
 
     title: str
@@ -136,11 +136,11 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 @dataclass(frozen=True)
 class Score:
-    """What a system reached.
+    """The result of one system.
 
     Attributes:
-        values: metric -> mean. frames: true person-frames that count. missing: of those, not predicted.
-        joints: how many the truth has: SMPL's 24, or the 22 that SMPL-X shares with it.
+        values: metric -> mean. frames: valid true person-frames. missing: how many of those were not predicted.
+        joints: number of joints of the truth: SMPL's 24, or the 22 that SMPL-X shares with it.
     """
 
     values: dict[str, float]
@@ -150,15 +150,15 @@ class Score:
 
 
 class Scorer:
-    """Collects errors motion by motion, so that a data set need not be in memory at once."""
+    """Collects errors motion by motion, so that a data set need not fit in memory."""
 
     def __init__(self, benchmark: Benchmark) -> None:
         self._benchmark = benchmark
         self._collected: dict[str, list[Float64Array]] = {}
         self._frames = self._missing = self._joints = 0
 
-    def add(self, truth: Motion, answer: Motion | None) -> None:
-        """Measure one person in one sequence; what is predicted beyond the truth's frames is ignored.
+    def add(self, truth: Motion, prediction: Motion | None) -> None:
+        """Score one person in one sequence; predictions for frames without truth are ignored.
 
         Raises:
             MetricInputError: a field that the benchmark needs is missing.
@@ -168,10 +168,10 @@ class Scorer:
             return
         self._frames += len(counted.frames)
         self._joints = counted["joints"].shape[1]
-        if answer is None:
+        if prediction is None:
             self._missing += len(counted.frames)
             return
-        ours = answer.at(counted.frames)
+        ours = prediction.at(counted.frames)
         self._missing += int((~finite_frames(ours["joints"])).sum())
         for name, errors in self._benchmark.measure(counted, ours).items():
             self._collected.setdefault(name, []).append(errors)
@@ -180,19 +180,21 @@ class Scorer:
         """Means over all frames.
 
         Raises:
-            MetricInputError: no true frames that count, or nothing predicted for any of them.
+            MetricInputError: the truth has no valid frames, or none of them is predicted.
         """
         title, frames = self._benchmark.title, self._frames
         if not frames:
-            raise MetricInputError(f"{title}: the truth has no frames that count")
+            raise MetricInputError(f"{title}: the truth has no valid frames")
         if self._missing == frames:
-            raise MetricInputError(f"{title}: none of {frames} true frames is predicted; do the names match?")
+            raise MetricInputError(
+                f"{title}: none of {frames} true frames is predicted; use the truth's names of sequences and people"
+            )
         values = {name: mean_error(np.concatenate(errors), name) for name, errors in self._collected.items()}
         return Score(values, frames, self._missing, self._joints)
 
 
 def score(benchmark: Benchmark, truth: Iterable[Motion], predictions: Iterable[Motion]) -> Score:
-    """Measure predictions against the truth; raises what :class:`Scorer` raises."""
+    """Score predictions against the truth; raises what :class:`Scorer` raises."""
     given = {(motion.sequence, motion.person): motion for motion in predictions}
     scorer = Scorer(benchmark)
     for motion in truth:
@@ -206,9 +208,9 @@ def _valid(motion: Motion) -> NDArray[np.bool_]:
 
 
 def by_focal_length(motions: Iterable[Motion]) -> dict[float, list[Motion]]:
-    """The motions cut by their images' focal length, px."""
-    cut: dict[float, list[Motion]] = {}
+    """The motions split by the focal length of their images, px."""
+    groups: dict[float, list[Motion]] = {}
     for motion in motions:
         for focal in np.unique(motion["focal"]):
-            cut.setdefault(float(focal), []).append(motion.select(motion["focal"] == focal))
-    return dict(sorted(cut.items()))
+            groups.setdefault(float(focal), []).append(motion.select(motion["focal"] == focal))
+    return dict(sorted(groups.items()))

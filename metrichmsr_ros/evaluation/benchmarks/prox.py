@@ -1,4 +1,4 @@
-"""PROX's recordings as a depth benchmark: its images, and what its sensor measured in the pixels of an image."""
+"""PROX's recordings as a depth benchmark: color images, and the sensor's depth projected into them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds,
 
 @dataclass(frozen=True)
 class ProxFrame:
-    """One image with depth: `name` is `s001_frame_00001__00.00.00.029`, `stamp_s` the time in it."""
+    """One image with depth: `name` is like `s001_frame_00001__00.00.00.029`, `stamp_s` the time in the name, s."""
 
     recording: str
     name: str
@@ -31,16 +31,16 @@ def find_frames(data: Path) -> list[ProxFrame]:
     """Images of all recordings that have depth, in order.
 
     Raises:
-        LabelError: none there, or a name without a time.
+        LabelError: no images with depth in `data`, or a name without a time.
     """
     depths = sorted((data / "recordings").glob("*/Depth/*.png"))
     if not depths:
-        raise LabelError(f"{data}: no recordings/<recording>/Depth/<frame>.png there")
+        raise LabelError(f"{data}: no recordings/<recording>/Depth/<frame>.png found; name the root folder of PROX")
     return [ProxFrame(path.parent.parent.name, path.stem, _stamp(path)) for path in depths]
 
 
 def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]:
-    """An image (H, W, 3) RGB, flipped as the calibration wants it, and its camera with the lens.
+    """An image (H, W, 3) RGB uint8, flipped to match the calibration, and its camera with lens distortion.
 
     Raises:
         LabelError: image or calibration is missing or unreadable.
@@ -63,10 +63,10 @@ def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]
 
 
 def sensor_depth(data: Path, frame: ProxFrame, camera: Camera) -> NDArray[np.float32]:
-    """Depth (H, W) in metres where the sensor's points fall in the image of a camera without distortion, else NaN.
+    """The sensor's points projected into a camera without distortion: depth (H, W) in metres, NaN without a point.
 
-    The nearest point counts in each pixel. The sensor has 512 x 424 pixels and stands 5 cm beside the colour camera:
-    the map is sparse, and just behind edges some pixels hold what the colour camera does not see.
+    A pixel takes its nearest point. The sensor has 512 x 424 pixels and is 5 cm beside the color camera: the map is
+    sparse, and next to edges some pixels hold background that the color camera does not see.
     """
     depth = read_prox_depth(data / "recordings" / frame.recording / "Depth" / f"{frame.name}.png")
     points = prox_points(depth, data / "calibration")
@@ -81,6 +81,6 @@ def sensor_depth(data: Path, frame: ProxFrame, camera: Camera) -> NDArray[np.flo
 def _stamp(path: Path) -> float:
     found = _TIME.search(path.stem)
     if found is None:
-        raise LabelError(f"{path}: the name has no time; PROX names frames like s001_frame_00001__00.00.00.029.png")
+        raise LabelError(f"{path}: no time in the name; PROX names frames like s001_frame_00001__00.00.00.029.png")
     hours, minutes, seconds, milliseconds = map(int, found.groups())
     return 3600.0 * hours + 60.0 * minutes + seconds + milliseconds / 1000.0

@@ -1,7 +1,7 @@
 """RICH as a benchmark: the truth of every view in its published layout, on the joints that SMPL-X shares with SMPL.
 
-RICH's bodies are gendered SMPL-X. Its first 22 joints are SMPL's, at the same anatomical places, and need the data
-set's own SMPL-X only as far as its joint regressor; the mesh is another one, so there is no vertex error here.
+RICH's bodies are gendered SMPL-X. Their first 22 joints are SMPL's, at the same anatomical places; they are computed
+with SMPL-X's joint regressor. The meshes of SMPL-X and SMPL differ, so there is no vertex error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SPLIT = "test"
 def read_rich_videos(data: Path, bodies: Mapping[str, SmplxJoints], genders: Mapping[str, str]) -> Iterator[Video]:
     """The test sequences, one video for each view `images/test/SEQUENCE/cam_XX`; people are numbered from 0.
 
-    Videos are called `SEQUENCE_cam_XX`. Their motions have 22 joints; the world is RICH's multi-camera frame.
+    Videos are named `SEQUENCE_cam_XX`. Their motions have 22 joints; the world is RICH's multi-camera frame.
 
     Args:
         data: folder with `bodies`, `images` and `scan_calibration`.
@@ -34,12 +34,12 @@ def read_rich_videos(data: Path, bodies: Mapping[str, SmplxJoints], genders: Map
         genders: "male" or "female" by subject, as in RICH's `gender.json`.
 
     Raises:
-        LabelError: no view there, or a file that is not as its layout says.
+        LabelError: no view in `data`, or a file that does not follow RICH's layout.
     """
     joints_of = LabelBodies("smplx", {}, bodies).joints_of_smplx()
     views = [view for view in sorted((data / "images" / SPLIT).glob("*/cam_[0-9]*")) if view.is_dir()]
     if not views:
-        raise LabelError(f"{data}: no views images/{SPLIT}/SEQUENCE/cam_XX there")
+        raise LabelError(f"{data}: no views images/{SPLIT}/SEQUENCE/cam_XX found; name the root folder of RICH")
     for view in views:
         sequence, camera = view.parent.name, int(view.name.removeprefix("cam_"))
         extrinsics, _, _ = rich_camera(data, sequence, camera)
@@ -58,10 +58,10 @@ def _motion(
     sequence: str, person: str, table: LabelTable, joints_of: JointsOf, world_from_camera: NDArray[Any]
 ) -> Motion:
     rows = zip(table.betas, table.pose, table.gender, strict=True)
-    still = np.stack([joints_of(betas, pose, gender)[:SHARED] for betas, pose, gender in rows])
+    joints_at_origin = np.stack([joints_of(betas, pose, gender)[:SHARED] for betas, pose, gender in rows])
     frames = [int(name.rpartition("/")[2].partition("#")[0]) for name in table.person]
     fields = {
-        "joints": still + table.transl[:, None],
+        "joints": joints_at_origin + table.transl[:, None],
         "orient": rotations(table.pose[:, :3]),
         "world_from_camera": np.tile(world_from_camera, (len(table), 1, 1)),
     }

@@ -1,6 +1,6 @@
 """`metrichmsr eval`: score predictions of any system on a benchmark, in one table with the paper's rows.
 
-evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          people: evaluation/benchmarks/motion.py
+evaluate("emdb2", truth, {"ours": folder, "WHAM": other_folder})          files as in evaluation/benchmarks/motion.py
 evaluate_open(folder, {"embedded": "embedded"})                           val-*.tar of the open data set
 """
 
@@ -32,33 +32,33 @@ _OPEN_COLUMNS = {  # column -> key of `validate`, factor to the unit, unit
 
 
 def evaluate(name: str, truth: Path, predictions: Mapping[str, Path], cameras: Path | None = None) -> Scoreboard:
-    """Score systems on a benchmark of people.
+    """Score systems on a benchmark of human motion.
 
     Args:
         name: 3dpw, emdb1, emdb2, rich or synfocal.
         truth: motions in the layout of evaluation/benchmarks/motion.py.
-        predictions: system -> its motions, same layout.
-        cameras: folder with SEQUENCE.tum, the cameras of systems that give none; without it they get the true ones.
+        predictions: system -> its motions, in the same layout.
+        cameras: folder with SEQUENCE.tum, camera poses for predictions without any; None takes the true poses.
 
     Raises:
-        MetricInputError: an unknown benchmark, or files that do not fit.
+        MetricInputError: an unknown benchmark, or files that do not follow the layout.
     """
     if name not in BENCHMARKS:
-        raise MetricInputError(f"no benchmark '{name}'; there are {', '.join([*BENCHMARKS, 'prox'])}")
+        raise MetricInputError(f"unknown benchmark '{name}'; choose from {', '.join([*BENCHMARKS, 'prox'])}")
     return evaluate_truth(name, list(load_motions(truth)), predictions, cameras)
 
 
 def evaluate_truth(
     name: str, truth: Sequence[Motion], predictions: Mapping[str, Path], cameras: Path | None = None
 ) -> Scoreboard:
-    """As :func:`evaluate`, with the truth in memory; a data set too large for that is better read in parts."""
+    """As :func:`evaluate`, with the truth in memory. For data sets that do not fit, see :func:`evaluate_videos`."""
     benchmark = BENCHMARKS[name]
     lines = published_lines(PUBLISHED[name])
     for system, path in predictions.items():
-        answers = [with_cameras(motion, cameras) for motion in load_motions(path)]
-        lines.append(_line(system, score(benchmark, truth, answers)))
+        motions = [with_cameras(motion, cameras) for motion in load_motions(path)]
+        lines.append(_line(system, score(benchmark, truth, motions)))
         if name == "synfocal":
-            lines += _lines_by_focal(system, truth, answers)
+            lines += _lines_by_focal(system, truth, motions)
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
@@ -74,71 +74,71 @@ def evaluate_videos(
 
     Args:
         name: 3dpw, emdb1, emdb2 or rich.
-        videos: from `datasets.read_videos` or `rich_videos.read_rich_videos`; each is let go before the next is read.
+        videos: from `video_datasets.read_videos` or `rich.read_rich_videos`; one is in memory at a time.
         pipelines: system -> `Pipeline`.
         regressor: `J_regressor_h36m` (17, V), for 3dpw.
-        progress: told frames done and in all, per video.
+        progress: called with frames done and their total, for each video.
         cameras: as for :func:`evaluate`.
 
     Raises:
-        MetricInputError: what the benchmark needs is not there, e.g. 14 joints of a body that no regressor fits.
+        MetricInputError: a required field is missing, e.g. the 14 joints of a body that the regressor does not fit.
     """
     benchmark = BENCHMARKS[name]
     lines = published_lines(PUBLISHED[name])
     scorers = {system: Scorer(benchmark) for system in pipelines}
     for video in videos:
         for system, pipeline in pipelines.items():
-            found = predict(video, pipeline, regressor, progress)
-            answers = {motion.person: with_cameras(motion, cameras) for motion in found}
+            estimated = predict(video, pipeline, regressor, progress)
+            predictions = {motion.person: with_cameras(motion, cameras) for motion in estimated}
             for motion in video.truth:
-                scorers[system].add(motion, answers.get(motion.person))
+                scorers[system].add(motion, predictions.get(motion.person))
     lines += [_line(system, scorer.result()) for system, scorer in scorers.items()]
     return Scoreboard(benchmark.title, benchmark.columns, tuple(lines))
 
 
 def _line(system: str, result: Score, note: str = "") -> Line:
-    gone = f"{result.missing} of {result.frames} frames not predicted" if result.missing else f"{result.frames} frames"
+    count = f"{result.missing} of {result.frames} frames not predicted" if result.missing else f"{result.frames} frames"
     shared = "" if result.joints == NUM_JOINTS else f"; the {result.joints} joints SMPL-X shares with SMPL, no PVE"
-    return Line(system, result.values, MEASURED, f"{note}{gone}{shared}")
+    return Line(system, result.values, MEASURED, f"{note}{count}{shared}")
 
 
-def _lines_by_focal(system: str, truth: Sequence[Motion], answers: Sequence[Motion]) -> list[Line]:
-    """A line for each focal length; the same person stands in frames of its own under each."""
+def _lines_by_focal(system: str, truth: Sequence[Motion], predictions: Sequence[Motion]) -> list[Line]:
+    """A line for each focal length; frame numbers of different focal lengths differ."""
     lines = []
     for focal, motions in by_focal_length(truth).items():
         label = f"{system}, f = {focal:.0f} px"
         try:
-            lines.append(_line(label, score(BENCHMARKS["synfocal"], motions, answers)))
+            lines.append(_line(label, score(BENCHMARKS["synfocal"], motions, predictions)))
         except MetricInputError:
-            lines.append(Line(label, {}, MEASURED, "nobody found"))
+            lines.append(Line(label, {}, MEASURED, "nobody detected"))
     return lines
 
 
 def evaluate_focal_sweep(
     pipelines: Mapping[str, Any], images_per_field: int = 8, progress: Callable[[int, int], None] | None = None
 ) -> Scoreboard:
-    """Run pipelines over rendered people seen through lenses of 30 to 110 degrees; a line for each lens.
+    """Run pipelines on rendered people at horizontal fields of view of 30 to 110 degrees; a line for each.
 
     Args:
         pipelines: system -> `Pipeline`.
-        images_per_field: images for each lens.
-        progress: told images done and in all, per system.
+        images_per_field: images for each field of view.
+        progress: called with images done and their total, for each system.
     """
     from metrichmsr_ros.evaluation.benchmarks.synfocal import focal_sweep
 
     benchmark = BENCHMARKS["synfocal"]
     lines: list[Line] = []
     for system, pipeline in pipelines.items():
-        truth, answers = focal_sweep(pipeline, images_per_field, progress=progress)
-        lines += [_line(system, score(benchmark, truth, answers)), *_lines_by_focal(system, truth, answers)]
+        truth, predictions = focal_sweep(pipeline, images_per_field, progress=progress)
+        lines += [_line(system, score(benchmark, truth, predictions)), *_lines_by_focal(system, truth, predictions)]
     return Scoreboard(f"{benchmark.title} (rendered here, not the paper's images)", benchmark.columns, tuple(lines))
 
 
 def evaluate_open(data: Path, systems: Mapping[str, str], device: str = "cpu") -> Scoreboard:
-    """Score networks on people of the open data set that were held out.
+    """Score networks on the held-out people of the open data set.
 
     Args:
-        data: folder with val-*.tar, or a tar shard, or a pattern of some.
+        data: folder with val-*.tar, one tar shard, or a glob pattern of shards.
         systems: name in the table -> preset or path of a .safetensors checkpoint.
         device: torch device.
     """

@@ -1,7 +1,7 @@
-"""The same people under many focal lengths: does metric scale survive a change of lens?
+"""The same people at many focal lengths: measures how metric scale depends on the lens.
 
-In the spirit of the paper's SynFocal, whose images are not public: the rendered people of the demo sequence, at the
-same places in the same poses, seen through lenses of 30 to 110 degrees. Every image stands for itself; no tracking.
+Modelled on the paper's SynFocal, whose images are not public: the rendered people of the demo sequence, at the same
+positions in the same poses, at horizontal fields of view of 30 to 110 degrees. Images are independent; no tracking.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 
 FIELDS_OF_VIEW_DEG = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 95.0, 110.0)
-MIN_VISIBLE = 0.9  # of the body; a lens that cuts people off is another test
+MIN_VISIBLE = 0.9  # share of the body; people who are cut off by the image border are left out
 SEQUENCE = "synfocal"
 _LENGTH, _FPS = 120, 10.0
 _PER_FIELD = 1000  # frame number = field number x 1000 + frame of the sequence
@@ -31,17 +31,17 @@ def focal_sweep(
     size: tuple[int, int] = (640, 480),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Motion], list[Motion]]:
-    """Render, run the pipeline on each image, and return truth and answers as motions.
+    """Render the images, run the pipeline on each, and return true and estimated motions.
 
     Args:
         pipeline: a `Pipeline`.
         images_per_field: images for each field of view, spread over the sequence.
-        fields_deg: horizontal fields of view.
-        size: of the images.
-        progress: told images done and in all.
+        fields_deg: horizontal fields of view, degrees.
+        size: width and height of the images, px.
+        progress: called with images done and their total.
     """
     truth: dict[str, list[tuple[int, float, SequencePerson]]] = {}
-    answers: dict[str, list[tuple[int, float, PersonEstimate]]] = {}
+    estimates: dict[str, list[tuple[int, float, PersonEstimate]]] = {}
     numbers = np.linspace(0, _LENGTH - 1, images_per_field).round().astype(int)
     for field_number, field_deg in enumerate(fields_deg):
         sequence = WalkingSequence(_LENGTH, _FPS, size, float(np.radians(field_deg)))
@@ -53,13 +53,13 @@ def focal_sweep(
             for person in people:
                 truth.setdefault(person.id, []).append((key, focal, person))
             request = OutputRequest(vertices=False, depth=False)
-            found = pipeline.estimate(frame.image, frame.camera, request=request).people
-            cost = appearance_distance([TruePerson(p.id, p.joints_cam) for p in people], found)
+            estimated = pipeline.estimate(frame.image, frame.camera, request=request).people
+            cost = appearance_distance([TruePerson(p.id, p.joints_cam) for p in people], estimated)
             for row, column in match_people(cost, np.inf):
-                answers.setdefault(people[row].id, []).append((key, focal, found[column]))
+                estimates.setdefault(people[row].id, []).append((key, focal, estimated[column]))
             if progress:
                 progress(field_number * len(numbers) + done, len(numbers) * len(fields_deg))
-    return _motions(truth), _motions(answers)
+    return _motions(truth), _motions(estimates)
 
 
 def _motions(rows: dict[str, list[tuple[int, float, Any]]]) -> list[Motion]:

@@ -1,4 +1,4 @@
-"""Tables of systems and their numbers, as Markdown, CSV and JSON; stated numbers stay marked as such."""
+"""Tables of systems and their numbers, as Markdown, CSV and JSON; the paper's numbers are marked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATED = "(paper)"
 
 @dataclass(frozen=True)
 class Line:
-    """One system: its numbers by metric, where they come from, and what to know about them."""
+    """One row: the system, its numbers by metric, their origin, and a note."""
 
     system: str
     values: dict[str, float]
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scoreboard:
-    """Lines under a title; `columns` maps metrics to units, those without any number are left out."""
+    """A table with a title; `columns` maps metrics to units. Columns without any number are left out."""
 
     title: str
     columns: dict[str, str]
@@ -71,7 +71,7 @@ class Scoreboard:
         return json.dumps({"title": self.title, "units": self.columns, "lines": lines}, indent=2) + "\n"
 
     def show(self, console: Console) -> None:
-        """Print the table; rather wider than the console than with numbers cut short."""
+        """Print the table, wider than the console if numbers would be cut off otherwise."""
         table = self.table()
         natural = Measurement.get(console, console.options.update(width=10_000), table).maximum
         if natural > console.width:
@@ -79,7 +79,7 @@ class Scoreboard:
         console.print(table, crop=False)
 
     def table(self) -> Table:
-        """For a terminal: as :meth:`rows`, with a mark instead of the column that says where numbers come from."""
+        """For a terminal: as :meth:`rows`, with "(paper)" before the system instead of the column of origins."""
         head, *body = self.rows()
         stated = any(line.origin == SOURCE for line in self.lines)
         table = Table(title=self.title, caption=f"{_STATED} {SOURCE}; the others measured here" if stated else None)
@@ -87,9 +87,9 @@ class Scoreboard:
             heading = Text(name.replace(" (", "\n(").replace(" [", "\n["))
             table.add_column(heading, justify="right" if 0 < index < len(head) - 2 else "left")
         for line, (system, *numbers, _, note) in zip(self.lines, body, strict=True):
-            theirs = line.origin == SOURCE
-            cells = (f"{_STATED} {system}" if theirs else system, *numbers, note)
-            table.add_row(*map(Text, cells), style="dim" if theirs else None)
+            from_paper = line.origin == SOURCE
+            cells = (f"{_STATED} {system}" if from_paper else system, *numbers, note)
+            table.add_row(*map(Text, cells), style="dim" if from_paper else None)
         return table
 
     def write(self, folder: Path, name: str) -> None:
@@ -100,7 +100,7 @@ class Scoreboard:
 
 
 def published_lines(rows: Sequence[Published]) -> list[Line]:
-    """The paper's rows, marked as such."""
+    """The paper's rows as lines, marked by their origin."""
     return [Line(row.system, row.values, SOURCE, row.setting) for row in rows]
 
 

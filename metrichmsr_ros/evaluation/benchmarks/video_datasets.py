@@ -1,6 +1,6 @@
-"""3DPW and EMDB as benchmarks: the truth of every sequence in the benchmark's own layout, and our pipeline's answer.
+"""3DPW and EMDB as benchmarks: the truth of every sequence in its published layout, and our pipeline's estimates.
 
-The true bodies are the data set's: gendered SMPL, which the user holds (`bodies` by gender, through `load_body`).
+The true bodies are the data set's: gendered SMPL, whose files the user provides (`bodies` by gender, `load_body`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_videos(
         regressor: `J_regressor_h36m` (17, V), which 3DPW's 14 joints need.
 
     Raises:
-        LabelError: no sequence there, or a file that is not as its layout says.
+        LabelError: no sequence in `data`, or a file that does not follow the data set's layout.
     """
     reader = _videos_3dpw if name == "3dpw" else _videos_emdb
     matrix = None if regressor is None else np.asarray(regressor, np.float64)
@@ -66,7 +66,7 @@ def read_videos(
         count += 1
         yield Video(sequence, tuple(tables), truth)
     if not count:
-        raise LabelError(f"{data}: no sequences of {name} there")
+        raise LabelError(f"{data}: no sequences of {name} found; name the data set's root folder")
 
 
 _Read = tuple[str, list[LabelTable], list[AnyArray | None]]
@@ -89,7 +89,7 @@ def _videos_emdb(name: str, data: Path, bodies: Mapping[str, BodyModel]) -> Iter
 
 
 def _frames(table: LabelTable) -> NDArray[np.int64]:
-    """Frame numbers from the images' names, the last run of digits in each."""
+    """Frame numbers: the last digits in the images' names."""
     return np.array([int(re.findall(r"\d+", path.stem)[-1]) for path in table.image], np.int64)
 
 
@@ -122,8 +122,10 @@ def _posed(body: BodyModel, table: LabelTable) -> tuple[AnyArray, AnyArray]:
     parts = []
     for start in range(0, len(table), _BATCH):
         rows = slice(start, start + _BATCH)
-        given = (torch.from_numpy(np.asarray(v[rows], np.float32)) for v in (table.betas, table.pose, table.transl))
-        parts.append(body(*given))
+        parameters = (
+            torch.from_numpy(np.asarray(v[rows], np.float32)) for v in (table.betas, table.pose, table.transl)
+        )
+        parts.append(body(*parameters))
     return np.concatenate([p.joints.numpy() for p in parts]), np.concatenate([p.vertices.numpy() for p in parts])
 
 
@@ -133,10 +135,10 @@ def rotations(axis_angle: ArrayLike) -> AnyArray:
 
 
 def regress(regressor: AnyArray, vertices: AnyArray) -> AnyArray:
-    """(17, V) applied to (N, V, 3).
+    """Joints (N, 17, 3): the regressor (17, V) applied to vertices (N, V, 3).
 
     Raises:
-        LabelError: another mesh than the regressor's.
+        LabelError: the mesh has another number of vertices than the regressor.
     """
     if regressor.shape[1] != vertices.shape[1]:
         raise LabelError(f"the regressor is for {regressor.shape[1]} vertices, the body has {vertices.shape[1]}")
@@ -151,13 +153,13 @@ def predict(
 ) -> list[Motion]:
     """Run the pipeline over a video with the data set's intrinsics; people are matched to the truth in every frame.
 
-    Vertices are kept where pipeline and truth have one mesh, H36M joints where the regressor fits it.
+    Vertices are kept if pipeline and truth have the same mesh, H36M joints if the regressor fits the pipeline's mesh.
 
     Args:
         video: from :func:`read_videos`.
         pipeline: a `Pipeline`.
         regressor: as for :func:`read_videos`.
-        progress: told frames done and in all.
+        progress: called with frames done and their total.
     """
     rows = {
         person: dict(zip(m.frames.tolist(), range(len(m.frames)), strict=True)) for person, m in enumerate(video.truth)

@@ -1,4 +1,4 @@
-"""Every metric of the project under one name; each is defined, with source and unit, in the module it comes from."""
+"""All metrics; their modules give definitions, sources and units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate through which arrays enter a metric: float64, equal shapes, never empty."""
+"""Input validation of the metrics: arrays become float64, with checked shapes and at least one frame."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from metrichmsr_ros.types import Float64Array
 
 
 class MetricInputError(MetricHMRError, ValueError):
-    """What was handed to a metric cannot be measured; the message says which argument and why."""
+    """The input of a metric is not valid; the message names the argument and the reason."""
 
 
 def checked(values: ArrayLike, name: str, tail: tuple[int | None, ...]) -> Float64Array:
     """Return ``values`` as float64 after checking its shape.
 
     Args:
-        values: anything NumPy can read.
-        name: how the error message calls it.
-        tail: sizes of the last axes; ``None`` accepts any size. One leading axis (frames) is required.
+        values: anything that NumPy converts to an array.
+        name: name of the array in error messages.
+        tail: sizes of the axes after the first (frames); ``None`` accepts any size.
 
     Raises:
-        MetricInputError: a wrong number of axes, a wrong size, or no frames at all.
+        MetricInputError: a wrong number of axes, a wrong size, or no frames.
     """
     array = np.asarray(values, dtype=np.float64)
     expected = "(N, " + ", ".join("any" if size is None else str(size) for size in tail) + ")"
@@ -31,14 +31,14 @@ def checked(values: ArrayLike, name: str, tail: tuple[int | None, ...]) -> Float
     if array.ndim != len(tail) + 1 or any(s is not None and s != a for s, a in zip(tail, array.shape[1:], strict=True)):
         raise MetricInputError(f"{name} has shape {array.shape}; it must be {expected}")
     if array.size == 0:
-        raise MetricInputError(f"{name} is empty (shape {array.shape}); a metric over nothing is undefined")
+        raise MetricInputError(f"{name} is empty (shape {array.shape}); a metric needs at least one frame")
     return array
 
 
 def paired(
     predicted: ArrayLike, truth: ArrayLike, tail: tuple[int | None, ...], name: str = "joints"
 ) -> tuple[Float64Array, Float64Array]:
-    """Check two arrays that must describe the same frames; see :func:`checked`."""
+    """Check two arrays of the same frames, which must have the same shape; see :func:`checked`."""
     first = checked(predicted, f"predicted {name}", tail)
     second = checked(truth, f"true {name}", tail)
     if first.shape != second.shape:
@@ -55,10 +55,10 @@ def finite_frames(*arrays: Float64Array) -> NDArray[np.bool_]:
 def mean_error(values: ArrayLike, name: str = "metric") -> float:
     """Mean of per-frame errors, leaving out frames that are NaN (no estimate).
 
-    The field averages over the concatenated frames of all sequences, not over sequences; concatenate first.
+    The literature averages over the concatenated frames of all sequences, not over sequences; concatenate first.
 
     Raises:
-        MetricInputError: there is no finite value to average.
+        MetricInputError: no value is finite.
     """
     array = np.asarray(values, dtype=np.float64)
     kept = array[np.isfinite(array)]

@@ -16,9 +16,9 @@ class DepthProtocol:
     """Which pixels count.
 
     Attributes:
-        min_depth: truths nearer than this (m) are left out.
-        max_depth: truths farther than this (m) are left out; infinity keeps all.
-        clamp_prediction: clip predictions to the range, as Eigen's protocol does; the paper's rule is not public.
+        min_depth: true depths below this (m) are left out.
+        max_depth: true depths above this (m) are left out; infinity keeps all.
+        clamp_prediction: clip predictions to the range, as in Eigen's protocol; the paper's rule is not public.
     """
 
     min_depth: float = 1e-3
@@ -35,8 +35,8 @@ class DepthErrors:
         mae: mean |d - d*|, m.
         rmse: root mean square of d - d*, m.
         delta1, delta2, delta3: fraction of pixels with max(d/d*, d*/d) < 1.25, 1.25^2, 1.25^3 (strictly).
-        coverage: fraction of the counted truth pixels for which a prediction exists; the errors are over these only.
-        pixels: how many pixels were compared.
+        coverage: fraction of the valid true pixels with a prediction; the errors are over these only.
+        pixels: number of compared pixels.
     """
 
     abs_rel: float
@@ -52,14 +52,14 @@ class DepthErrors:
 def valid_truth(
     truth: NDArray[np.float64], protocol: DepthProtocol, mask: ArrayLike | None = None
 ) -> NDArray[np.bool_]:
-    """Pixels that count: finite truth inside the protocol's range and inside ``mask`` (zero means 'not measured')."""
-    counted = np.isfinite(truth) & (truth >= protocol.min_depth) & (truth <= protocol.max_depth) & (truth > 0)
+    """Valid pixels: finite truth inside the protocol's range and inside ``mask`` (zero means 'not measured')."""
+    valid = np.isfinite(truth) & (truth >= protocol.min_depth) & (truth <= protocol.max_depth) & (truth > 0)
     if mask is not None:
-        wanted = np.asarray(mask, dtype=bool)
-        if wanted.shape != truth.shape:
-            raise MetricInputError(f"the mask {wanted.shape} and the depth {truth.shape} differ in shape")
-        counted &= wanted
-    return counted
+        inside = np.asarray(mask, dtype=bool)
+        if inside.shape != truth.shape:
+            raise MetricInputError(f"the mask {inside.shape} and the depth {truth.shape} differ in shape")
+        valid &= inside
+    return valid
 
 
 def depth_errors(
@@ -74,16 +74,16 @@ def depth_errors(
         protocol: depth range and clamping.
 
     Raises:
-        MetricInputError: shapes differ, or no pixel has both a counted truth and a prediction.
+        MetricInputError: shapes differ, or no pixel has both a valid truth and a prediction.
     """
     protocol = protocol or DepthProtocol()
     ours, theirs = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
     if ours.shape != theirs.shape:
         raise MetricInputError(f"predicted depth {ours.shape} and true depth {theirs.shape} differ in shape")
-    counted = valid_truth(theirs, protocol, mask)
-    both = counted & np.isfinite(ours) & (ours > 0)
+    valid = valid_truth(theirs, protocol, mask)
+    both = valid & np.isfinite(ours) & (ours > 0)
     if not both.any():
-        raise MetricInputError(f"no pixel can be compared: {int(counted.sum())} true depths count, none is predicted")
+        raise MetricInputError(f"no pixel can be compared: {int(valid.sum())} true depths are valid, none is predicted")
     d, t = ours[both], theirs[both]
     if protocol.clamp_prediction:
         d = np.clip(d, protocol.min_depth, protocol.max_depth)
@@ -96,13 +96,13 @@ def depth_errors(
         delta1=float((ratio < 1.25).mean()),
         delta2=float((ratio < 1.25**2).mean()),
         delta3=float((ratio < 1.25**3).mean()),
-        coverage=float(both.sum() / counted.sum()),
+        coverage=float(both.sum() / valid.sum()),
         pixels=int(both.sum()),
     )
 
 
 def mean_depth_errors(images: Sequence[DepthErrors]) -> DepthErrors:
-    """Mean over images (every image weighs the same, as the field does); ``pixels`` is the sum."""
+    """Mean over images, all with the same weight, as in the literature; ``pixels`` is the sum."""
     if not images:
         raise MetricInputError("no depth maps were evaluated, so there is no mean")
     means = {f.name: float(np.mean([getattr(e, f.name) for e in images])) for f in fields(DepthErrors)}

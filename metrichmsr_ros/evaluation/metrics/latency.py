@@ -15,7 +15,7 @@ class LatencySummary:
     """Seconds over all measured frames.
 
     Attributes:
-        p50, p95, p99: percentiles with linear interpolation between samples. max, mean: seconds. frames: samples.
+        p50, p95, p99: percentiles, s, with linear interpolation between samples. max, mean: s. frames: sample count.
     """
 
     p50: float

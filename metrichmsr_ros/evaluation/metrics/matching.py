@@ -1,7 +1,7 @@
-"""Which estimate is which true person, in one frame.
+"""Matching of estimates to true people in one frame.
 
-People are matched by where they appear in the image, not by where they stand: an estimate that is right on the person
-but metres too far must count as a large position error, not as a miss and a false alarm.
+People are matched by their overlap in the image, not by their 3D distance: an estimate that covers the person in the
+image but is metres too far must count as a large position error, not as a miss and a false alarm.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.types import Float64Array
 
-MIN_OVERLAP = (
-    0.3  # least intersection over union of two joint boxes; lower than for tight masks, limbs move boxes a lot
-)
-_DISTANCE_WEIGHT = 0.2  # of the relative root distance, which tells apart people who overlap in the image
+MIN_OVERLAP = 0.3
+"""Least intersection over union of two joint boxes; lower than is usual for masks, because limbs change boxes a lot."""
+_DISTANCE_WEIGHT = 0.2  # of the relative root distance, which separates people who overlap in the image
 
 
 class Estimate(Protocol):
-    """What the evaluation reads of an estimated person; `pipeline.PersonEstimate` has it."""
+    """The attributes of an estimated person that the evaluation reads; `pipeline.PersonEstimate` has them."""
 
     @property
     def id(self) -> str:
@@ -40,12 +39,12 @@ class Estimate(Protocol):
 
 @dataclass(frozen=True)
 class TruePerson:
-    """One real person in one frame.
+    """One true person in one frame.
 
     Attributes:
         id: the same in every frame.
         joints_cam: (24, 3) m, camera optical frame, SMPL order.
-        visible: whether a system can be asked to find the person; a report on a hidden one is neither right nor wrong.
+        visible: False for people too hidden to be detected; an estimate of them is neither a match nor a false alarm.
         height: standing height, m; NaN when unknown.
     """
 
@@ -61,7 +60,7 @@ class TrueFrame:
 
     Attributes:
         stamp_s: time of the image, s.
-        people: everybody there.
+        people: everybody in the scene.
         world_from_camera: (4, 4) pose of the camera; None when unknown.
     """
 
@@ -83,13 +82,13 @@ def bearing_boxes(joints: Sequence[NDArray[np.floating]]) -> Float64Array:
 
 
 def appearance_distance(truth: Sequence[TruePerson], estimates: Sequence[Estimate]) -> Float64Array:
-    """Cost (G, P) of calling an estimate a true person; NaN where they overlap less than :data:`MIN_OVERLAP`."""
+    """Cost (G, P) of matching an estimate to a true person; NaN where they overlap less than :data:`MIN_OVERLAP`."""
     if not truth or not estimates:
         return np.zeros((len(truth), len(estimates)))
     true_joints = [np.asarray(person.joints_cam, np.float64) for person in truth]
     joints = [np.asarray(person.joints_cam, np.float64) for person in estimates]
     overlap = box_iou(bearing_boxes(true_joints), bearing_boxes(joints))
     roots, true_roots = np.stack([j[0] for j in joints]), np.stack([j[0] for j in true_joints])
-    apart = np.linalg.norm(true_roots[:, None] - roots[None], axis=-1)
-    relative = np.minimum(apart / np.linalg.norm(true_roots, axis=-1)[:, None], 1.0)
+    distance = np.linalg.norm(true_roots[:, None] - roots[None], axis=-1)
+    relative = np.minimum(distance / np.linalg.norm(true_roots, axis=-1)[:, None], 1.0)
     return np.where(overlap >= MIN_OVERLAP, 1.0 - overlap + _DISTANCE_WEIGHT * relative, np.nan)

@@ -21,7 +21,7 @@ MILLIMETRES = 1000.0
 
 @dataclass(frozen=True)
 class JointProtocol:
-    """Which joints are compared and which point is the pelvis.
+    """The compared joints and the definition of the pelvis.
 
     Attributes:
         name: label for tables.
@@ -90,7 +90,7 @@ def pa_mpjpe(predicted: ArrayLike, truth: ArrayLike, joints: tuple[int, ...] | N
     """Mean per-joint position error after a similarity Procrustes alignment of every frame.
 
     Rotation (reflections fixed), translation and scale are fitted per frame on the compared joints, prediction onto
-    truth. Source: SPIN/HMR ``compute_similarity_transform``. The pelvis plays no part.
+    truth. Source: SPIN/HMR ``compute_similarity_transform``. The pelvis is not used.
 
     Args:
         predicted: (N, J, 3) m.
@@ -138,7 +138,7 @@ def height_error(predicted: ArrayLike, truth: ArrayLike) -> Float64Array:
     """Absolute error of standing height (H-MAE when averaged).
 
     The paper gives no public definition. Ours: the vertical extent of the shaped body in its rest pose, prediction
-    with the neutral model, truth with the model of its data set (SHAPY's ``compute_height`` measures the same way).
+    with the neutral model, truth with the model of its data set (as SHAPY's ``compute_height``).
 
     Args:
         predicted: (N,) m.

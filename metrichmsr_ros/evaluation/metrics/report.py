@@ -1,4 +1,4 @@
-"""How well people were found, placed, posed and followed over one sequence with truth."""
+"""Detection, position, pose and tracking errors over one sequence with truth."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from metrichmsr_ros.evaluation.metrics.tracking import (
     tracking_errors,
 )
 
-_ANY_COST = 10.0  # the gate is in the overlap already; costs are below 2
+_ANY_COST = 10.0  # the overlap is the gate; costs are below 2
 
 
 @dataclass(frozen=True)
 class PairErrors:
-    """One true person found in one frame.
+    """One true person with a matched estimate in one frame.
 
     Attributes:
-        frame: index of the frame. stamp_s: its time. true_id, estimated_id: who and under which id.
+        frame: index of the frame. stamp_s: its time. true_id, estimated_id: ids of the true person and the estimate.
         root_error_m: distance of the root joints. root_error_percent: of the true distance from the camera.
         mpjpe_mm, pa_mpjpe_mm: 24 joints, hip-mean pelvis. height_error_mm: NaN when the true height is unknown.
     """
@@ -46,14 +46,14 @@ class PairErrors:
 
 @dataclass(frozen=True)
 class SequenceReport:
-    """Attributes are over all frames; errors are over the found people only, so read them beside `recall`.
+    """Results over all frames. Errors are over matched people only, so read them together with `recall`.
 
     Attributes:
-        frames: images. visible: true people that could be seen, summed over frames. found: of those, matched.
-        false_alarms: reports on nobody. root_*: position of the root joint, m and percent of the distance.
-        mpjpe_mm, pa_mpjpe_mm: mean over found people, 24 joints, hip-mean pelvis.
-        height_error_mm: mean; NaN when no true height is known. tracking: MOTA, IDF1, id switches; None when nobody
-            was there. latency: None when no durations were given. pairs: every single match.
+        frames: number of images. visible: visible true people, summed over frames. found: how many of those matched.
+        false_alarms: estimates without a person. root_*: position of the root joint, m and percent of the distance.
+        mpjpe_mm, pa_mpjpe_mm: mean over matched people, 24 joints, hip-mean pelvis.
+        height_error_mm: mean; NaN when no true height is known. tracking: MOTA, IDF1, id switches; None without true
+            people. latency: None without durations. pairs: all matches.
     """
 
     frames: int
@@ -72,11 +72,11 @@ class SequenceReport:
 
     @property
     def recall(self) -> float:
-        """Found of visible, 0..1; NaN when nobody was visible."""
+        """Found over visible people, 0..1; NaN when nobody was visible."""
         return self.found / self.visible if self.visible else float("nan")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON, without the single pairs."""
+        """Plain numbers for JSON, without `pairs`."""
         numbers = asdict(self)
         del numbers["pairs"]
         return {**numbers, "recall": self.recall}
@@ -128,8 +128,8 @@ def evaluate_sequence(
 
     Args:
         truth: one entry per image.
-        estimates: what was reported for the same images; an empty list where nobody was.
-        latencies_s: seconds that frames took, for the latency rows; need not be one per frame.
+        estimates: the estimated people of the same images; an empty list for none.
+        latencies_s: processing times, s, for the latency rows; need not be one per frame.
 
     Raises:
         MetricInputError: no frames, or different numbers of frames.
@@ -139,11 +139,11 @@ def evaluate_sequence(
     found: list[tuple[int, TruePerson, Estimate]] = []
     tracking: list[TrackingFrame] = []
     for number, (frame, people) in enumerate(zip(truth, estimates, strict=True)):
-        matches, watched = _match_frame(frame, people)
+        matches, tracking_frame = _match_frame(frame, people)
         found += [(number, person, estimate) for person, estimate in matches if person.visible]
-        tracking.append(watched)
+        tracking.append(tracking_frame)
     pairs = _pair_errors(truth, found)
-    followed = tracking_errors(tracking, _ANY_COST) if any(frame.truth for frame in tracking) else None
+    errors = tracking_errors(tracking, _ANY_COST) if any(frame.truth for frame in tracking) else None
     reports = sum(len(frame.predicted) for frame in tracking)
     roots = np.array([pair.root_error_m for pair in pairs])
     percents = np.array([pair.root_error_percent for pair in pairs])
@@ -152,19 +152,19 @@ def evaluate_sequence(
         visible=sum(person.visible for frame in truth for person in frame.people),
         found=len(pairs),
         false_alarms=reports - len(pairs),
-        root_median_m=_safe(np.median, roots),
-        root_mean_m=_safe(np.mean, roots),
-        root_median_percent=_safe(np.median, percents),
-        mpjpe_mm=_safe(np.mean, np.array([pair.mpjpe_mm for pair in pairs])),
-        pa_mpjpe_mm=_safe(np.mean, np.array([pair.pa_mpjpe_mm for pair in pairs])),
-        height_error_mm=_safe(np.mean, np.array([pair.height_error_mm for pair in pairs])),
-        tracking=followed,
+        root_median_m=_over_finite(np.median, roots),
+        root_mean_m=_over_finite(np.mean, roots),
+        root_median_percent=_over_finite(np.median, percents),
+        mpjpe_mm=_over_finite(np.mean, np.array([pair.mpjpe_mm for pair in pairs])),
+        pa_mpjpe_mm=_over_finite(np.mean, np.array([pair.pa_mpjpe_mm for pair in pairs])),
+        height_error_mm=_over_finite(np.mean, np.array([pair.height_error_mm for pair in pairs])),
+        tracking=errors,
         latency=summarise_latency(latencies_s) if latencies_s else None,
         pairs=tuple(pairs),
     )
 
 
-def _safe(reduce: Any, values: np.ndarray[Any, Any]) -> float:
+def _over_finite(reduce: Any, values: np.ndarray[Any, Any]) -> float:
     kept = values[np.isfinite(values)]
     return float(reduce(kept)) if kept.size else float("nan")
 
@@ -172,16 +172,16 @@ def _safe(reduce: Any, values: np.ndarray[Any, Any]) -> float:
 def _match_frame(
     frame: TrueFrame, people: Sequence[Estimate]
 ) -> tuple[list[tuple[TruePerson, Estimate]], TrackingFrame]:
-    """Pairs of a frame, and the frame as the tracking metrics see it: without the hidden and reports on them."""
+    """Matches of a frame, and the frame for the tracking metrics: without hidden people and their estimates."""
     cost = appearance_distance(frame.people, people)
     pairs = match_people(cost, _ANY_COST)
     hidden = {column for row, column in pairs if not frame.people[row].visible}
     rows = [row for row, person in enumerate(frame.people) if person.visible]
     columns = [column for column in range(len(people)) if column not in hidden]
-    watched = TrackingFrame(
+    tracking_frame = TrackingFrame(
         [frame.people[row].id for row in rows], [people[c].id for c in columns], cost[np.ix_(rows, columns)]
     )
-    return [(frame.people[row], people[column]) for row, column in pairs], watched
+    return [(frame.people[row], people[column]) for row, column in pairs], tracking_frame
 
 
 def _pair_errors(truth: Sequence[TrueFrame], found: list[tuple[int, TruePerson, Estimate]]) -> list[PairErrors]:
@@ -189,12 +189,12 @@ def _pair_errors(truth: Sequence[TrueFrame], found: list[tuple[int, TruePerson, 
         return []
     theirs = np.stack([np.asarray(person.joints_cam, np.float64) for _, person, _ in found])
     ours = np.stack([np.asarray(estimate.joints_cam, np.float64) for _, _, estimate in found])
-    apart = np.linalg.norm(ours[:, 0] - theirs[:, 0], axis=-1)
-    percent = 100.0 * apart / np.linalg.norm(theirs[:, 0], axis=-1)
+    distance = np.linalg.norm(ours[:, 0] - theirs[:, 0], axis=-1)
+    percent = 100.0 * distance / np.linalg.norm(theirs[:, 0], axis=-1)
     local, aligned = mpjpe(ours, theirs, SMPL24_HIPS), pa_mpjpe(ours, theirs)
     heights = height_error([e.height for _, _, e in found], [p.height for _, p, _ in found])
     return [
         PairErrors(number, truth[number].stamp_s, person.id, estimate.id, *(float(v[i]) for v in columns))
-        for columns in [(apart, percent, local, aligned, heights)]
+        for columns in [(distance, percent, local, aligned, heights)]
         for i, (number, person, estimate) in enumerate(found)
     ]

@@ -1,4 +1,4 @@
-"""People over time: MOTA, IDF1, id switches (CLEAR MOT, Bernardin 2008; identity measures, Ristani 2016).
+"""Tracking metrics: MOTA, IDF1, id switches (CLEAR MOT, Bernardin 2008; identity measures, Ristani 2016).
 
 Matching follows TrackEval: within a frame an assignment that first keeps the pairs of the previous frame, then
 minimises distance; a switch is counted when a true person is matched to another id than the last time it was matched.
@@ -24,11 +24,11 @@ _OUT_OF_REACH = 1e3
 
 @dataclass(frozen=True)
 class TrackingFrame:
-    """One frame: who is there, who was reported, and how far apart they are.
+    """One frame: the ids of true and of estimated people, and the distances between them.
 
     Attributes:
-        truth: (G,) ids of the people present.
-        predicted: (P,) ids reported.
+        truth: (G,) ids of the true people.
+        predicted: (P,) ids of the estimated people.
         distance: (G, P) any dissimilarity (m, or 1 - IoU); NaN and infinity mean 'cannot match'.
     """
 
@@ -39,15 +39,15 @@ class TrackingFrame:
 
 @dataclass(frozen=True)
 class TrackingErrors:
-    """Attributes are counts over all frames, except the ratios.
+    """Tracking results over all frames: ratios and counts.
 
     Attributes:
         mota: 1 - (misses + false_positives + switches) / people; may be negative.
         motp: mean distance of the matched pairs, in the unit of the distances; NaN without a match.
         idf1: 2 IDTP / (people + reports), ids matched one to one over the whole sequence.
         switches: changes of the id that a true person is matched to.
-        misses: people without a report. false_positives: reports without a person.
-        matches: matched pairs. people: truths. reports: predictions.
+        misses: people without an estimate. false_positives: estimates without a person.
+        matches: matched pairs. people: number of true people. reports: number of estimates.
     """
 
     mota: float
@@ -62,12 +62,12 @@ class TrackingErrors:
 
 
 def match_people(distance: ArrayLike, gate: float, keep: ArrayLike | None = None) -> list[tuple[int, int]]:
-    """One-to-one pairs (row, column) within ``gate``: kept ones first, then as many as possible, then the nearest.
+    """One-to-one pairs (row, column) within ``gate``: first those in ``keep``, then most pairs, then least distance.
 
     Args:
         distance: (G, P); NaN and infinity cannot match.
         gate: largest distance of a pair (inclusive).
-        keep: (G, P) bool, pairs preferred over any others.
+        keep: (G, P) bool, pairs that have priority over all others.
     """
     costs: Float64Array = np.array(distance, dtype=np.float64, ndmin=2)
     if costs.size == 0:
@@ -86,12 +86,12 @@ def _checked_distance(frame: TrackingFrame, number: int) -> Float64Array:
     if 0 in shape:
         return np.zeros(shape)
     if distance.shape != shape:
-        raise MetricInputError(f"frame {number}: distance has shape {distance.shape}, its ids need {shape}")
+        raise MetricInputError(f"frame {number}: distance has shape {distance.shape}, expected {shape} for its ids")
     return distance
 
 
 def _identity_matches(together: dict[tuple[Hashable, Hashable], int]) -> int:
-    """IDTP: frames explained by the best one-to-one assignment of true to reported ids."""
+    """IDTP: frames covered by the best one-to-one assignment of true to estimated ids."""
     if not together:
         return 0
     rows = {name: i for i, name in enumerate(dict.fromkeys(pair[0] for pair in together))}
@@ -110,7 +110,7 @@ def tracking_errors(frames: Sequence[TrackingFrame], gate: float) -> TrackingErr
         gate: largest distance of a match, in the unit of ``TrackingFrame.distance``.
 
     Raises:
-        MetricInputError: no frames, no true people at all, or a distance matrix of the wrong shape.
+        MetricInputError: no frames, no true people in any frame, or a distance matrix of the wrong shape.
     """
     people = sum(len(frame.truth) for frame in frames)
     reports = sum(len(frame.predicted) for frame in frames)
@@ -124,7 +124,7 @@ def tracking_errors(frames: Sequence[TrackingFrame], gate: float) -> TrackingErr
     for number, frame in enumerate(frames):
         distance = _checked_distance(frame, number)
         if distance.size == 0:
-            continue  # as TrackEval does: the pairs of the last frame that had both sides stay preferred
+            continue  # as in TrackEval: the pairs of the last frame with people and estimates keep their priority
         keep = [[t in previous and previous[t] == p for p in frame.predicted] for t in frame.truth]
         pairs = match_people(distance, gate, keep)
         previous = {frame.truth[row]: frame.predicted[column] for row, column in pairs}

@@ -23,9 +23,9 @@ Tail = Literal["short", "merge"]
 def chunk_bounds(frames: int, length: int = 100, tail: Tail = "short") -> list[tuple[int, int]]:
     """Half-open frame ranges over which W-/WA-MPJPE align.
 
-    ``short`` (WHAM, GVHMR, PromptHMR): consecutive chunks, the last one as short as it falls.
-    ``merge`` (TRAM): the remainder joins the last chunk and the final frame is dropped; when ``frames`` is a whole
-    multiple of ``length`` its loop never reaches the last chunk, which therefore is not measured at all.
+    ``short`` (WHAM, GVHMR, PromptHMR): consecutive chunks; the last one may be shorter.
+    ``merge`` (TRAM): the remainder joins the last chunk and the final frame is dropped. If ``frames`` is a multiple of
+    ``length``, TRAM's loop ends before the last chunk, so that chunk is left out.
 
     Raises:
         MetricInputError: no frames, or too few for ``merge`` (it needs more than ``length``).
@@ -67,7 +67,7 @@ def w_mpjpe(predicted: ArrayLike, truth: ArrayLike, length: int = 100, tail: Tai
         predicted: (N, 24, 3) m, world frame.
         truth: (N, 24, 3) m, world frame.
         length: frames per chunk.
-        tail: what happens to the remainder, see :func:`chunk_bounds`.
+        tail: rule for the remainder, see :func:`chunk_bounds`.
 
     Returns:
         (M,) mm, one value per measured frame.
@@ -91,7 +91,7 @@ def rte(predicted_root: ArrayLike, true_root: ArrayLike) -> Float64Array:
         true_root: (N, 3) m, world frame.
 
     Returns:
-        (M,) percent for the finite frames; NaN throughout when the person never moves.
+        (M,) percent for the finite frames; all NaN if the person never moves.
     """
     ours, theirs = paired(predicted_root, true_root, (3,), "root")
     kept = finite_frames(ours, theirs)

@@ -1,4 +1,4 @@
-"""What the depth refiner learns from: synthetic places, and initial depths of them with the errors of networks."""
+"""Training batches of the depth refiner: synthetic places, and initial depths with the errors of depth networks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ DepthSample = tuple[NDArray[np.float16], ...]
 
 @dataclass(frozen=True, eq=False)
 class DepthBatch:
-    """Tensors of one step: `channels` (B, C, h, w) on the network's grid, the others (B, 1, H, W) on the places'.
+    """Tensors of one step: `channels` (B, C, h, w) on the network's grid, the others (B, 1, H, W) on the places' grid.
 
-    `base` is the initial depth after the closed form that the network starts from, metres, 0 where unknown;
-    `median` (B, 1, 1, 1) its median.
+    `base` is the initial depth after the closed-form calibration, metres, 0 where unknown. The network refines it.
+    `median` (B, 1, 1, 1) is its median.
     """
 
     channels: Tensor
@@ -39,12 +39,12 @@ class DepthBatch:
     median: Tensor
 
     def to(self, device: torch.device) -> DepthBatch:
-        """The same on another device."""
+        """The same batch on another device."""
         return DepthBatch(*(tensor.to(device) for tensor in vars(self).values()))
 
 
 def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list[Place]:
-    """Synthetic places, and PROX's frames where its folder is named; says how far it is every few seconds."""
+    """Synthetic places, and PROX frames if `config.prox` names its folder; reports progress every few seconds."""
     body, places, last = load_body("open_light"), [], time.monotonic()
     for number in range(config.places):
         rng = np.random.default_rng((config.seed, 1, number))
@@ -59,7 +59,7 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
 
 
 def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable[[str], None]) -> list[DepthSample]:
-    """An initial depth of a place, drawn at random, `config.samples` times, ready for the network."""
+    """Draws `config.samples` samples: a random place with a random initial depth, as arrays for the network."""
     samples: list[DepthSample] = []
     last, number = time.monotonic(), 0
     while len(samples) < config.samples:
@@ -76,7 +76,7 @@ def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable
 
 
 def draw_batch(config: DepthTrainConfig, samples: list[DepthSample], step: int) -> DepthBatch:
-    """The batch of one step; the same for the same seed, samples and step. Half of it is mirrored."""
+    """The batch of one step; the same seed, samples and step give the same batch. Half of it is mirrored."""
     rng = np.random.default_rng((config.seed, 3, step))
     chosen = [samples[index] for index in rng.integers(len(samples), size=config.batch_size)]
     chosen = [mirrored(sample) if rng.random() < 0.5 else sample for sample in chosen]
@@ -85,14 +85,14 @@ def draw_batch(config: DepthTrainConfig, samples: list[DepthSample], step: int) 
 
 
 def mirrored(sample: DepthSample) -> DepthSample:
-    """The sample in a mirror: x of normals and rays changes sign."""
+    """The sample flipped left to right: the x component of normals and rays changes sign."""
     flipped = [array[..., ::-1].copy() for array in sample]
     flipped[0][list(MIRROR_CHANNELS)] *= -1
     return tuple(flipped)
 
 
 def _sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> DepthSample | None:
-    """Arrays in the order of `DepthBatch`, in half precision: thousands of them stay in memory."""
+    """Arrays in the order of `DepthBatch`, in half precision because thousands of samples stay in memory."""
     inputs = refiner_inputs(initial, place.anchor, place.camera, config)
     if inputs is None:
         return None

@@ -15,18 +15,18 @@ from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 
 @dataclass(frozen=True)
 class DepthTrainConfig:
-    """What one training run is made of.
+    """Configuration of one training run.
 
     Attributes:
-        name: of the weights file.
+        name: name of the weights file.
         model: in YAML a size, small or paper, or the fields of `RefinerConfig`.
-        places: how many synthetic places are drawn.
-        samples: how many initial depths are drawn of them; a step takes them at random, half of them mirrored.
-        place_size: their width and height; initial depth is finer than the network's grid in life, too.
-        prox: folder of PROX; its frames join the places. Empty: synthetic places alone.
-        prox_frames: how many of its frames, spread evenly.
+        places: number of synthetic places.
+        samples: number of initial depths drawn from the places; a step takes them at random and mirrors half of them.
+        place_size: width and height of a place, pixels; finer than the network's grid, as initial depth is in use.
+        prox: folder of PROX; its frames are added to the places. Empty: synthetic places alone.
+        prox_frames: number of PROX frames, spread evenly over the recordings.
         steps, batch_size, learning_rate, weight_decay: of AdamW with warm-up and cosine decay.
-        average: decay of the running average of the weights, which is what is saved.
+        average: decay of the exponential moving average of the weights; the averaged weights are saved.
         output: folder; the weights and the checkpoint go to `output`/`name`/.
     """
 
@@ -50,7 +50,7 @@ class DepthTrainConfig:
 
 
 def load_depth_config(path: str | Path) -> DepthTrainConfig:
-    """Read a YAML. ConfigError names the file and the key."""
+    """Reads a YAML file. Raises ConfigError, which names the file and the key."""
     path = Path(path)
     try:
         values = yaml.safe_load(path.read_text()) or {}
@@ -66,5 +66,5 @@ def _with_named_size(values: Any) -> Any:
     if not isinstance(size, str):
         return values
     if size not in REFINERS:
-        raise ConfigError(f"model: no refiner size '{size}'; there are {', '.join(REFINERS)}")
+        raise ConfigError(f"model: unknown refiner size '{size}'; choose from {', '.join(REFINERS)}")
     return {**values, "model": vars(REFINERS[size])}

@@ -1,7 +1,7 @@
-"""PROX frames as places to train the depth refiner on: measured depth, and people by the sensor's body index.
+"""PROX frames as training places of the depth refiner: measured depth, and people from the sensor's body index.
 
-The truth is the depth camera's own image; the people are the pixels that the sensor calls a body, at the measured depth
-with the error of an estimate, one per person. So no body model of SMPL-X is needed. Holes stay unknown.
+The true depth is the depth camera's image. People are the pixels that the sensor's body index labels; their depth is
+the measured one times a random error per person, like that of an estimate. No SMPL-X model is needed. Holes stay NaN.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
 
-NOBODY = 255  # in BodyIndex
+NOBODY = 255  # value of BodyIndex at pixels without a person
 PERSON_STD = 0.04  # relative error of a person's distance
-EROSION = 5  # sensor pixels left out at silhouettes
+EROSION = 5  # kernel side, sensor pixels: measured depth mixes person and background at silhouettes
 
 
 def prox_places(root: Path, count: int, size: tuple[int, int], rng: np.random.Generator) -> list[Place]:
-    """Up to `count` frames with somebody in view, evenly spread over all recordings, stretched to `size`.
+    """Up to `count` frames with people in view, spread evenly over all recordings and stretched to `size`.
 
     Args:
         root: folder with `recordings/<recording>/{Depth,BodyIndex}/<frame>.png` and `calibration/IR.json`.
-        count: how many. size: width, height. rng: draws the people's errors.
+        count: number of frames. size: width, height. rng: draws the depth error of each person.
 
     Raises:
-        LabelError: no such frames, or files that are not as the layout says.
+        LabelError: no such frames, or files that do not follow this layout.
     """
     camera = _infrared(root / "calibration" / "IR.json")
     files = sorted((root / "recordings").glob("*/Depth/*.png"))
     if not files:
-        raise LabelError(f"{root}: no recordings/<recording>/Depth/<frame>.png there")
+        raise LabelError(f"{root}: no recordings/<recording>/Depth/<frame>.png found; name the root folder of PROX")
     chosen = files[:: max(1, len(files) // count)][:count]
     places = [_place(path, camera, size, rng) for path in chosen]
     return [place for place in places if place.people]
@@ -53,8 +53,8 @@ def _place(path: Path, camera: Camera, size: tuple[int, int], rng: np.random.Gen
     except (OSError, ImageDataError) as error:
         raise LabelError(f"{index_path}: missing or unreadable: {error}") from None
     if stored.shape != depth.shape:
-        raise LabelError(f"{index_path}: {stored.shape} pixels, its depth image has {depth.shape}")
-    body = np.ascontiguousarray(stored[:, ::-1])  # a mirror, like the depth
+        raise LabelError(f"{index_path}: {stored.shape} pixels, but its depth image has {depth.shape}")
+    body = np.ascontiguousarray(stored[:, ::-1])  # PROX stores it mirrored, like the depth
     inside = cv2.erode((body != NOBODY).astype(np.uint8), np.ones((EROSION, EROSION), np.uint8)) > 0
     depth, body, inside = (_nearest(image, size) for image in (depth, body, inside.astype(np.uint8)))
     person = np.where(body == NOBODY, -1, body.astype(np.int32)).astype(np.int32)
@@ -75,4 +75,4 @@ def _infrared(path: Path) -> Camera:
         intrinsics = np.array(json.loads(path.read_text(encoding="utf-8"))["camera_mtx"], np.float64)
     except (OSError, ValueError, KeyError) as error:
         raise LabelError(f"{path} cannot be read: {error}") from error
-    return Camera(512, 424, intrinsics)  # its lens bends by a pixel or two: nothing to a smooth field
+    return Camera(512, 424, intrinsics)  # distortion of a pixel or two is ignored: the field is smooth

@@ -1,8 +1,7 @@
-"""Training of the depth refiner: `metrichmsr train depth CONFIG`. Writes `output`/`name`/: checkpoint.pt (resumed from
-when it is there) and `name`.safetensors.
+"""Training of the depth refiner: `metrichmsr train depth CONFIG`.
 
-Everything follows from the configuration: the batch of a step from (seed, step), so that a resumed run repeats the
-run that was not interrupted.
+Writes checkpoint.pt and `name`.safetensors to `output`/`name`/. An existing checkpoint is resumed. The batch of a step
+is a function of (seed, step) alone, so a resumed run repeats the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ REPORT_EVERY_S = 20.0
 
 
 def refined_depth(model: Refiner, batch: DepthBatch) -> tuple[Tensor, Tensor]:
-    """Refined depth (B, 1, H, W) in metres and the fields (B, 2, h, w) that made it."""
+    """Refined depth (B, 1, H, W) in metres, and the scale and offset fields (B, 2, h, w) that it was computed with."""
     fields = model(batch.channels).float()
     full = F.interpolate(fields, batch.base.shape[-2:], mode="bilinear", align_corners=False)
     return full[:, :1].exp() * batch.base + full[:, 1:] * batch.median, fields
 
 
 class DepthRun:
-    """The state of one training run: network, its running average, AdamW, and how many steps were done."""
+    """The state of one training run: network, moving average of its weights, AdamW, and number of steps done."""
 
     def __init__(self, config: DepthTrainConfig, samples: list[DepthSample], device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
@@ -50,7 +49,7 @@ class DepthRun:
         self.step_count = 0
 
     def step(self) -> dict[str, float]:
-        """One update. Returns the weighted losses and their total."""
+        """One optimiser step. Returns the weighted losses and their total."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step_count, self.config.steps)
         batch = draw_batch(self.config, self.samples, self.step_count).to(self.device)
@@ -64,16 +63,16 @@ class DepthRun:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step_count += 1
-        self._follow(min(self.config.average, self.step_count / (self.step_count + 9)))
+        self._update_average(min(self.config.average, self.step_count / (self.step_count + 9)))
         return {name: value.item() for name, value in terms.items()}
 
     @torch.no_grad()
-    def _follow(self, keep: float) -> None:
-        for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(now, 1 - keep)
+    def _update_average(self, decay: float) -> None:
+        for mean, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(current, 1 - decay)
 
     def save(self, path: Path) -> None:
-        """Write the whole state; the file is replaced at once, so that a kill leaves the old or the new one."""
+        """Writes the whole state. The file is replaced atomically: an interrupted write leaves the old file."""
         state = {
             "config": to_mapping(self.config),
             "step": self.step_count,
@@ -86,10 +85,10 @@ class DepthRun:
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Continue from `path`. Raises ConfigError when it was written with another configuration."""
+        """Continues from `path`. Raises ConfigError if it was written with another configuration."""
         state = torch.load(path, map_location=self.device, weights_only=True)
-        mine = to_mapping(self.config)
-        changed = [key for key in mine if mine[key] != state["config"].get(key)]
+        config = to_mapping(self.config)
+        changed = [key for key in config if config[key] != state["config"].get(key)]
         if changed:
             raise ConfigError(f"{path}: cannot be resumed, {changed} changed; name another output folder or delete it")
         self.model.load_state_dict(state["model"])
@@ -99,7 +98,7 @@ class DepthRun:
 
 
 def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:
-    """Train to `config.steps`, resuming a checkpoint of the same run; returns the path of the weights."""
+    """Trains until `config.steps`, resuming a checkpoint of the same run. Returns the path of the weights."""
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     samples = draw_samples(config, draw_places(config, report), report)
@@ -128,8 +127,8 @@ def _schedule(step: int, steps: int) -> float:
 
 def _brief(run: DepthRun, history: list[dict[str, float]]) -> str:
     means = {name: sum(terms[name] for terms in history) / len(history) for name in ("depth", "total")}
-    words = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
-    return f"step {run.step_count}/{run.config.steps}: {words}"
+    losses = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+    return f"step {run.step_count}/{run.config.steps}: {losses}"
 
 
 def _provenance(run: DepthRun) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
     metrichmsr ablate config/train/ablation.yaml
 
-The table is written as Markdown with the command, the data, the budget and the seeds. Two seeds show how much of a
-difference is chance.
+The table is written as Markdown with the command, the data, the budget and the seeds. Two seeds show how large a
+difference between rows can be by chance.
 """
 
 from __future__ import annotations
@@ -48,11 +48,10 @@ HEADER = "| row | PA-MPJPE mm | MPJPE mm | PVE mm | root m | root % | height m |
 
 
 def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | None = None, command: str = "") -> str:
-    """Trains every row with every seed on `config`'s data and steps; returns the table and writes it to `out`.
+    """Trains every row with every seed on the data and steps of `config`; returns the table and writes it to `out`.
 
-    Rows that are already in `output`/ablation.jsonl with this configuration are not trained again. `command` is what
-    the reader of the table should type to make it again. What `out` says from its first second-level heading on, which
-    is where people write what they make of the table, is kept.
+    Rows that are already in `output`/ablation.jsonl with this configuration are not trained again. `command` is printed
+    above the table: it reproduces the table. The discussion in `out`, from its first second-level heading on, is kept.
     """
     people, held_out = load_people(config.train), load_people(config.validation)
     body = load_body(config.model.body)
@@ -64,7 +63,7 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
         for name, changes in ROWS.items():
             run = dataclasses.replace(config, model=changed(config.model, changes), seed=seed)
             key = json.dumps(to_mapping(run), sort_keys=True)
-            metrics = _known(done, run) or _measure(run, people, held_out, body)
+            metrics = _earlier_result(done, run) or _train_and_validate(run, people, held_out, body)
             with done.open("a") as file:
                 file.write(json.dumps({"key": key, "row": name, "seed": seed, "metrics": metrics}) + "\n")
             results[name].append(metrics)
@@ -73,12 +72,12 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
     if command:
         table = f"    {command}\n\n{table}"
     if out is not None:
-        out.write_text(f"# Ablations\n\n{table}{_remarks(out)}")
+        out.write_text(f"# Ablations\n\n{table}{_discussion(out)}")
     return table
 
 
-def _remarks(path: Path) -> str:
-    """What stands below the table: everything from the first second-level heading on, with an empty line before it."""
+def _discussion(path: Path) -> str:
+    """The text below the table: everything from the first second-level heading on, with an empty line before it."""
     _, heading, text = path.read_text().partition("\n## ") if path.exists() else ("", "", "")
     return heading + text
 
@@ -91,7 +90,9 @@ def changed(model: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
     return build(ModelConfig, values)
 
 
-def _measure(config: TrainConfig, people: PeopleTable, held_out: PeopleTable, body: BodyModel) -> dict[str, float]:
+def _train_and_validate(
+    config: TrainConfig, people: PeopleTable, held_out: PeopleTable, body: BodyModel
+) -> dict[str, float]:
     run = HumanRun(config, LandmarkBatches(config, people), body, Processes(0, 1, torch.device("cpu")))
     for _ in range(run.total_steps):
         run.step()
@@ -99,8 +100,8 @@ def _measure(config: TrainConfig, people: PeopleTable, held_out: PeopleTable, bo
     return validate(model, held_out, body) | {"parameters": sum(p.numel() for p in model.parameters()) / 1e6}
 
 
-def _known(path: Path, run: TrainConfig) -> dict[str, float] | None:
-    """The metrics of an equal configuration; keys that it did not have yet count as their defaults."""
+def _earlier_result(path: Path, run: TrainConfig) -> dict[str, float] | None:
+    """The metrics of an equal configuration in `path`; keys that the file does not have count as their defaults."""
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return next((row["metrics"] for row in rows if not differing_keys(run, json.loads(row["key"]))), None)
 
@@ -112,7 +113,7 @@ def markdown(
     held_out: int,
     seeds: tuple[int, ...],
 ) -> str:
-    """The table, each cell the mean over seeds and half the difference between the extremes."""
+    """The table in Markdown; each cell is the mean over seeds ± half the range."""
     lines = [
         f"{people} landmark sets for training, {held_out} held out (other motions and shapes); {config.steps} steps "
         f"of {config.batch_size}; seeds {', '.join(map(str, seeds))}. Cells: mean over seeds ± half the range.",

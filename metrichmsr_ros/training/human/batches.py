@@ -1,7 +1,7 @@
-"""Where the people of a training step come from. Everything about a step follows from (seed, step).
+"""Batches of human training, from landmark tables or from images. A batch is a function of (seed, step) alone.
 
-So a resumed run sees the people that the uninterrupted one would have seen, and several processes see together what
-one would have seen alone.
+So a resumed run trains on the same people as an uninterrupted one, and the parts of several processes add up to the
+batch of a single process.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
 from metrichmsr_ros.training.distributed import Processes
+from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.config import TrainConfig
 from metrichmsr_ros.training.human.landmark_augment import augment
 from metrichmsr_ros.training.human.landmark_table import PeopleTable
-from metrichmsr_ros.training.human.standing import standing
 
 
 class Batches(Protocol):
-    """The people of every step of one run, already changed by augmentation, on the CPU."""
+    """The augmented people of every step of one run, on the CPU."""
 
     def __len__(self) -> int:
-        """Number of people; an epoch is as many draws."""
+        """Number of draws in an epoch."""
 
     def share(self, step: int, among: Processes) -> PersonSample:
         """This process's part of the batch of `step`."""
 
     def names(self, step: int) -> list[str]:
-        """The people of the whole batch of `step`, for messages."""
+        """Names of the people in the whole batch of `step`, for messages."""
 
 
 def total_steps(config: TrainConfig, people: int) -> int:
-    """`config.steps`, or the steps of `config.epochs`."""
+    """`config.steps`, or the steps of `config.epochs` if that is 0."""
     return config.steps or math.ceil(config.epochs * people / config.batch_size)
 
 
 def generator_of(seed: int, stream: int, number: int) -> torch.Generator:
-    """Random numbers that follow from three integers alone."""
+    """A random generator whose state is a function of the three integers."""
     return torch.Generator().manual_seed(((seed * 2 + stream) << 32) + number)
 
 
 class LandmarkBatches:
-    """Batches of a table in memory: every epoch visits everybody once, in an order of its own.
+    """Batches of a table in memory. Every epoch draws everybody once, in a new random order.
 
-    Those who stand or walk are visited `config.standing_repeats` times more.
+    People who stand or walk are drawn `config.standing_repeats` more times per epoch.
     """
 
     def __init__(self, config: TrainConfig, people: PeopleTable) -> None:
         self.config, self.people = config, people
-        again = standing(people.truth.joints_cam).nonzero()[:, 0].repeat(config.standing_repeats)
-        self._rows = torch.cat([torch.arange(len(people)), again])
+        repeated = standing(people.truth.joints_cam).nonzero()[:, 0].repeat(config.standing_repeats)
+        self._rows = torch.cat([torch.arange(len(people)), repeated])
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
     def __len__(self) -> int:
@@ -66,12 +66,12 @@ class LandmarkBatches:
         return len(self._rows)
 
     def share(self, step: int, among: Processes) -> tuple[CropBatch, Truth]:
-        """As in `Batches`; the whole batch is augmented, so that the parts do not depend on how many there are."""
+        """As in `Batches`. The whole batch is augmented, so that a part does not depend on the number of processes."""
         index = self.index(step)
         generator = generator_of(self.config.seed, 0, step)
         batch, truth = augment(*self.people.select(index), self.config.augmentation, generator)
-        mine = torch.arange(len(index))[among.share(len(index))]
-        return batch.select(mine), truth.select(mine)
+        part = torch.arange(len(index))[among.share(len(index))]
+        return batch.select(part), truth.select(part)
 
     def names(self, step: int) -> list[str]:
         """As in `Batches`."""
@@ -91,9 +91,9 @@ class LandmarkBatches:
 
 
 class ImageBatches:
-    """Batches of crops that are cut from images while they are needed, by `config.workers` processes.
+    """Batches of crops that `config.workers` processes cut from images during training.
 
-    Draw n of a run, of step n // batch_size, is a sample of `data.mixing` and its augmentation's seed is (seed, n).
+    Draw n of a run belongs to step n // batch_size. It is a sample of `data.mixing`, augmented with seed (seed, n).
     """
 
     def __init__(self, config: TrainConfig, mixture: Mixture, weights: tuple[float, ...]) -> None:
@@ -102,11 +102,11 @@ class ImageBatches:
         self._batches: Iterator[PersonSample] = iter(())
 
     def __len__(self) -> int:
-        """Number of people in all sets together."""
+        """Number of people in all sets."""
         return len(self.mixture)
 
     def share(self, step: int, among: Processes) -> PersonSample:
-        """As in `Batches`; steps in a row are read ahead."""
+        """As in `Batches`; consecutive steps are prefetched."""
         if step != self._next_step:
             self._batches = iter(self._loader(step, among))
         self._next_step = step + 1
@@ -121,17 +121,17 @@ class ImageBatches:
     def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[PersonSample]:
         return torch.utils.data.DataLoader(
             _Drawn(self.mixture, self.config.seed),
-            batch_sampler=self._draws(step, among),  # any iterable of lists will do
+            batch_sampler=self._draws(step, among),  # any iterable of lists of indices
             collate_fn=collate,
             num_workers=self.config.workers,
-            worker_init_fn=_quiet_worker,
+            worker_init_fn=_single_threaded_opencv,
         )
 
     def _draws(self, step: int, among: Processes) -> Iterator[list[tuple[int, int]]]:
-        """Lists of (draw, sample) of this process, one a step, to the end of the run."""
+        """Lists of (draw, sample) of this process, one for each step until the end of the run."""
         size = self.config.batch_size
-        mine = among.share(size)
-        part, start = mine.stop - mine.start, step * size
+        rows = among.share(size)
+        part, start = rows.stop - rows.start, step * size
         steps = total_steps(self.config, len(self)) - step
         samples = self._sampler(start, steps * part, among)
         numbered = zip(count(start + among.rank, among.world), samples, strict=False)
@@ -157,5 +157,5 @@ class _Drawn(torch.utils.data.Dataset[PersonSample]):
         return crops.sample(place, np.random.default_rng([self.seed, draw]))
 
 
-def _quiet_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the workers are the threads
+def _single_threaded_opencv(worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers already run in parallel

@@ -1,4 +1,4 @@
-"""Which step's weights a run leaves behind: the last one's, or those of the step that did best on held-out people."""
+"""The weights file of a run: the last step, or the step with the lowest errors on held-out people."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from metrichmsr_ros.training.human.config import TrainConfig
 
 
 class WeightsFile:
-    """The weights that a run writes, with where they come from and their held-out figures as metadata.
+    """The weights that a run writes, with their provenance and held-out metrics as metadata.
 
-    With `config.keep_best` the file holds, from the first validation on, the step whose product of these figures is
-    the smallest; a resumed run reads the best so far from the file.
+    With `config.keep_best` the file holds, from the first validation on, the step with the smallest product of these
+    metrics. A resumed run reads the best score so far from the file.
     """
 
     def __init__(self, path: Path, config: TrainConfig, people: int) -> None:
         self.path, self._config, self._people = path, config, people
-        self._least = math.inf
+        self._best_score = math.inf
         if config.keep_best and path.exists():
-            self._least = self._score(json.loads(read_metadata(path)["metrics"]))
+            self._best_score = self._score(json.loads(read_metadata(path)["metrics"]))
 
     def offer(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> bool:
-        """Write the averaged `model` of `step` if no step before did as well; True when it was written."""
+        """Writes the averaged `model` of `step` if its score is the lowest so far; returns whether it was written."""
         score = self._score(metrics)
-        if not score < self._least:
+        if not score < self._best_score:
             return False
-        self._least = score
+        self._best_score = score
         self.write(step, model, metrics)
         return True
 
     def write(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> None:
-        """Write `model` whatever was there before."""
+        """Writes `model`, replacing an earlier file."""
         save_model(self.path, model, self._provenance(step, metrics))
 
     def _score(self, metrics: Mapping[str, float]) -> float:

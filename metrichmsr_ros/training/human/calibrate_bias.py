@@ -1,13 +1,13 @@
-"""After training: make estimates of adults right in the median, and the stated uncertainty as wide as errors are.
+"""Calibration after training: removes the median bias of adults, and scales the reported uncertainty to the errors.
 
     python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "train-*.tar" "val-0000[0-3].tar" OUT
 
-Height and distance cannot be told apart in one image, so a network answers with what is right for the mixture of people
-that it learned from. Children in that mixture draw the estimates of all adults down. Two numbers, the medians of true
-over estimated height and distance, go into the last biases of the shape and position heads. They are taken over the
-adults it was trained on who stand or walk, as most people do whom robots meet. A third makes the ellipsoid meant for
-68.3 % of the roots hold as many of people whom the network never saw, for those it saw it knows too well. Nothing else
-of the network changes.
+One image does not separate height from distance, so the network's estimates depend on the people in its training data.
+Children among them bias the estimates of all adults low. Two factors, the medians of true over estimated height and
+distance, are folded into the last biases of the shape and position heads. They are computed over the standing and
+walking adults of the training data, the people that robots meet most. A third factor scales the position's standard
+deviations so that their 68.3 % ellipsoid holds 68.3 % of held-out roots; errors on training data are too small for
+this. Nothing else in the network changes.
 """
 
 from __future__ import annotations
@@ -21,24 +21,46 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
+from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.training.human.config import TrainingError
 from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people
-from metrichmsr_ros.training.human.standing import standing
-from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
 
-ADULT = 1.5  # metres
+MIN_ADULT_HEIGHT = 1.5  # metres
 DEPTH_OUTPUT = 2  # of PositionHead: the logarithm of depth times half angle
-DEVIATION_OUTPUTS = slice(3, 5)  # logarithms of the relative deviations along and across the line of sight
+DEVIATION_OUTPUTS = slice(3, 5)  # logarithms of the relative standard deviations along and across the line of sight
 ONE_SIGMA = 0.6827
+MIN_LEG_ANGLE = 140.0
+"""Degrees at hips and knees. In a brisk walk the knee of the swinging leg bends more for a moment."""
+MAX_LEAN = 32.0
+"""Degrees between the trunk and the image's upward direction. It leaves room for a pitched camera."""
+
+
+def standing(joints_cam: torch.Tensor) -> torch.Tensor:
+    """(B,) bool: who stands or walks, from joints (B, 24, 3) in the camera frame.
+
+    The trunk points up in the image within `MAX_LEAN`, and hips and knees are straighter than `MIN_LEG_ANGLE`. Motion
+    libraries and random poses hold few such people.
+    """
+    at = {name: joints_cam[:, index] for index, name in enumerate(JOINT_NAMES)}
+    trunk = torch.nn.functional.normalize(at["neck"] - at["pelvis"], dim=-1)
+    upright = -trunk[:, 1] > math.cos(math.radians(MAX_LEAN))
+    chains = [
+        (at[top], at[f"{side}_{middle}"], at[f"{side}_{end}"])
+        for side in ("left", "right")
+        for top, middle, end in (("neck", "hip", "knee"), (f"{side}_hip", "knee", "ankle"))
+    ]
+    cosines = [torch.nn.functional.cosine_similarity(a - b, c - b, dim=-1) for a, b, c in chains]
+    return upright & (torch.stack(cosines).amax(0) < math.cos(math.radians(MIN_LEG_ANGLE)))
 
 
 @dataclass(frozen=True)
 class Bias:
-    """Medians over standing adults of true over estimated body height and distance of the root."""
+    """Medians over standing adults: true over estimated body height, and true over estimated distance of the root."""
 
     height: float
     distance: float
@@ -46,12 +68,12 @@ class Bias:
 
 @torch.inference_mode()
 def adult_bias(model: MetricHMR, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> Bias:
-    """Bias over the people of `people` who stand and are taller than `ADULT`. TrainingError where there is none."""
+    """Bias over the people who stand and are taller than `MIN_ADULT_HEIGHT`. Raises TrainingError if there are none."""
     heights, distances = [], []
-    counted = (body.height(people.truth.betas) > ADULT) & standing(people.truth.joints_cam)
-    if not counted.any():
-        raise TrainingError(f"nobody in this data stands and is taller than {ADULT} m")
-    for index in counted.nonzero()[:, 0].split(batch_size):
+    adults = (body.height(people.truth.betas) > MIN_ADULT_HEIGHT) & standing(people.truth.joints_cam)
+    if not adults.any():
+        raise TrainingError(f"nobody in this data stands and is taller than {MIN_ADULT_HEIGHT} m; use other shards")
+    for index in adults.nonzero()[:, 0].split(batch_size):
         batch, truth = people.select(index)
         output = model(batch)
         root = body.joints(output.betas, output.rotmats, output.transl)[:, 0]
@@ -62,9 +84,9 @@ def adult_bias(model: MetricHMR, people: PeopleTable, body: BodyModel, batch_siz
 
 @torch.no_grad()
 def correct(model: MetricHMR, bias: Bias, body: BodyModel) -> None:
-    """Multiply all estimated heights and distances by `bias`, in place.
+    """Multiplies all estimated heights and distances by `bias`, in place.
 
-    TrainingError for networks that regress the translation directly, where no bias is a factor.
+    Raises TrainingError for networks that regress the translation directly: they have no output that is log depth.
     """
     if model.config.head.translation != "crop_ray":
         raise TrainingError("translation: direct has no logarithm of depth to correct; train with crop_ray")
@@ -78,25 +100,25 @@ def correct(model: MetricHMR, bias: Bias, body: BodyModel) -> None:
 
 @torch.inference_mode()
 def deviation_factor(model: MetricHMR, people: PeopleTable, body: BodyModel, batch_size: int = 512) -> float:
-    """What the deviations of the root must be multiplied by for 68.3 % of `people` to lie within one."""
+    """Factor on the root's standard deviations for which 68.3 % of `people` lie inside the one-sigma ellipsoid."""
     squared = []
     for batch, truth in people.batches(batch_size):
         output = model(batch)
-        off = body.joints(output.betas, output.rotmats, output.transl)[:, 0] - truth.joints_cam[:, 0]
-        squared.append(squared_deviations(output, off))
+        error = body.joints(output.betas, output.rotmats, output.transl)[:, 0] - truth.joints_cam[:, 0]
+        squared.append(squared_deviations(output, error))
     return math.sqrt(torch.cat(squared).quantile(ONE_SIGMA).item() / ONE_SIGMA_3D_SQUARED)
 
 
 @torch.no_grad()
 def widen(model: MetricHMR, factor: float) -> None:
-    """Multiply all deviations of the position by `factor`, in place."""
+    """Multiplies all standard deviations of the position by `factor`, in place."""
     position = model.position.layers[-1]
     assert isinstance(position, nn.Linear)
     position.bias[DEVIATION_OUTPUTS].add_(math.log(factor))
 
 
 def main(weights: str, pattern: str, held_out: str, out: str) -> None:
-    """Corrects the network in the file `weights` by the people of shards: of its training, and held out."""
+    """Calibrates the network in the file `weights` on training shards (`pattern`) and held-out shards; writes `out`."""
     model = load_model(weights)
     people, body = load_people([pattern]), load_body(model.config.body)
     before = adult_bias(model, people, body)
@@ -107,11 +129,11 @@ def main(weights: str, pattern: str, held_out: str, out: str) -> None:
     kept = {name: text for name, text in read_metadata(weights).items() if name not in ("format", "config")}
     factors = {"height": before.height, "distance": before.distance, "deviation": factor}
     save_model(Path(out), model, kept | {"corrected": {name: round(value, 4) for name, value in factors.items()}})
-    print(f"true over estimated, medians over standing adults: before {before}, after {after}")
-    print(f"deviations times {factor:.3f}; wrote {out}")
+    print(f"medians of true over estimated, standing adults: before {before}, after {after}")
+    print(f"standard deviations multiplied by {factor:.3f}; wrote {out}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 5:
-        sys.exit('use: python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "SHARDS" "HELD-OUT SHARDS" OUT')
+        sys.exit('usage: python -m metrichmsr_ros.training.human.calibrate_bias WEIGHTS "SHARDS" "HELD-OUT SHARDS" OUT')
     main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Configuration of training: one frozen dataclass, read from YAML; `model` may be a path relative to that file."""
+"""Configuration of human training: a frozen dataclass, read from YAML. `model` may be a path relative to that file."""
 
 from __future__ import annotations
 
@@ -12,36 +12,41 @@ import yaml
 from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.losses import HumanLossWeights
 
 HELD_OUT_FIGURES = (
     *("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "root_median_percent", "height", "reprojection_percent"),
 )
-"""Figures of `training.validation.validate` by which a step may be chosen: the smaller the better."""
+"""Metrics of `training.human.validation.validate` that `keep_best` may name; smaller is better."""
+
+
+class TrainingError(MetricHMRError, RuntimeError):
+    """Training cannot continue; the message names the people of the batch or the file, and the remedy."""
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Changes made to landmarks while training; all 0 trains on the data as it is."""
+    """Augmentation of landmarks in training; with all values 0 the data is used unchanged."""
 
     mirror: float = 0.5  # probability
     distance: float = 0.2  # standard deviation of the logarithm; needs landmarks_cam, like `turn`
-    far: float = 0.0  # probability of being moved up to ten times as far instead, so that no distance is the last one
-    turn: float = 0.2  # standard deviation, radians, of turning the person about its root
-    crop_scale: float = 0.15  # the crop's side is changed by up to this factor either way
+    far: float = 0.0  # probability of being moved up to ten times as far instead, beyond the largest rendered distance
+    turn: float = 0.2  # standard deviation, radians, of a rotation of the person about its root
+    crop_scale: float = 0.15  # largest change of the logarithm of the crop's side
     crop_shift: float = 0.05  # standard deviation, in crop sides
     crop_rotation: float = 0.15  # standard deviation, radians
     landmark_noise: float = 0.006  # standard deviation, in crop sides
     world_noise: float = 0.006  # standard deviation, metres
-    dropout: float = 0.03  # probability that a landmark is thrown far off and marked invisible
+    dropout: float = 0.03  # probability that a landmark gets a large error and a low visibility
 
 
 @dataclass(frozen=True)
 class LabelBodyFiles:
-    """Body models that the labels of image sets speak of: specs as in `load_body` for SMPL, paths for SMPL-X."""
+    """Body models of the labels of image sets: specs as in `load_body` for SMPL, paths for SMPL-X."""
 
-    neutral: str = ""  # empty: the trained body, where that is SMPL
+    neutral: str = ""  # empty: the body of the trained network, if that is SMPL
     female: str = ""
     male: str = ""
     smplx_neutral: str = ""
@@ -53,8 +58,8 @@ class LabelBodyFiles:
 class TrainConfig:
     """One training run.
 
-    Networks over landmarks learn from `train` and are measured on `validation`: glob patterns of shards, which share no
-    motion and no shape. Networks over pixels learn from `images` and are measured on `validation_images`.
+    Networks over landmarks are trained on `train` and validated on `validation`: glob patterns of shards, which share
+    no motion and no shape. Networks over pixels are trained on `images` and validated on `validation_images`.
     """
 
     name: str = "embedded"
@@ -65,9 +70,9 @@ class TrainConfig:
     validation_images: tuple[ImageSet, ...] = ()
     validation_people: int = 2000  # of validation_images, spread evenly
     bodies: LabelBodyFiles = field(default_factory=LabelBodyFiles)
-    workers: int = 0  # processes that cut crops; 0: the training process itself
-    simulated: int = 0  # people drawn around the real ones, with their landmark errors, once before training
-    standing_repeats: int = 0  # how often more than others people who stand or walk are drawn, of landmarks
+    workers: int = 0  # processes that cut crops; 0: the training process cuts them
+    simulated: int = 0  # simulated people, drawn near those of the shards with their landmark errors, before training
+    standing_repeats: int = 0  # additional draws per epoch of people who stand or walk; landmark data only
     initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
     output: str = "out/train"
     batch_size: int = 256  # people, over all processes together
@@ -80,10 +85,10 @@ class TrainConfig:
     gradient_clip: float = 1.0
     ema_decay: float = 0.999
     precision: Literal["float32", "bf16"] = "float32"
-    parallel: Literal["ddp", "fsdp"] = "ddp"  # several processes: a whole network each, or one shared among them
-    vertices_every: int = 1  # the vertex term is the dearest on a CPU: taken every n-th step with n times its weight
+    parallel: Literal["ddp", "fsdp"] = "ddp"  # several processes: the network is replicated, or sharded over them
+    vertices_every: int = 1  # the vertex loss is slow on a CPU: taken every n-th step with n times its weight
     validate_every: int = 1000
-    keep_best: tuple[str, ...] = ()  # held-out figures whose product chooses the step to keep; none: the last step
+    keep_best: tuple[str, ...] = ()  # held-out metrics whose smallest product selects the step; none: the last step
     checkpoint_every: int = 500
     log_every: int = 20
     seed: int = 0
@@ -92,25 +97,25 @@ class TrainConfig:
     image_augmentation: ImageAugment = field(default_factory=ImageAugment)
 
     def __post_init__(self) -> None:
-        """Refuses sizes that cannot work, and data that the network does not read."""
+        """Raises ConfigError for sizes below 1, and for data of a kind that the network does not read."""
         over_pixels = self.model.image_encoder.kind == "vitpose"
         if over_pixels and (self.train or self.validation):
-            raise ConfigError("train: shards hold landmarks, and this network reads pixels; name its data as `images`")
+            raise ConfigError("train: shards hold landmarks, but this network reads pixels; set `images` instead")
         if not over_pixels and (self.images or self.validation_images):
-            raise ConfigError("images: this network reads landmarks; name its shards as `train`")
+            raise ConfigError("images: this network reads landmarks, not pixels; set `train` to its shards instead")
         if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
             raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
         if self.keep_best and not (self.validation or self.validation_images):
-            raise ConfigError("keep_best: needs held-out people; name validation or validation_images")
+            raise ConfigError("keep_best: needs held-out people; set validation or validation_images")
         unknown = set(self.keep_best) - set(HELD_OUT_FIGURES)
         if unknown:
-            raise ConfigError(f"keep_best: no held-out figures {sorted(unknown)}; choose from {list(HELD_OUT_FIGURES)}")
+            raise ConfigError(f"keep_best: unknown metrics {sorted(unknown)}; choose from {list(HELD_OUT_FIGURES)}")
 
 
 def differing_keys(config: TrainConfig, written: Mapping[str, Any]) -> list[str]:
-    """Keys in which `config` differs from one that was `written` by `to_mapping`, perhaps before some keys existed.
+    """Keys whose values differ between `config` and `written`, a configuration stored by `to_mapping`.
 
-    Keys that `written` does not have count as their defaults.
+    Keys that `written` does not have, because it is older than they are, count as their defaults.
     """
     names = [f.name for f in fields(TrainConfig)]
     unknown = sorted(written.keys() - set(names))
@@ -124,7 +129,10 @@ def differing_keys(config: TrainConfig, written: Mapping[str, Any]) -> list[str]
 
 
 def load_train_config(path: str | Path) -> TrainConfig:
-    """Reads a training YAML; `model: ../models/x.yaml` names the network's own file. ConfigError names the key."""
+    """Reads a training YAML. `model: ../models/x.yaml` reads the network's configuration from that file.
+
+    Raises ConfigError, which names the file and the key.
+    """
     path = Path(path)
     values = _read(path)
     if isinstance(values.get("model"), str):

@@ -1,4 +1,4 @@
-"""The image sets of a training YAML, as batches to learn from and as people held out to measure on."""
+"""The image sets of a training YAML, as training batches and as held-out people for validation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig
 
 
 def image_batches(config: TrainConfig) -> ImageBatches:
-    """What `config.images` holds. Raises LabelError as the readers do."""
+    """Training batches of the sets in `config.images`. Raises LabelError as the readers do."""
     parts, weights = _crops(config, config.images, config.image_augmentation)
     return ImageBatches(config, Mixture(parts), tuple(weights))
 
 
 @dataclass(frozen=True)
 class HeldOutImages:
-    """People held out: `count` of them, spread evenly over all sets, cropped without augmentation."""
+    """`count` held-out people, spread evenly over all sets, cropped without augmentation."""
 
     mixture: Mixture
     count: int
@@ -48,19 +48,19 @@ class HeldOutImages:
 
 
 def held_out_images(config: TrainConfig) -> HeldOutImages:
-    """The people of `config.validation_images` whose joints and place are known.
+    """The people of `config.validation_images` whose pose, shape and translation are labelled.
 
-    Raises LabelError when there are none, or as the readers do.
+    Raises LabelError if there are none, or as the readers do.
     """
     parts, _ = _crops(config, config.validation_images, NO_AUGMENT)
-    known = [_with_known_place(crops) for crops in parts]
-    known = [crops for crops in known if len(crops)]
-    if not known:
-        raise LabelError("validation_images: in none of these sets are pose, betas and translation labelled")
-    return HeldOutImages(Mixture(known), config.validation_people, config.workers)
+    labelled = [_fully_labelled(crops) for crops in parts]
+    labelled = [crops for crops in labelled if len(crops)]
+    if not labelled:
+        raise LabelError("validation_images: no set labels pose, betas and translation; name one that does")
+    return HeldOutImages(Mixture(labelled), config.validation_people, config.workers)
 
 
-def _with_known_place(crops: PeopleCrops) -> PeopleCrops:
+def _fully_labelled(crops: PeopleCrops) -> PeopleCrops:
     table = crops.table
     rows = np.flatnonzero(table.has_pose & table.has_betas & table.has_transl)
     return dataclasses.replace(crops, table=table.select(rows))
@@ -69,7 +69,7 @@ def _with_known_place(crops: PeopleCrops) -> PeopleCrops:
 def _crops(
     config: TrainConfig, sets: tuple[ImageSet, ...], augment: ImageAugment
 ) -> tuple[list[PeopleCrops], list[float]]:
-    """A data set per table, and its weight: a set's weight is shared among its tables by their length."""
+    """A data set for each table, and its weight: a set's weight is divided among its tables by their length."""
     trained = load_body(config.model.body)
     bodies = label_bodies(config.bodies, config.model.body, trained)
     parts: list[PeopleCrops] = []
@@ -94,7 +94,7 @@ def _crops(
 
 
 def label_bodies(files: LabelBodyFiles, trained_spec: str, trained: BodyModel) -> LabelBodies:
-    """The bodies of `files`; a network of SMPL teaches itself where no neutral one is named."""
+    """The bodies of `files`; a network of SMPL uses its own body as the neutral one if `files` names none."""
     specs = {"neutral": files.neutral or (trained_spec if trained_spec.startswith("smpl:") else "")}
     specs |= {"female": files.female, "male": files.male}
     smpl = {g: trained if spec == trained_spec else load_body(spec) for g, spec in specs.items() if spec}

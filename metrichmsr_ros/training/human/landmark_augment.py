@@ -1,6 +1,6 @@
-"""Augmentation of landmark samples: mirror, another crop of the same person, noise. Truth follows exactly.
+"""Augmentation of landmark samples: mirror, another crop of the same person, noise. The truth is changed exactly alike.
 
-Every change of the crop is one 3x3 matrix that is applied to the landmarks and to K' alike, so that rays stay rays.
+Every change of the crop is one 3x3 matrix that is applied to the landmarks and to K' alike, so that rays stay correct.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, mirrored
 from metrichmsr_ros.training.human.config import AugmentConfig
 
 FARTHER = 10.0
-"""How much farther `AugmentConfig.far` moves people at most, log-uniformly."""
+"""Largest factor on the distance of `AugmentConfig.far`, which is log-uniform between 1 and this."""
 
 
 def augment(
     batch: CropBatch, truth: Truth, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[CropBatch, Truth]:
-    """A changed copy of (batch, truth); the same generator state gives the same copy."""
+    """An augmented copy of (batch, truth); the same generator state gives the same copy."""
     count = len(batch)
     mirrored = torch.rand(count, generator=generator) < config.mirror
     batch, truth = _where(mirrored, mirror(batch, truth), (batch, truth))
@@ -42,7 +42,7 @@ def augment(
 
 
 def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
-    """The same people in the mirrored image, pixels included; twice gives them back."""
+    """The same people in the mirrored image, pixels included; mirroring twice gives the input."""
     flip = torch.diag(batch.landmarks.new_tensor(MIRROR_X))
     image_width = batch.image_size[:, 0]
     joints = list(MIRROR_JOINTS)
@@ -61,10 +61,10 @@ def mirror(batch: CropBatch, truth: Truth) -> tuple[CropBatch, Truth]:
 def move_person(
     batch: CropBatch, truth: Truth, rotation: torch.Tensor, factor: torch.Tensor
 ) -> tuple[CropBatch, Truth]:
-    """The same people turned about their roots by (B,3,3), in the axes of their crops, and `factor` (B,) times as far.
+    """The people rotated about their roots by (B,3,3), in the axes of their crops, and `factor` (B,) times as far away.
 
-    BlazePose's errors stay: its landmarks move as far as the true ones (`truth.landmarks_cam`) do. The crop is cut so
-    that people keep their size in it. People who would come within 0.3 m of the camera stay as they are.
+    BlazePose's errors stay: its landmarks move by as much as the true ones (`truth.landmarks_cam`). The crop is scaled
+    so that people keep their size in it. People who would come within 0.3 m of the camera are left unchanged.
     """
     assert truth.landmarks_cam is not None
     view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
@@ -100,7 +100,7 @@ def move_person(
     return _where(nearest > 0.3, (inputs, labels), (batch, truth))
 
 
-# Which of the 33 body landmarks each of the 39 moves with.
+# For each of the 39 landmarks, the body landmark (of 33) whose motion it follows.
 _NEAREST_LANDMARK = [*range(33), 23, 0, 19, 15, 20, 16]
 
 
@@ -111,10 +111,10 @@ def _scale_about(pixel: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 
 
 def change_crop(batch: CropBatch, scale: torch.Tensor, angle: torch.Tensor, shift: torch.Tensor) -> CropBatch:
-    """The same people in another crop: content scaled (B,), turned by angle (B,) and shifted (B,2) in crop sides.
+    """The same people in another crop: content scaled (B,), rotated by angle (B,) and shifted (B,2) in crop sides.
 
-    World landmarks lie along the crop's axes, so that they turn with it. Raises ValueError for samples with pixels:
-    their crop is changed where it is cut out of the image.
+    World landmarks are in the crop's axes, so they rotate too. Raises ValueError for samples with pixels: their crop
+    is augmented where it is cut out of the image.
     """
     if batch.image is not None:
         raise ValueError("change_crop moves landmarks, not pixels; change the crop where the image is cut")
@@ -139,7 +139,7 @@ def change_crop(batch: CropBatch, scale: torch.Tensor, angle: torch.Tensor, shif
 
 
 def add_noise(batch: CropBatch, config: AugmentConfig, generator: torch.Generator) -> CropBatch:
-    """Gaussian noise on all landmarks and a few of them thrown away, as BlazePose does with occluded ones."""
+    """Gaussian noise on all landmarks, and large errors with low visibility on a few, as of occluded landmarks."""
     side = max(batch.crop_size)
     noise = torch.randn(batch.landmarks.shape, generator=generator)
     thrown = torch.rand(batch.visibility.shape, generator=generator) < config.dropout

@@ -1,7 +1,7 @@
 """People with truth, in memory: all landmark samples of a set of shards as one table of tensors.
 
-A person of the open set is about 1.5 kB without pixels, so a hundred thousand fit where one image batch would. Shards
-are tar files with one `KEY.npz` per image, whose arrays are stacked over the people that BlazePose found in it.
+A person is about 1.5 kB without pixels, so a hundred thousand people fit in memory. Shards are tar files with one
+`KEY.npz` per image, whose arrays are stacked over the people that BlazePose found in it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PeopleTable:
         return len(self.keys)
 
     def select(self, index: torch.Tensor) -> tuple[CropBatch, Truth]:
-        """The people named by `index`."""
+        """The people of the rows `index`."""
         return self.inputs.select(index), self.truth.select(index)
 
     def batches(self, size: int) -> Iterator[tuple[CropBatch, Truth]]:
@@ -55,14 +55,14 @@ def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTab
 
 
 def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows, tuple[str, ...]]:
-    """Arrays (N, ...) and names of every person of the shards that match the glob `patterns`.
+    """Arrays (N, ...) and names of all people in the shards that match the glob `patterns`.
 
-    With a folder `cache` they are kept there as one file, which is read instead while the shards stay as they are.
-    Raises ShardError naming file and remedy.
+    With a folder `cache` the arrays are stored there as one file, which is read instead until a shard changes.
+    Raises ShardError, which names the file and the remedy.
     """
     paths = sorted({Path(path) for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
     if not paths:
-        raise ShardError(f"no shards match {list(patterns)}; make some or correct the pattern")
+        raise ShardError(f"no shards match {list(patterns)}; run `metrichmsr synthesize` or correct the pattern")
     if cache is None:
         return read_rows(paths)
     states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
@@ -81,13 +81,13 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
 def with_simulated(
     rows: Rows, keys: tuple[str, ...], count: int, seed: int, body: BodyModel
 ) -> tuple[Rows, tuple[str, ...]]:
-    """The people of `rows` and `count` more, drawn near them with other shapes, joints, distances and cameras.
+    """The people of `rows` and `count` simulated ones: like them, with other shapes, poses, distances and cameras.
 
-    They have the real network's errors (`data.synthesis.landmark_simulator`). Needs an open body, and landmarks_cam in
-    `rows`.
+    Their landmarks have BlazePose's errors (`data.synthesis.landmark_simulator`). Needs landmarks_cam in `rows`.
+    Raises ShardError if that is missing, or if `body` is not an open body.
     """
     if not isinstance(body, OpenBody):
-        raise ShardError("simulated people need the open body; set simulated: 0 for another one")
+        raise ShardError("simulated people need the open body; set simulated: 0 for another body")
     try:
         simulator = LandmarkSimulator(rows, body)
     except ValueError as error:
@@ -103,7 +103,7 @@ def with_simulated(
 
 
 def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
-    """The table of people given as the arrays of `read_rows`."""
+    """The arrays of `read_rows` as a table."""
     body_pixels = rows["pixels"][:, :33]
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], -1, -2)
     joints_2d = np.concatenate(

@@ -1,6 +1,7 @@
 """Training of MetricHMR: `metrichmsr train human CONFIG`, or for several processes
-`torchrun --nproc-per-node N -m metrichmsr_ros.training.human.train CONFIG`. Writes `output`/`name`/: checkpoint.pt
-(resumed from when it is there), metrics.jsonl and `name`.safetensors.
+`torchrun --nproc-per-node N -m metrichmsr_ros.training.human.train CONFIG`.
+
+Writes checkpoint.pt, metrics.jsonl and `name`.safetensors to `output`/`name`/. An existing checkpoint is resumed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from metrichmsr_ros.training.human.validation import HeldOut, validate
 
 
 def train(config: TrainConfig, device: str = "cpu") -> Path:
-    """Trains until `config.steps` (or `epochs`), resuming a checkpoint of the same run; returns the weights' path.
+    """Trains until `config.steps` (or `epochs`), resuming a checkpoint of the same run. Returns the weights' path.
 
     Raises ShardError or LabelError (data), ConfigError, TrainingError (a loss that is not finite, a checkpoint of
     another run).
@@ -38,7 +39,7 @@ def train(config: TrainConfig, device: str = "cpu") -> Path:
         body = load_body(config.model.body)
         with console.status("reading data"):
             people, held_out = _image_data(config) if config.images else _landmark_data(config, body)
-        console.print(f"{len(people)} people to learn from, {len(held_out) if held_out else 0} held out")
+        console.print(f"{len(people)} training people, {len(held_out) if held_out else 0} held out")
         return train_on(config, people, held_out, body, among, console)
 
 
@@ -71,7 +72,7 @@ def train_on(
     if checkpoint.exists():
         run.resume(checkpoint)
         console.print(f"resumed {checkpoint} at step {run.step_count}")
-    kept = WeightsFile(folder / f"{config.name}.safetensors", config, len(people))
+    weights_file = WeightsFile(folder / f"{config.name}.safetensors", config, len(people))
     metrics: dict[str, float] = {}
     with _scalars(folder, among) as log, _progress(console) as progress:
         task = progress.add_task("train", total=run.total_steps, completed=run.step_count, losses="")
@@ -88,20 +89,20 @@ def train_on(
                     log(run.step_count, "held out", metrics)
                     progress.console.print(f"step {run.step_count}: {describe(metrics)}", highlight=False)
                     if config.keep_best:
-                        kept.offer(run.step_count, model, metrics)
+                        weights_file.offer(run.step_count, model, metrics)
             if at_end or run.step_count % config.checkpoint_every == 0:
                 run.save(checkpoint)
     model = run.averaged_model()
     if among.is_first:
         if not config.keep_best:
-            kept.write(run.step_count, model, metrics)
-        console.print(f"wrote {kept.path}")
+            weights_file.write(run.step_count, model, metrics)
+        console.print(f"wrote {weights_file.path}")
     among.barrier()
-    return kept.path
+    return weights_file.path
 
 
 def describe(metrics: dict[str, float]) -> str:
-    """One line of the numbers of `validate`."""
+    """The metrics of `validate` in one line."""
     relative = f"{metrics['root_percent']:.2f} %, median {metrics['root_median_percent']:.2f} %"
     return (
         f"PA-MPJPE {metrics['pa_mpjpe']:.1f} mm, MPJPE {metrics['mpjpe']:.1f} mm, PVE {metrics['pve']:.1f} mm, "
@@ -123,7 +124,7 @@ def _progress(console: Console) -> Progress:
 
 @contextmanager
 def _scalars(folder: Path, among: Processes) -> Iterator[Any]:
-    """A function (step, group, numbers) that appends to metrics.jsonl and, where it is installed, to TensorBoard."""
+    """A function (step, group, numbers) that appends to metrics.jsonl and, if it is installed, to TensorBoard."""
     if not among.is_first:
         yield lambda step, group, numbers: None
         return

@@ -1,7 +1,7 @@
-"""One optimisation: the network, its running average, AdamW, and everything needed to resume it exactly.
+"""One training run: the network, the moving average of its weights, AdamW, and checkpoints that resume it exactly.
 
-Nothing random is stored: the people and the augmentation of a step follow from (seed, step), so that a resumed run
-repeats the run that was not interrupted.
+A checkpoint stores no random state. The people and the augmentation of a step are a function of (seed, step), so a
+resumed run repeats the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.config import to_mapping
-from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
 from metrichmsr_ros.training.human.batches import Batches, generator_of, total_steps
-from metrichmsr_ros.training.human.config import TrainConfig, differing_keys
-
-
-class TrainingError(MetricHMRError, RuntimeError):
-    """Training cannot go on; the message names the people of the batch or the file, and what to do."""
+from metrichmsr_ros.training.human.config import TrainConfig, TrainingError, differing_keys
 
 
 class HumanRun:
@@ -48,9 +43,9 @@ class HumanRun:
         self.total_steps = total_steps(config, len(batches))
 
     def step(self) -> dict[str, float]:
-        """One update on the next batch. Returns the losses, `total` and `gradient` (norm before clipping).
+        """One optimiser step on the next batch. Returns the losses, `total` and `gradient` (norm before clipping).
 
-        Raises TrainingError, before anything is changed, when the loss or its gradient is not finite.
+        Raises TrainingError if the loss or its gradient is not finite; the weights are then unchanged.
         """
         batch, truth = self.batches.share(self.step_count, self.among)
         batch, truth = batch.to(self.among.device), truth.to(self.among.device)
@@ -66,7 +61,7 @@ class HumanRun:
         total.backward()
         norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip))
         if not math.isfinite(total.item()) or not math.isfinite(norm.item()):
-            raise TrainingError(self._complaint(losses, norm.item()))
+            raise TrainingError(self._not_finite(losses, norm.item()))
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step_count)
         self.optimizer.step()
@@ -75,7 +70,7 @@ class HumanRun:
         return {name: value.item() for name, value in losses.items()} | {"total": total.item(), "gradient": norm.item()}
 
     def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then constant or half a cosine down to a hundredth."""
+        """Linear warm-up, then constant, or a half cosine down to a hundredth of the peak."""
         peak, warmup = self.config.learning_rate, self.config.warmup_steps
         if step < warmup:
             return peak * (step + 1) / warmup
@@ -87,11 +82,11 @@ class HumanRun:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step_count) / (10 + self.step_count))
-        mine = [held_here(parameter.detach()) for parameter in self.model.parameters()]
-        torch._foreach_lerp_([held_here(value) for value in self.average], mine, 1 - decay)
+        current = [held_here(parameter.detach()) for parameter in self.model.parameters()]
+        torch._foreach_lerp_([held_here(value) for value in self.average], current, 1 - decay)
 
     def averaged_model(self) -> MetricHMR:
-        """A copy of the network with the running average of its weights, in evaluation mode; every process must ask."""
+        """A copy of the network with the averaged weights, in evaluation mode. Every process must call it."""
         model = _unshared_copy(self.model, self.config).to(self.among.device)
         with torch.no_grad():
             for parameter, value in zip(model.parameters(), self.average, strict=True):
@@ -99,9 +94,9 @@ class HumanRun:
         return model.eval()
 
     def save(self, path: Path) -> None:
-        """Writes the whole state; the file is replaced at once, so that a kill leaves the old or the new one.
+        """Writes the whole state. The file is replaced atomically: an interrupted write leaves the old file.
 
-        Every process must call it; the first one writes.
+        Every process must call it; rank 0 writes.
         """
         state = {
             "config": to_mapping(self.config),
@@ -118,16 +113,16 @@ class HumanRun:
         self.among.barrier()
 
     def resume(self, path: Path) -> None:
-        """Continues from `path`. Raises TrainingError when it was written with another configuration or data."""
+        """Continues from `path`. Raises TrainingError if it was written with another configuration or data."""
         state: dict[str, Any] = torch.load(path, map_location=self.among.device, weights_only=True)
         changed = differing_keys(self.config, state["config"])
         if changed or state["people"] != len(self.batches):
-            seen = f"it saw {state['people']} people, there are {len(self.batches)} now"
-            reason = f"{changed} changed" if changed else seen
+            people = f"it was trained on {state['people']} people, the data now has {len(self.batches)}"
+            reason = f"{changed} changed" if changed else people
             raise TrainingError(f"{path}: cannot be resumed, {reason}; name another output folder or delete it")
-        # Not set_model_state_dict: it silently leaves a parameter that the file lacks as it was initialised.
-        mine = self.model.state_dict()
-        self.model.load_state_dict({name: part_like(value, mine[name]) for name, value in state["model"].items()})
+        # set_model_state_dict would silently keep the initial value of a parameter that is not in the file.
+        current = self.model.state_dict()
+        self.model.load_state_dict({name: part_like(value, current[name]) for name, value in state["model"].items()})
         self.average = [part_like(v, p) for v, p in zip(state["average"], self.model.parameters(), strict=True)]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = {
@@ -138,7 +133,7 @@ class HumanRun:
         self.step_count = state["step"]
 
     def _optimizer_state(self) -> dict[str, Any]:
-        """As `Processes.model_state`, with the parameters' numbers as keys."""
+        """The optimiser's state, gathered as in `Processes.model_state`; keys are the parameters' numbers."""
         state = self.optimizer.state_dict()
         moments = {
             number: {name: self.among.gathered(value) for name, value in values.items()}
@@ -146,7 +141,8 @@ class HumanRun:
         }
         return state | {"state": moments}
 
-    def _complaint(self, losses: dict[str, torch.Tensor], norm: float) -> str:
+    def _not_finite(self, losses: dict[str, torch.Tensor], norm: float) -> str:
+        """The error message for a loss or gradient that is not finite."""
         bad = [name for name, value in losses.items() if not torch.isfinite(value)] or [f"gradient norm {norm}"]
         names = ", ".join(self.batches.names(self.step_count))
         return f"step {self.step_count}: not finite: {', '.join(bad)}. People of this batch: {names}"
@@ -159,23 +155,26 @@ def _initial_model(config: TrainConfig) -> MetricHMR:
     if config.model.image_encoder.reads_heavy and not model.config.image_encoder.reads_heavy:
         model = reading_heavy(model).train()
     if model.config != config.model and model.config != saved_config(MetricHMR(config.model)):
-        raise TrainingError(f"{config.initial_weights}: its network is not the one of `model`; start from its own file")
+        raise TrainingError(f"{config.initial_weights}: its network differs from `model`; use weights of this network")
     return model
 
 
 def reading_heavy(model: MetricHMR) -> MetricHMR:
-    """A network that knew the full landmark network alone as one that reads the heavier one too, so far as if it
-    were the same."""
+    """A copy of a network for BlazePose's full landmarks that also reads those of BlazePose's heavy network.
+
+    The weights of the heavy branch start as copies of those of the full branch.
+    """
     encoder = replace(model.config.image_encoder, reads_heavy=True)
     wider = MetricHMR(replace(model.config, image_encoder=encoder))
-    known = model.state_dict()
-    own = {name: known.get(name, known.get(name.replace("encoder.heavy.", "encoder."))) for name in wider.state_dict()}
-    wider.load_state_dict(own)
+    old = model.state_dict()
+    wider.load_state_dict(
+        {name: old.get(name, old.get(name.replace("encoder.heavy.", "encoder."))) for name in wider.state_dict()}
+    )
     return wider
 
 
 def _unshared_copy(model: MetricHMR, config: TrainConfig) -> MetricHMR:
-    """The same network, its buffers and settings, with whole parameters of any value."""
+    """A copy of the network with unsharded parameters, whose values may be of the last step."""
     if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
         return copy.deepcopy(model)
     copied = MetricHMR(config.model)
@@ -184,7 +183,7 @@ def _unshared_copy(model: MetricHMR, config: TrainConfig) -> MetricHMR:
 
 
 def _parameter_groups(model: MetricHMR, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases, norms and single vectors are not decayed."""
+    """Parameter groups of AdamW: biases, norms and single vectors have no weight decay."""
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     free = [p for p in model.parameters() if p.ndim < 2]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]

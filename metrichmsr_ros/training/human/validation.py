@@ -1,4 +1,4 @@
-"""Errors of a network over held-out people, as printed while training and written into a checkpoint's metadata."""
+"""Errors of a network on held-out people, as printed in training and written to the weights file's metadata."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from metrichmsr_ros.hmr.losses import Truth, project
 from metrichmsr_ros.hmr.model import HMROutput
 
 Estimator = Callable[[CropBatch], HMROutput]
-# Mass of a 3D Gaussian inside the Mahalanobis distance at which 68.27 % of it lies.
+# Squared Mahalanobis distance that contains 68.27 % of a 3D Gaussian.
 ONE_SIGMA_3D_SQUARED = 3.5267
 
 
 class HeldOut(Protocol):
-    """People to measure on, whose joints and place are labelled."""
+    """People for validation, whose joints and root position are labelled."""
 
     def __len__(self) -> int:
         """Number of people."""
@@ -36,8 +36,8 @@ def validate(estimate: Estimator, people: HeldOut, body: BodyModel, batch_size: 
 
     pa_mpjpe, mpjpe, pve: mm (pve: vertices of `body` after subtracting the pelvis); root: m; root_percent: of the
     distance; root_median_percent; height: m; reprojection_percent: mean joint error in the full image over the
-    height of the box around the true joints; coverage: share of roots inside the ellipsoid that should hold 68.3 %.
-    People whose betas are not those of `body` count neither in pve nor in height; without any, both are NaN.
+    height of the box around the true joints; coverage: share of roots inside the predicted 68.3 % ellipsoid.
+    People without betas of `body` are left out of pve and height; if nobody has betas, both are NaN.
     """
     sums: dict[str, list[np.ndarray]] = {}
     device = body.faces.device
@@ -52,23 +52,23 @@ def validate(estimate: Estimator, people: HeldOut, body: BodyModel, batch_size: 
 
 
 def errors(output: HMROutput, truth: Truth, batch: CropBatch, body: BodyModel) -> dict[str, np.ndarray]:
-    """Per-person errors (B,), named and measured as in `validate`; fewer of pve and height where betas are masked."""
+    """Errors of each person (B,), as in `validate`; pve and height hold only the people with betas of `body`."""
     true = body(truth.betas, roma.rotvec_to_rotmat(truth.pose.unflatten(-1, (24, 3))), truth.transl)
-    found = body(output.betas, output.rotmats, output.transl)
-    shaped = truth.has_betas
-    true_joints = torch.where(shaped[:, None, None], true.joints, truth.joints_cam)
-    a, b = (x - x[:, :1] for x in (found.joints, true_joints))
-    va, vb = (x.vertices[shaped] - x.joints[shaped, :1] for x in (found, true))
-    root = found.joints[:, 0] - true_joints[:, 0]
+    estimated = body(output.betas, output.rotmats, output.transl)
+    has_betas = truth.has_betas
+    true_joints = torch.where(has_betas[:, None, None], true.joints, truth.joints_cam)
+    a, b = (x - x[:, :1] for x in (estimated.joints, true_joints))
+    va, vb = (x.vertices[has_betas] - x.joints[has_betas, :1] for x in (estimated, true))
+    root = estimated.joints[:, 0] - true_joints[:, 0]
     distance = true_joints[:, 0].norm(dim=-1)
-    pixels, true_pixels = project(found.joints, batch.intrinsics), project(true_joints, batch.intrinsics)
+    pixels, true_pixels = project(estimated.joints, batch.intrinsics), project(true_joints, batch.intrinsics)
     box_height = (true_pixels[..., 1].amax(1) - true_pixels[..., 1].amin(1)).clamp_min(1.0)
     values = {
         "mpjpe": 1000 * (a - b).norm(dim=-1).mean(-1),
         "pve": 1000 * (va - vb).norm(dim=-1).mean(-1),
         "root": root.norm(dim=-1),
         "root_percent": 100 * root.norm(dim=-1) / distance,
-        "height": (body.height(output.betas) - body.height(truth.betas))[shaped].abs(),
+        "height": (body.height(output.betas) - body.height(truth.betas))[has_betas].abs(),
         "reprojection_percent": 100 * (pixels - true_pixels).norm(dim=-1).mean(-1) / box_height,
         "coverage": (squared_deviations(output, root) < ONE_SIGMA_3D_SQUARED).float(),
     }
@@ -79,7 +79,7 @@ def errors(output: HMROutput, truth: Truth, batch: CropBatch, body: BodyModel) -
     }
 
 
-def squared_deviations(output: HMROutput, off: torch.Tensor) -> torch.Tensor:
-    """(B,) float64: squared length of the roots' errors `off` (B, 3) in the standard deviations that are stated."""
-    off = off.double()
-    return (off * torch.linalg.solve(output.transl_cov.double(), off[..., None])[..., 0]).sum(-1)
+def squared_deviations(output: HMROutput, error: torch.Tensor) -> torch.Tensor:
+    """(B,) float64: squared Mahalanobis distance of the roots' errors (B, 3), metres, under `output.transl_cov`."""
+    error = error.double()
+    return (error * torch.linalg.solve(output.transl_cov.double(), error[..., None])[..., 0]).sum(-1)

@@ -13,7 +13,7 @@ from metrichmsr_ros.evaluation.benchmarks.synfocal import focal_sweep
 
 
 class Finder:
-    """Knows nothing: answers with one body at a fixed place, once."""
+    """A pipeline that returns given people for each call and records the cameras."""
 
     def __init__(self, answers):
         self.answers = answers
@@ -24,7 +24,7 @@ class Finder:
         return SimpleNamespace(people=self.answers(len(self.cameras) - 1))
 
 
-def test_the_focal_sweep_shows_the_same_people_through_many_lenses():
+def test_the_focal_sweep_renders_the_same_people_at_all_focal_lengths():
     numbers = np.linspace(0, 119, 2).round().astype(int)
     fields = (45.0, 80.0)
     frames = [WalkingSequence(120, 10.0, (160, 120), np.radians(f))[int(n)] for f in fields for n in numbers]

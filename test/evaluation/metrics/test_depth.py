@@ -55,10 +55,10 @@ def test_clamping_is_part_of_the_protocol():
     assert metrics.depth_errors([[50.0]], [[10.0]], protocol=metrics.DepthProtocol(max_depth=10.0)).mae == 40.0
 
 
-def test_depth_errors_refuse_what_cannot_be_compared():
+def test_depth_errors_raise_for_maps_that_cannot_be_compared():
     with pytest.raises(metrics.MetricInputError, match="differ in shape"):
         metrics.depth_errors(np.ones((2, 2)), np.ones((2, 3)))
-    with pytest.raises(metrics.MetricInputError, match="4 true depths count, none is predicted"):
+    with pytest.raises(metrics.MetricInputError, match="4 true depths are valid, none is predicted"):
         metrics.depth_errors(np.full((2, 2), np.nan), np.ones((2, 2)))
     with pytest.raises(metrics.MetricInputError, match="mask"):
         metrics.depth_errors(np.ones((2, 2)), np.ones((2, 2)), mask=np.ones(4))
@@ -66,7 +66,7 @@ def test_depth_errors_refuse_what_cannot_be_compared():
         metrics.mean_depth_errors([])
 
 
-def test_every_image_weighs_the_same():
+def test_every_image_has_the_same_weight():
     small = metrics.depth_errors(np.full((1, 1), 2.0), np.full((1, 1), 1.0))
     large = metrics.depth_errors(np.full((9, 9), 1.0), np.full((9, 9), 1.0))
     mean = metrics.mean_depth_errors([small, large])

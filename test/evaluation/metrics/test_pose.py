@@ -56,13 +56,13 @@ def test_mpjpe_equals_the_loop(protocol):
 
 def test_mpjpe_by_hand():
     truth = np.zeros((1, 24, 3))
-    predicted = truth + np.array([5.0, -3.0, 2.0])  # a pure translation is the pelvis' business
+    predicted = truth + np.array([5.0, -3.0, 2.0])  # subtracting the pelvis removes a translation
     assert metrics.mpjpe(predicted, truth)[0] == pytest.approx(0.0, abs=1e-9)
     predicted[0, 10] += [0.03, 0.0, 0.04]  # one joint 50 mm off, 24 joints
     assert metrics.mpjpe(predicted, truth)[0] == pytest.approx(50 / 24)
 
 
-def test_the_pelvis_conventions_differ_as_they_should():
+def test_the_pelvis_conventions_differ():
     truth = np.zeros((1, 24, 3))
     predicted = truth.copy()
     predicted[0, 0] = [0.0, 0.1, 0.0]  # only SMPL joint 0 is wrong, by 100 mm
@@ -92,11 +92,11 @@ def test_pa_mpjpe_ignores_similarities_of_the_prediction(seed, scale):
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS)
-def test_pa_mpjpe_forgives_size_but_not_a_mirror(seed):
+def test_pa_mpjpe_ignores_scale_but_not_a_reflection(seed):
     _, truth = motion(seed, frames=2)
     assert (metrics.pa_mpjpe(truth * 2.0, truth) < 1e-6).all()
     mirrored = truth * [-1.0, 1.0, 1.0]
-    assert (metrics.pa_mpjpe(mirrored, truth) > 10).all()  # a reflection is no similarity
+    assert (metrics.pa_mpjpe(mirrored, truth) > 10).all()  # a reflection is not a similarity
 
 
 def test_pve_subtracts_the_joint_pelvis():
@@ -120,7 +120,7 @@ def test_height_and_depth_by_hand():
     assert metrics.height_error([1.80, 1.60], [1.75, 1.70]) == pytest.approx([50.0, 100.0])
     errors = metrics.relative_depth_error([5.5, 3.0, 1.0], [5.0, 4.0, 0.0])
     assert errors[:2] == pytest.approx([0.1, 0.25])
-    assert np.isnan(errors[2])  # nobody stands at the pinhole
+    assert np.isnan(errors[2])  # a truth at the camera centre
 
 
 def test_missing_frames_are_nan_and_left_out_of_the_mean():

@@ -1,4 +1,4 @@
-"""Sequence evaluation on made-up people with hand-computed errors."""
+"""Sequence evaluation on synthetic people with hand-computed errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_perfect_estimates_score_perfectly():
 
 def test_a_person_placed_too_far_is_found_with_a_large_error():
     truth = two_people()
-    guesses = [[Guess(p.id, p.joints_cam * 1.5) for p in f.people] for f in truth]  # same pixels, half as far again
+    guesses = [[Guess(p.id, p.joints_cam * 1.5) for p in f.people] for f in truth]  # same pixels, 1.5 times as far
     report = evaluate_sequence(truth, guesses)
     assert report.found == 20
     assert report.root_median_percent == pytest.approx(50.0)
@@ -124,6 +124,6 @@ def test_latency_percentiles_by_hand():
         summarise_latency([-1.0])
 
 
-def test_unequal_lengths_are_refused():
+def test_unequal_lengths_raise_an_error():
     with pytest.raises(MetricInputError, match="1 true frames and 0 estimated"):
         evaluate_sequence([TrueFrame(0.0, ())], [])

@@ -29,7 +29,7 @@ def test_one_switch_by_hand():
     errors = tracking_errors(frames, gate=1.0)
     assert errors.switches == 1
     assert errors.mota == pytest.approx(1 - 1 / 10)
-    assert errors.idf1 == pytest.approx(2 * 6 / 20)  # x explains six of ten frames, y is all false
+    assert errors.idf1 == pytest.approx(2 * 6 / 20)  # id x matches in six of ten frames, all of id y are false
     assert errors.motp == pytest.approx(0.1)
 
 
@@ -41,7 +41,7 @@ def test_misses_and_false_positives_by_hand():
     assert errors.idf1 == pytest.approx(2 * 2 / 7)
 
 
-def test_a_gap_is_no_switch_when_the_id_returns():
+def test_a_gap_is_not_a_switch_if_the_id_returns():
     frames = [frame({"A": 0.0}, {"x": 0.0}), frame({"A": 0.0}, {}), frame({"A": 0.0}, {"x": 0.0})]
     assert tracking_errors(frames, gate=1.0).switches == 0
     frames[2] = frame({"A": 0.0}, {"z": 0.0})
@@ -55,7 +55,7 @@ def test_two_people_who_swap_ids_are_two_switches():
     assert errors.idf1 == pytest.approx(0.5)
 
 
-def test_the_pair_of_the_previous_frame_is_kept_though_another_is_nearer():
+def test_the_pair_of_the_previous_frame_is_kept_if_another_is_nearer():
     frames = [frame({"A": 0.0}, {"x": 0.0}), frame({"A": 0.0}, {"x": 0.9, "y": 0.1})]
     assert tracking_errors(frames, gate=1.0).switches == 0
 

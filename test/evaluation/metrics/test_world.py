@@ -24,7 +24,7 @@ def walk(seed: int, frames: int = 230) -> tuple[np.ndarray, np.ndarray]:
 
 
 def similarity(source: np.ndarray, target: np.ndarray, with_scale: bool = True):
-    """Least-squares similarity by SciPy's Kabsch and Horn's scale: not our own Umeyama."""
+    """Least-squares similarity by SciPy's Kabsch and Horn's scale, independent of our Umeyama."""
     a, b = source - source.mean(0), target - target.mean(0)
     turn, _ = Rotation.align_vectors(b, a)
     scale = (turn.apply(a) * b).sum() / (a * a).sum() if with_scale else 1.0
@@ -44,7 +44,7 @@ def similarity(source: np.ndarray, target: np.ndarray, with_scale: bool = True):
         (101, "merge", [(0, 100)]),
     ],
 )
-def test_chunks_of_both_lineages_by_hand(frames, tail, expected):
+def test_chunks_of_both_tail_rules_by_hand(frames, tail, expected):
     assert metrics.chunk_bounds(frames, 100, tail) == expected
 
 
@@ -78,7 +78,7 @@ def test_world_mpjpe_ignores_one_similarity_of_the_whole_prediction(seed, scale)
 
 def test_each_chunk_is_aligned_by_itself():
     predicted, truth = walk(6, frames=200)
-    predicted[100:] += [50.0, 0.0, 0.0]  # a jump exactly between two chunks must not count
+    predicted[100:] += [50.0, 0.0, 0.0]  # a jump exactly between two chunks has no effect
     assert metrics.mean_error(metrics.wa_mpjpe(predicted, truth)) < 100
     assert metrics.mean_error(metrics.wa_mpjpe(predicted, truth, length=200)) > 500
 

@@ -1,4 +1,4 @@
-"""Training of the refiner: batches are right and repeatable, and a few steps move it the right way."""
+"""Training of the refiner: batches are correct and reproducible, and a few steps reduce the loss."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_an_untrained_network_gives_the_closed_form(samples):
     torch.testing.assert_close(depth, batch.base)
 
 
-def test_a_mirrored_sample_is_what_a_mirrored_camera_sees(samples):
-    """Twice is nothing; once, points made of rays and depth have -x, and so have the normals, as those recomputed."""
+def test_a_mirrored_sample_equals_that_of_a_mirrored_camera(samples):
+    """Mirroring twice gives the sample. Once, points (ray times depth) and normals change the sign of x."""
     sample = samples[0]
     for twice, once in zip(mirrored(mirrored(sample)), sample, strict=True):
         np.testing.assert_array_equal(twice, once)
@@ -68,7 +68,7 @@ def test_a_few_steps_train_are_reported_and_write_weights(tmp_path):
     assert load_refiner(weights).head.weight.abs().sum() > 0
 
 
-def test_a_resumed_run_is_the_run_that_was_not_interrupted(tmp_path, samples):
+def test_a_resumed_run_repeats_the_uninterrupted_one(tmp_path, samples):
     whole, first, second = (DepthRun(CONFIG, samples) for _ in range(3))
     for _ in range(4):
         whole.step()
@@ -84,7 +84,7 @@ def test_a_resumed_run_is_the_run_that_was_not_interrupted(tmp_path, samples):
         DepthRun(dataclasses.replace(CONFIG, steps=9), samples).resume(tmp_path / "checkpoint.pt")
 
 
-def test_the_shipped_configuration_is_read_and_mistakes_are_named(tmp_path):
+def test_the_shipped_configuration_is_read_and_errors_name_the_key(tmp_path):
     config = load_depth_config(config_path("train/depth.yaml"))
     assert config.model == REFINERS["small"]
     for text, words in (("step: 3", "did you mean 'steps'"), ("model: huge", "small, paper"), ("a: [", "a.yaml")):
@@ -95,7 +95,7 @@ def test_the_shipped_configuration_is_read_and_mistakes_are_named(tmp_path):
 
 
 def test_prox_frames_become_places(tmp_path):
-    """The sensor's depth and body index, unmirrored and stretched; its people are a little off as estimates are."""
+    """The sensor's depth and body index, unmirrored and stretched; people's depth has a small error, like estimates."""
     _, _, sensor = write_prox(tmp_path)
     body = np.full((424, 512), 255, np.uint8)
     body[100:400, 200:300] = 2

@@ -1,4 +1,4 @@
-"""Every row of the ablation table is a network that builds, and the table says what was measured."""
+"""Every row of the ablation table is a network that can be built, and the table holds the measured values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_row_runs(row):
     assert config.moe.width == 16
 
 
-def test_rows_differ_in_what_they_name():
+def test_rows_differ_in_the_keys_they_name():
     configs = {name: changed(BASE, changes) for name, changes in ROWS.items()}
     assert len(set(configs.values())) == len(ROWS)
     assert configs["image only"].conditioning == "none"
@@ -42,7 +42,7 @@ def test_table_holds_mean_and_spread():
 
 
 def test_finished_rows_are_not_trained_again(tmp_path, monkeypatch):
-    """Also those that were written before the configuration had some of its keys."""
+    """Also rows that were written before the configuration had some of its keys."""
     module = importlib.import_module("metrichmsr_ros.training.human.ablations")
     body = load_body("open_light")
     people = simulate(body, 8)
@@ -58,7 +58,7 @@ def test_finished_rows_are_not_trained_again(tmp_path, monkeypatch):
     assert [(row["row"], row["seed"]) for row in rows] == [(name, seed) for seed in (0, 1) for name in module.ROWS]
     older = [row | {"key": json.dumps(without(json.loads(row["key"]), "parallel"))} for row in rows]
     (tmp_path / "ablation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in older))
-    monkeypatch.setattr(module, "_measure", None)  # nothing may be trained
+    monkeypatch.setattr(module, "_train_and_validate", None)  # training would raise
     assert ablate(config, (0, 1), None, "metrichmsr ablate x.yaml") == first
 
 

@@ -41,7 +41,7 @@ def logged(folder: Path) -> dict[int, dict[str, float]]:
 
 
 def config_keeping(folder, **changes):
-    """Learns, then is thrown off by a rate far too high: the last step is not the best."""
+    """Training that first improves and then diverges at a learning rate far too high: the last step is not the best."""
     base = {"validation": ("here",), "keep_best": FIGURES, "validate_every": 1, "steps": 10, "schedule": "constant"}
     base |= {"model": SMALL, "batch_size": 8, "warmup_steps": 2, "learning_rate": 0.05, "ema_decay": 0.1}
     return TrainConfig(output=str(folder), **(base | changes))
@@ -51,7 +51,7 @@ def trained(config, people, body):
     return train_on(config, LandmarkBatches(config, people), people, body, ALONE, Console(quiet=True))
 
 
-def test_the_best_step_is_kept_with_its_own_figures(people, body, tmp_path):
+def test_the_best_step_is_kept_with_its_metrics(people, body, tmp_path):
     config = config_keeping(tmp_path)
     path = trained(config, people, body)
     steps = logged(path.parent)
@@ -69,7 +69,7 @@ def test_without_a_criterion_the_last_step_is_kept(people, body, tmp_path):
     assert json.loads(read_metadata(path)["data"])["steps"] == config.steps
 
 
-def test_a_resumed_run_remembers_the_best(people, body, tmp_path):
+def test_a_resumed_run_keeps_the_best_score(people, body, tmp_path):
     config = config_keeping(tmp_path)
     path = tmp_path / "kept.safetensors"
     model = HumanRun(config, LandmarkBatches(config, people), body, ALONE).averaged_model()
@@ -91,7 +91,7 @@ def test_figures_of_nan_are_never_the_best(people, body, tmp_path):
     assert kept.offer(2, model, {"mpjpe": 5.0, "root_median_percent": 2.0})
 
 
-def test_unknown_figures_and_missing_held_out_people_are_refused():
+def test_unknown_metrics_and_missing_held_out_people_raise_errors():
     with pytest.raises(ConfigError, match="beauty"):
         TrainConfig(validation=("a",), keep_best=("beauty",))
     with pytest.raises(ConfigError, match="held-out people"):

@@ -1,5 +1,5 @@
-"""Training on image crops: a tiny ViTPose learns from a data set in its published layout, resumes exactly, and draws
-the same people however many processes cut them."""
+"""Training on image crops: a tiny ViTPose is trained on a data set in its published layout and resumes exactly; the
+people drawn do not depend on the number of processes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.training.distributed import Processes
-from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, load_train_config
+from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, TrainingError, load_train_config
 from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
 from metrichmsr_ros.training.human.train import train, train_on
-from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import validate
 
 pytest.importorskip("transformers")
@@ -84,7 +83,7 @@ def test_training_on_images_overfits(data, body, tmp_path):
     assert np.mean(losses[-5:]) < 0.35 * losses[0]
 
 
-def test_training_reads_what_a_yaml_names(data, body, tmp_path):
+def test_training_reads_the_sets_of_a_yaml(data, body, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         YAML.format(root=data, coco=data / "person_keypoints_train2017.json", coco_images=data / "train2017")
@@ -95,7 +94,7 @@ def test_training_reads_what_a_yaml_names(data, body, tmp_path):
     model = load_model(weights)
     assert model.config == config.model
     held_out = held_out_images(config)
-    assert len(held_out) == 3  # the fourth has no picture
+    assert len(held_out) == 3  # the image of the fourth is missing
     metrics = validate(model, held_out, body)
     assert metrics["people"] == 3
     assert np.isfinite(list(metrics.values())).all()
@@ -121,7 +120,7 @@ def test_data_of_a_step_follows_from_seed_and_step(data, tmp_path):
     assert not torch.equal(expected[0]["crop_intrinsics"], other_seed["crop_intrinsics"])
 
 
-def test_data_of_two_processes_is_that_of_one(data, tmp_path):
+def test_two_processes_draw_the_people_of_one(data, tmp_path):
     config = config_of(data, tmp_path)
     whole = batch_of(image_batches(config), 1)["bbox"]
     halves = [batch_of(image_batches(config), 1, Processes(rank, 2, torch.device("cpu")))["bbox"] for rank in range(2)]
@@ -134,7 +133,7 @@ def test_data_is_drawn_by_weight(data, tmp_path):
     names = image_batches(config).names(0)
     assert np.mean([name.startswith("coco/") for name in names]) == pytest.approx(0.25, abs=0.07)
     shares = [np.mean([name.startswith(f"train-{n}.tar") for name in names]) for n in range(2)]
-    assert shares == pytest.approx([0.75 * 4 / 7, 0.75 * 3 / 7], abs=0.07)  # within a set by size
+    assert shares == pytest.approx([0.75 * 4 / 7, 0.75 * 3 / 7], abs=0.07)  # proportional to size within a set
 
 
 def test_non_finite_loss_on_images_names_the_people(data, body, tmp_path):
@@ -145,12 +144,12 @@ def test_non_finite_loss_on_images_names_the_people(data, body, tmp_path):
         run.step()
 
 
-def test_training_refuses_data_that_the_network_does_not_read(data, tmp_path):
+def test_data_that_the_network_does_not_read_raises_an_error(data, tmp_path):
     with pytest.raises(ConfigError, match="reads pixels"):
         TrainConfig(model=TINY, train=("a.tar",))
     with pytest.raises(ConfigError, match="reads landmarks"):
         TrainConfig(images=(ImageSet("open", "a.tar"),))
-    with pytest.raises(LabelError, match="none of these sets"):
+    with pytest.raises(LabelError, match="no set labels pose, betas and translation"):
         held_out_images(config_of(data, tmp_path, validation_images=config_of(data, tmp_path).images[1:]))
 
 
@@ -177,8 +176,8 @@ with processes("cpu") as among:
 """
 
 
-def test_two_processes_share_a_network_over_pixels(data, body, tmp_path):
-    """FSDP over gloo on the CPU: the weights of four steps are those of one process."""
+def test_two_processes_shard_a_network_over_pixels(data, body, tmp_path):
+    """FSDP over gloo on the CPU gives the weights of a single process after four steps."""
     pytest.importorskip("torch.distributed.fsdp._fully_shard", reason="needs torch 2.6")
     config = config_of(data, tmp_path / "one")
     one = train_on(config, image_batches(config), None, body, ALONE, Console(quiet=True))

@@ -1,4 +1,4 @@
-"""Augmentation keeps samples true: exact inverses, and truth that still projects onto its landmarks."""
+"""Augmentation keeps samples consistent: exact inverses, and truth that still projects onto its landmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metrichmsr_ros.hmr.losses import project
 from metrichmsr_ros.training.human.config import AugmentConfig
 from metrichmsr_ros.training.human.landmark_augment import add_noise, augment, change_crop, mirror, move_person
 
-HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: exact in simulated people
+HIPS_AND_SHOULDERS = ([23, 24, 11, 12], [1, 2, 16, 17])  # landmarks, joints: equal in simulated people
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def check_landmarks_meet_truth(batch, truth):
     assert torch.allclose(project(truth.joints_cam, batch.intrinsics), truth.joints_2d[..., :2], atol=0.05)
 
 
-def test_simulated_people_are_true(people):
+def test_simulated_people_are_consistent(people):
     check_landmarks_meet_truth(*people)
 
 
@@ -72,7 +72,7 @@ def test_change_crop_keeps_rays(people):
 
 
 def with_true_landmarks(truth):
-    """Four of them where the joints are, the rest at the root."""
+    """True landmarks: four of them at the joints, the rest at the root."""
     landmarks, joints = HIPS_AND_SHOULDERS
     true_landmarks = torch.zeros(len(truth), 33, 3) + truth.joints_cam[:, :1]
     true_landmarks[:, landmarks] = truth.joints_cam[:, joints]
@@ -93,14 +93,14 @@ def test_moved_people_are_true(people, body):
     assert torch.allclose(still.landmarks, batch.landmarks, atol=1e-2)
 
 
-def test_change_crop_refuses_pixels(people):
+def test_change_crop_raises_an_error_for_pixels(people):
     batch = dataclasses.replace(people[0], image=torch.zeros(len(people[0]), 3, 4, 4))
     one = torch.ones(len(batch))
     with pytest.raises(ValueError, match="not pixels"):
         change_crop(batch, one, one, torch.zeros(len(batch), 2))
 
 
-def test_augment_repeats_with_its_generator_and_can_be_switched_off(people):
+def test_augment_is_reproducible_and_can_be_switched_off(people):
     off = AugmentConfig(*[0.0] * 10)
     same, _ = augment(*people, off, torch.Generator().manual_seed(0))
     for name, value in people[0].tensors().items():
@@ -109,7 +109,7 @@ def test_augment_repeats_with_its_generator_and_can_be_switched_off(people):
     assert torch.equal(runs[0].landmarks, runs[1].landmarks)
 
 
-def test_noise_has_the_deviation_it_is_given(people):
+def test_noise_has_the_configured_standard_deviation(people):
     config = AugmentConfig(landmark_noise=0.01, world_noise=0.02, dropout=0.0)
     batch = people[0].select(torch.zeros(200, dtype=torch.long))
     noisy = add_noise(batch, config, torch.Generator().manual_seed(0))
@@ -118,7 +118,7 @@ def test_noise_has_the_deviation_it_is_given(people):
     assert torch.equal(noisy.visibility, batch.visibility)
 
 
-def test_far_people_are_up_to_ten_times_as_far_and_true(people):
+def test_far_people_are_up_to_ten_times_as_far_and_consistent(people):
     batch, truth = people[0], with_true_landmarks(people[1])
     still = AugmentConfig(*[0.0] * 10)
     moved, labels = augment(batch, truth, dataclasses.replace(still, far=1.0), torch.Generator().manual_seed(4))

@@ -1,4 +1,4 @@
-"""Training on simulated people: it learns, resumes exactly, and stops on nonsense."""
+"""Training on simulated people: the error falls, resuming is exact, and a loss that is not finite stops the run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from helpers.simulated_people import simulate
 from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
 from metrichmsr_ros.training.human.batches import LandmarkBatches
-from metrichmsr_ros.training.human.config import AugmentConfig
+from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people
 from metrichmsr_ros.training.human.train import train_on
-from metrichmsr_ros.training.human.trainer import TrainingError
 from metrichmsr_ros.training.human.validation import validate
 
 
@@ -60,7 +59,7 @@ def test_resumed_training_repeats_the_uninterrupted_one(people, body, tmp_path):
         assert torch.equal(a, b)
 
 
-def test_resume_refuses_another_configuration(people, body, tmp_path):
+def test_resuming_with_another_configuration_raises_an_error(people, body, tmp_path):
     run = run_of(config_of(tmp_path), people, body)
     run.save(tmp_path / "checkpoint.pt")
     other = run_of(config_of(tmp_path, learning_rate=0.5), people, body)
@@ -68,8 +67,8 @@ def test_resume_refuses_another_configuration(people, body, tmp_path):
         other.resume(tmp_path / "checkpoint.pt")
 
 
-def test_resume_takes_missing_keys_for_their_defaults(people, body, tmp_path):
-    """A checkpoint written before a key existed goes on, unless that key is set now."""
+def test_keys_missing_from_a_checkpoint_count_as_defaults(people, body, tmp_path):
+    """A checkpoint that is older than a key can be resumed, unless the key is set to another value than its default."""
     run = run_of(config_of(tmp_path), people, body)
     run.save(tmp_path / "checkpoint.pt")
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
@@ -102,11 +101,11 @@ def test_dropout_repeats_after_resuming(people, body, tmp_path):
     first.save(tmp_path / "checkpoint.pt")
     second = run_of(config, people, body)
     second.resume(tmp_path / "checkpoint.pt")
-    torch.rand(7)  # whatever else draws random numbers
+    torch.rand(7)  # other code may draw random numbers
     assert losses_of(second, 2) == expected[2:]
 
 
-def test_non_finite_loss_stops_with_the_batch(people, body, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(people, body, tmp_path):
     landmarks = people.inputs.landmarks.clone()
     landmarks[5] = float("nan")
     broken = dataclasses.replace(people, inputs=dataclasses.replace(people.inputs, landmarks=landmarks))
@@ -126,7 +125,7 @@ def test_training_writes_weights_that_load(people, body, tmp_path):
     assert model.config == SMALL
     assert not model.training
     assert (tmp_path / config.name / "metrics.jsonl").read_text().count('"held out"') == 2
-    # It is finished: the same call resumes, trains nothing and writes the same weights.
+    # The run is finished: the same call resumes it, takes no step and writes the same weights.
     again = train_on(config, LandmarkBatches(config, people), people, body, ALONE, QUIET)
     out = [load_model(w)(people.inputs).transl for w in (weights, again)]
     assert torch.equal(*out)
@@ -139,11 +138,11 @@ def test_fine_tuning_starts_from_weights(people, body, tmp_path):
     run = run_of(config, people, body)
     assert torch.equal(run.averaged_model()(people.inputs).transl, load_model(weights)(people.inputs).transl)
     wider = dataclasses.replace(SMALL, head=dataclasses.replace(SMALL.head, hidden=64))
-    with pytest.raises(TrainingError, match="not the one"):
+    with pytest.raises(TrainingError, match="its network differs from `model`"):
         run_of(dataclasses.replace(config, model=wider), people, body)
 
 
-def test_a_network_that_reads_both_landmark_networks_starts_from_one_that_reads_one(people, body, tmp_path):
+def test_weights_for_full_landmarks_initialise_a_network_for_full_and_heavy(people, body, tmp_path):
     first = config_of(tmp_path)
     weights = train_on(first, LandmarkBatches(first, people), None, body, ALONE, QUIET)
     encoder = dataclasses.replace(SMALL.image_encoder, reads_heavy=True)
@@ -156,7 +155,7 @@ def test_a_network_that_reads_both_landmark_networks_starts_from_one_that_reads_
     assert model.config == both
 
 
-def test_every_epoch_visits_everybody_once(people, body, tmp_path):
+def test_every_epoch_draws_everybody_once(people, body, tmp_path):
     run = run_of(config_of(tmp_path, batch_size=12), people, body)
     visited = torch.cat([run.batches.index(step) for step in range(8)])
     for epoch in visited.view(3, 32):
@@ -164,7 +163,7 @@ def test_every_epoch_visits_everybody_once(people, body, tmp_path):
     assert not torch.equal(visited[:32], visited[32:64])
 
 
-def test_data_shards_are_read_once_and_then_from_the_cache(tmp_path):
+def test_shards_are_read_once_and_then_from_the_cache(tmp_path):
     write_landmark_shard(tmp_path / "train-0.tar", [2, 0, 1])
     write_landmark_shard(tmp_path / "train-1.tar", [1])
     patterns = [str(tmp_path / "train-*.tar")]
