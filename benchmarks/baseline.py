@@ -1,4 +1,4 @@
-"""What a user would otherwise write: BlazePose's world landmarks scaled to a body of 1.70 m, placed by solvePnP."""
+"""A simple baseline: BlazePose's world landmarks scaled to a body of 1.70 m and placed by solvePnP."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ASSUMED_HEIGHT = 1.70
 
 
 def bone_length(joints: Float64Array) -> Float64Array:
-    """Summed length (...) of the ten bones of (..., 12, 3)."""
+    """Summed length (...) of the ten bones of joints (..., 12, 3)."""
     a, b = np.array(BONES).T
     return np.linalg.norm(joints[..., a, :] - joints[..., b, :], axis=-1).sum(-1)
 
 
 def baseline(people: CropBatch, body: BodyModel) -> Float64Array:
-    """(N, 12, 3) joints in the camera frame, metres."""
+    """Joints (N, 12, 3) in the camera frame, metres; NaN where solvePnP fails."""
     zero = torch.zeros(1, 10)
     mean_joints = body.rest_joints(zero)[0, JOINTS].double().numpy()
     length = bone_length(mean_joints) * ASSUMED_HEIGHT / body.height(zero).item()
@@ -41,7 +41,7 @@ def baseline(people: CropBatch, body: BodyModel) -> Float64Array:
 
 
 def full_image_pixels(people: CropBatch) -> Float64Array:
-    """(N, 33, 2) landmarks in the full image, from crop pixels by K K'^-1."""
+    """Landmarks (N, 33, 2) in pixels of the full image, from crop pixels by K K'^-1."""
     K, crop = people.intrinsics.double(), people.crop_intrinsics.double()
     points = people.landmarks[:, :33, :2].double()
     rays = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ (K @ torch.linalg.inv(crop)).mT

@@ -1,4 +1,4 @@
-"""How long a body takes: `OMP_NUM_THREADS=2 python -m benchmarks.body [--smpl FILE]`.
+"""Run time of the body models: `OMP_NUM_THREADS=2 python -m benchmarks.body [--smpl FILE]`.
 
 Prints the minimum and median of `forward` (mesh and joints) and of `joints` alone, without gradients, float32.
 """
@@ -20,7 +20,7 @@ BATCHES = (1, 2, 5, 10)
 
 
 def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Minimum and median over `ROUNDS` calls, after five to warm up."""
+    """Minimum and median over `ROUNDS` calls, after five warm-up calls."""
     seconds = []
     for _ in range(ROUNDS + 5):
         start = time.perf_counter()
@@ -31,7 +31,7 @@ def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smpl", help="also measure the user's own SMPL file")
+    parser.add_argument("--smpl", help="also time this SMPL file")
     arguments = parser.parse_args()
     specs = ["open", "open_light"] + ([f"smpl:{arguments.smpl}"] if arguments.smpl else [])
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
@@ -41,10 +41,10 @@ def main() -> None:
         for people in BATCHES:
             inputs = torch.randn(people, 10), 0.3 * torch.randn(people, 72), torch.randn(people, 3)
             with torch.inference_mode():
-                mesh = milliseconds(lambda model=body, given=inputs: model(*given))  # type: ignore[misc]
-                joints = milliseconds(lambda model=body, given=inputs: model.joints(*given))  # type: ignore[misc]
-            figures = f"{mesh[0]:>10.2f}{mesh[1]:>8.2f}{joints[0]:>12.2f}{joints[1]:>8.2f}"
-            print(f"{body.name:<12}{body.num_vertices:>9}{people:>7}{figures}")
+                mesh = milliseconds(lambda model=body, args=inputs: model(*args))  # type: ignore[misc]
+                joints = milliseconds(lambda model=body, args=inputs: model.joints(*args))  # type: ignore[misc]
+            times = f"{mesh[0]:>10.2f}{mesh[1]:>8.2f}{joints[0]:>12.2f}{joints[1]:>8.2f}"
+            print(f"{body.name:<12}{body.num_vertices:>9}{people:>7}{times}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How much the people in a scene improve its depth: `python -m benchmarks.depth [--places 120] [--refiner FILE]`.
+"""Improvement of scene depth by calibration on people: `python -m benchmarks.depth [--places 120] [--refiner FILE]`.
 
-Held-out synthetic places (seeds that training never draws), 320x240. Prints AbsRel, MAE and delta1 of the initial
+Held-out synthetic places (seeds that training does not use), 320x240. Prints AbsRel, MAE and delta1 of the initial
 depth, of each closed form and of the learned refiner: over all pixels, over pixels farther than 1 m from any person,
-and by the number of people. A place counts once, whatever its size in pixels.
+and by the number of people. All places have the same weight.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Method = Callable[[NDArray[np.float32], Place], Calibration]
 
 
 def methods(refiner: Path) -> dict[str, Method]:
-    """What is compared, in the order of the table."""
+    """The compared methods by name, in the order of the table."""
     compared: dict[str, Method] = {"initial": lambda depth, place: IDENTITY}
     for name, fit in METHODS.items():
         compared[name] = lambda depth, place, fit=fit: fit(depth, place.anchor)  # type: ignore[misc]
@@ -46,7 +46,7 @@ def methods(refiner: Path) -> dict[str, Method]:
 
 
 def far_from_people(place: Place) -> NDArray[np.bool_]:
-    """(H, W) pixels whose point lies more than `FAR_FROM_PEOPLE` from every point of a visible person."""
+    """(H, W) bool: pixels whose 3D point is more than `FAR_FROM_PEOPLE` from all visible points of people."""
     grid = np.stack(np.meshgrid(np.arange(place.camera.width), np.arange(place.camera.height)), axis=-1)
     points = place.camera.back_project(grid, place.depth)
     person = (place.part <= -2) & np.isfinite(place.depth)
@@ -61,7 +61,7 @@ def far_from_people(place: Place) -> NDArray[np.bool_]:
 def compare(
     places: int, compared: dict[str, Method]
 ) -> tuple[dict[tuple[str, str], list[DepthErrors]], dict[str, float]]:
-    """Errors by (method, which pixels or people), and mean milliseconds by method."""
+    """Errors by (method, group of pixels or places), and mean milliseconds by method."""
     body, errors, seconds = load_body("open_light"), defaultdict(list), dict.fromkeys(compared, 0.0)
     for number in range(places):
         rng = np.random.default_rng(HELD_OUT_SEED + number)
@@ -74,9 +74,9 @@ def compare(
             start = time.perf_counter()
             depth = method(initial, place).apply(initial)
             seconds[name] += time.perf_counter() - start
-            everything = depth_errors(depth, place.depth, known)
-            errors[name, "all pixels"].append(everything)
-            errors[name, f"{people} in view"].append(everything)
+            all_pixels = depth_errors(depth, place.depth, known)
+            errors[name, "all pixels"].append(all_pixels)
+            errors[name, f"{people} in view"].append(all_pixels)
             if (far & known).sum() > 100:
                 errors[name, "far from people"].append(depth_errors(depth, place.depth, far & known))
     return errors, {name: 1e3 * total / places for name, total in seconds.items()}
@@ -84,7 +84,9 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--refiner", type=Path, default=asset_path(SHIPPED_REFINER), help="default: the shipped one")
+    parser.add_argument(
+        "--refiner", type=Path, default=asset_path(SHIPPED_REFINER), help="weights; default: those of the package"
+    )
     parser.add_argument("--places", type=int, default=120)
     options = parser.parse_args()
     compared = methods(options.refiner)

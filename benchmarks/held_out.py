@@ -1,4 +1,4 @@
-"""Held-out people with truth: the looks that the shards hold, or whoever is found when the pictures are searched."""
+"""Held-out people with truth: with the landmarks stored in shards, or with those detected in the shards' images."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from metrichmsr_ros.types import Float64Array
 
 Arrays = dict[str, np.ndarray]
 Mask = NDArray[np.bool_]
-LOOK = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels")
+VIEW = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels")
 TRUTH = ("pose", "betas", "transl", "joints_cam", "visible_fraction")
 IMAGE = ("intrinsics", "image_size")
 
 
 class People:
-    """N people: what networks read of them, truth, and what the bands are cut by.
+    """N people: the networks' inputs, the truth, and the attributes that define the bands.
 
     Args:
-        rows: arrays (N, ...): `LOOK`, `TRUTH` and `IMAGE`; of S further looks `more_person` (S,), whom of the N they
-            show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `LOOK`.
-        body: for heights.
+        rows: arrays (N, ...): `VIEW`, `TRUTH` and `IMAGE`; of S further views `more_person` (S,), the row of the person
+            they show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `VIEW`.
+        body: computes heights from betas.
     """
 
     def __init__(self, rows: Arrays, body: BodyModel) -> None:
         names = tuple(str(row) for row in range(len(rows["pose"])))
-        first = {name: rows[name] for name in (*LOOK, *TRUTH, *IMAGE)} | {"heavy": np.zeros(len(names), bool)}
+        first = {name: rows[name] for name in (*VIEW, *TRUTH, *IMAGE)} | {"heavy": np.zeros(len(names), bool)}
         self.table = table_of(first, names)
-        whom = rows["more_person"]
-        seen = {name: rows[f"more_{name}"] for name in (*LOOK, "heavy")}
-        seen |= {name: rows[name][whom] for name in (*TRUTH, *IMAGE)}
-        self._more = table_of(seen, tuple(names[row] for row in whom)).inputs
+        person = rows["more_person"]
+        further = {name: rows[f"more_{name}"] for name in (*VIEW, "heavy")}
+        further |= {name: rows[name][person] for name in (*TRUTH, *IMAGE)}
+        self._further = table_of(further, tuple(names[row] for row in person)).inputs
         self._roles = ViewRoles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
@@ -76,11 +76,11 @@ class People:
 
     @torch.inference_mode()
     def estimate(self, model: MetricHMR) -> HMROutput:
-        """What `model` makes of all their looks."""
-        return estimate_from_views(model, self.table.inputs, self._more, self._roles)
+        """The output of `model` for all people, averaged over their views."""
+        return estimate_from_views(model, self.table.inputs, self._further, self._roles)
 
     def bands(self) -> Iterator[tuple[str, Mask]]:
-        """Named parts of the people. Fields of view are compared at equal size in pixels (1.70 m are 150-350 px)."""
+        """Names and masks (N,) of groups. Fields of view are compared at similar size in pixels (1.70 m: 150-350)."""
         equal = (self.pixels > 150) & (self.pixels < 350) & (self.visible > 0.8)
         yield "everybody", np.ones(len(self), bool)
         yield "80 % or more of the near side in view", self.visible >= 0.8
@@ -95,36 +95,36 @@ class People:
             yield f"{short:.2f}-{tall:.2f} m tall", (self.height >= short) & (self.height < tall)
 
 
-def stored_looks(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> People:
-    """Every landmark set that the shards hold, and further looks at each as the product takes at single images."""
-    return People(_in_processes(_look_again, shards, workers, cache), body)
+def stored_views(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> People:
+    """All landmark sets stored in the shards, with further views of each as the pipeline takes in single images."""
+    return People(_in_processes(_with_further_views, shards, workers, cache), body)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search of pictures came to."""
+class SearchResult:
+    """The detected people and the counts of a search."""
 
     people: People
-    pictures: int
-    there: int
-    clear: int  # of `there`: 80 % or more of the near side in view
+    images: int
+    true_people: int
+    clear: int  # true people with 80 % or more of the near side in view
     clear_found: int
-    false: int  # answers that lie on nobody, or on somebody answered already
+    false: int  # detections without a person, and second detections of a person
 
 
-def search_pictures(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> Found:
-    """Search every picture as the pipeline searches a single image, and match who is found with who is there."""
+def search_images(shards: Sequence[Path], body: BodyModel, workers: int, cache: Path | None) -> SearchResult:
+    """Detect people in every image as the pipeline does in a single image, and match them to the true people."""
     joined = _in_processes(_search, shards, workers, cache)
-    pictures, there, clear, false = joined.pop("counts").sum(0).tolist()
+    images, true_people, clear, false = joined.pop("counts").sum(0).tolist()
     people = People(joined, body)
-    return Found(people, pictures, there, clear, int((people.visible >= 0.8).sum()), false)
+    return SearchResult(people, images, true_people, clear, int((people.visible >= 0.8).sum()), false)
 
 
 def _in_processes(work: Callable[[Path], Arrays], shards: Sequence[Path], workers: int, cache: Path | None) -> Arrays:
-    """`work` on every shard, stacked."""
+    """The arrays of `work` on every shard, concatenated."""
     jobs = [(work, shard, cache) for shard in shards]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        parts = list(track(pool.map(_cached, jobs), "looking at pictures", total=len(jobs)))
+        parts = list(track(pool.map(_cached, jobs), "running BlazePose", total=len(jobs)))
     people = np.cumsum([0] + [len(part["pose"]) for part in parts])
     for part, before in zip(parts, people, strict=False):
         part["more_person"] = part["more_person"] + before
@@ -132,31 +132,31 @@ def _in_processes(work: Callable[[Path], Arrays], shards: Sequence[Path], worker
 
 
 def _cached(job: tuple[Callable[[Path], Arrays], Path, Path | None]) -> Arrays:
-    """What `work` makes of a shard, kept in the folder `cache`; it does not depend on the weights."""
+    """The arrays of `work` for a shard, stored in the folder `cache`; they do not depend on the weights."""
     work, shard, cache = job
     if cache is None:
         return work(shard)
-    kept = cache / f"{work.__name__.strip('_')}-{shard.parent.name}-{shard.stem}.npz"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, **work(shard))  # type: ignore[arg-type]
-    with np.load(kept) as arrays:
+    file = cache / f"{work.__name__.strip('_')}-{shard.parent.name}-{shard.stem}.npz"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **work(shard))  # type: ignore[arg-type]
+    with np.load(file) as arrays:
         return dict(arrays)
 
 
-def _look_again(shard: Path) -> Arrays:
-    """Rows of the stored looks of one shard, with further looks at each; the others in the picture are painted over.
+def _with_further_views(shard: Path) -> Arrays:
+    """Rows of the stored first views of one shard, with new further views of each; other people are painted over.
 
-    Further looks that a shard holds itself are made anew, as they follow the first.
+    Further views stored in the shard are left out: they are functions of the first views.
     """
     rows, networks = _Rows(), _networks()
-    for image, sample in _pictures(shard):
+    for image, sample in _images(shard):
         first = np.flatnonzero(sample["way"] != "again").tolist()
-        looks = {number: _stored(sample, number) for number in first}
+        views = {number: _stored(sample, number) for number in first}
         person = sample["person"]
-        for number, look in looks.items():
-            others = [other for row, other in looks.items() if person[row] != person[number]]
-            rows.add(look, views_of(image, look, others, *networks), sample, number, sample)
+        for number, view in views.items():
+            others = [other for row, other in views.items() if person[row] != person[number]]
+            rows.add(view, views_of(image, view, others, *networks), sample, number, sample)
     return rows.arrays()
 
 
@@ -167,14 +167,14 @@ def _networks() -> tuple[BlazePose, BlazePose | None]:
 def _stored(sample: Arrays, number: int) -> LandmarkSet:
     """One landmark set of a sample."""
     roi = Roi.from_matrix(sample["crop_matrix"][number])
-    return LandmarkSet(roi=roi, score=float(sample["score"][number]), **{name: sample[name][number] for name in LOOK})
+    return LandmarkSet(roi=roi, score=float(sample["score"][number]), **{name: sample[name][number] for name in VIEW})
 
 
 def _search(shard: Path) -> Arrays:
-    """Rows of the people found in one shard; `counts` (1, 4): pictures, people there, those in clear view, false."""
+    """Rows of the people detected in one shard; `counts` (1, 4): images, true people, those in clear view, false."""
     rows, networks, counts = _Rows(), _networks(), np.zeros((1, 4), int)
-    for image, sample in _pictures(shard):
-        truth = _people_there(sample)
+    for image, sample in _images(shard):
+        truth = _true_people(sample)
         found = find_people(image, networks[0])
         more = further_views(image, found, *networks)
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
@@ -184,47 +184,47 @@ def _search(shard: Path) -> Arrays:
     return rows.arrays() | {"counts": counts}
 
 
-def _pictures(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
+def _images(shard: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
     """RGB images and their samples."""
     for sample in tar_samples(shard):
         if "jpg" in sample.files:
             yield decode_image(sample.read("jpg"), upright=False), sample.arrays()
 
 
-def _people_there(sample: Arrays) -> Arrays:
-    """`TRUTH` of everybody in the picture, once each: a sample lists people by look, and the missed apart."""
+def _true_people(sample: Arrays) -> Arrays:
+    """`TRUTH` of everybody in the image, once each: a sample has a row for each view, and lists missed people apart."""
     _, first = np.unique(sample["person"], return_index=True)
     return {name: np.concatenate([sample[name][first], sample[f"missed_{name}"]]) for name in TRUTH}
 
 
 def _matched(found: list[LandmarkSet], joints: np.ndarray, intrinsics: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs (found, true) whose boxes overlap, by the sum of overlaps; each at most once."""
+    """One-to-one pairs (found, true) of overlapping boxes, with the largest sum of overlaps."""
     if not found or not len(joints):
         return []
-    seen = joints @ intrinsics.T
-    pixels = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
-    boxes = np.stack([np.concatenate([look.pixels[:33].min(0), look.pixels[:33].max(0)]) for look in found])
+    homogeneous = joints @ intrinsics.T
+    pixels = homogeneous[..., :2] / np.maximum(homogeneous[..., 2:], 0.1)
+    boxes = np.stack([np.concatenate([view.pixels[:33].min(0), view.pixels[:33].max(0)]) for view in found])
     overlap = box_iou(boxes.astype(np.float64), np.concatenate([pixels.min(1), pixels.max(1)], axis=-1))
     pairs = zip(*linear_sum_assignment(-overlap), strict=True)
     return [(int(mine), int(other)) for mine, other in pairs if overlap[mine, other] >= MIN_OVERLAP]
 
 
 class _Rows:
-    """Collects people and the further looks at them, as `People` takes them."""
+    """Collects the rows of people and of their further views for `People`."""
 
     def __init__(self) -> None:
         self._people: list[Arrays] = []
         self._more: list[Arrays] = []
 
-    def add(self, look: LandmarkSet, more: Sequence[View2D], truth: Arrays, other: int, sample: Arrays) -> None:
-        """One person: the first look and further ones, the row of `truth`, and the image's `sample`."""
+    def add(self, view: LandmarkSet, more: Sequence[View2D], truth: Arrays, other: int, sample: Arrays) -> None:
+        """Add one person: the first view, further views `more`, row `other` of `truth`, and the image's `sample`."""
         labels = {name: truth[name][other] for name in TRUTH} | {name: sample[name] for name in IMAGE}
         for further in more:
             about = {"person": len(self._people), "mirrored": further.mirrored}
-            row = about | {name: getattr(further.landmarks, name) for name in (*LOOK, "heavy")}
+            row = about | {name: getattr(further.landmarks, name) for name in (*VIEW, "heavy")}
             self._more.append({f"more_{name}": np.asarray(value) for name, value in row.items()})
-        self._people.append({name: np.asarray(getattr(look, name), np.float64) for name in LOOK} | labels)
+        self._people.append({name: np.asarray(getattr(view, name), np.float64) for name in VIEW} | labels)
 
     def arrays(self) -> Arrays:
-        """All of them, stacked."""
+        """All rows, stacked."""
         return {name: np.stack([row[name] for row in rows]) for rows in (self._people, self._more) for name in rows[0]}

@@ -1,8 +1,8 @@
-"""How long each part of scene depth takes at 640x480: `python -m benchmarks.latency [--threads 1] [--rounds 60]`.
+"""Run time of each part of scene depth at 640x480: `python -m benchmarks.latency [--threads 1] [--rounds 60]`.
 
-One rendered place with two people. `refiner` is everything from the initial depth to the calibrated one: the closed
-form it starts from, the network and the fields at full size; `refiner, network alone` is the network. `--threads` are
-torch's; the node, too, gives it one.
+One rendered place with two people. `refiner` covers all steps from initial to calibrated depth: the closed form, the
+network and the fields at full resolution; `refiner, network alone` is the network. `--threads` sets torch's threads;
+the node uses one, too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TARGET_MS = 20.0
 
 
 def parts() -> dict[str, Callable[[], object]]:
-    """What is measured, by name."""
+    """The timed calls by name."""
     rng, body = np.random.default_rng(SEED), load_body("open_light")
     place = make_place(rng, body, WIDTH, HEIGHT, PEOPLE)
     depth, anchor, camera = initial_depth(rng, place), place.anchor, place.camera
@@ -52,7 +52,7 @@ def parts() -> dict[str, Callable[[], object]]:
         source = FastDepth()
         measured["fastdepth"] = lambda: source.predict(image, camera, DepthContext())
     except AssetError as error:
-        print(f"fastdepth left out: {error}")
+        print(f"fastdepth skipped: {error}")
     for name, fit in METHODS.items():
         measured[name] = lambda fit=fit: fit(depth, anchor).apply(depth)  # type: ignore[misc]
     measured["refiner"] = lambda: refine(model, depth, anchor, camera).apply(depth)
@@ -61,7 +61,7 @@ def parts() -> dict[str, Callable[[], object]]:
 
 
 def milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
-    """Wall-clock times of `rounds` calls after three to warm up."""
+    """Wall-clock times, ms, of `rounds` calls after three warm-up calls."""
     for _ in range(3):
         work()
     times = []
@@ -73,7 +73,7 @@ def milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
 
 
 def main() -> None:
-    """The command of the module's docstring."""
+    """Run the command in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Figures of the open body: its population, its first beta, and how well its two meshes agree.
+"""Statistics of the open body: its population, its first beta, and the agreement of its two meshes.
 
     python -m benchmarks.open_body
 
@@ -50,15 +50,15 @@ def rest_joints(body: BodyModel, betas: torch.Tensor) -> torch.Tensor:
 
 
 def main() -> None:
-    """The command of the module's docstring."""
+    """Run the command in the module's docstring."""
     people, large, light = Population.load(), load_body("open"), load_body("open_light")
     Console(width=120).print(population_table(people))
     taller = large.height(torch.eye(10)[:1]) - large.height(torch.zeros(1, 10))
     print(f"betas[0] = 1 adds {taller.item():.3f} m to the mean body")
     betas = torch.from_numpy(np.asarray(people.betas, np.float32))
-    apart = 1000 * (rest_joints(large, betas) - rest_joints(light, betas)).norm(dim=-1)
-    worst = JOINT_NAMES[int(apart.max(dim=0).values.argmax())]
-    print(f"joints of both meshes: {apart.mean():.2f} mm apart on average, {apart.max():.1f} mm at most ({worst})")
+    distance = 1000 * (rest_joints(large, betas) - rest_joints(light, betas)).norm(dim=-1)
+    worst = JOINT_NAMES[int(distance.max(dim=0).values.argmax())]
+    print(f"joints of both meshes: mean distance {distance.mean():.2f} mm, maximum {distance.max():.1f} mm ({worst})")
 
 
 if __name__ == "__main__":

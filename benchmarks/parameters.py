@@ -1,7 +1,7 @@
 """Parameters and FLOPs of every preset: `python -m benchmarks.parameters [--forward paper]`.
 
 FLOPs are of one forward pass for one person, counted by torch (a multiply-add is two). Networks are built on the meta
-device, so that the paper's needs no memory; `--forward PRESET` also runs it in float32 and in bf16 and times it.
+device, so the paper's network needs no memory. `--forward PRESET` also times a preset in float32 and in bf16.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTS = ("image_encoder", "ray_encoder", "moe", "pose", "shape", "position")
 
 
 def one_person(config: ModelConfig, dtype: torch.dtype = torch.float32) -> CropBatch:
-    """A batch of one person with made-up landmarks and pixels, as the preset reads them."""
+    """A batch of one person with random landmarks and pixels, in the preset's input format."""
     width, height = config.image_encoder.crop_size
     intrinsics = torch.tensor([[[500.0, 0, 319.5], [0, 500, 239.5], [0, 0, 1]]])
     return CropBatch(
@@ -78,7 +78,7 @@ def time_forward(preset: str, console: Console) -> None:
 
 
 def column(preset: str) -> dict[str, str]:
-    """Parameters by part, their sum, and FLOPs of one preset."""
+    """Parameters of each part, their sum, and FLOPs of one preset, as text."""
     config = load_config(ModelConfig, config_path(f"models/{preset}.yaml"))
     with torch.device("meta"):
         model = MetricHMR(config).eval().requires_grad_(False)

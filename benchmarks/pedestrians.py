@@ -1,10 +1,10 @@
-"""Real people at known distances: the pedestrians of PETS 2009, view 1, against the ground that they walk on.
+"""Distances of real people: the pedestrians of PETS 2009, view 1, compared with their positions on the ground plane.
 
     python -m benchmarks.pedestrians --video vtest.avi
 
-`vtest.avi` is in Debian's and Ubuntu's package opencv-doc (/usr/share/doc/opencv-doc/examples/data/). The camera hangs
-7 m above the road and was calibrated by the makers of the set, so the pixels of somebody's feet say where they stand:
-one pixel is about 0.3 % of the distance. Counted are people found in single frames whose feet are seen.
+`vtest.avi` is in Debian's and Ubuntu's package opencv-doc (/usr/share/doc/opencv-doc/examples/data/). The camera is
+7 m above the road and was calibrated by the authors of the data set, so the pixels of the feet give a person's position
+on the ground: one pixel is about 0.3 % of the distance. People detected in single frames with visible feet count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.baseline import NAMES, baseline
 from benchmarks.people import read_video
-from benchmarks.surroundings import deviation_along_sight
+from benchmarks.scene_context import deviation_along_sight
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.camera import Camera
@@ -34,13 +34,13 @@ HEELS_AND_TOES = (29, 30, 31, 32)
 ANKLES = (27, 28)
 MIN_VISIBILITY = 0.6
 HIP_HEIGHT = 0.9
-"""Metres; 0.1 more or less change the distance by 0.1 %."""
+"""Metres; a change by 0.1 changes the distance by 0.1 %."""
 BANDS = ((0, 20), (20, 25), (25, 30), (30, 40))
 
 
 @dataclass(frozen=True)
 class TsaiCamera:
-    """A calibration in the form of Tsai, millimetres and radians; the defaults are those of PETS 2009, view 1."""
+    """Tsai's camera model, millimetres and radians; the defaults are the calibration of PETS 2009, view 1."""
 
     focal: float = 5.5549183034
     pixel_width: float = 5.1273271277e-3 / 1.0937855397  # dpx over the scale factor sx
@@ -52,7 +52,7 @@ class TsaiCamera:
     translation: tuple[float, float, float] = (828.73214225, -3175.4796051, 35469.298547)
 
     def camera(self) -> Camera:
-        """As OpenCV has it: Tsai's kappa takes seen points to ideal ones, k1 the other way, alike to first order."""
+        """As an OpenCV camera. Tsai's kappa undistorts and k1 distorts, so k1 is -kappa f^2 to first order."""
         (u, v), (width, height) = self.centre, self.size
         intrinsics = np.array(
             [[self.focal / self.pixel_width, 0, u], [0, self.focal / self.pixel_height, v], [0, 0, 1]]
@@ -66,7 +66,7 @@ class TsaiCamera:
 
 @dataclass(frozen=True)
 class Pedestrian:
-    """Distances of somebody's hips from the camera, metres, and the standing height that goes with the estimate."""
+    """True and estimated distances of the hips from the camera, standard deviation and standing height, metres."""
 
     true: float
     estimated: float
@@ -78,7 +78,7 @@ class Pedestrian:
 def standing_at(
     pixels: Float64Array, intrinsics: Float64Array, rotation: Float64Array, translation: Float64Array
 ) -> Float64Array:
-    """(3,) m in the camera frame: the hips over the mean of the points (N, 2) px on the ground."""
+    """Hips (3,) m in the camera frame: `HIP_HEIGHT` above the mean ground point of the pixels (N, 2)."""
     rays = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(intrinsics).T
     eye, directions = -rotation.T @ translation, rays @ rotation
     on_ground = rays * (-eye[2] / directions[:, 2])[:, None]
@@ -87,14 +87,14 @@ def standing_at(
 
 
 def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: BodyModel) -> Pedestrian | None:
-    """A person found in an image without distortion; None where the feet are not seen."""
-    look = person.landmarks
-    if look.visibility[list(ANKLES)].min() < MIN_VISIBILITY:
+    """Distances of a person estimated in an image without distortion; None if the feet are not visible."""
+    landmarks = person.landmarks
+    if landmarks.visibility[list(ANKLES)].min() < MIN_VISIBILITY:
         return None
-    feet = look.pixels[list(HEELS_AND_TOES)].astype(np.float64)
+    feet = landmarks.pixels[list(HEELS_AND_TOES)].astype(np.float64)
     true = standing_at(feet, camera.intrinsics, *tsai.cam_from_ground())
     hips = [NAMES.index("left_hip"), NAMES.index("right_hip")]
-    theirs = baseline(crop_batch_from_landmarks([look], camera), body)[0, hips].mean(0)
+    theirs = baseline(crop_batch_from_landmarks([landmarks], camera), body)[0, hips].mean(0)
     return Pedestrian(
         true=float(np.linalg.norm(true)),
         estimated=float(np.linalg.norm(person.transl_cam)),
@@ -105,7 +105,7 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
 
 
 def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
-    """Everybody found in every n-th frame whose feet are seen."""
+    """All people with visible feet that are detected in every n-th frame."""
     tsai, body, pipeline = TsaiCamera(), load_body("open_light"), Pipeline.from_preset(weights)
     found: list[Pedestrian] = []
     for image in islice(read_video(video), 0, None, every):
@@ -116,7 +116,7 @@ def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
 
 
 def table_of(found: list[Pedestrian], title: str) -> Table:
-    """Estimated over true distance and its errors, of both systems, by distance."""
+    """Ratio of estimated to true distance and its errors, for both systems, by distance."""
     columns = ("m away", "people", "estimated / true", "baseline", "error, median %", "baseline", "inside 1 sigma")
     table = Table(*columns, "height, median m", title=title)
     for near, far in (*BANDS, (0, 1000)):
@@ -140,7 +140,7 @@ def table_of(found: list[Pedestrian], title: str) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", type=Path, required=True, help="vtest.avi")
-    parser.add_argument("--every", type=int, default=20, help="frames from one looked at to the next")
+    parser.add_argument("--every", type=int, default=20, help="use every n-th frame")
     parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
     arguments = parser.parse_args()
     found = pedestrians(arguments.video, arguments.every, arguments.weights)

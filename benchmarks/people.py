@@ -1,10 +1,10 @@
-"""How soon people in a video get an id, and what a frame costs, against boxes annotated by hand.
+"""Delay until people in a video get an id, tracking errors, and run time, against boxes annotated by hand.
 
     python -m benchmarks.people --video vtest.avi
 
 `vtest.avi` is in Debian's and Ubuntu's package opencv-doc (/usr/share/doc/opencv-doc/examples/data/). A person counts
-as found in time when an id is on them within a second of their first clear frame. A track belongs to the person whose
-box centre is nearest, within 0.35 of the box's height.
+as found in time if a track matches within a second of the first clear frame. A track is matched to the person with the
+nearest box centre, within 0.35 of the box's height.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
 
 ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "helpers" / "vtest_people.json"
 NEAR = 0.35
-"""Share of a person's height within which a track's centre must lie."""
+"""Largest distance of a track's centre from a person's, as a share of the person's height in the image."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a run over an annotated video gave.
+    """Result of tracking an annotated video.
 
     Attributes:
         in_time: names of the people with an id within a second of their first clear frame.
-        late: the others.
-        coverage: share of all clear person-frames that carry an id.
-        switches: changes of id on one person between clear frames; where bodies overlap, boxes cannot say who is who.
-        false_tracks: ids that lie on nobody in most of their frames.
-        tracks: all ids.
+        late: names of the others.
+        coverage: share of all clear person-frames with an id.
+        switches: id changes of a person between clear frames; boxes of overlapping bodies are ambiguous.
+        false_tracks: ids without a person in most of their frames.
+        tracks: number of ids.
     """
 
     in_time: list[str]
@@ -53,7 +53,7 @@ class Score:
 
     @property
     def share_in_time(self) -> float:
-        """Share of people found in time."""
+        """Share of people with an id in time, 0..1."""
         return len(self.in_time) / max(len(self.in_time) + len(self.late), 1)
 
 
@@ -68,17 +68,17 @@ def boxes_at(person: dict[str, Any], frame: int) -> tuple[np.ndarray, bool] | No
 
 
 def score(annotation: dict[str, Any], frames: list[list[TrackedPerson]]) -> Score:
-    """Compare tracked people, frame by frame, with an annotation."""
+    """Compare tracked people with an annotation, frame by frame."""
     last_id: dict[str, str] = {}
     in_time: set[str] = set()
     switches = clear_frames = covered = 0
-    on_somebody: dict[str, list[bool]] = {}
+    matched: dict[str, list[bool]] = {}
     for index, people in enumerate(frames[: annotation["last_frame"] + 1]):
-        seen = [person for person in people if not person.is_occluded]
+        visible = [person for person in people if not person.is_occluded]
         truth = {p["name"]: box for p in annotation["people"] if (box := boxes_at(p, index)) is not None}
-        pairs = _match(truth, seen)
-        for person in seen:
-            on_somebody.setdefault(person.id, []).append(person.id in pairs.values())
+        pairs = _match(truth, visible)
+        for person in visible:
+            matched.setdefault(person.id, []).append(person.id in pairs.values())
         for entry in annotation["people"]:
             name = entry["name"]
             if name in truth and truth[name][1]:
@@ -97,13 +97,13 @@ def score(annotation: dict[str, Any], frames: list[list[TrackedPerson]]) -> Scor
         late=[name for name in names if name not in in_time],
         coverage=covered / max(clear_frames, 1),
         switches=switches,
-        false_tracks=[name for name, hits in on_somebody.items() if np.mean(hits) < 0.5],
-        tracks=len(on_somebody),
+        false_tracks=[name for name, hits in matched.items() if np.mean(hits) < 0.5],
+        tracks=len(matched),
     )
 
 
 def _match(truth: dict[str, tuple[np.ndarray, bool]], people: list[TrackedPerson]) -> dict[str, str]:
-    """Name to id, nearest pairs first, each used once."""
+    """Name -> id: one-to-one pairs, the nearest first."""
     gaps = []
     for name, (box, _) in truth.items():
         centre, height = (box[:2] + box[2:]) / 2, box[3] - box[1]
@@ -125,8 +125,8 @@ def read_video(path: Path, count: int = sys.maxsize) -> Iterator[np.ndarray]:
             f"{path}: OpenCV cannot read this video; vtest.avi is in Debian's and Ubuntu's package opencv-doc"
         )
     for _ in range(count):
-        good, frame = video.read()
-        if not good:
+        success, frame = video.read()
+        if not success:
             return
         yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", type=Path, required=True, help="vtest.avi")
     parser.add_argument("--threads", type=int, default=2, help="threads of each network")
-    parser.add_argument("--frames", type=int, default=0, help="stop after so many frames; 0: all annotated ones")
+    parser.add_argument("--frames", type=int, default=0, help="number of frames; 0: all annotated ones")
     parser.add_argument("--detector", type=Path, help="pose_detection.tflite, if not in the cache")
     parser.add_argument("--landmarks", type=Path, help="pose_landmark_full.tflite, if not in the cache")
     options = parser.parse_args()
@@ -155,7 +155,7 @@ def main() -> None:
     print(f"machine          {machine}, {os.cpu_count()} CPUs, {options.threads} threads")
     print(f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}")
     print(f"id within 1 s    {result.share_in_time:.0%} ({len(result.in_time)} people; late: {result.late or 'none'})")
-    print(f"coverage         {result.coverage:.0%} of clear person-frames carry an id")
+    print(f"coverage         {result.coverage:.0%} of clear person-frames have an id")
     print(f"id switches      {result.switches}")
     print(f"false tracks     {len(result.false_tracks)} of {result.tracks} {result.false_tracks or ''}")
     print(

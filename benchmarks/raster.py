@@ -1,7 +1,7 @@
-"""How long the z-buffer takes: `OMP_NUM_THREADS=1 python -m benchmarks.raster [--repeat 200]`.
+"""Run time of the z-buffer: `OMP_NUM_THREADS=1 python -m benchmarks.raster [--repeat 200]`.
 
-Draws the open bodies in their rest pose, and a closed blob with 13,120 faces (SMPL has 13,776) and a body's
-proportions, so near that they fill the height of a 640x480 image, and five times farther; with and without culling.
+Draws the open bodies in their rest pose, and an ellipsoid with 13,120 faces (SMPL has 13,776) and a body's proportions.
+They fill the height of a 640x480 image, or are five times as far away; with and without culling.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
 def open_body(spec: str) -> Mesh:
-    """Rest pose, turned to stand upright before the camera, middle at the origin."""
+    """Rest pose, upright and facing the camera, centred at the origin."""
     body = load_body(spec)
     with torch.inference_mode():
         vertices = body(torch.zeros(1, 10), torch.zeros(1, 72), torch.zeros(1, 3)).vertices[0].double().numpy()
@@ -30,8 +30,8 @@ def open_body(spec: str) -> Mesh:
     return vertices - (vertices.min(0) + vertices.max(0)) / 2, body.faces.numpy()
 
 
-def blob(rings: int = 80, sectors: int = 82) -> Mesh:
-    """Ellipsoid 0.9 m wide, 1.8 m tall, 0.6 m deep; faces in random order, as meshes have them."""
+def ellipsoid(rings: int = 80, sectors: int = 82) -> Mesh:
+    """Ellipsoid 0.9 m wide, 1.8 m tall, 0.6 m deep; faces in random order, like those of a mesh."""
     polar, turn = np.linspace(0, np.pi, rings + 1)[:, None], np.linspace(0, 2 * np.pi, sectors, endpoint=False)
     sphere = np.stack(
         np.broadcast_arrays(np.sin(polar) * np.cos(turn), np.cos(polar), np.sin(polar) * np.sin(turn)), -1
@@ -44,7 +44,7 @@ def blob(rings: int = 80, sectors: int = 82) -> Mesh:
 
 
 def measure(mesh: Mesh, camera: Camera, cull_back: bool, repeat: int) -> tuple[float, float, int]:
-    """Least and median milliseconds, and covered pixels."""
+    """Minimum and median milliseconds, and the number of covered pixels."""
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -60,7 +60,11 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
     print(f"{'mesh':12} {'faces':>6} {'metres':>6} {'pixels':>7} {'culled':>6} {'min ms':>7} {'median ms':>9}")
     camera = Camera.from_fov(640, 480, 1.0)
-    for name, mesh in (("open_light", open_body("open_light")), ("blob", blob()), ("open", open_body("open"))):
+    for name, mesh in (
+        ("open_light", open_body("open_light")),
+        ("ellipsoid", ellipsoid()),
+        ("open", open_body("open")),
+    ):
         height = np.ptp(mesh[0][:, 1])
         for distance in (camera.intrinsics[1, 1] * height / 460 + 0.2) * np.array([1.0, 5.0]):
             placed = mesh[0] + (0, 0, distance), mesh[1]

@@ -1,8 +1,8 @@
-"""Cost of the ROS side alone: message -> array, results -> messages, and sending them over the middleware.
+"""Run time of the ROS layer alone: message -> array, results -> messages, and sending over the middleware.
 
     python -m benchmarks.ros
 
-Everything that the node adds to `Pipeline.process` for one frame, with a reader on every topic in the same process.
+These are the steps that the node adds to `Pipeline.track` for one frame, with all topics requested.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def row(name: str, times: tuple[float, float]) -> None:
 
 
 def essential_messages(scene: Scene, header: Header, last: Image) -> list[Any]:
-    """What a robot listens to: people with their meshes, transforms, depth and its calibration."""
+    """The messages that a robot subscribes to: people with their meshes, transforms, depth and its calibration."""
     bodies = bodies_of(scene)
     return [
         to_rclpy(humans(bodies, scene, header, "open_light", PeopleOptions("", 0.0, 0.3, True))),
@@ -94,7 +94,7 @@ def essential_messages(scene: Scene, header: Header, last: Image) -> list[Any]:
 
 
 def every_message(scene: Scene, header: Header, last: Image, last_overlay: Image) -> list[Any]:
-    """And what a developer adds: poses, cloud, skeletons, the overlay image (drawing it is not ROS's cost)."""
+    """All messages: also poses, point cloud, skeletons and the overlay image (without drawing it)."""
     bodies = bodies_of(scene)
     return [
         *essential_messages(scene, header, last),
@@ -124,7 +124,7 @@ def bench_output() -> None:
 
 
 def bench_wire() -> None:
-    """Serialisation and hand-over of the largest messages, without a reader."""
+    """Serialisation and publishing of the largest messages, without a subscriber."""
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("bench", context=context)
@@ -155,7 +155,7 @@ def bench_total() -> None:
 
 def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"{ROUNDS} rounds, {VERTICES} vertices a person\n")
+    print(f"{ROUNDS} rounds, {VERTICES} vertices per person\n")
     print(f"| {'':42} |   min ms | median ms |")
     print(f"|{'-' * 44}|---------:|----------:|")
     bench_input()

@@ -1,11 +1,11 @@
-"""The node for a long time: images at a fixed rate between two processes, and lifecycle cycles, with memory watched.
+"""Endurance test of the node: images at a fixed rate between two processes, and lifecycle cycles; measures memory.
 
     python -m benchmarks.soak --minutes 10 --hz 30
     python -m benchmarks.soak --minutes 0 --cycles 1000
 
-A pipeline that answers at once with four people takes the network's place, so that what is measured is the node alone.
-Latency is from publishing an image to receiving its HumanMeshArray. Every image must be accounted for: sent = answered
-+ dropped, by the causes that the node tells on /diagnostics; what neither tells is printed as unaccounted for.
+A fake pipeline returns four people at once, so the node alone is measured. Latency is from publishing an image to
+receiving its HumanMeshArray. Every image must be answered, or reported as dropped on /diagnostics with its cause; the
+rest is printed as unaccounted for.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.outputs.images import camera_info_message
 
 SIZE = (640, 480)
-WARM_UP_S = 20.0  # the middleware's buffers and Python's arenas grow to their size
+WARM_UP_S = 20.0  # buffers of the middleware and of Python's allocator grow to their final size
 WARM_UP_CYCLES = 100
-BURSTS = 5  # of 30 images at once, so that the node's queues have been full before memory is looked at
-ANSWER_S = 5.0  # for the last answers, and for the last report on health: there is one a second
-
+BURSTS = 5  # of 30 images at once, so that the node's queues have been full before memory is measured
+ANSWER_S = 5.0  # wait for the last results and the last diagnostics, which are published once a second
 
 DROPPED = "dropped: "
 
@@ -63,24 +62,24 @@ class InstantPipeline:
         self._scene = fake_scene(*SIZE, 4)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Does nothing: there is no state."""
 
     def track(self, image: NDArray[np.uint8], camera: Camera, stamp_s: float, **rest: Any) -> Scene:
-        """The same scene at once."""
+        """Returns the same scene, without delay."""
         return replace(self._scene, image=image, camera=camera, stamp_s=stamp_s)
 
 
 @dataclass
 class Watch:
-    """What was sent and what came back: seconds by stamp."""
+    """Images sent, results received and images dropped; times in seconds by stamp, ns."""
 
     sent: dict[int, float] = field(default_factory=dict)
     latency: dict[int, float] = field(default_factory=dict)
-    drops: Counter[str] = field(default_factory=Counter)  # by cause, as the node tells them, from its start on
+    drops: Counter[str] = field(default_factory=Counter)  # by cause, as reported by the node since its start
     dropped_before: Counter[str] = field(default_factory=Counter)
 
     def begin(self) -> None:
-        """Count from here."""
+        """Start counting."""
         self.sent, self.latency, self.dropped_before = {}, {}, self.drops
 
     @property
@@ -90,20 +89,20 @@ class Watch:
 
     @property
     def unaccounted(self) -> int:
-        """Images of whose fate nobody has told."""
+        """Number of images that were neither answered nor reported as dropped."""
         return len(self.sent) - len(self.latency) - self.dropped.total()
 
     def received(self, message: HumanMeshArray) -> None:
-        """Take an answer."""
+        """Store the latency of a result."""
         stamp = stamp_ns(message.header)
         if stamp in self.sent:
             self.latency[stamp] = time.monotonic() - self.sent[stamp]
 
-    def told(self, message: DiagnosticArray) -> None:
-        """Take a report on health."""
+    def diagnosed(self, message: DiagnosticArray) -> None:
+        """Store the counts of dropped images from /diagnostics."""
         values = (pair for status in message.status for pair in status.values)
-        told = {pair.key: int(pair.value) for pair in values if pair.key.startswith(DROPPED)}
-        self.drops = Counter({key.removeprefix(DROPPED): count for key, count in told.items()})
+        counts = {pair.key: int(pair.value) for pair in values if pair.key.startswith(DROPPED)}
+        self.drops = Counter({key.removeprefix(DROPPED): count for key, count in counts.items()})
 
 
 def resident(pid: int) -> int:
@@ -129,7 +128,7 @@ def soak(minutes: float, hz: float) -> None:
     watch = Watch()
     image, info = driver.create_publisher(Image, "image", 10), driver.create_publisher(CameraInfo, "camera_info", 10)
     driver.create_subscription(HumanMeshArray, "/perception/humans", watch.received, 50)
-    driver.create_subscription(DiagnosticArray, "/diagnostics", watch.told, 5)
+    driver.create_subscription(DiagnosticArray, "/diagnostics", watch.diagnosed, 5)
     with node_process() as pid:
         while not (image.get_subscription_count() and driver.count_publishers("/perception/humans")):
             executor.spin_once(timeout_sec=0.1)
@@ -141,14 +140,14 @@ def soak(minutes: float, hz: float) -> None:
         before = resident(pid)
         run(60.0 * minutes)
         after = resident(pid)
-    tell_soak(watch, before, after)
+    print_soak(watch, before, after)
     executor.shutdown()
     driver.destroy_node()
     rclpy.shutdown(context=context)
 
 
 def send(executor: SingleThreadedExecutor, image: Any, info: Any, watch: Watch, hz: float, seconds: float) -> None:
-    """Images at a fixed rate for some seconds, then time for the last answers."""
+    """Publish images at a fixed rate for some seconds, then wait for the last results."""
     message, calibration = fake_image(*SIZE, "rgb8"), Camera.from_fov(*SIZE, 1.2)
     started = time.monotonic()
     for index in range(int(hz * seconds)):
@@ -166,7 +165,7 @@ def send(executor: SingleThreadedExecutor, image: Any, info: Any, watch: Watch, 
         executor.spin_once(timeout_sec=0.1)
 
 
-def tell_soak(watch: Watch, before: int, after: int) -> None:
+def print_soak(watch: Watch, before: int, after: int) -> None:
     p50, p99 = np.percentile(list(watch.latency.values()), (50, 99)) * 1e3
     causes = ", ".join(f"{count} {cause}" for cause, count in watch.dropped.items()) or "none"
     print(
@@ -175,10 +174,10 @@ def tell_soak(watch: Watch, before: int, after: int) -> None:
     )
     print(f"missed stamps {len(watch.sent.keys() - watch.latency.keys())} (0)")
     print(f"latency p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99 / p50 {p99 / p50:.2f} (<= 3)")
-    tell_memory(before, after)
+    print_memory(before, after)
 
 
-def tell_memory(before: int, after: int) -> None:
+def print_memory(before: int, after: int) -> None:
     print(f"resident {before / 2**20:.1f} -> {after / 2**20:.1f} MiB, growth {100 * (after / before - 1):.2f} % (< 2)")
 
 
@@ -197,7 +196,7 @@ def cycles(count: int) -> None:
         executor.spin_once(timeout_sec=0.0)
     gc.collect()
     print(f"{count} times configure, activate, deactivate, cleanup")
-    tell_memory(before, resident(os.getpid()))
+    print_memory(before, resident(os.getpid()))
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown(context=context)
@@ -219,8 +218,8 @@ def main() -> None:
         cycles(options.cycles)
     if options.minutes:
         profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE")
-        print(f"{get_rmw_implementation_identifier()}, {Path(profile).name if profile else 'as it comes'}")
-        print(f"{options.minutes:g} min at {options.hz:g} Hz, {SIZE[0]}x{SIZE[1]} rgb8, node in a process of its own")
+        print(f"{get_rmw_implementation_identifier()}, {Path(profile).name if profile else 'default profile'}")
+        print(f"{options.minutes:g} min at {options.hz:g} Hz, {SIZE[0]}x{SIZE[1]} rgb8, node in a separate process")
         soak(options.minutes, options.hz)
 
 

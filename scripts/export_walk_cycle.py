@@ -1,4 +1,4 @@
-"""Make `metrichmsr_ros/assets/walk_cycle.npz` from DeepMimic's walk (MIT licence).
+"""Write `metrichmsr_ros/assets/walk_cycle.npz` from DeepMimic's walk (MIT licence).
 
 python scripts/export_walk_cycle.py humanoid3d_walk.txt
 """

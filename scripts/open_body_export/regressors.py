@@ -1,23 +1,23 @@
-"""Sparse non-negative regressors: which vertices, in which mixture, lie where a joint or a landmark is."""
+"""Sparse non-negative regressors: joints and landmarks as weighted means of a few vertices."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import nnls
 
-SUM_WEIGHT = 1e3  # row that asks the mixture to sum to one, in metres of misfit
+SUM_WEIGHT = 1e3  # weight, metres, of the equation that the weights sum to one
 
 
 def fit_regressor(
     vertices: np.ndarray, targets: np.ndarray, reach: int, candidates: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mixtures of vertices that follow `targets` over a whole population.
+    """Weights of vertices whose means fit `targets` over a population.
 
     Args:
         vertices: (N, V, 3) bodies, metres.
-        targets: (N, K, 3) the points to follow on the same bodies.
-        reach: how many of the vertices nearest to a point (on the mean body) may take part in its mixture.
-        candidates: how many of those are tried, evenly spread over them.
+        targets: (N, K, 3) points of the same bodies, metres.
+        reach: number of vertices nearest to a point (on the mean body) that may have weights.
+        candidates: number of those that are used, evenly spaced by their rank in distance.
 
     Returns:
         Regressor (K, V) float64, rows >= 0 that sum to one, and the mean error of each row (K,) in metres.
@@ -29,15 +29,15 @@ def fit_regressor(
         near = np.argsort(np.linalg.norm(mean - targets[:, k].mean(0), axis=1))[:reach]
         near = near[np.linspace(0, len(near) - 1, min(candidates, len(near))).astype(int)]
         rows = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near)).astype(np.float64)
-        wanted = targets[:, k].reshape(-1).astype(np.float64)
-        mixture, _ = nnls(np.vstack([rows, np.full((1, len(near)), SUM_WEIGHT)]), np.append(wanted, SUM_WEIGHT))
-        regressor[k, near] = mixture / mixture.sum()
+        target = targets[:, k].reshape(-1).astype(np.float64)
+        weights, _ = nnls(np.vstack([rows, np.full((1, len(near)), SUM_WEIGHT)]), np.append(target, SUM_WEIGHT))
+        regressor[k, near] = weights / weights.sum()
         errors[k] = np.linalg.norm(np.einsum("v,nvc->nc", regressor[k], vertices) - targets[:, k], axis=1).mean()
     return regressor, errors
 
 
 def surface_regressor(vertices: np.ndarray, faces: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(K, V) barycentric weights of the surface points of one body (V, 3) that lie nearest to `points` (K, 3)."""
+    """(K, V) barycentric weights of the surface points of one body (V, 3) nearest to `points` (K, 3)."""
     corners = vertices[faces]  # (F, 3, 3)
     regressor = np.zeros((len(points), len(vertices)))
     for k, point in enumerate(points):

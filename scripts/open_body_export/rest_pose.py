@@ -1,4 +1,4 @@
-"""From anny's rest pose (arms at 45 degrees, z up) to SMPL's (T-pose, y up, pelvis at the origin), on SMPL's tree."""
+"""Converts anny's rest pose (arms at 45 degrees, z up) to SMPL's (T-pose, y up) on SMPL's kinematic tree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, PARENTS
 
-# SMPL joint <- the bones of anny's `cmu_mb` rig that it carries; the first one's head is the joint.
+# SMPL joint <- bones of anny's `cmu_mb` rig that move with it; the joint is the head of the first one.
 BONES = {
     "pelvis": ["Hips", "LHipJoint", "RHipJoint"],
     "left_hip": ["LeftUpLeg"],
@@ -39,7 +39,7 @@ TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 def smpl_weights(model: anny.Anny) -> torch.Tensor:
-    """Skinning weights (V, 24): those of anny's bones, summed onto SMPL's joints."""
+    """Skinning weights (V, 24): for each SMPL joint the sum of the weights of its bones."""
     bones = {name: k for k, name in enumerate(model.bone_labels)}
     vertices = len(model.vertex_bone_indices)
     dense = torch.zeros(vertices, len(bones))
@@ -49,7 +49,7 @@ def smpl_weights(model: anny.Anny) -> torch.Tensor:
 
 
 def to_smpl_rest(model: anny.Anny, vertices: torch.Tensor, heads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vertices (N, V, 3) and joints (N, 24, 3) in SMPL's rest pose and axes; the pelvis is where anny had it."""
+    """Vertices (N, V, 3) and joints (N, 24, 3) in SMPL's rest pose and axes, metres; the pelvis stays in place."""
     bones = {name: k for k, name in enumerate(model.bone_labels)}
     joints = heads[:, [bones[BONES[name][0]] for name in JOINT_NAMES]]
     turns = _straightening(joints)
@@ -65,7 +65,7 @@ def to_smpl_rest(model: anny.Anny, vertices: torch.Tensor, heads: torch.Tensor) 
 
 
 def _straightening(joints: torch.Tensor) -> torch.Tensor:
-    """World rotations (N, 24, 3, 3) that level the arms and let the legs hang straight when seen from the front."""
+    """World rotations (N, 24, 3, 3) that make the arms horizontal, and the legs vertical in the frontal plane."""
     turns = torch.eye(3).repeat(len(joints), 24, 1, 1)
     for side, outwards in (("left", 1.0), ("right", -1.0)):
         shoulder, elbow, wrist, hand = (INDEX[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist", "hand"))
@@ -81,7 +81,7 @@ def _straightening(joints: torch.Tensor) -> torch.Tensor:
 
 
 def _shortest_turn(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Rotation (N, 3, 3) by the smallest angle that takes the direction of `source` (N, 3) to `target` (3,)."""
+    """Rotation (N, 3, 3) by the smallest angle that maps the direction of `source` (N, 3) to `target` (3,)."""
     source = torch.nn.functional.normalize(source, dim=-1)
     target = target.expand_as(source)
     axis, cosine = torch.linalg.cross(source, target), (source * target).sum(-1)

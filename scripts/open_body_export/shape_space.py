@@ -1,17 +1,17 @@
-"""The linear shape space: ten betas of unit variance over the population, and what each does to a mesh."""
+"""The linear shape space: ten betas of unit variance over the population, and the displacements of each beta."""
 
 from __future__ import annotations
 
 import numpy as np
 
 NUM_BETAS = 10
-CORNER = 2.5  # standard deviations at which the corners of the shape space are looked at
+CORNER = 2.5  # standard deviations of the bodies in `corner_points`
 
 
 def principal_components(vertices: np.ndarray, faces: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, float]:
-    """Scores (N, 10) of unit variance, positive for taller bodies, and the share of variance they hold.
+    """Scores (N, 10) of unit variance, positive for taller bodies, and the share of the variance they explain.
 
-    Vertices count by the area they stand for: else the densely meshed face would be half a body.
+    Vertices are weighted by their area; otherwise the densely meshed face would have half of the weight.
     """
     mean = vertices.mean(0)
     deviation = vertices - mean
@@ -32,13 +32,13 @@ def fit_directions(vertices: np.ndarray, betas: np.ndarray) -> np.ndarray:
 
 
 def corner_points(space: np.ndarray) -> np.ndarray:
-    """(21, V, 3) of a space (11, V, 3): the mean body, and `CORNER` sigma to both sides along each beta."""
+    """(21, V, 3) of a space (11, V, 3): the mean body, and those at plus and minus `CORNER` along each beta."""
     steps = CORNER * space[1:]
     return np.concatenate([space[:1], space[0] + steps, space[0] - steps])
 
 
 def standing_height(space: np.ndarray, betas: np.ndarray) -> np.ndarray:
-    """Heights (N,) of the linear model's own bodies, metres."""
+    """Heights (N,) of the linear model's bodies, metres."""
     upright = (space[0, :, 1] + betas @ space[1:, :, 1]).astype(np.float32)
     return np.ptp(upright, axis=1)
 

@@ -1,4 +1,4 @@
-"""Make a body exactly its own mirror image, so that flipping an image and mirroring a pose mean the same."""
+"""Makes a body exactly symmetric, so that flipping an image is equivalent to mirroring a pose."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def mirror_vertices(template: np.ndarray) -> np.ndarray:
-    """(V,) for every vertex the one nearest to its mirror image at x = 0.
+    """(V,) for each vertex the index of the vertex nearest to its mirror image at x = 0.
 
     Raises:
-        ValueError: when two vertices claim the same partner.
+        ValueError: two vertices have the same partner.
     """
     _, partner = cKDTree(template).query(template * MIRROR)
     if not np.array_equal(partner[partner], np.arange(len(template))):
-        raise ValueError("the mesh has no mirror image of itself: its vertices do not pair up")
+        raise ValueError("the mesh is not symmetric: its vertices do not form pairs")
     return partner
 
 
@@ -28,6 +28,6 @@ def symmetric_points(points: np.ndarray, partner: np.ndarray) -> np.ndarray:
 
 
 def symmetric_rows(matrix: np.ndarray, partner: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Mean of (names, V) and its mirror image, whose rows and columns have changed sides."""
+    """Mean of (names, V) and its mirror image, with rows and columns of left and right swapped."""
     sides = [names.index(mirror_name(name)) for name in names]
     return 0.5 * (matrix + matrix[sides][:, partner])

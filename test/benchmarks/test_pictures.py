@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.fetched_networks import skip_without_blazepose
 
-from benchmarks.held_out import LOOK, search_pictures, stored_looks
+from benchmarks.held_out import VIEW, search_images, stored_views
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
@@ -43,17 +43,17 @@ def blazepose():
 
 
 @pytest.fixture(scope="module")
-def look(frame, picture, blazepose):
+def view(frame, picture, blazepose):
     pixels = frame.camera.project(frame.people[0].joints_cam)
     first = blazepose.landmarks(picture[0], Roi(pixels[0], 1.3 * np.ptp(pixels[:, 1])))
     return blazepose.landmarks(picture[0], first.next_roi())
 
 
 @pytest.fixture(scope="module")
-def shard(frame, picture, look, tmp_path_factory):
-    """One picture, its person listed by look as the data engine lists people, and one who was missed.
+def shard(frame, picture, view, tmp_path_factory):
+    """One image with a row for each view of its person, as the data engine writes them, and one missed person.
 
-    Two first looks and a further one, which lies elsewhere, so that nobody may count it.
+    There are two first views, and a further view elsewhere in the image, which must be ignored.
     """
     path = tmp_path_factory.mktemp("held_out") / "val-00000.tar"
     people = frame.people
@@ -65,7 +65,7 @@ def shard(frame, picture, look, tmp_path_factory):
         "visible_fraction": [1.0 for _ in people],
     }
     sample = {name: np.array(rows * 3) for name, rows in truth.items()}
-    sample |= {name: np.array([getattr(look, name)] * 3) for name in (*LOOK, "score")}
+    sample |= {name: np.array([getattr(view, name)] * 3) for name in (*VIEW, "score")}
     sample["pixels"][2] += 100.0
     sample["way"] = np.array(["image", "followed", "again"])
     sample |= {f"missed_{name}": np.array(rows[:1]) for name, rows in truth.items()}
@@ -85,28 +85,28 @@ def shard(frame, picture, look, tmp_path_factory):
 def test_a_searched_picture_gives_the_pipelines_estimates(frame, picture, shard, tmp_path):
     pipeline = Pipeline.from_preset("embedded", num_threads=1)
     scene = pipeline.estimate(picture[0], frame.camera)
-    found = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
-    assert (found.pictures, found.there, found.false) == (1, len(frame.people) + 1, 0)
+    found = search_images([shard], load_body("open_light"), workers=1, cache=tmp_path)
+    assert (found.images, found.true_people, found.false) == (1, len(frame.people) + 1, 0)
     assert len(found.people) == len(scene.people) == len(frame.people)
     output = found.people.estimate(pipeline.model)
     (estimated,) = output.transl.numpy()
     np.testing.assert_allclose(estimated, scene.people[0].transl_cam, atol=2e-3)
     (kept,) = tmp_path.iterdir()
     with np.load(kept) as arrays:
-        assert {*LOOK, "more_person", "counts"} <= {*arrays}
-    again = search_pictures([shard], load_body("open_light"), workers=1, cache=tmp_path)
+        assert {*VIEW, "more_person", "counts"} <= {*arrays}
+    again = search_images([shard], load_body("open_light"), workers=1, cache=tmp_path)
     torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
 
 
-def test_stored_landmarks_are_estimated_again(frame, picture, look, blazepose, shard):
-    """Both copies of the person give what their looks give when they are put together by hand."""
+def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, shard):
+    """Both copies of the person give the estimate of their views combined by hand."""
     model = load_model("embedded")
-    people = stored_looks([shard], load_body("open_light"), workers=1, cache=None)
-    looks = views_of(picture[0], look, [], blazepose, heavy_blazepose(num_threads=1))
-    first = crop_batch_from_landmarks([look], frame.camera)
-    more = crop_batch_from_landmarks([again.landmarks for again in looks], frame.camera)
+    people = stored_views([shard], load_body("open_light"), workers=1, cache=None)
+    views = views_of(picture[0], view, [], blazepose, heavy_blazepose(num_threads=1))
+    first = crop_batch_from_landmarks([view], frame.camera)
+    more = crop_batch_from_landmarks([further.landmarks for further in views], frame.camera)
     with torch.inference_mode():
-        expected = estimate_from_views(model, first, more, roles_of({0: looks}))
+        expected = estimate_from_views(model, first, more, roles_of({0: views}))
     found = people.estimate(model)
     assert len(people) == 2
     for row in (0, 1):

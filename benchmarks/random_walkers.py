@@ -1,4 +1,4 @@
-"""Rendered sequences of people whom nothing was tuned on: bodies, clothes, ways and the camera's height by seed."""
+"""Rendered sequences of random people, not used for tuning: bodies, clothes, paths and camera height from a seed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ NEAR_M, FAR_M = 2.5, 8.0
 SKINS: tuple[Rgb, ...] = ((234, 192, 164), (205, 160, 126), (150, 104, 76), (92, 62, 46))
 
 
-def strangers(num_frames: int, fps: float, seed: int) -> WalkingSequence:
-    """Three people between 2.5 and 8 m from a camera 0.5 to 1.5 m over the floor; one after the other comes in."""
+def random_walkers(num_frames: int, fps: float, seed: int) -> WalkingSequence:
+    """Three people, 2.5 to 8 m from a camera 0.5 to 1.5 m above the floor; they enter one after the other."""
     rng = np.random.default_rng(1000 + seed)
     walkers = [_walker(rng, number, num_frames / fps) for number in range(PEOPLE)]
     return WalkingSequence(num_frames, fps, walkers=walkers, camera_height=float(rng.uniform(0.5, 1.5)))
@@ -24,7 +24,7 @@ def _walker(rng: np.random.Generator, number: int, seconds: float) -> Walker:
     side = rng.uniform(-0.4, 0.4) * distance
     is_round = rng.random() < 0.5
     return Walker(
-        id=f"stranger{number + 1}",
+        id=f"walker{number + 1}",
         betas=tuple(rng.normal(0.0, 1.0, 10).tolist()),
         outfit=_outfit(rng),
         start=(distance, side),

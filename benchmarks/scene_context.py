@@ -1,14 +1,14 @@
-"""What a known floor and a depth sensor give to people's positions, on rendered sequences with truth.
+"""Effect of a known floor and a depth sensor on people's positions, on rendered sequences with truth.
 
-    python -m benchmarks.surroundings --frames 120 --seeds 10 11 12
+    python -m benchmarks.scene_context --frames 120 --seeds 10 11 12
 
-`demo` is the sequence of `metrichmsr demo`; the others are of strangers (benchmarks/strangers.py), one for each seed.
-Nothing was tuned on strangers.
+`demo` is the sequence of `metrichmsr demo`; the others show random people (benchmarks/random_walkers.py), one for each
+seed. Nothing was tuned on them.
 
-The floor comes from a camera mount that is 0.3 degrees and 1 cm off. Depth comes from a simulated RGB-D camera: noise
-of 0.2 % of the distance per metre, 30 % holes, nothing at edges or beyond its range. `claimed` is the root mean square
-of the standard deviation along the line of sight that the node puts into its covariance; `z` of the errors along it,
-in units of that deviation: above 1 the node claims too much, below 1 it knows more than it says.
+The floor comes from a camera mount with an error of 0.3 degrees and 1 cm. Depth comes from a simulated RGB-D camera:
+noise of 0.2 % of the distance per metre, 30 % holes, no values at edges or beyond its range. `sigma` is the root mean
+square of the reported standard deviation along the line of sight, and `z` that of the errors along it in units of the
+reported deviation: above 1 the covariance is too small, below 1 too large.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmarks.strangers import strangers
+from benchmarks.random_walkers import random_walkers
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
@@ -48,21 +48,21 @@ CASES = {
 
 @dataclass
 class Row:
-    """One case on some sequences: errors m of all roots found and of heights, claims by estimate, ms by frame."""
+    """One case: errors of roots and heights, m; reported deviations, m; errors in deviations; seconds per frame."""
 
     roots: list[float] = field(default_factory=list)
     heights: list[float] = field(default_factory=list)
-    claims: list[float] = field(default_factory=list)
+    deviations: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def text(self, name: str) -> str:
         """A line of the table."""
         roots, heights = np.array(self.roots), np.array(self.heights)
-        claimed, score = (float(np.sqrt(np.mean(np.square(v)))) for v in (self.claims, self.scores))
+        sigma, score = (float(np.sqrt(np.mean(np.square(v)))) for v in (self.deviations, self.scores))
         return (
             f"| {name} | {len(roots)} | {np.median(roots):.3f} | {roots.mean():.3f} | {heights.mean():.3f} "
-            f"| {claimed:.3f} | {score:.2f} | {1e3 * float(np.median(self.seconds)):.1f} |"
+            f"| {sigma:.3f} | {score:.2f} | {1e3 * float(np.median(self.seconds)):.1f} |"
         )
 
 
@@ -91,28 +91,29 @@ def run(pipeline: Pipeline, frames: list[SequenceFrame], has_floor: bool, reach:
     rng = np.random.default_rng(0)
     pipeline.reset()
     estimates: list[list[PersonRecord]] = []
-    claims: list[dict[str, float]] = []
+    by_frame: list[dict[str, float]] = []
     for frame in frames:
         context = SceneContext(
             floor_of(frame) if has_floor else None, None if reach is None else sensor_depth(frame, reach, rng)
         )
         scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=_LEAN, context=context)
         estimates.append([person_from_estimate(person) for person in scene.people])
-        deviations = {person.id: deviation_along_sight(person) for person in scene.people}
-        claims.append(deviations)
-        row.claims += deviations.values()
+        reported = {person.id: deviation_along_sight(person) for person in scene.people}
+        by_frame.append(reported)
+        row.deviations += reported.values()
         row.seconds.append(scene.timings["scale"])
     truth = [true_frame(frame) for frame in frames]
     for pair in evaluate_sequence(truth, estimates).pairs:
         row.roots.append(pair.root_error_m)
         row.heights.append(pair.height_error_mm / 1e3)
         (true,) = (person for person in truth[pair.frame].people if person.id == pair.true_id)
-        (found,) = (person for person in estimates[pair.frame] if person.id == pair.estimated_id)
-        off = float(np.linalg.norm(found.joints_cam[0]) - np.linalg.norm(true.joints_cam[0]))
-        row.scores.append(off / claims[pair.frame][pair.estimated_id])
+        (estimate,) = (person for person in estimates[pair.frame] if person.id == pair.estimated_id)
+        error = float(np.linalg.norm(estimate.joints_cam[0]) - np.linalg.norm(true.joints_cam[0]))
+        row.scores.append(error / by_frame[pair.frame][pair.estimated_id])
 
 
 def deviation_along_sight(person: PersonEstimate) -> float:
+    """The reported standard deviation of the root along the line of sight, m."""
     sight: NDArray[np.float64] = person.transl_cam / np.linalg.norm(person.transl_cam)
     return float(np.sqrt(sight @ person.transl_cov @ sight))
 
@@ -120,25 +121,26 @@ def deviation_along_sight(person: PersonEstimate) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[10, 11, 12], help="of strangers; none: demo alone")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[10, 11, 12], help="of random people; none: demo alone")
     options = parser.parse_args()
     count = options.frames
     limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {count} frames of 640x480")
-    tell("demo", [WalkingSequence(count, FPS)], pipeline)
+    print_table("demo", [WalkingSequence(count, FPS)], pipeline)
     if options.seeds:
-        tell(f"strangers {options.seeds}", [strangers(count, FPS, seed) for seed in options.seeds], pipeline)
+        sequences = [random_walkers(count, FPS, seed) for seed in options.seeds]
+        print_table(f"random people {options.seeds}", sequences, pipeline)
 
 
-def tell(name: str, sequences: list[WalkingSequence], pipeline: Pipeline) -> None:
-    """The table of some sequences taken together."""
+def print_table(name: str, sequences: list[WalkingSequence], pipeline: Pipeline) -> None:
+    """Print one table over all `sequences`."""
     rows = {case: Row() for case in CASES}
     for sequence in sequences:
         frames = list(sequence)
         for case, (has_floor, reach) in CASES.items():
             run(pipeline, frames, has_floor, reach, rows[case])
-    print(f"\n| {name}: known | people | root median m | root mean m | height m | claimed m | z | ms a frame |")
+    print(f"\n| {name}: given | people | root median m | root mean m | height m | sigma m | z | ms per frame |")
     print(
         "|---|---:|---:|---:|---:|---:|---:|---:|",
         *(row.text(case) for case, row in rows.items()),
