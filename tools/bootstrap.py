@@ -257,7 +257,7 @@ def check_machine() -> None:
 def main() -> int:
     """Run the steps whose inputs changed; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tests", action="store_true", help="also install the packages of the test suite and the linters")
+    parser.add_argument("--tests", action="store_true", help="also install the packages of the tests and linters")
     parser.add_argument("--docs", action="store_true", help="also install the packages of the documentation site")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()

@@ -69,7 +69,7 @@ class Processes:
         return model
 
     def _placement(self, parameter: nn.Parameter) -> Shard | None:
-        """Shards the longest dimension that divides evenly. Sharding the first would keep a shared expert in one rank."""
+        """The longest dimension that divides evenly; sharding the first would keep a shared expert in one rank."""
         even = [dim for dim, length in enumerate(parameter.shape) if length % self.world == 0]
         return Shard(max(even, key=lambda dim: parameter.shape[dim])) if even else None
 
@@ -78,14 +78,14 @@ class Processes:
         return all_reduce(value) / self.world if self.world > 1 else value
 
     def model_state(self, model: nn.Module) -> dict[str, Any]:
-        """The whole state of a model on the CPU, in the first process; the others, who must ask too, get nothing.
+        """The full state of a model on the CPU in rank 0, nothing in other ranks. Every process must call it.
 
-        A network that no device can hold is gathered tensor by tensor.
+        It is gathered tensor by tensor, so it need not fit on a device.
         """
         return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
 
     def gathered(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """As `model_state`, for one tensor of which each process may hold a part."""
+        """As `model_state` for one tensor, which may be sharded; None in other ranks than 0."""
         value = whole(tensor)
         return value.cpu() if self.is_first else None
 

@@ -126,7 +126,8 @@ def _solve_sliders(model: anny.Anny, targets: Population, rng: np.random.Generat
         update = np.linalg.solve(slope, (target - here)[:, :, None])[:, :, 0]
         solution = np.clip(solution + np.clip(update, -0.3, 0.3), [0.0, -0.2], [1.0, 1.3])
     solved = {"height": torch.from_numpy(solution[:, 0]).float(), "weight": torch.from_numpy(solution[:, 1]).float()}
-    return Population(targets.age, targets.is_child, targets.is_female, targets.height, targets.bmi, {**sliders, **solved})
+    phenotypes = {**sliders, **solved}
+    return Population(targets.age, targets.is_child, targets.is_female, targets.height, targets.bmi, phenotypes)
 
 
 def _draw_other_sliders(model: anny.Anny, targets: Population, rng: np.random.Generator) -> dict[str, torch.Tensor]:
