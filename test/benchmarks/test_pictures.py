@@ -32,7 +32,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def picture(frame):
-    """The frame as its JPEG says it is: RGB, and the file's bytes."""
+    """The frame after JPEG compression: RGB (H, W, 3) uint8, and the bytes of the file."""
     jpeg = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
     return np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]), jpeg.tobytes()
 

@@ -177,7 +177,7 @@ def test_shards_are_read_once_and_then_from_the_cache(tmp_path):
 
 
 def test_shards_name_the_landmark_network(tmp_path):
-    """Shards from before there were two tell nothing: those looks are the full network's."""
+    """Old shards do not name it: their landmarks are of the full network."""
     write_landmark_shard(tmp_path / "old.tar", [2])
     write_landmark_shard(tmp_path / "new.tar", [3], heavy=[False, True, True])
     people = load_people([str(tmp_path / "*.tar")])
