@@ -1,10 +1,10 @@
-"""How well a walking person is predicted while hidden, and estimated again on return, on rendered sequences with truth.
+"""Errors of a walking person who is hidden for a while, after the return, on rendered sequences with truth.
 
     python -m benchmarks.hidden_people --seeds 0 1 2 3
 
-Somebody walks past the camera; a board covers the whole body for 0.5, 1 or 1.5 s. Printed: the position error at the
-first image after the return in standard deviations as stated (Mahalanobis distance, over the square root of 3), the
-velocity error three images later, and by how much the stated position deviation grew meanwhile.
+A person walks past the camera; a board covers the whole body for 0.5, 1 or 1.5 s. Prints the position error in the
+first image after the return in reported standard deviations (Mahalanobis distance over the square root of 3), the
+velocity error three images later, and the growth of the reported position deviation while the person was hidden.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.strangers import SKINS
+from benchmarks.random_walkers import SKINS
 from metrichmsr_ros import Camera, OutputRequest, PersonEstimate, Pipeline
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, Walker, WalkingSequence
@@ -26,7 +26,7 @@ from metrichmsr_ros.types import Float64Array, ImageArray
 
 FPS = 10.0
 BEFORE_S, AFTER_S = 2.0, 1.0
-SETTLED = 3  # images after the return by which the velocity must be right again
+SETTLED = 3  # images after the return at which the velocity error is measured
 MARGIN_PX = 12.0
 BOARD = (126, 112, 96)  # RGB
 _LEAN = OutputRequest(vertices=False, depth=False)
@@ -56,7 +56,7 @@ class HiddenWalk:
 
 
 def passing_walker(seed: int) -> Walker:
-    """Somebody of random body and clothes who walks past the camera, 3 to 5 m away."""
+    """A person with random body and clothes who walks past the camera, 3 to 5 m away."""
     rng = np.random.default_rng(seed)
     distance, side = rng.uniform(3.0, 5.0), -1.0 if rng.random() < 0.5 else 1.0
     heading = -side * np.pi / 2 + rng.uniform(-0.4, 0.4)
