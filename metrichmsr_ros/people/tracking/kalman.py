@@ -26,7 +26,7 @@ class RootFilterConfig:
         independent_share: share of the stated position variance that is independent between images
             `independent_after_s` apart. The rest is an error that all images of a person share, mostly of size and so
             of distance: it moves the position and not the velocity. Fitted with the density to rendered walkers, so
-            that 68 % of true velocities lie inside one standard deviation (`python -m benchmarks.motion`).
+            that 68 % of true velocities lie inside one standard deviation (`python -m benchmarks.velocity`).
         independent_after_s: errors of images nearer in time than this are correlated.
         start_speed: standard deviation of a new person's speed per axis, m/s.
         gate: squared Mahalanobis distance (3 degrees of freedom; 99.9 % lie below 16.3) beyond which a measurement is
