@@ -1,8 +1,8 @@
-"""`metrichmsr demo`: a sequence with truth through the real node over ROS 2, and one real photograph.
+"""`metrichmsr demo`: a rendered sequence with ground truth through the node over ROS 2, and one real photograph.
 
 sequence/        rosbag2 (mcap): rendered images, CameraInfo, camera pose on /tf, the true people
-perception/      rosbag2 (mcap): what the node published for them
-overlay.mp4      the node's overlay images; overlay.png four of them
+perception/      rosbag2 (mcap): the output of the node
+overlay.mp4      the node's overlay images; overlay.png shows four of them
 report.md, .json the table
 photo/           overlay, JSON and GLB of the photograph
 """
@@ -34,42 +34,42 @@ from metrichmsr_ros.replay.records import PersonRecord
 
 FPS = 10.0
 Answers = dict[int, list[PersonRecord]]  # stamp of the image in nanoseconds -> people
-PHOTO_FOV_DEG = 30.0  # a portrait lens; nobody recorded the real one
+PHOTO_FOV_DEG = 30.0  # assumed: a portrait lens; the real one is not recorded
 
 
 @dataclass(frozen=True)
 class DemoFolders:
-    """Where the demo writes."""
+    """Output folders of the demo."""
 
     out: Path
 
     @property
     def sequence(self) -> Path:
-        """The bag that is played."""
+        """The bag with the rendered sequence, the input."""
         return self.out / "sequence"
 
     @property
     def perception(self) -> Path:
-        """The bag that is recorded."""
+        """The bag with the output of the node."""
         return self.out / "perception"
 
     def clear(self) -> None:
-        """Remove what an earlier demo left; nothing else."""
+        """Remove the bags of an earlier demo and no other files."""
         for bag in (self.sequence, self.perception):
             shutil.rmtree(bag, ignore_errors=True)
 
 
 def run_demo(out: Path, num_frames: int) -> SequenceReport:
-    """Run everything, print the table, and return it.
+    """Run the demo, print the table, and return it.
 
     Raises:
-        InputError: ROS 2 or the messages of this package are not there.
+        InputError: ROS 2 or the messages of this package are not installed.
     """
     try:
         from metrichmsr_ros.ros.playback.sequence_bag import write_sequence_bag
         from metrichmsr_ros.ros.playback.session import run_bag_through_node
     except ImportError as error:
-        raise InputError(f"the demo needs ROS 2 and this package's messages ({error}); run it by `make demo`") from None
+        raise InputError(f"the demo needs ROS 2 and this package's messages ({error}); run `make demo`") from None
     console, folders = Console(), DemoFolders(out)
     folders.out.mkdir(parents=True, exist_ok=True)
     folders.clear()
@@ -87,7 +87,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     by_people = _latency_by_people(answers, latencies)
     console.print(report.table(f"{num_frames} frames, 640x480, over ROS 2 on {_machine()}"))
     for people, p50 in by_people.items():
-        console.print(f"image sent to people received, p50 with {people} seen: {1e3 * p50:.1f} ms", highlight=False)
+        console.print(f"image sent to people received, p50 with {people} people: {1e3 * p50:.1f} ms", highlight=False)
     console.print(
         f"{num_frames / FPS:.0f} s of images took {session.seconds:.1f} s to play; dropped: {session.drops or 'none'}",
         highlight=False,
@@ -95,7 +95,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     _write_report(report, folders, session.drops, by_people)
     _write_overlays(folders, console)
     _photograph(folders, console)
-    _say_where(folders, console)
+    _print_paths(folders, console)
     return report
 
 
@@ -104,14 +104,14 @@ def _with_progress(frames: Iterable[SequenceFrame], total: int, text: str) -> It
 
 
 def _warm_up(pipeline: Pipeline) -> None:
-    """First calls allocate; a robot pays that once, not per frame."""
+    """Run two frames, because the first calls allocate memory and would distort the latencies."""
     for frame in WalkingSequence(120, FPS)[40:42]:
         pipeline.track(frame.image, frame.camera, frame.stamp_s)
     pipeline.reset()
 
 
 def _answers(folders: DemoFolders) -> tuple[Answers, dict[int, int]]:
-    """The people that the node published, and when they were received (system time, ns), by stamp of the image."""
+    """People published by the node and the time of their reception (system time, ns), by image stamp (ns)."""
     from metrichmsr_ros.replay.records import person_from_message
     from metrichmsr_ros.ros.bags.reader import Bag
     from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
@@ -168,7 +168,7 @@ def _write_overlays(folders: DemoFolders, console: Console) -> None:
 
 
 def _sheet(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Four frames from across the sequence, two by two."""
+    """Four frames of the sequence in a grid of two by two."""
     four = [images[round(share * (len(images) - 1))] for share in (0.1, 0.35, 0.6, 0.85)]
     return np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
 
@@ -180,11 +180,11 @@ def _photograph(folders: DemoFolders, console: Console) -> None:
     console.print(people_table(scene))
 
 
-def _say_where(folders: DemoFolders, console: Console) -> None:
+def _print_paths(folders: DemoFolders, console: Console) -> None:
     console.print(
-        f"look at   {folders.out}/overlay.mp4, {folders.out}/overlay.png, {folders.out}/photo/\n"
+        f"images    {folders.out}/overlay.mp4, {folders.out}/overlay.png, {folders.out}/photo/\n"
         f"bags      {folders.sequence} (input, with truth), {folders.perception} (output): open in Foxglove, or\n"
-        f"          ros2 bag play {folders.perception}   and add TF, /perception/overlay in RViz\n"
+        f"          ros2 bag play {folders.perception}   and add TF and /perception/overlay in RViz\n"
         f"table     {folders.out}/report.md",
         highlight=False,
         soft_wrap=True,

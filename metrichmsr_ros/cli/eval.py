@@ -1,4 +1,4 @@
-"""What `metrichmsr eval` runs: one benchmark, our pipeline or other systems' predictions, one table."""
+"""`metrichmsr eval`: evaluates this pipeline, or predictions of other systems, on one benchmark; prints a table."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ DATASETS = ("3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open")
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What to evaluate.
+    """Options of an evaluation.
 
     Attributes:
-        data: the truth. 3dpw, emdb1, emdb2: the data set's folder (with `smpl`), or motions in our npz layout; rich:
-            the same (with `smplx`); prox: the data set's folder, or a folder of npz depth maps; open: folder with
-            val-*.tar, a shard, or a pattern; synfocal: npz layout, or nothing to render it.
-        predictions: NAME=PATH of each system to score, in the layout of the truth; without any our own pipeline runs.
-        cameras: emdb2, rich: folder with SEQUENCE.tum, estimated camera poses by frame number; without it systems that
-            give no camera get the true one.
+        data: ground truth. 3dpw, emdb1, emdb2: the dataset's folder (with `smpl`), or motions in this package's npz
+            layout; rich: the same (with `smplx`); prox: the dataset's folder, or a folder of npz depth maps; open: a
+            folder with val-*.tar, a shard, or a glob pattern; synfocal: npz layout, or omit it to render the data.
+        predictions: NAME=PATH of each system, in the layout of the ground truth; default: this pipeline.
+        cameras: emdb2, rich: folder with SEQUENCE.tum, estimated camera poses by frame number; without it systems
+            without camera poses get the true ones.
         out: folder for the table as Markdown, CSV and JSON.
-        smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the bodies of 3DPW and EMDB.
-        smplx: folder with SMPLX_MALE.npz and SMPLX_FEMALE.npz, the bodies of RICH.
-        genders: rich: its gender.json, subject to gender; looked for in `data` when not given.
+        smpl: folder with SMPL_MALE and SMPL_FEMALE (npz or pkl), the body models of 3DPW and EMDB.
+        smplx: folder with SMPLX_MALE.npz and SMPLX_FEMALE.npz, the body models of RICH.
+        genders: rich: its gender.json, gender by subject; default: gender.json in `data`.
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
-        images: synfocal, rendered here: images for each lens.
-        max_depth: metres, prox; 0 keeps all.
-        depth: prox: where our pipeline's initial depth comes from, as for `predict --depth`.
-        calibrations: prox: what brings it to the people's scale, a row for each; none is the initial depth itself.
-        preset: preset name of our pipeline, or path of a .safetensors checkpoint; `open` takes a checkpoint.
-        body: of our pipeline: open_light, open or smpl:/path/to/your/SMPL file.
+        images: synfocal without `data`: rendered images per lens.
+        max_depth: prox: largest depth evaluated, metres; 0 evaluates all.
+        depth: prox: source of this pipeline's initial depth, as for `predict --depth`.
+        calibrations: prox: calibrations of the depth by the people, one row each; none is the initial depth itself.
+        preset: preset name of this pipeline, or path of a .safetensors checkpoint.
+        body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
-        num_threads: CPU threads of the people finder.
+        num_threads: CPU threads of the person detector.
     """
 
     data: Path | None = None
@@ -60,11 +60,11 @@ class EvalOptions:
 
 
 class EvalError(MetricHMRError, ValueError):
-    """Options that do not make an evaluation; the message says what is missing."""
+    """Missing or invalid options; the message names the option."""
 
 
 def eval_command(benchmark: str, options: EvalOptions, console: Console | None = None) -> ExitCode:
-    """Evaluate, print the table, write it to `options.out`. Errors are printed; the exit code is 2 then."""
+    """Evaluate, print the table and write it to `options.out`. Errors are printed, with exit code 2."""
     from metrichmsr_ros.data.formats.labels import LabelError
     from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
@@ -91,7 +91,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
         with console.status("rendering and estimating"):
             return run.evaluate_focal_sweep({options.preset: _pipeline(options)}, options.images)
     if options.data is None:
-        raise EvalError(f"--data is missing: where is {benchmark}?")
+        raise EvalError(f"--data is missing; give the path of {benchmark}")
     if benchmark == "open":
         return run.evaluate_open(options.data, {options.preset: options.preset}, options.device)
     if benchmark == "prox":
@@ -102,7 +102,7 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
 
 
 def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
-    """Depth maps of any system against true ones, or our pipeline against PROX's sensor."""
+    """Depth maps of any system against true ones, or this pipeline against PROX's depth sensor."""
     from metrichmsr_ros.evaluation.benchmarks.depth import evaluate_depth, evaluate_prox
     from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 
@@ -121,22 +121,22 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
-    """Our pipeline with each calibration, by what the table calls it."""
+    """This pipeline with each calibration, by its name in the table."""
     from metrichmsr_ros.depth.factory import DepthChoice, source_name
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     source = source_name(options.depth)
     names = {"none": f"{source} alone", "auto": f"{source} + refiner"}
     return {
-        names.get(how, f"{source} + {how}"): Pipeline.from_preset(
-            options.preset, options.device, options.body, options.num_threads, DepthChoice(options.depth, how)
+        names.get(method, f"{source} + {method}"): Pipeline.from_preset(
+            options.preset, options.device, options.body, options.num_threads, DepthChoice(options.depth, method)
         )
-        for how in options.calibrations
+        for method in options.calibrations
     }
 
 
 def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
-    """Truth from the data set's own files; answers from predictions, or from our pipeline."""
+    """Ground truth from the dataset's own files; estimates from predictions or from this pipeline."""
     import numpy as np
 
     from metrichmsr_ros.evaluation.benchmarks import run
@@ -167,7 +167,7 @@ def _videos(benchmark: str, data: Path, options: EvalOptions, regressor: Any) ->
         return read_rich_videos(data, bodies, read_genders(options.genders or data / "gender.json"))
     if benchmark in READABLE:
         return read_videos(benchmark, data, smpl_by_gender(options.smpl), regressor)
-    raise EvalError(f"{benchmark} is read from motions in our npz layout only; {data} holds none")
+    raise EvalError(f"{benchmark} needs motions in this package's npz layout; {data} holds none")
 
 
 def _named(predictions: tuple[str, ...]) -> dict[str, Path]:
@@ -182,7 +182,7 @@ def _named(predictions: tuple[str, ...]) -> dict[str, Path]:
 
 def _needed(given: dict[str, Path], benchmark: str) -> dict[str, Path]:
     if not given:
-        raise EvalError(f"{benchmark} with truth in our npz layout needs --predictions NAME=PATH")
+        raise EvalError(f"{benchmark} with ground truth in this package's npz layout needs --predictions NAME=PATH")
     return given
 
 

@@ -1,8 +1,8 @@
-"""`metrichmsr routing`: which expert looks at which part of the body, drawn over images and tabled joint by expert.
+"""`metrichmsr routing`: routing of body parts to experts, as heat maps over images and a table of joints by experts.
 
-One picture per person: the crop with its joints, then one heat map per routed expert of the deepest Patch MoE layer.
-For landmark tokens a map is the landmarks' own weights, spread over the pixels near them; for ViT tokens it is the
-patch grid. The table is the mean over all people in whom the joint is in view.
+One figure per person: the crop with its joints, then one heat map per routed expert of the deepest Patch MoE layer.
+For landmark tokens a map interpolates the weights of the landmarks; for ViT tokens it is the patch grid. The table is
+the mean over all people with the joint in view.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from metrichmsr_ros.visual.expert_routing import draw_person, draw_table
 
 @dataclass(frozen=True)
 class PersonRouting:
-    """One person's crop and where each expert looks in it.
+    """One person's crop and the routing of its pixels and joints.
 
-    crop: (H, W, 3) RGB; joints: (J, 2) crop pixels and weights: (J, K) share of each expert there, both NaN where the
-    joint is not in view; maps: (K, H, W) share of each expert; opacity: (H, W) 0..1, how much the maps say there.
+    crop: (H, W, 3) RGB; joints: (J, 2) crop pixels and weights: (J, K) share of each expert there, both NaN if the
+    joint is not in view; maps: (K, H, W) share of each expert; opacity: (H, W) 0..1, validity of the maps.
     """
 
     name: str
@@ -45,13 +45,13 @@ class PersonRouting:
     opacity: AnyArray
 
     def draw(self, limits: tuple[float, float]) -> ImageArray:
-        """The person's picture; `limits` are the shares at the ends of the colour scale."""
+        """The person's figure; `limits` are the least and largest share of the colour scale."""
         return draw_person(self.crop, self.joints, self.weights, self.maps, self.opacity, limits)
 
 
 @dataclass(frozen=True)
 class RoutingFiles:
-    """What `route_images` wrote: a picture per person, then the table as PNG, CSV and Markdown (none if nobody)."""
+    """Files written by `route_images`: a figure per person, and the table as PNG, CSV and Markdown (none if nobody)."""
 
     people: tuple[Path, ...]
     tables: tuple[Path, ...]
@@ -64,9 +64,11 @@ def route_images(
     fov_deg: float | None = None,
     intrinsics: Intrinsics | None = None,
 ) -> RoutingFiles:
-    """Routes everybody found in `images`; writes `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
+    """Compute the routing of all people in `images`; write `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
 
-    Raises InputError for an unreadable image, RoutingError for a network that routes nothing.
+    Raises:
+        InputError: an image is unreadable.
+        RoutingError: the network has no routed experts.
     """
     out.mkdir(parents=True, exist_ok=True)
     found: list[PersonRouting] = []
@@ -85,7 +87,7 @@ def route_images(
 
 
 def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonRouting]:
-    """The routing of everybody in `scene`; pictures are named `name`_<person's id>."""
+    """The routing of all people in `scene`; figures are named `name`_<person's id>."""
     if not scene.people:
         return []
     config = pipeline.model.config
@@ -126,9 +128,9 @@ def _in_view(pixels: AnyArray, weights: AnyArray, size: tuple[int, int], seen: A
 
 
 def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> tuple[Path, ...]:
-    """`routing.png`, `.csv` and `.md`: mean share of each expert (P, J, K) at each joint over the people who show it.
+    """Write `routing.png`, `.csv` and `.md`: mean share of each expert (P, J, K) per joint over people with it in view.
 
-    The Markdown sets each joint's first expert in bold; the CSV also has the standard deviation over people.
+    The Markdown marks the largest share of each joint in bold; the CSV adds the standard deviation over people.
     """
     count = np.isfinite(weights[..., 0]).sum(0)
     rows = np.flatnonzero(count)

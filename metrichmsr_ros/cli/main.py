@@ -1,4 +1,4 @@
-"""The command `metrichmsr`: a thin door to the library. Each subcommand imports only what it needs."""
+"""The command `metrichmsr`, a thin interface to the library. Each subcommand imports only the modules it needs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def predict(
     depth: str | None = None,
     calibration: str = "auto",
 ) -> None:
-    """Estimate everybody in one photograph; write overlay PNG, JSON and GLB (metres), and on request the scene's depth.
+    """Estimate all people in one photograph; write overlay PNG, JSON and GLB (metres), optionally the scene's depth.
 
     Args:
         photo: JPEG, PNG, ... of at least one person.
         out: folder for the results.
-        fov: horizontal field of view in degrees, when you know it.
-        intrinsics: fx fy cx cy in pixels, when you know them; wins over --fov.
+        fov: horizontal field of view in degrees, if known.
+        intrinsics: fx fy cx cy in pixels, if known; takes precedence over --fov.
         preset: preset name or path of a .safetensors checkpoint.
         body: open (12,000 vertices), open_light (1,200) or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
-        depth: where the scene's initial depth comes from: auto, fastdepth, ground, people, hub[:MODEL],
-            map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a picture of it and a PLY cloud.
-        calibration: what brings it to the people's scale: auto (the learned refiner), planes, field, affine, scale,
+        depth: source of the scene's initial depth: auto, fastdepth, ground, people, hub[:MODEL],
+            map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a figure and a PLY point cloud.
+        calibration: calibration of the depth by the people: auto (the learned refiner), planes, field, affine, scale,
             none or a .safetensors file.
     """
     from rich.console import Console
@@ -63,10 +63,10 @@ def predict(
 
 @app.command
 def demo(out: Path = Path("out/demo"), frames: int = 120) -> None:
-    """Play a rendered sequence with truth through the node over ROS 2 and print how well it did.
+    """Play a rendered sequence with ground truth through the node over ROS 2 and print the metrics.
 
     Args:
-        out: folder for the bags, the overlay video, the table and the photograph's results.
+        out: folder for the bags, the overlay video, the table and the results of the photograph.
         frames: length of the sequence, at 10 frames per second.
     """
     from metrichmsr_ros.cli.demo import run_demo
@@ -76,10 +76,10 @@ def demo(out: Path = Path("out/demo"), frames: int = 120) -> None:
 
 @app.command
 def setup() -> None:
-    """Fetch the networks that the embedded preset needs (once, checked by sha256) into the per-user cache."""
-    from metrichmsr_ros.assets import main as fetch_all
+    """Download the networks of the embedded preset (once, verified by sha256) into the per-user cache."""
+    from metrichmsr_ros.assets import main as download_all
 
-    fetch_all()
+    download_all()
 
 
 @app.command
@@ -95,19 +95,19 @@ def synthesize(
     jpeg_share: float = 0.02,
     further_views: bool = False,
 ) -> None:
-    """Render people with truth, let BlazePose look at them, write shards to train on. Resumes where it stopped.
+    """Render people with ground truth, detect them with BlazePose, write training shards. Resumes interrupted runs.
 
     Args:
         out: folder for train-*.tar, val-*.tar and contact_sheet.png.
         count: training images.
-        val_count: validation images, of shapes, motions and backgrounds that training never sees.
-        seed: the same seed makes the same shards.
+        val_count: validation images, of shapes, motions and backgrounds that are not in the training images.
+        seed: the same seed gives the same shards.
         workers: processes; 0 means one per core.
-        backgrounds: folder of your photographs; without, rooms are made by rule.
-        poses: a bank of your poses, from `python -m metrichmsr_ros.data.mocap.pose_bank`; default: the package's own.
-        images_per_shard: images in a shard; a seed's pictures follow from it.
-        jpeg_share: share of training images whose pictures are kept; 1 to train networks over pixels on them.
-        further_views: also take the views that people in single images get: mirrored, and by the heavier network.
+        backgrounds: folder of your photographs; without it backgrounds are procedural rooms.
+        poses: your pose bank, from `python -m metrichmsr_ros.data.mocap.pose_bank`; default: the bank of the package.
+        images_per_shard: images per shard; with the seed it determines the images.
+        jpeg_share: share of training images stored as JPEG; 1 to train networks over pixels.
+        further_views: also store the views of test-time augmentation: mirrored, and by the heavy landmark network.
     """
     from metrichmsr_ros.data.synthesis import shards as synthetic
 
@@ -131,12 +131,12 @@ def train(
     config: Annotated[Path, tyro.conf.Positional],
     device: str = "cpu",
 ) -> None:
-    """Train a network by a YAML, e.g. `metrichmsr train human config/train/embedded.yaml`; resumes by itself.
+    """Train a network by a YAML file, e.g. `metrichmsr train human config/train/embedded.yaml`; resumes if interrupted.
 
     Args:
-        what: human: pose, shape and position; depth: the refiner, e.g. with config/train/depth.yaml.
-        config: the training YAML.
-        device: torch device; use torchrun for several (human).
+        what: human (pose, shape and position) or depth (the refiner, e.g. with config/train/depth.yaml).
+        config: training configuration, YAML.
+        device: torch device; use torchrun for several GPUs (human).
     """
     if what == "depth":
         from metrichmsr_ros.training.depth.config import load_depth_config
@@ -156,12 +156,12 @@ def ablate(
     seeds: tuple[int, ...] = (0, 1),
     out: Path = Path("docs/explanation/ablations.md"),
 ) -> None:
-    """Train the paper's ablation rows at one small budget on the CPU; print and write one table. Resumes row by row.
+    """Train the rows of the paper's ablation with a small budget on the CPU; print and write a table. Resumes per row.
 
     Args:
-        config: the YAML of the budget, e.g. config/train/ablation.yaml.
-        seeds: every row is trained once with each.
-        out: the table, as Markdown.
+        config: configuration of the budget, e.g. config/train/ablation.yaml.
+        seeds: every row is trained once per seed.
+        out: Markdown file of the table.
     """
     from metrichmsr_ros.training.human.ablations import ablate as train_rows
     from metrichmsr_ros.training.human.config import load_train_config
@@ -180,15 +180,15 @@ def routing(
     body: str = "open_light",
     device: str = "cpu",
 ) -> None:
-    """Draw which expert looks at which part of the body: heat maps over images, and a table joint by expert.
+    """Visualise the routing of body parts to experts: heat maps over images, and a table of joints by experts.
 
     Args:
         images: JPEG, PNG, ... of at least one person each.
-        out: folder for a picture per person and routing.png, .csv and .md.
-        fov: horizontal field of view in degrees, when you know it.
-        intrinsics: fx fy cx cy in pixels, when you know them; wins over --fov.
+        out: folder for a figure per person and routing.png, .csv and .md.
+        fov: horizontal field of view in degrees, if known.
+        intrinsics: fx fy cx cy in pixels, if known; takes precedence over --fov.
         preset: preset name or path of a .safetensors checkpoint.
-        body: the body that the weights were trained on: open_light, open or smpl:/path/to/your/SMPL file.
+        body: body model of the trained weights: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
     """
     from metrichmsr_ros.cli.expert_routing import route_images
@@ -198,7 +198,7 @@ def routing(
     for path in (*files.people, *files.tables):
         print(f"wrote {path}")
     if not files.people:
-        print("nobody was found in these images")
+        print("no person was detected in these images")
 
 
 @app.command
@@ -211,16 +211,16 @@ def replay(
     fresh: bool = False,
     live: bool = False,
 ) -> None:
-    """Run recorded bags through the pipeline: metrics, trajectories, an output bag and an HTML report.
+    """Run recorded bags through the pipeline; write metrics, trajectories, an output bag and an HTML report.
 
     Args:
-        bag: a rosbag2, or a folder with some below it.
+        bag: a rosbag2, or a folder that contains bags.
         out: folder for the results.
-        options: topics, intrinsics, truth, model.
-        workers: processes, for several bags.
-        ray: address of a Ray cluster to use instead.
-        fresh: do again what is done already.
-        live: play one bag at its own rate through the real node over ROS 2 instead, and measure drops and latency.
+        options: topics, intrinsics, ground truth, model.
+        workers: number of processes for several bags.
+        ray: address of a Ray cluster to use instead of processes.
+        fresh: replay bags again that are already done.
+        live: play one bag in real time through the node over ROS 2 instead, and measure drops and latency.
     """
     from metrichmsr_ros.cli.replay import live_command, replay_command
 
@@ -234,7 +234,7 @@ def evaluate(
     benchmark: Annotated[Literal["3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open"], tyro.conf.Positional],
     options: Annotated[EvalOptions, tyro.conf.OmitArgPrefixes] = EvalOptions(),  # noqa: B008 (frozen)
 ) -> None:
-    """Score this pipeline, or predictions of any system, on a benchmark, beside the paper's rows."""
+    """Evaluate this pipeline, or predictions of any system, on a benchmark, next to the paper's numbers."""
     from metrichmsr_ros.cli.eval import eval_command
 
     sys.exit(int(eval_command(benchmark, options)))
@@ -246,12 +246,12 @@ def compare(
     second: Annotated[Path, tyro.conf.Positional],
     markdown: Path | None = None,
 ) -> None:
-    """Put two finished replays side by side; exit code 0 when their estimates are identical, 1 when not.
+    """Compare two finished replays; exit code 0 if their estimates are identical, 1 if they differ.
 
     Args:
-        first: the --out of one replay.
-        second: of the other.
-        markdown: also write the table here.
+        first: the --out folder of one replay.
+        second: the --out folder of the other replay.
+        markdown: also write the table to this file.
     """
     from metrichmsr_ros.cli.replay import compare_command
 
@@ -259,12 +259,12 @@ def compare(
 
 
 def main() -> None:
-    """Entry point. Errors of this package's own types say what to do: one line and exit code 2, without a traceback."""
+    """Entry point. An error of this package is printed in one line, without a traceback; the exit code is 2."""
     try:
         app.cli(prog="metrichmsr", description="People in metres from one camera.")
     except KeyboardInterrupt:
         sys.exit(130)
-    except MetricHMRError as error:  # everything else is a bug, and its traceback is what helps
+    except MetricHMRError as error:  # any other error is a bug and needs its traceback
         print(f"metrichmsr: error: {error}", file=sys.stderr)
         sys.exit(2)
 

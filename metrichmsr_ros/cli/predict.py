@@ -1,4 +1,4 @@
-"""`metrichmsr predict`: one photograph in; overlay, numbers and meshes in metres out."""
+"""`metrichmsr predict`: estimates the people of one photograph; writes overlay, JSON and meshes in metres."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _GLTF_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
 
 
 class InputError(MetricHMRError, ValueError):
-    """Something the user gave cannot be used; the message says what and how to mend it."""
+    """Invalid user input; the message names the input and the remedy."""
 
 
 @dataclass(frozen=True)
 class PredictionFiles:
-    """What `predict_photo` wrote."""
+    """Files written by `predict_photo`."""
 
     overlay: Path
     numbers: Path
-    mesh: Path | None  # None when nobody was found
+    mesh: Path | None  # None if nobody was detected
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, upright as its EXIF says.
+    """Read an image as (H, W, 3) uint8 RGB, rotated according to its EXIF.
 
     Raises:
-        InputError: `path` is not a file, not an image that OpenCV can read, or a JPEG that is cut off.
+        InputError: `path` is not a file, not an image that OpenCV can read, or a truncated JPEG.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of a photograph (JPEG, PNG, ...)")
+        raise InputError(f"{path} is not a file; give the path of a photograph (JPEG, PNG, ...)")
     try:
         return decode_image(path.read_bytes(), upright=True)
     except ImageDataError as error:
@@ -62,11 +62,11 @@ def photo_camera(
 ) -> Camera:
     """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else estimated.
 
-    `estimator` (by default `CameraEstimator.load()`) is AnyCalib where that is installed, or the paper's fallback:
-    focal length = long side, centre = image centre. `Camera.source` says which it was.
+    `estimator` (by default `CameraEstimator.load()`) is AnyCalib if it is installed, else the paper's fallback:
+    focal length = long side, principal point = image centre. `Camera.source` names the method.
 
     Raises:
-        CameraError: a value is not finite, not positive or not possible.
+        CameraError: a value is not finite, not positive or out of range.
     """
     options = CameraOptions.from_degrees(fov_deg, intrinsics)
     if options:
@@ -116,7 +116,7 @@ def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) 
 
 
 def draw_scene(scene: Scene, faces: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(H, 3 W, 3) uint8 RGB: the bodies over the image, depth as colour, the cloud from aside with the bodies in it."""
+    """(H, 3 W, 3) uint8 RGB: body overlay, depth as colour, and the point cloud with the bodies from the side."""
     bodies = [person.vertices_cam for person in scene.people]
     colours = [person_colour(person.id) for person in scene.people]
     cloud = cloud_view(scene.image, scene.depth.metres, scene.camera, bodies, faces, colours)
@@ -124,7 +124,7 @@ def draw_scene(scene: Scene, faces: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def scene_as_json(scene: Scene, pipeline: Pipeline, photo: Path) -> dict[str, Any]:
-    """Plain numbers of a scene: metres, radians, optical frame; vertices live in the mesh file."""
+    """A scene as JSON values: metres, radians, optical frame; the vertices are in the mesh file."""
     camera = scene.camera
     return {
         "image": photo.name,
@@ -155,7 +155,7 @@ def _person_as_json(person: PersonEstimate) -> dict[str, Any]:
 
 
 def people_table(scene: Scene) -> Table:
-    """One row a person: what a user wants to see first."""
+    """Table with one row per person: position, height and confidence."""
     camera = scene.camera
     title = f"{len(scene.people)} people; focal length {camera.intrinsics[0, 0]:.0f} px ({camera.source})"
     table = Table("id", "distance (m)", "x, y, z (m)", "height (m)", "confidence", title=title)

@@ -1,4 +1,4 @@
-"""What the command line runs: replays with progress and a summary, comparisons, and their exit codes."""
+"""`metrichmsr replay` and `compare`: replays with progress and a summary, comparisons, and their exit codes."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def replay_command(
     console: Console | None = None,
     make: MakePipeline = load_pipeline,
 ) -> ExitCode:
-    """Replay a bag or a folder of bags; print progress, a line per bag and where the report is.
+    """Replay a bag or a folder of bags; print progress, and per bag the outcome and the path of the report.
 
     Args:
-        bag: a bag, or a folder with bags anywhere below it.
-        out: folder for the results; one below it for each of several bags.
-        options: topics, intrinsics, truth, pipeline.
-        workers: processes, for several bags.
+        bag: a bag, or a folder that contains bags at any depth.
+        out: folder for the results, with one subfolder per bag if there are several.
+        options: topics, intrinsics, ground truth, pipeline.
+        workers: number of processes for several bags.
         ray: address of a Ray cluster to use instead of processes.
-        fresh: do again what is done already.
-        console: where to print.
+        fresh: replay bags again that are already done.
+        console: console to print to; None: standard output.
         make: loads a pipeline.
 
     Returns:
@@ -56,7 +56,7 @@ def replay_command(
         jobs = plan(bag, out, options, make)
         for outcome in _watched(jobs, workers, ray, fresh, console):
             outcomes.append(outcome)
-            _tell(outcome, console)
+            _print_outcome(outcome, console)
             if len(jobs) == 1 and outcome.rows:
                 console.print(_table(outcome.rows))
     except ReplayError as error:
@@ -68,7 +68,7 @@ def replay_command(
 
 
 def _watched(jobs: list[ReplayJob], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
-    """Outcomes as they come, under bars of bags and frames; in a log file, lines instead of bars."""
+    """Outcomes as they finish, with progress bars of bags and frames; in a log file with lines instead of bars."""
     if not console.is_terminal:
         lines = _Lines(console)
         yield from run_jobs_on_ray(jobs, ray, fresh) if ray else run_jobs(jobs, workers, fresh, lines)
@@ -98,19 +98,19 @@ class _Lines:
 
     def __init__(self, console: Console, every_s: float = 10.0) -> None:
         self._console, self._every_s = console, every_s
-        self._began = self._told = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if done <= 1:
-            self._began = now  # the first frame of a bag: its time is warming up
-        elif now - self._told >= self._every_s:
-            self._told = now
+            self._began = now  # the first frame of a bag includes the warm-up
+        elif now - self._printed >= self._every_s:
+            self._printed = now
             left = (now - self._began) / (done - 1) * (total - done)
             self._console.print(f"{done} of {total} frames, {left:.0f} s left", highlight=False)
 
 
-def _tell(outcome: Outcome, console: Console) -> None:
+def _print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.is_written:
         console.print(f"{_MARKS[outcome.code]} {outcome.bag}: {outcome.text}", highlight=False, soft_wrap=True)
         console.print(f"     {outcome.out / 'report.html'}", highlight=False, soft_wrap=True)
@@ -147,12 +147,12 @@ def live_command(
     console: Console | None = None,
     make: MakePipeline = load_pipeline,
 ) -> ExitCode:
-    """Play one bag at rate through the real node instead and print what arrived and what was lost.
+    """Play one bag at `rate` through the real node and print the received and the dropped images.
 
     Args:
         bag: the bag. out: folder for `live/` and `live.json`. options: topics and pipeline.
-        rate: 2.0 plays twice as fast as recorded.
-        console: where to print.
+        rate: playback speed; 2.0 is twice as fast as recorded.
+        console: console to print to; None: standard output.
         make: loads a pipeline.
     """
     console = console or Console()
@@ -168,12 +168,12 @@ def live_command(
 def compare_command(
     first: Path, second: Path, markdown: Path | None = None, console: Console | None = None
 ) -> ExitCode:
-    """Print two finished replays side by side; 0 when the estimates are identical, 1 when they differ.
+    """Print a comparison of two finished replays; exit code 0 if the estimates are identical, 1 if they differ.
 
     Args:
-        first: the --out of one replay. second: of the other.
-        markdown: also write the table here.
-        console: where to print.
+        first: the --out folder of one replay. second: that of the other.
+        markdown: also write the table to this file.
+        console: console to print to; None: standard output.
     """
     console = console or Console()
     try:

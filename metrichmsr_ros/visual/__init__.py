@@ -1,1 +1,1 @@
-"""Pictures of results."""
+"""Visualisation: body overlays, depth and point clouds, expert routing."""

@@ -1,6 +1,6 @@
-"""Pictures of routing: heat maps of every expert over one crop, and the table joint by expert as coloured cells.
+"""Figures of expert routing: a heat map per expert over one crop, and a coloured table of joints by experts.
 
-One colour scale serves all experts of all pictures, so that they can be compared; its ends are printed in its legend.
+All experts and figures share one colour scale, so that they can be compared; the legend shows its limits.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def draw_person(
     opacity: AnyArray,
     limits: tuple[float, float],
 ) -> ImageArray:
-    """The part of the crop (H, W, 3) RGB around its joints (J, 2), then a panel per expert, then the legend.
+    """The crop (H, W, 3) RGB around its joints (J, 2), a panel per expert, and the legend, as one RGB image.
 
     Args:
-        weights: (J, K) share of each expert at the joints, drawn as dots; maps: (K, H, W) everywhere.
-        opacity: (H, W) 0..1 of the maps; limits: shares at the ends of the colour scale.
+        weights: (J, K) share of each expert at the joints, drawn as dots; maps: (K, H, W) share at each pixel.
+        opacity: (H, W) 0..1 of the maps; limits: least and largest share of the colour scale.
     """
     rows, columns = _window(joints, crop.shape[:2])
     crop, maps, opacity = crop[rows, columns], maps[:, rows, columns], opacity[rows, columns]
@@ -50,7 +50,7 @@ def draw_person(
 
 
 def _window(joints: AnyArray, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of the crop that hold the joints with a margin around them; all of it without joints."""
+    """Rows and columns of the crop around the joints with a margin; the whole crop without joints."""
     known = joints[np.isfinite(joints).all(1)]
     if not len(known):
         return slice(0, shape[0]), slice(0, shape[1])
@@ -62,7 +62,7 @@ def _window(joints: AnyArray, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def draw_table(names: Sequence[str], shares: AnyArray, limits: tuple[float, float]) -> ImageArray:
-    """Joints (rows) by experts (columns): cells coloured and numbered by `shares` (J, K)."""
+    """Joints (rows) by experts (columns): cells with the colour and the number of `shares` (J, K)."""
     label, cell, row = 190, max(58, 520 // shares.shape[1]), 24
     picture = np.full((2 * row + row * len(names), label + cell * shares.shape[1] + GAP, 3), PAPER, np.uint8)
     for k in range(shares.shape[1]):

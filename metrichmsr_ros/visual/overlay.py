@@ -1,4 +1,4 @@
-"""Bodies drawn on the image they were seen in: what a person looks at to judge an estimate."""
+"""Overlay of the estimated bodies on their image, for visual inspection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 
-_LIGHT_CAM = np.array([-0.35, -0.6, -0.72])  # towards the light, camera axes: from above left, behind the camera
+_LIGHT_CAM = np.array([-0.35, -0.6, -0.72])  # direction to the light in camera axes: above left, behind the camera
 _AMBIENT = 0.45
 _OPACITY = 0.72
 _LABEL_FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -30,7 +30,7 @@ def draw_overlay(scene: Scene, faces: NDArray[np.int64], labels: bool = True) ->
     """Shaded bodies of those who are seen over the (rectified) image, nearest in front, with id, distance and height.
 
     Args:
-        scene: with vertices.
+        scene: image, camera and people with `vertices_cam`.
         faces: (F, 3) triangles of every `vertices_cam`.
         labels: write "id  distance  height" above each person.
 

@@ -1,4 +1,4 @@
-"""Pictures of a scene's depth: metres as colour, and the cloud from the side with the bodies standing in it."""
+"""Visualisation of scene depth: depth as colour, and the point cloud from the side with the bodies in it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from metrichmsr_ros.types import Float32Array, ImageArray
 
 BACKGROUND = (24, 26, 30)
 UNKNOWN = (60, 60, 60)
-STEP = 0.12  # relative step between neighbours from which a point hangs between two things and is not drawn
-AZIMUTH, ELEVATION = np.deg2rad(-24), np.deg2rad(16)  # where the cloud is seen from, about the people
-BEHIND_POINTS = 0.25  # metres that a body may lie behind the cloud's own points of it and still be drawn
+STEP = 0.12  # relative depth step between neighbours above which a point is between two surfaces and not drawn
+AZIMUTH, ELEVATION = np.deg2rad(-24), np.deg2rad(16)  # viewing direction, relative to the camera's
+BEHIND_POINTS = 0.25  # metres that a body may lie behind the cloud's points and still be drawn
 
 
 def depth_colours(depth: Float32Array, far: float | None = None) -> ImageArray:
-    """Depth (H, W) in metres -> (H, W, 3) uint8 RGB, near is red, far blue; unknown is grey. With a bar in metres.
+    """Depth (H, W) in metres -> (H, W, 3) uint8 RGB, near is red, far blue, unknown grey; with a scale in metres.
 
     Args:
-        depth: NaN unknown.
-        far: what blue is; None takes the 98th percentile.
+        depth: NaN where unknown.
+        far: depth shown in blue, metres; None: the 98th percentile.
     """
     known = np.isfinite(depth)
     if not known.any():
@@ -45,25 +45,25 @@ def cloud_view(
     faces: ArrayLike,
     colours: Sequence[ArrayLike],
 ) -> ImageArray:
-    """The coloured cloud from above and aside, with the bodies as meshes, (H, W, 3) uint8 RGB of the image's size.
+    """The coloured point cloud from the side and above, with the bodies as meshes, (H, W, 3) uint8 RGB.
 
     Args:
-        image: (H, W, 3) uint8 RGB. depth: (H, W) metres. camera: of both.
-        vertices_cam, faces: bodies in the camera frame. colours: (3,) 0..255 for each.
+        image: (H, W, 3) uint8 RGB. depth: (H, W) metres. camera: camera of both.
+        vertices_cam, faces: bodies in the camera frame. colours: (3,) 0..255 per body.
     """
     points, point_colours = _points(image, depth, camera)
     middle = _middle(points, vertices_cam)
     view = Camera(camera.width, camera.height, camera.intrinsics)
-    seen, near = _splat(_aside(points, middle), point_colours, view)
-    bodies = [_aside(np.asarray(vertices, np.float64), middle) for vertices in vertices_cam]
+    picture, near = _splat(_rotated(points, middle), point_colours, view)
+    bodies = [_rotated(np.asarray(vertices, np.float64), middle) for vertices in vertices_cam]
     if bodies:
         raster = rasterize_many([(body, faces) for body in bodies], view)
         drawn = raster.covered & (raster.depth < near + BEHIND_POINTS)
         for number, (body, colour) in enumerate(zip(bodies, colours, strict=True)):
             own = drawn & (raster.mesh_id == number)
             light = _shading(body, np.asarray(faces))[raster.face_id[own]]
-            seen[own] = np.clip(light[:, None] * np.asarray(colour, np.float64), 0, 255)
-    return seen
+            picture[own] = np.clip(light[:, None] * np.asarray(colour, np.float64), 0, 255)
+    return picture
 
 
 def _points(image: ImageArray, depth: Float32Array, camera: Camera) -> tuple[NDArray[np.float64], ImageArray]:
@@ -75,14 +75,14 @@ def _points(image: ImageArray, depth: Float32Array, camera: Camera) -> tuple[NDA
 
 
 def _middle(points: NDArray[np.float64], vertices_cam: Sequence[ArrayLike]) -> NDArray[np.float64]:
-    """What the view turns about: the people, or the middle of the cloud."""
+    """Centre of rotation of the view: the mean of the people, else the median of the cloud."""
     if len(vertices_cam):
         return np.mean([np.asarray(vertices, np.float64).mean(axis=0) for vertices in vertices_cam], axis=0)
     return np.median(points, axis=0) if len(points) else np.array([0.0, 0.0, 3.0])
 
 
-def _aside(points: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points as a camera sees them that looks at `middle` from aside and above, from somewhat farther away."""
+def _rotated(points: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points in the frame of a camera that views `middle` from the side and above, from a larger distance."""
     sin, cos = np.sin(AZIMUTH), np.cos(AZIMUTH)
     about_y = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     sin, cos = np.sin(ELEVATION), np.cos(ELEVATION)
@@ -92,7 +92,7 @@ def _aside(points: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[
 
 
 def _splat(points: NDArray[np.float64], colours: ImageArray, view: Camera) -> tuple[ImageArray, Float32Array]:
-    """Points as squares as large as they are near, nearest on top; and their depth, infinite where there is none."""
+    """Points as squares of 3 x 3 pixels, nearest on top, and their depth, infinite where there is no point."""
     picture = np.full((view.height, view.width, 3), BACKGROUND, np.uint8)
     near = np.full((view.height, view.width), np.inf, np.float32)
     order = np.argsort(-points[:, 2])
@@ -106,7 +106,7 @@ def _splat(points: NDArray[np.float64], colours: ImageArray, view: Camera) -> tu
             inside = (x >= 0) & (x < view.width) & (y >= 0) & (y < view.height)
             x, y, z, c = x[inside], y[inside], points[inside, 2].astype(np.float32), colours[inside]
             shows = z <= near[y, x] * 0.995 if (dy, dx) != (1, 1) else z <= near[y, x]
-            picture[y[shows], x[shows]] = c[shows]  # sorted: the nearest is written last
+            picture[y[shows], x[shows]] = c[shows]  # sorted by depth: the nearest is written last
             near[y[shows], x[shows]] = z[shows]
     return picture, near
 
@@ -125,7 +125,7 @@ def _with_bar(picture: ImageArray, near: float, far: float) -> ImageArray:
     thick, size = max(10, width // 40), max(0.35, height / 900)
     bar = _turbo(np.linspace(0, 1, height)[:, None].repeat(thick, axis=1))
     picture[:, -thick:] = bar
-    for share in (0.03, 0.25, 0.5, 0.75, 0.99):  # of the height, from far at the top to near
+    for share in (0.03, 0.25, 0.5, 0.75, 0.99):  # of the height: far at the top, near at the bottom
         metres = far * (near / far) ** share
         place = (width - thick - int(150 * size), int(share * (height - 14 * size) + 12 * size))
         for colour, line in (((0, 0, 0), 4), ((255, 255, 255), 1)):

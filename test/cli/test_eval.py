@@ -1,4 +1,4 @@
-"""`metrichmsr eval` for every benchmark, on a small fixture in the data set's own layout, down to the printed table."""
+"""`metrichmsr eval` for every benchmark, on a small fixture in the dataset's own layout, up to the printed table."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_motions_of_any_system(benchmark, tmp_path):
     assert printed.count("(paper) ") == len(PUBLISHED[benchmark]) + (1 if PUBLISHED[benchmark] else 0)
 
 
-def test_cameras_of_a_file_carry_a_system_into_the_world(tmp_path):
+def test_camera_poses_from_a_file_transform_predictions_to_the_world(tmp_path):
     truth = motion_arrays(60) | {"world_from_camera": moving_camera(60)}
     data = save_arrays(tmp_path / "truth/walk.npz", truth).parent
     poses = {frame: pose for frame, pose in enumerate(truth["world_from_camera"]) if frame != 7}
@@ -101,11 +101,11 @@ def test_predictions_of_the_documented_converter_can_be_scored(tmp_path):
         line for line in evaluate("emdb1", tmp_path / "truth", {"a": tmp_path / "theirs"}).lines if line.system == "a"
     ]
     assert set(line.values) == {"PA-MPJPE", "MPJPE", "PVE", "H-MAE", "Accel"}
-    assert max(line.values.values()) < 1e-2  # local measures do not see where somebody stands
+    assert max(line.values.values()) < 1e-2  # local metrics do not depend on the position
 
 
-class PlaneSeer:
-    """Answers with a given depth image, through the camera that it was given."""
+class FakeDepthPipeline:
+    """A fake pipeline that returns a given depth image for any camera."""
 
     def __init__(self, depth: np.ndarray) -> None:
         self.depth = depth
@@ -120,7 +120,7 @@ class PlaneSeer:
 
 
 def seen_by_the_colour_camera(world: Any, sensor: dict[str, np.ndarray]) -> np.ndarray:
-    """The sensor's depth in the colour image, by the textbook's formulas."""
+    """The sensor's depth in the colour image, by the textbook formulas."""
     rows, columns = np.nonzero(sensor["depth"])
     z = np.rint(sensor["depth"][rows, columns] * 8000) / 8000
     pose, lens = sensor["infrared_pose"], sensor["infrared"]
@@ -137,13 +137,13 @@ def test_prox_in_its_layout(tmp_path, monkeypatch):
     _, world, sensor = write_prox(tmp_path)
     truth = seen_by_the_colour_camera(world, sensor)
     half = np.where(np.arange(1920) < 960, 1.1 * truth, np.nan)
-    board = evaluate_prox(tmp_path, {"exact": PlaneSeer(truth), "half, too far": PlaneSeer(half)})
+    board = evaluate_prox(tmp_path, {"exact": FakeDepthPipeline(truth), "half, too far": FakeDepthPipeline(half)})
     values = {line.system: line.values for line in board.lines if line.origin == MEASURED}
     assert values["exact"]["AbsRel"] == pytest.approx(0.0, abs=1e-4)
     assert values["half, too far"]["AbsRel"] == pytest.approx(0.1, abs=1e-4)
     share = np.isfinite(half).sum() / np.isfinite(truth).sum()
     assert f"{100 * share:.0f} % of their true pixels" in board.lines[-1].note
-    monkeypatch.setattr(command, "_depth_pipelines", lambda options: {"ours": PlaneSeer(truth)})
+    monkeypatch.setattr(command, "_depth_pipelines", lambda options: {"ours": FakeDepthPipeline(truth)})
     printed = table_of("prox", EvalOptions(data=tmp_path))
     assert "(paper) UniDepth" in printed
     assert "1 of 1 images" in printed
@@ -155,7 +155,7 @@ def test_prox_in_its_layout(tmp_path, monkeypatch):
 
 def test_the_open_set_through_the_command_line_gives_the_numbers_of_validate(tmp_path, monkeypatch, capsys):
     write_landmark_shard(tmp_path / "val-0.tar", [2, 1])
-    write_landmark_shard(tmp_path / "train-0.tar", [5])  # not asked for
+    write_landmark_shard(tmp_path / "train-0.tar", [5])  # a training shard, not to be evaluated
     monkeypatch.setattr(sys, "argv", ["metrichmsr", "eval", "open", "--data", str(tmp_path), "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         cli.main()

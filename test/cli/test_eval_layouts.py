@@ -1,7 +1,7 @@
-"""`metrichmsr eval` from published layouts alone: the user's SMPL and SMPL-X files, sequences, cameras, the table.
+"""`metrichmsr eval` on files in the published layouts: the user's SMPL and SMPL-X files, sequences, cameras, the table.
 
-The pipeline is an oracle, but for one test: it answers with the joints that the fixture's writer put into the world,
-drifting away from them, with hands where no hands are.
+Except in one test the pipeline is fake: it returns the joints that the fixture's writer put into the world, with drift
+and with displaced hands.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ needs_smplx = pytest.mark.skipif(
 
 
 def drifted(world: World) -> np.ndarray:
-    """(N, 24, 3) answers in the camera frame: ever further and to and fro, the hands elsewhere still."""
+    """(N, 24, 3) estimates in the camera frame with drift, jitter and displaced hands."""
     row = np.arange(len(world.pose))
     joints = world.joints_cam + np.stack([0.03 * np.sin(row), 0 * row, 0.04 * row], 1)[:, None]
     joints[:, 22:] += 0.05
     return joints
 
 
-class Witness:
-    """Answers with the joints of the worlds' people at a frame, as :func:`drifted` changes them."""
+class FakeTracker:
+    """A fake pipeline that returns the joints of the worlds' people at a frame, changed by :func:`drifted`."""
 
     def __init__(self, worlds: list[World], first_frame: int = 0) -> None:
         self.worlds, self.first = worlds, first_frame
@@ -78,7 +78,7 @@ class Witness:
 
 
 def world_of(world: World, frames: np.ndarray, joints_cam: np.ndarray) -> np.ndarray:
-    """Camera frame -> world by the published extrinsics, which go the other way."""
+    """Camera frame -> world by the published extrinsics, which map world -> camera frame."""
     turn, place = world.extrinsics[frames, :3, :3], world.extrinsics[frames, None, :3, 3]
     return np.einsum("nji,nkj->nki", turn, joints_cam[frames] - place)
 
@@ -103,8 +103,8 @@ def line_of(out: Path, benchmark: str, system: str = "embedded") -> dict[str, An
 
 def test_rich_in_its_layout(tmp_path, monkeypatch):
     _, worlds = write_rich_film(tmp_path)
-    witness = Witness(worlds, first_frame=20)
-    monkeypatch.setattr(command, "_pipeline", lambda options: witness)
+    tracker = FakeTracker(worlds, first_frame=20)
+    monkeypatch.setattr(command, "_pipeline", lambda options: tracker)
     options = EvalOptions(data=tmp_path, smplx=write_smplx(tmp_path / "smplx"), out=tmp_path / "out")
     printed = table_of("rich", options)
     line = line_of(tmp_path / "out", "rich")
@@ -114,10 +114,10 @@ def test_rich_in_its_layout(tmp_path, monkeypatch):
     assert "the 22 joints SMPL-X shares with SMPL, no PVE" in line["note"]
     assert "16 frames" in line["note"]  # two people in eight
     assert "(paper) MetricHMSR" in printed
-    assert all(camera.is_distorted for camera in witness.cameras)
+    assert all(camera.is_distorted for camera in tracker.cameras)
 
 
-def test_rich_scores_other_systems_without_pictures(tmp_path):
+def test_rich_evaluates_other_systems_without_images(tmp_path):
     view, worlds = write_rich_film(tmp_path)
     for picture in tmp_path.rglob("*.jpeg"):
         picture.unlink()
@@ -139,27 +139,27 @@ def test_errors_of_rich_name_what_is_missing(tmp_path):
     write_rich_film(tmp_path)
     smplx = write_smplx(tmp_path / "smplx")
 
-    def refused(**options: Any) -> str:
-        paper = io.StringIO()
-        code = eval_command("rich", EvalOptions(data=tmp_path, **options), Console(file=paper, width=200))
+    def usage_error(**options: Any) -> str:
+        output = io.StringIO()
+        code = eval_command("rich", EvalOptions(data=tmp_path, **options), Console(file=output, width=200))
         assert code is ExitCode.USAGE
-        return paper.getvalue()
+        return output.getvalue()
 
-    assert "--smplx is missing" in refused()
+    assert "--smplx is missing" in usage_error()
     (smplx / "SMPLX_FEMALE.npz").rename(tmp_path / "moved")
-    assert "lacks SMPLX_MALE or SMPLX_FEMALE" in refused(smplx=smplx)
+    assert "lacks SMPLX_MALE or SMPLX_FEMALE" in usage_error(smplx=smplx)
     (tmp_path / "moved").rename(smplx / "SMPLX_FEMALE.npz")
     (tmp_path / "gender.json").write_text('{"3": "male"}')
-    assert "subject 018: no gender" in refused(smplx=smplx)
-    assert "no.json is missing" in refused(smplx=smplx, genders=tmp_path / "no.json")
+    assert "subject 018: no gender" in usage_error(smplx=smplx)
+    assert "no.json is missing" in usage_error(smplx=smplx, genders=tmp_path / "no.json")
     (tmp_path / "images/test").rename(tmp_path / "images/train")
-    assert "no views images/test" in refused(smplx=smplx)
+    assert "no views images/test" in usage_error(smplx=smplx)
 
 
 @needs_smplx
 def test_emdb2_in_its_layout(tmp_path, monkeypatch):
     _, world, good = write_emdb(tmp_path, "emdb2", frames=8)
-    monkeypatch.setattr(command, "_pipeline", lambda options: Witness([world]))
+    monkeypatch.setattr(command, "_pipeline", lambda options: FakeTracker([world]))
     printed = table_of("emdb2", EvalOptions(data=tmp_path, smpl=write_smpl(tmp_path / "smpl"), out=tmp_path / "out"))
     line = line_of(tmp_path / "out", "emdb2")
     for name, value in expected([world], good, kept=24).items():
@@ -171,7 +171,7 @@ def test_emdb2_in_its_layout(tmp_path, monkeypatch):
 
 
 def write_rendered_emdb2(root: Path, frames: int) -> None:
-    """A rendered walk before a moving camera, as a sequence of EMDB-2 whose woman is the open body."""
+    """A rendered walk in front of a moving camera, as a sequence of EMDB-2 whose female body is the open body."""
     walk = WalkingSequence(360, 30.0, (640, 480), np.radians(65.0))
     sequence = root / "P9" / "80_rendered_walk"
     shown = [walk[number] for number in range(frames)]
@@ -210,7 +210,7 @@ def write_rendered_emdb2(root: Path, frames: int) -> None:
 
 @needs_smplx
 def test_emdb2_with_the_embedded_pipeline(tmp_path, monkeypatch, capsys):
-    """The whole way through the command line: pictures, SMPL's file layout, network, tracker, cameras, table."""
+    """The whole command line: images, SMPL's file layout, network, tracker, cameras, table."""
     write_rendered_emdb2(tmp_path / "EMDB", frames=8)
     (tmp_path / "smpl").mkdir()
     for gender in ("MALE", "FEMALE"):
@@ -221,8 +221,8 @@ def test_emdb2_with_the_embedded_pipeline(tmp_path, monkeypatch, capsys):
         cli.main()
     assert ended.value.code == 0, capsys.readouterr().out
     line = line_of(tmp_path, "emdb2")
-    assert "8 frames" in line["note"]  # the tracker may wait before it reports somebody; the note then counts that
-    assert line["values"]["WA-MPJPE"] < 200.0  # millimetres: she is found where she walks
+    assert "8 frames" in line["note"]  # the tracker may report a person with a delay; the note counts the frames
+    assert line["values"]["WA-MPJPE"] < 200.0  # millimetres: the position is plausible
     assert f"{line['values']['W-MPJPE']:.1f}" in capsys.readouterr().out
 
 
@@ -231,7 +231,7 @@ def test_emdb2_with_the_embedded_pipeline(tmp_path, monkeypatch, capsys):
 def test_local_pose_with_smpl_from_its_files(benchmark, write, tmp_path, monkeypatch):
     write(tmp_path)
     np.save(tmp_path / "J_regressor_h36m.npy", REGRESSOR)
-    videos = list(read_videos(benchmark, tmp_path, BODIES, REGRESSOR))  # the same bodies, not through the files
+    videos = list(read_videos(benchmark, tmp_path, BODIES, REGRESSOR))  # the same bodies without the model files
     monkeypatch.setattr(command, "_pipeline", lambda options: Oracle(videos))
     smpl, regressor = write_smpl(tmp_path / "smpl"), tmp_path / "J_regressor_h36m.npy"
     table_of(benchmark, EvalOptions(data=tmp_path, smpl=smpl, regressor=regressor, out=tmp_path / "out"))

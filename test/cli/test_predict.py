@@ -1,4 +1,4 @@
-"""`metrichmsr predict` as a user runs it: the files it writes and its one-line errors."""
+"""`metrichmsr predict` from the command line: its files and its one-line errors."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_predict_writes_overlay_numbers_and_mesh(photo, tmp_path, monkeypatch, c
     assert [len(person[key]) for key in ("betas", "pose", "translation", "joints")] == [10, 72, 3, 24]
     assert 0.8 < person["height"] < 2.2
     assert person["id"] in capsys.readouterr().out
-    heavy_is_there = (cache_dir() / "pose_landmark_heavy.tflite").is_file()
-    assert numbers["views"] == ["full", "full mirrored", *(["heavy", "heavy mirrored"] if heavy_is_there else [])]
+    heavy_is_installed = (cache_dir() / "pose_landmark_heavy.tflite").is_file()
+    assert numbers["views"] == ["full", "full mirrored", *(["heavy", "heavy mirrored"] if heavy_is_installed else [])]
 
 
 def test_mesh_is_in_metres_and_upright(photo, tmp_path, monkeypatch):
@@ -76,7 +76,7 @@ def cut_off(tmp_path, photo):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (lambda tmp, photo: [tmp / "absent.jpg"], "no such file"),
+        (lambda tmp, photo: [tmp / "absent.jpg"], "absent.jpg is not a file"),
         (lambda tmp, photo: [bad_file(tmp)], "not an image"),
         (lambda tmp, photo: [cut_off(tmp, photo)], "this JPEG is cut off after 2000 bytes"),
         (lambda tmp, photo: [photo, "--fov", "0"], "--fov 0"),
@@ -95,19 +95,19 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, words, photo, tmp_path
     assert words in lines[0]
 
 
-def test_depth_on_request_is_metres_a_picture_and_a_cloud(photo, tmp_path, monkeypatch, capsys):
+def test_depth_is_written_as_millimetres_figure_and_point_cloud(photo, tmp_path, monkeypatch, capsys):
     run(monkeypatch, "predict", photo, "--fov", 70, "--out", tmp_path, "--depth", "ground")
     assert "depth: ground" in capsys.readouterr().out
     stored = cv2.imread(str(tmp_path / "walk_depth.png"), cv2.IMREAD_UNCHANGED)
     assert (stored.dtype, stored.shape) == (np.uint16, (480, 640))
-    assert stored[0].max() == 0  # above the horizon nothing is known
+    assert stored[0].max() == 0  # depth is unknown above the horizon
     cloud = trimesh.load(tmp_path / "walk_scene.ply")
     assert len(cloud.vertices) == np.count_nonzero(stored)
     assert np.sort(-cloud.vertices[:, 2] * 1000) == pytest.approx(np.sort(stored[stored > 0]), abs=1)
     assert cv2.imread(str(tmp_path / "walk_scene.png")).shape == (480, 3 * 640, 3)
 
 
-def test_an_unknown_source_of_depth_is_one_line(photo, tmp_path, monkeypatch, capsys):
+def test_an_unknown_depth_source_is_a_one_line_error(photo, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         run(monkeypatch, "predict", photo, "--out", tmp_path, "--depth", "lidar")
     assert stop.value.code == 2

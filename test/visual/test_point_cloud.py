@@ -1,4 +1,4 @@
-"""Pictures of depth: colours follow metres, unknown is grey, and a body stands before what lies behind it."""
+"""Figures of depth: colours by metres, grey for unknown depth, and occlusion between bodies and the cloud."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_near_is_red_far_is_blue_unknown_is_grey():
     assert tuple(depth_colours(np.full((20, 30), np.nan, np.float32))[5, 5]) == UNKNOWN
 
 
-def test_a_body_is_drawn_before_the_wall_behind_it_and_behind_the_wall_before_it():
+def test_bodies_and_walls_occlude_each_other_by_depth():
     image = np.full((120, 160, 3), 200, np.uint8)
     shares = []
     for wall in (6.0, 2.4):
@@ -35,7 +35,7 @@ def test_a_body_is_drawn_before_the_wall_behind_it_and_behind_the_wall_before_it
     assert shares[1] < 0.2 * shares[0]
 
 
-def test_without_people_or_points_there_is_still_a_picture():
+def test_scenes_without_people_or_points_give_an_image():
     nothing = np.full((120, 160), np.nan, np.float32)
     image = np.zeros((120, 160, 3), np.uint8)
     assert (cloud_view(image, nothing, CAMERA, [], FACES, []) == BACKGROUND).all()

@@ -173,7 +173,7 @@ def test_the_command_scores_predictions_and_writes_tables(tmp_path):
         ("emdb1", EvalOptions(), "--data is missing"),
         ("emdb1", EvalOptions(data=tmp_path / "nowhere"), "--smpl is missing"),
         ("rich", EvalOptions(data=tmp_path / "nowhere"), "--smplx is missing"),
-        ("synfocal", EvalOptions(data=tmp_path / "nowhere"), "npz layout only"),
+        ("synfocal", EvalOptions(data=tmp_path / "nowhere"), "needs motions in this package's npz layout"),
     ):
         paper = Console(file=io.StringIO(), width=200)
         assert eval_command(benchmark, wrong, paper) is ExitCode.USAGE
