@@ -1,4 +1,4 @@
-"""The camera that a user describes by options: `--intrinsics`, or `--fov` in degrees."""
+"""The camera of the options `--intrinsics`, or `--fov` in degrees."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LEAST_FOV_DEG, LARGEST_FOV_DEG = 1.0, 170.0
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What the user states of a camera without CameraInfo; false when that is nothing.
+    """Intrinsics that the user gives for a camera without CameraInfo; false if none are given.
 
     Attributes:
         fov_x: horizontal field of view, rad.
-        intrinsics: fx, fy, cx, cy in pixels; wins over `fov_x`.
+        intrinsics: fx, fy, cx, cy in pixels; takes precedence over `fov_x`.
 
     Raises:
-        CameraError: a value that is not finite or not possible.
+        CameraError: a value is not finite or out of range.
     """
 
     fov_x: float | None = None
@@ -30,13 +30,13 @@ class CameraOptions:
 
     @classmethod
     def from_degrees(cls, fov: float | None, intrinsics: Intrinsics | None) -> CameraOptions:
-        """Options as the command line takes them, `fov` in degrees."""
+        """Options of the command line, with `fov` in degrees."""
         if fov is not None and not LEAST_FOV_DEG <= fov <= LARGEST_FOV_DEG:
             raise CameraError(f"--fov {fov}: give the horizontal field of view in degrees, 1 to 170")
         return cls(None if fov is None else math.radians(fov), intrinsics)
 
     def __post_init__(self) -> None:
-        """Check the values."""
+        """Validate the values."""
         if self.fov_x is not None and not 0 < self.fov_x < math.pi:
             raise CameraError(f"horizontal field of view is {self.fov_x} rad; it must lie between 0 and pi")
         numbers = self.intrinsics
