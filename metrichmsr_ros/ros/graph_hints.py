@@ -1,12 +1,24 @@
-"""What a user got wrong, read off the ROS graph: topics of another name, nodes of the same, parameters of no node."""
+"""What a user got wrong, read off the ROS graph: topics of another name or quality of service, nodes of the same name,
+parameters of no node."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
+from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.qos import (
+    DurabilityPolicy,
+    LivelinessPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 
+_FOREVER_NS = 2**62  # middlewares write "no limit" as different numbers, all beyond this one
 _COMPRESSED = "/compressed"  # what image_transport appends to the name of the image topic
 _TRANSPORTS = {"sensor_msgs/msg/Image": "raw", "sensor_msgs/msg/CompressedImage": "compressed"}
 
@@ -56,6 +68,71 @@ def _published(node: Node, kind: str) -> set[str]:
         for name, types in node.get_topic_names_and_types()
         if kind in types and name.endswith(suffix) and not name.startswith(own) and node.count_publishers(name)
     }
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Quality of service that one publisher offers, and the full name of its node."""
+
+    node: str
+    qos: QoSProfile
+
+
+def offers(node: Node, topic: str) -> list[Offer]:
+    """What each publisher of a topic (its resolved name) offers now."""
+    infos = node.get_publishers_info_by_topic(topic)
+    return [Offer(f"{info.node_namespace.rstrip('/')}/{info.node_name}", info.qos_profile) for info in infos]
+
+
+def unmatched(topic: str, present: Sequence[Offer], asked: QoSProfile, latched: bool = True) -> list[str]:
+    """Which publishers are not received, or not wholly, with the settings of both sides.
+
+    Args:
+        topic: resolved name. present: its publishers. asked: quality of service of the subscription.
+        latched: name also latched publishers whose earlier messages are not received.
+    """
+    texts = []
+    for offer in present:
+        sides = f"{topic}: {offer.node} publishes {_policies(offer.qos)}, this node subscribes {_policies(asked)}"
+        if qos_check_compatible(offer.qos, asked)[0] == QoSCompatibility.ERROR:
+            remedy = "set image_reliability to auto" if _is_too_strict(offer.qos, asked) else "change the publisher"
+            texts.append(f"{sides}: nothing of it is received; {remedy}")
+        elif latched and _is_late(offer.qos, asked):
+            texts.append(
+                f"{sides}, as other publishers of this topic do: what it published before is not received; give each "
+                "publisher a topic of its own"
+            )
+    return texts
+
+
+def _is_too_strict(offered: QoSProfile, asked: QoSProfile) -> bool:
+    return (offered.reliability, asked.reliability) == (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE)
+
+
+def _is_late(offered: QoSProfile, asked: QoSProfile) -> bool:
+    return (offered.durability, asked.durability) == (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE)
+
+
+def _policies(qos: QoSProfile) -> str:
+    """Those policies of which a publisher must offer what a subscription asks for."""
+    words = [qos.reliability.name, qos.durability.name]
+    if qos.liveliness == LivelinessPolicy.MANUAL_BY_TOPIC:
+        words.append(qos.liveliness.name)
+    named = [word.lower().replace("_", " ") for word in words]
+    named += [f"{name} {_seconds(value)}" for name, value in _times(qos).items() if _is_limit(value)]
+    return ", ".join(named)
+
+
+def _times(qos: QoSProfile) -> dict[str, Duration]:
+    return {"deadline": qos.deadline, "liveliness lease": qos.liveliness_lease_duration}
+
+
+def _is_limit(value: Duration) -> bool:
+    return bool(0 < value.nanoseconds < _FOREVER_NS)
+
+
+def _seconds(value: Duration) -> str:
+    return f"{value.nanoseconds / 1e9:g} s"
 
 
 def namesakes(node: Node) -> int:

@@ -12,7 +12,7 @@ import gc
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import rclpy
@@ -76,7 +76,7 @@ class PerceptionNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
         self._worker: NewestWinsWorker[Frame] | None = None
-        self._inputs: list[Input] = []
+        self._inputs: dict[str, Input] = {}
         self._transforms: TransformListener | None = None
         self._broadcaster = TransformBroadcaster(self)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -173,9 +173,9 @@ class PerceptionNode(LifecycleNode):
         super().destroy_node()
 
     def _stop(self) -> None:
-        for source in self._inputs:
+        for source in self._inputs.values():
             source.close()
-        self._inputs = []
+        self._inputs = {}
         if self._worker is not None:
             self._worker.stop()
         self._worker = self._processor = None
@@ -210,9 +210,9 @@ class PerceptionNode(LifecycleNode):
         if vision:
             wanted.append((vision.Detection2DArray, "detections", boxes.add, 1))
         reliability = self._settings.image_reliability
-        self._inputs = [Input(self, kind, name, take, depth, reliability) for kind, name, take, depth in wanted]
-        self._inputs.append(
-            Input(self, image_type, topic, self._on_image, QUEUED_IMAGES, reliability, self._on_images_lost)
+        self._inputs = {name: Input(self, kind, name, take, depth, reliability) for kind, name, take, depth in wanted}
+        self._inputs["image"] = Input(
+            self, image_type, topic, self._on_image, QUEUED_IMAGES, reliability, self._on_images_lost
         )
 
     def _on_images_lost(self, count: int) -> None:
@@ -250,7 +250,12 @@ class PerceptionNode(LifecycleNode):
 
     def _no_info(self) -> str:
         topic = self.resolve_topic_name("camera_info")
-        return f"on {topic}: {elsewhere(self, topic, 'camera_info', ['sensor_msgs/msg/CameraInfo'])}"
+        return f"on {topic}: {self._hint(topic, 'camera_info', ['sensor_msgs/msg/CameraInfo'])}"
+
+    def _hint(self, topic: str, argument: str, kinds: Sequence[str]) -> str:
+        """Why nothing comes on an input topic."""
+        source = self._inputs.get(argument)
+        return (source.mismatch if source is not None else "") or elsewhere(self, topic, argument, kinds)
 
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
@@ -269,8 +274,7 @@ class PerceptionNode(LifecycleNode):
         ]
         if message.status[0].level == DiagnosticStatus.STALE:
             kinds = _IMAGES if self._settings.image_transport == "raw" else _IMAGES[::-1]
-            hint = elsewhere(self, self._image_topic(), "image", kinds)
-            message.status[0].message += f": {hint}"
+            message.status[0].message += f": {self._hint(self._image_topic(), 'image', kinds)}"
             self.get_logger().warning(message.status[0].message, throttle_duration_sec=REMIND_S)
         self._diagnostics.publish(message)
 

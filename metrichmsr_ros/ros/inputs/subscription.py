@@ -1,29 +1,34 @@
-"""A subscription that hears every publisher and loses nothing of the reliable ones.
+"""A subscription that hears every publisher, loses nothing of the reliable ones, and gets what was published before.
 
 A best-effort reader matches everybody, but a raw image is many packets, and on a busy machine one of them is easily
 lost and with it the image: VGA between two processes can fail altogether. A reliable reader loses none and hears no
-best-effort camera. So begin as reliable, and step back as soon as the middleware reports a publisher that is not.
+best-effort camera. A transient-local reader gets the last message of a latched publisher, sent before it subscribed,
+and hears no volatile publisher. So the reader asks for what all present publishers offer, and looks again each second
+and as soon as the middleware reports one that does not match.
 
 What a reader's full queue overwrites, reliable or not, the middleware tells nobody; the publisher's numbers do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
+
+from metrichmsr_ros.ros.graph_hints import Offer, offers, unmatched
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
+LOOK_EVERY_S = 1.0
 _TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # of messages to callbacks; not in Humble
 _NO_NUMBER = 2**64 - 1  # from a middleware that does not number messages
 
@@ -69,54 +74,99 @@ class Input:
         lost: Callable[[int], None] | None = None,
     ) -> None:
         self._node, self._message_type, self._topic, self._callback = node, message_type, topic, callback
-        self._depth, self._may_step_back = depth, reliability == "auto"
+        self._depth, self._reliability = depth, reliability
         self._lost, self._gaps = lost, Gaps()
         self._name = node.resolve_topic_name(topic)
-        self._stepping_back: Any = None
+        self._sent_ns = self._heard_before_ns = 0  # when the last message was sent, and the last to an earlier reader
+        self._told: list[Offer] = []
         # A group of its own: under a multi-threaded executor a large image must not hold up its CameraInfo.
         self._group = MutuallyExclusiveCallbackGroup()
-        best_effort = reliability == "best_effort"
-        self._subscription = self._subscribe(
-            ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
+        self._qos = self._matching(offers(node, self._name))
+        self._subscription = self._subscribe()
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._looking: Any = None  # soon, after an event
+        self._watch = node.create_timer(LOOK_EVERY_S, self._look, clock=self._steady)
+
+    def _matching(self, present: Sequence[Offer]) -> QoSProfile:
+        """What matches all publishers, as far as the user leaves it open."""
+        is_latched = bool(present) and all(o.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in present)
+        is_reliable = all(o.qos.reliability != ReliabilityPolicy.BEST_EFFORT for o in present)
+        # Only a reliable reader gets what was published before, so a latched publisher overrules `best_effort`.
+        reliable = self._reliability == "reliable" or (is_reliable and (self._reliability == "auto" or is_latched))
+        return QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=self._depth,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
         )
 
-    def _subscribe(self, reliability: ReliabilityPolicy) -> Any:
-        qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=reliability)
+    def _subscribe(self) -> Any:
         self._gaps = Gaps()  # what was published while nobody was subscribed is not lost
-        events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible) if self._may_step_back else None
-        callback: Any = self._numbered if self._lost and _TELLS_NUMBERS else self._callback
+        callback: Any = self._numbered if _TELLS_NUMBERS else self._callback
         return self._node.create_subscription(
             self._message_type,
             self._topic,
             callback,
-            qos,
+            self._qos,
             callback_group=self._group,
-            event_callbacks=events,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible),
             qos_overriding_options=QoSOverridingOptions((QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)),
         )
 
     def _numbered(self, message: Any, about: Any) -> None:
-        number = about.get("publication_sequence_number", _NO_NUMBER)
-        missing = self._gaps.missing_before(number, self._node.count_publishers(self._name))
-        if missing and self._lost:
-            self._lost(missing)
+        sent_ns = about.get("source_timestamp", 0)
+        if 0 < sent_ns <= self._heard_before_ns:
+            return  # latched, and received already before the reader was changed
+        self._sent_ns = max(sent_ns, self._sent_ns)
+        if self._lost:
+            number = about.get("publication_sequence_number", _NO_NUMBER)
+            missing = self._gaps.missing_before(number, self._node.count_publishers(self._name))
+            if missing:
+                self._lost(missing)
         self._callback(message)
 
     def _on_incompatible(self, _: Any) -> None:
-        if self._may_step_back:  # not from within the event of the subscription that is to go
-            self._may_step_back = False
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self._stepping_back = self._node.create_timer(0.0, self._step_back, clock=steady)
+        if self._looking is None:  # not from within the event of the subscription that may have to go
+            self._looking = self._node.create_timer(0.0, self._look, clock=self._steady)
 
-    def _step_back(self) -> None:
-        self._node.destroy_timer(self._stepping_back)
-        self._stepping_back = None
-        self._node.get_logger().info(f"{self._topic} has a best-effort publisher: subscribing as best effort")
+    def _look(self) -> None:
+        """Match the publishers that are there now; name those that cannot be matched."""
+        if self._looking is not None:
+            self._node.destroy_timer(self._looking)
+            self._looking = None
+        present = offers(self._node, self._name)
+        wanted = self._matching(present)
+        if present and (wanted.reliability, wanted.durability) != (self._qos.reliability, self._qos.durability):
+            self._change(wanted)
+        self._tell(present)
+
+    def _change(self, wanted: QoSProfile) -> None:
+        words = f"{_words(wanted.reliability)}, {_words(wanted.durability)}"
+        self._node.get_logger().info(f"{self._topic}: subscribing as {words}, which its publishers offer")
         self._node.destroy_subscription(self._subscription)
-        self._subscription = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
+        self._qos = wanted
+        self._heard_before_ns = self._sent_ns if wanted.durability == DurabilityPolicy.TRANSIENT_LOCAL else 0
+        self._subscription = self._subscribe()
+
+    def _tell(self, present: Sequence[Offer]) -> None:
+        if present == self._told:
+            return
+        self._told = list(present)
+        for text in unmatched(self._name, present, self._qos):
+            self._node.get_logger().warning(text)
+
+    @property
+    def mismatch(self) -> str:
+        """Why publishers that are there are not received, with the settings of both sides; empty if all are."""
+        return "; ".join(unmatched(self._name, self._told, self._qos, latched=False))
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._stepping_back is not None:
-            self._node.destroy_timer(self._stepping_back)
+        for timer in (self._watch, self._looking):
+            if timer is not None:
+                self._node.destroy_timer(timer)
         self._node.destroy_subscription(self._subscription)
+
+
+def _words(policy: ReliabilityPolicy | DurabilityPolicy) -> str:
+    return str(policy.name).lower().replace("_", " ")
