@@ -98,6 +98,7 @@ def replay_bag(
                 pictures=loop.worst.pictures,
                 wall_s=time.perf_counter() - began,
                 stopped=stopped,
+                metadata_problem=bag.metadata_problem,
                 weights=weights_hash(pipeline.model) if hasattr(pipeline, "model") else "",
                 model=model_config(getattr(pipeline, "model", None)),
                 options=options,

@@ -39,7 +39,8 @@ class ReplayResult:
         report: against the truth, or None. cameras: world_from_camera (4, 4) by stamp, where the bag has transforms.
         world: errors of the paths through the world, or None.
         pictures: worst frames. wall_s: seconds in all. stopped: what ended it before the bag's end (a damaged bag, a
-            full disk), or None.
+            full disk), or None. metadata_problem: what is wrong with the bag's metadata.yaml, without
+            which the data were read.
         weights: sha256 of the network's weights. model: its configuration. options: as given.
     """
 
@@ -57,6 +58,7 @@ class ReplayResult:
     pictures: list[Picture]
     wall_s: float
     stopped: ReplayError | None
+    metadata_problem: str
     weights: str
     model: dict[str, Any]
     options: ReplayOptions

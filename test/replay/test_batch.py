@@ -15,7 +15,7 @@ from metrichmsr_ros.replay.batch.processes import overall, plan, run_jobs
 from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.replay import replay_bag
-from metrichmsr_ros.ros.bags.reader import find_bags
+from metrichmsr_ros.ros.bags.locate import find_bags
 
 
 def test_a_folder_of_bags_goes_on_after_a_bad_one_and_skips_what_is_done(tmp_path):

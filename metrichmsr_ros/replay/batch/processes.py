@@ -19,7 +19,7 @@ from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, 
 from metrichmsr_ros.replay.provenance import code_hash
 from metrichmsr_ros.replay.replay import load_pipeline, replay_bag
 from metrichmsr_ros.replay.result import ReplayResult, read_metrics
-from metrichmsr_ros.ros.bags.reader import find_bags
+from metrichmsr_ros.ros.bags.locate import find_bags
 
 MakePipeline = Callable[[ReplayOptions], Any]
 
@@ -124,7 +124,7 @@ def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
 def _told(done: ReplayResult) -> str:
     lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
-    return text + (f"; {done.stop_words}" if done.stopped else "")
+    return "; ".join(filter(None, (text, done.stop_words, done.metadata_problem)))
 
 
 def run_jobs(

@@ -17,5 +17,9 @@ class UnreadableBagError(BagError):
     """Nothing that was asked for can be read: no known format, no camera, or a type without a definition."""
 
 
+class Ros1BagError(UnreadableBagError):
+    """A recording of ROS 1, which has to be converted."""
+
+
 class DamagedBagError(BagError):
     """The bag is damaged from here on; what came before was read."""

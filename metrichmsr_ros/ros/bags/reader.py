@@ -6,21 +6,22 @@ types nobody knows is read as well as any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from metrichmsr_ros.ros.bags.errors import BagChoiceError, DamagedBagError, UnreadableBagError
+from metrichmsr_ros.ros.bags.data_file import DataFile, decompressed, open_data_file, words
+from metrichmsr_ros.ros.bags.errors import BagChoiceError, DamagedBagError, Ros1BagError, UnreadableBagError
+from metrichmsr_ros.ros.bags.locate import data_files
 from metrichmsr_ros.ros.bags.message_types import register_own_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
-from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage
-
-STORAGE = (".mcap", ".db3")
+from metrichmsr_ros.ros.bags.truncated_mcap import Raw
 
 
 @dataclass(frozen=True)
@@ -41,80 +42,96 @@ class Recorded:
     message: Any
 
 
-def find_bags(path: Path) -> list[Path]:
-    """The bags at `path`: a bag (folder with metadata.yaml, or a single .mcap/.db3 file), or all bags below a folder.
-
-    Raises:
-        BagChoiceError: there is no such path, or no bag in it.
-    """
-    if not path.exists():
-        raise BagChoiceError(f"there is no bag at {path}")
-    if path.is_file() or (path / "metadata.yaml").is_file():
-        return [path]
-    folders = {meta.parent for meta in path.rglob("metadata.yaml")}
-    loose = {f for f in path.rglob("*") if f.suffix in STORAGE and f.is_file() and f.parent not in folders}
-    bags = sorted(folders | loose)
-    if not bags:
-        raise BagChoiceError(f"{path} holds no rosbag2: no metadata.yaml, no .mcap, no .db3")
-    return bags
-
-
 class Bag:
-    """One opened recording. Use as a context manager."""
+    """One opened recording. Use as a context manager.
+
+    Args:
+        path: folder of the recording, or one data file of it.
+
+    Attributes:
+        damage: what is missing of the data, in words. metadata_problem: what is wrong with metadata.yaml, in words; the
+            data are read without it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.damage = ""  # what is missing of it, in words
-        self._reader: Reader | None = None
-        self._salvage: Salvage | None = None
+        self.damage = ""
+        self.metadata_problem = ""
+        self._files: list[DataFile] | None = None
+        self._stack = ExitStack()
         self._types: Typestore = get_typestore(Stores.LATEST)
         register_own_messages(self._types)
 
     def __enter__(self) -> Bag:
-        """Open it; an mcap file without its end is opened too, and `damage` says so.
+        """Open it. Of a file without its end, what came before is read, and `damage` says so.
 
         Raises:
             BagChoiceError: there is no such path.
-            UnreadableBagError: empty, or in no known format.
+            UnreadableBagError: empty, in no known format, or of ROS 1.
         """
         if not self.path.exists():
             raise BagChoiceError(f"there is no bag at {self.path}")
-        try:
-            self._reader = Reader(self.path)
-            self._reader.open()
-        except Exception as error:  # storage back ends raise their own kinds; all mean the same to the user
-            self._reader = None
-            self._salvage = Salvage(self._mcap_files())
-            if not self._salvage.counts:
-                raise UnreadableBagError(
-                    f"{self.path} cannot be opened: {_words(error)} Nothing in it could be read; was the recording cut "
-                    "off? `ros2 bag reindex` rebuilds a lost metadata.yaml, `sqlite3 FILE .recover` a damaged database"
-                ) from error
-            self.damage = f"{self.path} has no readable end ({_words(error)}); what was recorded before it was read."
-            if count := self._salvage.damaged_chunks:
-                self.damage += f" Left out as damaged: {count} chunk{'s' * (count > 1)} of messages."
+        found = data_files(self.path)
+        self.metadata_problem = found.metadata_problem
+        with ExitStack() as stack:
+            files, failures = self._opened(found.paths, stack)
+            if not files:
+                raise UnreadableBagError(self._refusal(failures))
+            self._stack = stack.pop_all()
+        self._files = sorted(files.values(), key=lambda file: file.start_ns)
+        self.damage = " ".join([*self._missing(files, failures), *([found.missing] if found.missing else [])])
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = self._salvage = None
+        self._files = None
+        self._stack.close()
 
-    def _mcap_files(self) -> list[Path]:
-        files = sorted(self.path.glob("*.mcap")) if self.path.is_dir() else [self.path]
-        return [file for file in files if file.suffix == ".mcap"]
+    def _opened(
+        self, paths: tuple[Path, ...], stack: ExitStack
+    ) -> tuple[dict[Path, DataFile], dict[Path, UnreadableBagError]]:
+        """The files that can be read, and why the others cannot."""
+        files: dict[Path, DataFile] = {}
+        failures: dict[Path, UnreadableBagError] = {}
+        for path in paths:
+            try:
+                files[path] = open_data_file(path, stack)
+            except Ros1BagError:
+                raise
+            except UnreadableBagError as error:
+                failures[path] = error
+        return files, failures
+
+    def _refusal(self, failures: Mapping[Path, UnreadableBagError]) -> str:
+        if not failures:
+            return f"{self.path} holds no data files: no .mcap, no .db3"
+        path, cause = next(iter(failures.items()))
+        tool = "sqlite3 FILE .recover" if ".db3" in path.suffixes else "mcap recover FILE"
+        return (
+            f"{self.path} cannot be opened: {cause} Nothing in it could be read; was the recording cut off? "
+            f"`{tool}` may rebuild a damaged file"
+        )
+
+    def _missing(self, files: Mapping[Path, DataFile], failures: Mapping[Path, UnreadableBagError]) -> list[str]:
+        cut = [
+            f"{path} has no readable end ({file.damage}); what was recorded before it was read."
+            for path, file in files.items()
+            if file.damage
+        ]
+        return [*cut, *(f"{path} cannot be opened: {cause}" for path, cause in failures.items())]
 
     @property
     def topics(self) -> list[Topic]:
         """All topics by name."""
-        if self._reader is not None:
-            topics = [Topic(c.topic, c.msgtype, c.msgcount) for c in self._reader.connections]
-        elif self._salvage is not None:
-            topics = [Topic(name, kind, count) for (name, kind), count in self._salvage.counts.items()]
-        else:
+        counts: Counter[tuple[str, str]] = Counter()
+        for file in self._opened_files():
+            counts.update(file.counts)
+        return [Topic(name, kind, count) for (name, kind), count in sorted(counts.items())]
+
+    def _opened_files(self) -> list[DataFile]:
+        if self._files is None:
             raise RuntimeError("the bag is not open; use `with Bag(path) as bag`")
-        return sorted(topics, key=lambda topic: topic.name)
+        return self._files
 
     def select(self, image: str | None = None, camera_info: str | None = None, needs_info: bool = True) -> ImageTopics:
         """Choose the topics to replay; see `topics.select_topics`."""
@@ -158,18 +175,9 @@ class Bag:
             yield raw
 
     def _stored(self, names: frozenset[str]) -> Iterator[Raw]:
-        if self._salvage is not None:
-            yield from (raw for raw in self._salvage.messages() if raw.topic in names)
-        elif self._reader is not None:
-            wanted = [c for c in self._reader.connections if c.topic in names]
-            if wanted:  # an empty choice would mean every topic
-                for connection, log_ns, data in self._reader.messages(connections=wanted):
-                    yield Raw(connection.topic, connection.msgtype, log_ns, bytes(data))
+        for file in self._opened_files():
+            for raw in file.messages(names):
+                yield raw._replace(data=decompressed(raw.data))
 
     def _damaged(self, error: Exception) -> DamagedBagError:
-        return DamagedBagError(f"{self.path} is damaged: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if text.endswith(".") else text + "."
+        return DamagedBagError(f"{self.path} is damaged: {words(error)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, Schema
+from mcap.records import Channel, Chunk, DataEnd, Header, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, get_chunk_data_stream
 
 _LARGEST_RECORD = 2**30  # bytes; a chunk of rosbag2 has 0.8 MB, or is one larger message
@@ -36,7 +36,8 @@ class Salvage:
 
     Attributes:
         counts: messages by topic and type. damaged_chunks: chunks left out because they cannot be decompressed or
-            differ from their checksum.
+            differ from their checksum. is_whole: whether each file was read to the end of its data. profile: of the
+            first file, e.g. ros2.
     """
 
     def __init__(self, files: list[Path]) -> None:
@@ -44,6 +45,8 @@ class Salvage:
         passes = [_Pass(file) for file in files]
         self.counts = Counter((raw.topic, raw.type) for each in passes for raw in each.messages())
         self.damaged_chunks = sum(each.damaged_chunks for each in passes)
+        self.is_whole = not self.damaged_chunks and all(each.has_end for each in passes)
+        self.profile = passes[0].profile if passes else ""
 
     def messages(self) -> Iterator[Raw]:
         """All messages, in the order of the file; no error at the cut."""
@@ -56,6 +59,8 @@ class _Pass:
 
     def __init__(self, path: Path) -> None:
         self.damaged_chunks = 0
+        self.has_end = False
+        self.profile = ""
         self._path = path
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
@@ -64,7 +69,10 @@ class _Pass:
         with self._path.open("rb", buffering=0) as file:
             for record in _records(file, self._path.stat().st_size):
                 if isinstance(record, DataEnd):  # what follows repeats schemas and channels
+                    self.has_end = True
                     return
+                if isinstance(record, Header):
+                    self.profile = record.profile
                 yield from self._messages(self._inside(record) if isinstance(record, Chunk) else [record])
 
     def _messages(self, records: Iterable[McapRecord]) -> Iterator[Raw]:

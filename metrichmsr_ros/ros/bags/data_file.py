@@ -1,0 +1,146 @@
+"""One data file of a rosbag2, opened by what it holds: mcap or sqlite3, whole, compressed or cut off."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import zstandard
+from rosbags.rosbag2 import Reader
+
+from metrichmsr_ros.ros.bags.errors import Ros1BagError, UnreadableBagError
+from metrichmsr_ros.ros.bags.locate import ZSTD, refuse_ros1
+from metrichmsr_ros.ros.bags.sqlite_file import SqliteFile
+from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins like this: its first byte is 0
+_MCAP_MAGIC = b"\x89MCAP0\r\n"
+_BLOCK = 2**20  # bytes
+
+
+class DataFile(Protocol):
+    """An opened data file."""
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """Messages by topic and type."""
+
+    @property
+    def start_ns(self) -> int:
+        """When its first message was recorded."""
+
+    @property
+    def damage(self) -> str:
+        """What is missing of it, in words; empty when nothing is."""
+
+    def messages(self, names: frozenset[str]) -> Iterator[Raw]:
+        """Messages of some topics in the order in which they were recorded."""
+
+
+def open_data_file(path: Path, stack: ExitStack) -> DataFile:
+    """Open one file for as long as `stack` is open.
+
+    Raises:
+        UnreadableBagError: not a data file, or nothing in it can be read.
+        Ros1BagError: of ROS 1.
+    """
+    refuse_ros1(path)
+    plain = _decompressed(path, stack) if path.suffix == ZSTD else path
+    try:
+        if plain.suffix == ".db3":
+            return SqliteFile(plain, stack)
+        return _open_mcap(path, plain, stack)
+    except sqlite3.Error as error:
+        raise UnreadableBagError(words(error)) from error
+
+
+def decompressed(message: bytes) -> bytes:
+    """A message as it was on the wire, where a recorder has compressed each of them."""
+    if not message.startswith(_ZSTD_MAGIC):
+        return message
+    return zstandard.ZstdDecompressor().decompressobj().decompress(message)
+
+
+def words(error: Exception) -> str:
+    """An error's text as a sentence."""
+    text = str(error) or type(error).__name__
+    return text if text.endswith(".") else text + "."
+
+
+class _IndexedMcap:
+    """A whole mcap file."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.counts: Counter[tuple[str, str]] = Counter()
+        for connection in reader.connections:
+            self.counts[connection.topic, connection.msgtype] += connection.msgcount
+        self.start_ns, self.damage = reader.start_time, ""
+
+    def messages(self, names: frozenset[str]) -> Iterator[Raw]:
+        wanted = [c for c in self._reader.connections if c.topic in names]
+        if wanted:  # an empty choice would mean every topic
+            for connection, log_ns, data in self._reader.messages(connections=wanted):
+                yield Raw(connection.topic, connection.msgtype, log_ns, bytes(data))
+
+
+class _SalvagedMcap:
+    """An mcap file that has to be read from its beginning."""
+
+    def __init__(self, salvage: Salvage, damage: str) -> None:
+        self._salvage, self.damage = salvage, damage
+        self.counts = salvage.counts
+        self.start_ns = min((raw.log_ns for raw in salvage.messages()), default=0)
+
+    def messages(self, names: frozenset[str]) -> Iterator[Raw]:
+        yield from (raw for raw in self._salvage.messages() if raw.topic in names)
+
+
+def _open_mcap(path: Path, plain: Path, stack: ExitStack) -> DataFile:
+    try:
+        reader = Reader(plain)
+        reader.open()
+    except Exception as error:  # storage back ends raise their own kinds; all mean the same to the user
+        return _salvaged(path, plain, words(error))
+    stack.callback(reader.close)
+    return _IndexedMcap(reader)
+
+
+def _salvaged(path: Path, plain: Path, cause: str) -> DataFile:
+    salvage = Salvage([plain])
+    if salvage.profile == "ros1":
+        raise Ros1BagError(
+            f"{path} holds messages of ROS 1: convert the .bag file that it was made of with `rosbags-convert --src "
+            "OLD.bag --dst NEW`, and read NEW"
+        )
+    if not salvage.counts:
+        raise UnreadableBagError(cause)
+    is_whole = salvage.is_whole and _has_end(plain)  # of another profile, or with a broken index
+    chunks = salvage.damaged_chunks
+    left_out = f" Left out as damaged: {chunks} chunk{'s' * (chunks > 1)} of messages." if chunks else ""
+    return _SalvagedMcap(salvage, "" if is_whole else f"{cause}{left_out}")
+
+
+def _has_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-len(_MCAP_MAGIC), 2)
+        return file.read() == _MCAP_MAGIC
+
+
+def _decompressed(path: Path, stack: ExitStack) -> Path:
+    """The content of a compressed file, up to where that is cut off, in a file that lasts as long as `stack`."""
+    folder = stack.enter_context(TemporaryDirectory(prefix="metrichmsr_bag_"))
+    target = Path(folder, path.name.removesuffix(ZSTD))
+    with path.open("rb") as packed, target.open("wb") as plain:
+        stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        try:
+            while block := stream.read(_BLOCK):
+                plain.write(block)
+        except zstandard.ZstdError:
+            pass  # the file that comes out shows that its end is missing
+    return target

@@ -1,0 +1,56 @@
+"""`metadata.yaml` of a rosbag2: which data files it names, and what is wrong with it.
+
+The data are read without it, so that trouble with it is no damage to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+NAME = "metadata.yaml"
+NEWEST_VERSION = 9
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Names of the data files that it lists, without folders; `problem` says what is wrong with it, or is empty."""
+
+    files: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """The metadata of the bag in `folder`; never raises."""
+    path = folder / NAME
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Metadata(problem=f"{folder} has no {NAME}")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return Metadata(problem=f"{path} cannot be read ({' '.join(str(error).split())})")
+    if content is None:
+        return Metadata(problem=f"{path} is empty")
+    about = content.get("rosbag2_bagfile_information") if isinstance(content, dict) else None
+    if not isinstance(about, dict):
+        return Metadata(problem=f"{path} has no rosbag2_bagfile_information")
+    return Metadata(_file_names(about), _problem(path, about))
+
+
+def _file_names(about: dict[str, Any]) -> tuple[str, ...]:
+    named = about.get("relative_file_paths")
+    return tuple(PurePath(str(name)).name for name in named) if isinstance(named, list) else ()
+
+
+def _problem(path: Path, about: dict[str, Any]) -> str:
+    version, storage = about.get("version"), about.get("storage_identifier")
+    if not _file_names(about):
+        return f"{path} names no data files"
+    if not isinstance(version, int) or version > NEWEST_VERSION:
+        return f"{path} is of version {version}; the newest one supported is {NEWEST_VERSION}"
+    if storage not in ("mcap", "sqlite3"):
+        return f"{path} has the storage_identifier {storage!r} instead of mcap or sqlite3"
+    return ""

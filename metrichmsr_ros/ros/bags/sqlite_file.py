@@ -1,0 +1,116 @@
+"""Read the messages of a rosbag2's sqlite3 file, also of one that is cut off.
+
+A cut database still holds its pages up to the cut. SQLite reads them when it is told to accept a file that is shorter
+than its header says; rows are then taken in the order in which they were written, up to the first that is not whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from metrichmsr_ros.ros.bags.truncated_mcap import Raw
+
+_ROWS = "SELECT topic_id, timestamp, data FROM messages"
+_Contents = tuple[dict[int, tuple[str, str]], dict[int, int], int | None]  # topics, messages of each, first time
+_PAGE_SIZE_AT = 16  # in the header, two bytes
+
+
+class SqliteFile:
+    """One sqlite3 data file, opened for reading.
+
+    Args:
+        path: of the file. A write-ahead log beside it, which a killed recorder leaves, is read too.
+        stack: closes it.
+
+    Attributes:
+        counts: messages by topic and type. start_ns: when the first was recorded. damage: what is missing, in words.
+
+    Raises:
+        sqlite3.Error: it is not a database, or has not the tables of a bag.
+    """
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.damage = "its last page is cut off" if _rest(path) else ""
+        if not self.damage:
+            log = path.with_name(path.name + "-wal")
+            mode = "mode=ro" if log.is_file() and log.stat().st_size else "mode=ro&immutable=1"
+            self._database = _connected(path, mode, stack)
+            try:
+                self._topics, numbers, first = self._contents()
+            except sqlite3.DatabaseError as error:
+                self.damage = str(error)
+        if self.damage:
+            self._database = _connected(_whole_pages(path, stack), "mode=ro&immutable=1", stack)
+            self._database.execute("PRAGMA writable_schema = ON")  # accepts a file shorter than its header says
+            self._topics, numbers, first = self._whole_contents()
+        self.start_ns: int = first or 0
+        self.counts = Counter({topic: numbers.get(number, 0) for number, topic in self._topics.items()})
+
+    def messages(self, names: frozenset[str]) -> Iterator[Raw]:
+        """Messages of some topics: in the order of their time, of a cut file in the order in which they were written.
+
+        Raises:
+            sqlite3.Error: the data is damaged from here on.
+        """
+        chosen = {number: topic for number, topic in self._topics.items() if topic[0] in names}
+        if self.damage:
+            yield from (Raw(*chosen[n], log_ns, data) for n, log_ns, data in self._whole_rows() if n in chosen)
+            return
+        marks = ", ".join("?" * len(chosen))
+        query = f"{_ROWS} WHERE topic_id IN ({marks}) ORDER BY timestamp, id"
+        with closing(self._database.execute(query, tuple(chosen))) as rows:
+            yield from (Raw(*chosen[n], log_ns, data) for n, log_ns, data in rows)
+
+    def _read_topics(self) -> dict[int, tuple[str, str]]:
+        rows = self._database.execute("SELECT id, name, type FROM topics ORDER BY id")
+        return {number: (name, kind) for number, name, kind in rows}
+
+    def _whole_rows(self) -> Iterator[tuple[int, int, bytes]]:
+        with closing(self._database.execute(f"{_ROWS} ORDER BY id")) as rows:
+            try:
+                yield from rows
+            except sqlite3.DatabaseError:
+                return
+
+    def _contents(self) -> _Contents:
+        numbers = dict(self._database.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
+        return self._read_topics(), numbers, self._database.execute("SELECT min(timestamp) FROM messages").fetchone()[0]
+
+    def _whole_contents(self) -> _Contents:
+        numbers, first = Counter[int](), None
+        for number, log_ns, _ in self._whole_rows():
+            numbers[number] += 1
+            first = log_ns if first is None else min(first, log_ns)
+        return self._read_topics(), numbers, first
+
+
+def _connected(path: Path, mode: str, stack: ExitStack) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, check_same_thread=False)
+    stack.callback(database.close)
+    return database
+
+
+def _rest(path: Path) -> int:
+    """How many bytes the file has after its last whole page, of which SQLite would read the missing ones as zeros."""
+    with path.open("rb") as file:
+        page = int.from_bytes(file.read(_PAGE_SIZE_AT + 2)[_PAGE_SIZE_AT:], "big")
+    size = path.stat().st_size
+    return size % (65536 if page == 1 else page) if page else 0  # https://www.sqlite.org/fileformat.html
+
+
+def _whole_pages(path: Path, stack: ExitStack) -> Path:
+    """The file, or a copy without its last page where that is cut."""
+    if not (rest := _rest(path)):
+        return path
+    target = Path(stack.enter_context(TemporaryDirectory(prefix="metrichmsr_bag_")), path.name)
+    shutil.copyfile(path, target)
+    os.truncate(target, path.stat().st_size - rest)
+    return target
