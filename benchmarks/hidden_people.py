@@ -20,7 +20,8 @@ from rich.table import Table
 from benchmarks.random_walkers import SKINS
 from metrichmsr_ros import Camera, OutputRequest, PersonEstimate, Pipeline
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
-from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, Walker, WalkingSequence
+from metrichmsr_ros.data.synthesis.walkers import Walker
+from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, WalkingSequence
 from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.types import Float64Array, ImageArray
 

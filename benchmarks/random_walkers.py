@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
-from metrichmsr_ros.data.synthesis.walking_sequence import Walker, WalkingSequence
+from metrichmsr_ros.data.synthesis.walkers import Walker
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 
 PEOPLE = 3
 NEAR_M, FAR_M = 2.5, 8.0

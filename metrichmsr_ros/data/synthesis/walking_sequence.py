@@ -18,9 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.rendering.painting import vertex_colours
 from metrichmsr_ros.data.rendering.room import TiledRoom, render_tiled_room
+from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
@@ -58,43 +58,6 @@ class SequenceFrame:
     T_world_cam: Float64Array
     depth: NDArray[np.float32]
     people: tuple[SequencePerson, ...]
-
-
-@dataclass(frozen=True)
-class Walker:
-    """Somebody who walks: on a circle (`radius` > 0) around `start`, else straight from `start` along `heading`."""
-
-    id: str
-    betas: tuple[float, ...]
-    outfit: PlainOutfit
-    start: tuple[float, float]
-    heading: float  # radians, world; on a circle: where on it the walk begins
-    enters_s: float
-    radius: float = 0.0
-    pace: float = 1.0  # of the recorded walk
-
-
-WALKERS = (
-    Walker(
-        "anna",
-        (0.3, 0.2, 0.1),
-        PlainOutfit((196, 62, 58), (52, 66, 104), (222, 176, 146), (66, 44, 30)),
-        (4.6, 0.0),
-        0.4,
-        -1,
-        2.0,
-    ),
-    Walker(
-        "ben",
-        (1.1, -0.4),
-        PlainOutfit((74, 122, 88), (96, 84, 70), (138, 92, 66), (28, 22, 20)),
-        (6.6, 5.0),
-        -np.pi / 2,
-        2.0,
-        0.0,
-        1.2,
-    ),
-)
 
 
 class WalkingSequence(Sequence[SequenceFrame]):
@@ -166,11 +129,11 @@ class WalkingSequence(Sequence[SequenceFrame]):
         """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
         step = walked_s * walker.pace * self._cycle_fps
         pose = self._cycle[int(step) % len(self._cycle)].copy()
-        place, heading = _on_path(walker, walked_s * walker.pace * self._speed)
+        place, heading = walker.place_after(walked_s * walker.pace * self._speed)
         root = Rotation.from_euler("z", heading) * Rotation.from_matrix(_WORLD_FROM_SMPL)
         pose[:3] = (root * Rotation.from_rotvec(pose[:3])).as_rotvec()
         with torch.inference_mode():
-            betas = torch.tensor([_padded(walker.betas)])
+            betas = torch.tensor([walker.all_betas])
             vertices = self.body(betas, torch.from_numpy(pose)[None], torch.zeros(1, 3)).vertices[0].numpy()
         transl = np.array([*place, -vertices[:, 2].min()])  # the lowest sole stands on the floor
         return vertices + transl, pose, transl
@@ -214,7 +177,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         pose = pose_world.copy()
         pose[:3] = (Rotation.from_matrix(T_world_cam[:3, :3]).inv() * Rotation.from_rotvec(pose_world[:3])).as_rotvec()
         transl = ((transl_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]).astype(np.float32)
-        betas = torch.tensor([_padded(walker.betas)])
+        betas = torch.tensor([walker.all_betas])
         with torch.inference_mode():
             joints = self.body.joints(betas, torch.from_numpy(pose)[None], torch.from_numpy(transl)[None])[0].numpy()
             height = float(self.body.height(betas)[0])
@@ -228,20 +191,6 @@ def _camera_pose(progress: float, height: float) -> Float64Array:
     pose[:3, :3] = Rotation.from_euler("ZY", [yaw, pitch]).as_matrix() @ _WORLD_FROM_OPTICAL
     pose[:3, 3] = 0.5 * progress, 0.6 * (0.5 - progress), height
     return pose
-
-
-def _on_path(walker: Walker, length: float) -> tuple[tuple[float, float], float]:
-    """Place on the floor and heading after `length` metres of the walker's path."""
-    if walker.radius > 0:
-        angle = walker.heading + length / walker.radius
-        x, y = (walker.start[0] + walker.radius * np.cos(angle), walker.start[1] + walker.radius * np.sin(angle))
-        return (x, y), angle + np.pi / 2
-    x = walker.start[0] + length * np.cos(walker.heading)
-    return (x, walker.start[1] + length * np.sin(walker.heading)), walker.heading
-
-
-def _padded(betas: tuple[float, ...]) -> list[float]:
-    return [*betas, *[0.0] * (10 - len(betas))]
 
 
 def _cast_shadow(image: Float64Array, points: Float64Array, vertices_world: Float64Array) -> None:

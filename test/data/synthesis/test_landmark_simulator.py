@@ -10,7 +10,7 @@ from helpers.true_landmarks import observed
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator, SimulatorConfig
 from metrichmsr_ros.data.synthesis.pose_neighbours import PoseNeighbours
-from metrichmsr_ros.data.synthesis.shards import sample_arrays
+from metrichmsr_ros.data.synthesis.samples import sample_arrays
 
 
 @pytest.fixture(scope="module")

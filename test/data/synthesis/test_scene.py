@@ -12,8 +12,8 @@ from metrichmsr_ros.data.rendering.background import (
     Backgrounds,
 )
 from metrichmsr_ros.data.synthesis.observe import observe
+from metrichmsr_ros.data.synthesis.samples import sample_arrays
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
-from metrichmsr_ros.data.synthesis.shards import sample_arrays
 
 
 def test_a_scene_repeats_from_its_seed(maker, scenes):

@@ -13,7 +13,8 @@ from helpers.true_landmarks import SceneReplay, observed
 from metrichmsr_ros.data.synthesis import shards as synthetic
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.landmark_rows import read_rows
-from metrichmsr_ros.data.synthesis.shards import ShardJob, SynthesisConfig, plan, sample_arrays, synthesize, write_shard
+from metrichmsr_ros.data.synthesis.samples import sample_arrays
+from metrichmsr_ros.data.synthesis.shards import ShardJob, SynthesisConfig, plan, synthesize, write_shard
 from metrichmsr_ros.data.synthesis.simulated_shards import simulate
 
 
