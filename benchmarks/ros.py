@@ -27,7 +27,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
 from metrichmsr_ros.ros.messages import to_rclpy
-from metrichmsr_ros.ros.outputs.images import body_points_message, camera_info_message, image_message
+from metrichmsr_ros.ros.outputs.clouds import body_points_message
+from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message
 from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans
 from metrichmsr_ros.ros.outputs.standard import poses

@@ -23,6 +23,7 @@ ROS_PACKAGES = {
     *("rclpy", "launch", "launch_ros", "builtin_interfaces", "rcl_interfaces", "std_msgs", "std_srvs", "sensor_msgs"),
     *("geometry_msgs", "diagnostic_msgs", "visualization_msgs", "lifecycle_msgs", "tf2_msgs", "tf2_ros", "vision_msgs"),
     *("hri_msgs", "people_msgs", "ament_index_python", "message_filters", "rosidl_runtime_py", "rosgraph_msgs"),
+    *("cv_bridge", "sensor_msgs_py", "tf_transformations"),
 }
 
 

@@ -2,6 +2,9 @@
 
 SMPL axes: y up, z out of the chest, x to the body's left. REP-155: x out of the chest, y to the left, z to the head,
 origin midway between the hips. Both in the camera's optical frame, metres; quaternions are x, y, z, w.
+
+A single rotation is turned into a matrix by tf_transformations where ROS is whole. The frames of people are computed by
+roma everywhere: their last bits (4e-16) differ between the two, and a bag shall hold the same numbers on every machine.
 """
 
 from __future__ import annotations
@@ -14,6 +17,11 @@ import roma
 import torch
 
 from metrichmsr_ros.types import AnyArray
+
+try:
+    from tf_transformations import quaternion_matrix
+except (ImportError, AttributeError):  # the wheels lack it; transforms3d before 0.4.2 fails under NumPy 2
+    quaternion_matrix = None
 
 LEFT_HIP, RIGHT_HIP = 1, 2
 # Rotation whose columns are REP-155's x, y, z in SMPL axes: (0, 0, 1), (1, 0, 0), (0, 1, 0).
@@ -63,7 +71,9 @@ def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: An
 
 
 def rotation_matrix(orientation: AnyArray) -> AnyArray:
-    """Rotation (3, 3) of a quaternion (4,)."""
+    """Rotation (3, 3) of a unit quaternion (4,)."""
+    if quaternion_matrix is not None:
+        return np.asarray(quaternion_matrix(orientation))[:3, :3]
     matrix: AnyArray = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()
     return matrix
 

@@ -12,8 +12,8 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
-from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.ros.frames import rotation_matrix
 from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
 __all__ = ["TransformBroadcaster", "TransformListener"]
@@ -129,7 +129,7 @@ class _Tf2TransformListener:
             raise TransformError(str(error)) from error
         move, turn = found.transform.translation, found.transform.rotation
         pose = np.eye(4)
-        pose[:3, :3] = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+        pose[:3, :3] = rotation_matrix(np.array([turn.x, turn.y, turn.z, turn.w]))
         pose[:3, 3] = move.x, move.y, move.z
         return pose, found.header.stamp.sec * 10**9 + found.header.stamp.nanosec
 

@@ -1,4 +1,4 @@
-"""The node's own conversions against those of ROS packages; skipped where these are not installed."""
+"""What the node does by ROS packages where they are, and by itself where not, gives the same; skipped without them."""
 
 from __future__ import annotations
 
@@ -13,38 +13,62 @@ from helpers.ros_messages import make_header
 from helpers.ros_testing import CameraDriver
 from sensor_msgs.msg import CameraInfo, Image
 
+from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.pipeline.scene import Scene
+from metrichmsr_ros.ros import frames
 from metrichmsr_ros.ros.frames import body_frames, rotation_matrix
+from metrichmsr_ros.ros.inputs import bridge
+from metrichmsr_ros.ros.inputs.bridge import SAME_AS_CV_BRIDGE, rgb_by_cv_bridge
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
-from metrichmsr_ros.ros.outputs.images import image_message, scene_points_message
+from metrichmsr_ros.ros.outputs import clouds
+from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
+from metrichmsr_ros.ros.outputs.images import image_message
+from metrichmsr_ros.ros.outputs.people import bodies_of
 
 WIDTH, HEIGHT = 16, 12
 RNG = np.random.default_rng(7)
 
 
-def image_of(encoding, pixels):
-    message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding=encoding)
-    message.step = pixels.nbytes // HEIGHT
-    message.data.frombytes(pixels.tobytes())
+CHANNELS = {"rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "yuv422": 2, "yuv422_yuy2": 2}
+
+
+def image_of(encoding, padding=0):
+    """Random pixels; each row is followed by `padding` bytes."""
+    kind = np.uint16 if encoding.endswith("16") else np.uint8
+    channels = CHANNELS.get(encoding.removesuffix("8").removesuffix("16"), 1)
+    pixels = RNG.integers(0, np.iinfo(kind).max, (HEIGHT, WIDTH * channels), dtype=kind, endpoint=True)
+    rows = [row.tobytes() + b"\xff" * padding for row in pixels]
+    message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding=encoding, step=len(rows[0]))
+    message.data.frombytes(b"".join(rows))
     return message
 
 
-@pytest.mark.parametrize(
-    ("encoding", "channels", "kind"),
-    [
-        ("rgb8", 3, np.uint8), ("bgr8", 3, np.uint8), ("rgba8", 4, np.uint8), ("bgra8", 4, np.uint8),
-        ("mono8", 1, np.uint8), ("rgb16", 3, np.uint16), ("bgr16", 3, np.uint16), ("mono16", 1, np.uint16),
-        ("yuv422", 2, np.uint8), ("yuv422_yuy2", 2, np.uint8), ("bayer_rggb8", 1, np.uint8),
-        ("bayer_bggr8", 1, np.uint8), ("bayer_gbrg8", 1, np.uint8), ("bayer_grbg8", 1, np.uint8),
-    ],
-)  # fmt: skip
-def test_images_are_those_of_cv_bridge(encoding, channels, kind):
+@pytest.mark.parametrize("encoding", ["rgb8", *sorted(SAME_AS_CV_BRIDGE)])
+@pytest.mark.parametrize("padded_pixels", [0, 3])
+def test_images_are_those_of_cv_bridge_to_the_last_bit(encoding, padded_pixels, monkeypatch):
     cv_bridge = pytest.importorskip("cv_bridge")
-    pixels = RNG.integers(0, np.iinfo(kind).max, (HEIGHT, WIDTH, channels), dtype=kind, endpoint=True)
-    message = image_of(encoding, pixels)
-    expected = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")  # 16 bit: / 256, here * 255 / 65535
-    assert np.abs(image_from_message(message).astype(int) - expected).max() <= 1
+    pixel_bytes = image_of(encoding).step // WIDTH
+    message = image_of(encoding, padded_pixels * pixel_bytes)
+    expected = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
+    used = rgb_by_cv_bridge(message, pixel_bytes)
+    assert (used is None) == (encoding == "rgb8")
+    np.testing.assert_array_equal(image_from_message(message), expected)
+    monkeypatch.setattr(bridge, "_bridge", lambda: None)
+    assert rgb_by_cv_bridge(message, pixel_bytes) is None
+    np.testing.assert_array_equal(image_from_message(message), expected)
+
+
+def test_what_cv_bridge_misreads_is_not_left_to_it():
+    pytest.importorskip("cv_bridge")
+    odd_rows, short = image_of("bgr8", padding=1), image_of("bgr8", padding=3)
+    short.data = short.data[:-3]  # the padding of the last row
+    big_endian = image_of("mono16")
+    big_endian.is_bigendian = 1
+    assert rgb_by_cv_bridge(odd_rows, 3) is rgb_by_cv_bridge(short, 3) is rgb_by_cv_bridge(big_endian, 2) is None
+    rows = np.frombuffer(odd_rows.data, np.uint8).reshape(HEIGHT, -1)[:, :-1].reshape(HEIGHT, WIDTH, 3)
+    np.testing.assert_array_equal(image_from_message(odd_rows), rows[..., ::-1])
 
 
 def test_cv_bridge_reads_the_depth():
@@ -71,12 +95,31 @@ def test_sensor_msgs_py_reads_the_cloud():
     np.testing.assert_array_equal(colours & 0xFFFFFF, packed[..., 0] << 16 | packed[..., 1] << 8 | packed[..., 2])
 
 
-def test_tf_transformations_turns_as_we_do():
+def test_clouds_are_those_of_sensor_msgs_py_to_the_last_bit(monkeypatch):
+    pytest.importorskip("sensor_msgs_py.point_cloud2")
+    camera, header = Camera.from_fov(WIDTH, HEIGHT, 1.0), make_header(1.0)
+    depth = RNG.uniform(0.5, 9.0, (HEIGHT, WIDTH)).astype(np.float32)
+    image = RNG.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    bodies = bodies_of(Scene(1.0, camera, image, [make_person()], SceneDepth.not_requested(camera)))
+
+    def every():
+        coloured = scene_points_message(depth, camera, header, image, 2)
+        plain = scene_points_message(depth, camera, header)
+        return [coloured, plain, body_points_message(bodies, header), body_points_message([], header)]
+
+    by_sensor_msgs_py = every()
+    monkeypatch.setattr(clouds, "create_cloud", None)
+    assert every() == by_sensor_msgs_py
+
+
+def test_tf_transformations_turns_as_we_do(monkeypatch):
     tf_transformations = pytest.importorskip("tf_transformations")
     person = make_person(seed=3)
     _, (orientation,) = body_frames([person.pose], [person.joints_cam])
     expected = tf_transformations.quaternion_matrix(orientation)[:3, :3]
-    np.testing.assert_allclose(rotation_matrix(orientation), expected, atol=1e-9)
+    np.testing.assert_array_equal(rotation_matrix(orientation), expected)
+    monkeypatch.setattr(frames, "quaternion_matrix", None)
+    np.testing.assert_allclose(rotation_matrix(orientation), expected, atol=1e-15)
 
 
 def test_message_filters_pair_all_results_of_an_image_exactly(ros):

@@ -1,6 +1,10 @@
-"""Images of sensor_msgs as RGB arrays, without cv_bridge: any NumPy, any OpenCV from 4.6 to 5.0.
+"""Images of sensor_msgs as RGB arrays: by cv_bridge where ROS is whole and it gives the same, else by OpenCV itself.
 
-The functions read the fields of a message and import no ROS. Encodings are those of
+Any NumPy, any OpenCV from 4.6 to 5.0; `bridge.py` says what cv_bridge converts. The functions read the fields of a
+message and need no ROS. Compressed images are decoded without cv_bridge, which takes a JPEG that is cut off for whole,
+leaves a 16-bit PNG as it is, and does not read `format`, where image_transport names Bayer patterns and RGB order.
+
+Encodings are those of
 `sensor_msgs/image_encodings.hpp` that carry a picture; depth (`16UC1`, `32FC1`) and signed formats do not and are
 refused. YUV is taken as ITU-R BT.601 studio range, as OpenCV and most cameras do. 16-bit pictures are scaled by
 255/65535.
@@ -16,6 +20,7 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.image_io import ImageDataError, decode_grey, decode_image
+from metrichmsr_ros.ros.inputs.bridge import rgb_by_cv_bridge
 from metrichmsr_ros.types import AnyArray, ImageArray
 
 
@@ -83,11 +88,14 @@ def image_from_message(message: Any) -> ImageArray:
 
 def _from_packed(message: Any, layout: _Packed) -> ImageArray:
     pixels = _plane(message, layout)
+    if layout.channels == 2 and message.width % 2:
+        raise ConversionError(f"encoding {message.encoding!r} needs an even width, got {message.width}")
+    bridged = rgb_by_cv_bridge(message, layout.channels * layout.bits // 8)
+    if bridged is not None:
+        return bridged
     if layout.bits == 16:
         pixels = cv2.convertScaleAbs(np.ascontiguousarray(pixels, dtype=np.uint16), alpha=255.0 / 65535.0)
         pixels = pixels.reshape(message.height, message.width, layout.channels)
-    if layout.channels == 2 and message.width % 2:
-        raise ConversionError(f"encoding {message.encoding!r} needs an even width, got {message.width}")
     if layout.code is None:
         return np.ascontiguousarray(pixels)
     return _cvt_color(pixels, layout.code, message.encoding)

@@ -18,12 +18,8 @@ from visualization_msgs.msg import MarkerArray
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
-from metrichmsr_ros.ros.outputs.images import (
-    body_points_message,
-    camera_info_message,
-    image_message,
-    scene_points_message,
-)
+from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
+from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import (
     Body,

@@ -13,7 +13,7 @@ from helpers.ros_messages import make_header
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import Scene
-from metrichmsr_ros.ros.outputs.images import body_points_message
+from metrichmsr_ros.ros.outputs.clouds import body_points_message
 from metrichmsr_ros.ros.outputs.markers import HIDDEN_ALPHA, markers_message, mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import bodies_of, body_transforms
 from metrichmsr_ros.ros.outputs.standard import costmap_people, detections, poses

@@ -21,12 +21,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
 from metrichmsr_ros.ros.messages import PlainMessage, message_class, optional_messages, to_rclpy
-from metrichmsr_ros.ros.outputs.images import (
-    body_points_message,
-    camera_info_message,
-    image_message,
-    scene_points_message,
-)
+from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
+from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message
 from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
 from metrichmsr_ros.ros.outputs.standard import costmap_people, detections

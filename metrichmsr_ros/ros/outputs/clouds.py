@@ -1,0 +1,69 @@
+"""Point clouds by sensor_msgs_py where ROS is whole, else with the same fields set here.
+
+create_cloud of sensor_msgs_py exchanges height and width of an organised cloud and fails on an empty one: it gets the
+points in one row, and no empty cloud.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sensor_msgs.msg import PointCloud2, PointField
+from std_msgs.msg import Header
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.messages import flat
+from metrichmsr_ros.ros.outputs.people import Body, seen
+from metrichmsr_ros.types import AnyArray, Float32Array
+
+try:
+    from sensor_msgs_py.point_cloud2 import create_cloud
+except ImportError:  # the wheels of PyPI lack it
+    create_cloud = None
+
+_XYZ_FIELDS = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate("xyz")]
+_RGB_FIELD = PointField(name="rgb", offset=12, datatype=PointField.FLOAT32, count=1)
+
+
+def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
+    """Surfaces of those who are seen as one unorganised cloud x, y, z float32, for obstacle layers."""
+    meshes = [body.person.vertices_cam for body in seen(bodies)]
+    points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
+    return _cloud(points.astype(np.float32, copy=False)[None], header, is_dense=True)
+
+
+def scene_points_message(
+    depth: AnyArray, camera: Camera, header: Header, image: AnyArray | None = None, stride: int = 1
+) -> PointCloud2:
+    """Depth as an organised cloud, x, y, z and perhaps rgb, NaN where unknown (as depth_image_proc makes it).
+
+    Args:
+        depth: (H, W) float32 metres.
+        camera: its undistorted camera.
+        header: of the message.
+        image: (H, W, 3) uint8 RGB to colour the points with.
+        stride: take every n-th row and column.
+    """
+    rows, columns = (np.arange(0, side, stride) for side in depth.shape)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+    points = np.empty((len(rows), len(columns), 3 if image is None else 4), np.float32)
+    points[..., :3] = camera.back_project(grid, 1.0) * depth[::stride, ::stride, None]
+    if image is not None:
+        red, green, blue = np.moveaxis(image[::stride, ::stride].astype(np.uint32), -1, 0)
+        points[..., 3] = (red << 16 | green << 8 | blue).view(np.float32)  # PCL's packing
+    return _cloud(points, header, is_dense=False)
+
+
+def _cloud(points: Float32Array, header: Header, is_dense: bool) -> PointCloud2:
+    """A cloud of points (H, W, 3 or 4) x, y, z and perhaps rgb."""
+    height, width, count = points.shape
+    fields = _XYZ_FIELDS if count == 3 else [*_XYZ_FIELDS, _RGB_FIELD]
+    points = np.ascontiguousarray(points)
+    if create_cloud is not None and points.size:
+        named = points.view(np.dtype([(field.name, np.float32) for field in fields]))
+        message: PointCloud2 = create_cloud(header, fields, named.reshape(-1))
+    else:
+        message = PointCloud2(header=header, fields=fields, point_step=4 * count)
+        message.data = flat(points.reshape(-1).view(np.uint8))
+    message.height, message.width, message.row_step = height, width, 4 * count * width
+    message.is_dense = is_dense
+    return message
