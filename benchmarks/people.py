@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
+from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "helpers" / "vtest_people.json"
 NEAR = 0.35

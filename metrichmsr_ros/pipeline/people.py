@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.hmr.model import HMROutput
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
-from metrichmsr_ros.people.tracking.tracker import TrackedPerson
+from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 

@@ -31,7 +31,8 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, che
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D
 from metrichmsr_ros.people.tracking.kalman import RootFilter
-from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
+from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection

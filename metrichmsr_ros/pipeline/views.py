@@ -10,7 +10,7 @@ from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
-from metrichmsr_ros.people.tracking.tracker import TrackedPerson
+from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.types import ImageArray
 
 Augmentation = Literal["none", "flip", "full"]

@@ -18,6 +18,25 @@ _MAX_SPEED = 3.0
 """Body sizes per second."""
 
 
+@dataclass(frozen=True, eq=False)
+class TrackedPerson:
+    """One person in one frame.
+
+    Attributes:
+        id: a letter and a number, never given to another person by the same tracker.
+        age: frames since this person was first seen.
+        landmarks: of this frame; while occluded the last ones, moved to where the person is expected.
+        is_occluded: the person was not seen in this frame.
+        bbox: (4,) x0, y0, x1, y1 px around the landmarks.
+    """
+
+    id: str
+    age: int
+    landmarks: LandmarkSet
+    is_occluded: bool
+    bbox: FloatingArray
+
+
 @dataclass(eq=False)
 class Track:
     """One person, or a newcomer who has no id yet.
@@ -65,6 +84,12 @@ class Track:
         roi = self.landmarks.roi
         shift = self.expected_roi(stamp_s).centre - self.landmarks.next_roi().centre
         return self.landmarks.moved_to(Roi(roi.centre + shift, roi.size, roi.rotation))
+
+    def reported(self, stamp_s: float) -> TrackedPerson:
+        """The person in the current frame; needs an id."""
+        assert self.id is not None
+        landmarks = self.landmarks if self.is_seen else self.predicted(stamp_s)
+        return TrackedPerson(self.id, self.age, landmarks, not self.is_seen, landmarks.bbox())
 
     def is_close_to(self, roi: Roi) -> bool:
         """True when this body may reach into a ROI."""

@@ -24,7 +24,7 @@ from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evid
 from metrichmsr_ros.people.detection.search import detect_in_tiles, refine_roi
 from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
 from metrichmsr_ros.people.tracking.tile_scheduler import TileScheduler
-from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track
+from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.types import FloatingArray
 
 _SAME_BOX = 0.3  # intersection over union of another detector's box with a known body's landmarks
@@ -69,25 +69,6 @@ class TrackerConfig:
     divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
     min_side: int = 96
     overlap: float = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class TrackedPerson:
-    """One person in one frame.
-
-    Attributes:
-        id: a letter and a number, never given to another person by the same tracker.
-        age: frames since this person was first seen.
-        landmarks: of this frame; while occluded the last ones, moved to where the person is expected.
-        is_occluded: the person was not seen in this frame.
-        bbox: (4,) x0, y0, x1, y1 px around the landmarks.
-    """
-
-    id: str
-    age: int
-    landmarks: LandmarkSet
-    is_occluded: bool
-    bbox: FloatingArray
 
 
 class PeopleTracker:
@@ -141,7 +122,7 @@ class PeopleTracker:
         self._search(image, stamp_s, boxes)
         self._end_tracks(stamp_s)
         self._name_newcomers()
-        return [self._report(track, stamp_s) for track in self._tracks if track.id is not None]
+        return [track.reported(stamp_s) for track in self._tracks if track.id is not None]
 
     def _reset_if_new_scene(self, shape: tuple[int, ...], stamp_s: float) -> None:
         elapsed = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
@@ -232,11 +213,6 @@ class PeopleTracker:
             if track.id is None and track.sightings >= self._config.birth_frames:
                 self._named += 1
                 track.id = f"p{self._named}"
-
-    def _report(self, track: Track, stamp_s: float) -> TrackedPerson:
-        assert track.id is not None
-        landmarks = track.landmarks if track.is_seen else track.predicted(stamp_s)
-        return TrackedPerson(track.id, track.age, landmarks, not track.is_seen, landmarks.bbox())
 
 
 def _is_explained(box: FloatingArray, known: Sequence[LandmarkSet]) -> bool:

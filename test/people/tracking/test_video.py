@@ -11,7 +11,8 @@ import pytest
 from benchmarks.people import ANNOTATION, boxes_at, read_video, score
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackedPerson
+from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 from helpers.people_scenes import Figure, landmark_set  # isort: skip
 
