@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import array
-import struct
 
 import cv2
 import numpy as np
 import pytest
+from helpers.exif import jpeg_with_orientation, png_with_orientation
 
 from metrichmsr_ros.image_io import ImageDataError, decode_as_stored, decode_grey, decode_image, is_jpeg_cut_off
 
@@ -63,13 +63,6 @@ def test_buffers_of_messages_and_other_formats():
     assert not is_jpeg_cut_off(cv2.imencode(".png", picture(16))[1].tobytes()[:100])
 
 
-def with_orientation(content: bytes, orientation: int) -> bytes:
-    """A JPEG with an EXIF segment that holds this orientation alone (TIFF 6.0, tag 274)."""
-    entry = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
-    inside = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + b"\0\0\0\0"
-    return content[:2] + b"\xff\xe1" + (len(inside) + 2).to_bytes(2, "big") + inside + content[2:]
-
-
 @pytest.mark.parametrize("pack", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
 def test_colours_come_as_rgb(pack):
     image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
@@ -89,9 +82,20 @@ def test_grey_pictures_come_as_rgb_too():
 def test_photographs_are_turned_as_their_exif_says(orientation, turns):
     stored = cv2.imencode(".jpg", picture(64)[:40])[1].tobytes()
     as_stored = decode_image(stored, upright=True)
-    content = with_orientation(stored, orientation)
+    content = jpeg_with_orientation(stored, orientation)
     np.testing.assert_array_equal(decode_image(content, upright=True), np.rot90(as_stored, turns))
     np.testing.assert_array_equal(decode_image(content, upright=False), as_stored)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_opencv_turns_it(orientation):
+    content = jpeg_with_orientation(cv2.imencode(".jpg", picture(64)[:40])[1].tobytes(), orientation)
+    expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(decode_image(content, upright=True), expected)
+    stored = cv2.imencode(".png", picture(64)[:40])[1].tobytes()
+    turned = decode_image(png_with_orientation(stored, orientation), upright=True)
+    assert turned.shape == expected.shape
+    assert (turned.astype(int) - expected).std() < 10  # the same picture, but for the JPEG's losses
 
 
 @pytest.mark.parametrize(("dtype", "extension"), [(np.uint8, ".png"), (np.uint16, ".png"), (np.float32, ".tiff")])

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
-from metrichmsr_ros.cli.predict import InputError, photo_camera, read_photo
+from metrichmsr_ros.cli.predict import load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
+from metrichmsr_ros.image_io import MAX_PIXELS, write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.types import AnyArray, ImageArray
@@ -63,6 +64,7 @@ def route_images(
     out: Path,
     fov_deg: float | None = None,
     intrinsics: Intrinsics | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> RoutingFiles:
     """Compute the routing of all people in `images`; write `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
 
@@ -74,9 +76,9 @@ def route_images(
     found: list[PersonRouting] = []
     estimator = CameraEstimator.load()
     for path in images:
-        image = read_photo(path)
-        camera = photo_camera(image, fov_deg, intrinsics, estimator)
-        scene = pipeline.estimate(image, camera, request=OutputRequest(False, False))
+        photo = load_photo(path, max_pixels)
+        camera = photo_camera(photo.image, fov_deg, intrinsics, estimator, photo.orientation)
+        scene = pipeline.estimate(photo.image, camera, request=OutputRequest(False, False))
         found += person_routings(pipeline, scene, path.stem)
     if not found:
         return RoutingFiles((), ())
@@ -137,7 +139,7 @@ def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> t
     names = LANDMARK_NAMES if weights.shape[1] == len(LANDMARK_NAMES) else JOINT_NAMES
     mean, spread = np.nanmean(weights[:, rows], 0), np.nanstd(weights[:, rows], 0)
     experts = [f"expert {k + 1}" for k in range(weights.shape[2])]
-    with (out / "routing.csv").open("w", newline="") as file:
+    with (out / "routing.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["joint", "people", *experts, *(f"{e} deviation" for e in experts)])
         for i, row in enumerate(rows):
@@ -146,12 +148,11 @@ def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> t
     for i, row in enumerate(rows):
         cells = [f"**{v:.3f}**" if k == mean[i].argmax() else f"{v:.3f}" for k, v in enumerate(mean[i])]
         lines.append(f"| {names[row].replace('_', ' ')} | {count[row]} | {' | '.join(cells)} |")
-    (out / "routing.md").write_text("\n".join(lines) + "\n")
+    (out / "routing.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     picture = draw_table([names[row].replace("_", " ") for row in rows], mean, limits)
     return _write(out / "routing.png", picture), out / "routing.csv", out / "routing.md"
 
 
 def _write(path: Path, picture: ImageArray) -> Path:
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
-        raise InputError(f"{path}: cannot be written; choose another --out")
+    write_image(path, picture)
     return path

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
@@ -17,7 +16,14 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_options import CameraOptions, Intrinsics
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
-from metrichmsr_ros.image_io import ImageDataError, decode_image
+from metrichmsr_ros.image_io import (
+    MAX_PIXELS,
+    ImageDataError,
+    ImageTooLargeError,
+    Photograph,
+    read_photograph,
+    write_image,
+)
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.visual.overlay import draw_overlay, person_colour
@@ -40,18 +46,28 @@ class PredictionFiles:
     mesh: Path | None  # None if nobody was detected
 
 
-def read_photo(path: Path) -> NDArray[np.uint8]:
-    """Read an image as (H, W, 3) uint8 RGB, rotated according to its EXIF.
+def load_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
+    """Read an image, rotated according to its EXIF; `max_pixels` limits its size.
 
     Raises:
-        InputError: `path` is not a file, not an image that OpenCV can read, or a truncated JPEG.
+        InputError: `path` is not a readable file, not an image that OpenCV can read, a truncated JPEG, or an image
+            that is too large.
     """
     if not path.is_file():
         raise InputError(f"{path} is not a file; give the path of a photograph (JPEG, PNG, ...)")
     try:
-        return decode_image(path.read_bytes(), upright=True)
+        return read_photograph(path, max_pixels)
+    except ImageTooLargeError as error:
+        raise InputError(f"{path}: {error} (--max-pixels)") from None
     except ImageDataError as error:
         raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, upright as its EXIF says. Arguments and errors as for `load_photo`."""
+    return load_photo(path, max_pixels).image
 
 
 def photo_camera(
@@ -59,18 +75,24 @@ def photo_camera(
     fov_deg: float | None,
     intrinsics: Intrinsics | None,
     estimator: CameraEstimator | None = None,
+    orientation: int = 1,
 ) -> Camera:
     """The camera of a photograph: from `intrinsics` (fx, fy, cx, cy), else the horizontal `fov_deg`, else estimated.
 
-    `estimator` (by default `CameraEstimator.load()`) is AnyCalib if it is installed, else the paper's fallback:
-    focal length = long side, principal point = image centre. `Camera.source` names the method.
+    Args:
+        image: (H, W, 3), upright.
+        fov_deg: horizontal field of view of the upright image, degrees.
+        intrinsics: of the pixels as they are stored.
+        estimator: by default `CameraEstimator.load()`: AnyCalib if it is installed, else the paper's fallback, focal
+            length = long side, principal point = image centre. `Camera.source` names the method.
+        orientation: EXIF orientation of the stored pixels, 1 to 8.
 
     Raises:
         CameraError: a value is not finite, not positive or out of range.
     """
     options = CameraOptions.from_degrees(fov_deg, intrinsics)
     if options:
-        return options.camera(image.shape[1], image.shape[0])
+        return options.camera(image.shape[1], image.shape[0], orientation)
     return (estimator or CameraEstimator.load()).estimate(image)
 
 
@@ -80,10 +102,12 @@ def predict_photo(
     out: Path,
     fov_deg: float | None,
     intrinsics: Intrinsics | None,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[Scene, PredictionFiles]:
     """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`."""
-    image = read_photo(photo)
-    scene = pipeline.estimate(image, photo_camera(image, fov_deg, intrinsics))
+    found = load_photo(photo, max_pixels)
+    camera = photo_camera(found.image, fov_deg, intrinsics, orientation=found.orientation)
+    scene = pipeline.estimate(found.image, camera)
     return scene, write_prediction(scene, pipeline, photo, out)
 
 
@@ -91,8 +115,7 @@ def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -
     """Write `<photo stem>_overlay.png`, `<stem>.json` and, with people, `<stem>.glb` under `out`."""
     out.mkdir(parents=True, exist_ok=True)
     overlay, numbers = out / f"{photo.stem}_overlay.png", out / f"{photo.stem}.json"
-    if not cv2.imwrite(str(overlay), draw_overlay(scene, pipeline.faces)[..., ::-1]):
-        raise InputError(f"{overlay}: cannot be written; choose another --out")
+    write_image(overlay, draw_overlay(scene, pipeline.faces))
     numbers.write_text(json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
     mesh = out / f"{photo.stem}.glb" if scene.people else None
     if mesh is not None:
@@ -107,8 +130,8 @@ def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) 
     millimetres, picture, cloud = (out / f"{photo.stem}_{end}" for end in ("depth.png", "scene.png", "scene.ply"))
     known = np.isfinite(scene.depth.metres)
     stored = np.where(known, np.clip(np.nan_to_num(scene.depth.metres) * 1000, 0, 65535), 0)
-    cv2.imwrite(str(millimetres), np.rint(stored).astype(np.uint16))
-    cv2.imwrite(str(picture), draw_scene(scene, faces)[..., ::-1])
+    write_image(millimetres, np.rint(stored).astype(np.uint16))
+    write_image(picture, draw_scene(scene, faces))
     v, u = np.nonzero(known)
     points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth.metres[v, u])
     trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(cloud)

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.geometry.distortion import coefficient_error, distort, undistort
+from metrichmsr_ros.geometry.calibration_checks import (
+    doubtful_intrinsics,
+    doubtful_pair,
+    impossible_intrinsics,
+)
+from metrichmsr_ros.geometry.distortion import POLYNOMIAL_MODELS, coefficient_error, distort, has_distortion, undistort
+from metrichmsr_ros.geometry.lens_names import lens_of
 from metrichmsr_ros.types import Float64Array
 
 
@@ -29,8 +35,10 @@ class Camera:
         width: image width in pixels.
         height: image height in pixels.
         intrinsics: K (3, 3) float64 with last row 0 0 1; skew is allowed (rotated crops have it).
-        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant".
-        distortion: coefficients (n,) float64 in OpenCV's order, empty for "none".
+        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant"; other programs' names of these
+            are replaced.
+        distortion: coefficients (n,) float64 in OpenCV's order, empty for "none"; zeros that only pad them are left
+            out.
         source: where the intrinsics come from: "given", "camera_info", "fov", "long_side" or "anycalib" (estimated
             from the image).
         rectified_intrinsics: K (3, 3) of the rectified image (P of CameraInfo); None means the same K.
@@ -53,8 +61,10 @@ class Camera:
         object.__setattr__(self, "width", int(self.width))
         object.__setattr__(self, "height", int(self.height))
         self._freeze("intrinsics", checked_intrinsics(self.intrinsics, "K"))
-        self._freeze("distortion", np.asarray(self.distortion, np.float64).reshape(-1))
-        problem = coefficient_error(self.distortion_model, self.distortion)
+        model, coefficients = lens_of(self.distortion_model, self.distortion)
+        object.__setattr__(self, "distortion_model", model)
+        self._freeze("distortion", coefficients)
+        problem = coefficient_error(model, coefficients)
         if problem:
             raise CameraError(problem)
         if self.rectified_intrinsics is not None:
@@ -117,10 +127,13 @@ class Camera:
     @property
     def is_distorted(self) -> bool:
         """Whether the image must be rectified before pinhole geometry (K alone) holds."""
-        return self.distortion_model != "none" and bool(np.any(self.distortion))
+        return has_distortion(self.distortion_model, self.distortion)
 
     def project(self, points_cam: ArrayLike) -> Float64Array:
-        """Project camera-frame points (..., 3) in metres to pixels (..., 2); NaN for z <= 0."""
+        """Project camera-frame points (..., 3) in metres to pixels (..., 2).
+
+        NaN for z <= 0 and beyond the lens model's turning point.
+        """
         points = np.asarray(points_cam, np.float64)
         z = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
         ideal = points[..., :2] / z
@@ -177,3 +190,38 @@ def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
     if not np.allclose(k[2], (0, 0, 1), rtol=0, atol=1e-9):
         raise CameraError(f"{name} must end in the row 0 0 1, got {k[2].tolist()}")
     return k
+
+
+def calibration_doubts(camera: Camera, name: str = "K") -> list[str]:
+    """What is unusual about a camera whose image is whole, neither cut out nor binned; each text has the remedy.
+
+    Args:
+        camera: with the intrinsics to judge.
+        name: what the user calls them.
+
+    Raises:
+        CameraError: K cannot be the calibration of an image of this size.
+    """
+    problem = impossible_intrinsics(camera.intrinsics, camera.size, name)
+    if problem:
+        raise CameraError(problem)
+    found = doubtful_intrinsics(camera.intrinsics, camera.size, name)
+    if camera.rectified_intrinsics is not None:
+        found += doubtful_pair(camera.intrinsics, camera.rectified_intrinsics)
+    return found + lens_doubts(camera)
+
+
+def lens_doubts(camera: Camera) -> list[str]:
+    """Whether the polynomial of a lens turns back before the image's edges, so that it cannot be this lens."""
+    if camera.distortion_model not in POLYNOMIAL_MODELS:
+        return []
+    right, bottom = camera.width - 1, camera.height - 1
+    edges = [[0, bottom / 2], [right, bottom / 2], [right / 2, 0], [right / 2, bottom]]
+    unseen = np.isnan(camera.back_project(edges, 1.0)).any(axis=-1)
+    if not unseen.any():
+        return []
+    return [
+        f"the lens model {camera.distortion_model} with D {camera.distortion.tolist()} turns back inside the image: "
+        f"no ray reaches pixel {edges[int(unseen.argmax())]}; what lies beyond stays black. Calibrate again with views "
+        "at the image's edges"
+    ]

@@ -7,8 +7,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics
+from metrichmsr_ros.geometry.calibration_checks import (
+    Doubt,
+    doubtful_intrinsics,
+    doubtful_pair,
+    impossible_intrinsics,
+    warn_of_calibration,
+)
+from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics, lens_doubts
+from metrichmsr_ros.geometry.distortion import has_distortion
+from metrichmsr_ros.geometry.lens_names import lens_of
 from metrichmsr_ros.types import Float64Array
+
+SOURCE = "camera_info"
 
 
 class RegionOfInterestLike(Protocol):
@@ -36,7 +47,10 @@ class CameraInfoLike(Protocol):
 
 
 def camera_from_info(
-    info: CameraInfoLike, image_size: tuple[int, int] | None = None, rectified: bool | None = None
+    info: CameraInfoLike,
+    image_size: tuple[int, int] | None = None,
+    rectified: bool | None = None,
+    doubt: Doubt = warn_of_calibration,
 ) -> Camera:
     """Camera of the image that travels with a CameraInfo.
 
@@ -46,17 +60,20 @@ def camera_from_info(
 
     Args:
         info: `width`, `height`: full size in pixels at which the camera was calibrated. `distortion_model`, `d`: lens
-            model; an empty model with empty or zero `d` means none. `k` (9,): raw intrinsics; all zero means
-            uncalibrated and is an error. `r` (9,): rectification rotation; zero means identity (some drivers leave it
-            zero). `p` (12,): projection of the rectified image; zero means the same K; its fourth column (stereo
-            baseline) has no meaning for one camera and is ignored.
+            model, also by other programs' names; zeros that pad `d` do not count. `k` (9,): raw intrinsics; all zero
+            means uncalibrated and is an error. `r` (9,): rectification rotation; zero means identity (some drivers
+            leave it zero). `p` (12,): projection of the rectified image; zero, and numbers that cannot be one, mean
+            the same K; its fourth column (stereo baseline) has no meaning for one camera and is ignored.
         image_size: (width, height) of the image; a different size is an error, never a silent rescale.
-        rectified: True: the image is already rectified, use P. False: the image is raw. None: rectified if D is zero.
+        rectified: True: the image is already rectified, use P. False: the image is raw. None: rectified if the model
+            is not a fisheye and D is zero.
+        doubt: called with a text, which names numbers and remedy, for each thing that is unusual about a calibration
+            that is used nevertheless. By default it is a `CalibrationWarning`.
 
     Raises:
-        CameraError: uncalibrated, not finite, unknown distortion model, or contradictory sizes.
+        CameraError: uncalibrated, not finite, no calibration of an image of this size, unknown distortion model, or
+            contradictory sizes.
     """
-    distortion = np.asarray(info.d, np.float64).reshape(-1)
     raw = checked_intrinsics(info.k, "CameraInfo.k")
     window, size = _window(info)
     if image_size is not None and tuple(image_size) != size:
@@ -66,21 +83,36 @@ def camera_from_info(
             f"roi {_roi_numbers(info.roi)}); "
             "publish the CameraInfo that belongs to this image"
         )
-    projected = _usable_projection(info.p)
-    is_distorted = bool(np.any(distortion))  # true for NaN, which Camera rejects
+    full = int(info.width), int(info.height)
+    impossible = impossible_intrinsics(raw, full, "CameraInfo.k")
+    if impossible:
+        raise CameraError(impossible)
+    projected = _usable_projection(info.p, full, doubt)
+    model, distortion = lens_of(info.distortion_model, info.d)
+    is_distorted = has_distortion(model, distortion)
     if rectified or (rectified is None and not is_distorted):
-        return Camera(*size, window @ (raw if projected is None else projected), source="camera_info")
+        k, name = (raw, "CameraInfo.k") if projected is None else (projected, "CameraInfo.p")
+        _report(doubtful_intrinsics(k, full, name), doubt)
+        return Camera(*size, window @ k, source=SOURCE)
+    _report(doubtful_intrinsics(raw, full, "CameraInfo.k"), doubt)
     if not is_distorted:
-        return Camera(*size, window @ raw, source="camera_info")
-    return Camera(
+        return Camera(*size, window @ raw, source=SOURCE)
+    camera = Camera(
         *size,
         window @ raw,
-        distortion_model="equidistant" if info.distortion_model == "fisheye" else info.distortion_model,
+        distortion_model=model,
         distortion=distortion,
-        source="camera_info",
+        source=SOURCE,
         rectified_intrinsics=None if projected is None else window @ projected,
         rectification=_usable_rotation(info.r),
     )
+    _report(lens_doubts(camera) + ([] if projected is None else doubtful_pair(raw, projected)), doubt)
+    return camera
+
+
+def _report(texts: list[str], doubt: Doubt) -> None:
+    for text in texts:
+        doubt(text)
 
 
 def _window(info: CameraInfoLike) -> tuple[Float64Array, tuple[int, int]]:
@@ -103,15 +135,22 @@ def _roi_numbers(roi: RegionOfInterestLike) -> tuple[int, int, int, int]:
     return int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
 
 
-def _usable_projection(p: ArrayLike) -> Float64Array | None:
-    """The left 3x3 of P, or None if the driver left it empty or all zero."""
+def _usable_projection(p: ArrayLike, size: tuple[int, int], doubt: Doubt) -> Float64Array | None:
+    """The left 3x3 of P; None if the driver left it empty, all zero, or at numbers that no image of `size` has."""
     matrix = np.asarray(p, np.float64)
     if matrix.size == 0:
         return None
     if matrix.size not in (9, 12):
         raise CameraError(f"CameraInfo.p must have 12 numbers, got {matrix.size}")
     matrix = matrix.reshape(3, -1)[:, :3]
-    return checked_intrinsics(matrix, "CameraInfo.p") if np.any(matrix) else None
+    if not np.any(matrix):
+        return None
+    projected = checked_intrinsics(matrix, "CameraInfo.p")
+    impossible = impossible_intrinsics(projected, size, "CameraInfo.p")
+    if impossible:
+        doubt(f"{impossible}. CameraInfo.k is used instead")
+        return None
+    return projected
 
 
 def _usable_rotation(r: ArrayLike) -> Float64Array:
@@ -121,4 +160,9 @@ def _usable_rotation(r: ArrayLike) -> Float64Array:
     rotation = np.asarray(r, np.float64)
     if rotation.size != 9 or not np.allclose(rotation.reshape(3, 3) @ rotation.reshape(3, 3).T, np.eye(3), atol=1e-3):
         raise CameraError(f"CameraInfo.r is not a rotation: {rotation.ravel().tolist()}")
-    return rotation.reshape(3, 3)
+    rotation = rotation.reshape(3, 3)
+    if np.linalg.det(rotation) < 0 or rotation[2, 2] <= 0:
+        raise CameraError(
+            f"CameraInfo.r mirrors the image or turns it to where the camera does not look: {rotation.ravel().tolist()}"
+        )
+    return rotation

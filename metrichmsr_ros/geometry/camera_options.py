@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
+from metrichmsr_ros.geometry.camera import Camera, CameraError, calibration_doubts
 
 Intrinsics = tuple[float, float, float, float]  # fx, fy, cx, cy in pixels
+_FIRST_QUARTER_TURN = 5  # EXIF orientations from 5 on swap width and height
 LEAST_FOV_DEG, LARGEST_FOV_DEG = 1.0, 170.0
 
 
@@ -53,15 +55,60 @@ class CameraOptions:
             return "intrinsics " + " ".join(f"{number:g}" for number in self.intrinsics)
         return "nothing" if self.fov_x is None else f"field of view {math.degrees(self.fov_x):g} degrees"
 
-    def camera(self, width: int, height: int) -> Camera:
+    def camera(self, width: int, height: int, orientation: int = 1, doubt: Doubt = warn_of_calibration) -> Camera:
         """Camera of an image of this size, without distortion.
 
+        Args:
+            width: of the image, upright. height: likewise.
+            orientation: EXIF orientation, 1 to 8, of the pixels as they are stored. Intrinsics describe the stored
+                pixels, as calibrations do, and are turned with them. The field of view is that of the upright image.
+            doubt: called with a text about each thing that is unusual about intrinsics of this image.
+
         Raises:
-            CameraError: nothing is stated.
+            CameraError: nothing is stated, or the intrinsics cannot be those of an image of this size.
         """
         if self.intrinsics is not None:
-            fx, fy, cx, cy = self.intrinsics
-            return Camera(width, height, np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]), source="given")
+            return _given(self.intrinsics, (width, height), orientation, doubt)
         if self.fov_x is None:
             raise CameraError("the camera is not known: give --fov or --intrinsics")
         return Camera.from_fov(width, height, self.fov_x)
+
+
+def turned_intrinsics(intrinsics: Intrinsics, size: tuple[int, int], orientation: int) -> Intrinsics:
+    """Intrinsics of a picture turned upright.
+
+    Args:
+        intrinsics: of the stored pixels.
+        size: (width, height) of the stored pixels.
+        orientation: their EXIF orientation, 1 to 8.
+    """
+    fx, fy, cx, cy = intrinsics
+    right, bottom = size[0] - 1 - cx, size[1] - 1 - cy
+    x, y = {
+        1: (cx, cy), 2: (right, cy), 3: (right, bottom), 4: (cx, bottom),
+        5: (cy, cx), 6: (bottom, cx), 7: (bottom, right), 8: (cy, right),
+    }[orientation]  # fmt: skip
+    return (fy, fx, x, y) if orientation >= _FIRST_QUARTER_TURN else (fx, fy, x, y)
+
+
+def _given(intrinsics: Intrinsics, upright: tuple[int, int], orientation: int, doubt: Doubt) -> Camera:
+    stored = upright[::-1] if orientation >= _FIRST_QUARTER_TURN else upright
+    doubts = calibration_doubts(_pinhole(intrinsics, stored), "--intrinsics")
+    cx, cy = intrinsics[2:]
+    if _off_middle(cx, cy, upright) < _off_middle(cx, cy, stored):
+        doubts = [
+            f"--intrinsics has (cx, cy) at ({cx:g}, {cy:g}), nearer to the middle of the upright image of "
+            f"{upright[0]}x{upright[1]} than of the stored one of {stored[0]}x{stored[1]}; give those of the stored one"
+        ]
+    for text in doubts:
+        doubt(text)
+    return _pinhole(turned_intrinsics(intrinsics, stored, orientation), upright)
+
+
+def _pinhole(intrinsics: Intrinsics, size: tuple[int, int]) -> Camera:
+    fx, fy, cx, cy = intrinsics
+    return Camera(*size, np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]), source="given")
+
+
+def _off_middle(cx: float, cy: float, size: tuple[int, int]) -> float:
+    return math.hypot(cx - (size[0] - 1) / 2, cy - (size[1] - 1) / 2)

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from metrichmsr_ros.geometry.lens_names import OTHER_PROJECTIONS, REMEDIES
+from metrichmsr_ros.geometry.turning_point import equidistant_turning_angle, polynomial_turning_radius
 from metrichmsr_ros.types import Float64Array
 
 POLYNOMIAL_MODELS = ("plumb_bob", "rational_polynomial")
@@ -20,12 +23,21 @@ _TOLERANCE = 1e-9  # of a normalised coordinate: about a millionth of a pixel
 def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
     """The reason why `coefficients` do not fit `model`, or None if they do."""
     count = coefficients.size
-    if model not in DISTORTION_MODELS:
-        return f"unknown distortion model '{model}'; known are {', '.join(DISTORTION_MODELS)}"
     if not np.isfinite(coefficients).all():
         return f"distortion coefficients are not finite: {coefficients.tolist()}"
-    if model == "none":
-        return None if count == 0 else f"distortion model 'none' takes no coefficients, got {count}"
+    if model in OTHER_PROJECTIONS:
+        return (
+            f"distortion model '{model}' is another projection than {', '.join(DISTORTION_MODELS)}; publish rectified "
+            "images, or calibrate the camera with one of these"
+        )
+    if model in REMEDIES:
+        return (
+            f"distortion model '{model}' takes no coefficients, got {coefficients.tolist()}: {REMEDIES[model]}"
+            if count
+            else None
+        )
+    if model not in DISTORTION_MODELS:
+        return f"unknown distortion model '{model}'; known are {', '.join(DISTORTION_MODELS)}"
     if model == "equidistant":
         return None if count == 4 else f"distortion model 'equidistant' takes 4 coefficients, got {count}"
     if count not in (4, 5, 8, 12, 14):
@@ -35,13 +47,21 @@ def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
     return None
 
 
+def has_distortion(model: str, coefficients: Float64Array) -> bool:
+    """Whether K alone does not describe the lens. A fisheye is none of K's even where all its coefficients are zero."""
+    return model == "equidistant" or model in OTHER_PROJECTIONS or bool(np.any(coefficients))  # true for NaN
+
+
 def distort(model: str, coefficients: Float64Array, points: Float64Array) -> Float64Array:
-    """Map ideal normalised points (..., 2) to distorted normalised points (..., 2)."""
+    """Map ideal normalised points (..., 2) to distorted normalised points (..., 2).
+
+    Points beyond the model's turning point become NaN: no image has them.
+    """
     if model == "none":
         return points.copy()
     if model == "equidistant":
         return _distort_equidistant(coefficients, points)
-    return _polynomial(_padded(coefficients), points)[0]
+    return _distort_polynomial(_padded(coefficients), points)
 
 
 def undistort(model: str, coefficients: Float64Array, points: Float64Array) -> Float64Array:
@@ -86,6 +106,19 @@ def _polynomial(c: Float64Array, points: Float64Array) -> tuple[Float64Array, Fl
     return distorted, jacobian
 
 
+def _distort_polynomial(c: Float64Array, points: Float64Array) -> Float64Array:
+    with np.errstate(all="ignore"):  # far beyond the turning point numbers overflow, and become NaN below
+        distorted, jacobian = _polynomial(c, points)
+        return np.where(_grows(c, points, jacobian)[..., None], distorted, np.nan)
+
+
+def _grows(c: Float64Array, points: Float64Array, jacobian: Float64Array) -> NDArray[np.bool_]:
+    """Whether ideal points (..., 2) with their Jacobian (..., 2, 2) lie before the model's turning point."""
+    determinant = jacobian[..., 0, 0] * jacobian[..., 1, 1] - jacobian[..., 0, 1] * jacobian[..., 1, 0]
+    before = np.linalg.norm(points, axis=-1) < polynomial_turning_radius(c)
+    return np.asarray(before & (determinant > 0))
+
+
 def _undistort_polynomial(c: Float64Array, points: Float64Array) -> Float64Array:
     guess = points.copy()
     with np.errstate(all="ignore"):  # points beyond the model's turning point diverge and become NaN below
@@ -100,9 +133,8 @@ def _undistort_polynomial(c: Float64Array, points: Float64Array) -> Float64Array
             step_y = (a * error[..., 1] - d * error[..., 0]) / determinant
             guess = guess - np.stack([step_x, step_y], axis=-1)
         distorted, jacobian = _polynomial(c, guess)
-        determinant = np.linalg.det(np.where(np.isfinite(jacobian), jacobian, 0.0))
-        # A negative determinant is a root beyond the model's turning point: no real ray arrives there.
-        good = (np.abs(distorted - points).max(axis=-1) < _TOLERANCE) & (determinant > 0)
+        # A root beyond the model's turning point is no real ray.
+        good = (np.abs(distorted - points).max(axis=-1) < _TOLERANCE) & _grows(c, guess, jacobian)
     return np.where(good[..., None], guess, np.nan)
 
 
@@ -111,7 +143,7 @@ def _distort_equidistant(c: Float64Array, points: Float64Array) -> Float64Array:
     theta = np.arctan(radius)
     small = radius < 1e-9  # theta_d / r -> 1
     scale = np.where(small, 1.0, _theta_distorted(c, theta)[0] / np.where(small, 1.0, radius))
-    return points * scale
+    return np.where(theta < equidistant_turning_angle(c), points * scale, np.nan)
 
 
 def _theta_distorted(c: Float64Array, theta: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -131,6 +163,7 @@ def _undistort_equidistant(c: Float64Array, points: Float64Array) -> Float64Arra
             value, slope = _theta_distorted(c, theta)
             theta = theta - (value - target) / slope
         value, slope = _theta_distorted(c, theta)
-        good = (np.abs(value - target) < _TOLERANCE) & (slope > 0) & (theta >= 0) & (theta < np.pi / 2 - 1e-6)
+        farthest = min(np.pi / 2 - 1e-6, equidistant_turning_angle(c))
+        good = (np.abs(value - target) < _TOLERANCE) & (slope > 0) & (theta >= 0) & (theta < farthest)
         scale = np.where(target < 1e-9, 1.0, np.tan(theta) / np.where(target < 1e-9, 1.0, target))
     return np.where(good, points * scale, np.nan)

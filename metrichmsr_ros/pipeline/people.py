@@ -40,7 +40,7 @@ def person_estimates(
     heights: NDArray[np.float32],
     fixes: Sequence[ScaleCorrection | None],
 ) -> list[PersonEstimate]:
-    """Everybody, without a velocity (NaN).
+    """Everybody in front of the camera, without a velocity (NaN).
 
     Args:
         found: B people. estimate, posed: of the same people. heights: (B,) m. fixes: corrections of their scale.
@@ -66,6 +66,7 @@ def person_estimates(
             scale_correction=fix,
         )
         for row, (person, fix) in enumerate(zip(found, fixes, strict=True))
+        if numbers["transl"][row, 2] > 0  # an image shows nobody behind its camera
     ]
 
 

@@ -20,6 +20,7 @@ from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
+from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
@@ -150,7 +151,7 @@ class Pipeline:
 
         Raises:
             ImageError: `image` is not an (H, W, 3) uint8 array.
-            CameraError: its size is not the camera's.
+            CameraError: its size is not the camera's, or the camera's focal length cannot be one of this image.
         """
         clock = Stopwatch()
         with clock("total"):
@@ -223,7 +224,7 @@ class Pipeline:
 
     def _rectified(self, image: ImageArray, camera: Camera) -> tuple[ImageArray, Camera]:
         check_image(image)
-        _check_size(image, camera)
+        _check_camera(image, camera)
         if not camera.is_distorted:
             return image, camera
         if self._rectifier is None or self._rectifier.raw != camera:
@@ -326,9 +327,12 @@ class Pipeline:
         return self._depth_engine.estimate(image, camera, self._faces, given, weights, stamp_s)
 
 
-def _check_size(image: ImageArray, camera: Camera) -> None:
+def _check_camera(image: ImageArray, camera: Camera) -> None:
     if image.shape[:2] != (camera.height, camera.width):
         raise CameraError(
             f"image is {image.shape[1]}x{image.shape[0]} but its camera is calibrated for "
             f"{camera.width}x{camera.height}; use the calibration of this resolution"
         )
+    problem = focal_length_error(camera.intrinsics, camera.size, "K")
+    if problem:
+        raise CameraError(problem)

@@ -59,7 +59,8 @@ class BagSource:
         self.reasons: dict[str, str] = {}  # cause -> the first text about it
         self.context = context
         self._bag, self._topics, self._parameters = bag, topics, parameters
-        self._infos = CameraInfos(wait_s=0.0)  # what a node would wait for is read before the image is handed on
+        # What a node would wait for is read before the image is handed on.
+        self._infos = CameraInfos(wait_s=0.0, problem=context.problem)
         cameras = GivenCamera(given) if given else self._infos
         self._intake = Intake(topics.image, cameras, context.provider, context.problem)
 

@@ -129,10 +129,11 @@ class PerceptionNode(LifecycleNode):
             return _FAILURE
         result = super().on_activate(state)
         self._outputs.publish_topology()
-        infos, depths, boxes, topic = CameraInfos(self._no_info), DepthImages(), DetectedBoxes(), self._image_topic()
+        problem = self._statistics.problem
+        infos, depths, boxes = CameraInfos(self._no_info, problem=problem), DepthImages(), DetectedBoxes()
+        topic = self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)
-        problem = self._statistics.problem
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,

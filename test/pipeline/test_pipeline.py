@@ -114,3 +114,30 @@ def test_input_that_is_not_an_image_is_named(pipeline, image):
 def test_a_calibration_of_another_size_is_refused(pipeline):
     with pytest.raises(CameraError, match="640x480 but its camera is calibrated for 1280x720"):
         pipeline.estimate(np.zeros((480, 640, 3), np.uint8), Camera.from_fov(1280, 720, 1.2))
+
+
+NUMBERS = {
+    "half the resolution": (280.0, 280.0, 159.5, 119.5),
+    "twice the resolution": (1120.0, 1120.0, 639.5, 479.5),
+    "centre outside": (560.0, 560.0, 900.0, 900.0),
+    "shortest focal length": (33.0, 33.0, 319.5, 239.5),
+    "shortest focal length, centre at the corner": (33.0, 33.0, 1.0, 1.0),
+    "oblong": (2000.0, 560.0, 319.5, 239.5),
+}
+
+
+@pytest.mark.parametrize("numbers", NUMBERS.values(), ids=NUMBERS)
+def test_nobody_is_behind_the_camera_whatever_the_calibration(pipeline, frames, numbers):
+    fx, fy, cx, cy = numbers
+    camera = Camera(640, 480, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]))
+    pipeline.reset()
+    scenes = [pipeline.estimate(frames[0].image, camera, request=LEAN)]
+    scenes += [pipeline.track(f.image, camera, f.stamp_s, request=LEAN) for f in frames[:3]]
+    assert all(person.transl_cam[2] > 0 for scene in scenes for person in scene.people)
+
+
+@pytest.mark.parametrize("focal", [-560.0, 1.0, 0.86])
+def test_numbers_that_are_no_focal_length_are_refused(pipeline, frames, focal):
+    camera = Camera(640, 480, np.array([[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]]))
+    with pytest.raises(CameraError, match="focal lengths"):
+        pipeline.estimate(frames[0].image, camera)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
@@ -22,11 +23,18 @@ class CameraInfos:
     Args:
         where: words for a message that none has come: on which topic, and the remedy.
         wait_s: how long an image waits for the CameraInfo of its own stamp, where the driver sends one.
+        problem: called with cause and text, for every image, about a calibration that is used but unusual.
     """
 
-    def __init__(self, where: Callable[[], str] = lambda: "before this image", wait_s: float = PARTNER_WAIT_S) -> None:
+    def __init__(
+        self,
+        where: Callable[[], str] = lambda: "before this image",
+        wait_s: float = PARTNER_WAIT_S,
+        problem: Callable[[str, str], None] = lambda cause, text: warn_of_calibration(text),
+    ) -> None:
         self._wait_s = wait_s
         self._where = where
+        self._problem = problem
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._missed: int | None = None  # stamp of the last image that waited in vain
@@ -34,7 +42,7 @@ class CameraInfos:
         self._newest: tuple[Any, ...] | None = None  # what the newest info says
         self._alike = 0  # how many in a row have said that
         self._size: tuple[int, int] | None = None  # of the last image
-        self._camera: tuple[Any, Camera] | None = None
+        self._camera: tuple[Any, Camera, list[str]] | None = None  # with what is unusual about it
         self.pairing = "none yet"  # of the last image, for diagnostics
 
     def add(self, info: Any) -> None:
@@ -75,7 +83,10 @@ class CameraInfos:
             )
         key = _numbers_of(info), size, rectified
         if self._camera is None or self._camera[0] != key:  # the same object again: rectification maps stay valid
-            self._camera = key, _camera_from_info(info, size, rectified)
+            doubts: list[str] = []
+            self._camera = key, _camera_from_info(info, size, rectified, doubts.append), doubts
+        for text in self._camera[2]:
+            self._problem("doubtful camera_info", text)
         return self._camera[1]
 
     def _paired(self, stamp: int, size: tuple[int, int]) -> Any | None:
@@ -101,8 +112,8 @@ def _numbers_of(info: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _camera_from_info(info: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+def _camera_from_info(info: Any, size: tuple[int, int], rectified: bool | None, doubt: Doubt) -> Camera:
     try:
-        return camera_from_info(info, size, rectified)
+        return camera_from_info(info, size, rectified, doubt)
     except CameraError as error:
         raise FrameDropped("bad camera_info", str(error)) from error

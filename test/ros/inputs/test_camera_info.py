@@ -9,6 +9,7 @@ pytest.importorskip("rclpy")
 from helpers.ros_messages import HEIGHT, WIDTH, make_header, make_info
 
 from metrichmsr_ros.ros.inputs.camera_info import STEADY_INFOS, CameraInfos
+from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped
 
 SIZE = WIDTH, HEIGHT
 
@@ -68,3 +69,23 @@ def test_an_image_of_another_size_waits_for_its_own(infos):
     infos.coming = [make_info(now, width=2 * WIDTH, height=2 * HEIGHT, focal=100.0)]
     assert focal(infos, now, (2 * WIDTH, 2 * HEIGHT)) == 100.0
     assert infos.waits == 1
+
+
+def test_a_doubtful_calibration_is_used_and_reported_for_every_image():
+    told: list[tuple[str, str]] = []
+    infos = CameraInfos(problem=lambda cause, text: told.append((cause, text)))
+    for seconds in (1.0, 2.0):
+        info = make_info(seconds, focal=50.0)
+        info.k[2] = info.p[2] = WIDTH - 1.0  # cx of an image twice as wide
+        infos.add(info)
+        assert focal(infos, seconds) == 50.0
+    assert [cause for cause, _ in told] == ["doubtful camera_info"] * 2
+    assert f"({WIDTH - 1}, " in told[0][1]
+
+
+def test_an_impossible_calibration_drops_the_image_with_the_number_and_the_remedy():
+    infos = CameraInfos()
+    infos.add(make_info(1.0, focal=0.8))
+    with pytest.raises(FrameDropped, match=r"CameraInfo\.k has focal lengths 0\.8") as dropped:
+        focal(infos, 1.0)
+    assert dropped.value.cause == "bad camera_info"

@@ -1,0 +1,28 @@
+"""Orientation in the EXIF of pictures, written byte by byte."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+
+def exif_of(orientation: int) -> bytes:
+    """A TIFF structure that holds this orientation alone (TIFF 6.0, tag 274)."""
+    entry = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    return b"II*\0" + struct.pack("<IH", 8, 1) + entry + b"\0\0\0\0"
+
+
+def jpeg_with_orientation(content: bytes, orientation: int) -> bytes:
+    """The JPEG with an EXIF segment."""
+    inside = b"Exif\0\0" + exif_of(orientation)
+    return content[:2] + b"\xff\xe1" + (len(inside) + 2).to_bytes(2, "big") + inside + content[2:]
+
+
+def png_with_orientation(content: bytes, orientation: int) -> bytes:
+    """The PNG with an eXIf chunk behind its header."""
+    return content[:33] + png_chunk(b"eXIf", exif_of(orientation)) + content[33:]
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
