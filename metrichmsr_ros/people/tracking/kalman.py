@@ -35,8 +35,8 @@ class RootFilterConfig:
         max_gap_s: a longer time between stamps starts the filter anew.
     """
 
-    acceleration_density: float = 0.3
-    independent_share: float = 0.06
+    acceleration_density: float = 0.25
+    independent_share: float = 0.05
     independent_after_s: float = 0.1
     start_speed: float = 1.5
     gate: float = 16.3
