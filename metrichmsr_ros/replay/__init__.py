@@ -1,1 +1,1 @@
-"""Recorded bags through the pipeline, in process: results, metrics, a report."""
+"""Replay recorded bags through the pipeline, in process: results, metrics and a report."""

@@ -1,4 +1,4 @@
-"""What a robot observed besides its images, read from its bag by the node's own code: the floor from /tf, depth."""
+"""Scene context of a recorded bag, computed by the node's own code: the floor from /tf, and depth images."""
 
 from __future__ import annotations
 
@@ -30,20 +30,23 @@ class RecordedParameters:
 
 
 class RecordedContext:
-    """Transforms and depth of one bag, taken in as they were recorded.
+    """Transforms and depth images of one bag, added in the order of the recording.
 
     Args:
         bag: opened.
         options: `ground_frame`, `depth`, `depth_info`.
 
     Attributes:
-        provider: gives each image what was observed at its moment.
-        topics: to be read beside the images. all_topics: with those that are read before.
-        wait_s: how long after an image what belongs to it may come, as the node waits.
-        missing: images that lacked something, by what; reasons: the first text about it.
+        provider: returns the scene context of each image.
+        topics: topics to read together with the images.
+        all_topics: `topics` and the static transforms, which are read before the first image.
+        wait_s: longest time in seconds between an image and the messages that belong to it, as in the node.
+        missing: number of images without floor or depth, by cause.
+        reasons: the first message for each cause.
 
     Raises:
-        ReplayError: a topic that is not in the bag or of another type, or no transforms for `ground_frame`.
+        ReplayError: a topic is not in the bag or has the wrong type, or `ground_frame` is set and the bag has no
+            transforms.
     """
 
     def __init__(self, bag: Bag, options: ReplayOptions) -> None:
@@ -56,7 +59,7 @@ class RecordedContext:
         self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
         transforms = [topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count]
         if has_floor and not transforms:
-            raise ReplayError(f"{bag.path} has no transforms, so no --ground-frame", ExitCode.USAGE)
+            raise ReplayError(f"{bag.path} has no transforms, which --ground-frame needs", ExitCode.USAGE)
         self._check(bag, "--depth", options.depth, IMAGE)
         self._check(bag, "--depth-info", options.depth_info, CAMERA_INFO)
         self._static = {name for name in transforms if name.endswith("tf_static")} if has_floor else set()
@@ -65,7 +68,9 @@ class RecordedContext:
         self.all_topics = [*self._static, *self.topics]
         waits = (PARTNER_WAIT_S, TF_WAIT_S if self._moving else 0.0, DEPTH_WAIT_S if options.depth else 0.0)
         self.wait_s = max(waits)
-        for recorded in bag.messages(*self._static) if self._static else ():  # a robot has them before the first image
+        for recorded in (
+            bag.messages(*self._static) if self._static else ()
+        ):  # the node receives them before its first image
             self._add_transforms(recorded, is_static=True)
 
     @staticmethod
@@ -74,15 +79,16 @@ class RecordedContext:
         if name is not None and kinds.get(name) != kind:
             found = f"of type {kinds[name]}" if name in kinds else "without messages"
             listed = ", ".join(sorted(topic for topic, its in kinds.items() if its == kind)) or "none"
-            raise ReplayError(f"{option} {name}: {found} in {bag.path}, {kind} is needed: {listed}", ExitCode.USAGE)
+            text = f"{option} {name}: {found} in {bag.path}; {kind} is needed. The bag has: {listed}"
+            raise ReplayError(text, ExitCode.USAGE)
 
     def problem(self, cause: str, text: str) -> None:
-        """Count what an image lacks."""
+        """Count an image without floor or depth, and keep the first text of each cause."""
         self.missing[cause] += 1
         self.reasons.setdefault(cause, text)
 
     def take(self, recorded: Recorded) -> None:
-        """Take in one message of `topics`."""
+        """Add one message of `topics`."""
         if recorded.topic == self._depth:
             self._depths.add(recorded.message)
         elif recorded.topic == self._depth_info:

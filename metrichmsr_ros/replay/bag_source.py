@@ -1,4 +1,4 @@
-"""Recorded images made ready for the pipeline by the node's own intake."""
+"""Recorded images, prepared for the pipeline by the node's own intake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped
 
 
 class GivenCamera:
-    """The same intrinsics for every image, in place of CameraInfo.
+    """The same intrinsics for every image, instead of CameraInfo.
 
     Args:
         given: field of view or intrinsics.
@@ -30,21 +30,25 @@ class GivenCamera:
         self._camera: Camera | None = None
 
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
-        """Camera of an image of `size` (width, height); the same object again keeps rectification maps valid."""
+        """Camera of an image of `size` (width, height); the same object while the size is the same."""
         if self._camera is None or self._camera.size != size:
-            self._camera = self._given.camera(*size)
+            self._camera = self._given.camera(*size)  # reused, so that rectification maps are built once
         return self._camera
 
 
 class BagSource:
-    """Images of one bag, in order; those that cannot be used are counted by cause, never silently lost.
+    """Images of one bag, in order; unusable images are counted by cause.
 
     Args:
         bag: opened.
         topics: from :meth:`Bag.select`.
         given: intrinsics that replace CameraInfo.
-        context: what the bag holds besides images.
-        parameters: as the node's.
+        context: transforms and depth images of the bag.
+        parameters: the node's parameters.
+
+    Attributes:
+        dropped: number of unusable images, by cause.
+        reasons: the first message for each cause.
     """
 
     def __init__(
@@ -56,10 +60,10 @@ class BagSource:
         parameters: RecordedParameters,
     ) -> None:
         self.dropped: Counter[str] = Counter()
-        self.reasons: dict[str, str] = {}  # cause -> the first text about it
+        self.reasons: dict[str, str] = {}
         self.context = context
         self._bag, self._topics, self._parameters = bag, topics, parameters
-        # What a node would wait for is read before the image is handed on.
+        # No waiting: messages are read ahead of the image.
         self._infos = CameraInfos(wait_s=0.0, problem=context.problem)
         cameras = GivenCamera(given) if given else self._infos
         self._intake = Intake(topics.image, cameras, context.provider, context.problem)
@@ -73,15 +77,15 @@ class BagSource:
                 self.drop(reason.cause, str(reason))
 
     def drop(self, cause: str, text: str) -> None:
-        """Count an image that gives no result, and keep the first text about its cause."""
+        """Count an image without a result, and keep the first text of each cause."""
         self.dropped[cause] += 1
         self.reasons.setdefault(cause, text)
 
     def _paired(self) -> Iterator[Recorded]:
-        """Images, each when what was recorded up to the node's waiting time after it has been taken in."""
+        """Images, each after the messages recorded up to `context.wait_s` later have been added."""
         image, info = self._topics.image, self._topics.camera_info
         infos = [] if info is None else [info]
-        # Images before the first CameraInfo get that one: on a robot they would be lost, here nothing need be.
+        # Images before the first CameraInfo use the first one; a live node would have to drop them.
         for first in self._bag.messages(*infos) if infos else ():
             self._infos.add(first.message)
             break

@@ -1,4 +1,4 @@
-"""Where a recorded camera was: by the transforms of its bag, or by a file in TUM's format as SLAM writes it."""
+"""Poses of a recorded camera, from the transforms of its bag or from a trajectory file in the TUM format."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.tf_tree import TransformError, TransformTree
 from metrichmsr_ros.types import Float64Array
 
-HELD_S = 0.1  # a transform holds for as long before its first and after its last stamp
-_PERSON = "body_"  # frames of people, which an earlier run of the node may have left in the bag
-_WORLD, _CAMERA = "world", "camera"  # frames of a file, which names none
+HELD_S = 0.1  # a transform is valid this long before its first and after its last stamp
+_PERSON = "body_"  # prefix of people's frames, which the bag has if the node ran during the recording
+_WORLD, _CAMERA = "world", "camera"  # frame names for a file, which has none
 
 
 class CameraPoses:
@@ -24,30 +24,31 @@ class CameraPoses:
 
     Args:
         tree: all transforms of the recording.
-        world: frame to express poses in; None: the topmost above the camera.
-        camera: the camera's frame in the tree; None: as the image's header says.
+        world: frame of the poses; None: the root of the tree above the camera.
+        camera: the camera's frame in the tree; None: the image's `frame_id`.
     """
 
     def __init__(self, tree: TransformTree, world: str | None = None, camera: str | None = None) -> None:
         self._tree, self._world, self._camera = tree, world, camera
 
     def world_from(self, frame: str, stamp_ns: int) -> Float64Array | None:
-        """(4, 4) world_from_camera of the camera with this optical frame; None where it is not known."""
+        """(4, 4) world_from_camera of the camera with this optical frame; None without a transform."""
         camera = self._camera or frame
         try:
             world = self._world or self._tree.root(camera, stamp_ns)
             if world == camera and self._world is None:
-                return None  # nothing is above it
+                return None  # the camera has no parent
             return self._tree.matrix(world, camera, stamp_ns)
         except TransformError:
             return None
 
 
 def poses_of_bag(bag: Bag, world: str | None, problem: Callable[[str, str], None]) -> CameraPoses:
-    """The transforms of a bag; without any no pose is known.
+    """Camera poses from the transforms of a bag; every pose is None if the bag has no transforms.
 
     Args:
-        bag: opened. world: as for `CameraPoses`.
+        bag: opened.
+        world: as for `CameraPoses`.
         problem: called with cause and text for a transform that cannot be used.
     """
     tree = TransformTree(kept_s=math.inf, held_s=HELD_S)
@@ -62,10 +63,10 @@ def poses_of_bag(bag: Bag, world: str | None, problem: Callable[[str, str], None
 
 
 def poses_of_file(file: Path) -> CameraPoses:
-    """Poses of the optical frame of one camera in the world, in seconds of the bag's stamps.
+    """Poses of the optical frame of one camera in the world; the file's times are stamps of the bag, in seconds.
 
     Raises:
-        ReplayError: no such file, or not in TUM's format.
+        ReplayError: the file does not exist or is not in the TUM format.
     """
     try:
         path = read_tum(file)

@@ -1,4 +1,4 @@
-"""Two replays side by side: which numbers moved, and from which frame on the estimates differ."""
+"""Compare two replays: the changed numbers, and the first frame whose estimates differ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metrichmsr_ros.replay.result import read_metrics
 
 @dataclass(frozen=True)
 class Row:
-    """One number of both runs; None where a run has none."""
+    """One number of both runs; None if a run does not have it."""
 
     name: str
     first: float | str | None
@@ -23,7 +23,7 @@ class Row:
 
     @property
     def change(self) -> str:
-        """Second minus first, with its sign; empty where that means nothing."""
+        """Second minus first with its sign, `=` if equal, `differs` for unequal texts."""
         if isinstance(self.first, (int, float)) and isinstance(self.second, (int, float)):
             return f"{self.second - self.first:+.4g}" if self.second != self.first else "="
         return "=" if self.first == self.second else "differs"
@@ -31,7 +31,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Attributes: the folders, one row per number, and when the estimates first differ (s from the start, or None)."""
+    """The comparison of two result folders.
+
+    Attributes:
+        first: folder of the first replay.
+        second: folder of the second replay.
+        rows: one row per number.
+        differs_from_s: seconds from the first frame to the first different estimate; None if all are identical.
+    """
 
     first: Path
     second: Path
@@ -40,17 +47,17 @@ class Comparison:
 
     @property
     def is_identical(self) -> bool:
-        """Whether every estimate of every frame is the same to the last bit."""
+        """Whether every estimate of every frame is identical bit by bit."""
         return self.differs_from_s is None
 
     def verdict(self) -> str:
-        """One sentence."""
+        """The result in one sentence."""
         if self.is_identical:
             return "The estimates are identical to the last bit."
         return f"The estimates differ from {self.differs_from_s:.2f} s after the first frame on."
 
     def table(self) -> Table:
-        """For a terminal."""
+        """The comparison as a table for a terminal."""
         table = Table(caption=f"first: {self.first}, second: {self.second}")
         table.add_column("number", no_wrap=True)
         for name in ("first", "second", "change"):
@@ -60,7 +67,7 @@ class Comparison:
         return table
 
     def markdown(self) -> str:
-        """For a file or a pull request."""
+        """The comparison as Markdown."""
         lines = [f"| number | {self.first} | {self.second} | change |", "| --- | ---: | ---: | ---: |"]
         lines += [f"| {r.name} | {_text(r.first)} | {_text(r.second)} | {r.change} |" for r in self.rows]
         return "\n".join([self.verdict(), "", *lines]) + "\n"
@@ -70,7 +77,7 @@ def compare(first: Path, second: Path) -> Comparison:
     """Compare the result folders of two replays.
 
     Raises:
-        MetricInputError: one of them is no finished replay.
+        MetricInputError: a folder does not hold a finished replay.
     """
     one, two = _numbers(read_metrics(first)), _numbers(read_metrics(second))
     rows = tuple(Row(name, one.get(name), two.get(name)) for name in dict.fromkeys([*one, *two]))
@@ -78,7 +85,7 @@ def compare(first: Path, second: Path) -> Comparison:
 
 
 def _numbers(content: dict[str, Any]) -> dict[str, float | str | None]:
-    """The numbers worth comparing, flat; durations in milliseconds."""
+    """The compared numbers in one flat dictionary; durations in milliseconds."""
     flat = _flat(content["result"])
     flat["weights"] = content["weights_sha256"][:16]
     flat["digest"] = str(flat["digest"])[:16]

@@ -1,4 +1,4 @@
-"""What every frame of a replay passes through: pipeline, output bag, log, camera pose, the search for bad frames."""
+"""Process each frame of a replay: pipeline, output bag, log, camera pose and the selection of the worst frames."""
 
 from __future__ import annotations
 
@@ -27,18 +27,21 @@ from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
 _MESHES = OutputRequest(vertices=True, depth=False)
-FrameProgress = Callable[[int, int], None]  # frames done, frames in all
+FrameProgress = Callable[[int, int], None]  # frames processed, frames in total
 
 
 @dataclass
 class FrameLoop:
-    """Processes frames and collects what the results are made of.
+    """Processes frames and collects the data of the results.
 
     Attributes:
-        pipeline: a `Pipeline`, or anything with `process`, `reset` and `body`.
-        truth: by stamp. poses: of the camera. options: of the replay.
-        worst: the frames worth looking at. frames: what came out, in order.
-        cameras: world_from_camera (4, 4) by stamp, where it is known.
+        pipeline: a `Pipeline`, or an object with `track`, `reset` and `body`.
+        truth: true people by stamp of the image.
+        poses: camera poses in the world.
+        options: options of the replay.
+        worst: the worst frames so far.
+        frames: one record per processed frame, in order.
+        cameras: world_from_camera (4, 4) by stamp, for frames with a camera pose.
     """
 
     pipeline: Any
@@ -50,14 +53,17 @@ class FrameLoop:
     cameras: dict[int, Float64Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """An empty search."""
+        """Start without worst frames."""
         self.worst = WorstFrames(self.options.worst)
 
     def run(self, source: BagSource, out: Path, total: int, progress: FrameProgress | None) -> ReplayError | None:
-        """Process the images of the source; returns what ended it early: damage of the bag, or a full disk.
+        """Process the images of the source.
+
+        Returns:
+            The error that ended the replay early (a damaged bag or a full disk), or None.
 
         Raises:
-            OSError: not even what is finished can be written.
+            OSError: the results so far cannot be written.
             BagError: the bag cannot be read at all.
         """
         self.pipeline.reset()
@@ -66,9 +72,9 @@ class FrameLoop:
             (out / "frames.jsonl").open("w", encoding="utf-8", buffering=1) as log,
         ):
             try:
-                with DiskReserve(out) as reserve:  # ends before bag and log are closed, which writes
+                with DiskReserve(out) as reserve:  # freed before bag and log are closed, because closing writes
                     return self._through(source, sink, log, reserve, total, progress)
-            except OSError as error:  # reading has errors of its own: this is the disk that we write to
+            except OSError as error:  # from writing; reading raises BagError
                 return self._disk_full(out, error.strerror or str(error))
             except DamagedBagError as error:
                 return ReplayError(str(error), ExitCode.PARTIAL)
@@ -85,7 +91,7 @@ class FrameLoop:
         person_frames = 0
         for ready in source:
             if reserve.is_needed(person_frames):
-                return self._disk_full(sink.path.parent, "hardly any room is left on its disk")
+                return self._disk_full(sink.path.parent, "its disk is nearly full")
             scene = self._processed(ready, source)
             if scene is None:
                 continue
@@ -98,14 +104,14 @@ class FrameLoop:
         return None
 
     def _processed(self, ready: ReadyFrame, source: BagSource) -> Scene | None:
-        """The scene of one image; None when the pipeline failed on it, which is counted like any other drop."""
+        """The scene of one image; None if the pipeline raised an exception, which is counted as a dropped image."""
         if ready.jump_s is not None:
             self.pipeline.reset()
         try:
             scene: Scene = self.pipeline.track(
                 ready.image, ready.camera, ready.stamp_s, request=_MESHES, context=ready.context
             )
-        except Exception as error:  # as in the node: hours of replay outlive what one frame does to a network
+        except Exception as error:  # as in the node: one failed frame does not end the replay
             source.drop("failed", f"{type(error).__name__}: {error}")
             return None
         return scene
@@ -125,7 +131,7 @@ class FrameLoop:
         log.write(json.dumps(_line(frame)) + "\n")
 
     def _disk_full(self, out: Path, why: str) -> ReplayError:
-        text = f"cannot write to {out}: {why}. Stopped after {len(self.frames)} frames; free space, then start again"
+        text = f"cannot write to {out}: {why}. Stopped after {len(self.frames)} frames; free disk space and start again"
         return ReplayError(text, ExitCode.OUTPUT)
 
 
@@ -148,15 +154,16 @@ def _line(frame: FrameRecord) -> dict[str, Any]:
 
 
 def frame_score(frame: FrameRecord, truth: TruthByStamp) -> tuple[float, str]:
-    """How bad a frame is, and in words. With truth: metres of root error, a metre for every miss and false alarm.
+    """Score of a frame, larger is worse, and its description.
 
-    Without: how unsure the least sure person is.
+    With truth: the sum of the root errors in metres, plus 1 m for every missed person and false alarm. Without truth:
+    1 - the lowest confidence; minus infinity without people.
     """
     if frame.stamp_ns in truth:
         report = evaluate_sequence([truth[frame.stamp_ns]], [frame.people])
         missed = report.visible - report.found
         error = sum(pair.root_error_m for pair in report.pairs)
-        words = f"{missed} missed, {report.false_alarms} false, root error {error:.2f} m in all"
+        words = f"{missed} missed, {report.false_alarms} false, total root error {error:.2f} m"
         return error + missed + report.false_alarms, words
     if not frame.people:
         return float("-inf"), ""

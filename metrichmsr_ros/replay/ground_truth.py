@@ -1,4 +1,4 @@
-"""Where the truth of a recording comes from: a topic of the bag, or a file in the layout of `estimates.npz`."""
+"""Ground truth of a recording, from a topic of the bag or from a file in the layout of `estimates.npz`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TruthByStamp = dict[int, TrueFrame]  # by stamp of the image, ns
 
 
 def true_frames(frames: Iterable[FrameRecord]) -> TruthByStamp:
-    """Records read as truth: `occluded` people are there but need not be found; a height of 0 is unknown."""
+    """Convert records to true frames: `occluded` people need not be found, and a height of 0 is unknown."""
     return {
         frame.stamp_ns: TrueFrame(
             frame.stamp_ns / 1e9,
@@ -30,20 +30,20 @@ def true_frames(frames: Iterable[FrameRecord]) -> TruthByStamp:
 
 
 def truth_topic(bag: Bag) -> str | None:
-    """The topic of true people, if the bag has one: HumanMeshArray on a name that says so."""
+    """The bag's only HumanMeshArray topic with `truth` in its name; None if there is none or more than one."""
     names = [t.name for t in bag.topics if t.type == HUMANS and t.count and "truth" in t.name.lower()]
     return names[0] if len(names) == 1 else None
 
 
 def load_truth(bag: Bag, source: str | None) -> TruthByStamp:
-    """TruthByStamp by image stamp; empty where there is none.
+    """True people by stamp of the image; empty without ground truth.
 
     Args:
         bag: opened.
-        source: topic (begins with '/') or path of an npz file; None takes the bag's truth topic if it has one.
+        source: topic (starts with '/') or path of an npz file; None takes the bag's truth topic if it has one.
 
     Raises:
-        ReplayError: the topic or file named is not there or not of its kind.
+        ReplayError: `source` is neither a topic nor a file, or the topic has the wrong type.
     """
     if source is None or source.startswith("/"):
         topic = source if source is not None and any(t.name == source for t in bag.topics) else None
@@ -60,7 +60,7 @@ def _from_topic(bag: Bag, topic: str | None) -> TruthByStamp:
         return {}
     kind = next(t.type for t in bag.topics if t.name == topic)
     if kind != HUMANS:
-        raise ReplayError(f"{bag.path}: truth topic {topic} is of type {kind}, needs {HUMANS}", ExitCode.USAGE)
+        raise ReplayError(f"{bag.path}: truth topic {topic} is of type {kind}; {HUMANS} is needed", ExitCode.USAGE)
     messages = (recorded.message for recorded in bag.messages(topic))
     return true_frames(
         FrameRecord(stamp_ns(message.header), tuple(person_from_message(human) for human in message.humans))

@@ -1,6 +1,6 @@
-"""Play a bag at rate through the real node over the middleware: what a robot would have got, and what it would lose.
+"""Play a bag in real time through the node over the middleware; report latencies and lost images.
 
-The replay in process asks what the estimates are; this asks what arrives in time. Needs ROS 2.
+The replay in process measures the estimates; this measures timing and loss. Needs ROS 2.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 
 @dataclass(frozen=True)
 class Agreement:
-    """Live against replayed in process. Where the node lost a frame its tracker saw less: later frames may differ.
+    """Agreement of live estimates with the replay in process.
+
+    After a lost image the live tracker has less data, so later frames may differ.
 
     Attributes:
-        frames: that both have. identical: of those, with equal digests. largest_m: largest distance of two roots.
+        frames: number of frames in both runs.
+        identical: number of these frames with equal digests.
+        largest_m: largest distance between the two roots of a person, in metres.
     """
 
     frames: int
@@ -37,12 +41,16 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Live:
-    """What happened while a bag was played.
+    """Statistics of a live replay.
 
     Attributes:
-        rate: how fast the bag was played. published: images sent. processed: images answered. dropped: by cause.
-        latency: from an image's arrival to its published results. seconds: playing took. agreement: with an earlier
-            replay into the same folder, if there is one.
+        rate: playback rate; 1 is the speed of the recording.
+        published: number of images sent to the node.
+        processed: number of images with results.
+        dropped: number of lost images, by cause.
+        latency: time from the arrival of an image to the publication of its results.
+        seconds: duration of the playback.
+        agreement: agreement with an earlier replay into the same folder; None without one.
     """
 
     rate: float
@@ -57,7 +65,7 @@ class Live:
         """Label and value of each line of a table."""
         rows = [
             ("played at rate", f"{self.rate:g}"),
-            ("images sent / answered", f"{self.published} / {self.processed}"),
+            ("images sent / processed", f"{self.published} / {self.processed}"),
             ("images lost", ", ".join(f"{n} x {cause}" for cause, n in sorted(self.dropped.items())) or "none"),
         ]
         if self.latency:
@@ -68,7 +76,7 @@ class Live:
         if self.agreement:
             same = f"{self.agreement.identical} of {self.agreement.frames} identical"
             rows.append(
-                ("against the replay in process", f"{same}, roots up to {self.agreement.largest_m:.3f} m apart")
+                ("against the replay in process", f"{same}, root distance up to {self.agreement.largest_m:.3f} m")
             )
         return rows
 
@@ -78,19 +86,19 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
 
     Args:
         path: the bag.
-        out: folder for the results; an earlier `live/` in it must be removed first.
-        options: topics, `image_rectified`, and what the robot knows besides.
+        out: folder for the results; remove an earlier `live/` in it first.
+        options: topics, `image_rectified`, and the options of floor and depth.
         pipeline: as for the replay.
         rate: 2.0 plays twice as fast as recorded.
 
     Raises:
-        ReplayError: no ROS 2 here, or a bag that cannot be played.
+        ReplayError: ROS 2 is not installed, or the bag cannot be played.
     """
     try:
         from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
         from metrichmsr_ros.ros.playback.player import play
     except ImportError as error:
-        raise ReplayError(f"playing live needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
+        raise ReplayError(f"a live replay needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with replay_errors(), Bag(path) as bag:
         topics = bag.select(options.image, options.camera_info)
         played_topics = {topics.image, topics.camera_info or "", *RecordedContext(bag, options).all_topics}
@@ -101,10 +109,10 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
                 sent = played.published[topics.image]
                 while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
                     if not recorder.wait_for(HUMANS_TOPIC, recorder.counts[HUMANS_TOPIC] + 1, timeout_s=5.0):
-                        break  # what has not come within five seconds of the last was lost on the way
+                        break  # five seconds without a result: the remaining images were lost
                 latencies, dropped = node.statistics.samples("latency"), dict(node.statistics.drops)
         except ImportError as error:
-            text = f"{path} holds messages of a package that is not installed here: {error}"
+            text = f"{path} has messages of a package that is not installed: {error}"
             raise ReplayError(text, ExitCode.UNREADABLE) from error
         frames = _recorded_frames(out / "live", HUMANS_TOPIC)
     lost = Counter({"lost on the way": max(sent - len(frames) - sum(dropped.values()), 0)})
@@ -122,7 +130,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
 
 
 def _parameters(topics: ImageTopics, options: ReplayOptions) -> dict[str, Any]:
-    """Parameters of the node."""
+    """Parameters of the live node."""
     return {
         "image_transport": "compressed" if topics.compressed else "raw",
         "image_rectified": options.image_rectified,
@@ -134,7 +142,7 @@ def _parameters(topics: ImageTopics, options: ReplayOptions) -> dict[str, Any]:
 
 
 def _remaps(topics: ImageTopics, options: ReplayOptions) -> dict[str, str]:
-    """The node's topics -> those of the bag."""
+    """Remappings from the node's topics to the topics of the bag."""
     remaps = {"image": image_transport_base(topics.image), "camera_info": topics.camera_info or ""}
     beside = {"depth": options.depth, "depth_info": options.depth_info}
     return remaps | {name: topic for name, topic in beside.items() if topic}

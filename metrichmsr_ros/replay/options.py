@@ -1,6 +1,6 @@
-"""What a replay takes, and how it can end: one exit code per cause, and errors that carry theirs.
+"""Options of a replay, its exit codes, and its error with an exit code.
 
-Imports next to nothing, because the command line reads it before anything else.
+Has few imports, because every start of the command line imports it.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from metrichmsr_ros.ros.parameters import Settings
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """What to replay and how; printed in every report.
+    """Options of a replay; every report prints them.
 
     Attributes:
-        image: topic of the images; found by name when None.
-        camera_info: topic of their calibration; found by name when None.
+        image: image topic; None searches by type and name.
+        camera_info: topic of the camera's CameraInfo; None searches by name.
         fov: horizontal field of view in degrees, for bags without CameraInfo.
-        intrinsics: fx fy cx cy in pixels, likewise; wins over fov.
+        intrinsics: fx fy cx cy in pixels, for bags without CameraInfo; used instead of fov.
         image_rectified: auto, true or false, as the node's parameter.
         ground_frame: frame whose z points up and whose z = 0 is the floor, as the node's parameter; needs transforms.
         depth: topic of depth images registered to the images.
-        depth_info: their CameraInfo; without it depth shows what the image shows.
+        depth_info: CameraInfo topic of the depth images; without it, they have the field of view of the images.
         use_floor: as the node's parameter.
         use_depth: as the node's parameter.
-        world: fixed frame of the camera's transforms in the bag; None takes the topmost.
-        cameras: file in TUM's format with the camera's poses in the world (optical frame, the bag's time); replaces the
-            bag's transforms.
+        world: fixed frame of the camera's transforms in the bag; None takes the root of the tree.
+        cameras: file in the TUM format with the camera's poses in the world (optical frame, the bag's time),
+            used instead of the bag's transforms.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
         preset: preset name or path of a .safetensors checkpoint.
-        body: open_light, open or smpl:/path/to/your/SMPL file.
+        body: open_light, open or smpl:/path/to/SMPL file.
         device: torch device, e.g. cpu or cuda.
-        num_threads: CPU threads of the people finder.
+        num_threads: CPU threads of the people detector.
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
         id_prefix: prefix of every id in the output bag, as the node's parameter.
         min_confidence: people of lower confidence are left out of the output bag, as the node's parameter.
         orientation_stddev: standard deviation of the body's orientation in the output bag, radians, as the node's
             parameter.
-        overlay: put overlays into the output bag.
-        vertices: put meshes into the output bag.
-        worst: how many of the worst frames to show in the report.
+        overlay: write overlay images to the output bag.
+        vertices: write mesh vertices to the output bag.
+        worst: number of worst frames in the report.
     """
 
     image: str | None = None
@@ -80,17 +80,17 @@ class ReplayOptions:
 class ExitCode(IntEnum):
     """Exit codes of `metrichmsr replay`, `compare` and `eval`."""
 
-    OK = 0  # everything was processed and written
-    SOME_FAILED = 1  # of several bags at least one failed; the others are done
-    USAGE = 2  # a wrong option, path or topic; nothing was started
-    UNREADABLE = 3  # the bag cannot be read at all, or holds no image we can use
-    PARTIAL = 4  # the bag is damaged somewhere: what came before was processed and written
-    OUTPUT = 5  # results cannot be written: disk full, no permission; what was written stays
-    CRASHED = 6  # nobody foresaw it: an error that is a bug, or a process that ended without a word (out of memory)
+    OK = 0  # all images were processed and all results written
+    SOME_FAILED = 1  # several bags: at least one failed, the others are finished
+    USAGE = 2  # a wrong option, path or topic; nothing was processed
+    UNREADABLE = 3  # the bag cannot be read, or has no usable image
+    PARTIAL = 4  # the bag is damaged; the images before the damage were processed and written
+    OUTPUT = 5  # results cannot be written (disk full, no permission); earlier output is kept
+    CRASHED = 6  # an unexpected exception (a bug), or a killed process (out of memory)
 
 
 class ReplayError(MetricHMRError, RuntimeError):
-    """A replay that cannot go on; the message names the bag, the cause and the remedy.
+    """A replay cannot start or continue; the message names the bag, the cause and the remedy.
 
     Attributes:
         code: exit code for the command line.
@@ -101,13 +101,13 @@ class ReplayError(MetricHMRError, RuntimeError):
         self.code = code
 
     def __reduce__(self) -> tuple[type[ReplayError], tuple[str, ExitCode]]:
-        """Survive the way back from a worker process."""
+        """Keep the code when pickled, for errors from worker processes."""
         return type(self), (str(self), self.code)
 
 
 @contextmanager
 def replay_errors() -> Iterator[None]:
-    """Errors of a bag leave the block as a ReplayError with their exit code."""
+    """Convert a BagError inside the block to a ReplayError with its exit code."""
     try:
         yield
     except BagError as error:

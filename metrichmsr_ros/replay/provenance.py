@@ -1,4 +1,4 @@
-"""What produced a result: code, versions, machine, weights, configuration."""
+"""Provenance of a result: code, versions, machine, weights and configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("numpy", "torch", "opencv-python-headless", "ai-edge-litert", "rosb
 
 
 def weights_hash(model: torch.nn.Module) -> str:
-    """Hex sha256 over the names, shapes and bytes of all weights, independent of the file that they came from."""
+    """Hex sha256 over the names, shapes and bytes of all weights, independent of the file."""
     sha = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -27,24 +27,24 @@ def weights_hash(model: torch.nn.Module) -> str:
 
 @lru_cache(maxsize=1)
 def code_hash() -> str:
-    """Hex sha256 over this package's modules, page templates and weights; a version number changes too rarely."""
+    """Hex sha256 over this package's modules, page templates and weights; more exact than a version number."""
     package = Path(__file__).parents[1]
     sha = hashlib.sha256()
     files = [file for kind in ("*.py", "*.j2", "*.css") for file in package.rglob(kind)]
     files += package.glob("assets/*.safetensors")
-    for path in sorted(file for file in files if file.is_file()):  # a workspace of links keeps dead ones
+    for path in sorted(file for file in files if file.is_file()):  # a workspace of symbolic links may have dead ones
         sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return sha.hexdigest()
 
 
 def model_config(model: Any) -> dict[str, Any]:
-    """The configuration that a network was built from; empty for one that carries none."""
+    """The network's configuration; empty if it has none."""
     config = getattr(model, "config", None)
     return asdict(config) if is_dataclass(config) and not isinstance(config, type) else {}
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package, Python and what the numbers depend on."""
+    """Versions of this package, Python and the packages that affect the estimates."""
     found = {"python": platform.python_version()}
     for name in ("metrichmsr-ros", *_PACKAGES):
         try:

@@ -1,15 +1,15 @@
-"""What is kept of every frame: numbers of the people, their digest, durations; and its file format.
+"""Records of frames: the people's estimates, a digest, durations; and their file format.
 
 A record can come from a `Scene` (replay) or from a recorded `HumanMeshArray` (the node over DDS, or a truth topic);
-equal estimates give equal digests on both ways.
+equal estimates give equal digests from both sources.
 
-`estimates.npz`, also the layout in which other systems hand in predictions for a sequence:
+Layout of `estimates.npz`, which is also the input format for predictions of other systems:
 
     frame_stamp_ns  (F,)       int64, every processed frame, people or not
     stamp_ns        (N,)       int64, the frame of each person
     id              (N,)       str
     joints_cam      (N,24,3)   float32, m, camera optical frame, SMPL order
-    pose (N,72), betas (N,10), transl (N,3), confidence (N,), height (N,), bbox (N,4): float32, NaN where not known
+    pose (N,72), betas (N,10), transl (N,3), confidence (N,), height (N,), bbox (N,4): float32, NaN if unknown
     occluded        (N,)       bool
 """
 
@@ -68,7 +68,7 @@ class FrameRecord:
 
     @property
     def digest(self) -> str:
-        """Hex sha256 over everything but the durations; equal only when every bit is."""
+        """Hex sha256 over all fields except durations and boxes; equal only for estimates identical bit by bit."""
         sha = hashlib.sha256(str(self.stamp_ns).encode())
         for person in sorted(self.people, key=lambda p: p.id):
             sha.update(person.id.encode() + bytes([person.occluded]))
@@ -123,7 +123,7 @@ def _float32(values: ArrayLike) -> Float32Array:
 
 
 def save_records(path: Path, frames: Sequence[FrameRecord]) -> None:
-    """Write `estimates.npz` (layout above); durations are not part of it."""
+    """Write `estimates.npz` (layout above); without durations."""
     rows = [(frame.stamp_ns, person) for frame in frames for person in frame.people]
     arrays: dict[str, NDArray[Any]] = {
         name: np.array([getattr(person, name) for _, person in rows], np.float32).reshape(len(rows), *shape)
@@ -138,16 +138,16 @@ def save_records(path: Path, frames: Sequence[FrameRecord]) -> None:
 
 
 def load_records(path: Path) -> list[FrameRecord]:
-    """Read `estimates.npz`; fields that other systems do not give are NaN.
+    """Read `estimates.npz`; missing optional fields become NaN.
 
     Raises:
-        MetricInputError: no npz, a missing field, or one of the wrong shape; the message names it.
+        MetricInputError: not an npz file, a missing field, or a wrong shape; the message names the field.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
-        raise MetricInputError(f"{path} is no npz file of arrays: {error}") from error
+        raise MetricInputError(f"{path} is not an npz file of arrays: {error}") from error
     for name in ("stamp_ns", "id", "joints_cam"):
         if name not in arrays:
             raise MetricInputError(f"{path} lacks '{name}'; it has {', '.join(sorted(arrays))}")
@@ -155,7 +155,7 @@ def load_records(path: Path) -> list[FrameRecord]:
     for name, shape in _SHAPES.items():
         values = arrays.setdefault(name, np.full((count, *shape), np.nan, np.float32))
         if values.shape != (count, *shape):
-            raise MetricInputError(f"{path}: '{name}' has shape {values.shape}, needs {(count, *shape)}")
+            raise MetricInputError(f"{path}: '{name}' has shape {values.shape}; expected {(count, *shape)}")
     stamps = arrays["stamp_ns"]
     hidden = arrays.get("occluded", np.zeros(count, bool))
     people: dict[int, list[PersonRecord]] = {int(s): [] for s in arrays.get("frame_stamp_ns", stamps)}

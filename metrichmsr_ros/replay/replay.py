@@ -1,14 +1,14 @@
-"""Run recorded bags through the node's conversion and the pipeline, in process: every image, in order, reproducibly.
+"""Replay recorded bags through the node's image conversion and the pipeline, in process: every image, in order.
 
-Two runs over one bag give identical digests. What is written, per bag:
+Two runs over one bag give identical digests. Results of each bag:
 
     metrics.json      results (identical between runs) under "result", timings and machine under "run"
     estimates.npz     every person of every frame (layout: replay/records.py)
-    frames.jsonl      one line per frame, written as it goes
+    frames.jsonl      one line per frame, written during the replay
     trajectories/     one TUM file per id: body frame in the camera's optical frame; with transforms in the bag also
                       ID_world.tum and camera_world.tum
     bag/              rosbag2 (mcap) with the node's topics
-    report.html       everything on one page, self-contained
+    report.html       a self-contained page with all results
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _RECTIFIED = {"auto": None, "true": True, "false": False}
 
 
 def load_pipeline(options: ReplayOptions) -> Any:
-    """The pipeline that the options name; also sets torch's threads, on which the last bits of its sums depend."""
+    """The pipeline of the options; also sets the number of torch threads, which affects the last bits of sums."""
     import torch
 
-    # loads the networks' runtime; not needed to read this module
+    # imports the networks' runtime, which this module's other functions do not need
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
 
@@ -64,12 +64,13 @@ def replay_bag(
         path: the bag.
         out: folder for the results; earlier results of a replay in it are replaced.
         options: topics, truth and limits.
-        pipeline: a `Pipeline`, or anything with `process`, `reset` and `body`.
-        progress: told the number of frames done and in all.
+        pipeline: a `Pipeline`, or an object with `track`, `reset` and `body`.
+        progress: called with the number of processed frames and the total.
 
     Raises:
-        ReplayError: nothing could be done, or results cannot be written; `code` says which. A bag damaged midway or a
-            disk that becomes full is no error: what came before is in the result, and `stopped` says what happened.
+        ReplayError: no image could be processed, or results cannot be written; `code` is the exit code. A bag that is
+            damaged midway and a disk that becomes full are not errors: the result has the frames before, and
+            `stopped` has the reason.
     """
     began = time.perf_counter()
     with replay_errors(), Bag(path) as bag:
@@ -107,8 +108,8 @@ def replay_bag(
             write_report(done, out)
         except OSError as error:
             raise ReplayError(
-                f"cannot write to {out}: {error.strerror or error}. {len(loop.frames)} frames were processed; those "
-                "written before are in frames.jsonl and bag/. Free space or choose another --out, then start again",
+                f"cannot write to {out}: {error.strerror or error}. {len(loop.frames)} frames were processed; the "
+                "frames written so far are in frames.jsonl and bag/. Free space or choose another --out; start again",
                 ExitCode.OUTPUT,
             ) from error
     return done
@@ -137,16 +138,16 @@ def _camera_poses(bag: Bag, options: ReplayOptions, source: BagSource) -> Camera
 
 
 def _evaluated(frames: list[FrameRecord], truth: TruthByStamp) -> SequenceReport | None:
-    known = [frame for frame in frames if frame.stamp_ns in truth]
-    if not known:
+    with_truth = [frame for frame in frames if frame.stamp_ns in truth]
+    if not with_truth:
         return None
-    seconds = [frame.seconds["total"] for frame in known if "total" in frame.seconds]
-    return evaluate_sequence([truth[f.stamp_ns] for f in known], [f.people for f in known], seconds)
+    seconds = [frame.seconds["total"] for frame in with_truth if "total" in frame.seconds]
+    return evaluate_sequence([truth[f.stamp_ns] for f in with_truth], [f.people for f in with_truth], seconds)
 
 
 def _nothing(path: Path, source: BagSource, images: int, stopped: ReplayError | None) -> ReplayError:
     causes = [str(stopped)] if stopped else []
     causes += [f"{count} x {cause}: {source.reasons[cause]}" for cause, count in source.dropped.items()]
-    text = f"{path}: none of {images} images could be processed ({'; '.join(causes) or 'there are none'})"
+    text = f"{path}: none of {images} images could be processed ({'; '.join(causes) or 'the topic is empty'})"
     disk = stopped is not None and stopped.code is ExitCode.OUTPUT
     return ReplayError(text, ExitCode.OUTPUT if disk else ExitCode.UNREADABLE)

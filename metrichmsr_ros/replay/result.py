@@ -1,4 +1,4 @@
-"""One bag replayed, and the folder of its results: made ready, written, read again."""
+"""The result of one replayed bag, and its folder: prepare, write and read it."""
 
 from __future__ import annotations
 
@@ -30,18 +30,27 @@ _OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", "frames.jsonl",
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """One bag replayed: everything that the files are made of.
+    """The result of one replayed bag; the result files are written from it.
 
     Attributes:
-        bag: its path. topics: image and camera_info replayed. frames: in order. images: how many were in the bag.
-        dropped: images not used, by cause; missing: images that went without the floor or depth that was asked for;
-        reasons: what was said of each. truth: by stamp; empty where there is none.
-        report: against the truth, or None. cameras: world_from_camera (4, 4) by stamp, where the bag has transforms.
-        world: errors of the paths through the world, or None.
-        pictures: worst frames. wall_s: seconds in all. stopped: what ended it before the bag's end (a damaged bag, a
-            full disk), or None. metadata_problem: what is wrong with the bag's metadata.yaml, without
-            which the data were read.
-        weights: sha256 of the network's weights. model: its configuration. options: as given.
+        bag: path of the bag.
+        topics: names of the image topic and the camera_info topic.
+        frames: one record per processed frame, in order.
+        images: number of images in the bag.
+        dropped: number of images without a result, by cause.
+        missing: number of images without the requested floor or depth, by cause.
+        reasons: the first message for each cause of `dropped` and `missing`.
+        truth: true people by stamp of the image; empty without ground truth.
+        report: evaluation against the truth; None without ground truth.
+        cameras: world_from_camera (4, 4) by stamp; empty without camera poses.
+        world: errors of people's paths in the world; None without truth, camera poses or a path long enough.
+        pictures: the worst frames.
+        wall_s: duration of the replay in seconds.
+        stopped: the error that ended the replay before the end of the bag (a damaged bag, a full disk), or None.
+        metadata_problem: the error in the bag's metadata.yaml, if the data were read without it; else an empty text.
+        weights: sha256 of the network's weights.
+        model: configuration of the network.
+        options: options of the replay.
     """
 
     bag: Path
@@ -70,12 +79,12 @@ class ReplayResult:
 
     @property
     def code(self) -> ExitCode:
-        """OK, PARTIAL when the bag was damaged, OUTPUT when the disk became full."""
+        """OK, PARTIAL if the bag was damaged, OUTPUT if the disk became full."""
         return self.stopped.code if self.stopped else ExitCode.OK
 
     @property
-    def stop_words(self) -> str:
-        """What ended it early, or an empty text."""
+    def stop_reason(self) -> str:
+        """The reason why the replay ended early, or an empty text."""
         return str(self.stopped or "")
 
     def stages(self) -> dict[str, LatencySummary]:
@@ -84,11 +93,11 @@ class ReplayResult:
         return {name: summarise_latency([f.seconds[name] for f in self.frames if name in f.seconds]) for name in names}
 
     def rows(self) -> list[tuple[str, str]]:
-        """Label and value of every line about the truth; empty where there is none."""
+        """Label and value of every line of the evaluation; empty without ground truth."""
         return [*(self.report.rows() if self.report else []), *(self.world.rows() if self.world else [])]
 
     def result(self) -> dict[str, Any]:
-        """Numbers that do not change from run to run."""
+        """The numbers that are identical in every run."""
         people = [len(frame.people) for frame in self.frames]
         metrics = self.report.as_dict() if self.report else None
         if metrics is not None:
@@ -99,7 +108,7 @@ class ReplayResult:
             "images": self.images,
             "dropped": self.dropped,
             "missing": self.missing,
-            "stopped": self.stop_words,
+            "stopped": self.stop_reason,
             "person_frames": sum(people),
             "ids": len({person.id for frame in self.frames for person in frame.people}),
             "most_people": max(people, default=0),
@@ -109,25 +118,25 @@ class ReplayResult:
 
 
 def prepare_folder(out: Path) -> None:
-    """Make `out` ready: create it, see that there is room, and only then take earlier results of a replay away.
+    """Prepare `out`: create it, check the free disk space, then delete the results of an earlier replay.
 
     Raises:
-        ReplayError: it is a file, holds something else under our names, or its disk is nearly full.
-        OSError: it cannot be created.
+        ReplayError: `out` is a file, has files of another origin in a result folder, or its disk is nearly full.
+        OSError: `out` cannot be created.
     """
     if out.is_file():
         raise ReplayError(f"--out {out} is a file; name a folder", ExitCode.USAGE)
     out.mkdir(parents=True, exist_ok=True)
     for folder, suffixes in (("bag", (".mcap", ".yaml")), ("trajectories", (".tum",))):
-        strange = sorted(p.name for p in (out / folder).glob("*") if p.suffix not in suffixes)
-        if strange:
-            text = f"{out / folder} holds {strange[0]}, which no replay wrote; choose another --out"
+        foreign = sorted(p.name for p in (out / folder).glob("*") if p.suffix not in suffixes)
+        if foreign:
+            text = f"{out / folder} has {foreign[0]}, which is not from a replay; choose another --out"
             raise ReplayError(text, ExitCode.USAGE)
     earlier = [path for name in _OURS for path in (out / name, *(out / name).glob("*")) if path.is_file()]
     free = shutil.disk_usage(out).free + sum(path.stat().st_size for path in earlier)
     if free < LEAST_FREE_BYTES:
         raise ReplayError(
-            f"the disk of {out} has {free >> 20} MB left; a replay needs at least {LEAST_FREE_BYTES >> 20} MB",
+            f"the disk of {out} has {free >> 20} MB free; a replay needs at least {LEAST_FREE_BYTES >> 20} MB",
             ExitCode.OUTPUT,
         )
     for path in earlier:
@@ -139,7 +148,7 @@ def prepare_folder(out: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Where to write a file that shall appear only when it is complete; after an error nothing of it is left."""
+    """A temporary path for writing `path`: renamed to `path` at the end of the block, deleted after an error."""
     part = path.with_name(f"{path.name}.part")
     try:
         yield part
@@ -149,7 +158,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_results(done: ReplayResult, out: Path) -> None:
-    """Write estimates, trajectories and metrics; metrics.json last, so that its presence means 'finished'."""
+    """Write estimates, trajectories and metrics; metrics.json is last, because it marks a finished replay."""
     with whole_file(out / "estimates.npz") as part:
         save_records(part, done.frames)
     folder = out / "trajectories"
@@ -182,7 +191,7 @@ def write_results(done: ReplayResult, out: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """NaN as null: JSON has no word for it."""
+    """Replace NaN by None, because JSON has no NaN."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -193,10 +202,10 @@ def _plain(value: Any) -> Any:
 
 
 def read_metrics(out: Path) -> dict[str, Any]:
-    """metrics.json of a finished replay.
+    """Read metrics.json of a finished replay.
 
     Raises:
-        MetricInputError: there is none, or it is no JSON.
+        MetricInputError: the file does not exist or is not JSON.
     """
     path = out / "metrics.json"
     try:

@@ -1,4 +1,4 @@
-"""People's paths: by id in the camera's frame, and their errors in the world, where camera poses are known."""
+"""Paths of people by id in the camera's frame, and their errors in the world for recordings with camera poses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ from metrichmsr_ros.ros.frames import body_frames
 from metrichmsr_ros.types import Float64Array
 
 CameraPath = Mapping[int, Float64Array]  # stamp of the image, ns -> world_from_camera (4, 4)
-_LEAST_FRAMES = 10  # a path shorter than this says nothing
+_LEAST_FRAMES = 10  # shorter paths are not evaluated
 
 
 @dataclass(frozen=True)
 class WorldErrors:
-    """Means over all true people with at least ten found frames; see evaluation/metrics/world.py for each.
+    """Means over all true people found in at least ten frames; evaluation/metrics/world.py defines each metric.
 
     Attributes:
-        w_mpjpe_mm, wa_mpjpe_mm: 100-frame chunks, short tail. rte_percent: of the distance walked, NaN when nobody
-            moves. jitter: 10 m/s^3. accel: m/s^2. people: how many paths. frames: found frames they have in all.
+        w_mpjpe_mm: MPJPE after aligning the first frames of each 100-frame chunk, mm; the last chunk may be shorter.
+        wa_mpjpe_mm: MPJPE after aligning each whole chunk, mm.
+        rte_percent: root trajectory error in percent of the distance walked; NaN if nobody moves.
+        jitter: jitter of the estimates, 10 m/s^3.
+        accel: acceleration error, m/s^2.
+        people: number of paths.
+        frames: number of frames in all paths.
     """
 
     w_mpjpe_mm: float
@@ -41,7 +46,7 @@ class WorldErrors:
         """Label and formatted value of every line of a table."""
         return [
             ("in the world: W- / WA-MPJPE, chunks of 100", f"{self.w_mpjpe_mm:.0f} / {self.wa_mpjpe_mm:.0f} mm"),
-            ("in the world: root trajectory error", f"{self.rte_percent:.2f} % of the way"),
+            ("in the world: root trajectory error", f"{self.rte_percent:.2f} % of the path"),
             ("in the world: jitter", f"{self.jitter:.0f} x 10 m/s^3"),
             ("in the world: acceleration error", f"{self.accel:.1f} m/s^2"),
         ]
@@ -64,10 +69,10 @@ def person_trajectories(frames: Sequence[FrameRecord]) -> dict[str, Trajectory]:
 def world_errors(
     truth: Mapping[int, TrueFrame], frames: Sequence[FrameRecord], cameras: CameraPath
 ) -> WorldErrors | None:
-    """Errors of the paths of all true people who are visible and found; None when no path is long enough.
+    """Errors of the paths of all true people who are visible and found; None if no path is long enough.
 
-    Truth and estimates are carried into the world by the same camera poses, so that only the people are judged. Frames
-    in which somebody is not found are left out of the path, as the field does with bad frames.
+    The same camera poses transform truth and estimates to the world, so errors of the camera poses do not count. A
+    path has no frames in which its person is not found, as usual in the literature.
     """
     paths: dict[str, list[tuple[int, Float64Array, Float64Array]]] = {}
     for frame in frames:

@@ -1,4 +1,4 @@
-"""The frames worth looking at: the worst few of a run, at least a second apart, with what was drawn on them."""
+"""The worst few frames of a run, at least a second apart, as overlay images."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 APART_NS = 1_000_000_000
-_LONG_SIDE = 640  # of the pictures kept; eight of them stay under 1 MB
+_LONG_SIDE = 640  # pixels of a kept image; eight of them are less than 1 MB
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One kept frame: why (`score`, larger is worse, and `caption`) and a JPEG of what it shows."""
+    """One kept frame: its score (larger is worse), a caption with the reason, and its overlay as JPEG."""
 
     stamp_ns: int
     score: float
@@ -24,14 +24,14 @@ class Picture:
 
 
 class WorstFrames:
-    """Keeps the `limit` frames of highest score; of frames within a second of each other only the worst."""
+    """Keeps the `limit` frames of highest score; of frames within a second of each other, only the worst."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: list[Picture] = []
 
     def offer(self, stamp_ns: int, score: float, caption: str, draw: Callable[[], NDArray[np.uint8]]) -> None:
-        """Consider a frame; `draw` (-> HWC uint8 RGB) is only called when it is kept."""
+        """Offer a frame; `draw` (-> HWC uint8 RGB) is called only if the frame is kept."""
         if not np.isfinite(score) or self._limit < 1:
             return
         near = [p for p in self._kept if abs(p.stamp_ns - stamp_ns) < APART_NS]
@@ -39,15 +39,15 @@ class WorstFrames:
             return
         rest = [p for p in self._kept if p not in near]
         if len(rest) >= self._limit:
-            mildest = min(rest, key=lambda p: p.score)
-            if mildest.score >= score:
+            least_bad = min(rest, key=lambda p: p.score)
+            if least_bad.score >= score:
                 return
-            rest.remove(mildest)
+            rest.remove(least_bad)
         self._kept = [*rest, Picture(stamp_ns, score, caption, _jpeg(draw()))]
 
     @property
     def pictures(self) -> list[Picture]:
-        """The kept ones, worst first."""
+        """The kept frames, worst first."""
         return sorted(self._kept, key=lambda p: -p.score)
 
 

@@ -1,4 +1,4 @@
-"""Bags that are damaged, incomplete or of another kind: clear errors, and the readable part is kept."""
+"""Damaged, incomplete and wrong bags give clear errors, and the readable part is kept."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def test_an_mcap_without_its_end_is_read_up_to_there(tmp_path, zstd, whole_folde
     whole = replay_bag(bag, tmp_path / "whole", ReplayOptions(), PixelPipeline())
     (data,) = bag.glob("*.mcap")
     content = data.read_bytes()
-    index = content.rindex(b"/cam/camera_info")  # in the summary, behind all messages
+    index = content.rindex(b"/cam/camera_info")  # in the summary, after all messages
     data.write_bytes(content[: int(index * (0.9 if zstd is None else 1.0))])
     done = replay_bag(bag if whole_folder else data, tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert done.code is ExitCode.PARTIAL
-    assert "has no readable end" in done.stop_words
+    assert "has no readable end" in done.stop_reason
     assert 90 < len(done.frames) <= 140
     assert [f.digest for f in done.frames] == [f.digest for f in whole.frames][: len(done.frames)]
 
 
 def records(content: bytes) -> list[tuple[int, int]]:
-    """Where each top-level record of an mcap file begins, and its kind, by the layout of https://mcap.dev/spec."""
+    """Offset and opcode of each top-level record of an mcap file, by the layout of https://mcap.dev/spec."""
     found, at = [], 8
     while at < len(content) - 8:
         found.append((at, content[at]))
@@ -93,7 +93,7 @@ def records(content: bytes) -> list[tuple[int, int]]:
 
 
 def ending(path: Path) -> ExitCode:
-    """How reading the images of a bag ends; OK only with all six."""
+    """Exit code of reading the images of a bag; OK only with all six images."""
     try:
         with replay_errors(), Bag(path) as bag:
             return ExitCode.OK if len(list(bag.messages("/cam/image_raw"))) == 6 else ExitCode.SOME_FAILED
@@ -132,14 +132,14 @@ def test_a_corrupt_length_ends_a_recording_without_its_end(tmp_path):
     assert caught.value.code is ExitCode.UNREADABLE
 
 
-def test_damaged_chunks_are_told(tmp_path):
+def test_damaged_chunks_are_reported(tmp_path):
     depths = tuple(3.0 + 0.05 * (i % 50) for i in range(140))
     bag = write_bag(tmp_path / "bag", Recipe(depths=depths, zstd=CompressionMode.STORAGE))
     (data,) = bag.glob("*.mcap")
     content = data.read_bytes()
     last = [at for at, kind in records(content) if kind == 0x06][-1]
     damaged = bytearray(content[:-30])
-    frame = damaged.index(b"\x28\xb5\x2f\xfd", last)  # how zstd data begins
+    frame = damaged.index(b"\x28\xb5\x2f\xfd", last)  # magic number of zstd
     damaged[frame] = 0
     data.write_bytes(damaged)
     with Bag(data) as opened:
@@ -165,7 +165,7 @@ def test_damage_midway_keeps_what_came_before(tmp_path, monkeypatch):
     content = read_metrics(tmp_path / "out")["result"]
     assert "checksum" in content["stopped"]
     assert content["metrics"]["found"] == len(done.frames)
-    assert "It ended early" in (tmp_path / "out/report.html").read_text()
+    assert "The replay ended early" in (tmp_path / "out/report.html").read_text()
 
 
 def test_a_frame_that_breaks_the_network_is_counted_and_the_rest_go_on(tmp_path):

@@ -1,4 +1,4 @@
-"""Floor and depth of a bag reach the pipeline in a replay as they do in the node."""
+"""A replay passes floor and depth of a bag to the pipeline as the node does."""
 
 from __future__ import annotations
 

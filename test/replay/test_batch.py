@@ -1,4 +1,4 @@
-"""Many bags: a bad one loses only itself, finished ones are skipped, worker processes give the same results."""
+"""Many bags: a bad bag does not affect the others, finished bags are skipped, worker processes change nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_folder_of_bags_goes_on_after_a_bad_one_and_skips_what_is_done(tmp_pat
     assert fresh == {"a": False, "b": False, "broken.mcap": False}
 
 
-def test_each_bag_has_a_pipeline_of_its_own(tmp_path):
+def test_each_bag_has_its_own_pipeline(tmp_path):
     for name in ("a", "b"):
         write_bag(tmp_path / "archive" / name)
     made = []
@@ -81,7 +81,7 @@ def test_errors_of_the_model_and_bugs_are_reported_for_each_bag(tmp_path, monkey
 
 def test_ray_tasks_give_what_processes_give(tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # where the workers find this pipeline
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # so that the workers can import this pipeline
     archive = tmp_path / "archive"
     write_bag(archive / "a")
     write_bag(archive / "deadly", Recipe(depths=(3.0, DEADLY)))

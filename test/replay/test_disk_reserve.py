@@ -1,4 +1,4 @@
-"""A disk that is or becomes full, and folders that hold other things: nothing is lost, nothing foreign is deleted."""
+"""A full disk loses no earlier results, and files of other origin are not deleted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_full_disk_ends_with_an_error_and_the_results_so_far(tmp_path, monkeyp
         patched.setattr(output_bag.OutputBag, "write", full)
         (stopped,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_pixel_pipeline))
     assert stopped.code is ExitCode.OUTPUT
-    assert "No space left on device. Stopped after 4 frames; free space" in stopped.text
+    assert "No space left on device. Stopped after 4 frames; free disk space" in stopped.text
     assert [f.digest for f in load_records(tmp_path / "out/estimates.npz")] == [f.digest for f in whole.frames[:4]]
     assert read_metrics(tmp_path / "out")["result"]["metrics"]["found"] == 4
     assert "No space left" in (tmp_path / "out/report.html").read_text()
@@ -41,7 +41,7 @@ def test_a_full_disk_ends_with_an_error_and_the_results_so_far(tmp_path, monkeyp
         assert result.count("/perception/humans") == 3
     assert not list((tmp_path / "out").glob("*.part")) + list((tmp_path / "out").glob(".reserve"))
     (again,) = run_jobs(plan(bag, tmp_path / "out", ReplayOptions(), make_pixel_pipeline))
-    assert (again.code, again.skipped) == (ExitCode.OK, False)  # what was cut short does not count as done
+    assert (again.code, again.skipped) == (ExitCode.OK, False)  # an interrupted job does not count as finished
     assert whole.digest[:16] in again.text
 
 
@@ -54,7 +54,7 @@ def test_a_disk_that_runs_full_ends_the_replay_before_a_write_fails(tmp_path, mo
     free_bytes(monkeypatch, [100 << 20, 10 << 20, 9 << 20, 1 << 20])
     done = replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert done.code is ExitCode.OUTPUT
-    assert "hardly any room is left on its disk. Stopped after 2 frames" in done.stop_words
+    assert "its disk is nearly full. Stopped after 2 frames" in done.stop_reason
     assert len(load_records(tmp_path / "out/estimates.npz")) == 2
 
 
@@ -62,7 +62,7 @@ def test_too_little_space_is_an_error_before_old_results_are_deleted(tmp_path, m
     bag = write_bag(tmp_path / "bag")
     done = replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
     free_bytes(monkeypatch, [5 << 20])
-    with pytest.raises(ReplayError, match="has 5 MB left") as caught:
+    with pytest.raises(ReplayError, match="has 5 MB free") as caught:
         replay_bag(bag, tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert caught.value.code is ExitCode.OUTPUT
     assert sequence_digest(load_records(tmp_path / "out/estimates.npz")) == done.digest
@@ -74,7 +74,9 @@ def test_results_that_do_not_fit_are_an_error_and_leave_no_half_files(tmp_path, 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("metrichmsr_ros.replay.result.save_records", full)
-    with pytest.raises(ReplayError, match=r"No space left on device. 6 frames were processed; those written") as caught:
+    with pytest.raises(
+        ReplayError, match=r"No space left on device. 6 frames were processed; the frames written so far"
+    ) as caught:
         replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert caught.value.code is ExitCode.OUTPUT
     assert len((tmp_path / "out/frames.jsonl").read_text().splitlines()) == 6
@@ -84,6 +86,6 @@ def test_results_that_do_not_fit_are_an_error_and_leave_no_half_files(tmp_path, 
 def test_foreign_files_are_not_deleted(tmp_path):
     (tmp_path / "out/bag").mkdir(parents=True)
     (tmp_path / "out/bag/thesis.tex").write_text("years of work")
-    with pytest.raises(ReplayError, match=r"thesis.tex, which no replay wrote"):
+    with pytest.raises(ReplayError, match=r"thesis.tex, which is not from a replay"):
         replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert (tmp_path / "out/bag/thesis.tex").exists()

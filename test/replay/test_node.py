@@ -1,4 +1,4 @@
-"""Replay and the node over DDS: the same messages to the last bit, the same estimates for the same images."""
+"""Replay and node over DDS give identical messages, and identical estimates for the same images."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path, options):
         for topic, message in expected.items():
             (recorded,) = bag.messages(topic)
             theirs = TYPES.deserialize_cdr(bytes(serialize_message(message)), kinds[topic])
-            # Written anew by the same hand, because the middleware leaves whatever it finds in the padding.
+            # Serialised again with one library, because the middleware leaves padding bytes undefined.
             assert TYPES.serialize_cdr(recorded.message, kinds[topic]) == TYPES.serialize_cdr(theirs, kinds[topic])
 
 
@@ -85,7 +85,7 @@ def test_a_replay_has_the_defaults_of_the_node():
 
 
 def digest_over_dds(ros, tmp_path, bag, pipeline, readers=(), **parameters):
-    """Digest of what the node answers to a bag that waits for it."""
+    """Digest of the node's results for a bag whose playback waits for them."""
     topics = {"image": "/cam/image_raw", "camera_info": "/cam/camera_info", "depth": "/cam/depth"}
     remaps = [word for name, to in topics.items() for word in ("-r", f"{name}:={to}")]
     ros.perception(pipeline, parameters=parameters, cli_args=["--ros-args", *remaps])
@@ -145,12 +145,12 @@ def test_playing_live_counts_what_arrives_and_what_is_lost(tmp_path, compressed,
     assert live.agreement is not None
     assert live.agreement.frames == live.agreement.identical == live.processed
     assert json.loads((tmp_path / "out/live.json").read_text())["published"] == 8
-    assert ("images sent / answered", f"8 / {live.processed}") in live.rows()
+    assert ("images sent / processed", f"8 / {live.processed}") in live.rows()
 
 
 @contextmanager
 def spinning(executor: SingleThreadedExecutor) -> Iterator[None]:
-    """The executor in a thread, as a node of its own process would have it."""
+    """Spin the executor in a thread."""
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()
     yield

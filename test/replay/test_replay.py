@@ -1,4 +1,4 @@
-"""Replay of small recordings: every format, determinism, truth, and files that can be read again."""
+"""Replay of small recordings: all formats, determinism, ground truth, and readable result files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_truth_from_a_file_equals_truth_from_the_topic(tmp_path):
     assert done.report.root_mean_m == pytest.approx(0.5, abs=1e-6)
     with pytest.raises(ReplayError, match="neither a topic of"):
         replay_bag(bag, tmp_path / "none", ReplayOptions(truth="/no/such"), exact)
-    with pytest.raises(ReplayError, match="needs metrichmsr_ros/msg/HumanMeshArray"):
+    with pytest.raises(ReplayError, match="metrichmsr_ros/msg/HumanMeshArray is needed"):
         replay_bag(bag, tmp_path / "none", ReplayOptions(truth="/cam/camera_info"), exact)
 
 

@@ -1,1 +1,1 @@
-"""Many bags: in processes of this machine, or on a Ray cluster."""
+"""Replay many bags, in processes of this machine or on a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Many bags: one after the other, or over processes; a failed bag is reported and the rest go on."""
+"""Replay many bags, in sequence or in worker processes; a failed bag is reported and the others continue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReplayJob:
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 of what results depend on: files (by size and time) of bag and options, options, code."""
+        """Hex sha256 over the inputs: files of bag and options (by size and time), the options, the code."""
         files = [self.bag] if self.bag.is_file() else sorted(p for p in self.bag.iterdir() if p.is_file())
         named = (self.options.preset, self.options.truth, self.options.cameras)
         files += [path for path in map(Path, filter(None, named)) if path.is_file()]
@@ -45,11 +45,16 @@ class ReplayJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one bag.
+    """The outcome of one bag.
 
     Attributes:
-        text: one line for the user. skipped: it was done before. rows: label and value of what was measured.
-        is_written: there are results, if only of a part.
+        bag: path of the bag.
+        out: folder of its results.
+        code: exit code.
+        text: one line for the user.
+        skipped: an earlier run had finished this job.
+        rows: label and value of each measured number.
+        is_written: results exist, perhaps only of a part of the bag.
     """
 
     bag: Path
@@ -62,10 +67,10 @@ class Outcome:
 
 
 def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = load_pipeline) -> list[ReplayJob]:
-    """Jobs for a bag (straight into `out`) or for every bag below a folder (each into a folder of its own).
+    """Jobs for one bag (results in `out`) or for every bag below a folder (results in a subfolder for each).
 
     Raises:
-        ReplayError: no bag there.
+        ReplayError: there is no bag at `path`.
     """
     with replay_errors():
         bags = find_bags(path)
@@ -76,7 +81,7 @@ def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = loa
 
 
 def done_before(job: ReplayJob) -> Outcome | None:
-    """The outcome of an earlier run of just this job, when `job.out` holds its finished result."""
+    """The outcome of an earlier run of the same job, if `job.out` has its finished result."""
     try:
         if (job.out / "job.sha256").read_text() != job.fingerprint:
             return None
@@ -89,21 +94,21 @@ def done_before(job: ReplayJob) -> Outcome | None:
 
 
 def split_done(jobs: Sequence[ReplayJob], fresh: bool) -> tuple[list[Outcome], list[ReplayJob]]:
-    """Outcomes of jobs that were done before, and the jobs that wait; with `fresh` all of them wait."""
+    """Outcomes of jobs finished earlier, and the remaining jobs; with `fresh`, all jobs remain."""
     earlier = [None if fresh else done_before(job) for job in jobs]
     waiting = [job for job, outcome in zip(jobs, earlier, strict=True) if outcome is None]
     return [outcome for outcome in earlier if outcome is not None], waiting
 
 
 def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
-    """Replay one bag; never raises, because with many bags the rest must go on.
+    """Replay one bag; never raises, so that the other bags continue.
 
-    Each bag gets a pipeline of its own: one that has followed people before never gives their ids again, so that ids,
-    and with them digests, would depend on which bags went before.
+    Each bag gets a new pipeline. A pipeline never reuses ids, so ids and digests would otherwise depend on the bags
+    before.
     """
     try:
         pipeline = job.make(job.options)
-    except Exception as error:  # no networks, no such checkpoint or device: each says what to do
+    except Exception as error:  # missing networks, checkpoint or device; each message has the remedy
         return Outcome(job.bag, job.out, ExitCode.USAGE, f"{job.bag}: cannot load the model: {error}")
     try:
         fingerprint = job.fingerprint
@@ -118,25 +123,25 @@ def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
         place = extract_tb(error.__traceback__)[-1]
         text = f"{job.bag}: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}: {error}"
         return Outcome(job.bag, job.out, ExitCode.CRASHED, text)
-    return Outcome(job.bag, job.out, done.code, _told(done), rows=tuple(done.rows()), is_written=True)
+    return Outcome(job.bag, job.out, done.code, _summary(done), rows=tuple(done.rows()), is_written=True)
 
 
-def _told(done: ReplayResult) -> str:
+def _summary(done: ReplayResult) -> str:
     lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
-    return "; ".join(filter(None, (text, done.stop_words, done.metadata_problem)))
+    return "; ".join(filter(None, (text, done.stop_reason, done.metadata_problem)))
 
 
 def run_jobs(
     jobs: Sequence[ReplayJob], workers: int = 1, fresh: bool = False, progress: FrameProgress | None = None
 ) -> Iterator[Outcome]:
-    """Yield the outcome of every job as it ends; jobs done before are skipped unless `fresh`.
+    """Yield the outcome of every job when it ends; jobs finished earlier are skipped unless `fresh`.
 
     Args:
         jobs: from :func:`plan`.
-        workers: bags at a time, each in a process of its own. With 1 everything runs in this process.
-        fresh: do again what is done.
-        progress: frames of the current bag; only with one worker.
+        workers: number of bags at a time, each in its own process. With 1, all bags run in this process.
+        fresh: repeat finished jobs.
+        progress: called with the frames of the current bag; only with one worker.
     """
     earlier, waiting = split_done(jobs, fresh)
     yield from earlier
@@ -146,14 +151,14 @@ def run_jobs(
         return
     threads = ThreadPoolExecutor(min(workers, len(waiting)))
     try:
-        for future in as_completed([threads.submit(_run_apart, job) for job in waiting]):
+        for future in as_completed([threads.submit(_run_in_process, job) for job in waiting]):
             yield future.result()
     finally:
         threads.shutdown(cancel_futures=True)
 
 
-def _run_apart(job: ReplayJob) -> Outcome:
-    """Run a job in a process of its own: one that is killed takes only its own bag along."""
+def _run_in_process(job: ReplayJob) -> Outcome:
+    """Run a job in its own process, so that a killed process affects one bag only."""
     # spawn: a forked child would inherit the thread pools of torch in an unusable state
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         try:
@@ -164,7 +169,7 @@ def _run_apart(job: ReplayJob) -> Outcome:
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:
-    """Exit code of a whole run: of its only bag, else OK or SOME_FAILED."""
+    """Exit code of all bags: the code of a single bag, else OK or SOME_FAILED."""
     if len(outcomes) == 1:
         return outcomes[0].code
     return ExitCode.OK if all(o.code is ExitCode.OK for o in outcomes) else ExitCode.SOME_FAILED

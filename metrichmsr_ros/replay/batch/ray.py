@@ -1,4 +1,4 @@
-"""Many bags as tasks of a Ray cluster, for the archive of a fleet; outcomes as from batch/processes.py."""
+"""Replay many bags as tasks of a Ray cluster; the outcomes are those of batch/processes.py."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from metrichmsr_ros.replay.options import ExitCode, ReplayError
 
 
 def run_jobs_on_ray(jobs: Sequence[ReplayJob], address: str, fresh: bool = False) -> Iterator[Outcome]:
-    """As `processes.run_jobs`, on a cluster whose nodes have this package and see bags and results at the same paths.
+    """As `processes.run_jobs`, on a cluster whose nodes have this package and the same paths to bags and results.
 
     Args:
         jobs: from `processes.plan`.
-        address: of the cluster, `auto`, or `local` for one that is started here and ends with this.
-        fresh: do again what is done.
+        address: address of the cluster, `auto`, or `local` for a cluster that runs only during this call.
+        fresh: repeat finished jobs.
 
     Raises:
-        ReplayError: Ray is not installed, or there is no cluster at this address.
+        ReplayError: Ray is not installed, or `address` has no cluster.
     """
     try:
         import ray
@@ -50,14 +50,16 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _outcomes(ray: Any, jobs: Sequence[ReplayJob]) -> Iterator[Outcome]:
-    # A task that asks for more cores than any node has would wait for ever.
+    # A task that requests more cores than any node has would never start.
     largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
-    task = ray.remote(max_retries=1)(_run_in)  # of a node that was lost; a bag that kills its process kills the next
+    task = ray.remote(max_retries=1)(
+        _run_in
+    )  # one retry for a lost node; a bag that crashes its process would crash again
     running = {}
     for job in jobs:
         cores = min(job.options.num_threads, largest) if largest else job.options.num_threads
-        there = replace(job, bag=job.bag.resolve(), out=job.out.resolve())
-        running[task.options(num_cpus=cores).remote(Path.cwd(), there)] = job
+        absolute = replace(job, bag=job.bag.resolve(), out=job.out.resolve())
+        running[task.options(num_cpus=cores).remote(Path.cwd(), absolute)] = job
     while running:
         (ready, *_), _ = ray.wait(list(running), num_returns=1)
         job = running.pop(ready)
@@ -69,7 +71,7 @@ def _outcomes(ray: Any, jobs: Sequence[ReplayJob]) -> Iterator[Outcome]:
 
 
 def _run_in(folder: Path, job: ReplayJob) -> Outcome:
-    """Run a job where relative paths of its options (truth, checkpoint, body) mean what they mean to the caller."""
+    """Run a job in the caller's working directory, so that relative paths (truth, checkpoint, body) are valid."""
     if folder.is_dir():
         os.chdir(folder)
     return run_job(job)

@@ -1,4 +1,4 @@
-"""Charts as inline SVG text: no scripts, no fonts, no network, so that a report opens anywhere and prints well."""
+"""Charts as inline SVG text, without scripts, fonts or network requests, so that a report is one file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 12, 40
 
 @dataclass(frozen=True)
 class Series:
-    """One line or row: its name, its CSS colour, its points, and whether the line is dashed."""
+    """One line or row of a chart: name, CSS colour, points, and whether the line is dashed."""
 
     name: str
     colour: str
@@ -86,7 +86,7 @@ def _svg(frame: ChartArea, title: str, parts: Sequence[str]) -> str:
 
 
 def _path(frame: ChartArea, x: np.ndarray, y: np.ndarray, colour: str, dashed: bool = False) -> str:
-    """A line that is broken where a value is missing; a lone value becomes a dot."""
+    """A line with gaps at missing values; an isolated value becomes a dot."""
     pieces, dots, run = [], [], []
     for a, b in [*zip(x.tolist(), y.tolist(), strict=True), (math.nan, math.nan)]:
         if math.isfinite(a) and math.isfinite(b):
@@ -133,7 +133,7 @@ def histogram(title: str, values: ArrayLike, marks: dict[str, float], x_label: s
     for row, (name, value) in enumerate(marks.items()):
         x = frame.px(value)
         parts.append(f'<path class="mark" d="M{x:.1f} {frame.py(0):.1f}V{_TOP}"/>')
-        side, anchor = (-4, "end") if x > 0.85 * frame.width else (4, "start")  # stay inside the picture
+        side, anchor = (-4, "end") if x > 0.85 * frame.width else (4, "start")  # keep the text inside the chart
         place = f'x="{x + side:.1f}" y="{_TOP + 10 + 13 * row}" text-anchor="{anchor}"'
         parts.append(f"<text {place}>{escape(name)} {value:.1f}</text>")
     return _svg(frame, title, parts)
@@ -142,9 +142,9 @@ def histogram(title: str, values: ArrayLike, marks: dict[str, float], x_label: s
 def timeline(
     title: str, rows: Sequence[tuple[Series, Sequence[tuple[float, float]]]], x_label: str, whole: tuple[float, float]
 ) -> str:
-    """One row per person with the spans [start, end] in which it is seen, over the `whole` time of the recording."""
+    """One row per person with a bar per visible span [start, end]; `whole` is the span of the recording."""
     if not rows:
-        return f"<p>{escape(title)}: nobody was seen.</p>"
+        return f"<p>{escape(title)}: no people.</p>"
     height = _TOP + _BOTTOM + 18 * len(rows)
     frame = ChartArea(*whole, 0.0, float(len(rows)), height=height)
     parts = _axes(frame, x_label, "", y_ticks=False)
@@ -160,7 +160,7 @@ def timeline(
 
 
 def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str, mark_camera: bool = True) -> str:
-    """Paths seen from above with equal scales; starts are dots; a camera at the origin looks up the page."""
+    """Paths from above with equal scales and a dot at each start; the camera at the origin points up the page."""
     arrays = [(s, np.asarray(s.x, float), np.asarray(s.y, float)) for s in paths]
     origin = [[0.0]] if mark_camera else []
     xs = np.concatenate([*origin, *[x[np.isfinite(x)] for _, x, _ in arrays]])
@@ -188,7 +188,7 @@ def ground_map(title: str, paths: Sequence[Series], x_label: str, y_label: str, 
 
 
 def legend(series: Sequence[Series]) -> str:
-    """Names in their colours."""
+    """HTML list of the names in their colours."""
     items = "".join(f'<li><i style="background:{s.colour}"></i>{_legend_name(s)}</li>' for s in series)
     return f'<ul class="legend">{items}</ul>'
 

@@ -1,6 +1,6 @@
-"""One HTML page about one replayed bag: self-contained, without scripts, without any request.
+"""The HTML report of one replayed bag: one file, without scripts or network requests.
 
-`page.html.j2` is the page and `style.css` its look; this module computes what the page shows.
+`page.html.j2` is the template and `style.css` the style sheet; this module computes the contents.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class _Figure:
-    """A picture of the page: its JPEG as base64 text, and what stands below it."""
+    """An image of the page: its JPEG as base64 text, and its caption."""
 
     base64: str
     caption: str
@@ -58,7 +58,7 @@ def report_html(done: ReplayResult) -> str:
         pictures=_figures(done),
         lost=[
             ("Images not used", _counted(done, done.dropped)),
-            ("Images without the floor or depth asked for", _counted(done, done.missing)),
+            ("Images without the requested floor or depth", _counted(done, done.missing)),
         ],
         provenance=_provenance(done),
         model=json.dumps(done.model, indent=2),
@@ -85,7 +85,7 @@ def _tiles(done: ReplayResult) -> list[tuple[str, str]]:
 
 
 def _time_chart(done: ReplayResult) -> str:
-    """Histogram of the pipeline's time per frame; empty where none was measured."""
+    """Histogram of the pipeline's time per frame; empty without durations."""
     seconds = [f.seconds["total"] for f in done.frames if "total" in f.seconds]
     if not seconds:
         return ""

@@ -1,4 +1,4 @@
-"""Charts of a report: who was seen when, who walked where, and how wrong the estimates were over time."""
+"""Charts of a report: visible people over time, their paths from above, and errors over time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start_ns(done: ReplayResult) -> int:
 
 
 def people_timeline(done: ReplayResult) -> str:
-    """Bars of when each id was seen."""
+    """Bars of the time spans in which each id was detected."""
     start = start_ns(done)
     rows = []
     for name in _ids(done):
@@ -44,25 +44,25 @@ def people_timeline(done: ReplayResult) -> str:
         spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
         rows.append((Series(name, _colour(name), times, times), spans))
     whole = 0.0, (max(frame.stamp_ns for frame in done.frames) - start) / 1e9
-    return timeline("Who was seen when", rows, "seconds since the first frame", whole)
+    return timeline("People over time", rows, "seconds since the first frame", whole)
 
 
 def _gaps(seconds: Float64Array) -> NDArray[np.intp]:
-    """Indices after which nothing is seen for longer than :data:`_GAP_S` and than two and a half usual intervals."""
+    """Indices of the last samples before gaps longer than :data:`_GAP_S` and 2.5 median intervals."""
     intervals = np.diff(seconds)
     usual = float(np.median(intervals)) if len(intervals) else 0.0
     return np.flatnonzero(intervals > max(_GAP_S, 2.5 * usual))
 
 
 def _series(name: str, colour: str, seconds: Sequence[float], x: ArrayLike, y: ArrayLike) -> Series:
-    """A line that is broken at the gaps of its times."""
+    """A line with breaks at the gaps of its times."""
     cuts = _gaps(np.asarray(seconds, float)) + 1
     broken_x, broken_y = (np.insert(np.asarray(values, float), cuts, np.nan) for values in (x, y))
     return Series(name, colour, broken_x, broken_y)
 
 
 def map_from_above(done: ReplayResult) -> str:
-    """Paths of people, of the truth and of the camera on the ground: in the world where the bag has transforms."""
+    """Paths of people, truth and camera from above; in the world if camera poses exist, else relative to the camera."""
     axes = (0, 1) if done.cameras else (0, 2)  # a ROS world has z up, a camera's frame z forward
     paths = []
     for name in sorted({person.id for frame in done.truth.values() for person in frame.people}):
@@ -83,20 +83,20 @@ def map_from_above(done: ReplayResult) -> str:
         ]
         paths.append(_path(name, _colour(name), seen, axes))
     if not paths:
-        return '<p class="note">Nobody was seen.</p>'
+        return '<p class="note">No people.</p>'
     if done.cameras:
-        way = [(stamp, pose[:3, 3]) for stamp, pose in sorted(done.cameras.items())]
-        paths.append(_path("camera", _CAMERA_COLOUR, way, (0, 1)))
+        positions = [(stamp, pose[:3, 3]) for stamp, pose in sorted(done.cameras.items())]
+        paths.append(_path("camera", _CAMERA_COLOUR, positions, (0, 1)))
         chart = ground_map("From above", paths, "x in the world, m", "y in the world, m", mark_camera=False)
-        note = "Root joints in the fixed frame of the bag's transforms; dots are where each path begins."
+        note = "Root joints in the world frame; a dot marks the start of each path."
     else:
         chart = ground_map("From above", paths, "to the right of the camera, m", "in front of the camera, m")
-        note = "Root joints in the camera's frame; the triangle is the camera, dots are where each path begins."
+        note = "Root joints in the camera's frame; the triangle is the camera, a dot marks the start of each path."
     return f'<div class="map">{chart}</div><p class="note">{note}</p>'
 
 
 def _placed(done: ReplayResult, stamp_ns: int, point: ArrayLike) -> ArrayLike:
-    """A point of the camera's frame in the world, where the bag has transforms."""
+    """Transform a point from the camera's frame to the world, if camera poses exist."""
     if not done.cameras:
         return point
     return to_world(np.asarray(point, float)[None], done.cameras[stamp_ns])[0]
@@ -108,7 +108,7 @@ def _path(name: str, colour: str, seen: Sequence[tuple[int, ArrayLike]], axes: t
 
 
 def error_curves(done: ReplayResult) -> str:
-    """Root and pose errors over time, a colour for each true person; empty without truth."""
+    """Root and pose errors over time, one colour per true person; empty without ground truth."""
     if done.report is None or not done.report.pairs:
         return ""
     start = start_ns(done) / 1e9

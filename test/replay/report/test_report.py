@@ -1,4 +1,4 @@
-"""The report page is complete and self-contained and names what is missing; charts by their geometry."""
+"""The report is complete, self-contained and names missing data; the charts have the right geometry."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def done(tmp_path_factory) -> tuple[ReplayResult, Path]:
 
 
 class Page(HTMLParser):
-    """Collects what a browser would fetch or run, and whether tags are closed."""
+    """Collects the resources and scripts that a browser would load, and checks that tags are closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,9 +81,15 @@ def test_the_page_shows_the_numbers(done):
     assert "0.200 m" in text  # root error
     assert "6 / 6 (100.0 %)" in text
     assert "alice (truth)" in text
-    for heading in ("Against the truth", "Who was seen when", "From above", "Errors over time", "Time per frame"):
+    for heading in (
+        "Evaluation against ground truth",
+        "People over time",
+        "From above",
+        "Errors over time",
+        "Time per frame",
+    ):
         assert f"<h2>{heading}</h2>" in text
-    assert text.count('src="data:image/jpeg;base64,') == len(replay.pictures) == 1  # all six lie within a second
+    assert text.count('src="data:image/jpeg;base64,') == len(replay.pictures) == 1  # all six are within one second
     assert "num_threads" in text
     assert code_hash() in text
     assert "torch" in text
@@ -99,7 +105,7 @@ def test_a_page_without_truth_or_people_says_so(done):
     assert "<h2>Errors over time</h2>" not in text
     assert "a &lt; b" in text
     empty = report_html(replace(bare, frames=[replace(f, people=()) for f in replay.frames]))
-    assert "nobody was seen" in empty
+    assert "no people" in empty
 
 
 def test_texts_of_a_bag_are_escaped(done):
@@ -165,7 +171,7 @@ def test_the_histogram_counts_every_value():
     assert "nothing to show" in histogram("h", [np.nan], {}, "ms")
 
 
-def test_the_timeline_has_a_bar_per_span():
+def test_the_timeline_has_a_bar_per_visible_span():
     svg = timeline("t", [(Series("p1", "red", [], []), [(0.0, 1.0), (2.0, 4.0)])], "s", (0.0, 8.0))
     widths = [float(w) for w in re.findall(r'width="([\d.]+)" height="12"', svg)]
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.01)
