@@ -102,11 +102,10 @@ class FrameProcessor:
 
     def _process(self, frame: Frame) -> None:
         started = time.monotonic()
-        header = frame.message.header
         if self.settings.lazy and not self._outputs.has_readers():
             self.rest()
             raise FrameDropped("idle", "")
-        age = self._age(header)
+        age = self._age(frame.message.header)
         ready = self._intake.frame(frame.message, int(frame.arrived_s * 1e9), self.settings)
         if ready.jump_s is not None:
             self._start_anew(ready.jump_s)
@@ -115,7 +114,7 @@ class FrameProcessor:
         scene = self._pipeline.track(ready.image, ready.camera, ready.stamp_s, request=request, context=ready.context)
         processed = time.monotonic()
         self._statistics.depth_estimated(scene.depth)
-        people = self._outputs.publish(scene, header, request)
+        people = self._outputs.publish(scene, ready.header, request)
         done = time.monotonic()
         seconds = {
             "wait": started - frame.arrived_s,

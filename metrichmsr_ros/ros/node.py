@@ -35,6 +35,7 @@ from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs.intake import Intake
 from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.messages import optional_messages
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
@@ -129,15 +130,16 @@ class PerceptionNode(LifecycleNode):
             return _FAILURE
         result = super().on_activate(state)
         self._outputs.publish_topology()
-        problem = self._statistics.problem
-        infos, depths, boxes = CameraInfos(self._no_info, problem=problem), DepthImages(), DetectedBoxes()
-        topic = self._image_topic()
+        problem, budget = self._statistics.problem, WaitBudget()
+        infos, depths = CameraInfos(self._no_info, problem=problem, budget=budget), DepthImages(budget=budget)
+        boxes, topic = DetectedBoxes(), self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)
+        contexts = ContextProvider(self._transforms, depths, boxes, problem, budget=budget)
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,
-            Intake(topic, infos, ContextProvider(self._transforms, depths, boxes, problem), problem),
+            Intake(topic, infos, contexts, problem, budget),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
             self._settings,

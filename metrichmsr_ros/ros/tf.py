@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 
+from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.frames import rotation_matrix
 from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
@@ -124,7 +125,7 @@ class _Tf2TransformListener:
 
     def _lookup(self, target: str, source: str, stamp_ns: int) -> tuple[npt.NDArray[np.float64], int]:
         try:
-            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
+            found = self._buffer.lookup_transform(bare(target), bare(source), Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException as error:
             raise TransformError(str(error)) from error
         move, turn = found.transform.translation, found.transform.rotation

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
@@ -99,7 +100,7 @@ class TransformTree:
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         move, turn = message.transform.translation, message.transform.rotation
         xyz, xyzw = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
-        self.add(_bare(message.header.frame_id), _bare(message.child_frame_id), stamp, xyz, xyzw, is_static)
+        self.add(bare(message.header.frame_id), bare(message.child_frame_id), stamp, xyz, xyzw, is_static)
 
     def newest(self, target: str, source: str) -> tuple[Float64Array, int | None]:
         """The newest `matrix` of which every part is known, and its moment in ns; None: nothing between them moves.
@@ -145,7 +146,7 @@ class TransformTree:
 
     def _line(self, frame: str, stamp_ns: int | None) -> list[str]:
         """The frame and those above it."""
-        line = [_bare(frame)]
+        line = [bare(frame)]
         while (parent := self._parent(line[-1], stamp_ns)) is not None:
             line.append(parent)
             if len(line) > _MAX_DEPTH:
@@ -182,11 +183,6 @@ class TransformTree:
         moment = min(max(stamp_ns, first), last)
         after = bisect_left(history, moment, key=_stamp)
         return _between(history[max(after - 1, 0)], history[after], moment)
-
-
-def _bare(frame: str) -> str:
-    """A frame's name without the slash that ROS 1 put before it."""
-    return frame.lstrip("/")
 
 
 def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: Sequence[float]) -> Float64Array:

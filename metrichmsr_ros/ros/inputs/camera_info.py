@@ -1,19 +1,22 @@
-"""Which CameraInfo belongs to an image: that of its stamp, else the newest of the same camera."""
+"""Which CameraInfo belongs to an image: that of its stamp, else the newest of the same camera at its moment."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
+from metrichmsr_ros.ros.frame_names import bare, is_same_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
+from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
 
 PARTNER_WAIT_S = 0.03
 CACHED_INFOS = 32
+AHEAD_S = 0.02  # some drivers stamp the image at exposure and its CameraInfo when they send it
 STEADY_INFOS = 10  # so many alike, one after the other: the next is taken to be like them, and not waited for
 
 
@@ -24,6 +27,7 @@ class CameraInfos:
         where: words for a message that none has come: on which topic, and the remedy.
         wait_s: how long an image waits for the CameraInfo of its own stamp, where the driver sends one.
         problem: called with cause and text, for every image, about a calibration that is used but unusual.
+        budget: of the time that an image waits for all that belongs to it.
     """
 
     def __init__(
@@ -31,38 +35,41 @@ class CameraInfos:
         where: Callable[[], str] = lambda: "before this image",
         wait_s: float = PARTNER_WAIT_S,
         problem: Callable[[str, str], None] = lambda cause, text: warn_of_calibration(text),
+        budget: WaitBudget | None = None,
     ) -> None:
         self._wait_s = wait_s
         self._where = where
         self._problem = problem
         self._arrived = threading.Condition()
-        self._by_stamp: OrderedDict[int, Any] = OrderedDict()
-        self._missed: int | None = None  # stamp of the last image that waited in vain
-        self._pairs = True  # whether images and infos have been found to carry equal stamps
+        self._infos: deque[Any] = deque(maxlen=CACHED_INFOS)  # as they came
+        self._budget = budget or WaitBudget()
+        self._habit = Habit()  # of infos that carry the stamp of their image
+        self._lags = False  # whether they have been found to come after their image
         self._newest: tuple[Any, ...] | None = None  # what the newest info says
         self._alike = 0  # how many in a row have said that
         self._size: tuple[int, int] | None = None  # of the last image
         self._camera: tuple[Any, Camera, list[str]] | None = None  # with what is unusual about it
         self.pairing = "none yet"  # of the last image, for diagnostics
+        self.frame_id = ""  # of the last image's CameraInfo
 
     def add(self, info: Any) -> None:
         """Take in one sensor_msgs/CameraInfo."""
-        says = (info.header.frame_id, _numbers_of(info))
+        frame = bare(info.header.frame_id)
+        says = (frame, _numbers_of(info))
         with self._arrived:
             stamp = stamp_ns(info.header)
             self._alike = self._alike + 1 if says == self._newest else 1
             self._newest = says
-            self._by_stamp.pop(stamp, None)
-            self._by_stamp[stamp] = info
-            if len(self._by_stamp) > CACHED_INFOS:
-                self._by_stamp.popitem(last=False)
-            self._pairs = self._pairs or stamp == self._missed
+            kept = [i for i in self._infos if stamp_ns(i.header) != stamp or bare(i.header.frame_id) != frame]
+            self._infos = deque([*kept, info], maxlen=CACHED_INFOS)
+            self._lags = self._habit.came(stamp) or self._lags
             self._arrived.notify_all()
 
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
         """Camera of an image: from the CameraInfo of equal stamp, else from the newest of the same frame and size.
 
-        The one of equal stamp is waited for as long as calibration changes, as with a zoom; a steady one is not.
+        The one of equal stamp is waited for as long as calibration changes, as with a zoom, and where it comes after
+        its image, so that a change is applied to its first image. A steady one that comes before its image is not.
 
         Args:
             header: the image's header.
@@ -72,15 +79,16 @@ class CameraInfos:
         Raises:
             FrameDropped: none has come yet, it is uncalibrated or contradicts the image.
         """
-        info = self._paired(stamp_ns(header), size)
+        info = self._paired(stamp_ns(header), header.frame_id, size)
         if info is None:
             raise FrameDropped("no camera_info", f"no CameraInfo received {self._where()}")
-        if info.header.frame_id != header.frame_id:
+        if not _is_of(info, header.frame_id):
             raise FrameDropped(
                 "camera_info of another frame",
                 f"CameraInfo is of frame {info.header.frame_id!r}, the image of {header.frame_id!r}: remap "
                 "camera_info to that of the same camera",
             )
+        self.frame_id = bare(info.header.frame_id)
         key = _numbers_of(info), size, rectified
         if self._camera is None or self._camera[0] != key:  # the same object again: rectification maps stay valid
             doubts: list[str] = []
@@ -89,19 +97,50 @@ class CameraInfos:
             self._problem("doubtful camera_info", text)
         return self._camera[1]
 
-    def _paired(self, stamp: int, size: tuple[int, int]) -> Any | None:
+    def _paired(self, stamp: int, frame: str, size: tuple[int, int]) -> Any | None:
         with self._arrived:
             steady = self._alike >= STEADY_INFOS and size == self._size
             self._size = size
-            if stamp not in self._by_stamp and (self._pairs or not self._by_stamp) and not steady:
-                found = self._arrived.wait_for(lambda: stamp in self._by_stamp, self._wait_s)
-                self._pairs = found
-                self._missed = None if found else stamp
-            if stamp in self._by_stamp:
+            own = self._own(stamp, frame)
+            if own is None:
+                left = self._budget.left(self._wait_s)
+                self._habit.missing(stamp, left)
+                if left and self._habit.is_worth_waiting and (self._lags or not steady):
+                    self._arrived.wait_for(lambda: self._own(stamp, frame) is not None, left)
+                    own = self._own(stamp, frame)
+            else:
+                self._habit.found()
+            if own is not None:
                 self.pairing = "of the image's stamp"
-                return self._by_stamp[stamp]
-            self.pairing = "the newest" if self._by_stamp else "none yet"
-            return next(reversed(self._by_stamp.values()), None)
+                return own
+            self.pairing = "the newest" if self._infos else "none yet"
+            return self._newest_for(stamp, frame, size)
+
+    def _own(self, stamp: int, frame: str) -> Any | None:
+        """The CameraInfo of an image's stamp and frame."""
+        return next((i for i in self._infos if stamp_ns(i.header) == stamp and _is_of(i, frame)), None)
+
+    def _newest_for(self, stamp: int, frame: str, size: tuple[int, int]) -> Any | None:
+        """The newest of the image's camera at its moment: one that came later may already say another calibration."""
+        candidates = list(reversed(self._infos))
+        for is_fit in (
+            lambda info: _is_of(info, frame),
+            lambda info: _size_of(info) == size,
+            lambda info: stamp_ns(info.header) <= stamp + AHEAD_S * 1e9,
+        ):
+            candidates = [info for info in candidates if is_fit(info)] or candidates
+        return candidates[0] if candidates else None
+
+
+def _is_of(info: Any, frame: str) -> bool:
+    return is_same_frame(info.header.frame_id, frame)
+
+
+def _size_of(info: Any) -> tuple[int, int]:
+    """(width, height) of the images that a CameraInfo describes."""
+    roi = info.roi
+    width, height = (roi.width, roi.height) if roi.width or roi.height else (info.width, info.height)
+    return width // max(info.binning_x, 1), height // max(info.binning_y, 1)
 
 
 def _numbers_of(info: Any) -> tuple[Any, ...]:

@@ -13,9 +13,12 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthMap, stretched
 from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
+from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
+from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
 
 SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
+_SAME_MOMENT_NS = round(SAME_MOMENT_S * 1e9)
 PARTNER_WAIT_S = 0.05
 CACHED_IMAGES = 8
 _TYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
@@ -25,11 +28,14 @@ class DepthImages:
     """Depth by stamp. Filled in the executor's thread, asked in the worker's.
 
     Args:
-        wait_s: how long an image waits for the depth of its moment: registration takes a while.
+        wait_s: how long an image waits for the depth of its moment: registration takes a while. For depth of its own
+            stamp it waits only while such comes; otherwise what is near enough and there already is taken at once.
+        budget: of the time that an image waits for all that belongs to it.
     """
 
-    def __init__(self, wait_s: float = PARTNER_WAIT_S) -> None:
-        self._wait_s = wait_s
+    def __init__(self, wait_s: float = PARTNER_WAIT_S, budget: WaitBudget | None = None) -> None:
+        self._wait_s, self._budget = wait_s, budget or WaitBudget()
+        self._equal, self._near = Habit(), Habit()  # depth of the image's stamp, and of its moment
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._info: Any | None = None
@@ -37,7 +43,10 @@ class DepthImages:
     def add(self, message: Any) -> None:
         """Take in one depth image (sensor_msgs/Image)."""
         with self._arrived:
-            self._by_stamp[stamp_ns(message.header)] = message
+            stamp = stamp_ns(message.header)
+            self._by_stamp[stamp] = message
+            self._equal.came(stamp)
+            self._near.came(stamp, _SAME_MOMENT_NS)
             if len(self._by_stamp) > CACHED_IMAGES:
                 self._by_stamp.popitem(last=False)
             self._arrived.notify_all()
@@ -65,7 +74,7 @@ class DepthImages:
             DepthError: none came in time, or it cannot be used; the text says why and the remedy.
         """
         message = self._nearest(stamp_ns(header))
-        if message.header.frame_id != header.frame_id:
+        if not is_same_frame(message.header.frame_id, header.frame_id):
             raise DepthError(
                 f"depth is of frame {message.header.frame_id!r}, the image of {header.frame_id!r}: register it to the "
                 "colour camera first (depth_image_proc, or the driver's aligned depth)"
@@ -73,19 +82,37 @@ class DepthImages:
         return depth_map(message, self._info, camera)
 
     def _nearest(self, stamp: int) -> Any:
-        def best() -> int | None:
-            near = min(self._by_stamp, key=lambda other: abs(other - stamp), default=None)
-            return near if near is not None and abs(near - stamp) <= SAME_MOMENT_S * 1e9 else None
-
         with self._arrived:
-            # Equal stamps are the rule; another one only serves when that of the image does not come.
-            self._arrived.wait_for(lambda: stamp in self._by_stamp, self._wait_s if self._by_stamp else 0.0)
-            found = best()
+            if self._by_stamp:
+                self._wait(stamp, self._budget.left(self._wait_s))
+            found = self._found(stamp)
             if found is None:
                 newest = next(reversed(self._by_stamp), None)
                 last = "none has come" if newest is None else f"the newest is {(stamp - newest) / 1e9:.2f} s older"
                 raise DepthError(f"no depth image of this moment, {last}: is the depth topic remapped and in time?")
             return self._by_stamp[found]
+
+    def _wait(self, stamp: int, left_s: float) -> None:
+        """For depth of the image's stamp, or of its moment, where such comes in time."""
+        is_equal, is_near = stamp in self._by_stamp, self._found(stamp) is not None
+        self._note(self._equal, is_equal, stamp, left_s)
+        self._note(self._near, is_near, stamp, left_s)
+        if left_s and not is_equal and self._equal.is_worth_waiting:
+            self._arrived.wait_for(lambda: stamp in self._by_stamp, left_s)
+        elif left_s and not is_near and self._near.is_worth_waiting:
+            self._arrived.wait_for(lambda: self._found(stamp) is not None, left_s)
+
+    @staticmethod
+    def _note(habit: Habit, is_there: bool, stamp: int, for_s: float) -> None:
+        if is_there:
+            habit.found()
+        else:
+            habit.missing(stamp, for_s)
+
+    def _found(self, stamp: int) -> int | None:
+        """The nearest stamp that is near enough."""
+        near = min(self._by_stamp, key=lambda other: abs(other - stamp), default=None)
+        return near if near is not None and abs(near - stamp) <= _SAME_MOMENT_NS else None
 
 
 def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.types import Float64Array
 
@@ -36,7 +37,7 @@ class DetectedBoxes:
         """
         with self._lock:
             message = self._newest
-        if message is None or message.header.frame_id != header.frame_id:
+        if message is None or not is_same_frame(message.header.frame_id, header.frame_id):
             return np.zeros((0, 4))
         if abs(stamp_ns(header) - stamp_ns(message.header)) > MAX_AGE_S * 1e9:
             return np.zeros((0, 4))

@@ -14,9 +14,11 @@ from typing import Any, Protocol
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import SceneContext
+from metrichmsr_ros.ros.frame_names import bare, in_frame
 from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.inputs.scene_context import ContextParameters, ContextProvider
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate, stamp_ns
+from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.types import ImageArray
 
 
@@ -25,7 +27,8 @@ class ReadyFrame:
     """One image ready for the pipeline.
 
     Attributes:
-        header: std_msgs/Header of the image message.
+        header: std_msgs/Header of the image message; its frame without slashes before it, and that of the CameraInfo
+            where the image names none.
         stamp_ns: its stamp; the time of arrival where the driver writes none.
         arrived_ns: when the image came: on the node's monotonic clock, or the log time in a bag.
         image: (H, W, 3) uint8 RGB.
@@ -77,14 +80,22 @@ class Intake:
         cameras: where the camera of an image comes from.
         contexts: gives the floor, depth and detections of an image's moment.
         problem: called with cause and text when an image goes on although something is wrong with it.
+        budget: of the time that an image waits for its camera and its context, which share it.
     """
 
     def __init__(
-        self, topic: str, cameras: CameraSource, contexts: ContextProvider, problem: Callable[[str, str], None]
+        self,
+        topic: str,
+        cameras: CameraSource,
+        contexts: ContextProvider,
+        problem: Callable[[str, str], None],
+        budget: WaitBudget | None = None,
     ) -> None:
         self._named_rectified = names_rectified_image(topic)
         self._cameras, self._contexts, self._problem = cameras, contexts, problem
+        self._budget = budget or WaitBudget()
         self._gate = StampGate()
+        self._has_told_frame = False
         self._jump_s: float | None = None  # not handed out yet
 
     @property
@@ -103,11 +114,13 @@ class Intake:
         Raises:
             FrameDropped: the image cannot be used; it names the cause, the value and the remedy.
         """
+        self._budget.begin()
         began = time.perf_counter()
         image = _to_rgb(message)
         converted = time.perf_counter()
         header, size = message.header, (image.shape[1], image.shape[0])
         camera = self._cameras.camera(header, size, self._is_rectified(parameters))
+        header = in_frame(header, self._frame_of(header))
         stamp = self._stamp_of(header, arrived_ns)
         self._jump_s = self._gate.admit(stamp) or self._jump_s
         context = self._contexts.of(header, camera, parameters)
@@ -118,6 +131,18 @@ class Intake:
     def _is_rectified(self, parameters: IntakeParameters) -> bool | None:
         given = parameters.rectified
         return True if given is None and self._named_rectified else given
+
+    def _frame_of(self, header: Any) -> str:
+        """The image's frame, else that of its CameraInfo; that both are empty is reported once."""
+        frame = bare(header.frame_id) or str(getattr(self._cameras, "frame_id", ""))
+        if not frame and not self._has_told_frame:
+            self._has_told_frame = True
+            self._problem(
+                "no frame",
+                "images and CameraInfo have an empty frame_id: there is no frame to put people in, so no transform is "
+                "broadcast and none is looked up; set the frame in the camera driver",
+            )
+        return frame
 
     def _stamp_of(self, header: Any, arrived_ns: int) -> int:
         """The image's stamp; without one the time of arrival serves the tracker, and the header stays as it is."""

@@ -13,9 +13,11 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import SceneContext
+from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.inputs.depth import DepthImages
 from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
+from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.tf_tree import TransformError
 
 TF_WAIT_S = 0.03
@@ -65,6 +67,7 @@ class ContextProvider:
         depths: depth images received so far. boxes: of another detector.
         problem: called with cause and text of what is missing.
         wait_s: for a transform as new as the image; the worker waits, never the executor.
+        budget: of the time that an image waits for all that belongs to it.
     """
 
     def __init__(
@@ -74,9 +77,10 @@ class ContextProvider:
         boxes: DetectedBoxes,
         problem: Callable[[str, str], None],
         wait_s: float = TF_WAIT_S,
+        budget: WaitBudget | None = None,
     ) -> None:
         self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
-        self._wait_s = wait_s
+        self._wait_s, self._budget = wait_s, budget or WaitBudget()
         self._tf_in_time = True  # whether waiting for transforms has been worth it
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
@@ -95,23 +99,26 @@ class ContextProvider:
         self.health["floor"] = "not asked for"
         if self._transforms is None or not parameters.use_floor:
             return None
+        ground_frame = bare(parameters.ground_frame)
         try:
-            camera_pose = self._camera_pose(parameters.ground_frame, header)
+            camera_pose = self._camera_pose(ground_frame, header)
         except TransformError as error:
             self.health["floor"] = "no transform"
-            self._problem("no floor", f"{parameters.ground_frame} to {header.frame_id}: {error}")
+            self._problem("no floor", f"{ground_frame} to {header.frame_id or 'an image without frame_id'}: {error}")
             return None
         return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
 
     def _camera_pose(self, ground_frame: str, header: Any) -> npt.NDArray[np.float64]:
         """Pose of the camera at the image's stamp, else the newest one if that is not much older."""
         assert self._transforms is not None
-        stamp = stamp_ns(header)
-        deadline = time.monotonic() + (self._wait_s if self._tf_in_time else 0.0)
+        if not bare(header.frame_id):
+            raise TransformError("images and CameraInfo have an empty frame_id; set the frame in the camera driver")
+        frame, stamp = bare(header.frame_id), stamp_ns(header)
+        deadline = time.monotonic() + (self._budget.left(self._wait_s) if self._tf_in_time else 0.0)
         self._tf_in_time = True
         while True:
             try:
-                pose = self._transforms.matrix(ground_frame, header.frame_id, stamp)
+                pose = self._transforms.matrix(ground_frame, frame, stamp)
                 self.health["floor"] = "of the image's stamp"
                 return pose
             except TransformError:
@@ -119,7 +126,7 @@ class ContextProvider:
                     break
             time.sleep(_POLL_S)
         self._tf_in_time = False
-        pose, known = self._transforms.newest(ground_frame, header.frame_id)
+        pose, known = self._transforms.newest(ground_frame, frame)
         if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
             away = (stamp - known) / 1e9
             raise TransformError(

@@ -117,3 +117,65 @@ def test_depth_that_cannot_be_used_is_named():
         depth_map(cut, None, CAMERA)
     with pytest.raises(DepthError, match="CameraInfo of the depth image"):
         depth_map(depth_message(1.0, good, "16UC1"), make_info(1.0, width=99), CAMERA)
+
+
+def depth_at(images, seconds, millimetres=1000):
+    images.add(depth_message(seconds, np.full((2, 2), millimetres, np.uint16), "16UC1"))
+
+
+@pytest.mark.parametrize("offset", [-0.02, 0.02, 0.045])
+def test_depth_of_other_stamps_is_taken_at_once_after_two_images(offset):
+    """A sensor whose stamps are never the camera's: nothing equal is worth waiting for, and what is near is there."""
+    images = DepthImages(wait_s=0.001)
+    waits, _ = watched(images)
+    for index in range(10):
+        depth_at(images, index / 30 + offset, 1000 + index)
+        found = images.of(make_header(index / 30), CAMERA).depth[0, 0]
+        nearest = min(range(index + 1), key=lambda other: abs(other / 30 + offset - index / 30))
+        assert found == pytest.approx(1 + nearest / 1000)
+    assert len(waits) == 1
+
+
+def test_depth_of_half_the_rate_keeps_no_second_image_waiting():
+    images = DepthImages(wait_s=0.001)
+    waits, _ = watched(images)
+    for index in range(20):
+        if index % 2 == 0:
+            depth_at(images, index / 30)
+        assert images.of(make_header(index / 30), CAMERA).depth[0, 0] == 1
+    assert len(waits) == 1
+
+
+def test_a_sensor_that_died_is_not_waited_for():
+    images = DepthImages(wait_s=0.001)
+    waits, _ = watched(images)
+    depth_at(images, 0.0)
+    for index in range(10, 20):
+        with pytest.raises(DepthError, match="newest is"):
+            images.of(make_header(index / 30), CAMERA)
+    assert len(waits) == 1
+
+
+def test_equal_stamps_are_waited_for_again_once_they_come_in_time():
+    images, answers = DepthImages(wait_s=DEADLINE_S), []
+    depth_at(images, 0.98)
+    images._equal.missing(1, 0.0)
+    images._equal.missing(2, 0.0)  # two images without depth of their own
+    assert images.of(make_header(1.0), CAMERA).depth[0, 0] == 1
+    depth_at(images, 1.0)
+    depth_at(images, 2.0)
+    images.of(make_header(2.0), CAMERA)
+    _, is_waiting = watched(images)
+    waiting = threading.Thread(target=lambda: answers.append(images.of(make_header(2.02), CAMERA)))
+    waiting.start()
+    assert is_waiting.wait(DEADLINE_S)
+    depth_at(images, 2.02, 3000)
+    waiting.join(timeout=DEADLINE_S)
+    assert answers[0].depth[0, 0] == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("of_depth", "of_image"), [("", "cam"), ("/cam", "cam"), ("cam", "/cam"), ("cam", "")])
+def test_slashes_and_empty_frames_of_depth_are_no_other_frame(of_depth, of_image):
+    images = DepthImages(wait_s=0.0)
+    images.add(depth_message(1.0, np.full((2, 2), 1000, np.uint16), "16UC1", frame=of_depth))
+    assert images.of(make_header(1.0, of_image), CAMERA).depth[0, 0] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -13,7 +15,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
-from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.fake_pipeline import DEADLINE_S, FakePipeline, make_person
 from helpers.ros_messages import FRAME, HEIGHT, WIDTH, make_header, make_image, make_info
 from helpers.ros_testing import CameraDriver
 from rclpy.parameter import Parameter
@@ -23,6 +25,12 @@ from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
+from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
+from metrichmsr_ros.ros.inputs.depth import DepthImages
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.intake import Intake
+from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
+from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.tf import TransformListener
 
 SECOND = 10**9
@@ -115,6 +123,95 @@ def test_the_floor_follows_tf(ros):
     camera.send_good(4.1)
     ros.until(lambda: len(humans) == 4, "a result")
     assert pipeline.contexts[-1].floor is None
+
+
+class Nothing:
+    """Transforms that are never known."""
+
+    def matrix(self, target, source, stamp_ns=0):
+        raise TransformError(f"{target} {source}")
+
+    newest = matrix
+
+
+class Spent(WaitBudget):
+    """A budget that notes what it is asked and has nothing left."""
+
+    def __init__(self):
+        self.asked = []
+
+    def left(self, wait_s):
+        self.asked.append(wait_s)
+        return 0.0
+
+
+def test_camera_info_transform_and_depth_are_waited_for_within_one_budget():
+    """Waits that wait for ever by themselves: the budget that they share ends all of them."""
+    budget, problems = Spent(), []
+    infos = CameraInfos(wait_s=DEADLINE_S, budget=budget)
+    infos.add(make_info(0.5))
+    depths = DepthImages(wait_s=DEADLINE_S, budget=budget)
+    depths.add(Image(header=make_header(0.5)))
+    contexts = ContextProvider(
+        Nothing(), depths, DetectedBoxes(), lambda *problem: problems.append(problem[0]), DEADLINE_S, budget
+    )
+    intake = Intake("/image", infos, contexts, lambda *_: None, budget)
+    settings = SimpleNamespace(
+        rectified=None,
+        ground_frame="floor",
+        use_floor=True,
+        use_depth=True,
+        detections_class="",
+        detections_min_score=0,
+    )
+    ready = intake.frame(make_image(9.0, value=99), 0, settings)
+    assert problems == ["no floor", "no depth"]
+    assert ready.camera.size == (WIDTH, HEIGHT)
+    assert budget.asked == [DEADLINE_S] * 3
+
+
+def test_a_budget_begins_with_its_image():
+    budget = WaitBudget()
+    assert budget.left(5.0) == 5.0
+    budget.begin()
+    assert 0 < budget.left(DEADLINE_S) < DEADLINE_S
+    assert budget.left(0.0) == 0.0
+
+
+@pytest.mark.parametrize(("ground_frame", "frame"), [("/floor", FRAME), ("floor", f"/{FRAME}"), (" //floor", FRAME)])
+def test_slashes_before_frames_do_not_matter_to_the_floor(ros, ground_frame, frame):
+    pipeline = FakePipeline([make_person()])
+    ros.perception(pipeline, parameters={"ground_frame": ground_frame})
+    humans, transforms = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
+    camera, robot = CameraDriver(ros), Robot(ros)
+    robot.move(1.0)
+    ros.settle(20)
+    camera.send(make_image(1.0, frame=frame), make_info(1.0, frame=""))
+    ros.until(lambda: humans, "a result")
+    assert pipeline.contexts[-1].floor.height == pytest.approx(-1.2)
+    assert humans[0].header.frame_id == FRAME
+    ros.until(lambda: any(t.transforms[0].child_frame_id == "body_a1" for t in transforms), "the body")
+    body = next(t.transforms[0] for t in transforms if t.transforms[0].child_frame_id == "body_a1")
+    assert body.header.frame_id == FRAME
+
+
+@pytest.mark.parametrize(("of_image", "of_info", "expected"), [("", "/cam", "cam"), ("/cam", "", "cam"), ("", "", "")])
+def test_the_frame_of_the_camera_info_serves_an_image_without_one(ros, of_image, of_info, expected):
+    node = ros.perception(FakePipeline([make_person()]), parameters={"ground_frame": "floor"})
+    told = []
+    node.statistics._warn = told.append
+    humans, transforms = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
+    camera = CameraDriver(ros)
+    for index in range(1, 4):
+        camera.send(make_image(index, frame=of_image, value=99), make_info(index, frame=of_info))
+        ros.until(lambda want=index: len(humans) == want, "a result")
+    assert {message.header.frame_id for message in humans} == {expected}
+    assert [text for text in told if text.startswith("no frame")] == (
+        [] if expected else [next(text for text in told if "no transform is broadcast" in text)]
+    )
+    if expected:
+        ros.until(lambda: transforms, "the body")
+        assert transforms[0].transforms[0].header.frame_id == expected
 
 
 def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
