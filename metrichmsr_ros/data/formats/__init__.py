@@ -1,1 +1,1 @@
-"""Readers of label files and data sets."""
+"""Readers of published label files and data sets."""

@@ -1,7 +1,7 @@
-"""Key points of the data sets, by name, onto the 24 joints of the body.
+"""Map key points of the data sets, by name, to the 24 joints of the body.
 
-Annotators mark a hip or a shoulder a few centimetres from where the body model turns; ankles, knees, elbows and wrists
-agree. Joints that a set does not mark get confidence 0.
+Annotated hips and shoulders are a few centimetres from the body model's joints; ankles, knees, elbows and wrists agree.
+Joints that a data set does not annotate get confidence 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXTRA_19: tuple[str, ...] = (
     *("spine_h36m", "jaw", "head_h36m"),
 )
 BODY_44: tuple[str, ...] = OPENPOSE_25 + EXTRA_19
-"""The 44 key points of the SPIN family of label releases: OpenPose's 25, then 19 of other sets."""
+"""The 44 key points of the SPIN family of label releases: 25 of OpenPose, then 19 of other sets."""
 COCO_18: tuple[str, ...] = (
     *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
     *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye"),
@@ -53,14 +53,14 @@ COMPARABLE = frozenset(
 
 
 def to_joints(keypoints: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.float32]:
-    """Key points of one set on the 24 joints.
+    """Map the key points of one data set to the 24 joints.
 
     Args:
-        keypoints: (..., K, 3) u, v in pixels and confidence; K names. A point named twice counts where it is surer.
-        names: of the K points; those of `COMPARABLE` are taken.
+        keypoints: (..., K, 3) u, v in pixels and confidence. Of two points with one name, the more confident counts.
+        names: names of the K points; only those in `COMPARABLE` are used.
 
     Returns:
-        (..., 24, 3) float32, zeros where nothing is marked.
+        (..., 24, 3) float32, zeros for joints without an annotation.
     """
     points = np.asarray(keypoints, np.float32)
     if points.shape[-2:] != (len(names), 3):

@@ -1,7 +1,7 @@
-"""COCO, MPII and AI Challenger as their makers publish them: 2D key points and boxes, and nothing else.
+"""Readers of COCO, MPII and AI Challenger in their original formats: 2D key points and boxes only.
 
-No camera, no pose, no shape: `intrinsics` are NaN and all of `has_pose`, `has_betas`, `has_transl` are False. A point
-that its annotator placed counts with confidence 1, hidden or not.
+The sets have no camera, pose or shape: `intrinsics` are NaN, and `has_pose`, `has_betas` and `has_transl` are False. An
+annotated point gets confidence 1, visible or not.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_of_si
 from metrichmsr_ros.types import AnyArray
 
 MPII_PIXELS_PER_SCALE = 200.0
-MPII_BOX_MARGIN = 1.25  # its `scale` is the person's height; the box of the other releases is a little larger
+MPII_BOX_MARGIN = 1.25  # `scale` is the person's height; boxes of the other releases are a little larger
 
 
 def read_coco(labels: Path, images: Path) -> LabelTable:
-    """COCO's `person_keypoints_<split>.json`: people with at least one key point; crowds are left out."""
+    """COCO's `person_keypoints_<split>.json`: people with at least one key point, without crowds."""
     data = _json(labels)
     if not isinstance(data, dict) or not {"images", "annotations"} <= data.keys():
         raise LabelError(f"{labels}: 'images' and 'annotations' expected; is this COCO's person_keypoints_*.json?")
@@ -35,12 +35,12 @@ def read_coco(labels: Path, images: Path) -> LabelTable:
         [f"coco/{names[a['image_id']]}#{a.get('id', row)}" for row, a in enumerate(people)],
         [images / names[a["image_id"]] for a in people],
         np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], 1),
-        to_joints(_placed(points, points[..., 2] > 0), COCO_17),
+        to_joints(_with_confidence(points, points[..., 2] > 0), COCO_17),
     )
 
 
 def read_aic(labels: Path, images: Path) -> LabelTable:
-    """AI Challenger's `keypoint_<split>_annotations_*.json`; pictures are `<image_id>.jpg`."""
+    """AI Challenger's `keypoint_<split>_annotations_*.json`; images are `<image_id>.jpg`."""
     entries = _json(labels)
     if not isinstance(entries, list) or (entries and "keypoint_annotations" not in entries[0]):
         raise LabelError(f"{labels}: a list with 'keypoint_annotations' expected; is this AI Challenger's file?")
@@ -52,30 +52,30 @@ def read_aic(labels: Path, images: Path) -> LabelTable:
         [f"aic/{entry['image_id']}#{name}" for entry, name in people],
         [images / f"{entry['image_id']}.jpg" for entry, _ in people],
         boxes,
-        to_joints(_placed(points, placed), AIC_14),
+        to_joints(_with_confidence(points, placed), AIC_14),
     )
 
 
 def read_mpii(labels: Path, images: Path) -> LabelTable:
-    """MPII's `mpii_human_pose_v1_u12_1.mat`: the people of the training images who have joints, a place and a scale.
+    """MPII's `mpii_human_pose_v1_u12_1.mat`: the people of the training images who have joints, a position and a scale.
 
-    Its pixels count from 1, these from 0.
+    Pixel coordinates of the file start at 1, those of the table at 0.
     """
     if not labels.is_file():
         raise LabelError(f"label file {labels} is missing")
     release = loadmat(labels, squeeze_me=True, struct_as_record=False).get("RELEASE")
     if release is None:
-        raise LabelError(f"{labels}: no RELEASE in it; is this MPII's mpii_human_pose_v1_u12_1.mat?")
+        raise LabelError(f"{labels}: field RELEASE is missing; is this MPII's mpii_human_pose_v1_u12_1.mat?")
     found = [
         (str(entry.image.name), index, rect)
-        for entry, train in zip(_all(release.annolist), _all(release.img_train), strict=True)
+        for entry, train in zip(_entries(release.annolist), _entries(release.img_train), strict=True)
         if train
-        for index, rect in enumerate(_all(entry.annorect))
-        if all(_is_there(rect, name) for name in ("annopoints", "objpos", "scale"))
+        for index, rect in enumerate(_entries(entry.annorect))
+        if all(_has_field(rect, name) for name in ("annopoints", "objpos", "scale"))
     ]
     points = np.zeros((len(found), len(MPII_16), 3), np.float32)
     for row, (_, _, rect) in enumerate(found):
-        for point in _all(rect.annopoints.point):
+        for point in _entries(rect.annopoints.point):
             points[row, int(point.id)] = [point.x - 1, point.y - 1, 1.0]
     centre = np.array([[rect.objpos.x - 1, rect.objpos.y - 1] for _, _, rect in found], np.float32).reshape(-1, 2)
     side = MPII_BOX_MARGIN * MPII_PIXELS_PER_SCALE * np.array([rect.scale for _, _, rect in found], np.float32)
@@ -91,16 +91,16 @@ def _table(person: list[str], image: list[Path], bbox: AnyArray, joints_2d: AnyA
     return label_table(person=person, image=image, bbox=bbox.astype(np.float32), joints_2d=joints_2d)
 
 
-def _placed(points: AnyArray, placed: AnyArray) -> AnyArray:
+def _with_confidence(points: AnyArray, placed: AnyArray) -> AnyArray:
     return np.where(placed[..., None], np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1), 0.0)
 
 
-def _all(value: Any) -> Iterator[Any]:
-    """The entries of a MATLAB array that was squeezed: none, one or many."""
+def _entries(value: Any) -> Iterator[Any]:
+    """The entries of a squeezed MATLAB array, which has none, one or several."""
     yield from np.atleast_1d(np.asarray(value, object)).ravel()
 
 
-def _is_there(struct: Any, name: str) -> bool:
+def _has_field(struct: Any, name: str) -> bool:
     value = getattr(struct, name, None)
     return value is not None and not (isinstance(value, np.ndarray) and value.size == 0)
 

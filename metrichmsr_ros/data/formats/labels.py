@@ -1,4 +1,4 @@
-"""What every data set is read into: labelled people in images, in the camera frame, with masks for what is not known.
+"""The common label format of all data sets: people in images, in the camera frame, with masks for missing labels.
 
 A reader returns one `LabelTable`, arrays over all its people; a row of it is a `PersonLabel`. Images stay on disk.
 """
@@ -23,31 +23,31 @@ from metrichmsr_ros.image_io import ImageDataError, decode_image
 from metrichmsr_ros.types import AnyArray
 
 JointsOf = Callable[[AnyArray, AnyArray, str], AnyArray]
-"""(betas (10,), pose (72,), gender) -> joints (24, 3) of the data set's own body with zero translation, metres."""
+"""(betas (10,), pose (72,), gender) -> joints (24, 3) of the data set's body model with zero translation, metres."""
 
 AS_STORED, CLOCKWISE, MIRRORED = "as stored", "clockwise", "mirrored"
 
 
 class LabelError(MetricHMRError, ValueError):
-    """A label file or image is missing, lacks a field, or holds something else than its layout says."""
+    """A label file or image is missing, or does not have the published layout; the message names the file and field."""
 
 
 @dataclass(frozen=True)
 class PersonLabel:
     """One person in one image; lengths in metres, camera frame: x right, y down, z forward; integer pixel centres."""
 
-    person: str  # data set, image and person, for messages
+    person: str  # name for messages: data set, image and person
     image: Path
-    turn: str  # what to do with the stored image before the labels fit it: "as stored", "clockwise", "mirrored"
-    body: str  # whose parameters these are: "smpl", "smplx" or "open"
+    turn: str  # transformation of the stored image to match the labels: "as stored", "clockwise", "mirrored"
+    body: str  # body model of the parameters: "smpl", "smplx" or "open"
     gender: str  # "neutral", "female", "male"
-    intrinsics: AnyArray  # (3, 3); NaN where the data set does not know its cameras
-    distortion: AnyArray  # (5,) OpenCV's plumb bob, zeros without distortion
+    intrinsics: AnyArray  # (3, 3); NaN if the data set has no intrinsics
+    distortion: AnyArray  # (5,) OpenCV's plumb_bob, zeros without distortion
     bbox: AnyArray  # (4,) x1, y1, x2, y2 px
     pose: AnyArray  # (72,)
     betas: AnyArray  # (10,)
     transl: AnyArray  # (3,) vertices = body(pose, betas) + transl
-    pelvis: AnyArray  # (3,) root joint of the rest pose of these betas, needed to turn the camera frame
+    pelvis: AnyArray  # (3,) root joint of the rest pose of these betas, needed to rotate the camera frame
     joints_2d: AnyArray  # (24, 3) u, v px and confidence 0..1
     has_pose: bool
     has_betas: bool
@@ -97,7 +97,7 @@ class LabelTable:
 
 
 def label_table(*, person: Sequence[str], image: Sequence[Path], **columns: Any) -> LabelTable:
-    """A table from what a reader knows; missing columns become neutral, zero, unmasked or NaN (intrinsics, bbox)."""
+    """Build a table; missing columns get defaults: neutral gender, zeros, masks False, NaN for intrinsics and bbox."""
     count = len(person)
     defaults: dict[str, Any] = {
         "turn": AS_STORED,
@@ -128,7 +128,7 @@ def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
 
     def joints(betas: AnyArray, pose: AnyArray, gender: str) -> AnyArray:
         if gender not in models:
-            raise LabelError(f"no body model for gender {gender!r}; given: {', '.join(models) or 'none'}")
+            raise LabelError(f"no body model for gender {gender!r}; available: {', '.join(models) or 'none'}")
         as_row = [torch.from_numpy(np.asarray(value, np.float32))[None] for value in (betas, pose, np.zeros(3))]
         with torch.no_grad():
             return models[gender].joints(*as_row)[0].numpy()
@@ -139,13 +139,14 @@ def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
 def to_camera(
     pose: AnyArray, transl: AnyArray, world_to_camera: AnyArray, pelvis: AnyArray
 ) -> tuple[AnyArray, AnyArray]:
-    """World -> camera for body parameters: turn the root, then t_cam = R (J0 + t) + T - J0.
+    """Transform body parameters from world to camera: rotate the root; t_cam = R (J0 + t) + T - J0.
 
-    A body model turns about its pelvis J0, not about its origin: plain R t + T would be wrong by (R - 1) J0.
+    A body model rotates about its pelvis J0, not about its origin: R t + T would have an error of (R - 1) J0.
 
     Args:
-        pose: (N, 72) axis-angle; transl: (N, 3); both in the world frame.
-        world_to_camera: (N, 4, 4) or (4, 4); any orthogonal 3x3 part with determinant +1.
+        pose: (N, 72) axis-angle, world frame.
+        transl: (N, 3) metres, world frame.
+        world_to_camera: (N, 4, 4) or (4, 4); the 3x3 part is orthogonal with determinant +1.
         pelvis: (N, 3) rest pelvis J0 of the people's betas.
     """
     matrix = np.asarray(world_to_camera, np.float64)
@@ -158,7 +159,7 @@ def to_camera(
 
 
 def box_around(points: AnyArray, margin: float = 1.2) -> AnyArray:
-    """Square-free box (N, 4) x1, y1, x2, y2 around pixels (N, K, 2), `margin` times as large."""
+    """Boxes (N, 4) x1, y1, x2, y2 around pixels (N, K, 2), enlarged by the factor `margin`; not made square."""
     low, high = points.min(1), points.max(1)
     middle, half = (low + high) / 2, margin * (high - low) / 2
     return np.concatenate([middle - half, middle + half], 1).astype(np.float32)
@@ -171,10 +172,10 @@ def box_of_side(centre: AnyArray, side: AnyArray) -> AnyArray:
 
 
 def read_image(label: PersonLabel) -> NDArray[np.uint8]:
-    """The image (H, W, 3) RGB that the label speaks of: turned or mirrored as the data set wants it.
+    """Read the label's image (H, W, 3) RGB, rotated or mirrored as `label.turn` states.
 
     Raises:
-        LabelError: the file is missing, not an image, or a JPEG that is cut off.
+        LabelError: the file is missing, not an image, or a truncated JPEG.
     """
     stored = read_file(label.image)
     if not stored:

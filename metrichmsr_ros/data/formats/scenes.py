@@ -1,7 +1,7 @@
-"""RICH and PROX: SMPL-X fits from scanned scenes. Pose of the first 22 joints is SMPL's; shape is SMPL-X's own.
+"""RICH and PROX: SMPL-X fits in scanned scenes. The first 22 joints have the pose of SMPL; the shape is SMPL-X.
 
-Betas are therefore not labelled (`has_betas` False): a gendered SMPL-X shape says nothing to a neutral SMPL. The root
-joint is, through `joints_of` of the data set's own SMPL-X models.
+`has_betas` is False, because betas of a gendered SMPL-X are not betas of the neutral SMPL. The root joint is labelled,
+computed by `joints_of` with the data set's SMPL-X models.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ PARAMETERS = ("transl", "global_orient", "body_pose", "betas")
 def read_rich(
     root: Path, split: str, sequence: str, camera: int, joints_of: JointsOf, genders: dict[str, str]
 ) -> LabelTable:
-    """One camera's view of one RICH sequence; fits lie in the multi-camera frame and are brought to the camera's.
+    """One camera's view of one RICH sequence; the fits are transformed from the multi-camera frame to the camera frame.
 
     Args:
         root: folder with `bodies/<split>/<seq>/<frame>/<subject>.pkl`, `images/<split>/<seq>/cam_XX/` and
             `scan_calibration/<scene>/calibration/<camera>.xml`; the scene is the sequence's name up to the first "_".
-        genders: "male" or "female" by subject, numbered as in the file names ("009") or in RICH's gender.json ("9").
+        genders: "male" or "female" by subject, numbered as in file names ("009") or RICH's gender.json ("9").
         joints_of: gendered SMPL-X.
     """
     extrinsics, intrinsics, distortion = rich_camera(root, sequence, camera)
     folder = root / "images" / split / sequence / f"cam_{camera:02d}"
     files = sorted((root / "bodies" / split / sequence).glob("*/*.pkl"))
     if not files:
-        raise LabelError(f"{root}/bodies/{split}/{sequence}: no fits <frame>/<subject>.pkl there")
+        raise LabelError(f"{root}/bodies/{split}/{sequence}: no fits <frame>/<subject>.pkl found")
     fits = [_smplx_fit(path) for path in files]
     gender = [_gender_of(path.stem, genders) for path in files]
     table = _smplx_table(fits, gender, joints_of, extrinsics, intrinsics, distortion)
@@ -61,10 +61,10 @@ def read_rich(
 
 
 def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
-    """One PROX recording with its PROXD fits, e.g. "N3OpenArea_00157_01"; fits lie in the colour camera's frame.
+    """One PROX recording with its PROXD fits, e.g. "N3OpenArea_00157_01"; fits are in the colour camera's frame.
 
-    The recordings are mirrored: fits, calibration and depth speak of the images flipped left to right, which
-    `labels.read_image` does.
+    The recordings are mirrored: fits, calibration and depth belong to the images flipped left to right;
+    `labels.read_image` flips them.
 
     Args:
         root: folder with `recordings/<recording>/Color/<frame>.jpg`, `PROXD/<recording>/results/<frame>/000.pkl`
@@ -76,7 +76,7 @@ def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
     gender = "female" if subject in PROX_FEMALE else "male"
     files = sorted((root / "PROXD" / recording / "results").glob("*/000.pkl"))
     if not files:
-        raise LabelError(f"{root}/PROXD/{recording}/results: no fits <frame>/000.pkl there")
+        raise LabelError(f"{root}/PROXD/{recording}/results: no fits <frame>/000.pkl found")
     fits = [_smplx_fit(path) for path in files]
     frames = [path.parent.name for path in files]
     color = root / "recordings" / recording / "Color"
@@ -98,13 +98,13 @@ def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
 
 
 def read_prox_depth(path: Path) -> NDArray[np.float32]:
-    """A PROX depth image in metres, (424, 512), flipped like the labels, NaN where the sensor saw nothing."""
+    """A PROX depth image in metres, (424, 512), flipped as the labels, NaN without a measurement."""
     try:
         stored = decode_as_stored(path.read_bytes())
     except (OSError, ImageDataError) as error:
         raise LabelError(f"{path}: missing, or not a 16-bit depth image: {error}") from None
     if stored.dtype != np.uint16:
-        raise LabelError(f"{path}: missing, or not a 16-bit depth image: its numbers are {stored.dtype}")
+        raise LabelError(f"{path}: missing, or not a 16-bit depth image: its type is {stored.dtype}")
     depth = np.fliplr(stored).astype(np.float32) * np.float32(PROX_DEPTH_UNIT)
     return np.where(depth > 0, depth, np.float32(np.nan))
 
@@ -113,7 +113,8 @@ def prox_points(depth: NDArray[np.float32], calibration: Path) -> NDArray[np.flo
     """Points (M, 3) of a depth image in the frame of PROX's colour camera, metres.
 
     Args:
-        depth: as `read_prox_depth` gives it; calibration: folder with `IR.json` and `Color.json`.
+        depth: as returned by `read_prox_depth`.
+        calibration: folder with `IR.json` and `Color.json`.
     """
     infrared = _json(calibration / "IR.json", ("camera_mtx", "k", "view_mtx"))
     color = _json(calibration / "Color.json", ("view_mtx",))
@@ -130,7 +131,7 @@ def _smplx_fit(path: Path) -> dict[str, AnyArray]:
     data = load_array_pickle(path)
     missing = [name for name in PARAMETERS if name not in data]
     if missing:
-        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; there are: {', '.join(data)}")
+        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; the file has: {', '.join(data)}")
     return {name: np.asarray(data[name], np.float32).reshape(-1) for name in PARAMETERS}
 
 
@@ -142,7 +143,7 @@ def _smplx_table(
     intrinsics: AnyArray,
     distortion: AnyArray,
 ) -> dict[str, Any]:
-    """Columns shared by both sets: camera-frame pose and translation, the box of the projected joints."""
+    """Columns of both data sets: pose and translation in the camera frame, and the box of the projected joints."""
     count = len(fits)
     pose = np.zeros((count, 72), np.float32)
     pose[:, :66] = [np.concatenate([fit["global_orient"], fit["body_pose"][:63]]) for fit in fits]
@@ -175,7 +176,7 @@ def _smplx_table(
 
 
 def rich_camera(root: Path, sequence: str, camera: int) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Extrinsics (4, 4) from RICH's multi-camera frame to the camera's, intrinsics (3, 3) and distortion (<= 5,)."""
+    """Extrinsics (4, 4) from RICH's multi-camera to the camera frame, intrinsics (3, 3) and distortion (<= 5,)."""
     path = root / "scan_calibration" / sequence.split("_")[0] / "calibration" / f"{camera:03d}.xml"
     if not path.is_file():
         raise LabelError(f"camera file {path} is missing")
@@ -185,7 +186,7 @@ def rich_camera(root: Path, sequence: str, camera: int) -> tuple[AnyArray, AnyAr
         text = tree.findtext(f"./{name}/data")
         values = np.array((text or "").split(), np.float64)
         if len(values) < count:
-            raise LabelError(f"{path}: <{name}> holds {len(values)} numbers, expected {count}")
+            raise LabelError(f"{path}: <{name}> has {len(values)} numbers, expected {count}")
         return values
 
     extrinsics = np.eye(4)
@@ -196,7 +197,7 @@ def rich_camera(root: Path, sequence: str, camera: int) -> tuple[AnyArray, AnyAr
 def _gender_of(subject: str, genders: dict[str, str]) -> str:
     gender = genders.get(subject) or genders.get(subject.lstrip("0") or "0")
     if gender is None:
-        raise LabelError(f"subject {subject}: no gender is given; given are {', '.join(genders) or 'none'}")
+        raise LabelError(f"subject {subject}: no gender in the genders file; it has {', '.join(genders) or 'none'}")
     return gender
 
 

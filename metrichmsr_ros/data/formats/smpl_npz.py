@@ -1,6 +1,6 @@
-"""Label releases that are one npz of people: BEDLAM, CameraHMR's AIC/COCO/MPII, and 4D-Humans'.
+"""Readers of label releases in npz files: BEDLAM, CameraHMR (AIC, COCO, MPII) and 4D-Humans.
 
-Their layouts, field by field, are tabled in docs/reference/data_formats.md.
+docs/reference/data_formats.md lists the fields of each layout.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -
     """BEDLAM's training labels of one scene (`bedlam-labels-smpl`).
 
     Camera-frame vertices are SMPL(pose_cam, shape) + trans_cam + cam_ext[:3, 3]. Scenes whose file name has "closeup"
-    were rendered lying down: their labels speak of the image turned by 90 degrees clockwise (720 x 1280).
+    were rendered on their side: their labels belong to the image rotated by 90 degrees clockwise (720 x 1280).
 
     Args:
-        labels: the scene's npz; images: folder that `imgname` is relative to.
-        joints_of: neutral SMPL, for the pelvis of each person; without it the camera frame must not be turned.
+        labels: the scene's npz.
+        images: folder that `imgname` is relative to.
+        joints_of: neutral SMPL, for the pelvis of each person; without it, the camera frame must not be rotated.
     """
     data = _read(
         labels, ("imgname", "center", "scale", "pose_cam", "shape", "trans_cam", "cam_int", "cam_ext", "gtkps")
@@ -62,13 +63,13 @@ def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -
 def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """CameraHMR's pseudo labels of AIC, COCO or MPII (`aic-release.npz`, `coco-release.npz`, `mpii-release.npz`).
 
-    They know a camera and a pose (`pose_cam` or `pose`) but no translation; `gtkps` starts with the 44 points of
-    the SPIN family.
+    They have a camera and a pose (`pose_cam` or `pose`) but no translation; `gtkps` starts with the 44 points of the
+    SPIN family.
     """
     data = _read(labels, ("imgname", "center", "scale", "shape", "cam_int", "gtkps"))
     pose = data.get("pose_cam", data.get("pose"))
     if pose is None:
-        raise LabelError(f"{labels}: neither 'pose_cam' nor 'pose' in it; is this a CameraHMR release?")
+        raise LabelError(f"{labels}: fields 'pose_cam' and 'pose' are missing; is this a CameraHMR release?")
     betas = data["shape"][:, :10].astype(np.float32)
     return label_table(
         person=_people(labels.stem, labels, data),
@@ -87,8 +88,8 @@ def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None
 def read_4dhumans(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """A label npz of the 4D-Humans release (COCO, MPII, AIC, InstaVariety ...).
 
-    `scale` is the box in px (width, height or one side), `has_body_pose` and `has_betas` are masks, the camera is
-    unknown: `intrinsics` are NaN, so that whoever uses them must say which camera to assume.
+    `scale` is the box in px (width, height or one side), `has_body_pose` and `has_betas` are masks. The set
+    has no intrinsics, so they are NaN; the user must state which camera to assume.
     """
     fields = ("imgname", "center", "scale", "body_pose", "betas", "body_keypoints_2d", "extra_keypoints_2d")
     data = _read(labels, fields)
@@ -110,7 +111,7 @@ def read_4dhumans(labels: Path, images: Path, joints_of: JointsOf | None = None)
 
 
 def pelvis_of(betas: AnyArray, genders: list[str], joints_of: JointsOf | None) -> AnyArray:
-    """Rest pelvis (N, 3) of each person's betas (N, 10); zeros without a body model to ask."""
+    """Rest pelvis (N, 3) of each person's betas (N, 10); zeros without `joints_of`."""
     if joints_of is None:
         return np.zeros((len(betas), 3), np.float32)
     rest = np.zeros(72, np.float32)
@@ -128,7 +129,7 @@ def _read(path: Path, required: tuple[str, ...]) -> dict[str, AnyArray]:
     with np.load(path, allow_pickle=False) as file:
         missing = [name for name in required if name not in file.files]
         if missing:
-            raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; there are: {', '.join(file.files)}")
+            raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; the file has: {', '.join(file.files)}")
         optional = [name for name in ("pose", "pose_cam", "has_body_pose", "has_betas", "sub") if name in file.files]
         data = {name: file[name] for name in {*required, *optional}}
     lengths = {name: len(value) for name, value in data.items()}

@@ -1,8 +1,7 @@
-"""Samples in tar shards, as WebDataset lays them out: the one place that reads and writes such shards.
+"""Read and write samples in tar shards in the WebDataset layout.
 
-The files of a sample follow each other and share their name up to its first dot, the sample's key. A file in a shard
-also has a path of its own, `<shard>.tar/@<offset>+<size>/<name in the shard>`: reading it reads its bytes alone,
-whatever the shard's size.
+The files of a sample are consecutive and have the same name up to the first dot, the sample's key. Each file in a shard
+also has a path `<shard>.tar/@<offset>+<size>/<name in the shard>`: `read_file` reads only these bytes of the shard.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ _PLACE = re.compile(r"^(?P<tar>.+)/@(?P<offset>\d+)\+(?P<size>\d+)/")
 
 
 class ShardError(MetricHMRError, ValueError):
-    """A shard is missing, is not a readable tar file, or holds something else than its layout says."""
+    """A shard is missing, is not a readable tar file, or does not have the expected layout."""
 
 
 @dataclass(frozen=True, eq=False)
 class TarSample:
-    """One sample of a shard; its files can be read while the shard is open, that is, while `tar_samples` runs.
+    """One sample of a shard; its files can be read while `tar_samples` is iterated, because the shard is open then.
 
     Attributes:
         shard: path of the tar file.
-        key: the name that the files share, with their folder.
-        files: entries of the tar by extension, which is all after the first dot, such as "npz" or "data.pyd".
+        key: common name of the files, with their folder.
+        files: entries of the tar by extension, the part after the first dot, such as "npz" or "data.pyd".
         tar: the open tar file.
     """
 
@@ -47,26 +46,26 @@ class TarSample:
     tar: tarfile.TarFile = field(repr=False)
 
     def read(self, extension: str) -> bytes:
-        """The bytes of one file. ShardError where the tar breaks off inside it."""
+        """The bytes of one file; raises ShardError if the tar is truncated inside it."""
         content = self.tar.extractfile(self.files[extension])
         assert content is not None  # `tar_samples` lists plain files only
         with _shard_errors(f"{self.shard}: not a readable tar shard"):
             return content.read()
 
     def arrays(self, extension: str = "npz") -> dict[str, AnyArray]:
-        """The arrays of a file in NumPy's npz format. ShardError where it is not one."""
+        """The arrays of a file in NumPy's npz format; raises ShardError if it is not one."""
         stream = io.BytesIO(self.read(extension))
         with _shard_errors(f"{self.shard}:{self.key}.{extension}: not a readable npz file"), np.load(stream) as arrays:
             return dict(arrays)
 
     def path(self, extension: str) -> Path:
-        """Where the file lies in the shard, for `read_file`."""
+        """Path of the file in the shard, for `read_file`."""
         member = self.files[extension]
         return self.shard / f"@{member.offset_data}+{member.size}" / member.name
 
 
 def tar_samples(shard: Path) -> Iterator[TarSample]:
-    """The samples of a shard, in its order.
+    """The samples of a shard, in their order.
 
     Raises:
         ShardError: the shard is missing or not a readable tar file.
@@ -80,7 +79,7 @@ def tar_samples(shard: Path) -> Iterator[TarSample]:
 
 
 def read_file(path: Path) -> bytes | None:
-    """The bytes of a file, in a tar or not; None where it cannot be read."""
+    """The bytes of a file, in a tar or not; None if it cannot be read."""
     place = _PLACE.match(path.as_posix())
     try:
         if place is None:
@@ -93,17 +92,17 @@ def read_file(path: Path) -> bytes | None:
 
 
 def unfinished(path: Path, process: int) -> Path:
-    """The name of a shard until it is whole."""
+    """The temporary name of a shard while it is written."""
     return path.with_suffix(f".{process}.part")
 
 
 @contextmanager
 def new_shard(path: Path, process: int | None = None) -> Iterator[tarfile.TarFile]:
-    """A tar file to write to. It has another name until it is whole; after an error it leaves no trace.
+    """A tar file to write to. It has a temporary name until it is complete; it is deleted after an error.
 
     Args:
-        path: the whole shard.
-        process: whose number stands in the other name; this process's by default.
+        path: path of the complete shard.
+        process: process id in the temporary name; this process's id by default.
     """
     partial = unfinished(path, os.getpid() if process is None else process)
     try:
@@ -129,7 +128,7 @@ def add_arrays(tar: tarfile.TarFile, name: str, arrays: Mapping[str, AnyArray]) 
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Key and extension of the name of a file."""
+    """Key and extension of a file name."""
     folder, slash, last = name.rpartition("/")
     stem, _, extension = last.partition(".")
     return folder + slash + stem, extension
@@ -137,7 +136,7 @@ def _split(name: str) -> tuple[str, str]:
 
 @contextmanager
 def _shard_errors(text: str) -> Iterator[None]:
-    """What goes wrong inside, as a ShardError with `text` before it."""
+    """Convert read errors inside the block to a ShardError whose message starts with `text`."""
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:

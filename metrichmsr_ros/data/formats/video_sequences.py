@@ -1,6 +1,6 @@
-"""3DPW and EMDB: pickles per sequence, SMPL in a world frame, one moving camera.
+"""Readers of 3DPW and EMDB: one pickle per sequence, SMPL in a world frame, one moving camera.
 
-Both are read through the restricted unpickler: a data set file cannot run code here.
+Both use the restricted unpickler, so a data set file cannot run code.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ GENDERS = {"m": "male", "f": "female", "male": "male", "female": "female", "neut
 
 
 def read_3dpw(root: Path, sequence: str, joints_of: JointsOf, split: str = "*") -> list[LabelTable]:
-    """One sequence of 3DPW, a table per actor; frames whose camera pose is not valid are left out.
+    """One sequence of 3DPW, one table per actor, without frames whose camera pose is invalid.
 
     Args:
         root: folder with `sequenceFiles/<split>/<sequence>.pkl` and `imageFiles/<sequence>/image_00000.jpg`.
-        joints_of: gendered SMPL (see `labels.joints_of`); its pelvis is needed to leave the world frame.
+        joints_of: gendered SMPL (see `labels.joints_of`); its pelvis is needed to transform to the camera frame.
     """
     found = sorted((root / "sequenceFiles").glob(f"{split}/{sequence}.pkl"))
     if len(found) != 1:
@@ -62,16 +62,16 @@ def _actor_3dpw(data: dict[str, Any], actor: int, images: Path, joints_of: Joint
         transl=transl,
         pelvis=pelvis,
         joints_2d=joints_2d,
-        **_all_known(count),
+        **_all_labelled(count),
     )
 
 
 def read_emdb(sequence: Path, joints_of: JointsOf) -> LabelTable:
-    """One sequence of EMDB, e.g. `P0/09_outdoor_walk`: good frames only (the others are too occluded to judge).
+    """One sequence of EMDB, e.g. `P0/09_outdoor_walk`: without frames in which the person is too occluded.
 
     Args:
         sequence: folder with `<P>_<name>_data.pkl` and `images/00000.jpg`.
-        joints_of: gendered SMPL; its pelvis is needed to leave the world frame.
+        joints_of: gendered SMPL; its pelvis is needed to transform to the camera frame.
     """
     found = sorted(sequence.glob("*_data.pkl"))
     if len(found) != 1:
@@ -102,11 +102,11 @@ def read_emdb(sequence: Path, joints_of: JointsOf) -> LabelTable:
         transl=transl,
         pelvis=pelvis,
         joints_2d=joints_2d,
-        **_all_known(count),
+        **_all_labelled(count),
     )
 
 
-def _all_known(count: int) -> dict[str, AnyArray]:
+def _all_labelled(count: int) -> dict[str, AnyArray]:
     return {name: np.ones(count, bool) for name in ("has_pose", "has_betas", "has_transl")}
 
 
@@ -114,12 +114,12 @@ def _fields(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
     data = load_array_pickle(path)
     missing = [name for name in required if name not in data]
     if missing:
-        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; there are: {', '.join(data)}")
+        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; the file has: {', '.join(data)}")
     return data
 
 
 def _project(world: AnyArray, world_to_camera: AnyArray, intrinsics: AnyArray) -> AnyArray:
-    """World points (N, K, 3) as pixels with confidence (N, K, 3): 1 before the camera, 0 behind it."""
+    """Project world points (N, K, 3) to pixels with confidence (N, K, 3): 1 in front of the camera, 0 behind it."""
     camera = np.einsum("nij,nkj->nki", world_to_camera[:, :3, :3], world) + world_to_camera[:, None, :3, 3]
     pixels = camera @ intrinsics.T
     ahead = camera[..., 2] > 0.1

@@ -1,4 +1,4 @@
-"""WebDataset shards with pictures in them: the open set of this package, and 4D-Humans' training tars."""
+"""Readers of WebDataset shards with images: this package's open set, and 4D-Humans' training tars."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PICTURES = ("jpg", "jpeg", "png")
 
 
 def read_open(shard: Path) -> LabelTable:
-    """The people of an open shard (`metrichmsr synthesize`) that have a picture beside them; betas of the open body.
+    """The people of an open shard (`metrichmsr synthesize`) whose sample has an image; betas of the open body.
 
-    Boxes hold what of a person lies in the picture, as boxes of detectors do.
+    A box contains the part of a person inside the image, as a detector's box does.
     """
     columns: dict[str, list[AnyArray]] = {name: [] for name in OPEN_FIELDS}
     person: list[str] = []
     image: list[Path] = []
-    for key, arrays, picture in _with_picture(shard, "npz", TarSample.arrays):
+    for key, arrays, picture in _with_image(shard, "npz", TarSample.arrays):
         missing = [name for name in OPEN_FIELDS if name not in arrays]
         if missing:
             raise LabelError(f"{shard}:{key}.npz: field(s) missing: {', '.join(missing)}")
@@ -43,7 +43,9 @@ def read_open(shard: Path) -> LabelTable:
         person += [f"{shard.name}/{key}#{row}" for row in range(count)]
         image += [picture] * count
     if not person:
-        raise LabelError(f"{shard}: no picture with people in it; `metrichmsr synthesize` stores some with its shards")
+        raise LabelError(
+            f"{shard}: no image with people; `metrichmsr synthesize` stores images with a part of its samples"
+        )
     rows = {name: np.concatenate(parts) for name, parts in columns.items()}
     homogeneous = rows["joints_cam"] @ np.swapaxes(rows["intrinsics"], 1, 2)
     ahead = homogeneous[..., 2:] > 0.1
@@ -64,14 +66,14 @@ def read_open(shard: Path) -> LabelTable:
 def read_4dhumans_tar(shard: Path) -> LabelTable:
     """One tar of 4D-Humans' training data: `KEY.jpg` and `KEY.data.pyd`, a pickled list with a dictionary per person.
 
-    Read are `keypoints_2d` (44, 3), `center`, `scale` (px / 200), `body_pose`, `betas` and their masks. The camera is
-    unknown. `keypoints_3d` (empty for AIC, COCO and MPII) and the masks of `detection.npz` are not used. The pickle
-    passes the restricted unpickler.
+    It reads `keypoints_2d` (44, 3), `center`, `scale` (px / 200), `body_pose`, `betas` and their masks. The set has no
+    intrinsics. `keypoints_3d` (empty for AIC, COCO and MPII) and the masks of `detection.npz` are not used. The
+    restricted unpickler reads the pickle.
     """
     people: list[dict[str, Any]] = []
     person: list[str] = []
     image: list[Path] = []
-    for key, content, picture in _with_picture(shard, "data.pyd", lambda sample: sample.read("data.pyd")):
+    for key, content, picture in _with_image(shard, "data.pyd", lambda sample: sample.read("data.pyd")):
         for row, entry in enumerate(loads_arrays(content, f"{shard}:{key}.data.pyd")):
             missing = [name for name in FIELDS_4DHUMANS if name not in entry]
             if missing:
@@ -80,7 +82,7 @@ def read_4dhumans_tar(shard: Path) -> LabelTable:
             person.append(f"{shard.name}/{key}#{row}")
             image.append(picture)
     if not people:
-        raise LabelError(f"{shard}: no KEY.jpg with a KEY.data.pyd in it; is this a tar of 4D-Humans?")
+        raise LabelError(f"{shard}: no KEY.jpg with a KEY.data.pyd found; is this a tar of 4D-Humans?")
 
     def rows(name: str, width: int) -> AnyArray:
         return np.array([np.ravel(entry[name])[:width] for entry in people], np.float32)
@@ -99,10 +101,10 @@ def read_4dhumans_tar(shard: Path) -> LabelTable:
     )
 
 
-def _with_picture(
+def _with_image(
     shard: Path, extension: str, read: Callable[[TarSample], Content]
 ) -> Iterator[tuple[str, Content, Path]]:
-    """Key, what `read` gives, and the picture's path, of every sample with a picture and a file of this extension."""
+    """Key, result of `read` and path of the image, for every sample with an image and a file of this extension."""
     try:
         for sample in tar_samples(shard):
             picture = next((name for name in PICTURES if name in sample.files), None)

@@ -1,1 +1,1 @@
-"""Motion capture: readers, retargeting to the body's skeleton, and poses sampled from it."""
+"""Motion capture: readers, retargeting to the body's skeleton, and pose sampling."""

@@ -1,4 +1,4 @@
-"""Biovision hierarchy files (BVH): a tree of joints with offsets and channels, then one row of values a frame."""
+"""Biovision hierarchy files (BVH): a tree of joints with offsets and channels, then one row of values per frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Joint:
 
 def _parse_hierarchy(tokens: list[str], path: Path) -> list[_Joint]:
     joints: list[_Joint] = []
-    stack: list[int] = []  # index of the joint that each open brace belongs to; -1 for an end site
+    stack: list[int] = []  # joint index of each open brace; -1 for an end site
     pending, i = -1, 0
     while i < len(tokens):
         word = tokens[i]
@@ -53,14 +53,14 @@ def _parse_hierarchy(tokens: list[str], path: Path) -> list[_Joint]:
 
 
 def _direction(joints: list[_Joint], index: int) -> np.ndarray:
-    """Rest direction of a joint's bone: towards its first child, or its end site."""
+    """Rest direction of a joint's bone: to its first child, or to its end site."""
     children = [j.offset for j in joints if j.parent == index and np.linalg.norm(j.offset) > 1e-6]
     end = joints[index].end
     return unit(children[0] if children else end if end is not None else np.zeros(3))
 
 
 def read_bvh(path: Path) -> Clip:
-    """Read a BVH clip whose rest pose is y up, facing +z; offsets are taken as metres.
+    """Read a BVH clip whose rest pose is y up, facing +z; offsets are in metres.
 
     Raises:
         MotionError: the hierarchy or the number of columns is wrong.

@@ -1,7 +1,7 @@
-"""Motion capture as one value: a skeleton's rest bones and its joints' global rotations over time.
+"""A motion capture clip: the rest bones of a skeleton and the global rotations of its joints over time.
 
 Every reader (`cmu`, `deepmimic`, `bvh`) returns a `Clip` in SMPL axes (y up, the person facing +z, x to the person's
-left), so `retarget` is independent of file formats.
+left), so `retarget` does not depend on file formats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from metrichmsr_ros.errors import MetricHMRError
 
 
 class MotionError(MetricHMRError, ValueError):
-    """A motion file that cannot be read; the message names the file and what is wrong with it."""
+    """A motion file cannot be read; the message names the file and the cause."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Clip:
     Attributes:
         name: unique name, `archive/file`.
         fps: frames per second.
-        bones: name of every bone, (J).
-        directions: rest direction of every bone in the world frame (J, 3), unit length, or zero where it has none.
-        rotations: global rotations (T, J, 3, 3) that take each bone from the rest pose to the posed world frame.
+        bones: names of the J bones.
+        directions: rest direction of every bone in the world frame (J, 3), unit length; zero for a bone without one.
+        rotations: global rotations (T, J, 3, 3) of each bone from its rest pose, world frame.
         root: position of the root (T, 3) in metres, y up.
     """
 
@@ -58,6 +58,6 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def resample(clip: Clip, fps: float) -> Clip:
-    """Every n-th frame of `clip`, so that the rate comes as near to `fps` as whole steps allow."""
+    """Every n-th frame of `clip`, where n gives the rate nearest to `fps`."""
     step = max(1, round(clip.fps / fps))
     return Clip(clip.name, clip.fps / step, clip.bones, clip.directions, clip.rotations[::step], clip.root[::step])

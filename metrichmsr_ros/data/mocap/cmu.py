@@ -63,14 +63,14 @@ def read_expmap(path: Path) -> Clip:
     """Read CMU motion as exponential maps: 3 root numbers, then 38 rotation vectors, comma-separated (T, 117).
 
     Raises:
-        MotionError: a row does not hold 117 numbers.
+        MotionError: a row does not have 117 numbers.
     """
     rows = np.loadtxt(path, delimiter=",", ndmin=2)
     if rows.shape[1] != 117:
         raise MotionError(f"{path}: {rows.shape[1]} columns, expected 117 (CMU 38 joints)")
     globals_: list[np.ndarray] = []
     for j, (_, parent, _) in enumerate(_EXPMAP_TREE):
-        # These files multiply row vectors from the left, so the column-vector rotation is the inverse.
+        # These files use row vectors, so the rotation of column vectors is the inverse.
         local = Rotation.from_rotvec(-rows[:, 3 + 3 * j : 6 + 3 * j]).as_matrix()
         globals_.append(local if parent < 0 else globals_[parent] @ local)
     offsets = np.array([o for *_, o in _EXPMAP_TREE], dtype=np.float64)
@@ -119,14 +119,14 @@ def _read_amc_frames(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_amc(path: Path) -> Clip:
-    """Read an Acclaim motion; the skeleton is the one `.asf` file beside it.
+    """Read an Acclaim motion; the skeleton is the only `.asf` file in its folder.
 
     Raises:
         MotionError: there is no skeleton, or a file has no frames.
     """
     skeletons = sorted(path.parent.glob("*.asf"))
     if not skeletons:
-        raise MotionError(f"{path}: no .asf skeleton beside it")
+        raise MotionError(f"{path}: its folder has no .asf skeleton")
     bones, parents, metres = _read_asf(skeletons[0])
     frames = _read_amc_frames(path)
     root = frames["root"]
@@ -138,7 +138,7 @@ def read_amc(path: Path) -> Clip:
         if name in frames and "dof" in bone:
             angles = np.zeros((len(root), 3))
             angles[:, [["rx", "ry", "rz"].index(d) for d in bone["dof"]]] = frames[name]
-            # Acclaim angles are about fixed axes x, then y, then z, in the bone's own axes.
+            # Acclaim angles are rotations about the bone's fixed axes x, then y, then z.
             local = axis @ Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ axis.T
         globals_[name] = globals_[parents[name]] @ local
         names.append(name)

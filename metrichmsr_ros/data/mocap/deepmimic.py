@@ -1,4 +1,4 @@
-"""DeepMimic motion files (MIT): one row a frame, `dt, root xyz, root quaternion wxyz, joint rotations` (44 numbers)."""
+"""DeepMimic motion (MIT): one row per frame, `dt, root xyz, root quaternion wxyz, joint rotations` (44 numbers)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_deepmimic(path: Path) -> Clip:
     """Read a DeepMimic humanoid3d clip.
 
     Raises:
-        MotionError: the file is no DeepMimic JSON or its rows do not hold 44 numbers.
+        MotionError: the file is not a DeepMimic JSON, or its rows do not have 44 numbers.
     """
     try:
         rows = np.array(json.loads(path.read_text())["Frames"], dtype=np.float64)

@@ -1,8 +1,8 @@
-"""The pose bank: distinct poses of all captured clips in one small array, split by clip, and one walking cycle.
+"""The pose bank: distinct poses of all clips in one array, split by clip, and one walking cycle.
 
     python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz
 
-The package's own `poses.npz` was computed so from DeepMimic's clips (MIT), reactidle's BVH (MIT) and CMU's motion
+This command made the package's `poses.npz` from DeepMimic's clips (MIT), reactidle's BVH (MIT) and CMU's motion
 capture (mocap.cs.cmu.edu; created with funding from NSF EIA-0196217).
 """
 
@@ -24,22 +24,22 @@ from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import retarget
 
-SPLIT_EVERY = 8  # every eighth clip is held out for validation
+SPLIT_EVERY = 8  # one clip of eight is held out for validation
 WALK_FPS = 30.0
-_WALK_FRAMES = (0, 38)  # DeepMimic's walk is one cycle of two steps, made to loop
+_WALK_FRAMES = (0, 38)  # DeepMimic's walk is one cycle of two steps and loops
 
 
 @dataclass(frozen=True)
 class PoseBank:
-    """Poses and a walk.
+    """Poses and a walking cycle.
 
     Attributes:
-        poses: (N, 72) float32 axis-angle; the root keeps its tilt but faces +z (no heading), y up.
-        held_out: (N,) bool, poses of clips that are kept for validation.
-        sources: (N,) index into `names`.
-        names: name of every clip.
+        poses: (N, 72) float32 axis-angle; the root keeps its tilt but has no heading (faces +z), y up.
+        held_out: (N,) bool, True for poses of validation clips.
+        sources: (N,) index of each pose's clip in `names`.
+        names: names of the clips.
         walk: (T, 72) float32, one cycle of walking towards +z at `WALK_FPS`.
-        walk_root: (T, 3) float32 root positions of the cycle in metres, of a 1.7 m body; z grows.
+        walk_root: (T, 3) float32 root positions of the cycle in metres, for a 1.7 m body; z increases.
     """
 
     poses: np.ndarray
@@ -51,12 +51,12 @@ class PoseBank:
 
     @classmethod
     def load(cls, path: Path | None = None) -> PoseBank:
-        """Read a bank; None: the package's own. MotionError where `path` is no bank."""
+        """Read a bank; None reads the package's own. Raises MotionError if `path` is not a bank."""
         try:
             return cls._read(path or asset_path("poses.npz"))
         except (OSError, EOFError, ValueError, KeyError):
             command = "python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz"
-            raise MotionError(f"{path}: no bank of poses; make one with `{command}`") from None
+            raise MotionError(f"{path}: not a bank of poses; make one with `{command}`") from None
 
     @classmethod
     def _read(cls, path: Path) -> PoseBank:
@@ -84,11 +84,11 @@ class PoseBank:
 
 
 def without_heading(poses: np.ndarray) -> np.ndarray:
-    """Poses (N, 72) turned about the vertical axis so that the pelvis faces +z; tilt and roll stay."""
+    """Rotate poses (N, 72) about the vertical axis until the pelvis faces +z; tilt and roll do not change."""
     root = Rotation.from_rotvec(poses[:, :3])
     front = root.apply(np.array([0.0, 0.0, 1.0]))
     up = root.apply(np.array([0.0, 1.0, 0.0]))
-    # Lying people face up or down: their heading is that of the head's direction.
+    # People who lie face up or down; the direction to the head defines their heading.
     level = np.where(np.abs(front[:, 1:2]) < 0.8, front, up * -np.sign(front[:, 1:2]))
     turn = Rotation.from_rotvec(np.outer(-np.arctan2(level[:, 0], level[:, 2]), (0.0, 1.0, 0.0)))
     result = poses.copy()
@@ -105,7 +105,7 @@ def joint_positions(poses: np.ndarray, rest_joints: np.ndarray) -> np.ndarray:
 
 
 def distinct(joints: np.ndarray, distance: float) -> np.ndarray:
-    """Indices of frames that differ from every one kept so far by `distance` (m, mean over joints) at least.
+    """Indices of frames whose mean joint distance to every frame kept before is at least `distance`.
 
     Args:
         joints: (T, 24, 3), in time order.
@@ -126,13 +126,13 @@ def build_bank(folder: Path, distance: float = 0.03, fps: float = 15.0, limit: i
     """Retarget every clip under `folder` to the open body and keep distinct poses.
 
     Args:
-        folder: holds the motion archives, unpacked.
-        distance: metres of mean joint movement that make a pose a new one within its clip.
-        fps: rate at which clips are read.
-        limit: most poses to keep; a random choice beyond that.
+        folder: folder with the unpacked motion archives.
+        distance: mean joint distance in metres from which two poses of a clip are distinct.
+        fps: frame rate after resampling.
+        limit: largest number of poses; more are reduced by a random choice.
 
     Raises:
-        MotionError: there are no clips, or DeepMimic's walk is missing.
+        MotionError: `folder` has no clips, or DeepMimic's walk is missing.
     """
     rest = load_body("open_light").joint_template.numpy().astype(np.float64)
     chosen, names, sources = [], [], []
@@ -156,7 +156,7 @@ def build_bank(folder: Path, distance: float = 0.03, fps: float = 15.0, limit: i
 def _walk_cycle(folder: Path, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     paths = sorted(Path(folder).rglob("humanoid3d_walk.txt"))
     if not paths:
-        raise MotionError(f"{folder}: humanoid3d_walk.txt is missing; the walking cycle comes from it")
+        raise MotionError(f"{folder}: humanoid3d_walk.txt is missing; it has the walking cycle")
     clip: Clip = resample(read_deepmimic(paths[0]), WALK_FPS)
     first, last = _WALK_FRAMES
     root = clip.root[first:last] - clip.root[first] * np.array([1.0, 0.0, 1.0])

@@ -1,6 +1,6 @@
-"""New poses from captured ones: joined halves, mirrored, perturbed and placed within anatomical limits.
+"""Sample new poses from captured ones: combined, mirrored, perturbed and limited to the anatomical range.
 
-Axes are SMPL's (y up, body faces +z, x to its left), so in the rest pose a positive turn about x bends a knee, a
+Axes are SMPL's (y up, body faces +z, x to its left), so in the rest pose a positive rotation about x bends a knee and a
 negative one lifts a thigh forward; the left forearm bends about -y, the right one about +y.
 """
 
@@ -14,7 +14,7 @@ from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 
 _LEGS = np.array([1, 2, 4, 5, 7, 8, 10, 11])
 _ARMS = np.array([13, 14, 16, 17, 18, 19, 20, 21, 22, 23])
-# Standard deviation (radians) of the random turn added to each joint; joint 0 is the root's tilt.
+# Standard deviation (radians) of the random rotation added to each joint; joint 0 is the root's tilt.
 _SIGMA = np.repeat([0.05, 0.10, 0.05, 0.10, 0.05, 0.12, 0.05], [1, 2, 1, 2, 1, 2, 3])  # root to feet
 _SIGMA = np.append(_SIGMA, [0.10, 0.04, 0.04, 0.12, 0.15, 0.15, 0.15, 0.15, 0.12, 0.12, 0.08, 0.08])  # neck to hands
 KINDS = ("captured", "joined", "reaching", "sitting", "kneeling", "squatting", "lying")
@@ -25,9 +25,9 @@ def random_pose(bank: PoseBank, rng: np.random.Generator, held_out: bool) -> tup
     """One pose (72,) float64 facing +z, and its kind (one of `KINDS`).
 
     Args:
-        bank: captured poses; only those of the asked side of the split are used.
-        rng: source of chance.
-        held_out: True for validation clips.
+        bank: captured poses; only one side of its split is used.
+        rng: random generator.
+        held_out: True uses the validation clips, False the training clips.
     """
     kind = str(rng.choice(KINDS, p=SHARES))
     pose = _captured(bank, rng, held_out)
@@ -74,7 +74,7 @@ def _bend_legs(
 
 
 def _lean(joints: np.ndarray, rng: np.random.Generator, forward: float) -> None:
-    """Upright trunk that leans by about `forward` radians."""
+    """Make the trunk upright with a lean of about `forward` radians."""
     joints[0] = (rng.normal(0, 0.12), 0, rng.normal(0, 0.05))
     for joint in (3, 6, 9):
         joints[joint] = (rng.normal(forward / 3, 0.08), rng.normal(0, 0.06), rng.normal(0, 0.04))
@@ -82,11 +82,11 @@ def _lean(joints: np.ndarray, rng: np.random.Generator, forward: float) -> None:
 
 
 def _reach(joints: np.ndarray, rng: np.random.Generator) -> None:
-    """Point one or both upper arms anywhere they reach, forearm bent at will."""
+    """Point one or both upper arms in a random reachable direction, with a random bend of the forearm."""
     for side, shoulder in ((1.0, 16), (-1.0, 17)):
         if rng.random() < 0.3:
             continue
-        direction = rng.normal(size=3) + np.array([side * 0.5, -0.2, 0.6])  # outwards and forward more than back
+        direction = rng.normal(size=3) + np.array([side * 0.5, -0.2, 0.6])  # more often outwards and forward
         direction /= np.linalg.norm(direction)
         direction[2] = max(direction[2], -0.45)
         direction[0] = side * max(side * direction[0], -0.45)
@@ -101,14 +101,14 @@ def _reach(joints: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _lie_down(joints: np.ndarray, rng: np.random.Generator) -> None:
-    """On the back, the front or a side; heading along +z stays with the head."""
+    """Lie on the back, the front or a side, with the head along +z."""
     tilt = Rotation.from_euler("x", rng.choice([-1.0, 1.0]) * rng.normal(np.pi / 2, 0.15))
     roll = Rotation.from_euler("y", rng.choice([0.0, 0.0, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.25))
     joints[0] = (tilt * roll).as_rotvec()
 
 
 def _perturb(joints: np.ndarray, rng: np.random.Generator) -> None:
-    """Add a small random turn to every joint, then bring hinges back within their limits."""
+    """Add a small random rotation to every joint, then limit the hinges."""
     size = rng.uniform(0.0, 0.9)
     noise = Rotation.from_rotvec(rng.normal(0, 1, (24, 3)) * _SIGMA[:, None] * size)
     joints[:] = (Rotation.from_rotvec(joints) * noise).as_rotvec()

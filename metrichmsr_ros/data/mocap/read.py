@@ -1,4 +1,4 @@
-"""Read a folder of motion capture files, whatever their formats."""
+"""Read a folder of motion capture files of all supported formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_motion_folder(folder: Path, fps: float = 10.0) -> list[Clip]:
     """All clips under `folder`, by file type: `.amc` (+ `.asf`), `.bvh`, DeepMimic and CMU exponential-map `.txt`.
 
     Raises:
-        MotionError: there is no motion file under `folder`, or one of them cannot be read.
+        MotionError: `folder` has no motion file, or a file cannot be read.
     """
     clips = []
     for path in sorted(Path(folder).rglob("*")):

@@ -1,9 +1,9 @@
-"""Carry a captured clip over to the 24-joint SMPL tree by bone directions, keeping hinges and twists.
+"""Retarget a captured clip to the 24-joint SMPL skeleton by bone directions, keeping hinges and twists.
 
-A target joint takes the global rotation `S(t)` of the source bone that moves the same limb, times a constant
-`Q` that turns the target's rest direction into the source's: `G(t) = S(t) Q`. Limbs, whose rest directions differ
-between skeletons (T-pose, arms hanging, legs astride), use the smallest such turn; trunk, head and feet are upright and
-flat in every skeleton's rest pose, so `Q` is the identity there and soles stay on the floor.
+A target joint gets the global rotation `S(t)` of the source bone that moves the same limb, times a constant rotation
+`Q` from the target's rest direction to the source's: `G(t) = S(t) Q`. The rest directions of limbs differ between
+skeletons (T-pose, arms down, legs apart); for them `Q` is the smallest such rotation. Trunk, head and feet have the
+same rest directions in every skeleton, so `Q` is the identity and soles stay on the floor.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.joints import PARENTS
 from metrichmsr_ros.data.mocap.clip import Clip, MotionError, unit
 
-# Target joint -> target child that gives the direction of its limb.
+# Target joint -> child joint that defines the direction of its limb.
 _LIMB_CHILD = {1: 4, 2: 5, 4: 7, 5: 8, 16: 18, 17: 19, 18: 20, 19: 21}
-# Hands follow the turn of the forearm they hang on.
+# Hands follow the rotation of their forearm.
 _SAME_TURN_AS = {20: 18, 21: 19, 22: 18, 23: 19}
 
-# Per kind of skeleton, the 24 source bones; "a>b:w" lies the fraction w of the way from bone a to bone b.
+# The 24 source bones of each skeleton type; "a>b:w" interpolates from bone a to bone b with weight w.
 _AMC = """
     root lfemur rfemur lowerback ltibia rtibia upperback lfoot rfoot thorax ltoes rtoes upperneck
     lclavicle rclavicle head lhumerus rhumerus lradius rradius lhand rhand lhand rhand
@@ -61,7 +61,7 @@ def _source_rotation(clip: Clip, spec: str) -> np.ndarray:
 
 
 def rest_turns(clip: Clip, rest_joints: np.ndarray) -> np.ndarray:
-    """The constant turns Q (24, 3, 3) from the target's rest pose `rest_joints` (24, 3) to the clip's."""
+    """The constant rotations Q (24, 3, 3) from the target's rest pose `rest_joints` (24, 3) to the clip's rest pose."""
     table = _SOURCES[clip.name.split("/")[0]].split()
     turns = np.tile(np.eye(3), (24, 1, 1))
     for joint, child in _LIMB_CHILD.items():
@@ -73,16 +73,16 @@ def rest_turns(clip: Clip, rest_joints: np.ndarray) -> np.ndarray:
 
 
 def retarget(clip: Clip, rest_joints: np.ndarray) -> np.ndarray:
-    """Poses (T, 72), axis-angle in SMPL order, that move a body of rest joints (24, 3) as `clip` does.
+    """Poses (T, 72), axis-angle in SMPL order, of the clip's motion for a body with rest joints (24, 3).
 
     `[0:3]` is the root's rotation in the clip's world: y up, a person at rest faces +z.
 
     Raises:
-        MotionError: the clip comes from no known kind of skeleton.
+        MotionError: the clip's skeleton is of an unknown type.
     """
     kind = clip.name.split("/")[0]
     if kind not in _SOURCES:
-        raise MotionError(f"{clip.name}: unknown kind of skeleton {kind!r}; known: {', '.join(_SOURCES)}")
+        raise MotionError(f"{clip.name}: unknown skeleton type {kind!r}; supported: {', '.join(_SOURCES)}")
     turns = rest_turns(clip, rest_joints)
     world = np.stack([_source_rotation(clip, spec) @ turns[j] for j, spec in enumerate(_SOURCES[kind].split())], 1)
     local = np.stack(

@@ -1,4 +1,4 @@
-"""Every reader against a small data set written in its layout: the labelled body must stand where it stands."""
+"""Every reader against a small data set in its layout: the labelled body has its true position."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_3dpw(tmp_path: Path) -> None:
 
 
 def test_plain_rotation_of_the_translation_would_be_wrong(tmp_path: Path) -> None:
-    """What the pelvis rule is for: R t + T misses by centimetres on this data."""
+    """Why the pelvis matters: R t + T has an error of centimetres on this data."""
     sequence, actors, valid = write_3dpw(tmp_path)
     table, world = read_3dpw(tmp_path, sequence, JOINTS)[0], actors[0]
     turn, shift = world.extrinsics[valid, :3, :3], world.extrinsics[valid, :3, 3]
@@ -200,7 +200,7 @@ def test_missing_pieces_of_sequences_are_named(tmp_path: Path) -> None:
 
 def test_missing_bodies_and_images_are_named(tmp_path: Path) -> None:
     sequence, _, _ = write_3dpw(tmp_path)
-    with pytest.raises(LabelError, match="gender 'male'; given: neutral"):
+    with pytest.raises(LabelError, match="gender 'male'; available: neutral"):
         read_3dpw(tmp_path, sequence, joints_of({"neutral": BODIES["neutral"]}))
     table = read_3dpw(tmp_path, sequence, JOINTS)[0]
     table.image[0].unlink()

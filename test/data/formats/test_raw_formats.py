@@ -1,4 +1,4 @@
-"""The key point sets as their makers publish them, and the sets that come as tars with pictures in them."""
+"""Key point sets in their original formats, and sets in tar files with images."""
 
 from __future__ import annotations
 
@@ -138,12 +138,12 @@ def test_files_that_are_not_shards_are_named(tmp_path: Path) -> None:
             read(tmp_path / "none.tar")
     with tarfile.open(tmp_path / "empty.tar", "w") as tar:
         add_to_tar(tar, "a.npz", b"")
-    with pytest.raises(LabelError, match="no picture"):
+    with pytest.raises(LabelError, match="no image with people"):
         read_open(tmp_path / "empty.tar")
 
 
 class StandIn:
-    """Gives SMPL-X's joints in a test: those of the set's own body."""
+    """Replaces SMPL-X in a test by the joints of the set's own body."""
 
     def __init__(self, gender: str) -> None:
         self.body = BODIES[gender]
@@ -197,7 +197,7 @@ def test_data_sets_need_their_body_models(tmp_path: Path) -> None:
 
 
 def test_labels_of_other_bodies_give_joints_but_no_betas(tmp_path: Path) -> None:
-    """3DPW's men and women teach a network of neutral SMPL where their joints are, not their betas."""
+    """3DPW's gendered bodies train a network of neutral SMPL on joints, not on betas."""
     write_3dpw(tmp_path)
     table = read_image_set(ImageSet("3dpw", str(tmp_path), split="test"), ALL)[0]
     truth = truth_of(table[0], ViewChange.identity(), BODIES["neutral"], BODIES)

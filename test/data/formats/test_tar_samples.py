@@ -1,4 +1,4 @@
-"""Samples of tar shards against what `tarfile` and NumPy read, and shards that are broken."""
+"""Samples of tar shards compared with `tarfile` and NumPy, and broken shards."""
 
 from __future__ import annotations
 

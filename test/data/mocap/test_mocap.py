@@ -1,4 +1,4 @@
-"""Motion capture readers and retargeting: tiny files with known answers, and limbs that must point as the source's."""
+"""Motion capture readers with tiny files of known content, and retargeting that keeps limb directions."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_expmap_is_the_inverse_rotation_of_row_vectors(tmp_path):
     folder = tmp_path / "train" / "walking"
     folder.mkdir(parents=True)
     row = np.zeros((1, 117))
-    row[0, 3 + 3 * 2 : 6 + 3 * 2] = [0, 0, 0.366519]  # the calibration pose: left thigh brought upright
+    row[0, 3 + 3 * 2 : 6 + 3 * 2] = [0, 0, 0.366519]  # the calibration pose: left thigh vertical
     np.savetxt(folder / "walking_1.txt", row, delimiter=",")
     clip = read_expmap(folder / "walking_1.txt")
     thigh = clip.bone("LeftUpLeg")
@@ -129,7 +129,7 @@ def test_arms_hang_down_in_deepmimics_rest_pose(tmp_path, rest):
 
 def test_unknown_skeleton_and_empty_folder_are_named(tmp_path, rest):
     clip = Clip("other/x", 30.0, ("a",), np.zeros((1, 3)), np.eye(3)[None, None], np.zeros((1, 3)))
-    with pytest.raises(MotionError, match="unknown kind"):
+    with pytest.raises(MotionError, match="unknown skeleton type"):
         retarget(clip, rest)
     with pytest.raises(MotionError, match="no motion files"):
         read_motion_folder(tmp_path)
@@ -186,7 +186,7 @@ def test_the_walk_bends_knees_backwards_and_loops(rest):
     joints = joint_positions(bank.walk.astype(np.float64), rest)
     for hip, knee, ankle in ((1, 4, 7), (2, 5, 8)):
         thigh, shin = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
-        bend = np.cross(thigh, shin)[:, 0]  # about +x, to the body's left: shin behind the thigh
+        bend = np.cross(thigh, shin)[:, 0]  # about +x, the body's left: the shin is behind the thigh
         assert bend.max() > 0.02
         assert bend.min() > -0.02
     assert bank.walk_root[-1, 2] > 0.8
@@ -219,5 +219,5 @@ def test_a_file_that_is_not_a_pose_bank_is_refused(tmp_path, content):
     path = tmp_path / "poses.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(MotionError, match=r"poses.npz: no bank of poses; make one"):
+    with pytest.raises(MotionError, match=r"poses.npz: not a bank of poses; make one"):
         PoseBank.load(path)
