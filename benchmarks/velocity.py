@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.strangers import strangers
+from benchmarks.random_walkers import random_walkers
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
@@ -88,7 +88,7 @@ def main() -> None:
     limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     count = int(options.seconds * options.fps)
-    found = [measure(pipeline, strangers(count, options.fps, seed)) for seed in options.seeds]
+    found = [measure(pipeline, random_walkers(count, options.fps, seed)) for seed in options.seeds]
     all_of = Velocities(*(np.concatenate([getattr(v, n) for v in found]) for n in ("error", "stated", "distance")))
     table = Table("axis", "error, rms m/s", "stated deviation m/s", title=f"{len(all_of.distance)} velocities")
     for axis, error, stated in zip("xyz", all_of.error.T, all_of.stated.T, strict=True):
