@@ -18,6 +18,7 @@ from metrichmsr_ros.depth.engine import SceneDepth
 WARN_EVERY_S = 5.0
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
+_MINOR = frozenset({"black image", "no frame"})  # does not hide another problem
 _RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
 _RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}
@@ -64,7 +65,7 @@ class Statistics:
         """Warn, throttled by cause, and remember the text for the next report."""
         now = time.monotonic()
         with self._lock:
-            if cause not in _HARMLESS:
+            if cause not in _HARMLESS and not (cause in _MINOR and self._problem):
                 self._problem = cause, text
             due = now - self._warned.get(cause, -WARN_EVERY_S) >= WARN_EVERY_S
             if due:

@@ -260,6 +260,15 @@ class PerceptionNode(LifecycleNode):
         source = self._inputs.get(argument)
         return (source.mismatch if source is not None else "") or elsewhere(self, topic, argument, kinds)
 
+    def _warn_of_several_cameras(self) -> None:
+        count = self.count_publishers(self._image_topic()) if self._inputs else 0
+        if count > 1:
+            self.get_logger().warning(
+                f"{count} publishers on {self._image_topic()}: if they are several cameras, their people are mixed up; "
+                "give each camera a topic and a node of its own",
+                throttle_duration_sec=REMIND_S,
+            )
+
     def _report(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
         problem = (DiagnosticStatus.ERROR, self._failure) if self._failure else None
@@ -267,6 +276,7 @@ class PerceptionNode(LifecycleNode):
             text = f"{others} more nodes are called /{name}: give each a name or namespace of its own"
             self.get_logger().warning(text, throttle_duration_sec=REMIND_S)
             problem = DiagnosticStatus.WARN, text
+        self._warn_of_several_cameras()
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}

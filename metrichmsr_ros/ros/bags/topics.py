@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metrichmsr_ros.ros.bags.errors import BagChoiceError, UnreadableBagError
+from metrichmsr_ros.ros.topic_names import topic_words
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-_NO_PICTURE = ("depth", "disparity", "overlay", "mask", "infra")
+_NO_PICTURE = frozenset({"depth", "disparity", "overlay", "mask", "masks", "infra", "infrared"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def select_topics(
 
 def _only_image(bag: str, kinds: Mapping[str, str], camera_info: str | None, needs_info: bool) -> str:
     images = [n for n, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
-    images = [n for n in images if not any(word in n.lower() for word in _NO_PICTURE)]
+    images = [n for n in images if topic_words(n).isdisjoint(_NO_PICTURE)] or images  # a name alone refuses nothing
     # Where both are recorded the raw image wins: it lost nothing.
     images = [n for n in images if image_transport_base(n) == n or image_transport_base(n) not in images]
     with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]

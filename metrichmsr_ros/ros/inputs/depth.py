@@ -14,6 +14,7 @@ from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frame_names import is_same_frame
+from metrichmsr_ros.ros.inputs.encodings import canonical
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
 
@@ -126,7 +127,7 @@ def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
     Raises:
         DepthError: unknown encoding, truncated data, or a CameraInfo that contradicts it.
     """
-    depth = metres(_pixels(message), message.encoding)
+    depth = metres(_pixels(message), canonical(message.encoding))
     size = (message.width, message.height)
     source = "topic"
     if info is None:
@@ -139,16 +140,18 @@ def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
 
 
 def _pixels(message: Any) -> npt.NDArray[Any]:
-    if message.encoding not in _TYPES:
+    encoding = canonical(message.encoding)
+    if encoding not in _TYPES:
         raise DepthError(f"depth image has encoding {message.encoding!r}; publish 16UC1 (mm) or 32FC1 (m)")
-    dtype = np.dtype((">" if message.is_bigendian else "<") + _TYPES[message.encoding])
+    dtype = np.dtype((">" if message.is_bigendian else "<") + _TYPES[encoding])
     row = message.width * dtype.itemsize
-    needed = message.step * (message.height - 1) + row
-    if message.width == 0 or message.height == 0 or message.step < row or len(message.data) < needed:
+    step = message.step or row  # 0: the driver did not fill it in
+    needed = step * (message.height - 1) + row
+    if message.width == 0 or message.height == 0 or step < row or len(message.data) < needed:
         raise DepthError(
             f"depth image {message.width}x{message.height} {message.encoding} with step {message.step} has "
             f"{len(message.data)} bytes: empty or truncated"
         )
-    strides = (message.step, dtype.itemsize)
+    strides = (step, dtype.itemsize)
     pixels = np.ndarray((message.height, message.width), dtype, buffer=message.data, strides=strides)
     return pixels.astype(dtype.newbyteorder("="))

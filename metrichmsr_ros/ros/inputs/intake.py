@@ -6,7 +6,6 @@ Where the camera and the observations come from (topics that may still be on the
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +14,17 @@ from typing import Any, Protocol
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.frame_names import bare, in_frame
+from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
+from metrichmsr_ros.ros.inputs.camera_mixture import CameraMixture
 from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_from_compressed, image_from_message
 from metrichmsr_ros.ros.inputs.scene_context import ContextParameters, ContextProvider
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate, stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
+from metrichmsr_ros.ros.topic_names import topic_words
 from metrichmsr_ros.types import ImageArray
+
+BLACK_BELOW = 10  # of 255: nobody is found in a picture without a brighter pixel
+_LOOKED_AT = 4  # every so many rows and columns
 
 
 @dataclass(frozen=True)
@@ -91,17 +96,19 @@ class Intake:
         problem: Callable[[str, str], None],
         budget: WaitBudget | None = None,
     ) -> None:
-        self._named_rectified = names_rectified_image(topic)
+        self._topic, self._named_rectified = topic, names_rectified_image(topic)
         self._cameras, self._contexts, self._problem = cameras, contexts, problem
         self._budget = budget or WaitBudget()
         self._gate = StampGate()
+        self._bits, self._mixture = BitDepth(), CameraMixture()
         self._has_told_frame = False
         self._jump_s: float | None = None  # not handed out yet
 
     @property
     def health(self) -> dict[str, str]:
-        """What came with the last image, for diagnostics: CameraInfo, floor, depth."""
-        return {"camera_info": self._cameras.pairing, **self._contexts.health}
+        """What came with the last image, for diagnostics: CameraInfo, floor, depth; bits in use of 16-bit images."""
+        bits = {"bits in use": f"{self._bits.bits} of 16"} if self._bits.bits else {}
+        return {"camera_info": self._cameras.pairing, **bits, **self._contexts.health}
 
     def frame(self, message: Any, arrived_ns: int, parameters: IntakeParameters) -> ReadyFrame:
         """Make one image ready.
@@ -116,10 +123,11 @@ class Intake:
         """
         self._budget.begin()
         began = time.perf_counter()
-        image = _to_rgb(message)
+        image = self._to_rgb(message)
+        self._check_brightness(image)
         converted = time.perf_counter()
         header, size = message.header, (image.shape[1], image.shape[0])
-        camera = self._cameras.camera(header, size, self._is_rectified(parameters))
+        camera = self._camera(header, size, parameters)
         header = in_frame(header, self._frame_of(header))
         stamp = self._stamp_of(header, arrived_ns)
         self._jump_s = self._gate.admit(stamp) or self._jump_s
@@ -131,6 +139,36 @@ class Intake:
     def _is_rectified(self, parameters: IntakeParameters) -> bool | None:
         given = parameters.rectified
         return True if given is None and self._named_rectified else given
+
+    def _camera(self, header: Any, size: tuple[int, int], parameters: IntakeParameters) -> Camera:
+        try:
+            camera = self._cameras.camera(header, size, self._is_rectified(parameters))
+        except FrameDropped:
+            self._check_source(header, size, None)
+            raise
+        self._check_source(header, size, camera)
+        return camera
+
+    def _to_rgb(self, message: Any) -> ImageArray:
+        convert = image_from_message if hasattr(message, "encoding") else image_from_compressed
+        try:
+            return convert(message, self._bits)
+        except ConversionError as error:
+            raise FrameDropped("bad image", str(error)) from error
+
+    def _check_brightness(self, image: ImageArray) -> None:
+        brightest = int(image[::_LOOKED_AT, ::_LOOKED_AT].max())
+        if brightest < BLACK_BELOW:
+            self._problem(
+                "black image",
+                f"the picture is black, its brightest pixel has {brightest} of 255: is the lens covered, the exposure "
+                "too short, or the encoding another one than the driver says?",
+            )
+
+    def _check_source(self, header: Any, size: tuple[int, int], camera: Camera | None) -> None:
+        text = self._mixture.problem(bare(header.frame_id), size, camera)
+        if text:
+            self._problem("several cameras", f"{text}; give each camera a topic and a node of its own ({self._topic})")
 
     def _frame_of(self, header: Any) -> str:
         """The image's frame, else that of its CameraInfo; that both are empty is reported once."""
@@ -154,11 +192,4 @@ class Intake:
 
 def names_rectified_image(topic: str) -> bool:
     """Whether a topic's name says that its images are rectified, as `image_rect` and `image_rect_color` do."""
-    return re.search(r"(^|[/_])rect(ified)?([/_]|$)", topic) is not None
-
-
-def _to_rgb(message: Any) -> ImageArray:
-    try:
-        return image_from_message(message) if hasattr(message, "encoding") else image_from_compressed(message)
-    except ConversionError as error:
-        raise FrameDropped("bad image", str(error)) from error
+    return not topic_words(topic).isdisjoint(("rect", "rectified"))

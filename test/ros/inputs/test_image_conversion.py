@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
+from metrichmsr_ros.ros.inputs.encodings import PACKED
 from metrichmsr_ros.ros.inputs.image_conversion import (
     SUPPORTED_ENCODINGS,
     ConversionError,
@@ -160,7 +162,14 @@ def test_missing_padding_of_the_last_row_is_no_truncation():
         ({"encoding": "16UC1"}, "depth encoding"),
         ({"encoding": "32FC1"}, "depth encoding"),
         ({"step": 10}, "step 10"),
-        ({"step": 0}, "step 0"),
+        ({"width": 100_000, "height": 100_000}, "100000x100000, more than 67 megapixels"),
+        ({"width": 2**32 - 1}, "megapixels"),
+        ({"encoding": "jpeg"}, "CompressedImage"),
+        ({"encoding": "h264"}, "is video.*republish"),
+        ({"encoding": "Mono12p"}, "packed across bytes"),
+        ({"encoding": "16uc1 "}, "depth encoding"),
+        ({"encoding": "Z16"}, "depth encoding"),
+        ({"encoding": "TYPE_32FC1"}, "depth encoding"),
         ({"width": 0}, "0x12"),
         ({"height": 0}, "16x0"),
         ({"data": array.array("B")}, "0 bytes"),
@@ -173,6 +182,75 @@ def test_errors_name_the_field_and_the_value(change, words):
     vars(message).update(change)
     with pytest.raises(ConversionError, match=words):
         image_from_message(message)
+
+
+SPELLINGS = {
+    "rgb8": ["RGB8", " rgb8", "Rgb8\n", "R8G8B8", "RGB_INT8", "rgb", "RGB888"],
+    "bgr8": ["BGR8", "bgr8 ", "bgr", "BGR24", "BGR8Packed"],
+    "rgba8": ["RGBA8", "RGBa8", "R8G8B8A8"],
+    "bgra8": ["BGRA8", "BGRa8"],
+    "8UC3": ["8uc3", "CV_8UC3", "TYPE_8UC3"],
+    "mono8": ["MONO8", "Mono8", "GREY", "gray", "Y8", "L8", "8uc1"],
+    "mono16": ["MONO16", "Mono16", "Y16 ", "L16"],
+    "yuv422": ["YUV422", "UYVY", "uyvy ", "YUV422_8_UYVY", "yuv422-uyvy"],
+    "yuv422_yuy2": ["YUYV", "YUY2", "yuv422_YUY2", "YUV422_8"],
+    "nv12": ["NV12", " nv12"],
+    "nv21": ["NV21"],
+    "nv24": ["NV24"],
+    "bayer_rggb8": ["BAYER_RGGB8", "BayerRG8", "bayerrg8", "bayer_rg8", "RGGB8", "RGGB"],
+    "bayer_gbrg8": ["BayerGB8", "Bayer_GBRG8"],
+    "bayer_bggr16": ["BayerBG16"],
+    "bayer_grbg12": ["BayerGR12"],
+}
+
+
+@pytest.mark.parametrize(("name", "spelt"), [(name, spelt) for name, all_ in SPELLINGS.items() for spelt in all_])
+def test_encodings_are_read_however_they_are_spelt(name, spelt):
+    rows = np.random.default_rng(2).integers(0, 256, (HEIGHT * 3, WIDTH * 8), dtype=np.uint8)
+    images = [image_from_message(make_message(rows, e, step=WIDTH * 8)) for e in (name, spelt)]
+    np.testing.assert_array_equal(images[1], images[0])
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("encoding", SUPPORTED_ENCODINGS)
+def test_a_step_of_zero_was_not_filled_in(encoding, padding):
+    rng = np.random.default_rng(3)
+    if encoding.startswith("nv"):
+        row, rows = WIDTH, HEIGHT * 3 if encoding == "nv24" else HEIGHT * 3 // 2
+        padding = 0
+    else:
+        layout = PACKED[encoding]
+        row, rows = WIDTH * layout.channels * layout.bits // 8, HEIGHT
+    pixels = rng.integers(0, 256, (rows, row + padding), dtype=np.uint8)
+    said = image_from_message(make_message(pixels, encoding, step=row + padding))
+    np.testing.assert_array_equal(image_from_message(make_message(pixels, encoding, step=0)), said)
+    with pytest.raises(ConversionError, match=r"truncated|step is 0.*equal rows"):
+        image_from_message(make_message(pixels[:-1], encoding, step=0))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["mono16", "rgb16", "bgra16", "bayer_rggb16"])
+def test_sixteen_bits_are_scaled_by_the_range_in_use(encoding, bits):
+    channels = PACKED[encoding].channels
+    grey = np.linspace(0, (1 << bits) - 1, WIDTH).astype("<u2")[None, :, None].repeat(HEIGHT, 0).repeat(channels, 2)
+    found = image_from_message(make_message(grey.reshape(HEIGHT, -1), encoding))
+    expected = np.linspace(0, 255, WIDTH)
+    np.testing.assert_allclose(found[4, 2:-2, 0], expected[2:-2], atol=2 if "bayer" not in encoding else 20)
+
+
+def test_the_bit_depth_of_a_video_is_remembered_so_that_brightness_does_not_flicker():
+    depth, grey = BitDepth(), np.full((HEIGHT, WIDTH), 4000, "<u2")
+    assert image_from_message(make_message(grey, "mono16"), depth).max() == round(4000 / 4095 * 255)
+    assert image_from_message(make_message(grey // 8, "mono16"), depth).max() == round(500 / 4095 * 255)
+    assert depth.bits == 12
+    png = encode(grey // 8, ".png", "mono16; png compressed ")
+    assert image_from_compressed(png, depth).max() == round(500 / 4095 * 255)
+
+
+@pytest.mark.parametrize(("encoding", "bits"), [("Mono10", 10), ("Mono12", 12), ("BayerRG12", 12)])
+def test_the_bits_that_an_encoding_names_count_from_the_first_dark_image_on(encoding, bits):
+    dark = np.full((HEIGHT, WIDTH), 60, "<u2")
+    assert image_from_message(make_message(dark, encoding)).max() == round(60 / ((1 << bits) - 1) * 255)
 
 
 def encode(image, extension, format_text, flags=()):
@@ -202,11 +280,82 @@ def test_compressed_rgb_order_and_bayer_as_image_transport_writes_them():
         ("jpeg", b"", "without data"),
         ("jpeg", b"not a picture at all", "cannot be decoded"),
         ("16UC1; compressedDepth png", b"\x00" * 64, "depth image"),
+        ("", b"", "without data"),
+        ("bayer_xx8; png compressed bayer_", None, "'bayer_xx8' is not a Bayer pattern"),
     ],
 )
 def test_bad_compressed_images(format_text, data, words):
+    if data is None:
+        data = encode(picture()[..., 0], ".png", "").data
     with pytest.raises(ConversionError, match=words):
         image_from_compressed(SimpleNamespace(format=format_text, data=array.array("B", data)))
+
+
+DEPTH_FORMATS = [
+    "16UC1; png compressed ", "16UC1; jpeg compressed ", "16uc1;png", " 16UC1 ; png compressed 16UC1",
+    "32FC1; tiff compressed", "32FC1; compressedDepth rvl", "compressedDepth", "mono16; compressedDepth png",
+    "png; 16UC1", "Z16; png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("format_text", DEPTH_FORMATS)
+def test_compressed_depth_is_refused_in_the_words_for_raw_depth(format_text):
+    depth = np.tile(np.linspace(500, 6000, WIDTH).astype(np.uint16), (HEIGHT, 1))
+    with pytest.raises(ConversionError) as raw:
+        image_from_message(make_message(depth, "16UC1"))
+    with pytest.raises(ConversionError) as compressed:
+        image_from_compressed(encode(depth, ".png", format_text))
+    assert str(compressed.value).partition("is not")[2] == str(raw.value).partition("is not")[2]
+
+
+ANNEX_B = b"\0\0\0\1\x67" + bytes(range(256))
+VIDEO = [
+    ("h264", ANNEX_B), ("H264", ANNEX_B), ("hevc", ANNEX_B), ("h265; yuv420p", ANNEX_B), ("av1", b"\x12\0" * 50),
+    ("vp9", b"DKIF" * 9), ("libx264;yuv420p;bgr8;bgr8", ANNEX_B), ("ffmpeg", b"1" * 99), ("video/mp4", b"1" * 99),
+    ("h264_nvenc", b"1" * 99), ("hevc_vaapi", b"1" * 99), ("mpeg4", b"1" * 99), ("theora", b"OggS" * 9),
+    ("jpeg", ANNEX_B), ("", b"\0\0\0\x18ftypmp42" * 9),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("format_text", "data"), VIDEO)
+def test_packets_of_video_are_named_as_such_with_the_remedy(format_text, data):
+    with pytest.raises(ConversionError, match=r"video.*republish") as told:
+        image_from_compressed(SimpleNamespace(format=format_text, data=array.array("B", data)))
+    assert "cut off" not in str(told.value)
+
+
+@pytest.mark.parametrize("format_text", ["jpeg", "jpg", "JPEG", "image/jpeg", "mjpeg", "", "rgb8; jpeg compressed bgr8",
+                                         "bgr8; jpeg compressed bgr8", "bayer_rggb8; jpeg compressed bgr8",
+                                         "yuv422; jpeg compressed ", "nonsense"])  # fmt: skip
+def test_jpeg_is_read_whatever_program_wrote_the_format(format_text):
+    rgb = smooth_picture()
+    jpeg = encode(rgb[..., ::-1], ".jpg", format_text, (cv2.IMWRITE_JPEG_QUALITY, 98))
+    np.testing.assert_allclose(image_from_compressed(jpeg).astype(int), rgb.astype(int), atol=12)
+
+
+@pytest.mark.parametrize("format_text", ["bayer_rggb8; png compressed bayer_rggb8", "bayer_rggb8; png compressed ",
+                                         "bayer_rggb8; png compressed bayer_", "BayerRG8;png", "bayer_rggb8",
+                                         "bayer_rggb16; png compressed "])  # fmt: skip
+def test_a_compressed_mosaic_is_read_whatever_program_wrote_the_format(format_text):
+    mosaic = picture()[..., 0]
+    expected = image_from_message(make_message(mosaic, "bayer_rggb8"))
+    np.testing.assert_array_equal(image_from_compressed(encode(mosaic, ".png", format_text)), expected)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_png_of_16_bits_is_scaled_as_raw_images_are(channels, bits):
+    ramp = np.linspace(0, (1 << bits) - 1, WIDTH).astype(np.uint16)
+    numbers = ramp[None, :, None].repeat(HEIGHT, 0).repeat(channels, 2)
+    found = image_from_compressed(encode(numbers.squeeze(), ".png", "png"))
+    np.testing.assert_allclose(found[3, :, 0], np.linspace(0, 255, WIDTH), atol=1)
+
+
+def test_a_huge_header_is_refused_before_memory_is_taken():
+    png = bytearray(encode(picture(), ".png", "png").data)
+    png[16:24] = (60_000).to_bytes(4, "big") * 2
+    with pytest.raises(ConversionError, match="60000x60000"):
+        image_from_compressed(SimpleNamespace(format="png", data=bytes(png)))
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])

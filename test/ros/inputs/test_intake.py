@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -139,6 +140,10 @@ def test_a_jump_in_time_comes_with_the_next_image_that_goes_on():
         ("/direct/image", False),
         ("/rectangle/image", False),
         ("/correct_image", False),
+        ("/cam/Image_Rect", True),
+        ("/cam/imageRect", True),
+        ("/left/rect1/image", True),
+        ("/rectification/image", False),
     ],
 )
 def test_names_of_rectified_topics(topic, expected):
@@ -154,3 +159,85 @@ def test_stamps_short_loops_are_noticed():
     assert gate.admit(10 * SECOND + SECOND // 10) == pytest.approx(-0.4)  # noticed with its second image
     assert gate.admit(10 * SECOND + SECOND // 5) is None
     assert gate.admit(100 * SECOND) == pytest.approx(89.8)  # nobody is followed over such a pause
+
+
+@pytest.mark.parametrize("kind", ["raw", "compressed"])
+@pytest.mark.parametrize(("value", "is_black"), [(0, True), (9, True), (40, False)])
+def test_a_black_picture_goes_on_and_is_reported(kind, value, is_black):
+    intake, _, _, problems = make_intake()
+    pixels = np.full((HEIGHT, WIDTH, 3), value, np.uint8)
+    message = image(1.0)
+    message.data = pixels.tobytes()
+    if kind == "compressed":
+        message = SimpleNamespace(header=header(1.0), format="png", data=cv2.imencode(".png", pixels)[1])
+    assert intake.frame(message, 0, AUTO).stamp_s == 1.0
+    assert [cause for cause, _ in problems] == ["black image"] * is_black
+    assert not is_black or f"brightest pixel has {value} of 255" in problems[0][1]
+
+
+def test_the_bits_in_use_are_remembered_and_shown():
+    intake, _, _, problems = make_intake()
+    for seconds, brightest in ((1.0, 4000), (2.0, 500)):
+        pixels = np.full((HEIGHT, WIDTH), brightest, "<u2").tobytes()
+        message = image(seconds, encoding="mono16", step=2 * WIDTH)
+        message.data = pixels
+        ready = intake.frame(message, 0, AUTO)
+        assert intake.health["bits in use"] == "12 of 16"
+        assert ready.image.max() == round(brightest / 4095 * 255)
+    assert problems == []
+
+
+class Cameras(OneCamera):
+    """Gives each image the intrinsics that are set; where none are, no camera fits it."""
+
+    fov: float | None = 1.0
+
+    def camera(self, head: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
+        if self.fov is None:
+            raise FrameDropped("camera_info of another frame", "of another frame")
+        return Camera.from_fov(*size, self.fov)
+
+
+def mixed(images):
+    """Problems of a sequence of (frame, height, field of view)."""
+    problems = []
+    cameras = Cameras()
+    intake = Intake("/cam/image", cameras, Contexts(), lambda *problem: problems.append(problem))
+    for index, (frame, height, fov) in enumerate(images):
+        message = image(1.0 + index / 10, height=height)
+        message.data = bytes([99]) * (height * WIDTH * 3)
+        message.header.frame_id = frame
+        cameras.fov = fov
+        with contextlib.suppress(FrameDropped):
+            intake.frame(message, 0, AUTO)
+    return [text for cause, text in problems if cause == "several cameras"]
+
+
+@pytest.mark.parametrize(
+    ("cameras", "words"),
+    [
+        ([("a", 6, 1.0), ("b", 6, 1.0), ("/c", 6, 1.0)], "3 cameras alternate: frames 'a', 'b', 'c'; give each"),
+        ([("a", 6, 1.0), ("a", 4, 1.0), ("a", 2, 1.0)], "sizes 8x6, 8x4, 8x2"),
+        ([("", 6, 1.0), ("", 6, 1.1), ("", 6, 1.2)], "focal lengths"),
+        ([("a", 6, 1.0), ("b", 6, None)], "frames 'a', 'b'; focal lengths 7.3, unknown"),
+    ],
+)
+def test_several_cameras_on_one_topic_are_reported_with_what_differs(cameras, words):
+    texts = mixed(cameras * 4)
+    assert texts
+    assert words in texts[-1]
+    assert "/cam/image" in texts[-1]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [("a", 6, 1.0)] * 12,
+        [("a", 6, 1.0), ("/a", 6, 1.0)] * 6,
+        [("a", 6, 1.0)] * 6 + [("a", 4, 1.0)] * 6,  # the driver is set to another size
+        [("a", 6, 1.0 + index / 100) for index in range(12)],  # somebody zooms
+        [("a", 6, 1.0)] * 4 + [("b", 6, 1.0)] * 4 + [("a", 6, 1.0)] * 4,  # and back
+    ],
+)
+def test_one_camera_that_changes_is_not_several(images):
+    assert mixed(images) == []
