@@ -1,1 +1,1 @@
-"""Training data: published layouts and the project's own synthetic set."""
+"""Training data: published data sets and this project's synthetic set."""

@@ -1,4 +1,4 @@
-"""Labelled people -> what MetricHMR trains on: the crop of the image, its camera K' = A K, and the truth."""
+"""Training samples of MetricHMR from labelled people: the image crop, its camera K' = A K, and the truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metrichmsr_ros.data.image_augment import (
     change_colours,
     draw_crop,
     draw_view_change,
-    hide_a_patch,
+    occlude_patch,
 )
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
@@ -31,20 +31,24 @@ from metrichmsr_ros.types import AnyArray
 
 PersonSample = tuple[CropBatch, Truth]
 AssumedCamera = Callable[[int, int], Camera]
-"""(width, height) -> the camera to assume for images whose data set knows none, e.g. `Camera.long_side`."""
+"""(width, height) -> the camera to assume for images of data sets without intrinsics, e.g. `Camera.long_side`."""
 
 
 @dataclass(frozen=True)
 class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
-    """A torch data set over a label table: item i is (CropBatch of one, Truth of one).
+    """A torch data set over a label table: item i is a CropBatch and a Truth of one person.
 
     Attributes:
-        table: the labelled people; body: the body that is trained.
-        crop_size: (width, height) of the crops; box_margin: crop side over the larger side of the person's box.
-        augment: how much to change; seed: of the changes; the same (seed, epoch, index) gives the same sample.
-        assumed_camera: for people whose intrinsics are NaN; None refuses them.
-        label_bodies: the bodies that the labels speak of, by gender; None where that is the trained one. Joints of the
-            truth come from them, and betas that are not the trained body's are masked.
+        table: the labelled people.
+        body: body model of the trained network.
+        crop_size: (width, height) of the crops.
+        box_margin: ratio of the crop's side to the larger side of the person's box.
+        augment: ranges of the augmentation.
+        seed: seed of the augmentation; the same (seed, epoch, index) gives the same sample.
+        epoch: epoch of the training, see `seed`.
+        assumed_camera: camera for people whose intrinsics are NaN; None raises LabelError for them.
+        label_bodies: body models of the labels, by gender; None if the labels are of the trained body. They compute the
+            true joints; betas of another body are masked.
     """
 
     table: LabelTable
@@ -62,11 +66,11 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
         return len(self.table)
 
     def __getitem__(self, index: int) -> PersonSample:
-        """The sample of one person. Raises LabelError naming the person when its image or camera is missing."""
+        """The sample of one person; raises LabelError with the person's name if the image or camera is missing."""
         return self.sample(index, np.random.default_rng([self.seed, self.epoch, index]))
 
     def sample(self, index: int, rng: np.random.Generator) -> PersonSample:
-        """The sample of one person, changed as `rng` draws. Errors as `__getitem__`."""
+        """The sample of one person, augmented with `rng`. Raises as `__getitem__`."""
         label = self.table[index]
         image, label = without_distortion(read_image(label), label)
         label = self._with_camera(label, image.shape[1], image.shape[0])
@@ -76,7 +80,7 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
             label, view, draw, (image.shape[1], image.shape[0]), self.crop_size, self.box_margin
         )
         crop = warp_crop(image, matrix, self.crop_size)
-        crop = hide_a_patch(change_colours(crop, self.augment, rng), self.augment, rng)
+        crop = occlude_patch(change_colours(crop, self.augment, rng), self.augment, rng)
         pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255.0
         return dataclasses.replace(inputs, image=pixels), truth_of(label, view, self.body, self.label_bodies)
 
@@ -84,7 +88,9 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
         if np.isfinite(label.intrinsics).all():
             return label
         if self.assumed_camera is None:
-            raise LabelError(f"{label.person}: the data set knows no intrinsics; say which to assume (assumed_camera)")
+            raise LabelError(
+                f"{label.person}: the data set has no intrinsics; set assumed_camera to a camera to assume"
+            )
         return dataclasses.replace(label, intrinsics=self.assumed_camera(width, height).intrinsics)
 
 
@@ -96,9 +102,9 @@ def crop_inputs(
     crop_size: tuple[int, int],
     box_margin: float = 1.0,
 ) -> tuple[CropBatch, AnyArray]:
-    """Everything MetricHMR reads but the pixels, and the matrix (3, 3) from pixels of the stored image to the crop.
+    """All inputs of MetricHMR except the pixels, and the matrix (3, 3) from pixels of the stored image to the crop.
 
-    The crop keeps the aspect ratio of `crop_size` and encloses the person's (changed) box.
+    The crop has the aspect ratio of `crop_size` and encloses the person's augmented box.
     """
     x1, y1, x2, y2 = np.asarray(label.bbox, np.float64)
     if not (np.isfinite(label.bbox).all() and x2 > x1 and y2 > y1):
@@ -131,10 +137,10 @@ def crop_inputs(
 def truth_of(
     label: PersonLabel, view: ViewChange, body: BodyModel, label_bodies: Mapping[str, BodyModel] | None = None
 ) -> Truth:
-    """The label in the changed camera frame as a Truth of one person of the trained `body`.
+    """The label in the augmented camera frame, as a Truth of one person of the trained `body`.
 
-    Joints come from the body that the label speaks of: `label_bodies[gender]`, or `body` without `label_bodies`. Betas
-    count when both are one body. SMPL-X labels (`label.body`) have a root joint and a pose, but no other joints.
+    Joints come from the label's body model: `label_bodies[gender]`, or `body` without `label_bodies`. Betas count if
+    both are the same body. SMPL-X labels (`label.body`) have a root joint and a pose, but no other joints.
     """
     pose, transl = view.body(label.pose, label.transl, label.pelvis)
     rows = {
@@ -162,7 +168,7 @@ def truth_of(
 
 
 def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[NDArray[np.uint8], PersonLabel]:
-    """Image and label of the same camera without its lens distortion; unchanged where there is none."""
+    """Remove the lens distortion from image and label; both are unchanged without distortion."""
     if not np.any(label.distortion):
         return image, label
     camera, lens = np.asarray(label.intrinsics, np.float64), np.asarray(label.distortion, np.float64)
@@ -184,7 +190,7 @@ def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[ND
 
 
 def collate(samples: Sequence[PersonSample]) -> PersonSample:
-    """Samples of one person each -> one batch, for `torch.utils.data.DataLoader(collate_fn=collate)`."""
+    """Combine samples of one person into one batch, for `torch.utils.data.DataLoader(collate_fn=collate)`."""
     inputs, truths = zip(*samples, strict=True)
     joined = {name: torch.cat([batch.tensors()[name] for batch in inputs]) for name in inputs[0].tensors()}
     labels = {name: torch.cat([truth.tensors()[name] for truth in truths]) for name in truths[0].tensors()}

@@ -1,14 +1,14 @@
-"""Augmentation of labelled images: one matrix for pixels, one frame change for labels, and the ray map follows.
+"""Augmentation of labelled images: consistent changes of pixels, labels and camera.
 
-A change of view is a pair (G, Q): G (3, 3) takes pixels of the source image to pixels of the changed one, Q (3, 3),
-orthogonal, takes its camera frame to the changed one. The changed camera is K' = G K Q^T, so that a labelled point
-projects to where its pixel went, whatever was drawn:
+A change of view is a pair (G, Q): G (3, 3) maps pixels of the source image to pixels of the changed image, Q (3, 3),
+orthogonal, maps the source camera frame to the changed one. The changed camera is K' = G K Q^T, so that a labelled
+point projects to its moved pixel for every change:
 
-    mirror   G = x -> w - 1 - x      Q = diag(-1, 1, 1)     labels: left and right change places
-    roll     G = K Q K^-1            Q = turn about z       the camera tilts, people tilt with it
-    crop     G = A                   Q = 1                  scale, shift and rotation of the crop alone
+    mirror   G = x -> w - 1 - x      Q = diag(-1, 1, 1)     swaps left and right labels
+    roll     G = K Q K^-1            Q = rotation about z   rolls the camera, and people in its frame
+    crop     G = A                   Q = 1                  scale, shift and rotation of the crop only
 
-Colour and occlusion touch pixels only.
+Colour and occlusion change only pixels.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from metrichmsr_ros.types import AnyArray
 
 @dataclass(frozen=True)
 class ImageAugment:
-    """How much to change; the defaults suit training on photographs. All zeros: no change at all."""
+    """Ranges of the augmentation; the defaults are for photographs. All zeros disable it."""
 
     mirror: float = 0.5  # probability
     roll: float = 0.15  # standard deviation of the camera's roll, radians
     scale: float = 0.2  # largest relative change of the crop's size
-    shift: float = 0.08  # standard deviation of the crop's middle, shares of its size
-    crop_rotation: float = 0.1  # standard deviation of the crop's own rotation, radians
+    shift: float = 0.08  # standard deviation of the crop's centre, relative to its size
+    crop_rotation: float = 0.1  # standard deviation of the crop's rotation, radians
     tight_crop: float = 0.1  # probability of a crop of half the body
     colour: float = 0.25  # largest relative change of brightness, contrast and each channel
     blur: float = 0.2  # probability of a blur of up to 2 px
@@ -58,22 +58,22 @@ class ViewChange:
 
     @classmethod
     def mirrored(cls, width: int) -> ViewChange:
-        """The image of `width` pixels, left and right exchanged."""
+        """Mirror an image of `width` pixels left to right."""
         return cls(np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]), np.diag([-1.0, 1.0, 1.0]))
 
     @classmethod
     def rolled(cls, angle: float, intrinsics: AnyArray) -> ViewChange:
-        """The camera turned about its own axis by `angle` (radians): the picture turns by -angle, K stays."""
+        """Rotate the camera about its optical axis by `angle` (radians): the image rotates by -angle, K stays."""
         turn = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
         return cls(intrinsics @ turn @ np.linalg.inv(intrinsics), turn)
 
     def then(self, other: ViewChange) -> ViewChange:
-        """This change and after it `other`."""
+        """This change followed by `other`."""
         return ViewChange(other.pixels @ self.pixels, other.frame @ self.frame)
 
     @property
     def is_mirror(self) -> bool:
-        """Whether left and right have changed places."""
+        """Whether left and right are swapped."""
         return bool(np.linalg.det(self.frame) < 0)
 
     def intrinsics(self, intrinsics: AnyArray) -> AnyArray:
@@ -81,18 +81,18 @@ class ViewChange:
         return self.pixels @ intrinsics @ self.frame.T
 
     def points(self, points_cam: AnyArray) -> AnyArray:
-        """Camera points (..., 3) in the changed frame; named points of a mirror still need their sides swapped."""
+        """Camera points (..., 3) in the changed frame; after a mirror the caller must swap left and right points."""
         return points_cam @ self.frame.T
 
     def joints_2d(self, joints_2d: AnyArray) -> AnyArray:
-        """Joints (24, 3) u, v, confidence in the changed image, sides swapped by a mirror."""
+        """Joints (24, 3) u, v, confidence in the changed image; a mirror swaps left and right."""
         moved = np.concatenate([apply_matrix(self.pixels, joints_2d[:, :2]), joints_2d[:, 2:]], 1)
         return (moved[list(MIRROR_JOINTS)] if self.is_mirror else moved).astype(np.float32)
 
     def body(self, pose: AnyArray, transl: AnyArray, pelvis: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Pose (72,) and translation (3,) of a body in the changed frame.
 
-        The root joint goes exactly where the frame takes it; `pelvis` (3,) is the rest pelvis of the body's betas.
+        The root joint's new position is exact; `pelvis` (3,) is the rest pelvis of the body's betas.
         """
         turn = self.frame
         if self.is_mirror:
@@ -105,7 +105,7 @@ class ViewChange:
 
 @dataclass(frozen=True)
 class CropDraw:
-    """Where to cut: multiples of the box' size, its shift in box sizes, and the rotation of the crop in radians."""
+    """A random crop: its scale relative to the box, its shift in box sizes, and its rotation in radians."""
 
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -113,14 +113,14 @@ class CropDraw:
 
 
 def draw_view_change(config: ImageAugment, width: int, intrinsics: AnyArray, rng: np.random.Generator) -> ViewChange:
-    """Mirror and roll, drawn at random. `intrinsics`: of the image before the change."""
+    """Draw a random mirror and roll; `intrinsics` are those of the image before the change."""
     view = ViewChange.mirrored(width) if rng.random() < config.mirror else ViewChange.identity()
     angle = config.roll * float(np.clip(rng.standard_normal(), -3, 3))
     return view.then(ViewChange.rolled(angle, view.intrinsics(intrinsics))) if angle else view
 
 
 def draw_crop(config: ImageAugment, rng: np.random.Generator) -> CropDraw:
-    """Scale, shift and rotation of the crop, drawn at random; now and then only the upper or lower half of the box."""
+    """Draw a random scale, shift and rotation of the crop; `tight_crop` of the crops have half of the box."""
     scale = float(np.exp(rng.uniform(-config.scale, config.scale)))
     shift = config.shift * np.clip(rng.standard_normal(2), -2.5, 2.5)
     rotation = config.crop_rotation * float(np.clip(rng.standard_normal(), -3, 3))
@@ -130,7 +130,7 @@ def draw_crop(config: ImageAugment, rng: np.random.Generator) -> CropDraw:
 
 
 def change_colours(image: NDArray[np.uint8], config: ImageAugment, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Brightness, contrast, channels, blur and noise of a crop (H, W, 3) RGB."""
+    """Change brightness, contrast and channels of a crop (H, W, 3) RGB; add blur and noise."""
     gain = (1 + rng.uniform(-config.colour, config.colour)) * (1 + rng.uniform(-config.colour, config.colour, 3))
     contrast = 1 + rng.uniform(-config.colour, config.colour)
     changed = (image.astype(np.float32) - 127.5) * contrast + 127.5
@@ -143,8 +143,8 @@ def change_colours(image: NDArray[np.uint8], config: ImageAugment, rng: np.rando
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
 
-def hide_a_patch(image: NDArray[np.uint8], config: ImageAugment, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A crop with, now and then, a rectangle of 10 to 45 % of each side covered by one colour and noise."""
+def occlude_patch(image: NDArray[np.uint8], config: ImageAugment, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Cover a rectangle of 10 to 45 % of each side with one colour and noise, with probability `occlusion`."""
     if rng.random() >= config.occlusion:
         return image
     height, width = image.shape[:2]

@@ -1,4 +1,4 @@
-"""Data sets by name: what a training YAML says about one, and the labelled people that it then holds."""
+"""Data sets by name: their entries in a training YAML, and their labelled people."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One labelled data set; `kind` says in which published layout (docs/how_to/datasets.md).
+    """One labelled data set.
 
-    path: the label files or shards, as a glob pattern; for 3dpw, emdb, rich and prox the data set's folder.
-    images: the folder that the pictures' names are relative to, where `path` names label files.
-    weight: how often it is drawn, relative to the other sets, whatever its size.
-    split: 3dpw and rich: train, validation or test; sequences: glob pattern of the sequences or recordings to take.
-    genders: rich: a JSON file of {"subject": "male" or "female"}.
+    Attributes:
+        kind: published layout of the data set (docs/how_to/datasets.md).
+        path: glob pattern of label files or shards; for 3dpw, emdb, rich and prox the data set's folder.
+        images: folder that image names are relative to, if `path` names label files.
+        weight: sampling frequency relative to the other sets, independent of the size.
+        split: train, validation or test, for 3dpw and rich.
+        sequences: glob pattern of the sequences or recordings.
+        genders: JSON file of {"subject": "male" or "female"}, for rich.
     """
 
     kind: Kind
@@ -47,48 +50,57 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class LabelBodies:
-    """The bodies that labels speak of: SMPL, and SMPL-X for RICH and PROX, each by gender; `trained`: its spec."""
+    """Body models of the labels.
+
+    Attributes:
+        trained: name of the trained network's body, such as open_light.
+        smpl: SMPL models by gender.
+        smplx: SMPL-X models by gender, for RICH and PROX.
+    """
 
     trained: str
     smpl: Mapping[str, BodyModel]
     smplx: Mapping[str, SmplxJoints]
 
     def joints_of(self) -> JointsOf:
-        """SMPL's joints. The function raises LabelError for a gender that is not given."""
+        """Function for the joints of SMPL; it raises LabelError for a gender without a model."""
         return joints_of(self.smpl)
 
     def joints_of_smplx(self) -> JointsOf:
-        """SMPL-X's joints. The function raises LabelError for a gender that is not given."""
+        """Function for the joints of SMPL-X; it raises LabelError for a gender without a model."""
 
         def joints(betas: np.ndarray, pose: np.ndarray, gender: str) -> np.ndarray:
             if gender not in self.smplx:
                 given = ", ".join(self.smplx) or "none"
-                raise LabelError(f"no SMPL-X for gender {gender!r}; given: {given}; name it as bodies.smplx_{gender}")
+                raise LabelError(f"no SMPL-X for gender {gender!r}; available: {given}; set bodies.smplx_{gender}")
             return self.smplx[gender].joints(betas, pose)
 
         return joints
 
 
 def read_image_set(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
-    """The labelled people of `of`, a table per label file or sequence, without those that have no box to crop.
+    """The labelled people of a data set, one table per label file or sequence, without people who have no box.
 
-    Raises LabelError when there are none, when a body that they speak of is not given, or as the readers do.
+    Raises:
+        LabelError: no people, a missing body model, or an error of the readers.
     """
     if of.kind in _SPEAK_SMPL and not bodies.smpl:
         raise LabelError(
-            f"{of.kind} set {of.path!r} speaks of SMPL: name your files as bodies.neutral, bodies.male, ..."
+            f"{of.kind} set {of.path!r} has SMPL labels: set the SMPL files bodies.neutral, bodies.male, ..."
         )
     if of.kind == "open" and not bodies.trained.startswith("open"):
-        raise LabelError(f"open set {of.path!r}: its betas are the open body's, the network learns {bodies.trained}")
+        raise LabelError(
+            f"open set {of.path!r}: its betas are the open body's, but the network's body is {bodies.trained}"
+        )
     tables = [usable(table) for table in _READERS[of.kind](of, bodies)]
     tables = [table for table in tables if len(table)]
     if not tables:
-        raise LabelError(f"{of.kind} set {of.path!r}: nobody in it has a usable box")
+        raise LabelError(f"{of.kind} set {of.path!r}: it has no person with a usable box")
     return tables
 
 
 def usable(table: LabelTable) -> LabelTable:
-    """The people whose box is known and not empty, and who have anything to learn from."""
+    """The people with a valid box and at least one label to train on."""
     x1, y1, x2, y2 = np.asarray(table.bbox, np.float64).T
     has_box = np.isfinite(table.bbox).all(1) & (x2 - x1 > 1) & (y2 - y1 > 1)
     return table.select(np.flatnonzero(has_box & (table.has_pose | (table.joints_2d[..., 2] > 0).any(1))))
@@ -118,7 +130,9 @@ def _read_emdb(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
 def _read_rich(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
     root = Path(of.path).expanduser()
     if not of.genders or not Path(of.genders).expanduser().is_file():
-        raise LabelError(f"rich set {of.path!r}: genders: {of.genders!r} is no file; name a JSON of subject to gender")
+        raise LabelError(
+            f"rich set {of.path!r}: genders: {of.genders!r} is not a file; give a JSON of subject to gender"
+        )
     genders = json.loads(Path(of.genders).expanduser().read_text())
     views = [folder for folder in _paths(f"{root}/images/{of.split}/{of.sequences}/cam_*") if folder.is_dir()]
     joints = bodies.joints_of_smplx()

@@ -1,7 +1,7 @@
-"""Weighted mixing of data sets: how often each is drawn, apart from how large it is; exact to resume and to split.
+"""Weighted mixing of data sets, independent of their sizes, with exact resuming and splitting over processes.
 
-The stream of draws is a pure function of (seed, position): resuming at a position or giving every k-th draw to one
-of k processes needs no state. Within a data set every sample is drawn once before any is drawn twice.
+The sequence of draws is a pure function of (seed, position), so resuming at a position and giving every k-th draw to
+one of k processes need no state. Within a data set every sample is drawn once before any is drawn twice.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import torch
 
 @dataclass(frozen=True)
 class Mixture(torch.utils.data.Dataset[Any]):
-    """Data sets one after the other, as one; item i is item i - offset of the data set it falls in."""
+    """The concatenation of data sets; item i is item i - offset of its data set."""
 
     parts: Sequence[torch.utils.data.Dataset[Any]]
 
     def __post_init__(self) -> None:
-        """Refuses an empty mixture and empty parts."""
+        """Raise ValueError for an empty mixture or an empty part."""
         if not self.parts or min(self.lengths) == 0:
             raise ValueError(f"mixture: every part needs samples, lengths are {self.lengths}")
 
@@ -42,7 +42,7 @@ class Mixture(torch.utils.data.Dataset[Any]):
         return self.parts[part][place]
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Which part sample `index` lies in, and where in it."""
+        """The part that has sample `index`, and the index in this part."""
         ends = list(accumulate(self.lengths))
         part = bisect_right(ends, index)
         return part, index - (ends[part - 1] if part else 0)
@@ -53,9 +53,12 @@ class MixSampler(torch.utils.data.Sampler[int]):
     """Indices into a `Mixture`: draw n comes from part p with probability weights[p].
 
     Attributes:
-        lengths: samples of each part; weights: relative, one a part, 0 leaves a part out.
-        count: draws to give (of this process); start: draws of all processes already given (to resume).
-        rank, world_size: this process takes draws start + rank, start + rank + world_size, ...
+        lengths: number of samples of each part.
+        weights: relative weight of each part; 0 omits a part.
+        count: number of draws of this process.
+        start: number of earlier draws of all processes, for resuming.
+        rank: index of this process.
+        world_size: number of processes; this one has the draws start + rank, start + rank + world_size, ...
     """
 
     lengths: Sequence[int]
@@ -67,7 +70,7 @@ class MixSampler(torch.utils.data.Sampler[int]):
     world_size: int = 1
 
     def __post_init__(self) -> None:
-        """Refuses weights that do not fit."""
+        """Raise ValueError for invalid weights."""
         weights = np.asarray(self.weights, float)
         if len(weights) != len(self.lengths) or not np.isfinite(weights).all() or (weights < 0).any():
             raise ValueError(f"mixture: weights {list(self.weights)} must be one finite number >= 0 for each part")
@@ -93,7 +96,7 @@ class MixSampler(torch.utils.data.Sampler[int]):
             yield offsets[part] + int(orders[key][place])
 
     def _draws(self) -> Iterator[tuple[int, int]]:
-        """(part, how often that part was drawn before) of every draw up to the last of this process."""
+        """Part, and number of earlier draws of that part, for every draw up to the last of this process."""
         rng = np.random.default_rng([self.seed, 0])
         shares = np.asarray(self.weights, float) / np.sum(self.weights)
         seen = np.zeros(len(shares), np.int64)

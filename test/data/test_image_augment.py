@@ -28,7 +28,7 @@ from metrichmsr_ros.data.image_augment import (
     change_colours,
     draw_crop,
     draw_view_change,
-    hide_a_patch,
+    occlude_patch,
 )
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import warp_crop
@@ -53,13 +53,13 @@ def joints_of_label(label: PersonLabel, view: ViewChange) -> torch.Tensor:
 @settings(deadline=None, max_examples=20)
 @given(seed=SEEDS)
 def test_joints_follow_their_pixels(bedlam: tuple[LabelTable, World], seed: int) -> None:
-    """J2D of the truth is zero in the changed image and in the crop, whatever view and crop were drawn."""
+    """J2D of the truth is zero in the changed image and in the crop, for every view and crop."""
     rng = np.random.default_rng(seed)
     label, config = bedlam[0][int(rng.integers(3))], ImageAugment(roll=0.4, crop_rotation=0.5)
     view, draw = draw_view_change(config, SIZE[0], label.intrinsics, rng), draw_crop(config, rng)
     inputs, matrix = crop_inputs(label, view, draw, SIZE, (192, 256))
     truth = truth_of(label, view, BODY)
-    if view.is_mirror:  # a mirrored shape keeps its own left side: exact only for the joints of a symmetric body
+    if view.is_mirror:  # the mirror swaps sides: exact only for the joints of a symmetric body
         root = project(truth.joints_cam[:, :1], inputs.intrinsics)
         torch.testing.assert_close(root[0, 0], truth.joints_2d[0, 0, :2], atol=0.02, rtol=0)
         return
@@ -83,7 +83,7 @@ def test_a_mirror_takes_every_joint_to_its_mirror_image(bedlam: tuple[LabelTable
 
 
 def test_flipping_twice_changes_nothing(bedlam: tuple[LabelTable, World]) -> None:
-    """For image, ray map and labels."""
+    """Flipping twice leaves image, ray map and labels unchanged."""
     label = bedlam[0][0]
     once = ViewChange.mirrored(SIZE[0])
     twice = once.then(once)
@@ -126,7 +126,7 @@ def test_no_augmentation_changes_nothing() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (64, 48, 3), np.uint8)
     np.testing.assert_array_equal(change_colours(image, NO_AUGMENT, rng), image)
-    assert hide_a_patch(image, NO_AUGMENT, rng) is image
+    assert occlude_patch(image, NO_AUGMENT, rng) is image
     assert draw_crop(NO_AUGMENT, rng) == CropDraw()
     np.testing.assert_array_equal(draw_view_change(NO_AUGMENT, 48, np.eye(3), rng).frame, np.eye(3))
 
@@ -134,7 +134,7 @@ def test_no_augmentation_changes_nothing() -> None:
 def test_colours_and_patches_change_pixels_within_bounds() -> None:
     image = np.full((64, 48, 3), 128, np.uint8)
     config = ImageAugment(occlusion=1.0)
-    hidden = hide_a_patch(image, config, np.random.default_rng(1))
+    hidden = occlude_patch(image, config, np.random.default_rng(1))
     share = (hidden != image).any(2).mean()
     assert 0.005 < share < 0.25
     changed = change_colours(image, config, np.random.default_rng(1))
@@ -143,7 +143,7 @@ def test_colours_and_patches_change_pixels_within_bounds() -> None:
 
 
 def test_the_crop_shows_the_person(bedlam: tuple[LabelTable, World]) -> None:
-    """The dot on the root joint is where K' says it is, in plain and augmented crops alike."""
+    """K' projects the root joint to its dot, in plain and augmented crops."""
     table = bedlam[0]
     for augment in (NO_AUGMENT, ImageAugment(colour=0.0, blur=0.0, noise=0.0, occlusion=0.0, tight_crop=0.0)):
         crops = PeopleCrops(table, BODY, (192, 256), augment=augment, seed=3)
@@ -181,7 +181,7 @@ def test_samples_repeat_with_their_seed_and_collate(bedlam: tuple[LabelTable, Wo
 def test_an_unknown_camera_is_an_error_unless_one_is_assumed(tmp_path: Path) -> None:
     labels, images, _ = write_4dhumans(tmp_path)
     table = read_4dhumans(labels, images)
-    with pytest.raises(LabelError, match="knows no intrinsics"):
+    with pytest.raises(LabelError, match="has no intrinsics"):
         PeopleCrops(table, BODY, (64, 64))[0]
     inputs, truth = PeopleCrops(table, BODY, (64, 64), assumed_camera=Camera.long_side)[0]
     assert inputs.intrinsics[0, 0, 0] == 640

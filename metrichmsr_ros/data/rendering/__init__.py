@@ -1,1 +1,1 @@
-"""Rendered people, clothes, light and rooms."""
+"""Rendering of people, clothes, light and rooms."""

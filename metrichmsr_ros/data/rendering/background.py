@@ -1,4 +1,4 @@
-"""What stands behind the people: photographs, panoramas seen through the scene's own camera, and rooms made by rule."""
+"""Backgrounds: photographs, panoramas in the perspective of the scene's camera, and procedural rooms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, made_texture
+from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, random_texture
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.image_io import ImageDataError, decode_image
@@ -18,16 +18,16 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class BackgroundsError(MetricHMRError, FileNotFoundError):
-    """There is no folder of backgrounds where one was named, or a picture in it cannot be read."""
+    """The folder of backgrounds does not exist, or an image in it cannot be read."""
 
 
 @dataclass(frozen=True)
 class Backgrounds:
-    """Pictures to draw backgrounds from, HWC uint8 RGB; with none, rooms made by rule are all there is.
+    """Images for backgrounds, HWC uint8 RGB; without images, all backgrounds are procedural rooms.
 
     Attributes:
-        photographs: of any size.
-        panoramas: equirectangular, twice as wide as high.
+        photographs: images of any size.
+        panoramas: equirectangular images, twice as wide as high.
     """
 
     photographs: tuple[np.ndarray, ...] = field(default=(), repr=False)
@@ -35,17 +35,17 @@ class Backgrounds:
 
 
 def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) -> Backgrounds:
-    """Read the pictures under `folder`; those under a folder named `panoramas` are panoramas.
+    """Read the images under `folder`; images in a folder named `panoramas` are panoramas.
 
-    Every seventh file by checksum of its name belongs to the held-out side.
+    About one file of seven, by the checksum of its name, is held out for validation.
 
     Raises:
-        BackgroundsError: `folder` does not exist, or a picture in it cannot be read.
+        BackgroundsError: `folder` does not exist, or an image in it cannot be read.
     """
     if folder is None:
         return Backgrounds()
     if not Path(folder).is_dir():
-        raise BackgroundsError(f"backgrounds: {folder} is no folder; give one with photographs, or none at all")
+        raise BackgroundsError(f"backgrounds: {folder} is not a folder; give a folder of photographs, or omit it")
     photographs: list[np.ndarray] = []
     panoramas: list[np.ndarray] = []
     for path in sorted(Path(folder).rglob("*")):
@@ -63,7 +63,7 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
 
 
 def world_rays(camera: Camera, rotation: np.ndarray, step: int = 1) -> np.ndarray:
-    """Directions (H/step, W/step, 3) float32 in the world of every step-th pixel; `rotation` maps world to camera."""
+    """World ray directions (H/step, W/step, 3) float32 of every step-th pixel; `rotation` maps world to camera."""
     offset = (step - 1) / 2
     u, v = np.meshgrid(np.arange(0, camera.width, step) + offset, np.arange(0, camera.height, step) + offset)
     inverse = np.linalg.inv(camera.intrinsics)
@@ -93,7 +93,7 @@ def random_background(
 
 
 def panorama_view(panorama: np.ndarray, rays: np.ndarray, heading: float) -> np.ndarray:
-    """Look up rays (H, W, 3), y up, in an equirectangular picture turned by `heading`; float32 in 0..1."""
+    """Sample an equirectangular image, rotated by `heading`, along rays (H, W, 3), y up; float32 in 0..1."""
     height, width = panorama.shape[:2]
     azimuth = np.arctan2(rays[..., 0], -rays[..., 2]) + heading
     elevation = np.arctan2(rays[..., 1], np.hypot(rays[..., 0], rays[..., 2]))
@@ -103,7 +103,7 @@ def panorama_view(panorama: np.ndarray, rays: np.ndarray, heading: float) -> np.
 
 
 def photograph_crop(photograph: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A random part of a photograph, perhaps mirrored, stretched to `size` (w, h); float32 in 0..1."""
+    """A random part of a photograph, mirrored in half of the cases, stretched to `size` (w, h); float32 in 0..1."""
     height, width = photograph.shape[:2]
     share = rng.uniform(0.35, 1.0)
     crop_width = min(width, int(height * share * size[0] / size[1]))
@@ -119,7 +119,7 @@ def photograph_crop(photograph: np.ndarray, size: tuple[int, int], rng: np.rando
 
 
 def random_textured_room(sources: Backgrounds, eye: np.ndarray, rng: np.random.Generator) -> TexturedRoom:
-    """A room around `eye` with made textures, or walls cut from photographs."""
+    """A room around `eye` whose faces have procedural textures or crops of photographs."""
     heading = rng.uniform(0, 2 * np.pi)
     half = rng.uniform(4.0, 18.0, 2)
     height = max(rng.uniform(2.4, 5.0), eye[1] + 0.3)
@@ -130,7 +130,7 @@ def random_textured_room(sources: Backgrounds, eye: np.ndarray, rng: np.random.G
             textures.append(photograph_crop(photograph, (512, 384), rng))
             scales.append(384 / rng.uniform(1.0, 1.3) / height)
         else:
-            textures.append(made_texture(rng, plain=face == 3))
+            textures.append(random_texture(rng, plain=face == 3))
             scales.append(rng.uniform(60, 200))
     low, high = np.array([-half[0], 0.0, -half[1]]), np.array([half[0], height, half[1]])
     return TexturedRoom(low, high, heading, tuple(textures), np.array(scales), rng.uniform(0.5, 1.1, 6))

@@ -1,4 +1,4 @@
-"""Dressed bodies and boxes, lit and shadowed, in front of a background: one clean picture and its z-buffer."""
+"""Render clothed bodies and boxes with light and shadows in front of a background: an image and its z-buffer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from metrichmsr_ros.data.rendering.background import world_rays
 from metrichmsr_ros.data.rendering.clothing import Outfit
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap, shade
-from metrichmsr_ros.data.rendering.painting import paint, stand_off
-from metrichmsr_ros.data.rendering.skirts import hanging
+from metrichmsr_ros.data.rendering.painting import cloth_offsets, paint
+from metrichmsr_ros.data.rendering.skirts import hanging_garment
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import face_normals, summed_normals
 from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
@@ -19,7 +19,7 @@ from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
 
 @dataclass(frozen=True)
 class Figure:
-    """A posed body in the world: vertices (V, 3), its mesh, and what it wears."""
+    """A posed body in the world: vertices (V, 3), its mesh and its outfit."""
 
     vertices: np.ndarray
     mesh: BodyMesh
@@ -28,14 +28,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class ColouredBox:
-    """A box-shaped thing in the world: 8 corners (8, 3) in `BOX_FACES` order, and its colour (3,)."""
+    """A box in the world: 8 corners (8, 3) in `BOX_FACES` order, and its colour (3,)."""
 
     corners: np.ndarray
     colour: np.ndarray
 
     @classmethod
     def upright(cls, centre: np.ndarray, size: np.ndarray, heading: float, colour: np.ndarray) -> ColouredBox:
-        """A box of edges `size` (3,) around `centre` (3,), turned by `heading` about y."""
+        """A box of edges `size` (3,) around `centre` (3,), rotated by `heading` about y."""
         signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
         cos, sin = np.cos(heading), np.sin(heading)
         turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
@@ -44,7 +44,7 @@ class ColouredBox:
 
 @dataclass(frozen=True)
 class PlacedCamera:
-    """A pinhole camera in the world (y up): world-to-camera rotation (3, 3) and the camera's place `eye` (3,)."""
+    """A pinhole camera in the world (y up): world-to-camera rotation (3, 3) and camera position `eye` (3,)."""
 
     camera: Camera
     rotation: np.ndarray
@@ -69,9 +69,9 @@ class BodyMesh:
         self.faces = np.asarray(faces, np.int64)
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
-        """Unit normals (V, 3) at the vertices, mean of the faces around weighted by their area."""
+        """Unit vertex normals (V, 3), the area-weighted mean of the adjacent faces."""
         normals = summed_normals(vertices, self.faces)
-        # `vertex_normals` differs in the last bits; a seed's pictures are to stay the same to the byte.
+        # `vertex_normals` differs in the last bits, which would change the images of a seed.
         unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
         return unit
 
@@ -87,20 +87,20 @@ def render(
     """Draw a scene.
 
     Args:
-        figures: mesh numbers 0.. of the z-buffer.
-        boxes: the mesh numbers after them.
+        figures: clothed people; they have the first mesh ids of the z-buffer.
+        boxes: boxes; they have the next mesh ids.
         background: (H, W, 3) float32 in 0..1.
         view: the camera.
         light: the light.
-        floor: whether the ground y = 0 catches shadows.
+        floor: whether people and boxes cast shadows on the ground y = 0.
 
     Returns:
-        Picture (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes, in which what
-        hangs around somebody's legs has the number of who wears it.
+        Image (H, W, 3) float32, about 0..1 (not clipped), and the z-buffer of the clothed meshes, in which a skirt or
+        coat has the mesh id of its wearer.
     """
     wearers, garments = _garments(figures)
     worn = [*figures, *garments]
-    surfaces = [_dressed(figure) for figure in figures] + [garment.vertices for garment in garments]
+    surfaces = [_clothed_vertices(figure) for figure in figures] + [garment.vertices for garment in garments]
     world = [(surface, figure.mesh.faces) for surface, figure in zip(surfaces, worn, strict=True)]
     world += [(b.corners, BOX_FACES) for b in boxes]
     raster = rasterize_many([(view.to_camera(v), f) for v, f in world], view.camera, cull_back=True)
@@ -118,26 +118,26 @@ def render(
     mask = raster.covered.astype(np.float32)
     soft, edge = cv2.GaussianBlur(layer, (3, 3), 0.55), cv2.GaussianBlur(mask, (3, 3), 0.55)
     count = len(figures)
-    owner = np.array([*range(count), *wearers, *range(count, count + len(boxes)), -1], np.int32)  # the last: of nothing
+    owner = np.array([*range(count), *wearers, *range(count, count + len(boxes)), -1], np.int32)  # last: no mesh
     return paper * (1 - edge[..., None]) + soft, replace(raster, mesh_id=owner[raster.mesh_id])
 
 
-def _dressed(figure: Figure) -> np.ndarray:
-    """Vertices (V, 3) of the body with what covers it."""
-    off = stand_off(figure.mesh.template, figure.outfit)
+def _clothed_vertices(figure: Figure) -> np.ndarray:
+    """Vertices (V, 3) of the body with its close-fitting clothes."""
+    off = cloth_offsets(figure.mesh.template, figure.outfit)
     surface: np.ndarray = figure.vertices + off[:, None] * figure.mesh.normals(figure.vertices)
     return surface
 
 
 def _garments(figures: list[Figure]) -> tuple[list[int], list[Figure]]:
-    """Numbers of the figures around whose legs something hangs, and what does."""
+    """Indices of the figures with a skirt or long coat, and these garments."""
     wearers, garments = [], []
     for number, figure in enumerate(figures):
         hem = figure.outfit.hangs_to
         if hem is None:
             continue
         off = float(figure.outfit.thickness[:2].max()) + 0.005
-        garment = hanging(figure.mesh.template, figure.vertices, hem, off, figure.outfit.flare)
+        garment = hanging_garment(figure.mesh.template, figure.vertices, hem, off, figure.outfit.flare)
         if garment is not None:
             wearers.append(number)
             garments.append(Figure(garment.vertices, BodyMesh(garment.template, garment.faces), figure.outfit))
@@ -167,7 +167,7 @@ def _figure_pixels(
 
 
 def _creases(place: np.ndarray, outfit: Outfit) -> np.ndarray:
-    """Sideways lean (N, 3) of the normals on creased cloth: three waves of 6 to 20 cm."""
+    """Tilt (N, 3) of the normals on creased cloth: three waves of 6 to 20 cm."""
     phase = outfit.trousers.phase
     lean = np.zeros_like(place)
     for wave, pace in enumerate((32.0, 57.0, 98.0)):
@@ -188,7 +188,7 @@ def _box_pixels(item: ColouredBox, faces: np.ndarray, light: Light) -> np.ndarra
 def _floor_shadows(
     background: np.ndarray, figures: list[Figure], view: PlacedCamera, light: Light, shadows: ShadowMap
 ) -> np.ndarray:
-    """The background, darkened where people and boxes keep light from the floor; at a quarter of the resolution."""
+    """The background with shadows of people and boxes on the floor, computed at a quarter of the resolution."""
     rays = world_rays(view.camera, view.rotation, 4)
     shape = rays.shape[:2]
     rays = rays.reshape(-1, 3)

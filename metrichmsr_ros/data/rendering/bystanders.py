@@ -1,4 +1,4 @@
-"""Open bodies that stand about in a synthetic place, and the same bodies as a network would misestimate them."""
+"""Open bodies in a synthetic scene, and the same bodies with the errors of a network's estimates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def stand_people(
     reach: float,
     count: int,
 ) -> tuple[list[Float64Array], list[Float64Array], NDArray[np.int64]]:
-    """True and misestimated vertices of `count` people on the floor inside the view."""
+    """Place `count` people on the floor inside the view.
+
+    Returns:
+        Lists of true and of misestimated vertices (V, 3) in the camera frame, metres, and the faces (F, 3).
+    """
     pose = _random_poses(rng, count)
     betas = rng.normal(0, 1, (count, 10)) * ([1.0] * 3 + [0.3] * 7)
     angle = rng.uniform(-0.42, 0.42, count) * camera.fov_x
@@ -48,7 +52,7 @@ def stand_people(
 
 
 def _random_poses(rng: np.random.Generator, count: int) -> Float64Array:
-    """Standing and walking people, (count, 24, 3) axis-angle: arms down, legs swung, now and then seated."""
+    """Standing and walking people, (count, 24, 3) axis-angle: arms down, legs in stride, a few seated."""
     pose = rng.normal(0, 0.08, (count, 24, 3))
     pose[:, 0] = 0
     swing = rng.normal(0, 0.3, count)
@@ -65,7 +69,7 @@ def _random_poses(rng: np.random.Generator, count: int) -> Float64Array:
 
 
 def _posed(body: BodyModel, betas: Float64Array, pose: Float64Array, heading: Float64Array) -> list[Float64Array]:
-    """Vertices (V, 3) of each person in world axes (z up), turned by `heading` radians, pelvis at the origin."""
+    """Vertices (V, 3) of each person in world axes (z up), rotated by `heading` radians, pelvis at the origin."""
     with torch.inference_mode():
         rest = torch.zeros(len(betas), 3)
         posed = body(torch.from_numpy(betas).float(), torch.from_numpy(pose.reshape(-1, 72)).float(), rest)

@@ -1,4 +1,4 @@
-"""What people wear, drawn at random: fabrics, hems, sleeves, skin and hair. `painting` puts it on bodies.
+"""Random outfits: fabrics, hems, sleeves, skin and hair. `painting` applies them to bodies.
 
 Heights are y on the open body's template, metres: T-pose, y up.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LONG_Y = -0.14  # hems below are those of jackets, coats, dresses and skirts
+_LONG_Y = -0.14  # lower hems belong to jackets, coats, dresses and skirts
 Rgb = tuple[int, int, int]
 """0..255."""
 PATTERNS = ("plain", "plain", "plain", "stripes", "hoops", "checks", "dots", "camouflage", "logo")
@@ -17,7 +17,7 @@ PATTERNS = ("plain", "plain", "plain", "stripes", "hoops", "checks", "dots", "ca
 
 @dataclass(frozen=True)
 class Cloth:
-    """One fabric: two colours (3,) in 0..1, a pattern of `PATTERNS`, its size (m) and phase (3,), depth of folds."""
+    """One fabric: two colours (3,) in 0..1, a pattern of `PATTERNS`, its size (m), phase (3,), and fold depth."""
 
     colour: np.ndarray
     second: np.ndarray
@@ -29,19 +29,26 @@ class Cloth:
 
 @dataclass(frozen=True)
 class Outfit:
-    """What one person wears.
+    """The outfit of one person.
 
     Attributes:
-        shirt, trousers, shoes: fabrics.
-        sleeve: where sleeves end: 0 at the shoulder, 1 at the wrist.
-        shirt_hem, trouser_hem, shoe_top: heights y on the template, m; a hem below the hips makes a dress or coat.
-        neckline: how deep the neck is cut, m.
-        skin, hair: colours (3,). hair_low: how far hair falls, y on the template; above the head means bald.
-        hairline: y of the forehead's hairline. beard: True for a painted beard.
-        thickness: how far shirt, trousers and hair stand off the body, m (3,).
-        hangs_to: where a skirt or coat ends that hangs around both legs, y on the template; None: nothing hangs.
-        flare: how much wider what hangs gets for each metre that it falls, m.
-        mask, gloves, cap, glasses: extras.
+        shirt: fabric of the shirt.
+        trousers: fabric of the trousers.
+        shoes: fabric of the shoes.
+        sleeve: end of the sleeves: 0 at the shoulder, 1 at the wrist.
+        shirt_hem: height y of the hem on the template, m; below the hips it makes a dress or coat.
+        trouser_hem: height y of the trousers' hem, m.
+        shoe_top: height y of the shoes' upper edge, m.
+        neckline: depth of the neckline, m.
+        skin: colour (3,).
+        hair: colour (3,).
+        hair_low: height y of the hair's lower end; a value above the head means bald.
+        hairline: height y of the hairline on the forehead.
+        beard: True for a painted beard.
+        thickness: distance of shirt, trousers and hair from the body, m (3,).
+        hangs_to: height y of the hem of a skirt or coat around both legs; None without one.
+        flare: widening of this skirt or coat per metre of length, m.
+        mask, gloves, cap, glasses: True for a painted mask, gloves, cap or glasses.
     """
 
     shirt: Cloth
@@ -78,7 +85,7 @@ class PlainOutfit:
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
-    """A cloth colour: mostly muted, black, white, grey and blue more often than chance would."""
+    """A cloth colour: mostly muted; black, white, grey and blue are frequent."""
     kind = rng.random()
     if kind < 0.35:
         return np.clip(rng.choice([0.05, 0.12, 0.3, 0.5, 0.8, 0.93]) + rng.normal(0, 0.03, 3), 0.02, 0.97)
@@ -97,7 +104,7 @@ def _cloth(rng: np.random.Generator, plain: float = 0.4) -> Cloth:
 
 
 def random_outfit(rng: np.random.Generator) -> Outfit:
-    """Draw an outfit: shirts and trousers, shorts, dresses and coats, bare arms and long sleeves, all skins."""
+    """Draw a random outfit: shirts, trousers, shorts, dresses, coats, short and long sleeves, all skin colours."""
     tone = rng.beta(1.4, 1.6)
     skin = (1 - tone) * np.array([0.93, 0.76, 0.66]) + tone * np.array([0.28, 0.17, 0.12])
     hairs = np.array([[0.05, 0.04, 0.04], [0.15, 0.1, 0.07], [0.35, 0.22, 0.12], [0.7, 0.55, 0.3], [0.6, 0.6, 0.6]])
@@ -133,11 +140,11 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
 
 
 def _shirt_hem(rng: np.random.Generator) -> float:
-    """Tucked in, worn over the trousers, or long: a jacket, coat or dress."""
+    """Hem of a shirt that is tucked in, worn over the trousers, or long (a jacket, coat or dress)."""
     low, high = ((0.0, 0.1), (_LONG_Y, 0.0), (-0.5, _LONG_Y))[rng.choice(3, p=[0.3, 0.46, 0.24])]
     return float(rng.uniform(low, high))
 
 
 def _thickness(shirt_hem: float, rng: np.random.Generator) -> float:
-    """Of what covers the trunk, m: long things are thicker, since coats are among them."""
+    """Thickness of the clothes on the trunk, m; long ones are thicker, because some are coats."""
     return float(0.002 + 0.04 * rng.random() ** (1 if shirt_hem < _LONG_Y else 2))

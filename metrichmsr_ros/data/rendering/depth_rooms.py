@@ -1,6 +1,6 @@
-"""Synthetic places with exact depth: furnished rooms, stairs, slopes and streets, with open bodies standing in them.
+"""Synthetic scenes with exact depth: furnished rooms, stairs, slopes and streets with open bodies.
 
-Everything is an oriented box; rays are cast in float64, so depth is exact. World frame: z up, floor at z = 0.
+All objects are oriented boxes; rays are cast in float64, so depth is exact. World frame: z up, floor at z = 0.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MAX_PEOPLE = 4
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """One view of one place.
+    """One view of one synthetic scene.
 
     Attributes:
-        camera: undistorted camera.
-        depth: (H, W) float32 truth in metres, people included; NaN is sky.
-        part: (H, W) int32, which box or person (negative: -2 - person) is seen; -1 is sky.
-        anchor: human depth as an imperfect estimate gives it.
-        people: how many are visible.
+        camera: camera without distortion.
+        depth: (H, W) float32 true depth in metres with people; NaN is sky.
+        part: (H, W) int32 index of the visible box, or -2 - index of the visible person; -1 is sky.
+        anchor: human depth with the errors of an estimate.
+        people: number of visible people.
     """
 
     camera: Camera
@@ -42,17 +42,17 @@ class Place:
 
 
 def make_place(rng: np.random.Generator, body: BodyModel, width: int, height: int, people: int | None = None) -> Place:
-    """A random place of `width` x `height` pixels with exactly `people` visible open bodies (None: one to four).
+    """A random scene of `width` x `height` pixels with exactly `people` visible open bodies (None: one to four).
 
-    The anchor comes from bodies that were misestimated as a network misestimates them: 4 % in distance, some
-    centimetres across, a little in pose and size, each person on its own.
+    The bodies of the anchor have errors like a network's: 4 % in distance, some centimetres laterally, small ones in
+    pose and size, independent for each person.
     """
     wanted = int(rng.integers(1, MAX_PEOPLE + 1)) if people is None else people
     for _ in range(100):
         place = _try_place(rng, body, width, height, wanted)
         if place.people == wanted or (people is None and place.people):
             return place
-    raise RuntimeError(f"no place with {wanted} visible people in 100 tries")
+    raise RuntimeError(f"no scene with {wanted} visible people in 100 tries")
 
 
 def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: int, wanted: int) -> Place:
@@ -72,7 +72,7 @@ def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: in
 
 
 def _random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
-    """45 to 95 degrees wide, of a usual aspect, stretched onto the grid (pixels need not be square)."""
+    """A camera of 45 to 95 degrees with a common aspect ratio, scaled to the grid (pixels need not be square)."""
     aspect = rng.choice([4 / 3, 16 / 9, 3 / 4], p=[0.6, 0.3, 0.1])
     wide = Camera.from_fov(round(height * aspect), height, np.deg2rad(rng.uniform(45, 95)))
     return stretched(wide, width, height)
@@ -83,7 +83,7 @@ def _is_visible(in_front: NDArray[np.bool_], own: NDArray[np.bool_]) -> bool:
 
 
 def _random_view(rng: np.random.Generator) -> tuple[Float64Array, Float64Array]:
-    """Rotation world to camera (optical), and the camera's place: a robot's or a hand's height, looking along +x."""
+    """Rotation world to camera (optical) and camera position, at a robot's or hand-held height, looking along +x."""
     pitch, roll = np.deg2rad(rng.normal(8, 9)), np.deg2rad(rng.normal(0, 2))
     forward = np.array([np.cos(pitch), 0, -np.sin(pitch)])
     right = np.array([0.0, -1.0, 0.0])
@@ -100,7 +100,7 @@ def _turn(rng: np.random.Generator, spread: float, tilt: float = 0.0) -> Float64
 
 
 def _furnished_room(rng: np.random.Generator, eye: Float64Array) -> tuple[list[OrientedBox], float]:
-    """A furnished room around the camera; its first box is the room itself. Returns also how far its floor reaches."""
+    """A furnished room around the camera; its first box is the room. Also returns the extent of the floor, metres."""
     length, width, height = rng.uniform(3.5, 14), rng.uniform(3, 9), rng.uniform(max(2.3, eye[2] + 0.3), 4.5)
     middle = np.array([length / 2 - rng.uniform(0.1, 1), rng.uniform(-0.3, 0.3) * width, height / 2])
     room = OrientedBox(middle, np.array([length, width, height]) / 2, _turn(rng, 0.1))
@@ -110,7 +110,7 @@ def _furnished_room(rng: np.random.Generator, eye: Float64Array) -> tuple[list[O
         if rng.random() < 0.25:
             half[2] = rng.uniform(0.5, height / 2)  # cupboards, pillars
         where = middle + rng.uniform(-0.95, 0.95, 3) * room.half
-        where[2] = half[2] if rng.random() < 0.85 else rng.uniform(0.3, height)  # some hang
+        where[2] = half[2] if rng.random() < 0.85 else rng.uniform(0.3, height)  # some are mounted on a wall
         boxes.append(OrientedBox(where, half, _turn(rng, 0.5)))
     if rng.random() < 0.2:
         boxes += _stairs(rng, middle + np.array([0, rng.uniform(-1, 1), -height / 2]))
@@ -131,7 +131,7 @@ def _stairs(rng: np.random.Generator, foot: Float64Array) -> list[OrientedBox]:
 
 
 def _street(rng: np.random.Generator, eye: Float64Array) -> tuple[list[OrientedBox], float]:
-    """A ground plate, perhaps sloping away, houses along a street, and things standing about."""
+    """A ground plate, flat or sloping, with houses along a street and objects."""
     ground = OrientedBox(np.array([0, 0, -0.5]), np.array([200.0, 200, 0.5]), np.eye(3))
     boxes = [ground]
     if rng.random() < 0.4:

@@ -1,4 +1,4 @@
-"""Light for rendered people: sky and ground light, one sun or lamp, and the shadows it casts."""
+"""Lighting of rendered people: light from sky and ground, one sun or lamp, and its shadows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ class Light:
     """One lighting of a scene, in world axes (y up).
 
     Attributes:
-        towards: (3,) unit vector towards the lamp.
-        sun, sky, ground: colours (3,) of the lamp, of light from above and of light from below.
+        towards: (3,) unit vector to the lamp.
+        sun: colour (3,) of the lamp.
+        sky: colour (3,) of the light from above.
+        ground: colour (3,) of the light from below.
         gloss: strength of highlights.
     """
 
@@ -28,10 +30,10 @@ class Light:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """From flat indoor light to a low sun."""
+    """A random light, from diffuse indoor light to a low sun."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.arcsin(rng.uniform(0.25, 0.98))
     towards = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
-    share = rng.beta(1.5, 1.5)  # of the lamp in all light
+    share = rng.beta(1.5, 1.5)  # of the lamp in the total light
     level = rng.uniform(0.75, 1.25)
     tint = np.array([1.0, rng.uniform(0.9, 1.0), rng.uniform(0.75, 1.05)])
     return Light(
@@ -44,14 +46,14 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 class ShadowMap:
-    """Depth seen from the lamp; asks of points whether the lamp sees them."""
+    """Depth from the lamp's position; tells which points are lit."""
 
     def __init__(self, meshes: list[tuple[np.ndarray, np.ndarray]], light: Light, size: int = 224) -> None:
         """`meshes`: (vertices in the world (V, 3), faces (F, 3)) that cast shadows."""
         points = np.concatenate([v for v, _ in meshes])
         centre = (points.min(0) + points.max(0)) / 2
         radius = float(np.linalg.norm(points - centre, axis=1).max()) + 0.05
-        self._distance = 20.0 * radius  # so far that the view is almost parallel
+        self._distance = 20.0 * radius  # far enough for almost parallel light
         forward = -light.towards
         right = np.cross(forward, [0.0, 1.0, 0.0])
         right = right / np.linalg.norm(right) if np.linalg.norm(right) > 1e-3 else np.array([1.0, 0.0, 0.0])
@@ -63,7 +65,7 @@ class ShadowMap:
         self._depth = np.where(np.isnan(raster.depth), np.inf, raster.depth)
 
     def lit(self, points: np.ndarray, bias: float = 0.02) -> np.ndarray:
-        """(N,) float32: 1 where the lamp sees the world points (N, 3), 0 where something stands in its way."""
+        """(N,) float32: 1 for world points (N, 3) in the light of the lamp, 0 in shadow."""
         seen = (points - self._eye) @ self._rotation.T
         focal = self._camera.intrinsics[0, 0]
         half = (self._camera.width - 1) / 2
@@ -79,10 +81,10 @@ def shade(colour: np.ndarray, normals: np.ndarray, view: np.ndarray, lit: np.nda
     """Lit colours (N, 3) float32.
 
     Args:
-        colour: (N, 3) of the surface, 0..1.
-        normals: (N, 3) unit, world axes.
-        view: (N, 3) unit, from the surface to the camera.
-        lit: (N,) 0..1, what of the lamp arrives.
+        colour: (N, 3) colour of the surface, 0..1.
+        normals: (N, 3) unit normals, world axes.
+        view: (N, 3) unit vectors from the surface to the camera.
+        lit: (N,) visible share of the lamp, 0..1.
         light: the light.
     """
     up = 0.5 + 0.5 * normals[:, 1:2]

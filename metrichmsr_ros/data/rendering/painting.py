@@ -1,8 +1,8 @@
-"""Clothes, skin and hair as functions of a point's place on the unposed mean body, so that they follow every pose.
+"""Clothes, skin and hair as functions of the position on the mean body in its rest pose, so that they follow the pose.
 
-A pixel that shows a body carries the coordinates of its point on the open body's template (T-pose, y up, metres); all
-hems, sleeves, patterns and features of the face are painted there, crisp at any distance. The demo's plain outfits are
-colours of the vertices.
+Each pixel of a body has the coordinates of its point on the open body's template (T-pose, y up, metres). Hems, sleeves,
+patterns and faces are functions of these coordinates, sharp at any distance. The plain outfits of the demo are vertex
+colours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEAD = 15
 
 
 def regions(points: np.ndarray, outfit: Outfit) -> dict[str, np.ndarray]:
-    """Which parts of the outfit template points (N, 3) belong to, as bool masks (N,); later ones cover earlier ones."""
+    """Bool masks (N,) of template points (N, 3) for each part of the outfit; later parts cover earlier ones."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     along = (x - _SHOULDER_X) / (_WRIST_X - _SHOULDER_X)
     arm = (along > 0) & (y > _ARM_Y)
@@ -46,8 +46,8 @@ def regions(points: np.ndarray, outfit: Outfit) -> dict[str, np.ndarray]:
     }
 
 
-def stand_off(points: np.ndarray, outfit: Outfit) -> np.ndarray:
-    """How far (N,) metres the clothed surface lies outside the body at template points (N, 3)."""
+def cloth_offsets(points: np.ndarray, outfit: Outfit) -> np.ndarray:
+    """Distance (N,) in metres between clothed surface and body at template points (N, 3)."""
     part = regions(points, outfit)
     shirt, trousers, hair = outfit.thickness
     off = np.where(part["trousers"], trousers * (0.6 + 0.8 * np.clip((-points[:, 1]) / 0.8, 0, 1)), 0.0)
@@ -115,7 +115,7 @@ def _pattern(points: np.ndarray, cloth: Cloth) -> np.ndarray:
 
 
 def vertex_colours(body: OpenBody, outfit: PlainOutfit) -> NDArray[np.float64]:
-    """(V, 3) colours of the vertices of `body`: short sleeves, long trousers, shoes, hair."""
+    """Colours (V, 3) of the vertices of `body`: short sleeves, long trousers, shoes, hair."""
     part = body.weights.argmax(dim=1).numpy()
     rest = body.shaped(torch.zeros(1, 10))[0].numpy()
     colours = np.tile(np.array(outfit.skin, np.float64), (len(part), 1))
@@ -130,7 +130,7 @@ def vertex_colours(body: OpenBody, outfit: PlainOutfit) -> NDArray[np.float64]:
 
 
 def _is_hair(rest: NDArray[np.float32], head: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The crown and the back of the head."""
+    """(V,) True for vertices of the crown and the back of the head."""
     low, high = rest[head].min(axis=0), rest[head].max(axis=0)
     up = (rest[:, 1] - low[1]) / (high[1] - low[1])
     front = (rest[:, 2] - low[2]) / (high[2] - low[2])

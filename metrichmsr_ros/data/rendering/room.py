@@ -1,4 +1,4 @@
-"""The demo's room, painted by rule: tiled floor, walls with pictures, ceiling. World: x forward, y left, z up."""
+"""The demo's procedural room: tiled floor, walls with pictures, ceiling. World: x forward, y left, z up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.data.rendering.boxes import leave_room
+from metrichmsr_ros.data.rendering.boxes import wall_intersections
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float64Array
 
 
 @dataclass(frozen=True)
 class TiledRoom:
-    """An axis-aligned box in the world frame, metres, that the camera stands in; the floor is z = 0."""
+    """An axis-aligned box around the camera in the world frame, metres; the floor is z = 0."""
 
     low: tuple[float, float, float] = (-3.0, -5.0, 0.0)
     high: tuple[float, float, float] = (9.5, 5.0, 3.0)
@@ -24,11 +24,11 @@ class TiledRoom:
 def render_tiled_room(
     room: TiledRoom, camera: Camera, T_world_cam: Float64Array
 ) -> tuple[Float64Array, NDArray[np.float32], Float64Array]:
-    """Draw the empty room as `camera` sees it.
+    """Render the empty room from `camera`.
 
     Args:
         room: the box around the camera.
-        camera: without distortion.
+        camera: camera without distortion.
         T_world_cam: (4, 4) camera optical frame to world.
 
     Returns:
@@ -38,8 +38,8 @@ def render_tiled_room(
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = camera.back_project(np.stack([u, v], axis=-1), 1.0) @ T_world_cam[:3, :3].T
     origin = T_world_cam[:3, 3]
-    depth, axis, is_high = leave_room(origin, rays, np.array(room.low), np.array(room.high))
-    points = origin + depth[..., None] * rays  # rays have z_cam = 1, so their reach is depth
+    depth, axis, is_high = wall_intersections(origin, rays, np.array(room.low), np.array(room.high))
+    points = origin + depth[..., None] * rays  # rays have z_cam = 1, so the distance along them is depth
     return _paint(room, points, axis, is_high), depth.astype(np.float32), points
 
 
@@ -51,7 +51,7 @@ def _paint(room: TiledRoom, points: Float64Array, axis: NDArray[np.int64], is_hi
     image[...] = np.where(
         wall, _wall(along, z, axis), np.where(is_high[..., None], [232.0, 230.0, 224.0], _floor(room, x, y))
     )
-    corner = np.minimum(np.minimum(z - room.low[2], room.high[2] - z), 0.6) / 0.6  # darker where surfaces meet
+    corner = np.minimum(np.minimum(z - room.low[2], room.high[2] - z), 0.6) / 0.6  # darker near edges
     image *= np.where(wall[..., 0], 0.72 + 0.28 * corner, 1.0)[..., None]
     return image
 

@@ -1,4 +1,4 @@
-"""What lens, sensor and codec do to a clean picture: blur, vignetting, white balance, exposure, noise, JPEG."""
+"""Effects of lens, sensor and codec on a rendered image: blur, vignetting, white balance, exposure, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metrichmsr_ros.image_io import decode_image
 
 
 def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A clean picture (H, W, 3) float32 in 0..1 as an everyday camera gives it: HWC uint8."""
+    """Convert a rendered image (H, W, 3) float32 in 0..1 to a photograph of an ordinary camera, HWC uint8."""
     picture = _blurred(image.astype(np.float32), rng)
     height, width = picture.shape[:2]
     if rng.random() < 0.3:
@@ -47,7 +47,7 @@ def _blurred(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _exposure(picture: np.ndarray, rng: np.random.Generator) -> float:
-    """A gain: an automatic exposure that errs, and now and then a picture too dark or too bright."""
+    """Gain of an inexact automatic exposure; a few images are too dark or too bright."""
     mean = float(picture[::4, ::4].mean())
     automatic = float(np.clip((0.45 / max(mean, 0.05)) ** 0.6, 0.7, 2.2))
     return automatic * float(np.exp(rng.normal(0, 0.15)))

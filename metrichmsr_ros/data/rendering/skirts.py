@@ -1,8 +1,8 @@
-"""What hangs from the hips around both legs: skirts, dresses, coats and long jackets.
+"""Garments around both legs: skirts, dresses, coats and long jackets.
 
-Cloth that follows each leg by itself (`painting.stand_off`) shows where the legs part. What hangs does not, and
-the landmark network sees hips lower then. A garment is a stack of rings; each is the hull of the body's slice at its
-height, seen along the trunk, a little wider.
+`painting.cloth_offsets` covers each leg separately, so the crotch is visible. These garments hide it, and the landmark
+network then estimates lower hips. A garment is a stack of rings; each is the enlarged convex hull of a slice of the
+body, normal to the trunk.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from metrichmsr_ros.geometry.procrustes import umeyama
 from metrichmsr_ros.types import Float64Array
 
 TOP_Y = 0.06
-"""Where what hangs begins: between waist and hips, y on the template, m."""
-_STEP, _SLICE = 0.05, 0.03  # m, between rings; half of a slice's thickness
+"""Height of the upper ring, between waist and hips: y on the template, m."""
+_STEP, _SLICE = 0.05, 0.03  # m: distance of rings; half of a slice's thickness
 _AROUND = 40
-_STEEPEST = 0.5  # cosine of the angle between a thigh and the trunk beyond which cloth lies on the legs
+_STEEPEST = 0.5  # least cosine of the angle between thigh and trunk; above it, cloth lies on the legs
 
 
 @dataclass(frozen=True)
 class Garment:
-    """A tube: its points on the template and on the posed body, both (N, 3) m, and faces (F, 3), seen from outside."""
+    """A tube: points on the template and on the posed body, both (N, 3) m, and faces (F, 3), facing outwards."""
 
     template: Float64Array
     vertices: Float64Array
     faces: NDArray[np.int64]
 
 
-def hanging(
+def hanging_garment(
     template: Float64Array, vertices: Float64Array, hem: float, thickness: float, flare: float
 ) -> Garment | None:
-    """The garment of one body, or None where nothing hangs: a hem above the hips, or thighs that are raised.
+    """The garment of one body; None if its hem is above the hips or the thighs are raised.
 
     Args:
-        template: (V, 3) the body at rest, y up.
-        vertices: (V, 3) the same body posed, anywhere in the world.
-        hem: where it ends, y on the template, m.
-        thickness: how far it stands off the body, m.
-        flare: how much wider it gets for each metre that it falls, m.
+        template: (V, 3) the body in its rest pose, y up, m.
+        vertices: (V, 3) the posed body in the world, m.
+        hem: height y of the hem on the template, m.
+        thickness: distance from the body, m.
+        flare: widening per metre of length, m.
     """
     heights = np.linspace(TOP_Y, hem, max(2, 1 + round((TOP_Y - hem) / _STEP)))
     turn = _hips_rotation(template, vertices)
-    if hem >= TOP_Y - _STEP or not _legs_hang(template, vertices, turn):
+    if hem >= TOP_Y - _STEP or not _legs_point_down(template, vertices, turn):
         return None
     at_rest = np.eye(3)
     rings_at_rest, rings = [], []
@@ -57,8 +57,8 @@ def hanging(
     return Garment(np.concatenate(rings_at_rest), np.concatenate(rings), _tube(len(heights)))
 
 
-def _legs_hang(template: Float64Array, vertices: Float64Array, turn: Float64Array) -> bool:
-    """Whether both thighs point down the trunk, whose axes are the columns of `turn`."""
+def _legs_point_down(template: Float64Array, vertices: Float64Array, turn: Float64Array) -> bool:
+    """Whether both thighs point down along the trunk, whose axes are the columns of `turn`."""
     hips = vertices[_between(template, -0.05, 0.05)].mean(0)
     for side in (-1.0, 1.0):
         knee = vertices[_between(template, -0.42, -0.35) & (side * template[:, 0] > 0)].mean(0)
@@ -69,20 +69,20 @@ def _legs_hang(template: Float64Array, vertices: Float64Array, turn: Float64Arra
 
 
 def _between(template: Float64Array, low: float, high: float) -> NDArray[np.bool_]:
-    """(V,) which vertices lie between two heights on the template; the arms, stretched out, are above all asked for."""
+    """Mask (V,) of vertices between two heights on the template; the arms are above all heights used here."""
     inside: NDArray[np.bool_] = (template[:, 1] > low) & (template[:, 1] < high)
     return inside
 
 
 def _hips_rotation(template: Float64Array, vertices: Float64Array) -> Float64Array:
-    """(3, 3): the trunk's axes in the world; the rotation nearest to what moved the hips."""
+    """The trunk's axes in the world (3, 3): the best-fit rotation of the hips."""
     hips = _between(template, 0.0, 0.1)
     _, rotation, _ = umeyama(template[hips], vertices[hips], with_scale=False)
     return rotation
 
 
 def _ring(points: Float64Array, axes: Float64Array, off: float) -> Float64Array:
-    """(AROUND, 3): the hull of `points` (N, 3) across the axis axes[:, 1], `off` wider, level along that axis."""
+    """Ring (AROUND, 3): hull of `points` (N, 3) normal to axes[:, 1], enlarged by `off` m, at one height."""
     angle = np.arange(_AROUND) * (2 * np.pi / _AROUND)
     towards = np.stack([np.sin(angle), np.cos(angle)], 1)  # counter-clockwise from above: from z over x
     middle = points.mean(0)

@@ -1,4 +1,4 @@
-"""A room with a picture on each wall, as a background behind rendered people. World: y up, floor at y = 0."""
+"""A room with a texture on each face, as a background behind rendered people. World: y up, floor at y = 0."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from metrichmsr_ros.data.rendering.boxes import leave_room
+from metrichmsr_ros.data.rendering.boxes import wall_intersections
 
 
 @dataclass(frozen=True)
 class TexturedRoom:
-    """A box that the camera stands in; floor at y = 0.
+    """A box around the camera; floor at y = 0.
 
     Attributes:
-        low, high: corners (3,) in the room's own axes, metres. heading: turn about y from the world to them.
-        textures: six pictures (h, w, 3) float32, for -x, +x, floor, ceiling, -z, +z.
-        scales: texture pixels per metre, (6,). light: brightness (6,) of the faces.
+        low: lowest corner (3,) in the room's axes, metres.
+        high: highest corner (3,) in the room's axes, metres.
+        heading: rotation about y from world to room axes, radians.
+        textures: six images (h, w, 3) float32, for -x, +x, floor, ceiling, -z, +z.
+        scales: texture pixels per metre, (6,).
+        light: brightness (6,) of the faces.
     """
 
     low: np.ndarray
@@ -28,18 +31,18 @@ class TexturedRoom:
     light: np.ndarray
 
     def render(self, rays: np.ndarray, eye: np.ndarray, depth: np.ndarray | None = None) -> np.ndarray:
-        """Picture (H, W, 3) float32 in 0..1 along world rays (H, W, 3) from `eye` (3,).
+        """Image (H, W, 3) float32 in 0..1 along world rays (H, W, 3) from `eye` (3,).
 
         Args:
-            rays: in any length; with length 1 along the camera's axis, `depth` comes out as z.
-            eye: inside the room.
-            depth: (H, W) array to fill with the distance in units of the rays' length.
+            rays: rays of any length; with length 1 along the optical axis, `depth` is z.
+            eye: a point inside the room.
+            depth: (H, W) output array for the distance in units of the rays' lengths.
         """
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
         d = rays @ turn.T
         origin = (turn @ eye).astype(np.float32)
-        t, axis, is_high = leave_room(origin, d, self.low.astype(np.float32), self.high.astype(np.float32))
+        t, axis, is_high = wall_intersections(origin, d, self.low.astype(np.float32), self.high.astype(np.float32))
         hit = origin + t[..., None] * d
         if depth is not None:
             depth[...] = t
@@ -50,11 +53,11 @@ class TexturedRoom:
             if where.any():
                 across, along = ((2, 1), (0, 2), (0, 1))[index // 2]
                 uv = hit[where][:, (across, along)] * self.scales[index]
-                image[where] = self.light[index] * _look_up(self.textures[index], uv, index // 2 != 1)
+                image[where] = self.light[index] * _sample_texture(self.textures[index], uv, index // 2 != 1)
         return image
 
 
-def _look_up(texture: np.ndarray, uv: np.ndarray, upright: bool) -> np.ndarray:
+def _sample_texture(texture: np.ndarray, uv: np.ndarray, upright: bool) -> np.ndarray:
     height, width = texture.shape[:2]
     column = uv[:, 0].astype(np.int64) % width
     row = ((-uv[:, 1] if upright else uv[:, 1]) - 1).astype(np.int64) % height
@@ -62,8 +65,8 @@ def _look_up(texture: np.ndarray, uv: np.ndarray, upright: bool) -> np.ndarray:
     return found
 
 
-def made_texture(rng: np.random.Generator, plain: bool = False, size: int = 256) -> np.ndarray:
-    """A texture (size, size, 3) float32 in 0..1 that repeats: paint, tiles, planks, bricks or carpet."""
+def random_texture(rng: np.random.Generator, plain: bool = False, size: int = 256) -> np.ndarray:
+    """A random repeating texture (size, size, 3) float32 in 0..1: paint, tiles, planks, bricks or carpet."""
     base = np.clip(rng.uniform(0.15, 0.95) + rng.normal(0, 0.08, 3), 0.02, 1)
     texture = np.tile(base, (size, size, 1))
     kind = 0 if plain else int(rng.integers(5))

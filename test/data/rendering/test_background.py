@@ -1,4 +1,4 @@
-"""Backgrounds: photographs, panoramas and rooms fill the picture and follow the camera's rays."""
+"""Backgrounds: photographs, panoramas and rooms fill the image and follow the camera's rays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_backgrounds_split_and_missing_folder(tmp_path):
     kept, held = (load_backgrounds(tmp_path, side) for side in (False, True))
     assert len(kept.photographs) + len(held.photographs) == 30
     assert 0 < len(held.photographs) < 15
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         load_backgrounds(tmp_path / "nowhere", False)
     (tmp_path / "picture0.png").write_bytes(b"not a picture")
     with pytest.raises(BackgroundsError, match=r"picture0\.png: not an image"):

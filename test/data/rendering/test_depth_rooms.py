@@ -1,11 +1,11 @@
-"""Synthetic places: depth that can be checked by hand, people who stand on the floor, errors that are errors."""
+"""Synthetic scenes: depth checked by closed forms, people on the floor, errors of the anchor."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from metrichmsr_ros.data.rendering.boxes import MAX_DEPTH, OrientedBox, cast, leave_room
+from metrichmsr_ros.data.rendering.boxes import MAX_DEPTH, OrientedBox, cast, wall_intersections
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.geometry.camera import Camera
@@ -105,7 +105,7 @@ def test_initial_depths_have_the_errors_of_networks(places):
 def test_the_wall_of_a_room_that_a_ray_meets():
     low, high = np.array([-1.0, -2, 0]), np.array([3.0, 2, 2.5])
     origin, rays = np.array([0.0, 0, 1]), np.array([[1.0, 0, 0], [0, -1, 0], [0, 0.1, -1], [-2, 0, 0]])
-    reach, axis, is_high = leave_room(origin, rays, low, high)
+    reach, axis, is_high = wall_intersections(origin, rays, low, high)
     np.testing.assert_allclose(reach, [3, 2, 1, 0.5])
     assert axis.tolist() == [0, 1, 2, 0]
     assert is_high.tolist() == [True, False, False, False]
@@ -113,5 +113,5 @@ def test_the_wall_of_a_room_that_a_ray_meets():
 
 def test_a_ray_along_a_wall_goes_on():
     low, high = np.array([0.0, -1, 0]), np.array([4.0, 1, 2])
-    reach, axis, _ = leave_room(np.array([1.0, 1, 0]), np.array([[1.0, 0, 0]]), low, high)
+    reach, axis, _ = wall_intersections(np.array([1.0, 1, 0]), np.array([[1.0, 0, 0]]), low, high)
     assert (reach[0], axis[0]) == (3, 0)

@@ -10,7 +10,7 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.bodies import BOX_FACES, BodyMesh, ColouredBox, Figure, PlacedCamera, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import Light, ShadowMap
-from metrichmsr_ros.data.rendering.painting import paint, stand_off
+from metrichmsr_ros.data.rendering.painting import cloth_offsets, paint
 from metrichmsr_ros.data.rendering.sensor import photograph
 from metrichmsr_ros.geometry.camera import Camera
 
@@ -43,7 +43,7 @@ def test_render_draws_the_figure_where_the_camera_projects_it():
     pixels = view.camera.project(view.to_camera(figure.vertices))
     low, high = pixels.min(0), pixels.max(0)
     rows, columns = np.nonzero(raster.covered)
-    # clothes and hair stand off by up to 6 cm, 3 px here
+    # clothes and hair are up to 6 cm from the body, 3 px here
     np.testing.assert_allclose([columns.min(), rows.min()], low, atol=4)
     np.testing.assert_allclose([columns.max(), rows.max()], high, atol=4)
     empty = ~cv2.dilate(raster.covered.astype(np.uint8), np.ones((5, 5))).astype(bool)
@@ -68,7 +68,7 @@ def test_outfits_colour_the_whole_body_and_lie_at_most_9_cm_outside_it():
         assert np.isfinite(colour).all()
         assert ((colour >= 0) & (colour <= 1.3)).all()
         assert (folds >= 0).all()
-        off = stand_off(template, outfit)
+        off = cloth_offsets(template, outfit)
         assert ((off >= 0) & (off < 0.09)).all()
 
 

@@ -15,7 +15,7 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.bodies import BodyMesh, ColouredBox, Figure, PlacedCamera, render
 from metrichmsr_ros.data.rendering.clothing import random_outfit
 from metrichmsr_ros.data.rendering.lighting import Light
-from metrichmsr_ros.data.rendering.skirts import TOP_Y, hanging
+from metrichmsr_ros.data.rendering.skirts import TOP_Y, hanging_garment
 from metrichmsr_ros.geometry.camera import Camera
 
 DAY = Light(np.array([0.0, 1.0, 0.0]), np.ones(3) * 0.8, np.ones(3) * 0.5, np.ones(3) * 0.3, 0.0)
@@ -44,13 +44,13 @@ def stride() -> np.ndarray:
 @pytest.mark.parametrize("name", BODIES)
 def test_a_coat_goes_around_both_legs_of_somebody_who_walks(name, stride):
     template, vertices = posed(name, stride)
-    coat = hanging(template, vertices, -0.4, 0.02, 0.1)
+    coat = hanging_garment(template, vertices, -0.4, 0.02, 0.1)
     rings = coat.vertices.reshape(-1, 40, 3)
     heights = np.linspace(TOP_Y, -0.4, len(rings))
     for ring, height in zip(rings, heights, strict=True):
         legs = vertices[(np.abs(template[:, 1] - height) < 0.03) & (np.abs(template[:, 0]) < 0.3)]
         hull, own = ConvexHull(legs[:, (0, 2)]), ConvexHull(ring[:, (0, 2)])
-        # The legs are inside: the hull of both is hardly larger.
+        # The legs are inside: the hull of both is only a little larger.
         assert ConvexHull(np.concatenate([ring, legs])[:, (0, 2)]).volume < 1.02 * own.volume
         # And it is no wider than the hull with `off` around it (Steiner's formula; `area` is the perimeter in 2D).
         off = 0.02 + 0.1 * (TOP_Y - height)
@@ -61,7 +61,7 @@ def test_a_coat_goes_around_both_legs_of_somebody_who_walks(name, stride):
 def test_a_coat_moves_with_the_body(name, stride):
     template, vertices = posed(name, stride)
     turn, shift = Rotation.from_euler("yxz", [1.0, 0.7, -0.4]).as_matrix(), np.array([1.0, -2.0, 5.0])
-    here, there = (hanging(template, v, -0.35, 0.02, 0.05) for v in (vertices, vertices @ turn.T + shift))
+    here, there = (hanging_garment(template, v, -0.35, 0.02, 0.05) for v in (vertices, vertices @ turn.T + shift))
     gaps = np.linalg.norm(here.vertices @ turn.T + shift - there.vertices, axis=1)
     assert np.median(gaps) < 1e-6  # where two points of the body reach equally far, either may be taken
     assert (gaps < 1e-6).mean() > 0.95
@@ -69,7 +69,7 @@ def test_a_coat_moves_with_the_body(name, stride):
 
 def test_faces_look_outwards():
     template, vertices = posed("open_light", np.zeros(72))
-    coat = hanging(template, vertices, -0.5, 0.02, 0.1)
+    coat = hanging_garment(template, vertices, -0.5, 0.02, 0.1)
     for points in (coat.template, coat.vertices):
         a, b, c = (points[coat.faces[:, k]] for k in range(3))
         outwards = (np.cross(b - a, c - a) * (((a + b + c) / 3 - points.mean(0)) * [1, 0, 1])).sum(1)
@@ -80,8 +80,8 @@ def test_faces_look_outwards():
 def test_nothing_hangs_from_raised_thighs_or_above_the_hips(hips):
     sitting = np.zeros(72)
     sitting[[3, 6]] = hips  # both hips, about x
-    assert hanging(*posed("open_light", sitting), -0.4, 0.02, 0.0) is None
-    assert hanging(*posed("open_light", np.zeros(72)), 0.05, 0.02, 0.0) is None
+    assert hanging_garment(*posed("open_light", sitting), -0.4, 0.02, 0.0) is None
+    assert hanging_garment(*posed("open_light", np.zeros(72)), 0.05, 0.02, 0.0) is None
 
 
 def test_a_picture_shows_the_coat_between_the_legs_and_counts_it_as_its_wearer():

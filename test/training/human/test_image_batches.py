@@ -157,7 +157,7 @@ def test_labels_of_smpl_need_smpl(tmp_path):
     labels, images, _ = write_bedlam(tmp_path, closeup=False)
     sets = (ImageSet("bedlam", str(labels), str(images)),)
     config = TrainConfig(model=TINY, images=sets, bodies=LabelBodyFiles())
-    with pytest.raises(LabelError, match=r"speaks of SMPL: name your files as bodies\.neutral"):
+    with pytest.raises(LabelError, match=r"has SMPL labels: set the SMPL files bodies\.neutral"):
         image_batches(config)
 
 
