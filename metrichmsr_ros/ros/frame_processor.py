@@ -1,4 +1,4 @@
-"""One image message, from its arrival to its results: what the node's worker thread does."""
+"""Process one image message from its arrival to its results, in the node's worker thread."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings
 
-OTHER_CLOCK_S = 60.0  # a stamp further than this from the node's clock was not made by that clock
+OTHER_CLOCK_S = 60.0  # a stamp farther from the node's clock is from another clock
 
 
 class ScenePipeline(Protocol):
-    """What the node asks of a pipeline; `metrichmsr_ros.pipeline.pipeline.Pipeline` is one."""
+    """The interface of a pipeline for the node; `metrichmsr_ros.pipeline.pipeline.Pipeline` implements it."""
 
     @property
     def body(self) -> Any:
@@ -38,7 +38,7 @@ class ScenePipeline(Protocol):
         request: OutputRequest,
         context: SceneContext,
     ) -> Scene:
-        """Estimate everybody in one image of a video."""
+        """Estimate all people in one image of a video."""
 
     def reset(self) -> None:
         """Forget everybody."""
@@ -46,22 +46,22 @@ class ScenePipeline(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """An image message and when it came, on the monotonic clock."""
+    """An image message and its time of arrival on the monotonic clock."""
 
     message: Any
     arrived_s: float
 
 
 class FrameProcessor:
-    """Carries frames through conversion, pairing, the pipeline and the outputs; never raises for a bad frame.
+    """Converts frames, pairs them with their camera, runs the pipeline and publishes; never raises for a bad frame.
 
     Args:
         pipeline: image + camera -> Scene.
-        outputs: where results go.
-        intake: makes images ready for the pipeline.
-        statistics: where frames and their fates are counted.
+        outputs: publishers of the results.
+        intake: prepares images for the pipeline.
+        statistics: counts processed and dropped frames.
         now_ns: the node's clock, nanoseconds.
-        settings: parameters; replace the attribute to change them.
+        settings: parameters; assign the attribute to change them.
     """
 
     def __init__(
@@ -81,22 +81,22 @@ class FrameProcessor:
 
     @property
     def health(self) -> dict[str, str]:
-        """What came with the last image: CameraInfo, floor, depth."""
+        """State of CameraInfo, floor and depth of the last image, for diagnostics."""
         return self._intake.health
 
     def rest(self) -> None:
-        """An image is left out on purpose: a gap in the stamps that follows is the node's own, not the camera's."""
+        """Skip an image on purpose: the gap in the stamps is then not a jump of the camera's stamps."""
         self._has_rested = True
 
     def __call__(self, frame: Frame) -> None:
-        """Process one frame, or count why not."""
+        """Process one frame, or count the cause why it was dropped."""
         try:
             self._process(frame)
         except FrameDropped as reason:
             self._statistics.dropped(reason.cause, str(reason))
         except Exception as error:
-            # A robot's node outlives what one frame does to a network; the diagnostic says ERROR while it lasts.
-            # After Ctrl-C the middleware is gone before the frame in work is done: that is no failure.
+            # One failed frame must not end the node; the diagnostics report ERROR while frames fail.
+            # After Ctrl-C the middleware shuts down before the current frame is finished: not a failure.
             if self._outputs.is_open:
                 self._statistics.dropped("failed", f"{type(error).__name__}: {error}")
 
@@ -128,7 +128,7 @@ class FrameProcessor:
         self._statistics.frame_processed(seconds, people, scale_gain(scene))
 
     def _age(self, header: Any) -> float | None:
-        """Seconds from the stamp to now, None where the two are of different clocks."""
+        """Seconds from the stamp to now; None if they are from different clocks."""
         age = (self._now_ns() - stamp_ns(header)) / 1e9
         if abs(age) > OTHER_CLOCK_S:
             return None
@@ -143,7 +143,7 @@ class FrameProcessor:
 
 
 def scale_gain(scene: Scene) -> dict[str, float]:
-    """What the surroundings gave in this image: people by source, mean standard deviation of distance before, after."""
+    """Effect of the scene context: people by source of scale; mean standard deviation of distance before and after."""
     fixes = [(person.scale_correction, float(np.linalg.norm(person.transl_cam))) for person in scene.people]
     fixed = [(fix, distance) for fix, distance in fixes if fix is not None]
     if not fixed:

@@ -50,10 +50,12 @@ def body_frames(poses: Sequence[AnyArray], joints: Sequence[AnyArray]) -> tuple[
 def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Frames of one person's joints in the person's body frame.
 
-    A joint's frame has the axes of the body frame when the body is at rest, and turns with the bone behind the joint.
+    A joint's frame has the axes of the body frame in the rest pose, and rotates with the bone that starts at the joint.
 
     Args:
-        pose: (72,) axis-angle. joints: (24, 3) in the camera frame. origin: (3,) of the body frame.
+        pose: (72,) axis-angle.
+        joints: (24, 3) in the camera frame, metres.
+        origin: (3,) origin of the body frame, metres.
         parents: (24,) index of each joint's parent, -1 for the root.
 
     Returns:
@@ -83,7 +85,7 @@ def pose_covariance(position: AnyArray, orientation_stddev: float) -> AnyArray:
 
     Args:
         position: (3, 3) covariance of the position, m^2.
-        orientation_stddev: radians, put on the diagonal, because the model estimates none of its own.
+        orientation_stddev: radians, on the diagonal, because the model does not estimate one.
     """
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = position

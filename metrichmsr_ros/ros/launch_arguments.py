@@ -1,6 +1,6 @@
-"""Launch arguments that the launch files share; those of the node's parameters come from the table of parameters.
+"""Common arguments of the launch files; arguments of parameters are generated from the table of parameters.
 
-Runs in the process of `ros2 launch` and needs neither rclpy nor torch.
+Runs in the process of `ros2 launch`, without rclpy and torch.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ def node_arguments(*names: str, **defaults: str) -> list[DeclareLaunchArgument]:
 def parameter_arguments(
     without: Collection[str] = (), defaults: Mapping[str, str] | None = None
 ) -> list[DeclareLaunchArgument]:
-    """An argument for each parameter of the node; one that is not given, or empty, leaves it to params_file.
+    """An argument for each parameter of the node; if it is missing or empty, params_file has the value.
 
     Args:
-        without: parameters that the launch file sets itself.
-        defaults: for those whose default is not empty.
+        without: parameters that the launch file sets.
+        defaults: default values of arguments; the others are empty.
     """
     taken = [spec for name, spec in PARAMETERS.items() if name not in without]
     return [
@@ -88,15 +88,15 @@ def parameter_arguments(
 
 
 def parameter_options(names: Iterable[str]) -> list[DeclareLaunchArgument]:
-    """Arguments for those parameters that are options of `metrichmsr replay` too."""
+    """Arguments for the parameters that are also options of `metrichmsr replay`."""
     return [_parameter_argument(PARAMETERS[name], "", _default(PARAMETERS[name])) for name in names]
 
 
 def typed_parameters(context: LaunchContext, names: Iterable[str]) -> dict[str, Value]:
-    """Values by name of the parameters among `names` whose arguments are not empty, in the parameters' types.
+    """Values, in the parameters' types, of those `names` whose arguments are not empty.
 
     Raises:
-        ParameterError: a value that the parameter cannot have, or an argument that has another name now.
+        ParameterError: an invalid value, or an argument of an earlier version that was renamed.
     """
     for was in FORMER_NAMES.keys() & context.launch_configurations.keys():
         raise ParameterError(f"there is no argument {was}; it is called {FORMER_NAMES[was]} now")
@@ -105,33 +105,33 @@ def typed_parameters(context: LaunchContext, names: Iterable[str]) -> dict[str, 
 
 
 def given_parameters(context: LaunchContext) -> dict[str, Any]:
-    """The same of all parameters, as `launch_ros` takes them: it would read a plain "7" as a number."""
+    """Values of all given parameters for `launch_ros`, with their types: it would read the text "7" as a number."""
     values = typed_parameters(context, PARAMETERS)
     return {k: ParameterValue(v, value_type=str) if isinstance(v, str) else v for k, v in values.items()}
 
 
 def flag(context: LaunchContext, name: str) -> bool:
-    """The value of an argument that is true or false.
+    """The value of a boolean argument.
 
     Raises:
-        ParameterError: it is neither.
+        ParameterError: neither true nor false.
     """
     return read_flag(name, LaunchConfiguration(name).perform(context))
 
 
 def forwarded(arguments: Iterable[DeclareLaunchArgument]) -> dict[str, LaunchConfiguration]:
-    """The values of `arguments`, as another launch file takes them."""
+    """The values of `arguments`, to pass to another launch file."""
     return {argument.name: LaunchConfiguration(argument.name) for argument in arguments}
 
 
 def perception(arguments: Mapping[str, Any]) -> IncludeLaunchDescription:
-    """perception.launch.py with these arguments."""
+    """Include perception.launch.py with these arguments."""
     source = PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "perception.launch.py"]))
     return IncludeLaunchDescription(source, launch_arguments=dict(arguments).items())
 
 
 def perception_when_run(arguments: Mapping[str, Any]) -> OpaqueFunction:
-    """The same, but `--show-args` does not list the included file's own arguments, of which some have no effect."""
+    """As `perception`, but `--show-args` does not list the included file's arguments, some of which have no effect."""
     return OpaqueFunction(function=lambda context: [perception(arguments)])
 
 

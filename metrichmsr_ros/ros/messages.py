@@ -1,7 +1,7 @@
 """Messages by the name of their interface: as plain fields, as rclpy's classes and as those of `rosbags`.
 
-What the node publishes and what a replay writes into a bag is described once, as a `PlainMessage`. Two thin adapters
-give it the class that a middleware or a bag takes. This module can be imported without a ROS.
+A message of the node or of a replay's bag is built once, as a `PlainMessage`. Two adapters convert it to the class of
+rclpy or of `rosbags`. This module can be imported without ROS.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PlainMessage:
     Attributes:
         type: name of the interface, e.g. `geometry_msgs/msg/Point`.
         fields: value by name: numbers, text, NumPy arrays of the field's own dtype, plain messages, lists of those, or
-            a message that already is of the class that an adapter makes, as the header of the image.
+            a message that already has the adapter's class, such as the image's header.
     """
 
     type: str
@@ -35,7 +35,7 @@ class PlainMessage:
 
 
 def optional_messages(package: str) -> ModuleType | None:
-    """Module `<package>.msg`, or None where that package is not installed."""
+    """Module `<package>.msg`, or None if the package is not installed."""
     try:
         return import_module(f"{package}.msg")
     except ImportError:
@@ -47,7 +47,7 @@ def message_class(type_name: str) -> Any:
     """Class of an interface's name, e.g. `sensor_msgs/msg/Image` (rosidl_runtime_py.get_message).
 
     Raises:
-        ImportError, AttributeError: no such package or message here.
+        ImportError, AttributeError: the package or message is not installed.
     """
     package, kind, name = type_name.split("/")
     return getattr(import_module(f"{package}.{kind}"), name)
@@ -59,9 +59,9 @@ def interface_name(message_type: Any) -> str:
 
 
 def to_rclpy(message: PlainMessage) -> Any:
-    """The message as an object of rclpy's class; fields that are not given keep their defaults.
+    """The message as an object of rclpy's class; missing fields keep their defaults.
 
-    Arrays are assigned after construction, sequences as `array.array`: so rosidl does not check each number.
+    Arrays are assigned after construction, and sequences as `array.array`, so that rosidl does not check each number.
 
     Raises:
         ImportError: the interface's package is not installed.
@@ -75,10 +75,10 @@ def to_rclpy(message: PlainMessage) -> Any:
 
 
 def to_rosbags(message: PlainMessage, types: Typestore) -> Any:
-    """The message as an object of the class of a `rosbags` type store, which needs every field.
+    """The message as an object of the class of a `rosbags` type store; all fields are required.
 
     Raises:
-        KeyError: the store has no such interface.
+        KeyError: the store does not have the interface.
     """
     fields = {name: _adapted(value, lambda plain: to_rosbags(plain, types)) for name, value in message.fields.items()}
     return types.types[message.type](**fields)
@@ -101,6 +101,6 @@ def _adapted(value: Any, adapt: Callable[[PlainMessage], Any]) -> Any:
 
 @cache
 def _sequences(type_name: str) -> frozenset[str]:
-    """Names of the fields whose length is not fixed."""
+    """Names of the fields with variable length."""
     kinds: dict[str, str] = message_class(type_name).get_fields_and_field_types()
     return frozenset(name for name, kind in kinds.items() if kind.startswith("sequence<"))

@@ -1,4 +1,4 @@
-"""The table of parameters on a node: declared with ranges and texts, read as one object, checked when changed."""
+"""Declare the table of parameters on a node, read the values as one object, and check changes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rclpy.parameter import Parameter
 from metrichmsr_ros.ros.parameter_spec import ParameterError, ParameterSpec
 from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
-_CONVERTS = hasattr(Node, "add_pre_set_parameters_callback")  # not in Humble, where any type is let in instead
+_CONVERTS = hasattr(Node, "add_pre_set_parameters_callback")  # not in Humble; there, all types are accepted
 
 
 def declare_parameters(node: Node) -> None:
-    """Declare all parameters on `node`, with the values that it was started with.
+    """Declare all parameters on `node`, with the node's initial values.
 
     Raises:
-        ParameterError: one of these values is not allowed.
+        ParameterError: an initial value is not allowed.
     """
     given = node._parameter_overrides
     for name, spec in PARAMETERS.items():
@@ -30,10 +30,10 @@ def declare_parameters(node: Node) -> None:
 
 
 def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
-    """Current values, with those of `changed` in their place.
+    """Current values, with the values of `changed` applied.
 
     Raises:
-        ParameterError: a value that is not allowed.
+        ParameterError: a value is not allowed.
     """
     values = {name: node.get_parameter(name).value for name in PARAMETERS}
     values |= {parameter.name: parameter.value for parameter in changed if parameter.name in values}
@@ -42,7 +42,7 @@ def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
 
 
 def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None, SetParametersResult]:
-    """Judge a request to set parameters: the settings as they will be, and what to answer."""
+    """Check a request to set parameters: the new settings (None if refused), and the answer to the request."""
     try:
         return read_settings(node, changed), SetParametersResult(successful=True)
     except ParameterError as error:
@@ -50,7 +50,7 @@ def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None
 
 
 def _in_types(changed: list[Parameter]) -> list[Parameter]:
-    """The same parameters in the types of the table where that is possible; rclpy refuses the rest."""
+    """The parameters converted to the types of the table if possible; rclpy refuses the others."""
     return [
         Parameter(given.name, value=PARAMETERS[given.name].typed(given.value)) if given.name in PARAMETERS else given
         for given in changed

@@ -9,18 +9,18 @@ from typing import Any, TypeAlias
 from metrichmsr_ros.errors import MetricHMRError
 
 Value: TypeAlias = bool | int | float | str
-"""What a parameter of this node can hold."""
+"""Types of a parameter's value."""
 
 
 class ParameterError(MetricHMRError, ValueError):
-    """A value that a parameter cannot have; the message names the parameter, the value and what is allowed."""
+    """An invalid parameter value; the message names the parameter, the value and the allowed values."""
 
 
 def read_flag(name: str, text: str) -> bool:
-    """What `text` says of the argument `name`: true or false, as the conditions of launch files read it.
+    """Convert the text of the argument `name` to a boolean, as conditions of launch files do.
 
     Raises:
-        ParameterError: neither.
+        ParameterError: neither true nor false.
     """
     words = {"true": True, "1": True, "false": False, "0": False}
     if text.lower() not in words:
@@ -41,11 +41,11 @@ def parameter(
 
     Args:
         default: value when none is given.
-        text: what it does, for users, in one or two sentences.
-        unit: of a number, e.g. "s".
-        between: smallest and largest number allowed.
-        read_only: it takes effect when the node starts and cannot be changed afterwards.
-        was: its name in earlier versions.
+        text: description for users, in one or two sentences.
+        unit: unit of a number, e.g. "s".
+        between: smallest and largest allowed number.
+        read_only: True if it can be set only at the start of the node.
+        was: name in earlier versions.
     """
     about = {"default": default, "text": text, "unit": unit, "between": between, "read_only": read_only, "was": was}
     return field(default=default, metadata=about)
@@ -57,8 +57,8 @@ class ParameterSpec:
 
     Attributes:
         name, default, text, unit, read_only, was: as for `parameter`.
-        between: smallest and largest number allowed, None: any.
-        choices: words allowed, empty: any.
+        between: smallest and largest allowed number; None allows any.
+        choices: allowed words; empty allows any.
     """
 
     name: str
@@ -72,26 +72,26 @@ class ParameterSpec:
 
     @property
     def type_name(self) -> str:
-        """ROS's word for the type: bool, integer, double or string."""
+        """ROS name of the type: bool, integer, double or string."""
         return {bool: "bool", int: "integer", float: "double", str: "string"}[type(self.default)]
 
     @property
     def range_text(self) -> str:
-        """The numbers or words allowed, e.g. "1 to 64"; empty where the type alone decides."""
+        """The allowed numbers or words, e.g. "1 to 64"; empty without limits."""
         if self.between:
             return f"{self.between[0]:g} to {self.between[1]:g}"
         return ", ".join(self.choices)
 
     @property
     def limits(self) -> str:
-        """Unit and range as sentences that follow `text`; empty where there is none."""
+        """Unit and range as sentences to follow `text`; empty without unit and range."""
         unit = f" Unit: {self.unit}." if self.unit else ""
         return unit + (f" Range: {self.range_text}." if self.between else "")
 
     def typed(self, value: Any) -> Any:
-        """`value` in the parameter's type where YAML chose another one: a number for text, an integer for a double.
+        """Convert a `value` whose type YAML chose differently: a number for text, an integer for a double.
 
-        A value that has no such form stays as it is.
+        Other values are returned unchanged.
         """
         wanted = type(self.default)
         if self.choices and isinstance(value, bool | str):
@@ -101,10 +101,10 @@ class ParameterSpec:
         return float(value) if wanted is float and type(value) is int else value
 
     def converted(self, value: object) -> Value:
-        """`value` in the parameter's type.
+        """Convert `value` to the parameter's type.
 
         Raises:
-            ParameterError: it has another type, or is not allowed.
+            ParameterError: the value has another type or is not allowed.
         """
         typed: Value = self.typed(value)
         if type(typed) is not type(self.default) or not self._allows(typed):
@@ -113,7 +113,7 @@ class ParameterSpec:
         return typed
 
     def from_text(self, text: str) -> Value:
-        """The value that `text` of a launch argument stands for. Raises as `converted` does."""
+        """Convert the text of a launch argument. Raises as `converted`."""
         if isinstance(self.default, bool):
             return read_flag(f"parameter {self.name}", text)
         readers: dict[type, Callable[[str], Value]] = {int: int, float: float}

@@ -1,4 +1,4 @@
-"""One thread that works on what is offered to it and lets no queue of stale items build up."""
+"""A worker thread that processes offered items without a queue of stale ones."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 CATCH_UP_S = 0.02  # the newest item waits no longer for older ones
-MOST_WAITING = 5  # images are large, and the first one may take the network very long
+MOST_WAITING = 5  # images are large, and the network's first image may take long
 
 
 class NewestWinsWorker(Generic[Item]):
-    """Runs `work(item)` in its own thread, in order; gives old items up rather than let the newest wait.
+    """Runs `work(item)` in its own thread, in order; drops old items so that the newest need not wait.
 
-    Items that came at once are all worked on if that takes no longer than `CATCH_UP_S`, to judge by the last one: a
-    quick network skips no image of a burst. Otherwise only the newest is kept. The executor's thread never waits.
+    If the duration of the last item predicts that all waiting items take at most `CATCH_UP_S`, all are processed: a
+    fast network skips no image of a burst. Otherwise only the newest is kept. The executor's thread never waits.
 
     Args:
         work: called in the worker's thread, one item at a time; must not raise.
-        superseded: called for every item given up, in either thread.
-        now: seconds.
+        superseded: called for every dropped item, in either thread.
+        now: clock in seconds.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class NewestWinsWorker(Generic[Item]):
         self._work, self._superseded, self._now = work, superseded, now
         self._changed = threading.Condition()
         self._waiting: deque[Item] = deque()
-        self._took_s = math.inf  # the last item
+        self._took_s = math.inf  # duration of the last item
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="perception_worker", daemon=True)
         self._thread.start()
 
     def offer(self, item: Item) -> None:
-        """Hand over an item; returns at once."""
+        """Offer an item; returns immediately."""
         with self._changed:
             self._waiting.append(item)
             self._changed.notify()
@@ -51,7 +51,7 @@ class NewestWinsWorker(Generic[Item]):
             self._superseded(old)
 
     def stop(self) -> None:
-        """Finish the item in work, forget those that wait, end the thread. Safe to call twice."""
+        """Finish the current item, discard waiting ones and end the thread. Safe to call twice."""
         with self._changed:
             self._stopping = True
             self._waiting.clear()

@@ -1,1 +1,1 @@
-"""What the node publishes."""
+"""Messages and publishers of the node."""

@@ -1,4 +1,4 @@
-"""Skeletons for RViz and Foxglove."""
+"""Markers of people for RViz and Foxglove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIDDEN_ALPHA = 0.3  # of people who are predicted, not seen
 
 
 def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> MarkerArray:
-    """Skeletons and ids for RViz; begins with DELETEALL, so that nobody lingers."""
+    """Skeletons and ids for RViz; starts with DELETEALL, to remove the markers of the image before."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
         markers += [_skeleton(body, header, index, parents), _label(body, header, index)]
@@ -22,7 +22,7 @@ def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> Ma
 
 
 def mesh_markers_message(bodies: list[Body], header: Header, faces: AnyArray) -> MarkerArray:
-    """Bodies as TRIANGLE_LIST for viewers without a plugin; slow to make, hence a topic of its own."""
+    """Bodies as TRIANGLE_LIST for viewers without a plugin; a separate topic, because it is slow to build."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
         marker = Marker(header=header, ns="mesh", id=index, type=Marker.TRIANGLE_LIST, action=Marker.ADD)

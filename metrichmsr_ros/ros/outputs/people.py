@@ -1,6 +1,7 @@
-"""People as plain messages: pure functions, one per message, for the node and for bags. Every header is the image's.
+"""People as plain messages: pure functions, one per message, for the node and for bags.
 
-Nothing here needs a ROS; `ros/messages.py` makes messages of rclpy or of `rosbags` of them.
+Every message has the image's header. This module does not need ROS; `ros/messages.py` converts plain messages to those
+of rclpy or `rosbags`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from metrichmsr_ros.types import AnyArray
 
 @dataclass(frozen=True)
 class PeopleOptions:
-    """How people are put into messages; the node's parameters of the same names.
+    """Options of the messages about people; the node's parameters of the same names.
 
     Attributes:
-        id_prefix: put before every id. min_confidence: people of less are left out.
-        orientation_stddev: radians, for the covariance of body poses.
-        publish_vertices: whether HumanMesh carries the mesh.
+        id_prefix: prefix of every id.
+        min_confidence: people of lower confidence are omitted.
+        orientation_stddev: standard deviation of body orientations, radians.
+        publish_vertices: whether HumanMesh has the mesh vertices.
     """
 
     id_prefix: str
@@ -43,7 +45,7 @@ class PeopleOptions:
 
 @dataclass(frozen=True)
 class Body:
-    """One person with what every message of the frame shares: public id and REP-155 body frame."""
+    """One person with its public id and REP-155 body frame, which all messages use."""
 
     id: str
     person: PersonEstimate
@@ -57,23 +59,26 @@ class Body:
 
 
 def bodies_of(scene: Scene, id_prefix: str = "", min_confidence: float = 0.0) -> list[Body]:
-    """People of at least `min_confidence`, with their body frames and `id_prefix` before their ids."""
+    """People of at least `min_confidence`, with their body frames, and ids with `id_prefix`."""
     people = [person for person in scene.people if person.confidence >= min_confidence]
     origins, orientations = body_frames([p.pose for p in people], [p.joints_cam for p in people])
     return [Body(id_prefix + p.id, p, o, q) for p, o, q in zip(people, origins, orientations, strict=True)]
 
 
 def seen(bodies: list[Body]) -> list[Body]:
-    """Those who are seen in this image; the others are predicted."""
+    """The people seen in this image; the others are predicted."""
     return [body for body in bodies if not body.person.is_occluded]
 
 
 def humans(bodies: list[Body], scene: Scene, header: Any, body_model: str, options: PeopleOptions) -> PlainMessage:
-    """HumanMeshArray, empty when nobody is seen.
+    """HumanMeshArray; empty without people.
 
     Args:
-        bodies: people of the scene. scene: gives the camera. header: of the image.
-        body_model: name of the body model. options: `orientation_stddev` and `publish_vertices`.
+        bodies: people of the scene.
+        scene: scene with the camera.
+        header: header of the image.
+        body_model: name of the body model.
+        options: `orientation_stddev` and `publish_vertices`.
     """
     people = [_human(body, scene.camera, header, body_model, options) for body in bodies]
     return PlainMessage("metrichmsr_ros/msg/HumanMeshArray", {"header": header, "humans": people})
@@ -102,7 +107,7 @@ def _human(body: Body, camera: Camera, header: Any, body_model: str, options: Pe
 
 
 def topology(body_model: Any) -> PlainMessage:
-    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on whatever device."""
+    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on any device."""
     fields = {
         "body_model": body_model.name,
         "faces": numbers(body_model.faces).astype(np.uint32).reshape(-1),
@@ -113,12 +118,12 @@ def topology(body_model: Any) -> PlainMessage:
 
 
 def body_transforms(bodies: list[Body], header: Any) -> list[PlainMessage]:
-    """`body_<id>` under the image's frame, for people seen in this image only: a hidden one gets no new transform."""
+    """`body_<id>` under the image's frame, only for people seen in this image; hidden people get no new transform."""
     return [transform(header, f"body_{body.id}", body.origin, body.orientation) for body in seen(bodies)]
 
 
 def joint_transforms(bodies: list[Body], header: Any, parents: AnyArray, names: Sequence[str]) -> list[PlainMessage]:
-    """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen now, axes as the body frame's at rest."""
+    """`<joint>_<id>` under `body_<id>` for the 24 joints of people seen; at rest their axes are the body frame's."""
     transforms = []
     for body in seen(bodies):
         parent = PlainMessage("std_msgs/msg/Header", {"stamp": header.stamp, "frame_id": f"body_{body.id}"})
@@ -135,7 +140,7 @@ def pose_with_covariance(body: Body, orientation_stddev: float) -> PlainMessage:
 
 
 def numbers(values: Any) -> AnyArray:
-    """A NumPy array of an array or of a tensor on any device."""
+    """Convert an array, or a tensor on any device, to NumPy."""
     return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
 
 

@@ -10,7 +10,7 @@ from metrichmsr_ros.ros.messages import PlainMessage
 
 
 def vector(values: Any, kind: str = "Vector3") -> PlainMessage:
-    """Vector3, or another message with the fields x, y, z, of three numbers."""
+    """Vector3, or another message type with the fields x, y, z."""
     x, y, z = np.asarray(values, np.float64).tolist()
     return PlainMessage(f"geometry_msgs/msg/{kind}", {"x": x, "y": y, "z": z})
 

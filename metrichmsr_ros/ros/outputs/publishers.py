@@ -1,4 +1,4 @@
-"""Publishers of the node: each message is built only while somebody subscribes to it."""
+"""Publishers of the node: each message is built only while its topic has a subscriber."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class _Topic:
 
 
 class Outputs:
-    """All result topics of one node. Made on configure, destroyed on cleanup; `publish` may run in any one thread.
+    """All result topics of one node. Created on configure, destroyed on cleanup; one thread at a time may publish.
 
     Args:
         node: owner of the publishers.
-        body_model: gives `name`, `faces`, `joint_names`, `parents`.
-        broadcaster: of /tf.
-        settings: parameters; replace the attribute to change them.
+        body_model: body model with `name`, `faces`, `joint_names`, `parents`.
+        broadcaster: broadcaster of /tf.
+        settings: parameters; assign the attribute to change them.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Outputs:
         self._node, self._body_model, self._broadcaster = node, body_model, broadcaster
         self._faces, self._parents = numbers(body_model.faces), numbers(body_model.parents)
         self._tf_topic = node.resolve_topic_name("/tf")
-        self._images: dict[str, Image] = {}  # filled again for every frame
+        self._images: dict[str, Image] = {}  # reused for every frame
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
         self._make_topics()
@@ -158,7 +158,7 @@ class Outputs:
         return message
 
     def publish_topology(self) -> None:
-        """Publish what does not change between frames; late subscribers get it too."""
+        """Publish the mesh topology once; it is latched for late subscribers."""
         self._topology.publish(to_rclpy(topology(self._body_model)))
 
     @property
@@ -167,9 +167,9 @@ class Outputs:
         return bool(self._node.context.ok())
 
     def has_readers(self) -> bool:
-        """Whether anybody wants a result: readers of this node's topics, and of /tf only if `tf_keeps_awake`.
+        """Whether a topic of this node has a subscriber; /tf counts only with `tf_keeps_awake`.
 
-        Almost every node of a robot listens to /tf, whoever publishes there.
+        Most nodes of a robot subscribe to /tf, so its subscribers say little about this node.
         """
         hri = self._human_topics is not None and self._human_topics.has_readers
         return hri or any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
@@ -177,23 +177,23 @@ class Outputs:
     def _tf_has_readers(self) -> bool:
         if not (self.settings.publish_tf and self.settings.tf_keeps_awake):
             return False
-        own = self._node.get_name(), self._node.get_namespace()  # which listens itself for `ground_frame`
+        own = self._node.get_name(), self._node.get_namespace()  # this node itself subscribes for `ground_frame`
         readers = self._node.get_subscriptions_info_by_topic(self._tf_topic)
         return any((reader.node_name, reader.node_namespace) != own for reader in readers)
 
     def request(self) -> OutputRequest:
-        """Which costly parts of a Scene the present subscribers need."""
+        """The costly parts of a Scene that the current subscribers need."""
         needs = [topic.needs for topic in self._topics if topic.has_readers]
         mesh = self.settings.publish_vertices and self._topics[0].has_readers
         return OutputRequest(vertices=mesh or any(n.vertices for n in needs), depth=any(n.depth for n in needs))
 
     def publish(self, scene: Scene, header: Header, request: OutputRequest) -> int:
-        """Publish one frame to those who listen, `header` being the image's; returns the number of people in it.
+        """Publish one frame on the subscribed topics; return the number of people in it.
 
         Args:
-            scene: result for the image.
-            header: the image's own.
-            request: what the scene was computed with: a topic whose first reader came later waits for the next frame.
+            scene: result of the image.
+            header: header of the image.
+            request: request of the scene; a topic with a newer subscriber starts with the next frame.
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
         transforms = body_transforms(bodies, header)

@@ -1,7 +1,7 @@
-"""REP-155: /humans/bodies/tracked and the topics of every body, where hri_msgs is installed.
+"""REP-155: /humans/bodies/tracked and the topics of every body, if hri_msgs is installed.
 
-ids are this node's own, with `id_prefix`; the `body_<id>` frames are those of /tf. Topics of a body come with the
-person and go with the person. Pixels are of the rectified image.
+Ids are those of this node, with `id_prefix`; the `body_<id>` frames are on /tf. The topics of a body exist while its
+person is tracked. Pixels are of the rectified image.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from metrichmsr_ros.ros.outputs.images import image_message
 from metrichmsr_ros.ros.outputs.people import Body
 
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
-# Skeleton2D's constants by BlazePose landmark; NECK lies between the shoulders.
+# Skeleton2D's constants by BlazePose landmark; NECK is the midpoint of the shoulders.
 _LANDMARKS = {
     "NOSE": 0, "RIGHT_SHOULDER": 12, "RIGHT_ELBOW": 14, "RIGHT_WRIST": 16, "LEFT_SHOULDER": 11, "LEFT_ELBOW": 13,
     "LEFT_WRIST": 15, "RIGHT_HIP": 24, "RIGHT_KNEE": 26, "RIGHT_ANKLE": 28, "LEFT_HIP": 23, "LEFT_KNEE": 25,
@@ -35,7 +35,7 @@ class HumanTopics:
 
     Args:
         node: owner of the publishers.
-        hri: the module hri_msgs.msg.
+        hri: the Python module hri_msgs.msg.
     """
 
     def __init__(self, node: Node, hri: Any) -> None:
@@ -45,12 +45,12 @@ class HumanTopics:
 
     @property
     def has_readers(self) -> bool:
-        """Whether anybody listens to one of the topics."""
+        """Whether one of the topics has a subscriber."""
         topics = [self._tracked, *(topic for topics in self._bodies.values() for topic in topics.values())]
         return any(topic.get_subscription_count() > 0 for topic in topics)
 
     def publish(self, bodies: list[Body], scene: Scene, header: Header) -> None:
-        """Publish who is there, and what is asked for of each; an empty list when nobody is."""
+        """Publish the list of tracked bodies, and the subscribed topics of each; the list is empty without people."""
         for gone in self._bodies.keys() - {body.id for body in bodies}:
             self._close(gone)
         for body in bodies:
@@ -90,13 +90,13 @@ def roi_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:
 
 
 def cropped_message(body: Body, scene: Scene, header: Header, hri: Any) -> Image:
-    """That part of the image, rgb8."""
+    """The body's region of the image, rgb8."""
     x, y, w, h = pixel_box(body.person.bbox, *scene.camera.size)
     return image_message(np.ascontiguousarray(scene.image[y : y + h, x : x + w]), header)
 
 
 def skeleton_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:
-    """hri_msgs/Skeleton2D: where the landmarks were seen; c = 0 for those outside the image."""
+    """hri_msgs/Skeleton2D: pixels of the landmarks; c = 0 for landmarks outside the image."""
     message = hri.Skeleton2D(header=header)
     landmarks = body.person.landmarks
     for name, index in _LANDMARKS.items():

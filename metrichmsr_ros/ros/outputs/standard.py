@@ -1,4 +1,4 @@
-"""People in messages of other packages: for RViz, for planners that take detections, for social costmaps."""
+"""People as messages of other packages: for RViz, planners with detections, and social costmaps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from metrichmsr_ros.types import AnyArray
 
 
 def poses(bodies: list[Body], header: Any) -> PlainMessage:
-    """PoseArray: body frames without ids of those who are seen, for a first look in RViz."""
+    """PoseArray: body frames of the people seen, without ids, for RViz."""
     return PlainMessage(
         "geometry_msgs/msg/PoseArray", {"header": header, "poses": [body.pose for body in seen(bodies)]}
     )
 
 
 def detections(bodies: list[Body], header: Any, orientation_stddev: float) -> PlainMessage:
-    """vision_msgs/Detection3DArray of those who are seen. Boxes have the axes of the body frame."""
+    """vision_msgs/Detection3DArray of the people seen. Boxes have the axes of the body frame."""
     found = [_detection(body, header, orientation_stddev) for body in seen(bodies)]
     return PlainMessage("vision_msgs/msg/Detection3DArray", {"header": header, "detections": found})
 
@@ -43,14 +43,14 @@ def _detection(body: Body, header: Any, orientation_stddev: float) -> PlainMessa
 
 
 def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
-    """Lowest and highest corner (3,) of the mesh (the joints, without one) in the body frame."""
+    """Lowest and highest corner (3,) in the body frame of the mesh, or of the joints if there is no mesh."""
     points = body.person.vertices_cam if len(body.person.vertices_cam) else body.person.joints_cam
     local = (points - body.origin) @ rotation_matrix(body.orientation)
     return local.min(axis=0), local.max(axis=0)
 
 
 def costmap_people(bodies: list[Body], header: Any) -> PlainMessage:
-    """people_msgs/People as social costmap layers read it; a hidden person is tagged and of falling reliability."""
+    """people_msgs/People for social costmap layers; a hidden person has a tag and a decreasing reliability."""
     people = [
         PlainMessage(
             "people_msgs/msg/Person",

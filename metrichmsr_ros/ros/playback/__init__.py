@@ -1,1 +1,1 @@
-"""Playing and recording bags over the middleware, for demos and tests."""
+"""Play and record bags over the middleware, for demos and tests."""

@@ -1,4 +1,4 @@
-"""A perception node and a recorder in one context of their own, for playing bags at it."""
+"""A perception node and a recorder in a separate rclpy context, for playing bags into the node."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def live_session(
     topics: Mapping[str, Any] = PEOPLE_TOPICS,
     latched: Collection[str] = (),
 ) -> Iterator[tuple[PerceptionNode, Recorder, Context]]:
-    """A node that spins in a thread while the block runs, and a recorder of what it publishes.
+    """A node that spins in a thread during the block, and a recorder of its topics.
 
     Args:
-        pipeline: what the node runs.
-        parameters: of the node, by name.
-        remaps: the node's topic -> the topic to use, e.g. image, camera_info.
+        pipeline: pipeline of the node.
+        parameters: the node's parameters by name.
+        remaps: topic by the node's name for it, e.g. image, camera_info.
         recording: folder of the bag to write; must not exist.
-        topics: what to record, message class by topic. latched: those of them that are transient-local.
+        topics: recorded topics, message class by topic.
+        latched: names of the recorded topics that are transient-local.
     """
     context = Context()
     rclpy.init(context=context)

@@ -3,8 +3,8 @@
     with Recorder("out", {"/perception/humans": HumanMeshArray}, context):
         play("in", context, pace=Pace("/cam/image_raw", "/perception/humans", HumanMeshArray))
 
-`ros2 bag play` cannot wait for a slow consumer; `play` with a `Pace` sends the next image only when the last has been
-answered, so that no frame is lost on a slow machine and two runs see the same frames.
+`ros2 bag play` does not wait for a slow node; `play` with a `Pace` sends the next image only after the result of the
+last, so that no frame is lost on a slow machine and two runs process the same frames.
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ from metrichmsr_ros.ros.messages import message_class
 
 @dataclass(frozen=True)
 class Pace:
-    """Which topic waits for which: the next message of `topic` until its last one's stamp is seen on `answered_on`."""
+    """Pacing by results: a message of `topic` waits for a message on `answered_on` with the stamp of the one before.
+
+    Attributes:
+        topic: paced topic.
+        answered_on: topic of the results.
+        answer_type: message class of the results; its first field is a Header.
+        timeout_s: longest time to wait for a result.
+    """
 
     topic: str
     answered_on: str
@@ -43,8 +50,14 @@ class Pace:
 
 @dataclass
 class Playback:
-    """What was played: messages by topic, seconds it took, messages of the paced topic that nobody answered, and when
-    each of them was sent (by the stamp in its header; both in nanoseconds, the latter on the system's clock)."""
+    """Statistics of a playback.
+
+    Attributes:
+        published: number of messages by topic.
+        seconds: duration of the playback.
+        unanswered: number of messages of the paced topic without a result in time.
+        sent_ns: system time of publication by header stamp, for the paced topic; both in nanoseconds.
+    """
 
     published: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -64,21 +77,21 @@ def play(
     clock: bool = False,
     timeout_s: float = 10.0,
 ) -> Playback:
-    """Publish a bag's messages, by their log times.
+    """Publish a bag's messages at their log times.
 
     Args:
         bag: the bag's folder.
         context: rclpy context to publish in.
-        rate: 2.0 plays twice as fast; `math.inf` without waiting for log times.
-        topics: only these; None: all.
-        remap: other names for the bag's topics; `pace` and `readers` speak of the new names.
-        pace: wait for answers.
-        readers: do not begin before these topics have subscribers.
+        rate: 2.0 plays twice as fast; `math.inf` ignores log times.
+        topics: topics to play; None plays all.
+        remap: new names of the bag's topics; `pace` and `readers` use the new names.
+        pace: pacing by results; None publishes without waiting.
+        readers: topics that must have a subscriber before the playback starts.
         clock: publish the log times on /clock, for nodes with `use_sim_time`.
-        timeout_s: how long to wait for `readers`.
+        timeout_s: longest time to wait for `readers`.
 
     Raises:
-        BagError: no such bag, a damaged one, or nobody subscribed to `readers` in time.
+        BagError: the bag does not exist or is damaged, or a topic of `readers` has no subscriber in time.
     """
     player = _Player(bag, context, topics, remap or {}, pace, clock)
     try:
@@ -127,8 +140,10 @@ class _Player:
         deadline = time.monotonic() + timeout_s
         while not all(by_name[name].get_subscription_count() for name in names):
             if time.monotonic() > deadline:
-                lonely = [name for name in names if not by_name[name].get_subscription_count()]
-                raise BagError(f"nobody subscribed to {', '.join(lonely)} within {timeout_s} s")
+                unread = [name for name in names if not by_name[name].get_subscription_count()]
+                raise BagError(
+                    f"no subscriber of {', '.join(unread)} within {timeout_s} s; start the subscribing node first"
+                )
             self._executor.spin_once(timeout_sec=0.02)
 
     def run(self, rate: float) -> Playback:
@@ -176,6 +191,6 @@ def _serialized(path: Path, topics: Iterable[str]) -> Iterator[Raw]:
 
 
 def _stamp_of(cdr: bytes) -> bytes:
-    """Seconds and nanoseconds of a serialized message that begins with a Header, as little-endian bytes."""
+    """Seconds and nanoseconds of a serialized message whose first field is a Header, as little-endian bytes."""
     order = "<" if cdr[1] & 1 else ">"  # second byte of the CDR encapsulation
     return struct.pack("<iI", *struct.unpack_from(f"{order}iI", cdr, 4))

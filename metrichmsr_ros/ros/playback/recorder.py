@@ -22,10 +22,10 @@ from metrichmsr_ros.ros.messages import interface_name
 
 
 class Recorder:
-    """Writes topics into a new bag from a thread of its own; use as a context manager.
+    """Writes topics into a new bag from its own thread; use as a context manager.
 
     Args:
-        path: the bag's folder, to be created.
+        path: folder of the bag to create.
         topics: message class by topic.
         context: rclpy context to subscribe in.
         latched: topics to subscribe to as transient-local, e.g. the topology.
@@ -60,35 +60,39 @@ class Recorder:
         self._subscriptions[topic] = self._node.create_subscription(message_type, topic, keep, qos, raw=True)
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):  # when the context goes first, what came before is kept
+        with contextlib.suppress(
+            ExternalShutdownException
+        ):  # the context may shut down first; the messages so far are kept
             self._executor.spin()
 
     def wait_for_publishers(self, timeout_s: float = 10.0) -> None:
-        """Wait until somebody publishes on every topic, so that the first message is recorded too.
+        """Wait until every topic has a publisher, so that the first message is recorded too.
 
         Raises:
-            BagError: nobody came in time.
+            BagError: a topic has no publisher in time.
         """
         deadline = time.monotonic() + timeout_s
         while silent := [t for t, s in self._subscriptions.items() if not s.get_publisher_count()]:
             if time.monotonic() > deadline:
-                raise BagError(f"nobody publishes on {', '.join(silent)} within {timeout_s} s")
+                raise BagError(
+                    f"no publisher of {', '.join(silent)} within {timeout_s} s; start the publishing node first"
+                )
             time.sleep(0.01)
 
     def wait_for(self, topic: str, count: int, timeout_s: float = 10.0) -> bool:
-        """Wait until `count` messages of `topic` are written; False when time ran out."""
+        """Wait until `count` messages of `topic` are written; False after `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: self.counts[topic] >= count, timeout_s)
 
     def close(self) -> None:
-        """Stop listening and finish the file."""
+        """Unsubscribe and finish the file."""
         self._executor.shutdown()
         self._thread.join()
         self._node.destroy_node()
         self._writer.close()
 
     def __enter__(self) -> Recorder:
-        """Itself."""
+        """Return the recorder itself."""
         return self
 
     def __exit__(

@@ -23,12 +23,15 @@ from metrichmsr_ros.ros.outputs.poses import transform
 
 IMAGE_TOPIC, INFO_TOPIC, TRUTH_TOPIC = "/camera/image_raw", "/camera/camera_info", "/truth/humans"
 CAMERA_FRAME, WORLD_FRAME = "camera_optical", "world"
-MIN_VISIBLE = 0.5  # of the body: people of whom less can be seen need not be found
+MIN_VISIBLE = 0.5  # visible share of the body; people below it need not be found
 START_S = 1  # stamps of zero mean "not set" in ROS
 
 
 def write_sequence_bag(path: Path, frames: Iterable[SequenceFrame]) -> int:
-    """Write `frames` to a new bag at `path`; returns how many. Truth lies on `/truth/humans`, is_occluded = hidden."""
+    """Write `frames` to a new bag at `path`; return their number.
+
+    True people are on `/truth/humans`; hidden ones have `is_occluded` set.
+    """
     count = 0
     with BagWriter(path) as bag:
         for count, frame in enumerate(frames, start=1):  # noqa: B007 (returned)

@@ -1,6 +1,6 @@
-"""Node, player and recorder in one process: a bag goes through the real node over the real middleware.
+"""Play a bag through the node over the middleware, with node, player and recorder in one process.
 
-What `metrichmsr demo` runs; everything that a robot has between its camera driver and its consumers is in between.
+`metrichmsr demo` uses it to test the whole path from camera driver to subscribers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ _RECORDED = {
 
 @dataclass(frozen=True)
 class Session:
-    """What happened. sent_ns: when each image was sent, system time by its stamp; drops: by cause."""
+    """Statistics of a session.
+
+    Attributes:
+        published: number of images sent to the node.
+        recorded: number of results recorded.
+        seconds: duration of the playback.
+        sent_ns: system time of publication of each image by its stamp; both in nanoseconds.
+        drops: number of images without a result, by cause.
+    """
 
     published: int
     recorded: int
@@ -44,12 +52,12 @@ class Session:
 
 
 def run_bag_through_node(bag: Path, recording: Path, pipeline: ScenePipeline, rate: float = 1.0) -> Session:
-    """Play `bag` at `rate` into a perception node around `pipeline` and record what it publishes to `recording`.
+    """Play `bag` at `rate` into a perception node around `pipeline` and record its topics to `recording`.
 
-    A machine too slow for the rate gets the next image when it has answered the last, so that every image counts.
+    The next image is sent after the result of the last, so that a slow machine processes every image too.
 
     Raises:
-        BagError: a bag that cannot be read or written, or a node that did not come up.
+        BagError: a bag cannot be read or written, or the node did not start in time.
     """
     remaps = {"image": IMAGE_TOPIC, "camera_info": INFO_TOPIC}
     with live_session(pipeline, {}, remaps, recording, _RECORDED, {_TOPOLOGY_TOPIC}) as (node, recorder, context):

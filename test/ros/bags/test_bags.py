@@ -1,4 +1,4 @@
-"""Bags: what is written is read, what is played is answered, what is heard is recorded."""
+"""Bags are written and read, played at a node that answers, and recorded."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_paced_play_loses_no_frame_and_the_record_holds_every_result(ros, tmp_pa
 
 def test_play_names_what_is_missing(ros, tmp_path):
     bag = write_camera_bag(tmp_path / "in", 1)
-    with pytest.raises(BagError, match="nobody subscribed to /cam/image"):
+    with pytest.raises(BagError, match="no subscriber of /cam/image"):
         play(bag, ros.context, readers={"/cam/image"}, timeout_s=0.05)
     with (
         Recorder(tmp_path / "out", {"/silence": Image}, ros.context) as recorder,
-        pytest.raises(BagError, match="nobody publishes on /silence"),
+        pytest.raises(BagError, match="no publisher of /silence"),
     ):
         recorder.wait_for_publishers(timeout_s=0.05)
     with pytest.raises(BagError, match="no topic"):
