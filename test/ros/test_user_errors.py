@@ -17,6 +17,7 @@ from helpers.fake_pipeline import FakePipeline
 from helpers.repository import ROOT
 from helpers.ros_messages import make_image
 from helpers.ros_testing import CameraDriver
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from metrichmsr_ros.msg import HumanMeshArray
@@ -225,3 +226,26 @@ def test_a_forgotten_environment_is_told(name):
     assert ended.stderr.startswith(f"{name}: {sys.executable} has no package ")
     assert "activate the virtual environment" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_several_publishers_of_the_image_topic_are_warned_of(ros):
+    node = ros.perception(FakePipeline())
+    told = []
+    logger = node.get_logger()
+    node.get_logger = lambda: type(
+        "Log", (), {"warning": lambda _, text, **__: told.append(text), "info": logger.info}
+    )()
+    cameras = [ros.node.create_publisher(Image, "image", 1) for _ in range(3)]
+    ros.until(lambda: any("3 publishers on /image: if they are several cameras" in text for text in told), "a warning")
+    assert len(cameras) == 3
+
+
+def test_a_best_effort_camera_that_the_parameters_exclude_is_the_reason_for_silence(ros, monkeypatch):
+    monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
+    ros.perception(FakePipeline(), parameters={"image_reliability": "reliable"})
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    camera = ros.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    status = until_told(ros, reports, "publishes best effort, volatile, this node subscribes reliable, volatile")
+    assert status.level == DiagnosticStatus.STALE
+    assert "set image_reliability to auto" in status.message
+    ros.node.destroy_publisher(camera)
