@@ -1,4 +1,4 @@
-"""What the node counts, and how it tells: throttled warnings and diagnostic_msgs at 1 Hz."""
+"""Statistics of the node, reported as throttled warnings and as diagnostic_msgs at 1 Hz."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MINOR = frozenset({"black image", "no frame"})  # does not hide another problem
 _RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
 _RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}
-_HARMLESS = frozenset({"superseded", *_RESTING})  # drops by design: a busy network, nobody listening
+_HARMLESS = frozenset({"superseded", *_RESTING})  # drops by design: a busy network, no subscribers
 
 
 class Statistics:
@@ -30,7 +30,7 @@ class Statistics:
 
     Args:
         warn: called with a line of text, at most every 5 s for one cause.
-        tell: called with a line of text when the source of depth changes or a sequence begins anew.
+        tell: called with a line of text when the source of depth changes or the tracker restarts.
     """
 
     def __init__(self, warn: Callable[[str], None], tell: Callable[[str], None]) -> None:
@@ -46,7 +46,7 @@ class Statistics:
         self._last_image = time.monotonic()
         self._reported = (0, 0, time.monotonic())
         self._reported_drops: Counter[str] = Counter()
-        self._resting = ""  # why no image was processed since the last report, where that is by design
+        self._resting = ""  # why images were skipped by design since the last report
 
     def image_received(self) -> None:
         """Count an image that arrived."""
@@ -55,14 +55,14 @@ class Statistics:
             self._last_image = time.monotonic()
 
     def dropped(self, cause: str, text: str = "", count: int = 1) -> None:
-        """Count an image not processed, or several; with `text`, tell the user why."""
+        """Count one or more dropped images; with `text`, also warn the user."""
         with self._lock:
             self.drops[cause] += count
         if text:
             self.problem(cause, text)
 
     def problem(self, cause: str, text: str) -> None:
-        """Warn, throttled by cause, and remember the text for the next report."""
+        """Warn, throttled by cause, and keep the text for the next report."""
         now = time.monotonic()
         with self._lock:
             if cause not in _HARMLESS and not (cause in _MINOR and self._problem):
@@ -74,7 +74,7 @@ class Statistics:
             self._warn(f"{cause}: {text}")
 
     def frame_processed(self, seconds: dict[str, float], people: int, gain: dict[str, float] | None = None) -> None:
-        """Count an image processed, with its seconds by stage and what is known of people's distance in it."""
+        """Count a processed image, with its durations by stage and the statistics of people's distances."""
         with self._lock:
             self.processed += 1
             self.people = people
@@ -83,7 +83,7 @@ class Statistics:
                 self._stages.setdefault(stage, deque(maxlen=RECENT_FRAMES)).append(value)
 
     def depth_estimated(self, depth: SceneDepth) -> None:
-        """Note source and calibration of an image's depth, where it was requested."""
+        """Store source and calibration of an image's depth, if it was requested."""
         if not depth.is_requested:
             return
         with self._lock:
@@ -95,7 +95,7 @@ class Statistics:
             self._tell(f"depth: {depth.source}, calibration: {depth.calibration}")
 
     def starts_anew(self, why: str) -> None:
-        """Count that everybody is forgotten, and tell why; an empty text is not told."""
+        """Count a restart of the tracker and log the reason; an empty reason is not logged."""
         with self._lock:
             self.resets += 1
         if why:
@@ -139,13 +139,13 @@ class Statistics:
     def output_status(
         self, name: str, state: str, about: dict[str, str], problem: tuple[bytes, str] | None = None
     ) -> DiagnosticStatus:
-        """What is put out, and how long it takes: p50 and p95 by stage over the last 300 frames.
+        """State of the output: people, and p50 and p95 of the durations by stage over the last 300 frames.
 
-        `problem`: level and text of what is wrong with the node itself.
+        `problem`: level and text of a problem of the node itself.
         """
         with self._lock:
             stages = {stage: list(values) for stage, values in self._stages.items()}
-            people = 0 if self._resting else self.people  # those of the last image processed may be long gone
+            people = 0 if self._resting else self.people  # people of the last processed image may have left
             values = {"state": state, "people": str(people), "processed": str(self.processed)}
             doing = self._resting.partition(":")[0] or f"{people} people"
             values["tracker resets"] = str(self.resets)
@@ -186,7 +186,7 @@ def _depth_values(depth: SceneDepth | None) -> dict[str, str]:
 
 
 def gpu_memory() -> dict[str, str]:
-    """What torch holds on the GPU, MiB, as a diagnostic; nothing where it uses none."""
+    """GPU memory of torch in MiB, as a diagnostic; empty without a GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return {}

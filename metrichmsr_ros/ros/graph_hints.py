@@ -1,5 +1,5 @@
-"""What a user got wrong, read off the ROS graph: topics of another name or quality of service, nodes of the same name,
-parameters of no node."""
+"""Find mistakes of users in the ROS graph: wrong topic names or quality of service, nodes of the same name, unknown
+parameters."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
-_FOREVER_NS = 2**62  # middlewares write "no limit" as different numbers, all beyond this one
+_FOREVER_NS = 2**62  # middlewares use different numbers for "no limit", all larger than this
 _COMPRESSED = "/compressed"  # what image_transport appends to the name of the image topic
 _TRANSPORTS = {"sensor_msgs/msg/Image": "raw", "sensor_msgs/msg/CompressedImage": "compressed"}
 
 
 def elsewhere(node: Node, topic: str, argument: str, kinds: Sequence[str]) -> str:
-    """Where to find what does not come on `topic`, as words for the end of a message.
+    """Why no message arrives on `topic`, and the remedy, as text for the end of a message.
 
     Args:
-        node: who listens; its own topics are left out.
-        topic: resolved name. argument: what to remap, e.g. "image".
-        kinds: types looked for; the first is the one that is subscribed.
+        node: the subscribing node; its own topics are ignored.
+        topic: resolved name.
+        argument: name to remap, e.g. "image".
+        kinds: suitable message types; the first is that of the subscription.
     """
     published = [info.topic_type for info in node.get_publishers_info_by_topic(topic)]
     silent = published.count(kinds[0])
@@ -44,7 +45,7 @@ def elsewhere(node: Node, topic: str, argument: str, kinds: Sequence[str]) -> st
 
 
 def _ways(node: Node, argument: str, kinds: Sequence[str], topic: str) -> list[str]:
-    """What to set in order to receive one of `kinds`; first of all the same image by another transport."""
+    """Settings that would receive one of `kinds`; the same image by another transport comes first."""
     ways = []
     for kind in kinds:
         names = _published(node, kind)
@@ -62,7 +63,7 @@ def _ways(node: Node, argument: str, kinds: Sequence[str], topic: str) -> list[s
 def _published(node: Node, kind: str) -> set[str]:
     """Names to remap to for each topic of type `kind` that another node publishes."""
     own = node.get_fully_qualified_name() + "/"
-    suffix = _COMPRESSED if _TRANSPORTS.get(kind) == "compressed" else ""  # which the node appends by itself
+    suffix = _COMPRESSED if _TRANSPORTS.get(kind) == "compressed" else ""  # the node appends it
     return {
         name.removesuffix(suffix)
         for name, types in node.get_topic_names_and_types()
@@ -72,24 +73,26 @@ def _published(node: Node, kind: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Offer:
-    """Quality of service that one publisher offers, and the full name of its node."""
+    """Quality of service of one publisher, and the full name of its node."""
 
     node: str
     qos: QoSProfile
 
 
 def offers(node: Node, topic: str) -> list[Offer]:
-    """What each publisher of a topic (its resolved name) offers now."""
+    """The current publishers of a topic (resolved name) with their quality of service."""
     infos = node.get_publishers_info_by_topic(topic)
     return [Offer(f"{info.node_namespace.rstrip('/')}/{info.node_name}", info.qos_profile) for info in infos]
 
 
 def unmatched(topic: str, present: Sequence[Offer], asked: QoSProfile, latched: bool = True) -> list[str]:
-    """Which publishers are not received, or not wholly, with the settings of both sides.
+    """Describe publishers that are not or only partly received, with the settings of both sides.
 
     Args:
-        topic: resolved name. present: its publishers. asked: quality of service of the subscription.
-        latched: name also latched publishers whose earlier messages are not received.
+        topic: resolved name.
+        present: publishers of the topic.
+        asked: quality of service of the subscription.
+        latched: also describe latched publishers whose earlier messages are not received.
     """
     texts = []
     for offer in present:
@@ -114,7 +117,7 @@ def _is_late(offered: QoSProfile, asked: QoSProfile) -> bool:
 
 
 def _policies(qos: QoSProfile) -> str:
-    """Those policies of which a publisher must offer what a subscription asks for."""
+    """The policies that must be compatible between publisher and subscription, as text."""
     words = [qos.reliability.name, qos.durability.name]
     if qos.liveliness == LivelinessPolicy.MANUAL_BY_TOPIC:
         words.append(qos.liveliness.name)
@@ -136,17 +139,18 @@ def _seconds(value: Duration) -> str:
 
 
 def namesakes(node: Node) -> int:
-    """How many other nodes have this node's full name."""
+    """Number of other nodes with this node's full name."""
     own = node.get_name(), node.get_namespace()
     return node.get_node_names_and_namespaces().count(own) - 1
 
 
 def misspelt(given: Iterable[str], known: Collection[str], former: Mapping[str, str]) -> list[str]:
-    """What to tell of parameters that were given but that the node does not have.
+    """Messages about given parameters that the node does not have.
 
     Args:
-        given: names from the command line or a file. known: names that are declared.
-        former: today's name of those that had another one.
+        given: names from the command line or a file.
+        known: names of the declared parameters.
+        former: current name of each renamed parameter.
     """
     strange = [name for name in given if name not in known and not name.startswith("qos_overrides.")]
     return [f"there is no parameter {name}{_instead(name, known, former)}" for name in strange]

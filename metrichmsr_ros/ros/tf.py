@@ -1,4 +1,4 @@
-"""tf2_ros where ROS is whole, and stand-ins of the same behaviour over tf2_msgs where only the wheels of PyPI are."""
+"""tf2_ros in a full ROS installation; equivalents over tf2_msgs with the wheels of PyPI, which lack tf2_ros."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, Transform
 __all__ = ["TransformBroadcaster", "TransformListener"]
 
 WARN_EVERY_S = 5.0
-_MAX_GONE = 200  # frames that fell silent, before tf2's buffer is begun anew
+_MAX_GONE = 200  # frames without new transforms, before tf2's buffer is cleared
 
 
 class _WheelTransformBroadcaster:
@@ -45,7 +45,7 @@ class _WheelTransformListener:
         from tf2_msgs.msg import TFMessage
 
         self._node, self._tree = node, TransformTree()
-        # A group of its own: transforms must come in while images are handled.
+        # A separate group: transforms must be received while images are handled.
         group = MutuallyExclusiveCallbackGroup()
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._subscriptions = [
@@ -81,21 +81,21 @@ class _WheelTransformListener:
 
 
 class _Tf2TransformListener:
-    """tf2_ros' buffer behind the same methods.
+    """tf2_ros' buffer with the same methods.
 
-    A bag that loops: tf2 clears its buffer when /clock jumps back, but one late message of the time before makes it
-    refuse the first seconds of the new one. So a transform that is older than its frame's last one begins a new time
-    here as in `TransformTree`. And people who have gone are forgotten: tf2 keeps every frame it ever heard of.
+    When a bag loops, tf2 clears its buffer at the jump of /clock, but one late message from before the jump makes it
+    refuse the first seconds after it. So, as in `TransformTree`, a transform much older than its frame's last one
+    clears the buffer. The buffer also removes frames of people who have left, which tf2 would keep for ever.
     """
 
     def __init__(self, node: Node) -> None:
-        self._buffer = tf2_ros.Buffer()  # given the node it would leave a service on it
+        self._buffer = tf2_ros.Buffer()  # with the node as argument it would create a service
         self._newest: dict[str, int] = {}
         self._gone = 0
-        self._listener = tf2_ros.TransformListener(self, node)  # hands what it hears to the two methods below
+        self._listener = tf2_ros.TransformListener(self, node)  # calls the two methods below
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """Take in a moving transform, as `tf2_ros.Buffer` does."""
+        """Add a moving transform, as `tf2_ros.Buffer` does."""
         stamp = transform.header.stamp.sec * 10**9 + transform.header.stamp.nanosec
         child = transform.child_frame_id
         if child not in self._newest:
@@ -104,14 +104,14 @@ class _Tf2TransformListener:
                 del self._newest[name]
             self._gone += len(silent)
         if self._gone > _MAX_GONE or stamp < self._newest.get(child, stamp) - JUMP_S * 1e9:
-            self._buffer.clear()  # but for what is static
+            self._buffer.clear()  # keeps static transforms
             self._newest.clear()
             self._gone = 0
         self._newest[child] = stamp
         self._buffer.set_transform(transform, authority)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
-        """Take in a static transform, as `tf2_ros.Buffer` does."""
+        """Add a static transform, as `tf2_ros.Buffer` does."""
         self._buffer.set_transform_static(transform, authority)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
@@ -120,7 +120,7 @@ class _Tf2TransformListener:
 
     def newest(self, target: str, source: str) -> tuple[npt.NDArray[np.float64], int | None]:
         """As `TransformTree.newest`."""
-        pose, stamp = self._lookup(target, source, 0)  # which tf2 takes for the newest
+        pose, stamp = self._lookup(target, source, 0)  # 0 means the newest in tf2
         return pose, stamp or None
 
     def _lookup(self, target: str, source: str, stamp_ns: int) -> tuple[npt.NDArray[np.float64], int]:

@@ -1,7 +1,7 @@
-"""Coordinate frames over time without tf2: for bags, and for the node where only the wheels of PyPI are. No messages.
+"""Coordinate frames over time without tf2: for bags, and for the node with the wheels of PyPI. Uses no messages.
 
-A transform is interpolated between the two stamps around the moment asked for (position linearly, rotation on the
-sphere). As in tf2 each transform has its own parent, so that a frame may move to another parent.
+A transform is interpolated between the two stamps around the requested time (position linearly, rotation by slerp).
+As in tf2 each transform has its own parent, so that a frame may move to another parent.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
-JUMP_S = 1.0  # a transform older than the last one by this much begins a new time
-_MAX_KEPT = 10_000  # per frame, whatever the stamps
-_MAX_DEPTH = 100  # a chain longer than this goes round in a circle
+JUMP_S = 1.0  # a transform older than the last one by more than this restarts the history
+_MAX_KEPT = 10_000  # samples per frame
+_MAX_DEPTH = 100  # a longer chain has a loop
 
 
 class TransformError(MetricHMRError, LookupError):
-    """No transform for this moment, or one that is not a pose; the message names the frames and what is missing."""
+    """No transform for this time, or one that is not a pose; the message names the frames and the cause."""
 
 
 class _Sample(NamedTuple):
-    """Where a frame was at one moment: `pose` (4, 4) takes its points to `parent`."""
+    """The pose of a frame at one time: `pose` (4, 4) maps its points to `parent`."""
 
     stamp_ns: int
     parent: str
@@ -46,7 +46,7 @@ class TransformTree:
 
     Args:
         kept_s: seconds of history of each frame; `math.inf` keeps a whole recording, whatever the order of its stamps.
-        held_s: seconds for which the first and the last transform of a frame hold beyond their stamps.
+        held_s: seconds for which the first and the last transform of a frame are valid beyond their stamps.
     """
 
     def __init__(self, kept_s: float = KEPT_S, held_s: float = 0.0) -> None:
@@ -64,7 +64,7 @@ class TransformTree:
         quaternion: Sequence[float],
         is_static: bool = False,
     ) -> None:
-        """Take in one transform: the pose of `child` in `parent`, metres and x, y, z, w.
+        """Add one transform: the pose of `child` in `parent`, metres and x, y, z, w.
 
         The last transform of a frame decides whether it is static.
 
@@ -83,7 +83,7 @@ class TransformTree:
             _insert(self._moving.setdefault(child, []), sample, self._kept_s)
 
     def _forget_silent(self, now_ns: int) -> None:
-        """Drop people who have gone: moving frames without children, of other times than those kept."""
+        """Remove frames of people who have left: moving frames without children and without recent transforms."""
         inner, kept = {sample.parent for sample in self._last_samples()}, self._kept_s * 1e9
         for child in [c for c, h in self._moving.items() if c not in inner and abs(h[-1].stamp_ns - now_ns) > kept]:
             del self._moving[child]
@@ -92,7 +92,7 @@ class TransformTree:
         return [*self._static.values(), *(history[-1] for history in self._moving.values())]
 
     def add_stamped(self, message: Any, is_static: bool = False) -> None:
-        """Take in one geometry_msgs/TransformStamped, of rclpy or of a bag.
+        """Add one geometry_msgs/TransformStamped, of rclpy or of a bag.
 
         Raises:
             TransformError: the numbers are not a pose.
@@ -115,10 +115,10 @@ class TransformTree:
         return self.matrix(target, source, stamp or 0), stamp
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> Float64Array:
-        """(4, 4) that takes points of frame `source` to frame `target` at a moment, ns.
+        """Transform (4, 4) from points of frame `source` to frame `target` at a time in ns.
 
         Raises:
-            TransformError: the frames are not connected, or not known at that moment.
+            TransformError: the frames are not connected, or have no transform at that time.
         """
         with self._lock:
             lines, shared = self._lines(target, source, stamp_ns)
@@ -126,10 +126,10 @@ class TransformTree:
         return np.asarray(np.linalg.inv(poses[0]) @ poses[1])
 
     def root(self, frame: str, stamp_ns: int) -> str:
-        """The topmost frame above `frame` at a moment; the frame itself when nothing is above it.
+        """The root of the tree of `frame` at a time; the frame itself if it has no parent.
 
         Raises:
-            TransformError: the frames above it go round in a circle.
+            TransformError: the frames above it form a loop.
         """
         with self._lock:
             return self._line(frame, stamp_ns)[-1]
@@ -199,7 +199,7 @@ def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: 
 
 
 def _insert(history: list[_Sample], sample: _Sample, kept_s: float) -> None:
-    """Put a sample at its place in time, instead of one of the same stamp; forget what is too old."""
+    """Insert a sample by its stamp, replacing one of the same stamp; remove samples that are too old."""
     is_whole = math.isinf(kept_s)
     if not is_whole and history and sample.stamp_ns < history[-1].stamp_ns - JUMP_S * 1e9:
         history.clear()  # time has jumped back: a bag loops
@@ -214,7 +214,7 @@ def _between(before: _Sample, after: _Sample, stamp_ns: int) -> Float64Array:
     if after.stamp_ns in (before.stamp_ns, stamp_ns):
         return after.pose
     if before.parent != after.parent:
-        return before.pose  # the frame has not moved over to its new parent yet
+        return before.pose  # the frame still has its old parent
     share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
     pose = np.eye(4)
     ends = Rotation.from_matrix(np.stack([before.pose[:3, :3], after.pose[:3, :3]]))

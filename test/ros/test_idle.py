@@ -1,4 +1,4 @@
-"""With `lazy` the network rests while nobody wants a result, whoever listens to /tf, and says so."""
+"""With `lazy` the network is idle without subscribers, listeners of /tf aside, and the diagnostics report it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every image that is sent is answered, or counted as dropped with a cause."""
+"""Every image has a result, or is counted as dropped with a cause."""
 
 from __future__ import annotations
 

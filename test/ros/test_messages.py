@@ -1,4 +1,4 @@
-"""Plain messages and what the two adapters make of them."""
+"""Plain messages and their conversion by the two adapters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_both_adapters_give_the_same_bytes():
     from rclpy.serialization import serialize_message
 
     for plain in (PLAIN, transform(HEADER, "camera", np.float32([0.1, 0.2, 0.3]), np.array([0, 0, 0.6, 0.8]))):
-        # Written anew by the same hand, because the middleware leaves whatever it finds in the padding.
+        # Serialised again with one library, because the middleware leaves padding bytes undefined.
         theirs = TYPES.deserialize_cdr(bytes(serialize_message(to_rclpy(plain))), plain.type)
         assert TYPES.serialize_cdr(to_rosbags(plain, TYPES), plain.type) == TYPES.serialize_cdr(theirs, plain.type)
 

@@ -1,4 +1,4 @@
-"""The table of parameters: values as YAML and launch give them, and what it is made into on a node."""
+"""The table of parameters: values from YAML and launch, and the declaration on a node."""
 
 from __future__ import annotations
 

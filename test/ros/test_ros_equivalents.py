@@ -1,4 +1,4 @@
-"""What the node does by ROS packages where they are, and by itself where not, gives the same; skipped without them."""
+"""The node gives the same results with and without optional ROS packages; skipped if they are not installed."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_unconnected_and_circular_frames():
 
 
 def test_a_frame_that_gets_another_parent_keeps_no_pose_of_the_old_one():
-    """A cup on a table is picked up: before, between and after, and never both at once."""
+    """A cup on a table is picked up: its parent is the table before, the hand after, and never both."""
     tree = TransformTree()
     tree.add("room", "table", 0, (5, 0, 0), LEVEL, is_static=True)
     tree.add("room", "hand", 0, (0, 7, 0), LEVEL, is_static=True)

@@ -1,4 +1,4 @@
-"""What an image message becomes on its way to the pipeline, for the node and for a replay alike."""
+"""Preparation of an image message for the pipeline, for the node and for a replay."""
 
 from __future__ import annotations
 

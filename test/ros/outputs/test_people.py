@@ -63,7 +63,7 @@ def test_body_frames_look_out_of_the_chest_and_up_to_the_head(root):
 
 
 def test_a_person_facing_the_camera():
-    """SMPL turned half round x stands upright in an optical frame (y down), its chest towards the camera (-z)."""
+    """SMPL rotated by pi about x stands upright in an optical frame (y down), its chest towards the camera (-z)."""
     pose = np.zeros(72)
     pose[0] = np.pi
     _, (orientation,) = body_frames([pose], [np.zeros((24, 3))])
