@@ -301,6 +301,10 @@ def main() -> int:
     except AssetError as error:
         print(f"{clear}error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        place = error.filename or cache_dir()
+        print(f"{clear}error: {place}: {error.strerror}; set XDG_CACHE_HOME to a writable folder", file=sys.stderr)
+        return 2
     for name, result in results.items():
         print(f"{clear}{name}: {result if isinstance(result, Path) else f'skipped, {result}'}")
     return 0

@@ -69,17 +69,32 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
 
 def load_config(cls: type[T], path: str | Path) -> T:
     """Reads the YAML file `path` into the dataclass `cls`; ConfigError names the file and the key."""
-    path = Path(path)
+    values = read_yaml(path)
     try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    try:
-        return build(cls, values or {})
+        return build(cls, values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The keys of a YAML file; none of an empty one.
+
+    Raises:
+        ConfigError: the file is missing or cannot be read, is not YAML, or holds no mapping; the message names it.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; name a YAML file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not valid YAML: it is not UTF-8 text; name a YAML file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(values or {}, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys")
+    return values or {}
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

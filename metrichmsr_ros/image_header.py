@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 Size = tuple[int, int]  # width, height
+MAX_PIXELS = 64 * 2**20  # that are decoded unless the caller asks for more; 200 MB as RGB
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of every kind
 _JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_header import exif_orientation, image_size
+from metrichmsr_ros.image_header import MAX_PIXELS, exif_orientation, image_size
 from metrichmsr_ros.types import AnyArray, ImageArray
 
-MAX_PIXELS = 64 * 2**20  # 200 MB as RGB
+_SMALL_FILE = 2**20  # bytes; headers and metadata of any size of picture fit
 _BYTES_PER_PIXEL = 16  # of a file that packs nothing: four channels of 32 bits
 # What numpy must do to turn a stored picture upright, by EXIF orientation: mirror it sideways, then quarter turns.
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -62,7 +62,7 @@ def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
         ImageDataError: as for `decode_image`, or the file is longer than a picture of `max_pixels` can be.
     """
     size = path.stat().st_size
-    if size > _BYTES_PER_PIXEL * max_pixels:
+    if size > max(_BYTES_PER_PIXEL * max_pixels, _SMALL_FILE):
         raise ImageTooLargeError(f"a file of {size / 1e6:.0f} MB is larger than any picture of {_mpx(max_pixels)}")
     data = path.read_bytes()
     return Photograph(decode_image(data, upright=True, max_pixels=max_pixels), exif_orientation(memoryview(data)))

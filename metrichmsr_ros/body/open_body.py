@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments
+from metrichmsr_ros.body.base import BodyError, BodyModel, BodyOutput, chain, check_arguments
 from metrichmsr_ros.body.joints import LANDMARK_NAMES, NUM_JOINTS, PARENTS
 
 Arrays = dict[str, NDArray[Any]]
@@ -60,7 +60,7 @@ class OpenBody(BodyModel):
     def load(cls, name: str, dtype: torch.dtype = torch.float32) -> OpenBody:
         """Load "open" or "open_light" from the data files of the package."""
         if name not in FILES:
-            raise ValueError(f"body: unknown open body {name!r}; choose from {', '.join(FILES)}")
+            raise BodyError(f"body: unknown open body {name!r}; choose from {', '.join(FILES)}")
         return cls(load_arrays(FILES[name]), dtype)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,18 @@ SPARSE_NAMES = {f"{kind}_{shape}" for kind in ("csc", "csr", "coo") for shape in
 PLAIN_CONTAINERS = {("collections", "OrderedDict"), ("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")}
 PLAIN_TYPES = {"object", "list", "dict", "set", "tuple", "bytes", "bytearray", "str", "int", "float", "bool", "complex"}
 
+_UNREADABLE = (  # what unpickling bytes that are no pickle can end in
+    *(pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError),
+    *(OverflowError, MemoryError, ImportError, AssertionError, NotImplementedError, struct.error),
+)
+
 
 class RefusedPickleError(MetricHMRError, ValueError):
     """A pickle names a class or function that is not on the list of allowed ones."""
+
+
+class NotAPickleError(MetricHMRError, ValueError):
+    """A file is damaged, or is not a pickled dictionary of arrays."""
 
 
 class ChumpyArray:
@@ -79,11 +89,11 @@ def load_array_pickle(path: Path) -> dict[str, Any]:
 
     Raises:
         RefusedPickleError: the pickle needs anything but arrays; names the class.
-        ValueError: the file is not a pickle or does not hold a dictionary.
+        NotAPickleError: the file is not a pickle or does not hold a dictionary.
     """
     content = loads_arrays(Path(path).read_bytes(), str(path))
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: holds a {type(content).__name__}, expected a dictionary of arrays")
+        raise NotAPickleError(f"{path}: holds a {type(content).__name__}, expected a dictionary of arrays")
     return {str(name): plain(value) for name, value in content.items()}
 
 
@@ -93,8 +103,22 @@ def loads_arrays(data: bytes, name: str) -> Any:
         return _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ValueError(f"{name}: not a readable pickle ({type(error).__name__}: {error})") from error
+    except _UNREADABLE as error:
+        raise NotAPickleError(_reason(data, name, error)) from error
+
+
+def loads_array(data: bytes, name: str) -> Any:
+    """The object inside a pickled NumPy array of one object, as `numpy.savez` writes sparse matrices."""
+    value = loads_arrays(data, name)
+    return value.item() if isinstance(value, np.ndarray) and value.shape == () else value
+
+
+def _reason(data: bytes, name: str, error: BaseException) -> str:
+    if not data:
+        return f"{name}: not a readable pickle: it is empty; copy or download it again"
+    if data[:64].lstrip().startswith(b"<"):
+        return f"{name}: not a readable pickle but a web page: the download needs a login; download it in a browser"
+    return f"{name}: not a readable pickle ({type(error).__name__}: {error}); copy or download it again"
 
 
 def plain(value: Any) -> Any:

@@ -17,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyModel, BodyOutput, check_arguments
+from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, BodyModel, BodyOutput, check_arguments
 from metrichmsr_ros.body.joints import NUM_JOINTS
-from metrichmsr_ros.body.pickles import load_array_pickle
+from metrichmsr_ros.body.pickles import load_array_pickle, loads_array, plain
+from metrichmsr_ros.errors import MissingPackageError
+from metrichmsr_ros.npz import read_npz
 
 REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 INSTALL = (
@@ -35,9 +37,10 @@ class SmplBody(BodyModel):
         """`path`: SMPL_NEUTRAL.npz or .pkl (also the old pickles that hold chumpy arrays).
 
         Raises:
-            FileNotFoundError: the file does not exist.
-            ImportError: `smplx` is not installed.
-            ValueError: the file lacks an array of SMPL (named), or its pickle needs more than arrays.
+            BodyFileError: the file does not exist.
+            MissingPackageError: `smplx` is not installed.
+            BodyError: the file lacks an array of SMPL (named), or one has a wrong shape.
+            NpzError, NotAPickleError, RefusedPickleError: the file cannot be read, or needs more than arrays.
         """
         super().__init__()
         self.name = "smpl"
@@ -71,28 +74,46 @@ def read_smpl(path: Path) -> dict[str, NDArray[Any]]:
     """Arrays of an SMPL file, validated and cut to ten betas. Errors as `SmplBody`."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"SMPL model: {path} is not a file; get it from https://smpl.is.tue.mpg.de")
+        raise BodyFileError(f"SMPL model: {path} is not a file; get it from https://smpl.is.tue.mpg.de")
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files if name in REQUIRED}
+        arrays: dict[str, Any] = {name: plain(value) for name, value in read_npz(path, REQUIRED, loads_array).items()}
     else:
         arrays = load_array_pickle(path)
     missing = [name for name in REQUIRED if not isinstance(arrays.get(name), np.ndarray)]
     if missing:
-        raise ValueError(f"{path}: not an SMPL model, array(s) missing: {', '.join(missing)}")
+        raise BodyError(f"{path}: not an SMPL model, array(s) missing: {', '.join(missing)}")
     if arrays["shapedirs"].ndim != 3 or arrays["shapedirs"].shape[2] < NUM_BETAS:
-        raise ValueError(f"{path}: shapedirs is {arrays['shapedirs'].shape}, expected (V, 3, >= {NUM_BETAS})")
-    if arrays["weights"].shape[1] != NUM_JOINTS:
-        raise ValueError(f"{path}: {arrays['weights'].shape[1]} joints, SMPL has {NUM_JOINTS}; SMPL-H/X do not fit")
+        raise BodyError(f"{path}: shapedirs is {arrays['shapedirs'].shape}, expected (V, 3, >= {NUM_BETAS})")
+    if arrays["weights"].ndim == 2 and arrays["weights"].shape[1] != NUM_JOINTS:
+        raise BodyError(f"{path}: {arrays['weights'].shape[1]} joints, SMPL has {NUM_JOINTS}; SMPL-H/X do not fit")
+    _check_shapes(path, arrays)
     arrays["shapedirs"] = arrays["shapedirs"][:, :, :NUM_BETAS]
     return {name: arrays[name] for name in REQUIRED}
+
+
+def _check_shapes(path: Path, arrays: dict[str, Any]) -> None:
+    count, faces = (len(np.atleast_1d(arrays[name])) for name in ("v_template", "f"))
+    expected = {
+        "v_template": (count, 3),
+        "shapedirs": (count, 3, arrays["shapedirs"].shape[2]),
+        "posedirs": (count, 3, 9 * (NUM_JOINTS - 1)),
+        "J_regressor": (NUM_JOINTS, count),
+        "weights": (count, NUM_JOINTS),
+        "kintree_table": (2, NUM_JOINTS),
+        "f": (faces, 3),
+    }
+    for name, shape in expected.items():
+        if arrays[name].shape != shape or arrays[name].dtype.kind not in "iuf":
+            raise BodyError(f"{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, expected numbers {shape}")
+    if faces and arrays["f"].max() >= count:
+        raise BodyError(f"{path}: f names vertex {arrays['f'].max()} of {count}; the file is damaged")
 
 
 def _build(arrays: dict[str, NDArray[Any]], dtype: torch.dtype) -> Any:
     try:
         import smplx
     except ImportError as error:
-        raise ImportError(INSTALL) from error
+        raise MissingPackageError(INSTALL) from error
     # smplx indexes face and hand vertices of SMPL's mesh; a mesh of another size does not have them.
     vertex_ids = None if len(arrays["v_template"]) == 6890 else _NO_VERTICES
     with contextlib.redirect_stdout(io.StringIO()):  # smplx warns about ten betas, which are intended

@@ -11,32 +11,35 @@ import numpy as np
 import roma
 import torch
 
-from metrichmsr_ros.body.base import NUM_BETAS, chain
+from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, chain
 from metrichmsr_ros.body.joints import NUM_JOINTS
+from metrichmsr_ros.body.pickles import loads_array, plain
+from metrichmsr_ros.npz import read_npz
 from metrichmsr_ros.types import AnyArray
 
 SHARED = 22
+_NEEDED = ("v_template", "shapedirs", "J_regressor")
 
 
 class SmplxJoints:
     """The joint regressor of one SMPL-X file.
 
     Raises:
-        FileNotFoundError: the file does not exist.
-        ValueError: the file lacks an array of SMPL-X; names it.
+        BodyFileError: the file does not exist.
+        BodyError, NpzError: the file lacks an array of SMPL-X, which is named, or is not an npz file.
     """
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(f"SMPL-X model: {path} is not a file; get it from https://smpl-x.is.tue.mpg.de")
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in ("v_template", "shapedirs", "J_regressor") if name not in file.files]
-            if missing:
-                raise ValueError(f"{path}: not an SMPL-X npz, array(s) missing: {', '.join(missing)}")
-            regressor = np.asarray(file["J_regressor"], np.float64)[:SHARED]
-            self._rest = regressor @ np.asarray(file["v_template"], np.float64)
-            shapes = np.asarray(file["shapedirs"], np.float64)[:, :, :NUM_BETAS]
+            raise BodyFileError(f"SMPL-X model: {path} is not a file; get it from https://smpl-x.is.tue.mpg.de")
+        arrays = {name: plain(value) for name, value in read_npz(path, _NEEDED, loads_array).items()}
+        missing = [name for name in _NEEDED if name not in arrays]
+        if missing:
+            raise BodyError(f"{path}: not an SMPL-X npz, array(s) missing: {', '.join(missing)}")
+        regressor = np.asarray(arrays["J_regressor"], np.float64)[:SHARED]
+        self._rest = regressor @ np.asarray(arrays["v_template"], np.float64)
+        shapes = np.asarray(arrays["shapedirs"], np.float64)[:, :, :NUM_BETAS]
         self._directions = np.einsum("jv,vab->jab", regressor, shapes)
 
     def joints(self, betas: AnyArray, pose: AnyArray) -> AnyArray:

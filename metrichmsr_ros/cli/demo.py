@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
+from metrichmsr_ros.image_io import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord
@@ -70,6 +72,8 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         from metrichmsr_ros.ros.playback.session import run_bag_through_node
     except ImportError as error:
         raise InputError(f"the demo needs ROS 2 and this package's messages ({error}); run `make demo`") from None
+    if num_frames < 1:
+        raise InputError(f"--frames {num_frames}: give at least 1")
     console, folders = Console(), DemoFolders(out)
     folders.out.mkdir(parents=True, exist_ok=True)
     folders.clear()
@@ -147,7 +151,7 @@ def _latency_by_people(answers: Answers, latencies_s: dict[int, float]) -> dict[
 def _write_report(
     report: SequenceReport, folders: DemoFolders, drops: dict[str, int], by_people: dict[int, float]
 ) -> None:
-    (folders.out / "report.md").write_text(report.markdown())
+    (folders.out / "report.md").write_text(report.markdown(), encoding="utf-8")
     numbers = {"machine": _machine(), "dropped": drops, "latency_p50_by_people": by_people, **report.as_dict()}
     (folders.out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n")
 
@@ -160,11 +164,15 @@ def _write_overlays(folders: DemoFolders, console: Console) -> None:
         console.print("the node published no overlay")
         return
     height, width = images[0].shape[:2]
-    video = cv2.VideoWriter(str(folders.out / "overlay.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
-    for image in images:
-        video.write(np.ascontiguousarray(image))
-    video.release()
-    cv2.imwrite(str(folders.out / "overlay.png"), _sheet(images))
+    with TemporaryDirectory() as scratch:  # OpenCV takes only paths that are UTF-8
+        file = Path(scratch, "overlay.mp4")
+        video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
+        for image in images:
+            video.write(np.ascontiguousarray(image))
+        video.release()
+        if file.exists():  # not where this OpenCV has no encoder
+            shutil.copyfile(file, folders.out / "overlay.mp4")
+    write_image(folders.out / "overlay.png", _sheet(images)[..., ::-1])
 
 
 def _sheet(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from metrichmsr_ros.errors import MetricHMRError
@@ -74,9 +75,9 @@ def eval_command(benchmark: str, options: EvalOptions, console: Console | None =
         board.show(console)
         if options.out is not None:
             board.write(options.out, benchmark)
-            console.print(f"wrote {options.out}/{benchmark}.md, .csv, .json", highlight=False)
+            console.print(f"wrote {options.out}/{benchmark}.md, .csv, .json", markup=False, highlight=False)
     except (EvalError, MetricInputError, LabelError, OSError) as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return ExitCode.USAGE
     return ExitCode.OK
 
@@ -137,11 +138,10 @@ def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
 
 def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
     """Ground truth from the dataset's own files; estimates from predictions or from this pipeline."""
-    import numpy as np
-
     from metrichmsr_ros.evaluation.benchmarks import run
+    from metrichmsr_ros.npz import read_npy
 
-    regressor = None if options.regressor is None else np.load(options.regressor)
+    regressor = None if options.regressor is None else read_npy(options.regressor)
     videos = _videos(benchmark, data, options, regressor)
     if given:
         truth = [motion for video in track(videos, "reading", console=console) for motion in video.truth]

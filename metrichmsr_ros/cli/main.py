@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import tyro
 
 from metrichmsr_ros.cli.eval import EvalOptions
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
+from metrichmsr_ros.image_header import MAX_PIXELS
 from metrichmsr_ros.replay.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()
@@ -26,6 +27,7 @@ def predict(
     device: str = "cpu",
     depth: str | None = None,
     calibration: str = "auto",
+    max_pixels: int = MAX_PIXELS,
 ) -> None:
     """Estimate all people in one photograph; write overlay PNG, JSON and GLB (metres), optionally the scene's depth.
 
@@ -41,6 +43,7 @@ def predict(
             map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a figure and a PLY point cloud.
         calibration: calibration of the depth by the people: auto (the learned refiner), planes, field, affine, scale,
             none or a .safetensors file.
+        max_pixels: a larger photograph is refused before memory is taken for it.
     """
     from rich.console import Console
 
@@ -48,17 +51,18 @@ def predict(
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
+    check_output_folder(out)
     choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
     pipeline = Pipeline.from_preset(preset, device, body, depth=choice)
-    scene, files = predict_photo(pipeline, photo, out, fov, intrinsics)
+    scene, files = predict_photo(pipeline, photo, out, fov, intrinsics, max_pixels)
     console = Console()
     console.print(people_table(scene))
     written = [files.overlay, files.numbers, *([files.mesh] if files.mesh else [])]
     if depth is not None:
-        console.print(depth_line(scene.depth), highlight=False)
+        console.print(depth_line(scene.depth), markup=False, highlight=False)
         written += write_depth(scene, pipeline.faces, photo, out)
     for path in written:
-        console.print(f"wrote {path}", highlight=False)
+        console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command
@@ -71,6 +75,7 @@ def demo(out: Path = Path("out/demo"), frames: int = 120) -> None:
     """
     from metrichmsr_ros.cli.demo import run_demo
 
+    check_output_folder(out)
     run_demo(out, frames)
 
 
@@ -79,7 +84,7 @@ def setup() -> None:
     """Download the networks of the embedded preset (once, verified by sha256) into the per-user cache."""
     from metrichmsr_ros.assets import main as download_all
 
-    download_all()
+    sys.exit(download_all())
 
 
 @app.command
@@ -111,6 +116,7 @@ def synthesize(
     """
     from metrichmsr_ros.data.synthesis import shards as synthetic
 
+    check_output_folder(out)
     config = synthetic.SynthesisConfig(
         count=count,
         val_count=val_count,
@@ -179,6 +185,7 @@ def routing(
     preset: str = "embedded",
     body: str = "open_light",
     device: str = "cpu",
+    max_pixels: int = MAX_PIXELS,
 ) -> None:
     """Visualise the routing of body parts to experts: heat maps over images, and a table of joints by experts.
 
@@ -190,11 +197,13 @@ def routing(
         preset: preset name or path of a .safetensors checkpoint.
         body: body model of the trained weights: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
+        max_pixels: a larger image is refused before memory is taken for it.
     """
     from metrichmsr_ros.cli.expert_routing import route_images
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
-    files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics)
+    check_output_folder(out)
+    files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics, max_pixels)
     for path in (*files.people, *files.tables):
         print(f"wrote {path}")
     if not files.people:
@@ -259,14 +268,9 @@ def compare(
 
 
 def main() -> None:
-    """Entry point. An error of this package is printed in one line, without a traceback; the exit code is 2."""
-    try:
+    """Entry point. A mistake of the user is printed in one line, without a traceback; the exit code is 2."""
+    with one_line_errors("metrichmsr"):
         app.cli(prog="metrichmsr", description="People in metres from one camera.")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except MetricHMRError as error:  # any other error is a bug and needs its traceback
-        print(f"metrichmsr: error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_options import CameraOptions, Intrinsics
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
+from metrichmsr_ros.image_header import MAX_PIXELS
 from metrichmsr_ros.image_io import (
-    MAX_PIXELS,
     ImageDataError,
     ImageTooLargeError,
     Photograph,

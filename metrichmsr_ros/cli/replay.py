@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -53,6 +54,7 @@ def replay_command(
     console = console or Console()
     outcomes: list[Outcome] = []
     try:
+        check_numbers(options, workers)
         jobs = plan(bag, out, options, make)
         for outcome in _watched(jobs, workers, ray, fresh, console):
             outcomes.append(outcome)
@@ -60,11 +62,20 @@ def replay_command(
             if len(jobs) == 1 and outcome.rows:
                 console.print(_table(outcome.rows))
     except ReplayError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return error.code
     if len(outcomes) > 1:
         console.print(_summary(outcomes))
     return overall(outcomes)
+
+
+def check_numbers(options: ReplayOptions, workers: int = 1) -> None:
+    """Raise ReplayError for a number of workers, threads, images or frames that cannot be meant."""
+    least = {"workers": 1, "num-threads": 1, "limit": 0, "worst": 0}
+    given = {"workers": workers, "num-threads": options.num_threads, "limit": options.limit, "worst": options.worst}
+    for name, number in given.items():
+        if number < least[name]:
+            raise ReplayError(f"--{name} {number}: must be at least {least[name]}", ExitCode.USAGE)
 
 
 def _watched(jobs: list[ReplayJob], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:
@@ -112,10 +123,14 @@ class _Lines:
 
 def _print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.is_written:
-        console.print(f"{_MARKS[outcome.code]} {outcome.bag}: {outcome.text}", highlight=False, soft_wrap=True)
-        console.print(f"     {outcome.out / 'report.html'}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{_MARKS[outcome.code]} {escape(f'{outcome.bag}: {outcome.text}')}", highlight=False, soft_wrap=True
+        )
+        console.print(f"     {outcome.out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
     else:
-        console.print(f"[red]failed[/red] ({outcome.code.value}) {outcome.text}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[red]failed[/red] ({outcome.code.value}) {escape(outcome.text)}", highlight=False, soft_wrap=True
+        )
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> Table:
@@ -157,9 +172,10 @@ def live_command(
     """
     console = console or Console()
     try:
+        check_numbers(options)
         live = replay_live(bag, out, options, make(options), rate)
     except ReplayError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return error.code
     console.print(_table(live.rows()))
     return ExitCode.OK
@@ -181,7 +197,7 @@ def compare_command(
         if markdown is not None:
             markdown.write_text(result.markdown(), encoding="utf-8")
     except (MetricInputError, OSError) as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return ExitCode.USAGE
     console.print(result.table())
     console.print(result.verdict())

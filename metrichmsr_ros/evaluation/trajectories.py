@@ -72,7 +72,7 @@ def read_tum(path: Path) -> Trajectory:
         MetricInputError: no poses, or a line without eight numbers; the message names the line.
     """
     stamps, rows = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_text_of(path).splitlines(), 1):
         words = line.split("#")[0].replace(",", " ").split()
         if not words:
             continue
@@ -89,6 +89,13 @@ def read_tum(path: Path) -> Trajectory:
     poses = np.array(rows)
     turns = poses[:, 3:] / np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
     return Trajectory(np.array(stamps, np.int64), poses[:, :3], turns)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise MetricInputError(f"{path} is not a text file; TUM's format is text") from None
 
 
 def _nanoseconds(seconds: str) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from metrichmsr_ros.errors import CalibrationWarning
 from metrichmsr_ros.types import Float64Array
 
 SHORTEST_FOCAL_LENGTH = 0.05  # of the image side along the same axis
@@ -21,10 +22,6 @@ _OFF_CENTRE = 0.2  # of the image side, along one axis
 _OFF_DIAGONAL = 0.1  # along both axes by the same share, as where the size of the image changed
 
 Doubt = Callable[[str], None]
-
-
-class CalibrationWarning(UserWarning):
-    """A calibration that is used, but that is unusual for an image of this size."""
 
 
 def warn_of_calibration(text: str) -> None:

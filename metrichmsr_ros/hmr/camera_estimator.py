@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class CameraEstimator:
 
     def __init__(self, model: Any | None = None, device: str = "cpu") -> None:
         self._model = model
-        self._device = torch.device(device)
+        self._device = checked_device(device)
 
     @classmethod
     def load(cls, weights: str = "anycalib_pinhole", device: str = "cpu") -> CameraEstimator:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.config import ConfigError, build, to_mapping
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.model import MetricHMR
@@ -69,7 +70,7 @@ def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
     except (KeyError, json.JSONDecodeError, ConfigError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{path}: weights and configuration do not fit: {error}") from None
-    return model.to(device).eval()
+    return model.to(checked_device(device)).eval()
 
 
 def _locate(path_or_preset: str | Path) -> Path:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.errors import MissingPackageError
 from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ImageEncoderConfig, ModelConfig, RayEncoderConfig
@@ -22,7 +23,8 @@ from metrichmsr_ros.hmr.crop_camera import CropCamera
 try:
     import transformers
 except ImportError as error:
-    raise ImportError("ViTPose and ViT encoders need transformers: pip install 'metrichmsr_ros[vitpose]'") from error
+    text = "ViTPose and ViT encoders need transformers: pip install 'metrichmsr_ros[vitpose]'"
+    raise MissingPackageError(text) from error
 
 PATCH = 16
 IMAGE_MEAN = (0.485, 0.456, 0.406)

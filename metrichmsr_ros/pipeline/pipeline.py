@@ -20,6 +20,7 @@ from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
@@ -74,7 +75,7 @@ class Pipeline:
     ) -> None:
         self.model = model
         self.body = body
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self._blazepose = blazepose
         self._depth_engine = depth or DepthEngine(None)
         self._augmentation: Augmentation = test_time_augmentation
@@ -110,10 +111,10 @@ class Pipeline:
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
         """
-        model, engine = load_model(preset, torch.device(device)), make_engine(depth)
+        model, engine = load_model(preset, checked_device(device)), make_engine(depth)
+        bodies = load_body(body).to(device).eval()
         blazepose = BlazePose(num_threads=num_threads)
         load_heavy = partial(heavy_blazepose, num_threads)
-        bodies = load_body(body).to(device).eval()
         return cls(model, bodies, blazepose, device, engine, test_time_augmentation, load_heavy)
 
     @property

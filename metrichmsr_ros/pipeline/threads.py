@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from metrichmsr_ros.devices import checked_device
+
 
 def limit_threads(preset: str, device: str) -> None:
     """Give torch one CPU thread for the embedded network, which is too small to gain from more.
@@ -15,5 +17,5 @@ def limit_threads(preset: str, device: str) -> None:
         preset: name of the preset or path of a checkpoint; other presets keep torch's own number of threads.
         device: torch device of the network.
     """
-    if preset == "embedded" and torch.device(device).type == "cpu":
+    if preset == "embedded" and checked_device(device).type == "cpu":
         torch.set_num_threads(1)

@@ -6,9 +6,10 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
+from metrichmsr_ros.replay.options import ExitCode, ReplayError
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
 from metrichmsr_ros.ros.bags.topics import ImageTopics
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
@@ -32,7 +33,10 @@ class GivenCamera:
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
         """Camera of an image of `size` (width, height); the same object while the size is the same."""
         if self._camera is None or self._camera.size != size:
-            self._camera = self._given.camera(*size)  # reused, so that rectification maps are built once
+            try:
+                self._camera = self._given.camera(*size)  # reused, so that rectification maps are built once
+            except CameraError as error:
+                raise ReplayError(str(error), ExitCode.USAGE) from error
         return self._camera
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.replay.options import ExitCode, ReplayError
 from metrichmsr_ros.replay.records import FrameRecord, load_records, person_from_message
@@ -52,7 +53,10 @@ def load_truth(bag: Bag, source: str | None) -> TruthByStamp:
     path = Path(source)
     if not path.is_file():
         raise ReplayError(f"truth {source} is neither a topic of {bag.path} nor a file", ExitCode.USAGE)
-    return true_frames(load_records(path))
+    try:
+        return true_frames(load_records(path))
+    except MetricInputError as error:
+        raise ReplayError(f"--truth: {error}", ExitCode.USAGE) from error
 
 
 def _from_topic(bag: Bag, topic: str | None) -> TruthByStamp:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.npz import NpzError, read_npz
 from metrichmsr_ros.types import Float32Array
 
 _SHAPES = {
@@ -144,10 +145,9 @@ def load_records(path: Path) -> list[FrameRecord]:
         MetricInputError: not an npz file, a missing field, or a wrong shape; the message names the field.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise MetricInputError(f"{path} is not an npz file of arrays: {error}") from error
+        arrays = read_npz(path)
+    except NpzError as error:
+        raise MetricInputError(str(error)) from None
     for name in ("stamp_ns", "id", "joints_cam"):
         if name not in arrays:
             raise MetricInputError(f"{path} lacks '{name}'; it has {', '.join(sorted(arrays))}")

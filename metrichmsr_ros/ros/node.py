@@ -296,10 +296,11 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
     from metrichmsr_ros.depth.factory import DepthChoice
+    from metrichmsr_ros.devices import checked_device
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
 
-    _check_device(settings.device)
+    checked_device(settings.device)
     limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
         settings.preset,
@@ -311,21 +312,6 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
         ),
         test_time_augmentation=settings.test_time_augmentation,
     )
-
-
-def _check_device(name: str) -> None:
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise RuntimeError(f"device is {name!r}, which torch does not have: use cpu, cuda or cuda:0") from None
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= found:
-        raise RuntimeError(
-            f"device is {name!r}, but torch {torch.__version__} finds {found} GPUs: set device to cpu, or install a "
-            "torch built for this machine's CUDA and driver"
-        )
 
 
 def make_node(

@@ -22,6 +22,7 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 
@@ -116,7 +117,7 @@ def held_here(tensor: torch.Tensor) -> torch.Tensor:
 def processes(device: str) -> Iterator[Processes]:
     """Joins the process group that torchrun started (gloo on a CPU, nccl on GPUs). Without torchrun: one process."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    target = torch.device(device)
+    target = checked_device(device)
     if target.type == "cuda" and target.index is None:
         target = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:

@@ -11,9 +11,12 @@ import pytest
 import scipy.sparse
 import torch
 
+from metrichmsr_ros.body.base import BodyError
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.pickles import RefusedPickleError
 from metrichmsr_ros.body.smpl import read_smpl
+from metrichmsr_ros.errors import MetricHMRError
 
 needs_smplx = pytest.mark.skipif(
     not __import__("importlib.util").util.find_spec("smplx"), reason="smplx is not installed (extra: smpl)"
@@ -85,3 +88,61 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         read_smpl(pickled(tmp_path, weights=np.zeros((1229, 52))))
     with pytest.raises(ValueError, match="shapedirs"):
         read_smpl(pickled(tmp_path, shapedirs=np.zeros((1229, 3, 5))))
+
+
+def test_sparse_matrices_that_savez_pickled_are_read(smpl_file: Path, tmp_path: Path) -> None:
+    """`numpy.savez(path, **pickle)` writes SMPL's sparse regressor as a pickled object."""
+    arrays = to_smpl_dict(load_arrays(FILES["open_light"]))
+    for kind in (scipy.sparse.csc_matrix, scipy.sparse.csr_matrix, scipy.sparse.coo_array):
+        np.savez(tmp_path / "sparse.npz", **{**arrays, "J_regressor": kind(arrays["J_regressor"])})
+        expected = read_smpl(smpl_file)
+        for name, array in read_smpl(tmp_path / "sparse.npz").items():
+            np.testing.assert_array_equal(array, expected[name])
+
+
+def test_an_npz_runs_no_code(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return eval, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    arrays = to_smpl_dict(load_arrays(FILES["open_light"]))
+    np.savez(tmp_path / "evil.npz", **{**arrays, "J_regressor": np.array(Evil(), object)})
+    with pytest.raises(RefusedPickleError, match=r"evil\.npz: J_regressor"):
+        read_smpl(tmp_path / "evil.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("page.npz", b"<html>please sign in</html>", "web page"),
+        ("page.pkl", b"<!DOCTYPE html>", "web page"),
+        ("empty.npz", b"", "is empty"),
+        ("empty.pkl", b"", "is empty"),
+        ("text.pkl", b"hello", "not a readable pickle"),
+        ("cut.npz", b"PK\x03\x04" + bytes(50), "not an npz file"),
+    ],
+)
+def test_files_that_are_something_else_are_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MetricHMRError, match=words) as error:
+        read_smpl(tmp_path / name)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"v_template": np.zeros(3)},
+        {"v_template": np.array("text")},
+        {"posedirs": np.zeros((1229, 3, 93))},
+        {"J_regressor": np.zeros((24, 5))},
+        {"weights": np.zeros(24)},
+        {"f": np.full((2, 3), 5000)},
+        {"kintree_table": np.array([["a"] * 24] * 2)},
+    ],
+)
+def test_arrays_of_another_shape_are_named(tmp_path: Path, change: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "odd.npz", **{**to_smpl_dict(load_arrays(FILES["open_light"])), **change})
+    with pytest.raises(BodyError, match=r"odd\.npz"):
+        read_smpl(tmp_path / "odd.npz")

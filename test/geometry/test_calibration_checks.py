@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.camera_infos import plain_info
 
-from metrichmsr_ros.geometry.calibration_checks import CalibrationWarning
+from metrichmsr_ros.errors import CalibrationWarning
 from metrichmsr_ros.geometry.camera import Camera, CameraError, calibration_doubts
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.geometry.camera_options import CameraOptions

@@ -204,19 +204,6 @@ def test_a_parameter_file_that_is_no_yaml_ends_in_one_line(tmp_path):
     assert "\n" not in str(ended.value)
 
 
-def test_a_missing_gpu_is_reported(monkeypatch):
-    torch = pytest.importorskip("torch")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(RuntimeError, match=r"device is 'cuda:1'.*set device to cpu"):
-        perception._check_device("cuda:1")
-
-
-def test_a_device_that_torch_does_not_have_is_told():
-    pytest.importorskip("torch")
-    with pytest.raises(RuntimeError, match=r"device is '0'.*use cpu, cuda or cuda:0"):
-        perception._check_device("0")
-
-
 @pytest.mark.parametrize("name", ["perception", "metrichmsr"])
 def test_a_forgotten_environment_is_told(name):
     """Python without site-packages, as the system's is while the virtual environment is not active."""

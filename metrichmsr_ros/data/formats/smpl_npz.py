@@ -19,6 +19,7 @@ from metrichmsr_ros.data.formats.labels import (
     box_of_side,
     label_table,
 )
+from metrichmsr_ros.npz import NpzError, names_in, read_npz
 from metrichmsr_ros.types import AnyArray
 
 PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200
@@ -126,12 +127,14 @@ def pelvis_of(betas: AnyArray, genders: list[str], joints_of: JointsOf | None) -
 def _read(path: Path, required: tuple[str, ...]) -> dict[str, AnyArray]:
     if not path.is_file():
         raise LabelError(f"label file {path} is missing")
-    with np.load(path, allow_pickle=False) as file:
-        missing = [name for name in required if name not in file.files]
-        if missing:
-            raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; the file has: {', '.join(file.files)}")
-        optional = [name for name in ("pose", "pose_cam", "has_body_pose", "has_betas", "sub") if name in file.files]
-        data = {name: file[name] for name in {*required, *optional}}
+    optional = ("pose", "pose_cam", "has_body_pose", "has_betas", "sub")
+    try:
+        data = read_npz(path, {*required, *optional})
+    except NpzError as error:
+        raise LabelError(str(error)) from None
+    missing = [name for name in required if name not in data]
+    if missing:
+        raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}; the file has: {', '.join(names_in(path))}")
     lengths = {name: len(value) for name, value in data.items()}
     if len(set(lengths.values())) != 1:
         raise LabelError(f"{path}: fields of unequal length: {lengths}")

@@ -23,6 +23,7 @@ from metrichmsr_ros.data.mocap.clip import Clip, MotionError, resample
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import retarget
+from metrichmsr_ros.npz import read_npz
 
 SPLIT_EVERY = 8  # one clip of eight is held out for validation
 WALK_FPS = 30.0
@@ -54,21 +55,21 @@ class PoseBank:
         """Read a bank; None reads the package's own. Raises MotionError if `path` is not a bank."""
         try:
             return cls._read(path or asset_path("poses.npz"))
-        except (OSError, EOFError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError):
             command = "python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz"
             raise MotionError(f"{path}: not a bank of poses; make one with `{command}`") from None
 
     @classmethod
     def _read(cls, path: Path) -> PoseBank:
-        with np.load(path, allow_pickle=False) as file:
-            return cls(
-                poses=file["poses"].astype(np.float32),
-                held_out=file["held_out"],
-                sources=file["sources"],
-                names=tuple(str(n) for n in file["names"]),
-                walk=file["walk"].astype(np.float32),
-                walk_root=file["walk_root"].astype(np.float32),
-            )
+        file = read_npz(path)
+        return cls(
+            poses=file["poses"].astype(np.float32),
+            held_out=file["held_out"],
+            sources=file["sources"],
+            names=tuple(str(n) for n in file["names"]),
+            walk=file["walk"].astype(np.float32),
+            walk_root=file["walk_root"].astype(np.float32),
+        )
 
     def save(self, path: Path) -> None:
         """Write the bank, poses as float16 (0.001 rad)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, random_texture
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.image_header import MAX_PIXELS
 from metrichmsr_ros.image_io import ImageDataError, decode_image
 
+_MAX_PIXELS = 4 * MAX_PIXELS  # panoramas are large
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -49,10 +52,10 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     photographs: list[np.ndarray] = []
     panoramas: list[np.ndarray] = []
     for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() not in _SUFFIXES or (zlib.crc32(path.stem.encode()) % 7 == 0) != held_out:
+        if path.suffix.lower() not in _SUFFIXES or (zlib.crc32(os.fsencode(path.stem)) % 7 == 0) != held_out:
             continue
         try:
-            image = decode_image(path.read_bytes(), upright=True)
+            image = decode_image(path.read_bytes(), upright=True, max_pixels=_MAX_PIXELS)
         except ImageDataError as error:
             raise BackgroundsError(f"backgrounds: {path}: {error}") from None
         scale = min(1.0, max_side / max(image.shape[:2]))

@@ -31,6 +31,7 @@ from metrichmsr_ros.data.synthesis.samples import sample_arrays
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
 from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.image_io import write_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
@@ -107,7 +108,7 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
             _report(total, len(jobs), time.monotonic() - start)
     sheet = contact_sheet(sorted(out.glob("val-*.tar")) or sorted(out.glob("train-*.tar")))
     if sheet is not None:
-        cv2.imwrite(str(out / "contact_sheet.png"), sheet[..., ::-1])
+        write_image(out / "contact_sheet.png", sheet)
     return total
 
 
@@ -117,6 +118,11 @@ def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
         raise SynthesisError(f"count {config.count}, val_count {config.val_count}: ask for at least one image")
     if config.images_per_shard < 1:
         raise SynthesisError(f"images_per_shard {config.images_per_shard}: must be at least 1")
+    if config.workers < 0 or config.seed < 0 or not 0 <= config.jpeg_share <= 1:
+        raise SynthesisError(
+            f"workers {config.workers}, seed {config.seed}, jpeg_share {config.jpeg_share}: the first two must be at "
+            "least 0, the third 0 to 1"
+        )
     jobs = []
     for held_out, name, count in ((True, "val", config.val_count), (False, "train", config.count)):
         for number, first in enumerate(range(0, count, config.images_per_shard)):

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
 from metrichmsr_ros.depth.sources.base import DepthError
+from metrichmsr_ros.devices import checked_device
 
 _FORMAT = "metrichmsr-refiner-1"
 
@@ -46,4 +47,4 @@ def load_refiner(path: str | Path, device: str | torch.device = "cpu") -> Refine
         if isinstance(error, DepthError):
             raise
         raise DepthError(f"{path}: weights and configuration do not fit: {error}") from error
-    return model.to(device).eval()
+    return model.to(checked_device(device)).eval()

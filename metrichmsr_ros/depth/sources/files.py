@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
+from metrichmsr_ros.npz import NpzError, read_npy
 from metrichmsr_ros.types import Float32Array
 
 _MILLIMETRES = ("16UC1", "mono16")
@@ -53,9 +54,9 @@ def load_depth(path: str | Path) -> Float32Array:
         raise DepthError(f"depth: {file} is not a file")
     if file.suffix == ".npy":
         try:
-            pixels = np.load(file, allow_pickle=False)
-        except ValueError as error:
-            raise DepthError(f"{file} is not a NumPy array: {error}") from error
+            pixels = read_npy(file)
+        except NpzError as error:
+            raise DepthError(str(error)) from None
     else:
         try:
             pixels = decode_as_stored(file.read_bytes())

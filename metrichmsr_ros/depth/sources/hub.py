@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
 
 SUGGESTED = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"  # Apache-2.0, 25 M parameters
@@ -37,7 +38,7 @@ class HubDepth:
             raise DepthError(f"cannot load the depth network '{model}': {error}") from error
         self._kind: str = self._model.config.model_type
         _require_metres(model, self._model.config)
-        self._device = torch.device(device)
+        self._device = checked_device(device)
         self._model.to(self._device).eval()
         self.name = f"hub:{model}"
 

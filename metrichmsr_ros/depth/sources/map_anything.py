@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, stretched
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
 
 DEFAULT = "facebook/map-anything-apache"  # the default weights of the project are CC-BY-NC
@@ -43,7 +44,7 @@ class MapAnythingDepth:
             self._model: Any = MapAnything.from_pretrained(model)
         except (OSError, ValueError) as error:
             raise DepthError(f"cannot load MapAnything weights '{model}': {error}") from error
-        self._device = torch.device(device)
+        self._device = checked_device(device)
         self._model.to(self._device).eval()
         self.name = f"map_anything:{model}"
 

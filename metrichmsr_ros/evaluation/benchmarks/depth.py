@@ -17,6 +17,7 @@ from metrichmsr_ros.evaluation.benchmarks.prox import find_frames, read_color, s
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
+from metrichmsr_ros.npz import read_npz
 from metrichmsr_ros.pipeline.scene import OutputRequest
 
 _DEPTH = OutputRequest(vertices=False, depth=True)
@@ -106,8 +107,7 @@ def _file_errors(truth: Path, predicted: Path, protocol: DepthProtocol) -> Depth
     if not predicted.is_file():
         return None
     try:
-        with np.load(truth, allow_pickle=False) as true, np.load(predicted, allow_pickle=False) as estimated:
-            mask = true["mask"] if "mask" in true.files else None
-            return depth_errors(estimated["depth"], true["depth"], mask, protocol)
-    except (OSError, ValueError, KeyError) as error:
+        true, estimated = read_npz(truth), read_npz(predicted)
+        return depth_errors(estimated["depth"], true["depth"], true.get("mask"), protocol)
+    except (ValueError, KeyError) as error:
         raise MetricInputError(f"{predicted} against {truth}: {error}") from error

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.trajectories import read_tum
+from metrichmsr_ros.npz import NpzError, read_npz
 
 FIELDS: dict[str, tuple[int | None, ...]] = {
     "joints": (24, 3),
@@ -129,10 +130,9 @@ def with_cameras(motion: Motion, folder: Path | None) -> Motion:
 
 def _file_motions(file: Path) -> Iterator[Motion]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise MetricInputError(f"{file} is not an npz file of arrays: {error}") from error
+        arrays = read_npz(file)
+    except NpzError as error:
+        raise MetricInputError(str(error)) from None
     for name in ("frame", "joints"):
         if name not in arrays:
             raise MetricInputError(f"{file} lacks '{name}'; it has {', '.join(sorted(arrays))}")

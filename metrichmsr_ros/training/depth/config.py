@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from metrichmsr_ros.config import ConfigError, build
+from metrichmsr_ros.config import ConfigError, build, read_yaml
 from metrichmsr_ros.depth.calibration.losses import RefinerLossWeights
 from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 
@@ -52,12 +50,10 @@ class DepthTrainConfig:
 def load_depth_config(path: str | Path) -> DepthTrainConfig:
     """Reads a YAML file. Raises ConfigError, which names the file and the key."""
     path = Path(path)
+    values = read_yaml(path)
     try:
-        values = yaml.safe_load(path.read_text()) or {}
         return build(DepthTrainConfig, _with_named_size(values))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

@@ -20,6 +20,7 @@ from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
 from metrichmsr_ros.depth.calibration.weights import save_refiner
+from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 
@@ -39,7 +40,7 @@ class DepthRun:
 
     def __init__(self, config: DepthTrainConfig, samples: list[DepthSample], device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
-        self.config, self.samples, self.device = config, samples, torch.device(device)
+        self.config, self.samples, self.device = config, samples, checked_device(device)
         self.model = Refiner(config.model).to(self.device).train()
         self.average = Refiner(config.model).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
@@ -99,6 +100,7 @@ class DepthRun:
 
 def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:
     """Trains until `config.steps`, resuming a checkpoint of the same run. Returns the path of the weights."""
+    checked_device(device)  # before the samples are drawn
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     samples = draw_samples(config, draw_places(config, report), report)

@@ -72,13 +72,13 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
     if command:
         table = f"    {command}\n\n{table}"
     if out is not None:
-        out.write_text(f"# Ablations\n\n{table}{_discussion(out)}")
+        out.write_text(f"# Ablations\n\n{table}{_discussion(out)}", encoding="utf-8")
     return table
 
 
 def _discussion(path: Path) -> str:
     """The text below the table: everything from the first second-level heading on, with an empty line before it."""
-    _, heading, text = path.read_text().partition("\n## ") if path.exists() else ("", "", "")
+    _, heading, text = path.read_text(encoding="utf-8").partition("\n## ") if path.exists() else ("", "", "")
     return heading + text
 
 

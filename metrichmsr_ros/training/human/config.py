@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from metrichmsr_ros.config import ConfigError, build
+from metrichmsr_ros.config import ConfigError, build, read_yaml
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.errors import MetricHMRError
@@ -134,22 +132,10 @@ def load_train_config(path: str | Path) -> TrainConfig:
     Raises ConfigError, which names the file and the key.
     """
     path = Path(path)
-    values = _read(path)
+    values = read_yaml(path)
     if isinstance(values.get("model"), str):
-        values["model"] = _read(path.parent / values["model"])
+        values["model"] = read_yaml(path.parent / values["model"])
     try:
         return build(TrainConfig, values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def _read(path: Path) -> dict:
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys")
-    return values

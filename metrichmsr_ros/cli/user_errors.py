@@ -1,0 +1,102 @@
+"""What the command line does with mistakes and their surroundings: one line, exit code 2, any terminal."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from metrichmsr_ros.errors import CalibrationWarning, MetricHMRError
+
+USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
+_REMEDIES = {
+    errno.EEXIST: "it is not a folder; name another",
+    errno.ENOTDIR: "a part of the path is a file; name a folder",
+    errno.EISDIR: "name a file",
+    errno.ENOENT: "check the path",
+    errno.EACCES: "choose a path that you may use, or change its permissions",
+    errno.EPERM: "choose a path that you may use, or change its permissions",
+    errno.EROFS: "choose a path that can be written to",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+class OutputError(MetricHMRError, ValueError):
+    """Results cannot be written where the user wants them."""
+
+
+def check_output_folder(out: Path) -> None:
+    """Raise OutputError before the work begins if `out` can not become a folder of results."""
+    try:
+        nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    except OSError as error:
+        raise OutputError(f"--out {os_error_line(error)}") from None
+    if not nearest.is_dir():
+        raise OutputError(f"--out {out}: {nearest} is a file; name a folder")
+    if not os.access(nearest, os.W_OK):
+        raise OutputError(f"--out {out}: {nearest} cannot be written to; name another folder")
+
+
+@contextmanager
+def one_line_errors(prog: str) -> Iterator[None]:
+    """End the process with one line about what the user can mend; bugs keep their traceback.
+
+    Text that the terminal cannot show is escaped, and warnings about calibrations become lines.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        _show_warnings_as_lines(prog)
+        try:
+            yield
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # `| head` has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(CLOSED_PIPE)
+        except MetricHMRError as error:
+            _end(prog, str(error))
+        except OSError as error:
+            _end(prog, os_error_line(error))
+
+
+def os_error_line(error: OSError) -> str:
+    """The path, what is wrong with it and the remedy."""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes, Path))]
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return ": ".join(filter(None, (" -> ".join(names), error.strerror or str(error)))) + (
+        f"; {remedy}" if remedy else ""
+    )
+
+
+def _end(prog: str, text: str) -> NoReturn:
+    print(f"{prog}: error: {' '.join(text.split(chr(10)))}", file=sys.stderr)
+    sys.exit(USAGE)
+
+
+def _show_warnings_as_lines(prog: str) -> None:
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, CalibrationWarning):
+            print(f"{prog}: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show

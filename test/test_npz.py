@@ -1,0 +1,60 @@
+"""Files of arrays that a user names: whatever is wrong with them is one error that names the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metrichmsr_ros.npz import NpzError, read_npy, read_npz
+
+
+def broken(path, kind):
+    """A file of this name that is not what its name says."""
+    if kind == "web page":
+        path.write_text("<html>please sign in</html>")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("no arrays")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind in ("cut off", "changed inside"):
+        np.savez_compressed(path, a=np.arange(1000))
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2] + (bytes(20) + data[len(data) // 2 + 20 :]) * (kind != "cut off"))
+    elif kind == "huge header":
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000), }".ljust(117) + b"\n"
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    return path
+
+
+KINDS = ["web page", "empty", "text", "folder", "cut off", "changed inside", "huge header", "missing"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("read", [read_npz, read_npy])
+def test_a_broken_file_is_named(tmp_path, kind, read):
+    path = broken(tmp_path / "model.npz", kind)
+    with pytest.raises(NpzError, match=r"model\.npz") as error:
+        read(path)
+    assert "allow_pickle" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_arrays_are_read_by_name(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.arange(3), b=np.eye(2), c=np.array([{}], object))
+    found = read_npz(tmp_path / "a.npz", {"a", "b", "z"})
+    assert sorted(found) == ["a", "b"]
+    np.testing.assert_array_equal(found["b"], np.eye(2))
+    with pytest.raises(NpzError, match=r"a\.npz: c holds Python objects"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_one_array_and_several_are_told_apart(tmp_path):
+    np.save(tmp_path / "one.npy", np.arange(3))
+    np.savez(tmp_path / "several.npz", a=np.arange(3))
+    np.testing.assert_array_equal(read_npy(tmp_path / "one.npy"), [0, 1, 2])
+    with pytest.raises(NpzError, match=r"one\.npy holds one array"):
+        read_npz(tmp_path / "one.npy")
+    with pytest.raises(NpzError, match=r"several\.npz holds several arrays"):
+        read_npy(tmp_path / "several.npz")
