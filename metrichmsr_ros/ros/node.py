@@ -340,9 +340,9 @@ def _started(args: list[str] | None) -> PerceptionNode:
     try:
         rclpy.init(args=args)
     except RuntimeError as error:  # names lines of rcl's own source too
-        sys.exit(
-            "perception: " + re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
-        )
+        text = re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
+        remedy = "; set ROS_LOG_DIR to a folder that can be written to" if "log directory" in text else ""
+        sys.exit(f"perception: {text}{remedy}")
     try:
         return make_node()
     except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -236,3 +237,21 @@ def test_a_best_effort_camera_that_the_parameters_exclude_is_the_reason_for_sile
     assert status.level == DiagnosticStatus.STALE
     assert "set image_reliability to auto" in status.message
     ros.node.destroy_publisher(camera)
+
+
+@pytest.mark.parametrize(
+    "place", [{"ROS_LOG_DIR": "/proc/none"}, {"HOME": "/proc/none", "ROS_LOG_DIR": "", "ROS_HOME": ""}]
+)
+def test_a_log_folder_that_cannot_be_made_names_the_variable(place):
+    done = subprocess.run(
+        [sys.executable, "-m", "metrichmsr_ros.ros.node", "--ros-args", "-p", "autostart:=false"],
+        env={**os.environ, **place},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert "/proc/none" in line
+    assert "set ROS_LOG_DIR" in line
