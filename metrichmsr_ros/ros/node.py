@@ -224,12 +224,13 @@ class PerceptionNode(LifecycleNode):
 
     def _on_image(self, message: Any) -> None:
         self._statistics.image_received()
+        worker, processor = self._worker, self._processor  # another thread may deactivate the node meanwhile
         if not self._enabled:
             self._statistics.dropped("disabled")
-            if self._processor is not None:
-                self._processor.rest()
-        elif self._worker is not None:
-            self._worker.offer(Frame(message, time.monotonic()))
+            if processor is not None:
+                processor.rest()
+        elif worker is not None:
+            worker.offer(Frame(message, time.monotonic()))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
@@ -280,7 +281,8 @@ class PerceptionNode(LifecycleNode):
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
-        health = self._processor.health if self._processor is not None else {}
+        processor = self._processor
+        health = processor.health if processor is not None else {}
         message.status = [
             self._statistics.input_status(f"{name}: input", self._source(), self.state == "active", health),
             self._statistics.output_status(f"{name}: output", self.state, about, problem),

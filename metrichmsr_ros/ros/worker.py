@@ -42,20 +42,23 @@ class NewestWinsWorker(Generic[Item]):
         self._thread.start()
 
     def offer(self, item: Item) -> None:
-        """Offer an item; returns immediately."""
+        """Offer an item; returns immediately. After `stop` the item is superseded."""
         with self._changed:
             self._waiting.append(item)
             self._changed.notify()
-            given_up = self._too_many()
+            given_up = [self._waiting.pop()] if self._stopping else self._too_many()
         for old in given_up:
             self._superseded(old)
 
     def stop(self) -> None:
-        """Finish the current item, discard waiting ones and end the thread. Safe to call twice."""
+        """Finish the current item, supersede waiting ones and end the thread. Safe to call twice."""
         with self._changed:
             self._stopping = True
+            given_up = list(self._waiting)
             self._waiting.clear()
             self._changed.notify()
+        for old in given_up:
+            self._superseded(old)
         if self._thread is not threading.current_thread():
             self._thread.join()
 

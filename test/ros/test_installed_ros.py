@@ -77,7 +77,7 @@ def test_tf2_finds_people_at_the_time_of_their_image():
     with free_domain() as domain:
         ros = Ros(domain)
         person = make_person()
-        ros.perception(FakePipeline([person]))
+        ros.perception(FakePipeline([person]), parameters={"tf_keeps_awake": True})
         buffer = tf2_ros.Buffer()
         listener = tf2_ros.TransformListener(buffer, ros.node)
         CameraDriver(ros).send_good(7.25)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from visualization_msgs.msg import MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest
+from metrichmsr_ros.ros.node import PerceptionNode
 
 
 def test_people_come_out_under_the_header_of_their_image(ros):
@@ -158,3 +160,22 @@ def test_occluded_people_get_no_transform_but_stay_in_the_array(ros):
     assert [human.id for human in humans[0].humans] == ["a1", "b2"]
     assert [t.child_frame_id for t in transforms[0].transforms] == ["body_b2"]
     assert transforms[0].transforms[0].header.frame_id == FRAME
+
+
+def test_an_image_that_comes_while_the_node_is_deactivated_by_another_thread_is_no_error():
+    offered = []
+
+    class Deactivating:
+        """What `_on_image` uses of a node; its worker is gone at the second look."""
+
+        _enabled, _processor, _statistics = True, None, SimpleNamespace(image_received=lambda: None)
+
+        def __init__(self):
+            self.workers = [SimpleNamespace(offer=offered.append), None]
+
+        @property
+        def _worker(self):
+            return self.workers.pop(0)
+
+    PerceptionNode._on_image(Deactivating(), "image")
+    assert [frame.message for frame in offered] == ["image"]

@@ -83,3 +83,28 @@ def test_work_that_becomes_slow_drops_what_waited_meanwhile():
     bench.offer_while_busy(0, range(1, 6))
     assert bench.done == ["first", 0, 5]
     assert bench.given_up == [1, 2, 3, 4]
+
+
+def test_what_waits_at_the_end_or_comes_after_it_is_given_up():
+    begun, gate, stopped, done, given_up = threading.Event(), threading.Event(), threading.Event(), [], []
+
+    def work(item):
+        begun.set()
+        assert gate.wait(DEADLINE_S)
+        done.append(item)
+
+    def give_up(item):
+        given_up.append(item)
+        stopped.set()
+
+    worker = NewestWinsWorker(work, give_up)
+    worker.offer("in work")
+    assert begun.wait(DEADLINE_S)
+    worker.offer("waiting")
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    assert stopped.wait(DEADLINE_S)
+    gate.set()
+    stopping.join(DEADLINE_S)
+    worker.offer("late")
+    assert (done, given_up) == (["in work"], ["waiting", "late"])

@@ -1,11 +1,12 @@
 """REP-155: /humans/bodies/tracked and the topics of every body, if hri_msgs is installed.
 
 Ids are those of this node, with `id_prefix`; the `body_<id>` frames are on /tf. The topics of a body exist while its
-person is tracked. Pixels are of the rectified image.
+person is tracked, from the image after the first. Pixels are of the rectified image.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ _SHOULDERS = [11, 12]
 class HumanTopics:
     """Publishers of /humans/bodies.
 
+    `publish` runs in the worker's thread. The executor creates and destroys the publishers, because it waits on the
+    entities of the node; a guard condition wakes it when people appear or leave. A new topic has no subscribers yet, so
+    no message is lost.
+
     Args:
         node: owner of the publishers.
         hri: the Python module hri_msgs.msg.
@@ -41,32 +46,48 @@ class HumanTopics:
     def __init__(self, node: Node, hri: Any) -> None:
         self._node, self._hri = node, hri
         self._tracked = node.create_publisher(hri.IdsList, "/humans/bodies/tracked", _QOS)
+        self._lock = threading.Lock()
+        self._present: frozenset[str] = frozenset()  # ids in the last image
         self._bodies: dict[str, dict[str, Any]] = {}
+        self._change = node.create_guard_condition(self._follow)
 
     @property
     def has_readers(self) -> bool:
         """Whether one of the topics has a subscriber."""
-        topics = [self._tracked, *(topic for topics in self._bodies.values() for topic in topics.values())]
-        return any(topic.get_subscription_count() > 0 for topic in topics)
+        with self._lock:
+            topics = [self._tracked, *(topic for topics in self._bodies.values() for topic in topics.values())]
+            return any(topic.get_subscription_count() > 0 for topic in topics)
 
     def publish(self, bodies: list[Body], scene: Scene, header: Header) -> None:
         """Publish the list of tracked bodies, and the subscribed topics of each; the list is empty without people."""
-        for gone in self._bodies.keys() - {body.id for body in bodies}:
-            self._close(gone)
-        for body in bodies:
-            topics = self._bodies.get(body.id) or self._open(body.id)
-            for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
-                if topics[name].get_subscription_count() > 0:
-                    topics[name].publish(build(body, scene, header, self._hri))
+        with self._lock:
+            self._present = frozenset(body.id for body in bodies)
+            if self._present != self._bodies.keys():
+                self._change.trigger()
+            for body in bodies:
+                self._publish_body(body, scene, header)
         self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
 
-    def _open(self, body_id: str) -> dict[str, Any]:
+    def _publish_body(self, body: Body, scene: Scene, header: Header) -> None:
+        topics = self._bodies.get(body.id, {})
+        for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
+            if name in topics and topics[name].get_subscription_count() > 0:
+                topics[name].publish(build(body, scene, header, self._hri))
+
+    def _follow(self) -> None:
+        """Create the topics of people who are new in the last image, destroy those of people who are gone."""
+        with self._lock:
+            for gone in self._bodies.keys() - self._present:
+                self._close(gone)
+            for new in self._present - self._bodies.keys():
+                self._open(new)
+
+    def _open(self, body_id: str) -> None:
         kinds = {"roi": self._hri.NormalizedRegionOfInterest2D, "cropped": Image, "skeleton2d": self._hri.Skeleton2D}
         self._bodies[body_id] = {
             name: self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", _QOS)
             for name, kind in kinds.items()
         }
-        return self._bodies[body_id]
 
     def _close(self, body_id: str) -> None:
         for publisher in self._bodies.pop(body_id).values():
@@ -74,9 +95,11 @@ class HumanTopics:
 
     def close(self) -> None:
         """Take all topics back."""
-        for body_id in list(self._bodies):
-            self._close(body_id)
-        self._node.destroy_publisher(self._tracked)
+        with self._lock:
+            self._node.destroy_guard_condition(self._change)
+            for body_id in list(self._bodies):
+                self._close(body_id)
+            self._node.destroy_publisher(self._tracked)
 
 
 def roi_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:

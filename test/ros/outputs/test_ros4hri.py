@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +21,7 @@ from metrichmsr_ros.ros.frames import body_frames, joint_frames
 from metrichmsr_ros.ros.messages import optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.markers import mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transforms
-from metrichmsr_ros.ros.outputs.ros4hri import cropped_message, roi_message, skeleton_message
+from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics, cropped_message, roi_message, skeleton_message
 
 HEADER = make_header(12.5)
 CAMERA = Camera.from_fov(64, 48, 1.0)
@@ -116,6 +117,61 @@ def test_mesh_markers_are_the_triangles():
     assert (clear.action, mesh.type, mesh.header) == (clear.DELETEALL, mesh.TRIANGLE_LIST, HEADER)
     corners = np.array([[p.x, p.y, p.z] for p in mesh.points])
     np.testing.assert_allclose(corners, person.vertices_cam[FakeBody.faces.reshape(-1)], atol=1e-6)
+
+
+class RecordingNode:
+    """Makes publishers that keep what they get, and says in which thread they came and went."""
+
+    def __init__(self):
+        self.topics, self.threads, self.triggered = {}, set(), 0
+
+    def create_publisher(self, kind, name, qos):
+        self.threads.add(threading.current_thread())
+        self.topics[name] = sent = []
+        return SimpleNamespace(name=name, publish=sent.append, get_subscription_count=lambda: 1)
+
+    def destroy_publisher(self, publisher):
+        self.threads.add(threading.current_thread())
+        del self.topics[publisher.name]
+
+    def create_guard_condition(self, callback):
+        self.wake = callback
+        return SimpleNamespace(trigger=self._trigger)
+
+    def _trigger(self):
+        self.triggered += 1
+
+    def destroy_guard_condition(self, guard):
+        self.wake = None
+
+
+def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
+    node = RecordingNode()
+    ids_list = SimpleNamespace(IdsList=lambda header, ids: ids)
+    kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D")}
+    topics = HumanTopics(node, SimpleNamespace(**vars(ids_list), **kinds))
+    landmarks = SimpleNamespace(pixels=np.zeros((39, 2), np.float32), visibility=np.ones(39))
+    scene = scene_of(make_person("a1", landmarks=landmarks))
+
+    def publish_in_the_worker(bodies):
+        worker = threading.Thread(target=topics.publish, args=(bodies, scene, HEADER))
+        worker.start()
+        worker.join()
+
+    publish_in_the_worker(bodies_of(scene))
+    assert node.topics == {"/humans/bodies/tracked": [["a1"]]}
+    node.wake()
+    publish_in_the_worker(bodies_of(scene))
+    names = {f"/humans/bodies/a1/{name}" for name in ("roi", "cropped", "skeleton2d")}
+    assert {name for name, sent in node.topics.items() if len(sent) == 1} == names
+    assert node.triggered == 1
+    publish_in_the_worker([])
+    assert names < node.topics.keys()
+    node.wake()
+    assert node.topics == {"/humans/bodies/tracked": [["a1"], ["a1"], []]}
+    assert (node.triggered, node.threads) == (2, {threading.current_thread()})
+    topics.close()
+    assert (node.topics, node.wake) == ({}, None)
 
 
 def test_topics_of_bodies_come_and_go_with_the_people():
