@@ -40,12 +40,13 @@ def elsewhere(node: Node, topic: str, argument: str, kinds: Sequence[str]) -> st
     if published:
         return "; ".join([f"it has the type {published[0]}, not {kinds[0]}", *ways[:1]])
     if ways:
-        return f"nobody publishes it; {ways[0]}"
-    return f"nobody publishes it, nor another {' or '.join(kinds)}: does the driver run, with the same ROS_DOMAIN_ID?"
+        return f"it has no publisher; {ways[0]}"
+    types = " or ".join(kinds)
+    return f"no topic of type {types} has a publisher; check that the driver runs, with the same ROS_DOMAIN_ID"
 
 
 def _ways(node: Node, argument: str, kinds: Sequence[str], topic: str) -> list[str]:
-    """Settings that would receive one of `kinds`; the same image by another transport comes first."""
+    """Settings that would receive one of `kinds`; the same image with another transport comes first."""
     ways = []
     for kind in kinds:
         names = _published(node, kind)
@@ -99,11 +100,11 @@ def unmatched(topic: str, present: Sequence[Offer], asked: QoSProfile, latched: 
         sides = f"{topic}: {offer.node} publishes {_policies(offer.qos)}, this node subscribes {_policies(asked)}"
         if qos_check_compatible(offer.qos, asked)[0] == QoSCompatibility.ERROR:
             remedy = "set image_reliability to auto" if _is_too_strict(offer.qos, asked) else "change the publisher"
-            texts.append(f"{sides}: nothing of it is received; {remedy}")
+            texts.append(f"{sides}: its messages are not received; {remedy}")
         elif latched and _is_late(offer.qos, asked):
             texts.append(
-                f"{sides}, as other publishers of this topic do: what it published before is not received; give each "
-                "publisher a topic of its own"
+                f"{sides}, as other publishers of this topic require: its earlier messages are not received; give each "
+                "publisher its own topic"
             )
     return texts
 
@@ -160,4 +161,4 @@ def _instead(name: str, known: Collection[str], former: Mapping[str, str]) -> st
     if name in former:
         return f"; it is called {former[name]} now"
     nearest = get_close_matches(name, known, 1)
-    return f"; is {nearest[0]} meant?" if nearest else ""
+    return f"; did you mean {nearest[0]}?" if nearest else ""

@@ -1,4 +1,4 @@
-"""Coordinate frames over time without tf2: for bags, and for the node with the wheels of PyPI. Uses no messages.
+"""A transform tree over time without tf2: for bags, and for a node installed from PyPI wheels. Needs no messages.
 
 A transform is interpolated between the two stamps around the requested time (position linearly, rotation by slerp).
 As in tf2 each transform has its own parent, so that a frame may move to another parent.
@@ -103,7 +103,7 @@ class TransformTree:
         self.add(bare(message.header.frame_id), bare(message.child_frame_id), stamp, xyz, xyzw, is_static)
 
     def newest(self, target: str, source: str) -> tuple[Float64Array, int | None]:
-        """The newest `matrix` of which every part is known, and its moment in ns; None: nothing between them moves.
+        """The newest `matrix` for which all transforms exist, and its time in ns; None if all of them are static.
 
         Raises:
             TransformError: the frames are not connected.
@@ -135,7 +135,7 @@ class TransformTree:
             return self._line(frame, stamp_ns)[-1]
 
     def _lines(self, target: str, source: str, stamp_ns: int | None) -> tuple[list[list[str]], set[str]]:
-        """The lines of both frames at a moment, None the newest, and what they share."""
+        """The lines of both frames at a time, None for the newest, and the frames that they share."""
         lines = [self._line(frame, stamp_ns) for frame in (target, source)]
         shared = set(lines[0]) & set(lines[1])
         if not shared:
@@ -145,12 +145,12 @@ class TransformTree:
         return lines, shared
 
     def _line(self, frame: str, stamp_ns: int | None) -> list[str]:
-        """The frame and those above it."""
+        """The frame and its ancestors, up to the root."""
         line = [bare(frame)]
         while (parent := self._parent(line[-1], stamp_ns)) is not None:
             line.append(parent)
             if len(line) > _MAX_DEPTH:
-                raise TransformError(f"the frames above {frame!r} go round in a circle")
+                raise TransformError(f"the frames above {frame!r} form a loop")
         return line
 
     def _parent(self, child: str, stamp_ns: int | None) -> str | None:
@@ -164,7 +164,7 @@ class TransformTree:
         return history[max(bisect_right(history, stamp_ns, key=_stamp) - 1, 0)].parent
 
     def _up(self, line: list[str], shared: set[str], stamp_ns: int) -> Float64Array:
-        """Pose of the first frame of a line in the first shared one; moments of frames above do not matter."""
+        """Pose of the first frame of a line in the first shared one; transforms above that are not used."""
         pose = np.eye(4)
         for frame in line:
             if frame in shared:
@@ -179,7 +179,7 @@ class TransformTree:
         first, last = history[0].stamp_ns, history[-1].stamp_ns
         if not first - self._held_ns <= stamp_ns <= last + self._held_ns:
             late = (stamp_ns - last) / 1e9
-            raise TransformError(f"{child!r} is not known at that moment, its newest transform is {late:.3f} s older")
+            raise TransformError(f"{child!r} has no transform at that time, its newest is {late:.3f} s older")
         moment = min(max(stamp_ns, first), last)
         after = bisect_left(history, moment, key=_stamp)
         return _between(history[max(after - 1, 0)], history[after], moment)

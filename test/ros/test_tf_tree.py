@@ -48,7 +48,7 @@ def test_moving_frames_are_interpolated_and_never_extrapolated():
     quarter = tree.matrix("map", "base", 10 * SECOND + SECOND // 4)
     np.testing.assert_allclose(quarter, pose_of((1, 0, 0), [0, 0, 0.25]), atol=1e-12)
     for moment in (9 * SECOND, 12 * SECOND):
-        with pytest.raises(TransformError, match="not known at that moment"):
+        with pytest.raises(TransformError, match="has no transform at that time"):
             tree.matrix("map", "base", moment)
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [4, 0, 0])
 
@@ -86,7 +86,7 @@ def test_unconnected_and_circular_frames():
     with pytest.raises(TransformError, match="not connected"):
         tree.newest("map", "moon")
     tree.add("base", "map", 0, (0, 0, 0), quaternion_of([0, 0, 0]), is_static=True)
-    with pytest.raises(TransformError, match="circle"):
+    with pytest.raises(TransformError, match="form a loop"):
         tree.newest("map", "base")
 
 
@@ -109,7 +109,7 @@ def test_a_frame_that_gets_another_parent_keeps_no_pose_of_the_old_one():
     assert place(3.5) == [0, 7, 1]
     newest, stamp = tree.newest("room", "cup")
     assert (newest[:3, 3].tolist(), stamp) == ([0, 7, 1.5], 4 * SECOND)
-    with pytest.raises(TransformError, match="not known at that moment"):
+    with pytest.raises(TransformError, match="has no transform at that time"):
         place(4.5)
 
 
@@ -119,7 +119,7 @@ def test_the_last_transform_of_a_frame_decides_whether_it_is_static():
     assert tree.newest("base", "camera")[1] is None
     tree.add("base", "camera", 5 * SECOND, (2, 0, 0), LEVEL)
     assert tree.matrix("base", "camera", 5 * SECOND)[0, 3] == 2
-    with pytest.raises(TransformError, match="not known at that moment"):
+    with pytest.raises(TransformError, match="has no transform at that time"):
         tree.matrix("base", "camera", 9 * SECOND)
     tree.add("mast", "camera", 6 * SECOND, (3, 0, 0), LEVEL, is_static=True)
     assert tree.matrix("mast", "camera", 99 * SECOND)[0, 3] == 3
@@ -150,7 +150,7 @@ def test_the_ends_are_held_as_long_as_is_said():
     assert tree.matrix("map", "base", 10 * SECOND - SECOND // 10)[0, 3] == 1
     assert tree.matrix("map", "base", 11 * SECOND + SECOND // 10)[0, 3] == 3
     for moment in (10 * SECOND - SECOND // 5, 11 * SECOND + SECOND // 5):
-        with pytest.raises(TransformError, match="not known at that moment"):
+        with pytest.raises(TransformError, match="has no transform at that time"):
             tree.matrix("map", "base", moment)
 
 

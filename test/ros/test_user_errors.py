@@ -99,7 +99,7 @@ def test_a_missing_and_a_silent_camera_are_reported(ros, monkeypatch):
     monkeypatch.setattr(diagnostics, "SILENT_AFTER_S", 0.1)
     ros.perception(FakePipeline())
     reports = ros.hear("/diagnostics", DiagnosticArray)
-    until_told(ros, reports, "does the driver run")
+    until_told(ros, reports, "check that the driver runs")
     CameraDriver(ros)
     until_told(ros, reports, "its publisher is silent")
 
@@ -159,7 +159,7 @@ def test_misspelt_parameters_are_reported():
     known = {"ground_frame", "use_sim_time", "preset"}
     given = ["grund_frame", "use_sim_time", "qos_overrides./image.subscription.depth", "wholly_other"]
     assert misspelt(given, known, {}) == [
-        "there is no parameter grund_frame; is ground_frame meant?",
+        "there is no parameter grund_frame; did you mean ground_frame?",
         "there is no parameter wholly_other",
     ]
 

@@ -1,4 +1,4 @@
-"""How many bits the numbers of 16-bit images use: cameras of 10 or 12 bits leave the upper ones zero."""
+"""How many bits the values of 16-bit images use: cameras with 10 or 12 bits leave the upper bits zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BITS = (8, 10, 12, 14, 16)
 
 
 class BitDepth:
-    """The range in use, remembered over a video, so that the brightness does not flicker with the scene.
+    """The value range of a video. It only grows, so that the brightness does not flicker with the scene.
 
     Attributes:
         bits: 8, 10, 12, 14 or 16; 0 before the first image of 16 bits.
@@ -21,11 +21,11 @@ class BitDepth:
         self.bits = 0
 
     def to_8_bits(self, pixels: AnyArray, said: int = 0) -> ImageArray:
-        """Scale numbers (H, W) or (H, W, C) uint16 by the range in use; an alpha channel does not count for it.
+        """Scale values (H, W) or (H, W, C) uint16 from the range in use to 8 bits. The alpha channel is not part of it.
 
         Args:
             pixels: as stored.
-            said: bits that the encoding says are used; 0: it does not say.
+            said: number of used bits that the encoding names; 0 if it names none.
         """
         brightest = int((pixels if pixels.ndim == 2 else pixels[..., :3]).max())
         self.bits = max(self.bits, said, next(bits for bits in _BITS if brightest < 1 << bits))

@@ -1,11 +1,11 @@
-"""Pictures by cv_bridge where ROS is whole, for the encodings that it converts as `image_conversion` does.
+"""Conversion by cv_bridge where it is installed, for the encodings that it converts as `image_conversion` does.
 
-Equal to the last bit, which a test holds, so that a machine without cv_bridge gives the same estimates. One Full HD
-image took, cv_bridge against this package: bgr8 0.44 / 0.15 ms, mono8 0.30 / 0.14, bayer_rggb8 1.02 / 0.81, rgb16
-1.01 / 0.67, yuv422 1.82 / 0.82. Left to this package, because cv_bridge
+Both give the same bits, which a test checks, so a machine without cv_bridge gives the same estimates. Times of one
+Full HD image with cv_bridge and with this package: bgr8 0.44 / 0.15 ms, mono8 0.30 / 0.14, bayer_rggb8 1.02 / 0.81,
+rgb16 1.01 / 0.67, yuv422 1.82 / 0.82. This package converts the other encodings itself, because cv_bridge
 
 - copies `rgb8`, which needs no conversion: 0.44 ms against 0.002;
-- refuses `8UC3` and its kind, `uyvy`, `yuyv`, `nv12`, `nv21` and `nv24`;
+- refuses `8UC3` and similar types, `uyvy`, `yuyv`, `nv12`, `nv21` and `nv24`;
 - reads 16-bit Bayer patterns with differences of 1;
 - misreads rows whose padding is not a multiple of a pixel, refuses data without the padding of the last row, and fails
   on big-endian numbers under NumPy 2.
@@ -31,10 +31,10 @@ SAME_AS_CV_BRIDGE = frozenset(
 
 
 def rgb_by_cv_bridge(message: Any, pixel_bytes: int) -> ImageArray | None:
-    """HWC uint8 RGB (H, W, 3) of a sensor_msgs/Image; None where cv_bridge is not the one to convert it.
+    """HWC uint8 RGB (H, W, 3) of a sensor_msgs/Image; None if cv_bridge is missing or unsuitable.
 
     Args:
-        message: of rclpy or of a bag, its size checked.
+        message: from rclpy or a bag, with a valid size.
         pixel_bytes: bytes of one pixel.
     """
     is_whole = message.step % pixel_bytes == 0 and len(message.data) >= message.step * message.height
@@ -47,7 +47,7 @@ def rgb_by_cv_bridge(message: Any, pixel_bytes: int) -> ImageArray | None:
 
 @lru_cache(maxsize=1)
 def _bridge() -> Any | None:
-    """A CvBridge that works with the NumPy and the OpenCV of this process; None without one."""
+    """A CvBridge that works with the installed NumPy and OpenCV; None without one."""
     pixels = SimpleNamespace(encoding="bgr8", width=2, height=1, step=6, is_bigendian=0, data=bytes(range(6)))
     try:
         from cv_bridge import CvBridge

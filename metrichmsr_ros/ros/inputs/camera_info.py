@@ -1,4 +1,4 @@
-"""Which CameraInfo belongs to an image: that of its stamp, else the newest of the same camera at its moment."""
+"""Pair images with CameraInfo: the one of equal stamp, else the newest one of the same camera at that time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
 PARTNER_WAIT_S = 0.03
 CACHED_INFOS = 32
 AHEAD_S = 0.02  # some drivers stamp the image at exposure and its CameraInfo when they send it
-STEADY_INFOS = 10  # so many alike, one after the other: the next is taken to be like them, and not waited for
+STEADY_INFOS = 10  # after this many equal ones in a row the next is assumed to be equal, and no image waits for it
 
 
 class CameraInfos:
-    """CameraInfo by stamp, with the newest as fallback. Filled in the executor's thread, read in the worker's.
+    """CameraInfo by stamp, with the newest as fallback. The executor's thread fills it, the worker's thread reads it.
 
     Args:
-        where: words for a message that none has come: on which topic, and the remedy.
-        wait_s: how long an image waits for the CameraInfo of its own stamp, where the driver sends one.
-        problem: called with cause and text, for every image, about a calibration that is used but unusual.
-        budget: of the time that an image waits for all that belongs to it.
+        where: end of the error text if no CameraInfo was received: the topic and the remedy.
+        wait_s: how long an image waits for the CameraInfo of equal stamp, if the driver sends one.
+        problem: called with cause and text for every image whose calibration is unusual but used.
+        budget: waiting time of an image, shared by all its inputs.
     """
 
     def __init__(
@@ -41,19 +41,19 @@ class CameraInfos:
         self._where = where
         self._problem = problem
         self._arrived = threading.Condition()
-        self._infos: deque[Any] = deque(maxlen=CACHED_INFOS)  # as they came
+        self._infos: deque[Any] = deque(maxlen=CACHED_INFOS)  # in order of arrival
         self._budget = budget or WaitBudget()
-        self._habit = Habit()  # of infos that carry the stamp of their image
-        self._lags = False  # whether they have been found to come after their image
-        self._newest: tuple[Any, ...] | None = None  # what the newest info says
-        self._alike = 0  # how many in a row have said that
+        self._habit = Habit()  # of infos with the stamp of their image
+        self._lags = False  # whether one has arrived after its image
+        self._newest: tuple[Any, ...] | None = None  # frame and calibration of the newest info
+        self._alike = 0  # how many in a row were equal to it
         self._size: tuple[int, int] | None = None  # of the last image
         self._camera: tuple[Any, Camera, list[str]] | None = None  # with what is unusual about it
         self.pairing = "none yet"  # of the last image, for diagnostics
         self.frame_id = ""  # of the last image's CameraInfo
 
     def add(self, info: Any) -> None:
-        """Take in one sensor_msgs/CameraInfo."""
+        """Add one sensor_msgs/CameraInfo."""
         frame = bare(info.header.frame_id)
         says = (frame, _numbers_of(info))
         with self._arrived:
@@ -68,8 +68,9 @@ class CameraInfos:
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
         """Camera of an image: from the CameraInfo of equal stamp, else from the newest of the same frame and size.
 
-        The one of equal stamp is waited for as long as calibration changes, as with a zoom, and where it comes after
-        its image, so that a change is applied to its first image. A steady one that comes before its image is not.
+        The image waits for the CameraInfo of equal stamp if the calibration changes, as with a zoom lens, or if
+        CameraInfo arrives after its image. So a change applies from its first image on. The image does not wait if
+        the calibration is constant and CameraInfo arrives before its image.
 
         Args:
             header: the image's header.
@@ -77,7 +78,7 @@ class CameraInfos:
             rectified: as for `camera_from_info`.
 
         Raises:
-            FrameDropped: none has come yet, it is uncalibrated or contradicts the image.
+            FrameDropped: no CameraInfo was received, or it is uncalibrated or contradicts the image.
         """
         info = self._paired(stamp_ns(header), header.frame_id, size)
         if info is None:
@@ -86,11 +87,11 @@ class CameraInfos:
             raise FrameDropped(
                 "camera_info of another frame",
                 f"CameraInfo is of frame {info.header.frame_id!r}, the image of {header.frame_id!r}: remap "
-                "camera_info to that of the same camera",
+                "camera_info to the topic of the same camera",
             )
         self.frame_id = bare(info.header.frame_id)
         key = _numbers_of(info), size, rectified
-        if self._camera is None or self._camera[0] != key:  # the same object again: rectification maps stay valid
+        if self._camera is None or self._camera[0] != key:  # else the same object, whose rectification maps stay valid
             doubts: list[str] = []
             self._camera = key, _camera_from_info(info, size, rectified, doubts.append), doubts
         for text in self._camera[2]:
@@ -121,7 +122,7 @@ class CameraInfos:
         return next((i for i in self._infos if stamp_ns(i.header) == stamp and _is_of(i, frame)), None)
 
     def _newest_for(self, stamp: int, frame: str, size: tuple[int, int]) -> Any | None:
-        """The newest of the image's camera at its moment: one that came later may already say another calibration."""
+        """The newest one of the image's camera at the image's time; a later one may have another calibration."""
         candidates = list(reversed(self._infos))
         for is_fit in (
             lambda info: _is_of(info, frame),

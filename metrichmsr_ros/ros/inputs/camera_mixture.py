@@ -1,4 +1,4 @@
-"""Whether the images of one topic come from several cameras, by what alternates from image to image."""
+"""Detect several cameras on one image topic, by the frames, sizes and intrinsics that alternate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from metrichmsr_ros.geometry.camera import Camera
 
 RECENT_IMAGES = 12
-RETURNS = 3  # so many times an earlier camera came back; a driver that is set anew does not go back and forth
+RETURNS = 3  # an earlier camera returned this often; a reconfigured driver does not alternate
 
 
 class Source(NamedTuple):
-    """What tells one camera from another: its frame, and its intrinsics in pixels."""
+    """Properties that distinguish cameras: frame, image size, and intrinsics in pixels."""
 
     frame: str
     size: tuple[int, int]
@@ -20,16 +20,17 @@ class Source(NamedTuple):
 
 
 class CameraMixture:
-    """Remembers where the last images came from."""
+    """The cameras of the last images."""
 
     def __init__(self) -> None:
         self._recent: deque[Source] = deque(maxlen=RECENT_IMAGES)
 
     def problem(self, frame: str, size: tuple[int, int], camera: Camera | None) -> str:
-        """Take one image; returns what alternates, empty while nothing does.
+        """Add one image and describe what alternates; empty if nothing does.
 
         Args:
-            frame: of the image's header. size: (width, height) of the image. camera: None where none fits the image.
+            frame: of the image's header. size: (width, height) of the image.
+            camera: of the image; None if no CameraInfo fits it.
         """
         self._recent.append(Source(frame, size, tuple(camera.intrinsics.ravel().tolist()) if camera else ()))
         if self._returns() < RETURNS:

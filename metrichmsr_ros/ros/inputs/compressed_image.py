@@ -1,8 +1,8 @@
 """`sensor_msgs/CompressedImage` as RGB arrays, whichever program wrote its `format`.
 
 image_transport writes `rgb8; jpeg compressed bgr8`: the encoding of the raw image, and that of the compressed one,
-which it leaves empty for grey, Bayer and depth images. Other programs write `jpeg`, `image/png` or nothing. So the
-words are asked only for what the data cannot say: depth, the Bayer pattern, channels that are RGB on purpose.
+which it leaves empty for grey, Bayer and depth images. Other programs write `jpeg`, `image/png` or nothing. So
+`format` is used only for what the data do not contain: depth, the Bayer pattern, and channels stored as RGB.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from metrichmsr_ros.ros.inputs.conversion_errors import (
 from metrichmsr_ros.ros.inputs.encodings import PACKED, canonical, is_bayer
 from metrichmsr_ros.types import AnyArray, ImageArray
 
-# H.264 and H.265 in Annex B, IVF (VP8, VP9, AV1), Ogg (Theora), Matroska and WebM; MP4 has its mark behind its length.
+# H.264 and H.265 in Annex B, IVF (VP8, VP9, AV1), Ogg (Theora), Matroska and WebM; in MP4 a length precedes the mark.
 _VIDEO_STARTS = (b"\0\0\1", b"\0\0\0\1", b"DKIF", b"OggS", b"\x1a\x45\xdf\xa3")
 _MP4_MARK = b"ftyp"
 
 
 def image_from_compressed(message: Any, depth: BitDepth | None = None) -> ImageArray:
-    """JPEG, PNG and what else OpenCV decodes -> HWC uint8 RGB (H, W, 3).
+    """JPEG, PNG and other formats of OpenCV -> HWC uint8 RGB (H, W, 3).
 
-    EXIF orientation is ignored, because CameraInfo speaks of the sensor's pixels.
+    EXIF orientation is ignored, because CameraInfo describes the sensor's pixels.
 
     Args:
-        message: of rclpy or of a bag.
-        depth: of the video, for images of 16 bits; None: this image alone decides.
+        message: from rclpy or a bag.
+        depth: value range of the video, for 16-bit images; None: the range of this image.
 
     Raises:
-        ConversionError: empty, cut off or undecodable data, a picture beyond `MAX_PIXELS`, a depth image, a packet of
-            video, or a Bayer pattern that is not known.
+        ConversionError: empty, cut off or undecodable data, an image beyond `MAX_PIXELS`, a depth image, a packet of
+            video, or an unknown Bayer pattern.
     """
     _check_kind(message)
     raw, _, compressed = message.format.partition(";")
@@ -54,8 +54,8 @@ def image_from_compressed(message: Any, depth: BitDepth | None = None) -> ImageA
     if pixels.dtype == np.uint16:
         pixels = (depth or BitDepth()).to_8_bits(pixels)
     elif pixels.dtype != np.uint8:
-        raise ConversionError(f"format {message.format!r} holds {pixels.dtype} numbers, which are not a picture")
-    is_rgb = "compressed rgb" in compressed.lower()  # in RGB order on purpose: what looks like BGR is RGB already
+        raise ConversionError(f"format {message.format!r} has pixels of type {pixels.dtype}; publish 8 or 16 bits")
+    is_rgb = "compressed rgb" in compressed.lower()  # stored as RGB, so the decoder's BGR is RGB already
     if is_rgb and pixels.ndim == 3:
         return np.ascontiguousarray(pixels[..., :3])
     return np.asarray(cv2.cvtColor(pixels, _to_rgb(pixels, raw)), np.uint8)
@@ -72,14 +72,14 @@ def _check_kind(message: Any) -> None:
 
 
 def _to_rgb(pixels: AnyArray, raw: str) -> int:
-    """OpenCV's conversion to RGB of a decoded picture.
+    """OpenCV's code to convert a decoded image to RGB.
 
     Args:
         pixels: (H, W) grey or a mosaic, (H, W, 3) BGR, (H, W, 4) BGRA.
-        raw: encoding of the image before it was compressed. A mosaic that has colours was converted before.
+        raw: encoding of the image before compression. A Bayer image with three channels was converted before.
 
     Raises:
-        ConversionError: a mosaic of a pattern that is not known.
+        ConversionError: a mosaic with an unknown pattern.
     """
     if pixels.ndim == 3:
         return cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB
@@ -87,5 +87,5 @@ def _to_rgb(pixels: AnyArray, raw: str) -> int:
         return cv2.COLOR_GRAY2RGB
     layout = PACKED.get(canonical(raw))
     if layout is None or layout.code is None:
-        raise ConversionError(f"{raw.strip()!r} is not a Bayer pattern: known are bayer_rggb8, bggr8, gbrg8 and grbg8")
+        raise ConversionError(f"{raw.strip()!r} is not a Bayer pattern; supported: bayer_rggb8, bggr8, gbrg8 and grbg8")
     return layout.code

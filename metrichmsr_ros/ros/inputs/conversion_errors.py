@@ -15,39 +15,39 @@ _VIDEO = (
 
 
 class ConversionError(MetricHMRError, ValueError):
-    """A message that holds no picture we can read; the text names the field, its value and the remedy."""
+    """A message without a supported image; the text names the field, its value and the remedy."""
 
 
 def not_a_picture(field: str, value: str) -> str:
     """Why images of an encoding are refused.
 
     Args:
-        field: of the message, which holds the encoding. value: of that field.
+        field: name of the message field with the encoding. value: its value.
     """
     hint = _hint(value) or f"supported: {', '.join(SUPPORTED_ENCODINGS)}"
-    return f"{field} {value!r} is not a picture we can read; {hint}"
+    return f"{field} {value!r} is not a supported image encoding; {hint}"
 
 
 def _hint(value: str) -> str:
     if is_depth(value):
-        return "it is a depth encoding, of a depth image: remap `image` to the colour stream"
+        return "it is a depth encoding: remap `image` from the depth image to the colour image"
     if is_video(value):
         return VIDEO_REMEDY
     if value.strip().lower() in _COMPRESSED:
         return "it is compressed: publish it as sensor_msgs/CompressedImage"
     if _is_tightly_packed(value):
-        return "its bits are packed across bytes: set the camera to 8 bits, or to numbers of 16 bits"
+        return "its pixels are packed across bytes: set the camera to 8 bits or to unpacked 16 bits"
     return ""
 
 
 VIDEO_REMEDY = (
-    "it is video, whose packets do not stand alone: decode it first, e.g. `ros2 run image_transport republish` with "
-    "its transport as in_transport and raw as out_transport, or let the driver publish JPEG"
+    "it is video, and a packet cannot be decoded alone: decode it first, e.g. by `ros2 run image_transport republish` "
+    "with its transport as in_transport and raw as out_transport, or let the driver publish JPEG"
 )
 
 
 def is_depth(words: str) -> bool:
-    """Whether an encoding, or a format string of any writer, names depth or another image of measurements."""
+    """Whether an encoding or a format string names depth or another image of measurements."""
     return any(canonical(word) in DEPTH or word.lower() in ("compresseddepth", "rvl") for word in _split(words))
 
 
@@ -57,7 +57,7 @@ def is_video(words: str) -> bool:
 
 
 def _is_tightly_packed(value: str) -> bool:
-    """As GenICam's Mono12p, BayerRG10p and Mono12Packed."""
+    """Whether it is a packed format such as GenICam's Mono12p, BayerRG10p and Mono12Packed."""
     return re.fullmatch(r".*(10|12|14)(p|g?packed)", value.strip().lower()) is not None
 
 

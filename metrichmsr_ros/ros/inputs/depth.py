@@ -1,4 +1,4 @@
-"""Depth images that come beside the pictures: of a sensor or another node, in millimetres or metres, of any size."""
+"""Depth images for the colour images: from a sensor or another node, in millimetres or metres, of any size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metrichmsr_ros.ros.inputs.encodings import canonical
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
 
-SAME_MOMENT_S = 0.05  # depth of another stamp serves an image that is no farther away in time
+SAME_MOMENT_S = 0.05  # largest difference between the stamps of an image and its depth
 _SAME_MOMENT_NS = round(SAME_MOMENT_S * 1e9)
 PARTNER_WAIT_S = 0.05
 CACHED_IMAGES = 8
@@ -26,23 +26,23 @@ _TYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
 
 
 class DepthImages:
-    """Depth by stamp. Filled in the executor's thread, asked in the worker's.
+    """Depth by stamp. The executor's thread fills it, the worker's thread reads it.
 
     Args:
-        wait_s: how long an image waits for the depth of its moment: registration takes a while. For depth of its own
-            stamp it waits only while such comes; otherwise what is near enough and there already is taken at once.
-        budget: of the time that an image waits for all that belongs to it.
+        wait_s: how long an image waits for its depth, which arrives late because registration takes time. It waits for
+            depth of equal stamp only if the last ones arrived in time. Otherwise it uses the nearest depth at once.
+        budget: waiting time of an image, shared by all its inputs.
     """
 
     def __init__(self, wait_s: float = PARTNER_WAIT_S, budget: WaitBudget | None = None) -> None:
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
-        self._equal, self._near = Habit(), Habit()  # depth of the image's stamp, and of its moment
+        self._equal, self._near = Habit(), Habit()  # depth of equal stamp, and of a near stamp
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
         self._info: Any | None = None
 
     def add(self, message: Any) -> None:
-        """Take in one depth image (sensor_msgs/Image)."""
+        """Add one depth image (sensor_msgs/Image)."""
         with self._arrived:
             stamp = stamp_ns(message.header)
             self._by_stamp[stamp] = message
@@ -54,25 +54,25 @@ class DepthImages:
 
     @property
     def has_come(self) -> bool:
-        """Whether anybody publishes depth at all."""
+        """Whether any depth image was received."""
         return bool(self._by_stamp)
 
     def add_info(self, info: Any) -> None:
-        """Take in the depth camera's sensor_msgs/CameraInfo."""
+        """Add the depth camera's sensor_msgs/CameraInfo."""
         with self._arrived:
             self._info = info
 
     def of(self, header: Any, camera: Camera) -> DepthMap:
-        """Depth of the moment of an image.
+        """Depth at the time of an image.
 
-        Without a CameraInfo of its own the depth is taken to show what the image shows, at its own resolution.
+        Without a CameraInfo of the depth camera, depth is assumed to have the image's field of view.
 
         Args:
             header: the image's header.
             camera: the image's camera, without distortion.
 
         Raises:
-            DepthError: none came in time, or it cannot be used; the text says why and the remedy.
+            DepthError: no depth arrived in time, or it cannot be used; the text names the cause and the remedy.
         """
         message = self._nearest(stamp_ns(header))
         if not is_same_frame(message.header.frame_id, header.frame_id):
@@ -89,12 +89,12 @@ class DepthImages:
             found = self._found(stamp)
             if found is None:
                 newest = next(reversed(self._by_stamp), None)
-                last = "none has come" if newest is None else f"the newest is {(stamp - newest) / 1e9:.2f} s older"
-                raise DepthError(f"no depth image of this moment, {last}: is the depth topic remapped and in time?")
+                last = "none was received" if newest is None else f"the newest is {(stamp - newest) / 1e9:.2f} s older"
+                raise DepthError(f"no depth image for this image, {last}: check the remapping and the delay of depth")
             return self._by_stamp[found]
 
     def _wait(self, stamp: int, left_s: float) -> None:
-        """For depth of the image's stamp, or of its moment, where such comes in time."""
+        """Wait for depth of equal stamp, or of a near stamp, if the last ones arrived in time."""
         is_equal, is_near = stamp in self._by_stamp, self._found(stamp) is not None
         self._note(self._equal, is_equal, stamp, left_s)
         self._note(self._near, is_near, stamp, left_s)
@@ -111,7 +111,7 @@ class DepthImages:
             habit.missing(stamp, for_s)
 
     def _found(self, stamp: int) -> int | None:
-        """The nearest stamp that is near enough."""
+        """The nearest stamp within `SAME_MOMENT_S`; None without one."""
         near = min(self._by_stamp, key=lambda other: abs(other - stamp), default=None)
         return near if near is not None and abs(near - stamp) <= _SAME_MOMENT_NS else None
 
@@ -121,8 +121,8 @@ def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
 
     Args:
         message: sensor_msgs/Image, 16UC1 or 32FC1.
-        info: its CameraInfo, None when there is none.
-        camera: of the picture.
+        info: its CameraInfo; None without one.
+        camera: of the colour image.
 
     Raises:
         DepthError: unknown encoding, truncated data, or a CameraInfo that contradicts it.
@@ -145,7 +145,7 @@ def _pixels(message: Any) -> npt.NDArray[Any]:
         raise DepthError(f"depth image has encoding {message.encoding!r}; publish 16UC1 (mm) or 32FC1 (m)")
     dtype = np.dtype((">" if message.is_bigendian else "<") + _TYPES[encoding])
     row = message.width * dtype.itemsize
-    step = message.step or row  # 0: the driver did not fill it in
+    step = message.step or row  # 0: the driver did not set it
     needed = step * (message.height - 1) + row
     if message.width == 0 or message.height == 0 or step < row or len(message.data) < needed:
         raise DepthError(

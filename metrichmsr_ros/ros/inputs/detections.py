@@ -1,4 +1,4 @@
-"""Boxes of another detector (vision_msgs/Detection2DArray) as places where to look for people."""
+"""Boxes of another detector (vision_msgs/Detection2DArray) as image regions to search for people."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.types import Float64Array
 
-MAX_AGE_S = 0.5  # a detector answers late, and people move little in that time against the size of their box
+MAX_AGE_S = 0.5  # detections arrive late; people move little in that time compared with the size of their box
 
 
 class DetectedBoxes:
-    """The newest boxes. Filled in the executor's thread, asked in the worker's."""
+    """The newest boxes. The executor's thread fills it, the worker's thread reads it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._newest: Any | None = None
 
     def add(self, message: Any) -> None:
-        """Take in one vision_msgs/Detection2DArray."""
+        """Add one vision_msgs/Detection2DArray."""
         with self._lock:
             self._newest = message
 
     def of(self, header: Any, camera: Camera, class_id: str, min_score: float) -> Float64Array:
-        """Boxes (N, 4) x0, y0, x1, y1 in pixels of the rectified image; none when they are of another time or camera.
+        """Boxes (N, 4) x0, y0, x1, y1 in pixels of the rectified image; N is 0 if they are of another time or frame.
 
         Args:
             header: of the image. camera: of the image, whose raw pixels the boxes are in.
-            class_id: what the detector calls a person; empty: everything it sees is one.
-            min_score: hypotheses below it are left out.
+            class_id: the detector's class of people; empty: all classes.
+            min_score: lowest score of a hypothesis.
         """
         with self._lock:
             message = self._newest

@@ -1,7 +1,7 @@
-"""Names of pixel encodings, as ROS, GenICam, Video4Linux, OpenCV and simulators spell them, and how pixels are stored.
+"""Names of pixel encodings in ROS, GenICam, Video4Linux, OpenCV and simulators, and their pixel layouts.
 
-`canonical` gives the name of `sensor_msgs/image_encodings.hpp`, or one in its manner where that has none. Capitals,
-spaces, underscores and dashes do not matter, and neither does the `CV_` or `TYPE_` before OpenCV's types.
+`canonical` gives the name in `sensor_msgs/image_encodings.hpp`, or a name of the same style if that file has none.
+It ignores capitals, spaces, underscores, dashes, and the `CV_` or `TYPE_` before OpenCV's types.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Packed:
     """One plane of interleaved pixels.
 
     Attributes:
-        bits: stored per number, 8 or 16. channels: numbers per pixel.
-        code: of OpenCV's conversion to RGB; None: is RGB.
-        used_bits: of a number; fewer than `bits` where the encoding says so.
+        bits: stored bits per value, 8 or 16. channels: values per pixel.
+        code: OpenCV's code of the conversion to RGB; None for RGB.
+        used_bits: used bits per value if the encoding names them, else 0.
     """
 
     bits: int
@@ -29,14 +29,14 @@ class Packed:
     used_bits: int = 0
 
 
-# OpenCV names a Bayer pattern by the second row's second and third pixel, ROS by the first row's first two, as GenICam.
+# OpenCV names a Bayer pattern by pixels 2 and 3 of row 2; ROS and GenICam by the first two pixels of row 1.
 _BAYER = {
     "rggb": cv2.COLOR_BayerBG2RGB,
     "bggr": cv2.COLOR_BayerRG2RGB,
     "gbrg": cv2.COLOR_BayerGR2RGB,
     "grbg": cv2.COLOR_BayerGB2RGB,
 }
-_UNPACKED_BITS = (10, 12, 14)  # each number in two bytes
+_UNPACKED_BITS = (10, 12, 14)  # each value in two bytes
 
 
 def _packed_layouts() -> dict[str, Packed]:
@@ -51,7 +51,7 @@ def _packed_layouts() -> dict[str, Packed]:
     for used in _UNPACKED_BITS:
         layouts[f"mono{used}"] = Packed(16, 1, cv2.COLOR_GRAY2RGB, used)
         layouts |= {f"bayer_{name}{used}": Packed(16, 1, code, used) for name, code in _BAYER.items()}
-    layouts["8UC1"] = layouts["mono8"]  # 16UC1 is no mono16: REP-118 gives it to depth in millimetres
+    layouts["8UC1"] = layouts["mono8"]  # 16UC1 is not mono16: in REP-118 it is depth in millimetres
     layouts["yuv422"] = layouts["uyvy"] = Packed(8, 2, cv2.COLOR_YUV2RGB_UYVY)
     layouts["yuv422_yuy2"] = layouts["yuyv"] = Packed(8, 2, cv2.COLOR_YUV2RGB_YUY2)
     layouts["yvyu"] = Packed(8, 2, cv2.COLOR_YUV2RGB_YVYU)
@@ -98,10 +98,10 @@ _NAMES = _names()
 
 
 def canonical(encoding: str) -> str:
-    """The ROS name of an encoding; one that is not known stays as it is, without spaces around it."""
+    """The ROS name of an encoding; an unknown one is only stripped of spaces."""
     return _NAMES.get(re.sub(r"^(cv|type)(?=\d)", "", _key(encoding)), encoding.strip())
 
 
 def is_bayer(encoding: str) -> bool:
-    """Whether an encoding calls itself a Bayer mosaic, of a known pattern or not."""
+    """Whether the name of an encoding is that of a Bayer mosaic, with a supported pattern or not."""
     return canonical(encoding).lower().startswith("bayer")

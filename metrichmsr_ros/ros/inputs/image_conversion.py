@@ -1,13 +1,12 @@
-"""Images of sensor_msgs as RGB arrays: by cv_bridge where ROS is whole and it gives the same, else by OpenCV itself.
+"""Images of sensor_msgs as RGB arrays: by cv_bridge where it is installed and gives the same result, else by OpenCV.
 
-Any NumPy, any OpenCV from 4.6 to 5.0; `bridge.py` says what cv_bridge converts. The functions read the fields of a
-message and need no ROS. Compressed images are decoded without cv_bridge, which takes a JPEG that is cut off for whole,
-leaves a 16-bit PNG as it is, and does not read `format`, where image_transport names Bayer patterns and RGB order.
+Any NumPy and OpenCV 4.6 to 5.0 work; `bridge.py` lists what cv_bridge converts. The functions read the fields of a
+message and need no ROS. Compressed images are decoded without cv_bridge: it accepts a truncated JPEG, keeps a 16-bit
+PNG as it is, and ignores `format`, in which image_transport names Bayer patterns and RGB order.
 
-Encodings are those of
-`sensor_msgs/image_encodings.hpp` that carry a picture; depth (`16UC1`, `32FC1`) and signed formats do not and are
-refused. YUV is taken as ITU-R BT.601 studio range, as OpenCV and most cameras do. 16-bit pictures are scaled by the
-range that their numbers use.
+The encodings are the colour and grey ones of `sensor_msgs/image_encodings.hpp`; depth (`16UC1`, `32FC1`) and signed
+formats are refused. YUV is ITU-R BT.601 studio range, as in OpenCV and most cameras. 16-bit images are scaled by the
+range that their values use.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ _YUV_TO_RGB = np.hstack([_YUV_TO_RGB, -_YUV_TO_RGB @ np.array([[16.0], [128.0], 
 def image_from_message(message: Any, depth: BitDepth | None = None) -> ImageArray:
     """`sensor_msgs/Image` -> HWC uint8 RGB (H, W, 3).
 
-    Rows padded by `step`, and big-endian 16-bit numbers, are honoured; a `step` of 0 was not filled in. An unpadded
-    `rgb8` image is returned as a view of the message's own buffer; treat it as read-only.
+    Padded rows and big-endian 16-bit values are supported; a `step` of 0 means that the driver did not set it. An
+    unpadded `rgb8` image is returned as a view of the message's buffer; treat it as read-only.
 
     Args:
-        message: of rclpy or of a bag.
-        depth: of the video, for images of 16 bits; None: this image alone decides.
+        message: from rclpy or a bag.
+        depth: value range of the video, for 16-bit images; None: the range of this image.
 
     Raises:
-        ConversionError: no size, one beyond `MAX_PIXELS`, a `step` or `data` too short for it, or an encoding that is
-            not a picture.
+        ConversionError: a size of zero or beyond `MAX_PIXELS`, a `step` or `data` too short for the size, or an
+            unsupported encoding.
     """
     encoding = canonical(message.encoding)
     if message.width == 0 or message.height == 0:
@@ -67,7 +66,7 @@ def _from_packed(message: Any, layout: Packed, depth: BitDepth) -> ImageArray:
     if layout.channels == 2 and message.width % 2:
         raise ConversionError(f"encoding {message.encoding!r} needs an even width, got {message.width}")
     narrow = depth.to_8_bits(pixels, layout.used_bits) if layout.bits == 16 else pixels
-    if message.step and (layout.bits == 8 or depth.bits == 16):  # cv_bridge takes every 16-bit image for a full range
+    if message.step and (layout.bits == 8 or depth.bits == 16):  # cv_bridge assumes that all 16 bits are used
         bridged = rgb_by_cv_bridge(message, layout.channels * layout.bits // 8)
         if bridged is not None:
             return bridged
@@ -83,7 +82,7 @@ def _plane(message: Any, layout: Packed) -> AnyArray:
         raise ConversionError(
             f"step {message.step} is less than a row of {message.width} {message.encoding} pixels ({row} bytes)"
         )
-    needed = step * (message.height - 1) + row  # some drivers leave the padding of the last row out
+    needed = step * (message.height - 1) + row  # some drivers omit the padding of the last row
     if len(message.data) < needed:
         raise ConversionError(
             f"data has {len(message.data)} bytes, {message.width}x{message.height} {message.encoding} with step "
@@ -95,16 +94,16 @@ def _plane(message: Any, layout: Packed) -> AnyArray:
 
 
 def row_bytes(message: Any, row: int) -> int:
-    """The step of an image that does not say it: equal shares of the data, of at least `row` bytes.
+    """The step of an image whose `step` is 0: the data divided by the rows, at least `row` bytes.
 
     Raises:
-        ConversionError: there is more data than whole rows without padding, and it is not equal shares.
+        ConversionError: the data are longer than unpadded rows, and not a multiple of the number of rows.
     """
     share, rest = divmod(len(message.data), message.height)
     if share >= row and rest:
         raise ConversionError(
             f"step is 0, and data of {len(message.data)} bytes are not {message.height} equal rows: let the driver "
-            "fill in step"
+            "set step"
         )
     return max(share, row)
 

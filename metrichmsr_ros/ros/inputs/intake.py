@@ -1,7 +1,7 @@
-"""The way of an image message to the pipeline, the same for the node and for a replay.
+"""Prepare image messages for the pipeline, in the same way for the node and for a replay.
 
-An image is converted to RGB, paired with its camera, placed in time, and gets what else was observed at its moment.
-Where the camera and the observations come from (topics that may still be on their way, or a bag) is injected.
+An image is converted to RGB, paired with its camera, checked by its stamp, and paired with the floor, depth and
+detections of its time. The sources of camera and observations (topics or a bag) are injected.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.topic_names import topic_words
 from metrichmsr_ros.types import ImageArray
 
-BLACK_BELOW = 10  # of 255: nobody is found in a picture without a brighter pixel
-_LOOKED_AT = 4  # every so many rows and columns
+BLACK_BELOW = 10  # of 255: an image without a brighter pixel is black
+_LOOKED_AT = 4  # stride of the sampled rows and columns
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class ReadyFrame:
     """One image ready for the pipeline.
 
     Attributes:
-        header: std_msgs/Header of the image message; its frame without slashes before it, and that of the CameraInfo
-            where the image names none.
-        stamp_ns: its stamp; the time of arrival where the driver writes none.
-        arrived_ns: when the image came: on the node's monotonic clock, or the log time in a bag.
+        header: std_msgs/Header of the image message. Its frame has no leading slash, and is the CameraInfo's frame if
+            the image has none.
+        stamp_ns: its stamp; the time of arrival if the stamp is 0.
+        arrived_ns: time of arrival: on the node's monotonic clock, or the log time in a bag.
         image: (H, W, 3) uint8 RGB.
         camera: of this image.
-        jump_s: seconds by which stamps jumped, where everybody must be forgotten first; None: the video goes on.
-        context: what else was observed at the image's moment.
+        jump_s: seconds by which stamps jumped, after which all tracks must end; None: the video continues.
+        context: floor, depth and detections at the image's time.
         seconds: duration by stage: `convert` and `pair`.
     """
 
@@ -59,14 +59,14 @@ class ReadyFrame:
 
 
 class CameraSource(Protocol):
-    """Gives each image its camera; `CameraInfos` is one."""
+    """Gives each image its camera, as `CameraInfos` does."""
 
     @property
     def pairing(self) -> str:
-        """Where the last camera came from, for diagnostics."""
+        """How the last image was paired, for diagnostics."""
 
     def camera(self, header: Any, size: tuple[int, int], rectified: bool | None) -> Camera:
-        """Camera of an image of `size` (width, height); raises FrameDropped where there is none."""
+        """Camera of an image of `size` (width, height); raises FrameDropped without one."""
 
 
 class IntakeParameters(ContextParameters, Protocol):
@@ -74,18 +74,18 @@ class IntakeParameters(ContextParameters, Protocol):
 
     @property
     def rectified(self) -> bool | None:
-        """Whether images are rectified; None decides by the topic's name, else by D of the CameraInfo."""
+        """Whether images are rectified; None: by the topic's name, else by D of the CameraInfo."""
 
 
 class Intake:
-    """Makes ready frames of image messages, in the order of their arrival.
+    """Turns image messages into ready frames, in the order of their arrival.
 
     Args:
-        topic: name of the image topic, which may say that images are rectified.
-        cameras: where the camera of an image comes from.
-        contexts: gives the floor, depth and detections of an image's moment.
-        problem: called with cause and text when an image goes on although something is wrong with it.
-        budget: of the time that an image waits for its camera and its context, which share it.
+        topic: name of the image topic, which may show that images are rectified.
+        cameras: source of each image's camera.
+        contexts: source of the floor, depth and detections at an image's time.
+        problem: called with cause and text if an image has a problem but is processed.
+        budget: waiting time of an image, shared by its camera and its context.
     """
 
     def __init__(
@@ -102,24 +102,24 @@ class Intake:
         self._gate = StampGate()
         self._bits, self._mixture = BitDepth(), CameraMixture()
         self._has_told_frame = False
-        self._jump_s: float | None = None  # not handed out yet
+        self._jump_s: float | None = None  # not yet in a ready frame
 
     @property
     def health(self) -> dict[str, str]:
-        """What came with the last image, for diagnostics: CameraInfo, floor, depth; bits in use of 16-bit images."""
+        """Diagnostics of the last image: its CameraInfo, floor and depth, and used bits of 16-bit images."""
         bits = {"bits in use": f"{self._bits.bits} of 16"} if self._bits.bits else {}
         return {"camera_info": self._cameras.pairing, **bits, **self._contexts.health}
 
     def frame(self, message: Any, arrived_ns: int, parameters: IntakeParameters) -> ReadyFrame:
-        """Make one image ready.
+        """Prepare one image.
 
         Args:
-            message: sensor_msgs/Image or CompressedImage, of rclpy or of a bag.
-            arrived_ns: when it came, nanoseconds; serves as its stamp where it has none.
-            parameters: as they are now.
+            message: sensor_msgs/Image or CompressedImage, from rclpy or a bag.
+            arrived_ns: time of arrival in nanoseconds; replaces a stamp of 0.
+            parameters: current values.
 
         Raises:
-            FrameDropped: the image cannot be used; it names the cause, the value and the remedy.
+            FrameDropped: the image cannot be used; the text names the cause, the value and the remedy.
         """
         self._budget.begin()
         began = time.perf_counter()
@@ -161,8 +161,8 @@ class Intake:
         if brightest < BLACK_BELOW:
             self._problem(
                 "black image",
-                f"the picture is black, its brightest pixel has {brightest} of 255: is the lens covered, the exposure "
-                "too short, or the encoding another one than the driver says?",
+                f"the image is black, its brightest pixel has {brightest} of 255: check the lens cover, the exposure "
+                "and the encoding",
             )
 
     def _check_source(self, header: Any, size: tuple[int, int], camera: Camera | None) -> None:
@@ -171,25 +171,27 @@ class Intake:
             self._problem("several cameras", f"{text}; give each camera a topic and a node of its own ({self._topic})")
 
     def _frame_of(self, header: Any) -> str:
-        """The image's frame, else that of its CameraInfo; that both are empty is reported once."""
+        """The image's frame, else its CameraInfo's; reports once if both are empty."""
         frame = bare(header.frame_id) or str(getattr(self._cameras, "frame_id", ""))
         if not frame and not self._has_told_frame:
             self._has_told_frame = True
             self._problem(
                 "no frame",
-                "images and CameraInfo have an empty frame_id: there is no frame to put people in, so no transform is "
-                "broadcast and none is looked up; set the frame in the camera driver",
+                "images and CameraInfo have an empty frame_id, so the node neither broadcasts nor looks up transforms; "
+                "set the frame in the camera driver",
             )
         return frame
 
     def _stamp_of(self, header: Any, arrived_ns: int) -> int:
-        """The image's stamp; without one the time of arrival serves the tracker, and the header stays as it is."""
+        """The image's stamp, or the time of arrival, for the tracker, if the stamp is 0; the header stays unchanged."""
         stamp = stamp_ns(header)
         if stamp == 0:
-            self._problem("no stamp", "images carry a zero stamp; TF and synchronisation will not work")
+            self._problem(
+                "no stamp", "images have a stamp of zero, so TF and synchronisation fail; let the driver write stamps"
+            )
         return stamp or arrived_ns
 
 
 def names_rectified_image(topic: str) -> bool:
-    """Whether a topic's name says that its images are rectified, as `image_rect` and `image_rect_color` do."""
+    """Whether a topic's name shows that its images are rectified, as `image_rect` and `image_rect_color` do."""
     return not topic_words(topic).isdisjoint(("rect", "rectified"))

@@ -1,4 +1,4 @@
-"""What is observed besides the image: the floor from /tf, depth from a topic, boxes from a detector."""
+"""Observations besides the image: the floor from /tf, depth from a topic, boxes from a detector."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from metrichmsr_ros.ros.tf_tree import TransformError
 
 TF_WAIT_S = 0.03
 _POLL_S = 0.005
-MAX_TF_AGE_S = 1.0  # an older pose of the camera is not taken for the present one
+MAX_TF_AGE_S = 1.0  # an older pose of the camera is not used
 
 
 class Transforms(Protocol):
     """`ros.tf.TransformListener`."""
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
-        """(4, 4) from `source` to `target`; TransformError when there is none."""
+        """(4, 4) from `source` to `target`; raises TransformError without one."""
 
     def newest(self, target: str, source: str) -> tuple[npt.NDArray[np.float64], int | None]:
-        """The newest one and its moment; None: it never changes."""
+        """The newest transform and its time in ns; None if it is static."""
 
 
 class ContextParameters(Protocol):
@@ -44,30 +44,30 @@ class ContextParameters(Protocol):
 
     @property
     def use_floor(self) -> bool:
-        """Whether to look for it."""
+        """Whether the floor is used."""
 
     @property
     def use_depth(self) -> bool:
-        """Whether depth says how far people are."""
+        """Whether depth corrects the distance of people."""
 
     @property
     def detections_class(self) -> str:
-        """What the detector calls a person."""
+        """The detector's class of people; empty: all classes."""
 
     @property
     def detections_min_score(self) -> float:
-        """Its hypotheses below are left out."""
+        """Lowest score of the detector's hypotheses."""
 
 
 class ContextProvider:
-    """Called by the worker for every image; what is missing is reported, and the image goes on without.
+    """Gives the worker the observations for each image. A missing one is reported, and the image is processed without.
 
     Args:
         transforms: of /tf; None without `ground_frame`.
         depths: depth images received so far. boxes: of another detector.
-        problem: called with cause and text of what is missing.
-        wait_s: for a transform as new as the image; the worker waits, never the executor.
-        budget: of the time that an image waits for all that belongs to it.
+        problem: called with cause and text for each missing observation.
+        wait_s: how long the worker waits for a transform at the image's stamp; the executor never waits.
+        budget: waiting time of an image, shared by all its inputs.
     """
 
     def __init__(
@@ -81,15 +81,15 @@ class ContextProvider:
     ) -> None:
         self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
-        self._tf_in_time = True  # whether waiting for transforms has been worth it
+        self._tf_in_time = True  # whether the last transform arrived in time
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
     def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> SceneContext:
-        """What was observed at the moment of an image.
+        """The observations at the time of an image.
 
         Args:
             header: of the image. camera: of the image.
-            parameters: as they are now.
+            parameters: current values.
         """
         boxes = self._boxes.of(header, camera, parameters.detections_class, parameters.detections_min_score)
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
@@ -109,7 +109,7 @@ class ContextProvider:
         return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
 
     def _camera_pose(self, ground_frame: str, header: Any) -> npt.NDArray[np.float64]:
-        """Pose of the camera at the image's stamp, else the newest one if that is not much older."""
+        """Pose of the camera at the image's stamp, else the newest one within `MAX_TF_AGE_S` of it."""
         assert self._transforms is not None
         if not bare(header.frame_id):
             raise TransformError("images and CameraInfo have an empty frame_id; set the frame in the camera driver")
@@ -131,9 +131,9 @@ class ContextProvider:
             away = (stamp - known) / 1e9
             raise TransformError(
                 f"the newest is {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image: "
-                "does its publisher live, by the camera's clock?"
+                "check that its publisher runs and uses the camera's clock"
             )
-        self.health["floor"] = "of a moment before"
+        self.health["floor"] = "the newest"
         return pose
 
     def _depth(self, header: Any, camera: Camera) -> DepthMap | None:

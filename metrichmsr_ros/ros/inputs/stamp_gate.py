@@ -1,4 +1,4 @@
-"""The place of an image in time: whether its stamp lets it go on, and whether the video starts anew with it."""
+"""Checks of image stamps: which images are processed, and where a video restarts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from metrichmsr_ros.errors import MetricHMRError
 
-LOOP_S = 1.0  # an image older than the last by this much starts the sequence anew (bag loop, clock jump)
-GAP_S = 5.0  # after such a pause nobody is followed on
+LOOP_S = 1.0  # an image older than the last by this much restarts the video (bag loop, clock jump)
+GAP_S = 5.0  # all tracks end after a longer pause
 
 
 class FrameDropped(MetricHMRError):
-    """An image that is not processed: `cause` is counted, `args[0]` is reported to the user."""
+    """An image is not processed: `cause` is counted, and `args[0]` is reported to the user."""
 
     def __init__(self, cause: str, text: str) -> None:
         super().__init__(text)
@@ -24,20 +24,20 @@ def stamp_ns(header: Any) -> int:
 
 
 class StampGate:
-    """Decides from its stamp whether an image goes on, and whether the sequence starts anew with it."""
+    """Decides by its stamp whether an image is processed, and whether the video restarts with it."""
 
     def __init__(self) -> None:
         self._last: int | None = None
         self._refused: int | None = None
 
     def admit(self, stamp: int) -> float | None:
-        """Seconds by which stamps jumped, where everybody must be forgotten first; None: the sequence goes on.
+        """Seconds by which stamps jumped, after which all tracks must end; None: the video continues.
 
         Args:
-            stamp: nanoseconds; 0 is for the caller to replace beforehand.
+            stamp: nanoseconds; the caller replaces a stamp of 0.
 
         Raises:
-            FrameDropped: the same image again, or one overtaken by a newer.
+            FrameDropped: the stamp equals the last one, or is a little older.
         """
         last, refused = self._last, self._refused
         if last is None:
@@ -45,10 +45,11 @@ class StampGate:
             return None
         if stamp == last:
             raise FrameDropped(
-                "duplicate stamp", f"two images with the stamp {stamp / 1e9:.3f} s: is it published twice?"
+                "duplicate stamp",
+                f"two images with the stamp {stamp / 1e9:.3f} s: check whether the image is published twice",
             )
         behind = (last - stamp) / 1e9
-        # Late packets come one at a time; a second image behind the last, but after the first such, is a short loop.
+        # Late images are single. A second one in a row, newer than the first late one, shows a short loop.
         looped = behind >= LOOP_S or (behind > 0 and refused is not None and stamp > refused)
         if behind > 0 and not looped:
             self._refused = stamp

@@ -1,12 +1,12 @@
-"""A subscription that hears every publisher, loses nothing of the reliable ones, and gets what was published before.
+"""A subscription that matches every publisher, and is reliable and transient local if all publishers are.
 
-A best-effort reader matches everybody, but a raw image is many packets, and on a busy machine one of them is easily
-lost and with it the image: VGA between two processes can fail altogether. A reliable reader loses none and hears no
-best-effort camera. A transient-local reader gets the last message of a latched publisher, sent before it subscribed,
-and hears no volatile publisher. So the reader asks for what all present publishers offer, and looks again each second
-and as soon as the middleware reports one that does not match.
+A best-effort reader matches every publisher. But a raw image is many packets, and on a busy machine one lost packet
+loses the image: VGA between two processes can fail altogether. A reliable reader loses no packet but does not match
+best-effort cameras. A transient-local reader gets the last message of a latched publisher, sent before it subscribed,
+but does not match volatile publishers. So the reader requests what all present publishers offer. It checks this again
+each second, and as soon as the middleware reports a publisher that does not match.
 
-What a reader's full queue overwrites, reliable or not, the middleware tells nobody; the publisher's numbers do.
+The middleware does not report messages that a full queue overwrites; gaps in the publisher's sequence numbers do.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 LOOK_EVERY_S = 1.0
-_TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # of messages to callbacks; not in Humble
+_TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # sequence numbers of messages, to callbacks; not in Humble
 _NO_NUMBER = 2**64 - 1  # from a middleware that does not number messages
 
 
 class Gaps:
-    """Counts messages that were published and did not come, from the numbers that one publisher gives its messages."""
+    """Counts messages that were published but not received, by the publisher's sequence numbers."""
 
     def __init__(self) -> None:
         self._last: int | None = None
 
     def missing_before(self, number: int, publishers: int) -> int:
-        """How many messages between the last one and this one never came.
+        """Number of messages between the last one and this one that were not received.
 
         Args:
-            number: of this message, as its publisher counts.
-            publishers: how many there are now. Of several each has numbers of its own, so nothing is said then.
+            number: sequence number of this message.
+            publishers: current number of publishers. Each has its own sequence numbers, so the result is 0 for several.
         """
         last, self._last = self._last, number if publishers == 1 and number != _NO_NUMBER else None
         if last is None or self._last is None:
             return 0
-        return max(number - last - 1, 0)  # a publisher that is started again counts from the beginning
+        return max(number - last - 1, 0)  # a restarted publisher counts from the beginning
 
 
 class Input:
@@ -60,7 +60,7 @@ class Input:
         message_type, topic, callback: as for `create_subscription`.
         depth: newest messages to keep.
         reliability: `reliable`, `best_effort`, or `auto` as described above.
-        lost: told how many messages did not come before the one that `callback` gets next; None: not watched.
+        lost: called with the number of messages lost before the one that `callback` gets next; None: not counted.
     """
 
     def __init__(
@@ -77,21 +77,21 @@ class Input:
         self._depth, self._reliability = depth, reliability
         self._lost, self._gaps = lost, Gaps()
         self._name = node.resolve_topic_name(topic)
-        self._sent_ns = self._heard_before_ns = 0  # when the last message was sent, and the last to an earlier reader
+        self._sent_ns = self._heard_before_ns = 0  # send time of the last message, now and of the earlier reader
         self._told: list[Offer] = []
-        # A group of its own: under a multi-threaded executor a large image must not hold up its CameraInfo.
+        # Own callback group: under a multi-threaded executor a large image must not delay its CameraInfo.
         self._group = MutuallyExclusiveCallbackGroup()
         self._qos = self._matching(offers(node, self._name))
         self._subscription = self._subscribe()
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._looking: Any = None  # soon, after an event
+        self._looking: Any = None  # timer of the next check after an event
         self._watch = node.create_timer(LOOK_EVERY_S, self._look, clock=self._steady)
 
     def _matching(self, present: Sequence[Offer]) -> QoSProfile:
-        """What matches all publishers, as far as the user leaves it open."""
+        """The settings that match all publishers, where the user did not fix them."""
         is_latched = bool(present) and all(o.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in present)
         is_reliable = all(o.qos.reliability != ReliabilityPolicy.BEST_EFFORT for o in present)
-        # Only a reliable reader gets what was published before, so a latched publisher overrules `best_effort`.
+        # Only a reliable reader gets earlier messages, so a latched publisher overrides `best_effort`.
         reliable = self._reliability == "reliable" or (is_reliable and (self._reliability == "auto" or is_latched))
         return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -101,7 +101,7 @@ class Input:
         )
 
     def _subscribe(self) -> Any:
-        self._gaps = Gaps()  # what was published while nobody was subscribed is not lost
+        self._gaps = Gaps()  # messages sent while this node was not subscribed do not count as lost
         callback: Any = self._numbered if _TELLS_NUMBERS else self._callback
         return self._node.create_subscription(
             self._message_type,
@@ -116,7 +116,7 @@ class Input:
     def _numbered(self, message: Any, about: Any) -> None:
         sent_ns = about.get("source_timestamp", 0)
         if 0 < sent_ns <= self._heard_before_ns:
-            return  # latched, and received already before the reader was changed
+            return  # latched, and already received by the earlier reader
         self._sent_ns = max(sent_ns, self._sent_ns)
         if self._lost:
             number = about.get("publication_sequence_number", _NO_NUMBER)
@@ -126,11 +126,11 @@ class Input:
         self._callback(message)
 
     def _on_incompatible(self, _: Any) -> None:
-        if self._looking is None:  # not from within the event of the subscription that may have to go
+        if self._looking is None:  # not inside an event of the subscription, which may be destroyed
             self._looking = self._node.create_timer(0.0, self._look, clock=self._steady)
 
     def _look(self) -> None:
-        """Match the publishers that are there now; name those that cannot be matched."""
+        """Match the present publishers, and warn about those that cannot be matched."""
         if self._looking is not None:
             self._node.destroy_timer(self._looking)
             self._looking = None
@@ -157,7 +157,7 @@ class Input:
 
     @property
     def mismatch(self) -> str:
-        """Why publishers that are there are not received, with the settings of both sides; empty if all are."""
+        """Why present publishers are not received, with the settings of both sides; empty if all are received."""
         return "; ".join(unmatched(self._name, self._told, self._qos, latched=False))
 
     def close(self) -> None:

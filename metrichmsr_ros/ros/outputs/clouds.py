@@ -1,7 +1,7 @@
-"""Point clouds by sensor_msgs_py where ROS is whole, else with the same fields set here.
+"""Point clouds by sensor_msgs_py where it is installed, else with the same fields set here.
 
-create_cloud of sensor_msgs_py exchanges height and width of an organised cloud and fails on an empty one: it gets the
-points in one row, and no empty cloud.
+create_cloud of sensor_msgs_py swaps height and width of an organised cloud and fails on an empty one. So it gets the
+points in one row, and empty clouds are built here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from metrichmsr_ros.types import AnyArray, Float32Array
 
 try:
     from sensor_msgs_py.point_cloud2 import create_cloud
-except ImportError:  # the wheels of PyPI lack it
+except ImportError:  # not in the PyPI wheels
     create_cloud = None
 
 _XYZ_FIELDS = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate("xyz")]
@@ -25,7 +25,7 @@ _RGB_FIELD = PointField(name="rgb", offset=12, datatype=PointField.FLOAT32, coun
 
 
 def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
-    """Surfaces of those who are seen as one unorganised cloud x, y, z float32, for obstacle layers."""
+    """Surfaces of the visible people as one unorganised cloud x, y, z float32, for obstacle layers."""
     meshes = [body.person.vertices_cam for body in seen(bodies)]
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     return _cloud(points.astype(np.float32, copy=False)[None], header, is_dense=True)
@@ -34,11 +34,11 @@ def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
 def scene_points_message(
     depth: AnyArray, camera: Camera, header: Header, image: AnyArray | None = None, stride: int = 1
 ) -> PointCloud2:
-    """Depth as an organised cloud, x, y, z and perhaps rgb, NaN where unknown (as depth_image_proc makes it).
+    """Depth as an organised cloud, x, y, z and optionally rgb, NaN without depth (as from depth_image_proc).
 
     Args:
         depth: (H, W) float32 metres.
-        camera: its undistorted camera.
+        camera: of the depth, without distortion.
         header: of the message.
         image: (H, W, 3) uint8 RGB to colour the points with.
         stride: take every n-th row and column.
@@ -54,7 +54,7 @@ def scene_points_message(
 
 
 def _cloud(points: Float32Array, header: Header, is_dense: bool) -> PointCloud2:
-    """A cloud of points (H, W, 3 or 4) x, y, z and perhaps rgb."""
+    """A cloud of points (H, W, 3 or 4) x, y, z and optionally rgb."""
     height, width, count = points.shape
     fields = _XYZ_FIELDS if count == 3 else [*_XYZ_FIELDS, _RGB_FIELD]
     points = np.ascontiguousarray(points)

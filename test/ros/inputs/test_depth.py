@@ -86,7 +86,7 @@ def watched(images):
 def test_without_depth_messages_nothing_is_awaited():
     images = DepthImages(wait_s=DEADLINE_S)
     waits, _ = watched(images)
-    with pytest.raises(DepthError, match="none has come"):
+    with pytest.raises(DepthError, match="none was received"):
         images.of(make_header(1.0), CAMERA)
     assert not any(waits)
 

@@ -207,7 +207,7 @@ def test_the_frame_of_the_camera_info_serves_an_image_without_one(ros, of_image,
         ros.until(lambda want=index: len(humans) == want, "a result")
     assert {message.header.frame_id for message in humans} == {expected}
     assert [text for text in told if text.startswith("no frame")] == (
-        [] if expected else [next(text for text in told if "no transform is broadcast" in text)]
+        [] if expected else [next(text for text in told if "neither broadcasts nor looks up transforms" in text)]
     )
     if expected:
         ros.until(lambda: transforms, "the body")

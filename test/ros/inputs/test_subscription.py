@@ -123,8 +123,8 @@ def test_a_publisher_that_the_user_excludes_is_named_with_both_sides(ros, log):
     publisher = ros.node.create_publisher(Image, "/image", qos(reliability=BEST_EFFORT))
     ros.until(lambda: log.lines, "a warning")
     text = (
-        "/image: /tester publishes best effort, volatile, this node subscribes reliable, volatile: nothing of it is "
-        "received; set image_reliability to auto"
+        "/image: /tester publishes best effort, volatile, this node subscribes reliable, volatile: its messages are "
+        "not received; set image_reliability to auto"
     )
     assert log.lines == [text]
     assert source.mismatch == text
@@ -153,7 +153,7 @@ def test_latched_and_volatile_publishers_of_one_topic_are_named(ros, log):
         (
             AUTOMATIC,
             {"liveliness": LivelinessPolicy.MANUAL_BY_TOPIC},
-            "manual by topic: nothing .* change the publisher",
+            "manual by topic: its messages are not received.* change the publisher",
         ),
         ({"durability": VOLATILE}, {"durability": LATCHED}, "volatile, this node subscribes reliable, transient local"),
     ],
