@@ -1,9 +1,9 @@
-"""Several cameras: one perception process each, with topics, frames and ids of its own.
+"""Several cameras: one perception process per camera, with separate topics, frames and ids.
 
     ros2 launch metrichmsr_ros cameras.launch.py cameras:=left,right
 
-Camera NAME is read from /NAME/image_raw and /NAME/camera_info and answers on /NAME/perception/...; its people are
-body_NAME_<id> on /tf.
+The node of camera NAME subscribes to /NAME/image_raw and /NAME/camera_info and publishes on /NAME/perception/....
+The frames of its people on /tf are body_NAME_<id>.
 """
 
 from launch import LaunchContext, LaunchDescription

@@ -1,4 +1,4 @@
-"""The demo's bag through the perception node, seen in RViz: people who walk, their bodies, the floor they stand on.
+"""The demo: plays a bag of walking people to the perception node, and shows the bodies and the floor in RViz.
 
     metrichmsr demo --out out/demo
     ros2 launch metrichmsr_ros demo.launch.py bag:=out/demo/sequence
@@ -40,8 +40,8 @@ FIXED = {
 def player(context: LaunchContext) -> list[ExecuteProcess]:
     bag = Path(LaunchConfiguration("bag").perform(context)).expanduser()
     if not (bag / "metadata.yaml").is_file():
-        raise RuntimeError(f"no bag at {bag.absolute()}: make it with `metrichmsr demo`, or say bag:=/path/to/sequence")
-    # Played once, the bag waits for the network to be loaded; in a loop it would wait every time.
+        raise RuntimeError(f"no bag at {bag.absolute()}: make it with `metrichmsr demo`, or set bag:=/path/to/sequence")
+    # Playback starts late, so that the network is loaded. A loop would repeat the delay, so it has none.
     mode = ["--loop"] if flag(context, "loop") else ["--delay", "5"]
     command = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", LaunchConfiguration("rate"), *mode]
     return [ExecuteProcess(cmd=command, output="screen")]

@@ -2,7 +2,7 @@
 
     ros2 launch metrichmsr_ros perception.launch.py image:=/cam/image_raw camera_info:=/cam/camera_info
 
-For several cameras see cameras.launch.py, for an image_proc chain in front rectified.launch.py.
+For several cameras see cameras.launch.py. For images rectified by image_proc see rectified.launch.py.
 """
 
 from pathlib import Path
@@ -35,8 +35,8 @@ ARGUMENTS = [
 
 def make_node(context: LaunchContext) -> Node:
     params_file = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
-    if not params_file.is_file():  # launch itself would only warn, and the node start with its defaults
-        raise RuntimeError(f"params_file is {params_file.absolute()}, and there is no such file")
+    if not params_file.is_file():  # launch would only warn, and start the node with its defaults
+        raise RuntimeError(f"params_file is {params_file.absolute()}, which is not a file; pass a YAML file")
     return Node(
         package="metrichmsr_ros",
         executable="perception",

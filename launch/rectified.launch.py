@@ -1,9 +1,9 @@
-"""A raw camera through image_proc, whose rectified images other nodes want too, and on to the perception node.
+"""image_proc rectifies a raw camera, and the perception node processes the rectified images.
 
     ros2 launch metrichmsr_ros rectified.launch.py camera:=/cam
 
-Subscribes /cam/image_raw and /cam/camera_info, publishes /cam/image_rect. The perception node alone does not need this:
-it rectifies raw images by itself.
+image_proc subscribes to /cam/image_raw and /cam/camera_info and publishes /cam/image_rect. Use this file when other
+nodes need /cam/image_rect too: the perception node itself also takes raw images.
 """
 
 from launch import LaunchDescription
@@ -24,7 +24,7 @@ CAMERA = LaunchConfiguration("camera")
 SHARED = [
     *node_arguments(*OTHER_TOPICS, "namespace", "name", "params_file", "use_sim_time", "log_level", "respawn"),
     *node_arguments("rviz", "rviz_frame"),
-    # image_proc sends raw images, and they are rectified.
+    # Both are fixed: image_proc publishes uncompressed, rectified images.
     *parameter_arguments(without=("image_rectified", "image_transport")),
 ]
 FIXED = {
@@ -48,7 +48,7 @@ def rectifier() -> ComposableNodeContainer:
         parameters=[
             {
                 "use_sim_time": LaunchConfiguration("use_sim_time"),
-                # Started before the camera it would else be best effort, and lose images on a busy machine.
+                # When it starts before the camera, its default is best effort, which loses images on a busy machine.
                 ("qos_overrides.", CAMERA, "/image_rect.publisher.reliability"): "reliable",
             }
         ],

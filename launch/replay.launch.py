@@ -1,8 +1,8 @@
-"""Replay recorded bags through the node's conversion and pipeline, in process: every image, reproducible.
+"""Replay recorded bags through the node's conversion and pipeline. Every image is processed, reproducibly.
 
     ros2 launch metrichmsr_ros replay.launch.py bag:=/data/monday out:=/data/monday_results
 
-Nothing is published and nothing subscribed; for a bag played through the running node use `ros2 bag play`.
+The replay runs in one process, without topics. To play a bag to a running node, use `ros2 bag play`.
 """
 
 from launch import LaunchContext, LaunchDescription
@@ -14,7 +14,7 @@ from launch_ros.substitutions import FindPackagePrefix
 
 from metrichmsr_ros.ros.launch_arguments import parameter_options, typed_parameters
 
-# Options of `metrichmsr replay` that are handed on when given.
+# Options of `metrichmsr replay`, passed on when they are set.
 OPTIONS = {
     "image": "Image topic in the bag. Empty: found by name if there is only one.",
     "camera_info": "Topic of the CameraInfo of the images. Empty: found by the name of the image topic.",
@@ -27,7 +27,7 @@ OPTIONS = {
     "workers": "Number of processes, for several bags.",
     "ray": "Address of a Ray cluster to use instead of processes.",
 }
-# Parameters of the node that are options too, under the same names.
+# Parameters of the node that are also options of `metrichmsr replay`, with the same names.
 PARAMETER_OPTIONS = (
     "preset",
     "body",

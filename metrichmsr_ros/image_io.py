@@ -1,10 +1,10 @@
-"""The one place that decodes and encodes pictures: JPEG, PNG, WebP, TIFF and what else OpenCV reads, from bytes.
+"""Decoding and encoding of images from bytes: JPEG, PNG, WebP, TIFF and every other format that OpenCV reads.
 
-Sizes are read from the header and checked before anything is decoded. Paths never reach OpenCV, which reads only
-those that are UTF-8.
+All image files of the package are read and written here. The size is read from the header and checked before the
+image is decoded. OpenCV gets bytes, never paths, because it opens only paths that are valid UTF-8.
 
-OpenCV decodes a JPEG that is cut off without a word: the rest is grey, or the whole is black. So JPEGs are checked
-first. Other formats OpenCV refuses by itself when they are cut off.
+OpenCV decodes a truncated JPEG without an error: the missing part is grey, or the whole image is black. So JPEGs are
+checked first. OpenCV itself rejects truncated files of the other formats.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.image_header import MAX_PIXELS, exif_orientation, image_size
 from metrichmsr_ros.types import AnyArray, ImageArray
 
-_SMALL_FILE = 2**20  # bytes; headers and metadata of any size of picture fit
-_BYTES_PER_PIXEL = 16  # of a file that packs nothing: four channels of 32 bits
-# What numpy must do to turn a stored picture upright, by EXIF orientation: mirror it sideways, then quarter turns.
+_SMALL_FILE = 2**20  # bytes; holds the headers and metadata of an image of any size
+_BYTES_PER_PIXEL = 16  # of an uncompressed file: four channels of 32 bits
+# Steps that turn a stored image upright, by EXIF orientation: whether to mirror it sideways, then quarter turns.
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN, _END_CODE = 0xDA, 0xD9
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither a stuffed 0xFF nor a restart marker
-_PADDING = 64  # bytes of zeros that cameras put behind the end, at most, for the quick look
+_PADDING = 64  # cameras append zeros after the end marker; the fast check skips at most this many bytes
 
 
 class ImageDataError(MetricHMRError, ValueError):
-    """Bytes that are not a whole picture. The text does not name them: callers put the file or topic before it."""
+    """The bytes are not a complete image. The text does not name their source: callers prepend the file or topic."""
 
 
 class ImageTooLargeError(ImageDataError):
-    """A picture of more pixels than the caller takes."""
+    """The image has more pixels than the caller allows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """A picture turned upright, and how it was stored.
+    """An upright image, and the orientation in which it was stored.
 
     Attributes:
         image: (H, W, 3) uint8 RGB, upright.
@@ -55,11 +55,11 @@ class Photograph:
 
 
 def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
-    """A photograph from a file.
+    """Read a photograph from a file.
 
     Raises:
         OSError: the file cannot be read.
-        ImageDataError: as for `decode_image`, or the file is longer than a picture of `max_pixels` can be.
+        ImageDataError: as for `decode_image`, or the file is larger than an image of `max_pixels` can be.
     """
     size = path.stat().st_size
     if size > max(_BYTES_PER_PIXEL * max_pixels, _SMALL_FILE):
@@ -69,7 +69,7 @@ def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
 
 
 def write_image(path: Path, image: AnyArray) -> None:
-    """Write `image` (H, W, 3) uint8 RGB, or (H, W) of 8 or 16 bits, in the format that the name of `path` ends in.
+    """Write `image` (H, W, 3) uint8 RGB, or (H, W) of 8 or 16 bits, in the format given by the suffix of `path`.
 
     Raises:
         OSError: the file cannot be written.
@@ -86,17 +86,16 @@ def write_image(path: Path, image: AnyArray) -> None:
 
 
 def decode_image(data: Any, *, upright: bool, max_pixels: int = MAX_PIXELS) -> ImageArray:
-    """A picture as (H, W, 3) uint8 RGB.
+    """Decode an image to (H, W, 3) uint8 RGB.
 
     Args:
         data: bytes, or any buffer of bytes, of an image file.
-        upright: turn it as its EXIF orientation says, as for photographs. False leaves the sensor's own pixels, which
-            calibrations speak of.
-        max_pixels: a picture of more is refused by its header, before memory is taken for it.
+        upright: True applies the EXIF orientation, for photographs. False keeps the sensor's pixel order, to which
+            a camera calibration refers.
+        max_pixels: larger images are rejected by their header, before memory is allocated.
 
     Raises:
-        ImageDataError: there are no bytes, they are not an image that OpenCV reads, a JPEG that is cut off, or a
-            picture that is too large.
+        ImageDataError: there are no bytes, OpenCV cannot read them, the JPEG is truncated, or the image is too large.
     """
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels)
     if upright:
@@ -105,12 +104,12 @@ def decode_image(data: Any, *, upright: bool, max_pixels: int = MAX_PIXELS) -> I
 
 
 def decode_grey(data: Any, max_pixels: int = MAX_PIXELS) -> ImageArray:
-    """A picture as (H, W) uint8 brightness, not turned; a Bayer mosaic stays one. Errors as `decode_image`."""
+    """Decode an image to (H, W) uint8 brightness, not turned; a Bayer mosaic stays one. Errors as `decode_image`."""
     return np.asarray(_decoded(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels), np.uint8)
 
 
 def decode_as_stored(data: Any, max_pixels: int = MAX_PIXELS) -> AnyArray:
-    """The numbers of an image file in the type and with the channels that they are stored in, such as 16-bit depth.
+    """Decode an image file with its stored data type and channels, such as 16-bit depth.
 
     Colours come in OpenCV's order, BGR. Errors as `decode_image`.
     """
@@ -153,7 +152,7 @@ def _turned(image: AnyArray, orientation: int) -> AnyArray:
 def is_jpeg_cut_off(data: Any) -> bool:
     """Whether `data` (bytes, or any buffer of bytes) is a JPEG that ends before its end-of-image marker (ITU-T T.81).
 
-    What follows the end (padding, a second picture) does not matter. False for everything that is not a JPEG.
+    Bytes after that marker (padding, a second image) are ignored. False for data that is not a JPEG.
     """
     view = memoryview(data).cast("B")
     if bytes(view[:2]) != _START:
@@ -164,7 +163,7 @@ def is_jpeg_cut_off(data: Any) -> bool:
 
 
 def _has_end(data: bytes) -> bool:
-    """Walk the segments: thumbnails inside them have ends of their own, which do not count."""
+    """Walk the segments, so that the end marker of an embedded thumbnail does not count."""
     position = 2
     while position + 2 <= len(data):
         code = data[position + 1]

@@ -1,8 +1,8 @@
 """The node's parameters, declared once: type, default, allowed values, unit and text.
 
-From this table come the declaration on the node (`parameter_declaration`), the launch arguments (`launch_arguments`),
-and `config/perception.yaml` and `docs/reference/parameters.md` (`python tools/generate_parameters.py`). It needs the
-standard library alone, because launch files import it.
+The node's declarations (`parameter_declaration`) and the launch arguments (`launch_arguments`) are made from this
+table. `python tools/generate_parameters.py` writes `config/perception.yaml` and `docs/reference/parameters.md` from it.
+This module imports only the standard library, because launch files import it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from metrichmsr_ros.ros.parameter_spec import ParameterSpec, parameter
 class Settings:
     """Values of all parameters, read together. The table of parameters is made from these fields."""
 
-    autostart: bool = parameter(True, "Configure and activate without being asked.", read_only=True)
+    autostart: bool = parameter(True, "Configure and activate the node at its start.", read_only=True)
     preset: str = parameter("embedded", "Model preset, or path of a .safetensors checkpoint.", read_only=True)
     body: str = parameter(
         "open_light", "Body model: open_light, open, or smpl:/path/to/SMPL_NEUTRAL.npz.", read_only=True
@@ -27,9 +27,9 @@ class Settings:
     num_threads: int = parameter(2, "CPU threads of the person detector.", between=(1, 64), read_only=True)
     test_time_augmentation: Literal["none", "flip", "full"] = parameter(
         "none",
-        "Views of each person that are averaged. none: one view. flip: also the mirrored image; errors are smaller, "
-        "for one more landmark call. full: also the larger landmark network; errors are smallest, at many times the "
-        "cost.",
+        "Views of each person that are averaged. none: one view. flip: also the mirrored image, for smaller errors at "
+        "the cost of one more landmark call. full: also the larger landmark network, for the smallest errors at many "
+        "times the cost.",
         read_only=True,
         was="looks",
     )
@@ -53,14 +53,14 @@ class Settings:
     depth_source: str = parameter(
         "auto",
         "Initial depth of the scene: fastdepth, hub[:model], map_anything[:model], topic (subscribes to depth), ground "
-        "(the floor under people's feet) or people (their own surfaces alone). auto: fastdepth if it was fetched, else "
-        "ground.",
+        "(the floor under people's feet) or people (only the surfaces of the bodies). auto: fastdepth if it was "
+        "fetched, else ground.",
         read_only=True,
     )
     depth_calibration: str = parameter(
         "auto",
         "Method that brings the initial depth to the scale of the people: scale, affine, field, planes, none, or a "
-        ".safetensors file. auto: the learned refiner that ships.",
+        ".safetensors file. auto: the learned refiner of this package.",
         read_only=True,
     )
     depth_memory: float = parameter(
@@ -76,8 +76,8 @@ class Settings:
     )
     ground_frame: str = parameter(
         "",
-        "Frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint. Feet on that floor measure "
-        "how far away people are. Empty: unknown.",
+        "Frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint. Feet on that floor give the "
+        "distance of people. Empty: unknown.",
         read_only=True,
     )
     use_floor: bool = parameter(True, "Correct size and distance of people by the floor of ground_frame.")
@@ -96,11 +96,13 @@ class Settings:
     )
     lazy: bool = parameter(True, "Run the network only while a topic of this node has a subscriber.")
     tf_keeps_awake: bool = parameter(
-        False, "With lazy: also run the network while another node listens to /tf, which most nodes of a robot do."
+        False, "With lazy: also run the network while another node subscribes to /tf, as most nodes of a robot do."
     )
     min_confidence: float = parameter(0.0, "Leave out people of lower confidence.", between=(0, 1))
     id_prefix: str = parameter(
-        "", "Prefix of every id. Give each camera its own, so that no two share a frame body_<id>.", read_only=True
+        "",
+        "Prefix of every id. Use a different one for each camera, so that no two cameras share a frame body_<id>.",
+        read_only=True,
     )
     publish_tf: bool = parameter(True, "Broadcast body_<id> for people seen in the image.")
     joint_frames: bool = parameter(
@@ -132,4 +134,4 @@ PARAMETERS: Mapping[str, ParameterSpec] = _table()
 """All parameters by name, in the order of the documentation."""
 
 FORMER_NAMES: Mapping[str, str] = {spec.was: spec.name for spec in PARAMETERS.values() if spec.was}
-"""Today's name of each parameter that had another one."""
+"""Current name of each renamed parameter, by its former name."""

@@ -223,7 +223,7 @@ def test_the_demo_plays_its_bag_by_the_bags_clock(prefix, loop, expected):
         ("cameras", ["cameras:=left,left"], "none of them twice"),
         ("cameras", [], "missing required argument 'cameras'"),
         ("replay", [], "missing required argument 'bag'"),
-        ("perception", ["params_file:=/no/such.yaml"], "there is no such file"),
+        ("perception", ["params_file:=/no/such.yaml"], "/no/such.yaml, which is not a file; pass a YAML file"),
         ("perception", ["num_threads:=0"], "parameter num_threads is '0'; choose an integer from 1 to 64"),
         ("perception", ["max_age:=old"], "parameter max_age is 'old'; choose a number from 0 to 60 s"),
         ("perception", ["lazy:=maybe"], "parameter lazy is 'maybe'; choose true or false"),

@@ -1,4 +1,4 @@
-"""A contact sheet of shards: small pictures with the landmarks found (green) and the true ones (red)."""
+"""A contact sheet of shards: small images with the landmarks found (green) and the true ones (red)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metrichmsr_ros.types import AnyArray
 
 
 def contact_sheet(shards: list[Path], columns: int = 6, rows: int = 5, side: int = 320) -> np.ndarray | None:
-    """Up to columns x rows pictures of the shards that hold JPEGs, as one RGB picture; None when there are none."""
+    """Up to columns x rows of the JPEGs in the shards, as one RGB image; None if the shards hold no JPEG."""
     tiles: list[np.ndarray] = []
     for shard in shards:
         pictured = (sample for sample in tar_samples(shard) if {"jpg", "npz"} <= sample.files.keys())
@@ -32,7 +32,7 @@ def contact_sheet(shards: list[Path], columns: int = 6, rows: int = 5, side: int
 
 
 def _tile(image: np.ndarray, arrays: dict[str, AnyArray], side: int) -> np.ndarray:
-    """One picture fitted into a square of `side` px."""
+    """One image, scaled to fit into a square of `side` px."""
     scale = side / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for points in arrays["landmarks_cam"]:

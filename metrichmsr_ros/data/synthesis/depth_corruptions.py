@@ -1,4 +1,4 @@
-"""The errors that depth networks and depth cameras make, put on exact depth: what the refiner learns to undo."""
+"""Exact depth with the errors of depth networks and depth cameras, which the refiner learns to correct."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from metrichmsr_ros.types import Float32Array
 
 
 def initial_depth(rng: np.random.Generator, place: Place) -> Float32Array:
-    """A plausible initial depth (H, W) float32 of `place`: one draw of network errors, now and then a sensor's.
+    """A random initial depth (H, W) float32 of `place`, mostly with the errors of a network, sometimes of a sensor.
 
-    One in fifteen is right already, so that the refiner also learns to leave alone, and one in thirty is right up to
-    its scale.
+    One in fifteen is exact, so that the refiner learns to keep good depth. One in thirty is exact up to its scale.
     """
     kind = rng.random()
     if kind < 0.1:
@@ -26,7 +25,7 @@ def initial_depth(rng: np.random.Generator, place: Place) -> Float32Array:
 
 
 def _network(rng: np.random.Generator, place: Place) -> Float32Array:
-    """Scale, offset, a bent depth axis, low-frequency warps, a tilt, bleeding edges, wrong parts, missing glass."""
+    """Errors of a network: scale, offset, a nonlinear depth axis, smooth warps, a tilt, blurred edges, glass."""
     depth = _filled(place.depth)
     median = float(np.median(depth))
     depth = median * (depth / median) ** rng.normal(1, 0.08)
@@ -42,7 +41,7 @@ def _network(rng: np.random.Generator, place: Place) -> Float32Array:
 
 
 def _sensor(rng: np.random.Generator, place: Place) -> Float32Array:
-    """Nearly right, limited in range, with noise that grows with distance, and holes at edges and in patches."""
+    """Errors of a sensor: limited range, noise that grows with distance, and holes at edges and in patches."""
     depth = place.depth.astype(np.float64)
     depth = depth + rng.normal(0, 0.002, depth.shape) * depth**2
     depth *= np.exp(rng.normal(0, 0.02))
@@ -54,7 +53,7 @@ def _sensor(rng: np.random.Generator, place: Place) -> Float32Array:
 
 
 def _filled(depth: Float32Array) -> NDArray[np.float64]:
-    """Sky at a finite distance: networks put it somewhere far."""
+    """Depth with the sky at a finite, far distance, as networks estimate it."""
     known = np.isfinite(depth)
     far = float(depth[known].max()) * 1.2 if known.any() else 10.0
     return np.where(known, depth, far).astype(np.float64)
@@ -68,19 +67,19 @@ def _smooth_noise(
 
 
 def _per_part(rng: np.random.Generator, part: NDArray[np.int32], std: float) -> NDArray[np.float64]:
-    """One factor per object: a network misplaces a whole sofa, not its pixels."""
+    """One factor per object, because networks misplace whole objects, not single pixels."""
     shifted = part - part.min()
     return np.exp(rng.normal(0, std, int(shifted.max()) + 1))[shifted]
 
 
 def _bled(rng: np.random.Generator, depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges bleed in inverse depth, over a hundredth of the width or so."""
+    """Depth with edges blurred in inverse depth, over up to about a hundredth of the width."""
     sigma = rng.uniform(0.3, 0.012 * depth.shape[1])
     return 1 / cv2.GaussianBlur(1 / depth, (0, 0), sigma)
 
 
 def _through_glass(rng: np.random.Generator, depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A window or mirror that the network looks through: a rectangle lies farther away."""
+    """Depth with a rectangle moved farther away, like a window or a mirror."""
     height, width = depth.shape
     y, x = int(rng.integers(0, height * 2 // 3)), int(rng.integers(0, width * 2 // 3))
     pane = np.s_[y : y + int(rng.integers(height // 8, height // 3)), x : x + int(rng.integers(width // 8, width // 3))]

@@ -1,4 +1,4 @@
-"""Residuals of landmarks, moved from a rendered person to a new body and camera with a similar view in the crop."""
+"""Transfer of landmark residuals from a rendered person to a new body and camera with a similar view in the crop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def with_residuals(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
 
     Args:
         old: rendered people and their landmark sets.
-        truth: the new bodies and cameras, and `growth` (N,), their heights over those of the old people.
+        truth: the new bodies and cameras, and `growth` (N,), the ratio of their heights to those of the old people.
         sharpness: (N,) factor on the old people's errors in the image plane.
     """
     before, after = (_project(rows["landmarks_cam"], rows["intrinsics"]) for rows in (old, truth))
@@ -25,7 +25,7 @@ def with_residuals(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
     crop_landmarks = old["crop_landmarks"] + _with_auxiliary(moved)
     error = old["crop_landmarks"][:, :33, :2] - crop_before
     crop_landmarks[..., :2] += _with_auxiliary(error) * (sharpness[:, None, None] - 1)
-    # The network cannot measure sizes: its world landmarks of the new body are as large as those of the old one.
+    # The network cannot measure size, so the world landmarks of the new body have the size of the old one.
     axes_before, axes_after = _crop_axes(old, old["crop_matrix"]), _crop_axes(truth, matrix)
     world = old["world"] + _with_auxiliary(axes_after / truth["growth"][:, None, None] - axes_before)
     return {
@@ -41,7 +41,7 @@ def with_residuals(old: Rows, truth: Rows, sharpness: np.ndarray) -> Rows:
 
 
 def _with_auxiliary(moved: np.ndarray) -> np.ndarray:
-    """Movement (N, 39, C) of all landmarks: the six auxiliary ones go with the hips or the wrists they belong to."""
+    """Movement (N, 39, C) of all landmarks: the six auxiliary ones move with the hips or with their wrist."""
     hips = moved[:, _HIPS].mean(1)
     extra = np.stack([hips, hips, moved[:, 15], moved[:, 15], moved[:, 16], moved[:, 16]], 1)
     return np.concatenate([moved, extra], 1)
@@ -59,7 +59,7 @@ def _map(matrix: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least-squares 2D similarities (N, 3, 3) that take `source` (N, L, 2) to `target`."""
+    """Least-squares 2D similarities (N, 3, 3) from `source` (N, L, 2) to `target`."""
     a, b = source[..., 0] + 1j * source[..., 1], target[..., 0] + 1j * target[..., 1]
     mean_a, mean_b = a.mean(1, keepdims=True), b.mean(1, keepdims=True)
     factor = ((a - mean_a).conj() * (b - mean_b)).sum(1) / (np.abs(a - mean_a) ** 2).sum(1)
@@ -78,7 +78,7 @@ def _from_hips(rows: Rows) -> np.ndarray:
 
 
 def _crop_depth(rows: Rows, matrix: np.ndarray) -> np.ndarray:
-    """Depth (N, 33) relative to the hips in crop pixels, the crop's scale taken at the hips."""
+    """Depth (N, 33) relative to the hips in crop px, at the crop's scale at the hips."""
     scale = np.sqrt(np.abs(np.linalg.det(matrix[:, :2, :2]))) * rows["intrinsics"][:, 0, 0]
     hips = rows["landmarks_cam"][:, _HIPS].mean(1)[:, 2]
     depth: np.ndarray = _from_hips(rows)[..., 2] * (scale / np.maximum(hips, 0.3))[:, None]

@@ -1,6 +1,6 @@
-"""The landmark sets of shards with the truth of the people they show, as arrays with one row each.
+"""The landmark sets of shards with their ground truth, as arrays with one row per landmark set.
 
-A shard holds one `KEY.npz` per image, whose arrays are stacked over the landmark sets that BlazePose gave of it
+A shard holds one `KEY.npz` per image, whose arrays are stacked over the image's landmark sets from BlazePose
 (docs/reference/data_formats.md).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
 
 Rows = dict[str, np.ndarray]
-"""Arrays (N, ...) by name, one row a landmark set."""
+"""Arrays (N, ...) by name, one row per landmark set."""
 
 PERSON_ARRAYS = {
     "crop_landmarks": (39, 3),
@@ -29,7 +29,7 @@ PERSON_ARRAYS = {
     "joints_cam": (24, 3),
 }
 OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
-IMAGE_ARRAYS = ("intrinsics", "image_size")  # once an image in the shards, repeated for each row here
+IMAGE_ARRAYS = ("intrinsics", "image_size")  # one per image in the shards, repeated for each row here
 
 
 def read_rows(shards: Sequence[Path]) -> tuple[Rows, tuple[str, ...]]:
@@ -39,7 +39,7 @@ def read_rows(shards: Sequence[Path]) -> tuple[Rows, tuple[str, ...]]:
         `PERSON_ARRAYS`, the `OPTIONAL_ARRAYS` that all shards have, and heavy (N,), as float64; and `IMAGE_ARRAYS`.
 
     Raises:
-        ShardError: a shard is missing or not a tar file, lacks an array, or the shards hold nobody.
+        ShardError: a shard is missing or not a tar file, lacks an array, or the shards hold no people.
     """
     parts: dict[str, list[np.ndarray]] = {}
     names: list[str] = []
@@ -47,14 +47,14 @@ def read_rows(shards: Sequence[Path]) -> tuple[Rows, tuple[str, ...]]:
         for key, sample in ((sample.key, sample.arrays()) for sample in tar_samples(shard) if "npz" in sample.files):
             _check(sample, f"{shard}:{key}.npz")
             people = len(sample["pose"])
-            sample.setdefault("heavy", np.zeros(people))  # shards from before the heavier network was asked too
+            sample.setdefault("heavy", np.zeros(people))  # older shards lack the field: all by the lighter network
             for name in sample.keys() & {*PERSON_ARRAYS, *OPTIONAL_ARRAYS, "heavy"}:
                 parts.setdefault(name, []).append(np.asarray(sample[name], np.float64))
             for name in IMAGE_ARRAYS:
                 parts.setdefault(name, []).append(np.broadcast_to(sample[name], (people, *sample[name].shape)))
             names += [f"{shard.name}/{key}#{person}" for person in range(people)]
     if not names:
-        raise ShardError(f"the shards {[str(shard) for shard in shards]} hold nobody; render some first")
+        raise ShardError(f"the shards {[str(shard) for shard in shards]} hold no people; render some first")
     rows = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     return {name: array for name, array in rows.items() if len(array) == len(names)}, tuple(names)
 

@@ -1,13 +1,15 @@
 """Simulated people: landmarks with the real network's errors, for bodies that were never rendered.
 
-The errors of BlazePose depend on pose, view, truncation and occlusion at once, and those at neighbouring landmarks are
-correlated; no simple distribution holds all that. So the model is the set of residuals itself. A new person is drawn
-with another pose, shape, distance and focal length, and gets the residuals, visibility and presence of a rendered
-person with a similar view in the crop: either one whose joints are turned a little, or, for a pose that was never
-rendered, one of its nearest neighbours. Thousands are made in a second, where rendering makes tens.
+The errors of BlazePose depend jointly on pose, view, truncation and occlusion, and the errors of neighbouring
+landmarks are correlated. No simple distribution models this, so residuals are drawn from those of rendered people. A
+new person has another pose, shape, distance and focal length, and the residuals, visibility and presence of a rendered
+person with a similar view in the crop. Either the new pose is that of the rendered person with joints turned a little,
+or it was never rendered, and the rendered person is one of its nearest neighbours. The simulator makes thousands of
+people per second; rendering makes tens.
 
-The parts: `landmark_rows` reads rendered people from shards, `pose_neighbours` draws new poses and says whose residuals
-they get, `landmark_residuals` moves residuals to another body and camera, and this module draws the bodies and cameras.
+The parts: `landmark_rows` reads rendered people from shards, `pose_neighbours` draws new poses and chooses the rendered
+people for them, `landmark_residuals` transfers residuals to another body and camera, and this module draws the bodies
+and cameras.
 `simulated_shards` is the command that writes simulated people to shards; training adds some in memory
 (`training.human.landmark_table.with_simulated`).
 
@@ -36,17 +38,18 @@ NEEDED = (
 
 @dataclass(frozen=True)
 class SimulatorConfig:
-    """How different a new person may be from the rendered one.
+    """Differences between a new person and the rendered one.
 
     Attributes:
-        new_pose: chance of a pose from the bank with one of its nearest rendered neighbours' errors.
+        new_pose: probability of a pose from the bank, with the residuals of one of its nearest rendered neighbours.
         joint_turn: standard deviation of the turn of each joint, radians. root_turn: of the whole body.
-        new_shape: chance of another body from the population, rather than the same one changed a little.
-        children: share of children among those; with a census' share the estimates of all adults come out too small.
+        new_shape: probability of another shape from the population; otherwise the shape is changed a little.
+        children: share of children among new shapes. With the share of a census, the estimated heights of all adults
+            are too small.
         distance, size: standard deviation of the logarithm of the change of distance, and of size in the image.
-        fov_limits: horizontal and vertical field of view stay within, radians.
-        sharpness: errors in the image plane are multiplied by a factor between these. Under small moves of the ROI the
-            landmarks of real people scatter less than those of rendered ones (`benchmarks.scatter`).
+        fov_limits: smallest and largest field of view of the image's long side, radians.
+        sharpness: range of the factor on errors in the image plane. Under small moves of the ROI, the landmarks of real
+            people scatter less than those of rendered people (`benchmarks.scatter`).
     """
 
     new_pose: float = 0.6
@@ -68,8 +71,8 @@ class LandmarkSimulator:
 
         Args:
             rows: arrays (N, ...) of `NEEDED` fields, as in the shards, intrinsics (N, 3, 3) and image_size (N, 2).
-            body: the body of those betas; the light one is quickest.
-            config: how different new people may be.
+            body: the body model of the betas; the light one is fastest.
+            config: differences of new people from rendered ones.
 
         Raises:
             ValueError: a field is missing.
@@ -79,7 +82,7 @@ class LandmarkSimulator:
             raise ValueError(f"rows lack {', '.join(missing)}; make them with `metrichmsr synthesize`")
         self._rows = {name: np.asarray(rows[name], np.float64) for name in NEEDED}
         self._body, self._config = body, config
-        # Residuals are taken against the very mesh that new people are made of.
+        # Residuals must refer to the landmarks of the same mesh as new people have.
         pieces = [self._posed(slice(i, i + 1000)) for i in range(0, len(rows["pose"]), 1000)]
         self._rows["landmarks_cam"] = np.concatenate(pieces)
         with torch.no_grad():
@@ -92,7 +95,7 @@ class LandmarkSimulator:
         self._neighbours = PoseNeighbours(self._rows) if config.new_pose else None
 
     def __len__(self) -> int:
-        """Number of rendered people whose residuals are known."""
+        """Number of rendered people."""
         return len(self._heights)
 
     def _posed(self, part: slice) -> np.ndarray:
@@ -103,7 +106,7 @@ class LandmarkSimulator:
         return landmarks
 
     def draw(self, count: int, rng: np.random.Generator) -> Rows:
-        """`count` new people (fewer where a draw came behind the camera), rows of `NEEDED` fields, float64."""
+        """`count` new people (fewer if some lie behind the camera), rows of `NEEDED` fields, float64."""
         base = rng.integers(len(self), size=count)
         new_pose = rng.random(count) < self._config.new_pose
         poses = np.zeros((0, 24, 3))
@@ -118,7 +121,7 @@ class LandmarkSimulator:
         return {name: array[good] for name, array in new.items()}
 
     def _truth(self, old: Rows, heights: np.ndarray, rng: np.random.Generator) -> Rows:
-        """New bodies and cameras, which look alike in the crop."""
+        """New bodies and cameras with a similar view in the crop."""
         config, count = self._config, len(heights)
         betas = old["betas"] + rng.normal(0, 0.15, old["betas"].shape)
         swap = rng.random(count) < config.new_shape

@@ -1,8 +1,8 @@
-"""Pass rendered people through the real BlazePose networks, in the ways in which the product comes to its landmarks.
+"""Run the real BlazePose networks on rendered people, with the same kinds of ROI as in use.
 
-Three ways lead to a landmark set: a detection in the whole image, a detection in a tile around a small person, and a
-person followed from the frame before, whose ROI is a little off. All are made here, so that a network trained on the
-result has met the errors of all three; on request also those of further views of the same people
+The ROI of a landmark set comes from a detection in the whole image, from a detection in a tile around a small person,
+or from the frame before, where it is slightly off. All three are made here, so that the training data holds the errors
+of all three. With the heavier network, further views of the same people are made too
 (`people.detection.test_time_views`).
 """
 
@@ -28,9 +28,10 @@ class Observation:
     """Landmarks of one true person.
 
     Attributes:
-        person: number of the person in the scene.
-        landmarks: as the network gives them.
-        way: what led to them: a detection in the whole "image" or in a "tile", a person "followed", or seen "again".
+        person: index of the person in the scene.
+        landmarks: output of the network.
+        way: source of the ROI: a detection in the whole "image" or in a "tile", or the frame before ("followed");
+            "again" is a further view.
     """
 
     person: int
@@ -45,18 +46,18 @@ def observe(
     follow: int = 1,
     heavy: BlazePose | None = None,
 ) -> tuple[list[Observation], list[int]]:
-    """What BlazePose sees of a scene.
+    """Landmarks that BlazePose finds in a scene.
 
     Args:
         scene: rendered, with truth.
         blazepose: the networks.
-        rng: source of chance for tiles and for the ROIs of followed people.
-        follow: how often a person found is seen again, each time through a ROI that is off as following makes it.
-        heavy: the same with the heavier landmark network; with it, people found get the further views of single images:
-            mirrored, and by that network, straight and mirrored.
+        rng: random generator for tiles and for the ROIs of followed people.
+        follow: number of further landmark sets per person found, each through a ROI as inexact as that of tracking.
+        heavy: the same with the heavier landmark network. If given, each person found gets the further views of single
+            images: mirrored, and by the heavier network, straight and mirrored.
 
     Returns:
-        Observations, and the numbers of people who were shown (a tenth of them visible, at least) but not found.
+        Observations, and the indices of people of whom at least a tenth is visible but who were not found.
     """
     found: list[Observation] = []
     missed: list[int] = []
@@ -95,7 +96,7 @@ def _viewed_again(
 
 
 def matches(landmarks: LandmarkSet, true_torso: np.ndarray) -> bool:
-    """True when the torso (2, 2 px: shoulders, hips) is where it is in truth."""
+    """True when the landmarks' torso lies near the true one (2, 2 px: shoulders, hips)."""
     gap = np.linalg.norm(torso_points(landmarks) - true_torso, axis=1)
     return bool((gap < MATCH * landmarks.roi.size).all())
 
@@ -113,7 +114,7 @@ def _first_sight(
     blazepose: BlazePose,
     rng: np.random.Generator,
 ) -> tuple[LandmarkSet | None, str]:
-    """Landmarks after two passes, from a detection in the image or in a tile, or from where the person truly is."""
+    """Landmarks after two passes, from a detection in the image or in a tile, or from the true position."""
     size = _true_size(scene, person)
     detection, way = _nearest(detections, true_torso, size), "image"
     if detection is None:
@@ -147,7 +148,7 @@ def _true_roi(scene: RenderedScene, person: RenderedPerson) -> Roi:
 
 
 def _nearest(detections: list[Detection], true_torso: np.ndarray, size: float) -> Detection | None:
-    """The detection whose shoulders and hips lie on the true ones, the nearest first."""
+    """The nearest detection whose shoulders and hips lie close to the true ones; None if there is none."""
     gaps = [np.linalg.norm(d.keypoints[[2, 0]] - true_torso, axis=1).max() for d in detections]
     best = int(np.argmin(gaps)) if gaps else -1
     return detections[best] if gaps and gaps[best] < 0.25 * size else None
@@ -156,7 +157,7 @@ def _nearest(detections: list[Detection], true_torso: np.ndarray, size: float) -
 def _detect_in_tile(
     image: np.ndarray, centre: np.ndarray, size: float, blazepose: BlazePose, rng: np.random.Generator
 ) -> list[Detection]:
-    """Detections in one square tile of the kind that the search would have laid over this person."""
+    """Detections in a random square tile around this person, similar to those of the search."""
     height, width = image.shape[:2]
     side = int(np.clip(size * rng.uniform(1.2, 3.0), 96, min(height, width)))
     corner = centre - side / 2 + rng.uniform(-0.25, 0.25, 2) * max(0.0, side - size)
@@ -165,6 +166,6 @@ def _detect_in_tile(
 
 
 def _followed(roi: Roi, rng: np.random.Generator) -> Roi:
-    """The ROI of the frame before: shifted, scaled and turned a little."""
+    """The ROI as tracking would predict it: shifted, scaled and turned a little."""
     centre = roi.centre + rng.normal(0, 0.025, 2) * roi.size
     return Roi(centre, roi.size * float(np.exp(rng.normal(0, 0.05))), roi.rotation + float(rng.normal(0, 0.06)))

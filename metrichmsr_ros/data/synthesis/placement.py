@@ -1,4 +1,4 @@
-"""Where the camera, people and things of a rendered scene stand. World: y up, floor at y = 0."""
+"""Placement of the camera, people and objects of a rendered scene. World: y up, floor at y = 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.data.rendering.bodies import ColouredBox, PlacedCamera
 from metrichmsr_ros.geometry.camera import Camera
 
-_CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])  # a level camera looks along the world's -z
+_CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])  # the optical axis of a level camera is the world's -z
 _SIZES = ((640, 480), (640, 360), (848, 480), (480, 640), (960, 540), (1280, 720), (320, 240))
 _SIZE_SHARES = (0.42, 0.12, 0.16, 0.1, 0.1, 0.05, 0.05)
 
@@ -31,7 +31,7 @@ class PlacedPerson:
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
-    """A pinhole camera of a usual size and field of view, with its centre a little off the image's."""
+    """A pinhole camera of a common size and field of view; the principal point is slightly off the image's centre."""
     width, height = _SIZES[rng.choice(len(_SIZES), p=_SIZE_SHARES)]
     long_side = max(width, height)
     fov = np.deg2rad(rng.uniform(25, 120) if rng.random() < 0.4 else np.clip(rng.normal(65, 14), 30, 110))
@@ -42,13 +42,13 @@ def random_camera(rng: np.random.Generator) -> Camera:
 
 
 def place_camera(camera: Camera, person: PlacedPerson, rng: np.random.Generator) -> PlacedCamera:
-    """A camera that stands on any side of the person, 0.8-15 m away, and has some part of the person in view."""
+    """A camera on any side of the person, 0.8-15 m away, with some part of the person in view."""
     distance = float(np.exp(rng.uniform(np.log(1.2), np.log(7.0)))) if rng.random() < 0.88 else rng.uniform(3.0, 15.0)
     height = float(
         rng.choice([rng.uniform(0.25, 1.0), rng.normal(1.5, 0.25), rng.uniform(1.9, 3.2)], p=[0.35, 0.4, 0.25])
     )
     eye = np.array([0.0, height, distance]) + person.root * [1, 0, 1]
-    # Where in the picture a point of the person is to appear: mostly well inside.
+    # Image position of a point of the person: mostly well inside the image.
     target = person.root + np.array([0.0, rng.normal(0.05, 0.3), 0.0])
     spread = 0.45 if rng.random() < 0.85 else 0.9
     place = (rng.uniform(-spread, spread, 2) * camera.size + np.array(camera.size)) / 2
@@ -63,7 +63,7 @@ def place_camera(camera: Camera, person: PlacedPerson, rng: np.random.Generator)
 
 
 def scattered(person: PlacedPerson, view: PlacedCamera, rng: np.random.Generator) -> PlacedPerson:
-    """The person moved somewhere on the floor in view: near others, or anywhere up to 12 m away."""
+    """The person moved to a random place on the floor: near the world's origin, or in view up to 12 m away."""
     if rng.random() < 0.5:
         place = rng.normal(0, 0.9, 2)
     else:
@@ -75,7 +75,7 @@ def scattered(person: PlacedPerson, view: PlacedCamera, rng: np.random.Generator
 
 
 def apart(people: list[PlacedPerson], gap: float = 0.5) -> list[PlacedPerson]:
-    """Those people who do not stand in one another, the first ones first; `gap` in metres on the floor."""
+    """The people without those closer than `gap` (m, on the floor) to an earlier one, in the same order."""
     kept: list[PlacedPerson] = []
     for person in people:
         if all(np.linalg.norm((person.root - other.root)[[0, 2]]) > gap for other in kept):
@@ -84,7 +84,7 @@ def apart(people: list[PlacedPerson], gap: float = 0.5) -> list[PlacedPerson]:
 
 
 def random_things(people: list[PlacedPerson], view: PlacedCamera, rng: np.random.Generator) -> list[ColouredBox]:
-    """Seats under sitting people, and sometimes things between them and the camera."""
+    """Seats under sitting people, and sometimes objects between people and the camera."""
     things = []
     for person in people:
         if person.kind == "sitting" and rng.random() < 0.8:

@@ -1,7 +1,7 @@
 """Poses that were never rendered, each with one of the rendered people whose view in the crop is most similar.
 
-Compared are true landmarks around the hips, divided by the body's size, in the axes of the crop (its up axis along the
-trunk). BlazePose's errors depend on these, and besides on clothes, light and occlusion.
+Similarity compares true landmarks around the hips, divided by the body's size, in the axes of the crop (its up axis
+along the trunk). BlazePose's errors depend on these, and also on clothes, light and occlusion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PoseNeighbours:
     """Draws new poses and, for each, one of the rendered people most similar to it."""
 
     def __init__(self, rows: Rows, bank: PoseBank | None = None) -> None:
-        """`rows`: rendered people (crop_matrix, intrinsics, landmarks_cam); `bank`: None is the package's own."""
+        """`rows`: rendered people (crop_matrix, intrinsics, landmarks_cam); `bank`: None is that of the package."""
         body = load_body("open_light")
         assert isinstance(body, OpenBody)
         self._body, self._bank = body, bank or PoseBank.load()
@@ -68,7 +68,7 @@ class PoseNeighbours:
 
 
 def _views(count: int, rng: np.random.Generator) -> Rotation:
-    """From the world (y up) to cameras at all sides, seen from robots' heights to ceilings."""
+    """Random rotations from the world (y up) to cameras on all sides, at heights from a robot to a ceiling."""
     heading = np.where(rng.random(count) < 0.6, rng.uniform(0, 2 * np.pi, count), rng.normal(0, 0.7, count))
     above = rng.choice([-0.4, 0.5, 1.6], p=[0.35, 0.4, 0.25], size=count) + rng.normal(0, 0.25, count)
     pitch = np.arctan2(above, np.exp(rng.uniform(np.log(1.2), np.log(7.0), count)))
@@ -80,13 +80,13 @@ def _views(count: int, rng: np.random.Generator) -> Rotation:
 
 
 def _trunk_up(landmarks: np.ndarray) -> Rotation:
-    """Turns about the viewing axis that set the trunk upright in the image, as BlazePose's ROI does."""
+    """Rotations about the optical axis that make the trunk upright in the image, as in BlazePose's ROI."""
     trunk = landmarks[:, _SHOULDERS].mean(1) - landmarks[:, _HIPS].mean(1)
     return Rotation.from_euler("z", -np.arctan2(trunk[:, 0], -trunk[:, 1])[:, None])
 
 
 def _descriptors(landmarks: np.ndarray) -> np.ndarray:
-    """(n, 99) float32 to compare: landmarks (n, 33, 3) around the hips, over the length of trunk and thighs."""
+    """(n, 99) float32: landmarks (n, 33, 3) around the hips, divided by the length of trunk and thighs."""
     relative = landmarks - landmarks[:, _HIPS].mean(1, keepdims=True)
     size = sum(
         np.linalg.norm(relative[:, a] - relative[:, b], axis=1) for a, b in ((11, 23), (12, 24), (23, 25), (24, 26))

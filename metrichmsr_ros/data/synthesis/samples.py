@@ -1,4 +1,4 @@
-"""What a shard says of one image: the arrays of its `KEY.npz`, which `landmark_rows` reads again."""
+"""The arrays of one image in a shard, its `KEY.npz`. `landmark_rows` reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw whole scenes: cameras from robot to ceiling, people of all shapes near and far, seats and things in the way."""
+"""Random scenes: cameras from robot to ceiling height, people of all shapes and distances, seats and occluders."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from metrichmsr_ros.data.synthesis.placement import (
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import Raster
 
-_SMALL_PX = 110  # below this height the light mesh shows all there is to see
+_SMALL_PX = 110  # for people smaller than this in the image, the light mesh is detailed enough
 
 
 @dataclass(frozen=True)
 class RenderedPerson:
-    """Exact truth of one person in the camera frame (SMPL's pose, metres).
+    """Ground truth of one person in the camera frame (SMPL's pose, metres).
 
     Attributes:
         pose: (72,). betas: (10,). transl: (3,), also the root joint. joints: (24, 3). landmarks: (33, 3), BlazePose's.
@@ -51,7 +51,7 @@ class RenderedPerson:
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """One rendered picture HWC uint8 RGB, its camera and everybody in it."""
+    """One rendered image HWC uint8 RGB, its camera and its people."""
 
     image: np.ndarray
     camera: Camera
@@ -59,16 +59,16 @@ class RenderedScene:
 
 
 class SceneMaker:
-    """Makes scenes; holds the bodies, poses, population and backgrounds it draws from.
+    """Makes scenes at random from bodies, poses, a population of shapes, and backgrounds.
 
     Shapes, like poses and backgrounds, are split: every eighth member of the population is held out.
     """
 
     def __init__(self, backgrounds: Backgrounds, held_out: bool, bank: PoseBank | None = None) -> None:
-        """`held_out`: True makes validation scenes, from shapes, clips and backgrounds that training never sees."""
+        """`held_out`: True makes validation scenes, from shapes, clips and backgrounds that training does not use."""
         body, light_body = load_body("open"), load_body("open_light")
         if not isinstance(body, OpenBody) or not isinstance(light_body, OpenBody):
-            raise TypeError("the data engine renders the open body")
+            raise TypeError("the data engine needs the open body")
         self._body, self._light_body = body, light_body
         self._meshes = {b: BodyMesh(b.template.numpy(), b.faces.numpy()) for b in (body, light_body)}
         self._bank = bank or PoseBank.load()
@@ -154,7 +154,7 @@ def _visible_fraction(figure: Figure, number: int, raster: Raster, view: PlacedC
 
 
 def _landmarks_inside(truth: RenderedPerson, camera: Camera) -> float:
-    """Share of the landmarks that lie in front of the camera and inside its picture, whether hidden or not."""
+    """Share of the landmarks in front of the camera and inside the image, whether occluded or not."""
     front = truth.landmarks[:, 2] > 0.2
     pixels = camera.project(np.where(front[:, None], truth.landmarks, [0.0, 0.0, 1.0]))
     inside = (pixels >= 0).all(1) & (pixels <= np.array(camera.size) - 1.0).all(1)

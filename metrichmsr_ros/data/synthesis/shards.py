@@ -1,10 +1,10 @@
-"""The data engine: rendered people, seen by the real BlazePose networks, in WebDataset-style tar shards.
+"""The data engine: the real BlazePose landmarks of rendered people, in WebDataset-style tar shards.
 
     synthesize(Path("open"), SynthesisConfig(count=20000, backgrounds=Path("photographs")))
 
 writes `train-00000.tar ...` and `val-00000.tar ...`. A shard holds `KEY.npz` per image, its arrays stacked over the
-landmark sets of that image, and `KEY.jpg` for validation images and a share of the training images. A finished shard
-is never made again, and an unfinished one leaves no trace, so a broken run goes on where it was.
+landmark sets of that image, and `KEY.jpg` for validation images and a share of the training images. An interrupted run
+resumes: finished shards are kept, and an unfinished shard is made again.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
 class SynthesisError(MetricHMRError, ValueError):
-    """What was asked of the data engine cannot be made; the message says why."""
+    """The requested data cannot be made; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class SynthesisConfig:
-    """What to make.
+    """Amount and sources of the data.
 
     Attributes:
-        count: training images. val_count: validation images, of shapes, clips and backgrounds that training never sees.
-        seed: the same seed makes the same shards, however many workers there are.
+        count: training images. val_count: validation images, of shapes, clips and backgrounds not used in training.
+        seed: the same seed makes the same shards, for any number of workers.
         workers: processes; 0 means one per core.
-        backgrounds: folder of photographs (and `panoramas/`); None: rooms made by rule only.
-        poses: a pose bank made by `mocap.pose_bank`; None: the package's own.
+        backgrounds: folder of photographs (and `panoramas/`); None: procedural rooms only.
+        poses: a pose bank made by `mocap.pose_bank`; None: that of the package.
         images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
-        further_views: also take the views that people in single images get: mirrored, and by the heavier network.
+        further_views: also add the further views of single images: mirrored, and by the heavier network.
     """
 
     count: int = 2000
@@ -79,7 +79,7 @@ class ShardJob:
 
     @property
     def partial(self) -> Path:
-        """The file's name until the shard is whole."""
+        """The file's name until the shard is complete."""
         return unfinished(self.path, self.run)
 
 
@@ -88,13 +88,13 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
 
     Args:
         out: folder, made if missing.
-        config: what to make.
+        config: amount and sources of the data.
 
     Returns:
         Numbers of shards, images, people and missed people made by this call.
 
     Raises:
-        SynthesisError: a count is negative, no image is asked for, or a process was killed; the shards stay.
+        SynthesisError: a count is negative, no image is requested, or a process was killed; finished shards are kept.
         AssetError: the BlazePose networks are not in the cache.
         BackgroundsError, MotionError: the folder of backgrounds or the bank of poses does not exist.
     """
@@ -134,7 +134,7 @@ def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
 def write_shard(
     job: ShardJob, maker: SceneMaker, blazepose: BlazePose, heavy: BlazePose | None = None
 ) -> dict[str, int]:
-    """Write one shard, under another name until it is whole; the numbers of what is in it."""
+    """Write one shard, under a temporary name until it is complete; returns the counts of its contents."""
     counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
     with new_shard(job.path, job.run) as tar:
         for index in range(job.images):
@@ -154,7 +154,7 @@ def write_shard(
 
 
 class _Worker:
-    """What one process keeps between shards: networks, bodies, and one scene maker per split."""
+    """Makes shards in one process; keeps the networks, the bodies and one scene maker per split between shards."""
 
     def __init__(self) -> None:
         self._blazepose = BlazePose(num_threads=1)
@@ -187,11 +187,11 @@ def _run(jobs: list[ShardJob], workers: int) -> Generator[dict[str, int], None, 
     except BrokenProcessPool as error:
         raise SynthesisError(
             "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
-            "the same command goes on with the rest; fewer --workers need less memory"
+            "the same command continues with the rest; fewer --workers need less memory"
         ) from error
     finally:
         for job in jobs:
-            job.partial.unlink(missing_ok=True)  # of a process that was ended in the middle of it
+            job.partial.unlink(missing_ok=True)  # left by a process that ended before its shard was complete
 
 
 def _report(total: dict[str, int], shards: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The command that writes shards of simulated people, drawn around the rendered people of other shards.
+"""The command that writes shards of simulated people, derived from the rendered people of other shards.
 
 It is about a hundred times as fast as rendering.
 
@@ -25,13 +25,13 @@ from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSim
 
 
 def simulate(shards: Sequence[Path], out: Path, count: int, seed: int = 0, per_shard: int = 5000) -> int:
-    """Write `count` simulated people (a few less: those behind the camera are left out) drawn around those of `shards`.
+    """Write about `count` simulated people derived from those of `shards`; people behind the camera are left out.
 
     Returns:
         Number of people written.
 
     Raises:
-        ValueError: the shards cannot be read, hold nobody, or lack an array of `NEEDED`.
+        ValueError: the shards cannot be read, hold no people, or lack an array of `NEEDED`.
     """
     body = load_body("open_light")
     if not isinstance(body, OpenBody):
@@ -67,4 +67,4 @@ if __name__ == "__main__":
         sys.exit(f"use: python -m {__spec__.name if __spec__ else __name__} 'SHARDS*.tar' OUT COUNT")
     found = [Path(path) for path in sorted(glob.glob(sys.argv[1]))]
     people = simulate(found, Path(sys.argv[2]), int(sys.argv[3]))
-    print(f"{people} people simulated around those of {len(found)} shards; {sys.argv[2]}")
+    print(f"{people} people simulated from those of {len(found)} shards, in {sys.argv[2]}")

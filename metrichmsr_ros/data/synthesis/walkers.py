@@ -1,4 +1,4 @@
-"""The people of the walking sequence: their bodies, outfits and ways. World: x forward, y left, z up."""
+"""The people of the walking sequence: their bodies, outfits and paths. World: x forward, y left, z up."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Walker:
     """A person who walks on a circle (`radius` > 0) around `start`, else straight from `start` along `heading`.
 
     Attributes:
-        id: name in the truth.
+        id: name in the ground truth.
         betas: the first of the body's 10 shape numbers; the others are 0.
-        outfit: what they wear.
+        outfit: colours of clothes, skin and hair.
         start: x, y on the floor, m.
-        heading: radians in the world; on a circle: where on it the walk begins.
+        heading: direction in the world, radians; on a circle: angle at which the walk begins.
         enters_s: time at which the walk begins, s.
         radius: of the circle, m.
-        pace: speed over that of the recorded walk.
+        pace: ratio of the speed to that of the recorded walk.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Walker:
         return [*self.betas, *[0.0] * (10 - len(self.betas))]
 
     def place_after(self, length: float) -> tuple[tuple[float, float], float]:
-        """Place x, y on the floor (m) and heading (radians) after `length` metres of the way."""
+        """Place x, y on the floor (m) and heading (radians) after `length` metres of the path."""
         x, y = self.start
         if self.radius > 0:
             angle = self.heading + length / self.radius

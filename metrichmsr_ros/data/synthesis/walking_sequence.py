@@ -1,7 +1,7 @@
-"""A short rendered video with exact truth: people walk past a slowly moving robot camera in a room.
+"""A short rendered video with exact ground truth: people walk past a slowly moving robot camera in a room.
 
-What `make demo` plays through the node. World frame: x forward, y left, z up (REP-103), floor at z = 0. Everything
-is deterministic and needs nothing but the package's own data.
+`make demo` plays this video through the node. World frame: x forward, y left, z up (REP-103), floor at z = 0. The
+sequence is deterministic and needs only the data of the package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from metrichmsr_ros.types import Float64Array
 
 # SMPL axes (y up, facing z) to the world's (z up, facing x).
 _WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-# Optical axes (x right, y down, z forward) of a level camera that looks along the world's x.
+# Optical axes (x right, y down, z forward) of a level camera whose optical axis is the world's x.
 _WORLD_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 BODY = "open"  # body model of the people
 _LIGHT_WORLD = np.array([-0.45, 0.35, 0.82])
@@ -45,7 +45,7 @@ class SequencePerson:
     transl_cam: NDArray[np.float32]  # (3,)
     joints_cam: NDArray[np.float32]  # (24, 3)
     height: float
-    visible_fraction: float  # of the body's own pixels: not hidden by another and not outside the image
+    visible_fraction: float  # share of the body's pixels that are inside the image and not hidden by another
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class SequenceFrame:
 
 
 class WalkingSequence(Sequence[SequenceFrame]):
-    """The sequence; frames are rendered when asked for, each for itself.
+    """The sequence. Each frame is rendered on access, independently of the others.
 
     Args:
-        num_frames: how many frames, at least 1.
+        num_frames: number of frames, at least 1.
         fps: frames per second of simulated time.
         size: width, height in pixels.
         fov_x: horizontal field of view, radians.
-        walkers: who walks where. camera_height: above the floor, metres.
+        walkers: the people and their paths. camera_height: above the floor, metres.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         vertices_world: Float64Array,
         T_world_cam: Float64Array,
     ) -> int:
-        """Draw one body over what is farther; returns the pixels it would cover with nobody in front, seen whole."""
+        """Draw one body over farther pixels; returns its pixel count if it were unoccluded and wholly in the image."""
         vertices_cam = (vertices_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]
         raster = rasterize(vertices_cam, self.faces, self.camera)
         covered = raster.face_id >= 0
@@ -185,7 +185,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
 
 
 def _camera_pose(progress: float, height: float) -> Float64Array:
-    """(4, 4) optical frame to world of a robot that drifts sideways and looks around a little; 0 <= progress <= 1."""
+    """(4, 4) optical frame to world of a camera that drifts sideways and turns a little; 0 <= progress <= 1."""
     pose = np.eye(4)
     yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
     pose[:3, :3] = Rotation.from_euler("ZY", [yaw, pitch]).as_matrix() @ _WORLD_FROM_OPTICAL
@@ -194,7 +194,7 @@ def _camera_pose(progress: float, height: float) -> Float64Array:
 
 
 def _cast_shadow(image: Float64Array, points: Float64Array, vertices_world: Float64Array) -> None:
-    """Darken the floor softly around where the body is nearest to it."""
+    """Draw a soft shadow on the floor around the body's lowest parts."""
     low = vertices_world[vertices_world[:, 2] < 0.25][:, :2]
     centre, spread = low.mean(axis=0), low.std(axis=0).max() + 0.16
     floor = points[..., 2] < 1e-6

@@ -1,4 +1,4 @@
-"""Jobs over processes, each of which keeps what is slow to make; none of them outlives the process that started it."""
+"""Jobs in worker processes, each of which builds its worker once. All processes end with their parent."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Worker = Callable[[Task], Result]
 
 
 def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Task], count: int) -> Iterator[Result]:
-    """Results of all jobs as they come.
+    """Results of all jobs, in the order in which the jobs finish.
 
-    When the caller stops early, by an exception or Ctrl-C, the processes end at once, in the middle of their jobs.
+    When the caller stops early, by an exception or Ctrl-C, the processes end at once, without finishing their jobs.
 
     Args:
         make: makes the function that does jobs, once in each process; must be picklable.
-        jobs: must be picklable. count: processes.
+        jobs: must be picklable. count: number of processes.
 
     Raises:
-        BrokenProcessPool: a process was killed or crashed. Whatever a job raises.
+        BrokenProcessPool: a process was killed or crashed. Exceptions raised by jobs are raised unchanged.
     """
     # spawn: a forked child would inherit the thread pools of torch in an unusable state
     context = multiprocessing.get_context("spawn")
@@ -42,13 +42,13 @@ def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Ta
 
 
 def _start(caller_ended: Connection) -> None:
-    """What each process does first."""
+    """Initialise a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; the caller ends the others
     threading.Thread(target=_end_with_caller, args=(caller_ended,), daemon=True).start()
 
 
 def _end_with_caller(caller_ended: Connection) -> None:
-    """Wait until the caller's end of the pipe is closed, which the system does for a caller that is killed."""
+    """Wait until the caller's end of the pipe is closed; the system also closes it when the caller is killed."""
     caller_ended.poll(None)
     os._exit(1)
 

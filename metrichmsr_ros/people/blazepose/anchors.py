@@ -13,7 +13,7 @@ from metrichmsr_ros.types import FloatingArray
 INPUT_SIZE = 224
 STRIDES = (8, 16, 32, 32, 32)
 ANCHORS_PER_CELL = 2
-"""Per layer: one of the layer's own scale and one between it and the next; both sit on the cell's centre."""
+"""Per layer: one of the layer's scale and one between it and the next; both lie on the cell's centre."""
 
 
 def make_anchors() -> FloatingArray:
@@ -57,11 +57,11 @@ def decode(
 
 
 def weighted_nms(scores: FloatingArray, points: FloatingArray, max_iou: float) -> tuple[FloatingArray, FloatingArray]:
-    """Merge answers whose boxes overlap into their score-weighted mean; the best score of each group is kept.
+    """Merge detections with overlapping boxes into their score-weighted mean, which keeps the best score of its group.
 
     Args:
         scores: (K,) sorted, best first.
-        points: (K, 6, 2) as `decode` gives them.
+        points: (K, 6, 2) as returned by `decode`.
         max_iou: boxes that overlap the group's best box by more than this intersection over union join the group.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Cutting the networks' inputs out of an image, each with the matrix from image px to input px."""
+"""Crops of an image for the networks, each with the matrix from image px to input px."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatingArray]:
 
 
 def cut_out(image: np.ndarray, roi: Roi, matrix: FloatingArray) -> np.ndarray:
-    """The landmark network's crop; large ROIs are shrunk by a whole number first, so that bilinear skips no pixels."""
+    """The landmark network's crop; large ROIs are first shrunk by an integer factor, so that no pixels are skipped."""
     shrink = int(roi.size // CROP_SIZE)
     if shrink >= 2:
         low = np.clip(np.floor(roi.corners().min(0)), 0, None).astype(int)

@@ -1,4 +1,4 @@
-"""Regions of interest, detections and landmark sets: the values that the networks take and give.
+"""Regions of interest, detections and landmark sets: inputs and outputs of the networks.
 
 Pixels have integer centres (pixel (0, 0) has its centre at u = 0, v = 0); angles are radians, positive clockwise in
 the image, which is the mathematically positive sense when v points down.
@@ -49,7 +49,7 @@ class Roi:
 
     @classmethod
     def from_matrix(cls, matrix: FloatingArray, out_size: int = CROP_SIZE) -> Roi:
-        """The square whose `matrix` (3, 3) this is."""
+        """The square with this `matrix` (3, 3): the inverse of the method `matrix`."""
         back = np.linalg.inv(matrix)
         middle = back @ ((out_size - 1) / 2, (out_size - 1) / 2, 1.0)
         return cls(middle[:2], out_size * float(np.hypot(*back[:2, 0])), math.atan2(back[1, 0], back[0, 0]))
@@ -82,11 +82,11 @@ class Roi:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One answer of the person detector.
+    """One person found by the detector.
 
     Attributes:
         score: 0..1.
-        bbox: (4,) x0, y0, x1, y1 px; the network's own box, which frames the face, not the body.
+        bbox: (4,) x0, y0, x1, y1 px; box of the network, which frames the face, not the body.
         keypoints: (4, 2) px: hip centre, full-body circle point, shoulder centre, upper-body circle point.
     """
 
@@ -99,14 +99,14 @@ class Detection:
         return Roi.from_points(self.keypoints[0], self.keypoints[1])
 
     def shifted(self, dx: float, dy: float) -> Detection:
-        """The same detection, seen from an image in which this one's image starts at (dx, dy)."""
+        """The same detection in px of a larger image, in which the image of this detection starts at (dx, dy)."""
         offset = np.array([dx, dy])
         return replace(self, bbox=self.bbox + np.tile(offset, 2), keypoints=self.keypoints + offset)
 
 
 @dataclass(frozen=True, eq=False)
 class LandmarkSet:
-    """The landmark network's answer for one ROI.
+    """The landmark network's output for one ROI.
 
     Attributes:
         roi: the square that was cropped.
@@ -118,9 +118,9 @@ class LandmarkSet:
         world: (39, 3) float32 metres around the hip centre, in the axes of the (rotated) crop: x right, y down, z away.
         crop_matrix: (3, 3) float64 A, image px to crop px.
         pixels: (39, 2) float32 px of the full image.
-        peaks: (39,) float32 0..1, height of each landmark's heatmap where it was found; low everywhere where there is
-            no body.
-        heavy: whether this is the answer of the heavier of the two landmark networks; their errors differ.
+        peaks: (39,) float32 0..1, peak of each landmark's heatmap near the landmark; all are low if the crop shows no
+            body.
+        heavy: True if the heavier of the two landmark networks was used; their errors differ.
     """
 
     roi: Roi
@@ -142,7 +142,7 @@ class LandmarkSet:
         return replace(self, roi=roi, crop_matrix=matrix, pixels=pixels.astype(np.float32))
 
     def next_roi(self) -> Roi:
-        """ROI from the network's own auxiliary points: a better one for this image, a first one for the next."""
+        """ROI from the auxiliary landmarks: more exact than `roi` in this image, and a first ROI for the next image."""
         return Roi.from_points(self.pixels[HIP_CENTRE], self.pixels[CIRCLE_POINT])
 
     def bbox(self, min_presence: float = 0.5) -> FloatingArray:

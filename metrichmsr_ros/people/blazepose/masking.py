@@ -1,8 +1,8 @@
-"""Masking of known people, so that the networks answer for others.
+"""Masking of known people, so that the networks find others.
 
-Where two people stand close, both networks answer for one of them: the detector merges them, the landmark network
-drifts to the one that is seen better. Once the known body is filled with the colours around it, the second person is
-found and kept apart.
+When two people stand close together, both networks return only one of them: the detector merges the two, and the
+landmark network drifts to the more visible one. When the known body is filled with the colours around it, the networks
+find the second person.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ LIMBS = (
 )
 """Pairs of landmarks with a limb between them."""
 LIMB_WIDTH = 0.10
-"""Limbs with clothes, as a share of the circle around the body."""
+"""Width of a limb with clothes, as a share of the diameter of the circle around the body."""
 
 
 def mask_bodies(
     crop: np.ndarray, matrix: FloatingArray, bodies: Sequence[LandmarkSet], keep: LandmarkSet | None = None
 ) -> np.ndarray:
-    """A copy of `crop` in which bodies are filled with the colours around them; `crop` itself when none reaches it.
+    """A copy of `crop` with the bodies filled with the colours around them; `crop` itself if no body overlaps it.
 
     Args:
         crop: (H, W, 3) uint8.
         matrix: (3, 3) image px to crop px.
         bodies: landmark sets of the people to mask.
-        keep: a person whose pixels stay even where a masked body overlaps, as it is unknown who is in front.
+        keep: a person whose pixels stay where a masked body overlaps them, because the depth order is unknown.
     """
     mask = np.zeros(crop.shape[:2], np.uint8)
     for body in bodies:
@@ -53,7 +53,7 @@ def mask_bodies(
 def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: int) -> None:
     """Draw limbs, torso and head of one body into a mask, thick enough to cover clothes."""
     points = body.pixels[:33] @ matrix[:2, :2].T + matrix[:2, 2]
-    points = np.clip(points, -2e3, 2e3)  # OpenCV's drawing wants small integers
+    points = np.clip(points, -2e3, 2e3)  # OpenCV draws only small integer coordinates
     width = max(2, round(LIMB_WIDTH * _crop_size(matrix, body)))
     whole = points.round().astype(np.int32)
     for start, end in LIMBS:
@@ -65,7 +65,7 @@ def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: in
 
 
 def _colours_around(crop: np.ndarray, masked: np.ndarray, size: float) -> np.ndarray:
-    """Mean colour (H, W, 3) uint8 of the other pixels within about half a body of each, at a quarter of the size."""
+    """Mean colour (H, W, 3) uint8 of the unmasked pixels within about half a body, computed at quarter size."""
     height, width = masked.shape
     small = (max(1, width // 4), max(1, height // 4))
     window = int(np.clip(size / 8, 3, 63)) | 1

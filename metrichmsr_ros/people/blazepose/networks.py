@@ -1,4 +1,4 @@
-"""BlazePose's two networks through LiteRT: where people are, and their landmarks.
+"""BlazePose's two networks in LiteRT: the person detector and the landmark network.
 
     blazepose = BlazePose()
     for detection in blazepose.detect(image):
@@ -30,7 +30,7 @@ __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
 
 
 class ImageError(MetricHMRError, ValueError):
-    """The image is not what the networks can read; the message says what it is and what it should be."""
+    """The networks cannot read the image; the message names its type and shape, and the expected ones."""
 
 
 def check_image(image: Any) -> None:
@@ -47,16 +47,15 @@ def check_image(image: Any) -> None:
 class BlazePose:
     """Detector and landmark network.
 
-    An instance holds the interpreters' input and output buffers, so it may be used from one thread at a time; make one
-    per thread.
+    An instance holds the interpreters' input and output buffers. It is not thread-safe: make one per thread.
 
     Args:
         num_threads: threads of each network's interpreter.
         detector_path: `pose_detection.tflite`; None: the one in the user's cache.
-        heavy: use the heavier landmark network, of the same form: about three times as slow.
+        heavy: use the heavier landmark network, which has the same inputs and outputs and is about three times as slow.
         landmark_path: `pose_landmark_full.tflite` or `pose_landmark_heavy.tflite`; None: the one in the user's cache.
-        min_score: detector score below which an answer is dropped.
-        max_iou: overlap of the detector's boxes above which answers are merged.
+        min_score: detections with a lower score are dropped.
+        max_iou: detections whose boxes overlap by more are merged.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class BlazePose:
         Args:
             image: HWC uint8 RGB of any size.
             tile: the part to search; None searches all of it.
-            without: known people to mask first, so that the detector answers for others.
+            without: known people to mask first, so that the detector finds others.
 
         Returns:
             Detections in px of `image`.
@@ -110,15 +109,15 @@ class BlazePose:
         keep: LandmarkSet | None = None,
         mirrored: bool = False,
     ) -> LandmarkSet | None:
-        """Landmarks of the person in `roi`, or None where the network sees nobody or the ROI misses the image.
+        """Landmarks of the person in `roi`, or None if the network finds no person or the ROI lies outside the image.
 
         Args:
             image: HWC uint8 RGB.
             roi: rotated square in px of `image`; it may reach over the border.
-            min_score: presence below which the result is None; 0 returns every answer of the network.
+            min_score: presence below which the result is None; 0 returns every result.
             without: other people, who are masked so that the network does not drift to them.
-            keep: where this person was last; not masked where others overlap it.
-            mirrored: give the network the mirrored crop and mirror its answer back: a view with other errors.
+            keep: the last landmarks of this person, whose pixels stay unmasked where others overlap them.
+            mirrored: pass the mirrored crop to the network and mirror its output back; the errors of this view differ.
         """
         check_image(image)
         if not roi.is_usable(image.shape[1], image.shape[0]):
@@ -167,7 +166,7 @@ class _Network:
 
         if not Path(path).is_file():
             raise FileNotFoundError(
-                f"no network at {path}; run `metrichmsr setup` or pass the path of the .tflite file"
+                f"{path} is not a file; run `metrichmsr setup` or pass the path of the .tflite file"
             )
         self._interpreter = Interpreter(str(path), num_threads=num_threads)
         self._interpreter.allocate_tensors()

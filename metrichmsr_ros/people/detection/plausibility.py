@@ -1,6 +1,6 @@
-"""Whether landmarks show a person, and whether two sets of them show the same person.
+"""Checks whether landmarks show a person, and whether two landmark sets show the same person.
 
-The network's presence alone is not enough: it is high for clothes that lie on the grass too.
+The network's presence score is not enough: it is also high for clothes that lie on grass.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TORSO = np.array([*SHOULDERS, *HIPS])
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """Landmarks, and how well several passes over the same body agreed.
+    """Landmarks, and the agreement of several passes over the same body.
 
     Attributes:
-        landmarks: the last corrected pass.
+        landmarks: of the last pass.
         drift: mean movement of the body landmarks between the last two passes, weighted by visibility, as a share of
             the ROI's side.
-        steadiness: lowest presence of all passes, among them one through a turned and widened ROI.
+        steadiness: lowest presence of all passes, including one through a turned and widened ROI.
     """
 
     landmarks: LandmarkSet
@@ -40,13 +40,13 @@ class Sighting:
 
     @property
     def quality(self) -> float:
-        """Higher is better; for choosing between two sightings of one person."""
+        """Higher is better; ranks several sightings of one person."""
         return body_evidence(self.landmarks) - self.drift
 
 
 @dataclass(frozen=True)
 class Plausibility:
-    """What a sighting must satisfy to count as a person.
+    """Thresholds that a sighting must pass to count as a person.
 
     Attributes:
         min_steadiness: presence that every pass must reach.
@@ -77,8 +77,8 @@ class Plausibility:
 def body_evidence(landmarks: LandmarkSet) -> float:
     """Mean heatmap peak 0..1 of the body landmarks, weighted by visibility.
 
-    Landmarks that the network calls visible must have peaks: about 0.55 and up on people, 0.35 on clothes that lie on
-    the grass, although those get full presence and visibility.
+    A landmark with high visibility should have a high peak. The mean is about 0.55 or more on people. It is 0.35 on
+    clothes that lie on grass, although their presence and visibility are full.
     """
     weight = landmarks.visibility[BODY] + 1e-3
     return float(landmarks.peaks[BODY] @ weight / weight.sum())
@@ -97,7 +97,7 @@ def body_size(landmarks: LandmarkSet) -> float:
 
 
 def torso_points(landmarks: LandmarkSet) -> FloatingArray:
-    """(2, 2) px: middle of the shoulders, middle of the hips; the same when left and right are swapped."""
+    """(2, 2) px: middle of the shoulders, middle of the hips; swapping left and right does not change them."""
     pixels = landmarks.pixels
     return np.stack([pixels[list(SHOULDERS)].mean(0), pixels[list(HIPS)].mean(0)])
 
@@ -112,8 +112,8 @@ def covers_detection(landmarks: LandmarkSet, detection: Detection, tolerance: fl
 def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 0.07) -> bool:
     """True when two landmark sets lie on one body: torsos coincide, or most visible joints do.
 
-    Joints may coincide with their mirror images, because people seen from behind are sometimes taken for facing ones.
-    Boxes are not compared: those of two people walking side by side overlap more than those of one person seen twice.
+    Joints may also coincide with their mirror images, because the network sometimes confuses front and back views.
+    Boxes are not compared: the boxes of two people side by side may overlap more than two boxes of one person.
     """
     size = min(body_size(first), body_size(second))
     torso = np.linalg.norm(torso_points(first) - torso_points(second), axis=1)
@@ -130,7 +130,7 @@ def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 
 
 
 def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
-    """True when this is one of `bodies` again, or an answer put together from several of them."""
+    """True when the landmarks lie on one of `bodies`, or are a mixture of several of them."""
     if any(are_same_person(landmarks, body) for body in bodies):
         return True
     return share_on_bodies(landmarks, bodies) > _MAX_SHARED
@@ -139,8 +139,8 @@ def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
 def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_width: float = 0.06) -> float:
     """Share 0..1 of the visible body landmarks that lie on the limbs or torsos of other bodies.
 
-    Near 1 for an answer put together from two people, or for one person seen twice at another scale; under 0.5 for a
-    real second person, unless almost all of them is hidden.
+    Near 1 for a mixture of two people, or for one person found again at another scale. Under 0.5 for a real second
+    person, unless almost the whole body is hidden.
     """
     points = landmarks.pixels[BODY][landmarks.visibility[BODY] > 0.5]
     if not len(points) or not bodies:

@@ -1,4 +1,4 @@
-"""Everybody in one image: the detector over all tiles, landmarks in several passes, checks, one answer per person."""
+"""All people in one image: detections in all tiles, landmarks in several passes, checks, removal of duplicates."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _TURN, _TURN_WIDEN = 0.15, 1.05  # radians and scale of the ROI of the last pass
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How thoroughly a single image is searched.
+    """Effort and thresholds of the search of a single image.
 
     Attributes:
         divisors: tile sides as parts of the image's short side.
         min_side: px; smaller tiles are left out.
-        overlap: share of a tile that its neighbour covers again.
-        passes: landmark calls per candidate; each pass cuts the crop where the last one found the body.
-        neighbour_rounds: how often to search around found people, who are masked, for others close to them.
-        plausibility: what a candidate must satisfy to count as a person.
+        overlap: share of a tile that the next tile also covers.
+        passes: landmark calls per candidate; each pass crops around the body found by the last one.
+        neighbour_rounds: number of searches for others close to the people found, who are masked.
+        plausibility: thresholds that a candidate must pass to count as a person.
     """
 
     divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
@@ -46,12 +46,12 @@ class SearchConfig:
 
 
 def find_people(image: np.ndarray, blazepose: BlazePose, config: SearchConfig | None = None) -> list[LandmarkSet]:
-    """Full search of one image on its own; about 5 ms per tile and 8 ms per landmark call.
+    """Search the whole of one image, without tracks; about 5 ms per tile and 8 ms per landmark call.
 
     Args:
         image: HWC uint8 RGB of any size.
         blazepose: the two networks.
-        config: how thoroughly.
+        config: effort and thresholds; None: the defaults.
 
     Returns:
         One `LandmarkSet` per person, the best first.
@@ -93,7 +93,7 @@ def _accepted(
 def detect_in_tiles(
     image: np.ndarray, blazepose: BlazePose, tiles: list[Tile], without: Sequence[LandmarkSet] = ()
 ) -> list[Detection]:
-    """Detections of all tiles, best first; bodies cut off by a tile's border are left out, `without` are masked."""
+    """Detections of all tiles, best first. Bodies cut off by a tile's border are left out; `without` are masked."""
     height, width = image.shape[:2]
     found = []
     for tile in tiles:
@@ -105,10 +105,10 @@ def detect_in_tiles(
 def refine_roi(
     image: np.ndarray, blazepose: BlazePose, roi: Roi, passes: int = 2, without: Sequence[LandmarkSet] = ()
 ) -> Sighting | None:
-    """Landmarks in `passes` passes, each through the ROI that the last one gives, and a check through a turned ROI.
+    """Landmarks in `passes` passes, each through the ROI from the last one, and a check through a turned ROI.
 
     Returns:
-        The landmarks of the last pass; None where a pass or the check finds nobody (presence under 0.3).
+        The landmarks of the last pass; None if a pass or the check finds no person (presence under 0.3).
     """
     before = blazepose.landmarks(image, roi, _REFINE_SCORE, without=without)
     if before is None:
@@ -126,7 +126,7 @@ def refine_roi(
 
 
 def keep_one_each(sightings: list[Sighting]) -> list[Sighting]:
-    """Non-maximum suppression over bodies instead of boxes: two people side by side or crossing both stay."""
+    """Non-maximum suppression by landmarks, not boxes: of two people who overlap in the image, both stay."""
     kept: list[Sighting] = []
     for sighting in sorted(sightings, key=lambda s: -s.quality):
         if not is_known(sighting.landmarks, [other.landmarks for other in kept]):

@@ -1,4 +1,4 @@
-"""Further views of people who were found: mirrored, and by the heavier landmark network, whose errors differ."""
+"""Further views of the people found: mirrored, and with the heavier landmark network. Their errors differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class View2D:
 
     Attributes:
         landmarks: in the coordinates of the image.
-        mirrored: whether the network got the mirrored crop; its answer has been mirrored back.
+        mirrored: whether the network's input was the mirrored crop; `landmarks` are mirrored back.
     """
 
     landmarks: LandmarkSet
@@ -30,7 +30,7 @@ class View2D:
 def further_views(
     image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose, heavy: BlazePose | None = None
 ) -> list[list[View2D]]:
-    """`views_of` each of `people`, who are all that were found in `image`."""
+    """`views_of` for each of `people`, which are all people found in `image`."""
     return [
         views_of(image, person, [*people[:index], *people[index + 1 :]], blazepose, heavy)
         for index, person in enumerate(people)

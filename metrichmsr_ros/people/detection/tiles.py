@@ -1,4 +1,4 @@
-"""Square tiles of several sizes over an image, because the detector reads only 224 x 224 px at a time."""
+"""Square tiles of several sizes over an image, because the detector's input is 224 x 224 px."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tile_pyramid(
         width, height: image, px.
         divisors: the squares' sides are the image's short side divided by these.
         min_side: sides below this many px are left out; the detector cannot use them.
-        overlap: share of a tile that the next one covers again; squares are spread evenly up to both borders.
+        overlap: smallest share of a tile that the next one also covers; squares are spread evenly up to both borders.
     """
     tiles = [Tile(0, 0, width, height)]
     for divisor in divisors:

@@ -1,4 +1,4 @@
-"""The appearance of a person: colours of their clothes, which distinguish people who cross."""
+"""The appearance of a person: the colours of the clothes. They distinguish people whose paths cross."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Constant-velocity Kalman filter of one person's root, on the stamps of the images.
 
-State x = [position, velocity], 6 numbers in metres and metres per second, camera frame. Between stamps an acceleration
-that is white noise of spectral density q moves the velocity (Bar-Shalom, Li, Kirubarajan 2001, section 6.2).
+State x = [position, velocity], 6 numbers in metres and metres per second, camera frame. Between stamps the velocity is
+driven by white-noise acceleration of spectral density q (Bar-Shalom, Li, Kirubarajan 2001, section 6.2).
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ FLOOR_M2 = 1e-6  # m^2, added to every measurement's covariance
 
 @dataclass(frozen=True)
 class RootFilterConfig:
-    """What is known about people before one is seen.
+    """Prior assumptions about the motion of people and the errors of measurements.
 
     Attributes:
         acceleration_density: spectral density of acceleration, (m/s^2)^2/Hz.
         independent_share: share of the stated position variance that is independent between images
-            `independent_after_s` apart. The rest is an error that all images of a person share, mostly of size and so
-            of distance: it moves the position and not the velocity. Fitted with the density to rendered walkers, so
-            that 68 % of true velocities lie inside one standard deviation (`python -m benchmarks.velocity`).
-        independent_after_s: errors of images nearer in time than this are correlated.
+            `independent_after_s` apart. The rest is an error common to all images of a person, mostly of size and so
+            of distance. It affects the position, not the velocity. This share and `acceleration_density` are fitted to
+            rendered walkers: 68 % of true velocities lie within one standard deviation
+            (`python -m benchmarks.velocity`).
+        independent_after_s: the errors of two images closer in time than this are correlated.
         start_speed: standard deviation of a new person's speed per axis, m/s.
         gate: squared Mahalanobis distance (3 degrees of freedom; 99.9 % lie below 16.3) beyond which a measurement is
             taken with an inflated covariance, so that one outlier moves the state little.
-        patience: after this many measurements in a row beyond the gate the filter starts anew where they are.
-        max_gap_s: a longer time between stamps starts the filter anew.
+        patience: after this many consecutive measurements beyond the gate, the filter restarts at the last of them.
+        max_gap_s: a longer time between stamps restarts the filter.
     """
 
     acceleration_density: float = 0.25
@@ -56,7 +57,7 @@ class RootFilter:
         self._outside = 0
 
     def reset(self) -> None:
-        """Forget the past; the next measurement starts the filter."""
+        """Discard the state; the next measurement starts the filter."""
         self._stamp_s = None
 
     def update(
@@ -64,8 +65,8 @@ class RootFilter:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Take one measurement.
 
-        A stamp before the last one (a bag that loops) or long after it starts the filter anew; an equal stamp is a
-        second measurement of the same moment.
+        A stamp before the last one (a bag that loops) or long after it restarts the filter. An equal stamp is a second
+        measurement at the same time.
 
         Args:
             position: (3,) m.
@@ -91,7 +92,7 @@ class RootFilter:
         return self._result()
 
     def predict(self, stamp_s: float) -> tuple[Float64Array, Float64Array, Float64Array]:
-        """The state at a later moment without a measurement: the covariance grows.
+        """Predict the state at a later time without a measurement; the covariance grows.
 
         Args:
             stamp_s: seconds, not before the last stamp.
@@ -100,7 +101,7 @@ class RootFilter:
             As `update`.
 
         Raises:
-            ValueError: nothing was measured yet, or the stamp lies before the last one.
+            ValueError: there is no measurement yet, or the stamp lies before the last one.
         """
         if self._stamp_s is None or not stamp_s >= self._stamp_s:
             raise ValueError(f"cannot predict to stamp {stamp_s}: the last one is {self._stamp_s}")
@@ -109,7 +110,7 @@ class RootFilter:
         return self._result()
 
     def _independent(self, noise: Float64Array, step: float) -> Float64Array:
-        """Covariance of the part of a measurement's error that the last one does not share."""
+        """Covariance of the part of a measurement's error that is independent of the last measurement."""
         crowded = max(1.0, self._config.independent_after_s / max(step, 1e-3))  # correlated errors count as one
         return noise * min(1.0, self._config.independent_share * crowded) + np.eye(3) * FLOOR_M2
 
@@ -140,9 +141,9 @@ class RootFilter:
             if self._outside >= self._config.patience:
                 velocity = self._state[3:].copy()
                 self._start(measured, noise)
-                self._state[3:] = velocity  # the distance was wrong, or somebody else took this id
+                self._state[3:] = velocity  # the distance was wrong, or the id has passed to another person
                 return
-            # Exactly the covariance at which this measurement lies on the gate: the further off, the less it counts.
+            # With this covariance the measurement lies exactly on the gate: a larger distance gives less weight.
             noise = noise + expected * (distance / self._config.gate - 1.0)
             expected = self._covariance[:3, :3] + noise
         else:
@@ -151,7 +152,7 @@ class RootFilter:
         self._state = self._state + gain @ innovation
         keep = np.eye(6)
         keep[:, :3] -= gain
-        # Joseph's form: stays symmetric and positive for any gain.
+        # The Joseph form stays symmetric and positive semi-definite for any gain.
         self._covariance = keep @ self._covariance @ keep.T + gain @ noise @ gain.T
 
 

@@ -1,8 +1,8 @@
-"""The tiles on which the few detector calls of a frame are spent, so that people are found soon at a fixed cost.
+"""Choice of the tiles for the few detector calls of a frame: new people are found soon, at a fixed cost per frame.
 
-In order: where a person was lost, where something moves that is not a known person, beside known people (who are
-masked there), and one tile of the whole pyramid after another. A coarse map holds when each spot was visited, so that a
-waving tree or a passing car is visited now and then, not in every frame.
+The order of priority is: places where a person was lost; moving regions without a known person; the surroundings of
+known people, who are masked; and the tiles of the whole pyramid in turn. A coarse map holds the time of the last visit
+of each place, so that a waving tree or a passing car is not visited in every frame.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _MOTION_SIDE = 240
 _MOTION_STEP = 14
 """Grey levels between two frames that count as motion; sensor noise stays below."""
 _MAX_MOVING = 0.25
-"""Share of the image above which the camera itself moves, so that motion does not show people."""
+"""Moving share of the image above which the camera itself is assumed to move."""
 _MIN_TILE = 72
 _BLOB_FACTOR = 2.2
 _CELLS = 24
 
 
 class MotionMap:
-    """Blobs of change between consecutive images that known people do not explain."""
+    """Regions that change between consecutive images, without those of known people."""
 
     def __init__(self) -> None:
         self._last: np.ndarray | None = None
 
     def reset(self) -> None:
-        """Forget the last image."""
+        """Discard the last image."""
         self._last = None
 
     def update(self, image: np.ndarray, known: Sequence[LandmarkSet]) -> list[Tile] | None:
         """Compare with the last image.
 
         Returns:
-            One square tile per moving blob, the largest first, in px of `image`; None on the first image, and while the
-            camera itself moves.
+            One square tile per moving region, the largest first, in px of `image`; None for the first image, and while
+            the camera itself moves.
         """
         height, width = image.shape[:2]
         shrink = max(1.0, min(height, width) / _MOTION_SIDE)
@@ -65,8 +65,8 @@ class TileScheduler:
     """Chooses the tiles of each frame.
 
     Args:
-        divisors, min_side, overlap: the pyramid of `tile_pyramid` that is walked through in rotation.
-        recheck_s: a spot that was visited for motion or neighbours is not visited again within this time.
+        divisors, min_side, overlap: as for `tile_pyramid`, whose tiles are visited in rotation.
+        recheck_s: a place visited for a lost person, motion or neighbours is not visited again within this time.
     """
 
     def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, recheck_s: float) -> None:
@@ -80,7 +80,7 @@ class TileScheduler:
         self._visited: dict[tuple[int, int, int], float] = {}
 
     def reset(self) -> None:
-        """Forget all visits."""
+        """Discard all visits and the last image."""
         self._size = (0, 0)
         self._motion.reset()
 
@@ -89,8 +89,8 @@ class TileScheduler:
     ) -> list[Tile]:
         """At most `count` tiles for this frame; at least one of them is the pyramid's next.
 
-        One tile less is enough while people are known and nobody is lost; and while a still camera shows who comes by
-        their motion, only one of the tiles is the pyramid's. That saves time in most frames.
+        To save time, one tile fewer is chosen while people are known and none is lost. While people are known and the
+        camera stands still, motion reveals newcomers, so only one tile is of the pyramid.
         """
         count = max(1, count - (bool(known) and not lost))
         height, width = image.shape[:2]
@@ -116,8 +116,8 @@ class TileScheduler:
         self._size = (width, height)
         self._tiles = tile_pyramid(width, height, *self._pyramid)
         areas = np.array([tile.width * tile.height for tile in self._tiles])
-        # Every level gets the same share of visits: large people are found at once, small ones later. Tiles at the
-        # border, where people come in, are visited twice as often.
+        # Every level gets the same share of visits: large people are found at once, small ones later. People enter at
+        # the border, so its tiles are visited twice as often.
         level = np.array([(areas == area).sum() for area in areas], np.float64)
         border = np.array([_touches_border(tile, width, height) for tile in self._tiles])
         self._pace = level * np.where(border, 1.0, 2.0)
@@ -125,7 +125,7 @@ class TileScheduler:
         self._due[0] = 0.0
 
     def _rotate(self, count: int) -> list[Tile]:
-        """The tiles whose turn it is."""
+        """The next `count` tiles of the pyramid in rotation."""
         order = np.argsort(self._due, kind="stable")[: max(count, 0)]
         now = self._due[order[0]] if len(order) else 0.0
         self._due[order] = np.maximum(self._due[order], now) + self._pace[order]
@@ -155,7 +155,7 @@ def _box(body: LandmarkSet, margin: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blob_tiles(moving: np.ndarray, shrink: float, width: int, height: int) -> list[Tile]:
-    """Squares around connected changes; what lies within a few px of each other is one blob."""
+    """Squares around connected moving regions; regions within a few px of each other are joined."""
     joined = cv2.dilate(moving, np.ones((7, 5), np.uint8))
     count, _, stats, centres = cv2.connectedComponentsWithStats(joined)
     order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")

@@ -1,4 +1,4 @@
-"""The track of one person: what was last found, and where the person is expected now."""
+"""The track of one person: the last landmarks, and the predicted position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 from metrichmsr_ros.types import FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
-"""Limits of the change of a person's size in the image between two sightings."""
+"""Limits of the ratio of a person's sizes in the image at two sightings."""
 _TRUST_S = 0.25  # time for which the last velocity predicts: people stop and turn
 _MAX_SPEED = 3.0
 """Body sizes per second."""
@@ -25,7 +25,7 @@ class TrackedPerson:
     Attributes:
         id: a letter and a number, never given to another person by the same tracker.
         age: frames since this person was first seen.
-        landmarks: of this frame; while occluded the last ones, moved to where the person is expected.
+        landmarks: of this frame; while occluded, the last ones moved to the predicted position.
         is_occluded: the person was not seen in this frame.
         bbox: (4,) x0, y0, x1, y1 px around the landmarks.
     """
@@ -39,7 +39,7 @@ class TrackedPerson:
 
 @dataclass(eq=False)
 class Track:
-    """One person, or a newcomer who has no id yet.
+    """One tracked person, or a newcomer without an id.
 
     Attributes:
         landmarks: the last sighting.
@@ -47,7 +47,7 @@ class Track:
         appearance: slow mean of `appearance_of`, (2, 3) CIELAB.
         id: None for a newcomer.
         age: frames since the first sighting.
-        sightings: frames with one.
+        sightings: number of frames with a sighting.
         velocity: (2,) px/s of the torso.
         is_seen: seen in the current frame.
     """
@@ -62,7 +62,7 @@ class Track:
     is_seen: bool = True
 
     def update(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
-        """Take in a sighting."""
+        """Update the track with a sighting."""
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
@@ -74,13 +74,13 @@ class Track:
         self.sightings += 1
 
     def expected_roi(self, stamp_s: float) -> Roi:
-        """Where the person is expected. The velocity counts for about a quarter of a second: people stop and turn."""
+        """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""
         roi = self.landmarks.next_roi()
         reach = _TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S))
         return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
 
     def predicted(self, stamp_s: float) -> LandmarkSet:
-        """The landmarks of the last sighting, moved to where the person is expected."""
+        """The landmarks of the last sighting, moved to the predicted position."""
         roi = self.landmarks.roi
         shift = self.expected_roi(stamp_s).centre - self.landmarks.next_roi().centre
         return self.landmarks.moved_to(Roi(roi.centre + shift, roi.size, roi.rotation))
@@ -92,12 +92,12 @@ class Track:
         return TrackedPerson(self.id, self.age, landmarks, not self.is_seen, landmarks.bbox())
 
     def is_close_to(self, roi: Roi) -> bool:
-        """True when this body may reach into a ROI."""
+        """True when this body may overlap a ROI."""
         gap = float(np.linalg.norm(self.landmarks.next_roi().centre - roi.centre))
         return gap < 0.5 * (roi.size + body_size(self.landmarks))
 
     def distance_to(self, landmarks: LandmarkSet, stamp_s: float) -> float:
-        """Distance of a sighting, in body sizes, from the way since the last one; infinite where sizes differ."""
+        """Distance of a sighting from the path since the last one, in body sizes; infinite if sizes differ."""
         if not MIN_GROWTH < landmarks.roi.size / self.landmarks.roi.size < MAX_GROWTH:
             return math.inf
         walked = self.velocity * (stamp_s - self.seen_s)
@@ -106,6 +106,6 @@ class Track:
         return float(np.linalg.norm(gap - along * walked)) / body_size(landmarks)
 
     def is_leaving(self, size: FloatingArray, stamp_s: float) -> bool:
-        """True when the last velocity has taken the person out of an image of this (width, height) by now."""
+        """True when the person, at the last velocity, is outside an image of this (width, height) by now."""
         hips = self.landmarks.next_roi().centre + self.velocity * (stamp_s - self.seen_s)
         return bool((hips < 0).any() or (hips > size).any())

@@ -1,12 +1,12 @@
-"""Following people through a video: one landmark call per known person, a few detector calls per frame for new ones.
+"""Tracking of people in a video: one landmark call per known person and a few detector calls per frame for new ones.
 
     tracker = PeopleTracker(BlazePose())
     for image, stamp_s in video:
         for person in tracker.update(image, stamp_s):
             print(person.id, person.bbox)
 
-A newcomer gets an id after several frames that show a person; a track that is not seen is kept for a while. Known
-people are masked while others are searched for, so a second person beside the first is found, and nobody twice.
+A newcomer gets an id after sightings in several frames. The track of an unseen person is kept for a limited time.
+Known people are masked during the search for others: a second person beside the first is found, and no person twice.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class TrackerConfig:
     Attributes:
         tiles_per_frame: detector calls.
         candidates_per_frame: detections that are examined.
-        max_people: people followed at once, newcomers included.
+        max_people: people tracked at once, including newcomers.
         birth_frames: frames in which a newcomer must be seen before it gets an id.
-        newcomer_plausibility: what the first sighting of a newcomer must satisfy.
-        keep_score: presence below which a followed person counts as not seen.
-        keep_evidence: `body_evidence` below which a followed person counts as not seen.
+        newcomer_plausibility: thresholds that the first sighting of a newcomer must pass.
+        keep_score: presence below which a tracked person counts as not seen.
+        keep_evidence: `body_evidence` below which a tracked person counts as not seen.
         max_colour_distance: distance of the clothes' colours (CIELAB) above which two sightings are two people; used
-            only where it is in doubt who is who. Those of one person are mostly under 5, blue and black trousers are 13
-            apart.
-        max_coast_s: a track not seen for so long ends; that of a newcomer, or of a person who was walking out of the
-            image, after a quarter of it.
+            only when the identity is ambiguous. Distances of one person are mostly under 5; that of blue and black
+            trousers is 13.
+        max_coast_s: a track without a sighting for this time ends. The track of a newcomer, or of a person who was
+            leaving the image, ends after a quarter of this time.
         max_gap_s: a longer time between two images is a new scene: all tracks end.
-        recheck_s: spots are not visited again for motion or neighbours within this time.
-        divisors, min_side, overlap: the pyramid of tiles that is gone through.
+        recheck_s: a place visited for a lost person, motion or neighbours is not visited again within this time.
+        divisors, min_side, overlap: the pyramid of tiles that are searched in rotation.
     """
 
     tiles_per_frame: int = 3
@@ -72,7 +72,7 @@ class TrackerConfig:
 
 
 class PeopleTracker:
-    """Follows people through the images of one camera, given in order and from one thread.
+    """Tracks people in the images of one camera, passed in order and from one thread.
 
     Args:
         blazepose: the two networks.
@@ -91,24 +91,24 @@ class PeopleTracker:
         self._named = 0
 
     def reset(self) -> None:
-        """End all tracks. Ids go on counting."""
+        """End all tracks. The numbers of ids continue."""
         self._tracks.clear()
         self._scheduler.reset()
         self._stamp_s = None
 
     def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
-        """Take the next image.
+        """Process the next image.
 
-        A stamp before the last one (a bag that loops), one long after it, or another image size starts anew.
+        A stamp before the last one (a bag that loops), a stamp long after it, or another image size ends all tracks.
 
         Args:
             image: HWC uint8 RGB.
-            stamp_s: seconds on a clock that goes forward within one video.
-            boxes: (4,) x0, y0, x1, y1 px each, around people whom another detector found; they are examined first, and
-                must pass the same checks as those of this detector.
+            stamp_s: seconds, not decreasing within one video.
+            boxes: (4,) x0, y0, x1, y1 px each, around people found by another detector. They are examined first, and
+                must pass the same checks as the detections of this detector.
 
         Returns:
-            Everybody with an id, the oldest first.
+            All people with an id, the oldest first.
 
         Raises:
             ImageError: the image is not HWC uint8 RGB.
@@ -131,7 +131,7 @@ class PeopleTracker:
         self._stamp_s, self._shape = stamp_s, shape
 
     def _follow(self, image: np.ndarray, stamp_s: float) -> None:
-        """Landmarks of every track where its person is expected; those with an id and the best evidence first."""
+        """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first."""
         done: list[LandmarkSet] = []
         waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
         for track in waiting:
@@ -153,11 +153,11 @@ class PeopleTracker:
             done.append(found)
 
     def _is_current(self, track: Track, stamp_s: float) -> bool:
-        """Seen in the last image or this one; the place of others is too uncertain to mask them."""
+        """True if seen in the last image or this one; the positions of other people are too uncertain to mask them."""
         return track.is_seen or track.seen_s == stamp_s
 
     def _continues(self, track: Track, found: LandmarkSet, stamp_s: float) -> bool:
-        """Whether landmarks found where a track was expected can be its person."""
+        """True if landmarks found at the predicted ROI of a track can be those of its person."""
         if body_evidence(found) < self._config.keep_evidence:
             return False
         growth = found.next_roi().size / track.landmarks.next_roi().size
@@ -166,7 +166,7 @@ class PeopleTracker:
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
     def _search(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray]) -> None:
-        """Spend the detector calls of the frame: newcomers start a track, lost people go on with theirs."""
+        """Search the tiles of this frame: newcomers start a track, lost people continue theirs."""
         known = [track.landmarks for track in self._tracks if track.is_seen]
         lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
         tiles = self._scheduler.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
@@ -183,7 +183,7 @@ class PeopleTracker:
             known.append(sighting.landmarks)
 
     def _associate(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
-        """Give a sighting to the lost track that it fits best, or to a new one."""
+        """Assign a sighting to the lost track that fits best, or start a new track."""
         fits = [
             (distance, track)
             for track in self._tracks
@@ -216,6 +216,6 @@ class PeopleTracker:
 
 
 def _is_explained(box: FloatingArray, known: Sequence[LandmarkSet]) -> bool:
-    """True when a box (4,) px of another detector lies on somebody known."""
+    """True when a box (4,) px of another detector overlaps a known person."""
     boxes = np.array([body.bbox() for body in known], np.float64).reshape(-1, 4)
     return bool((box_iou(np.asarray(box, np.float64)[None], boxes) > _SAME_BOX).any())

@@ -100,7 +100,7 @@ def test_shards_without_people_are_named(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w"):
         pass
     for shards in ([], [tmp_path / "a.tar"]):
-        with pytest.raises(ValueError, match="hold nobody"):
+        with pytest.raises(ValueError, match="hold no people"):
             read_rows(shards)
 
 

@@ -58,7 +58,7 @@ def test_an_error_of_a_worker_is_raised_here():
 def test_a_killed_process_ends_the_run_with_words_and_keeps_whole_shards(tmp_path):
     said, errors = started("killed", tmp_path).communicate(timeout=DEADLINE_S)
     assert "one of the processes was killed" in said
-    assert "the same command goes on with the rest" in said
+    assert "the same command continues with the rest" in said
     assert "Traceback" not in errors
     assert {path.name for path in tmp_path.iterdir()} <= {"val-00000.tar", "train-00000.tar"}
 
