@@ -1,4 +1,4 @@
-"""One data file of a rosbag2, opened by what it holds: mcap or sqlite3, whole, compressed or cut off."""
+"""One data file of a rosbag2, opened by its content: mcap or sqlite3, complete, compressed or truncated."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class DataFile(Protocol):
 
     @property
     def start_ns(self) -> int:
-        """When its first message was recorded."""
+        """Log time of its first message, in ns."""
 
     @property
     def damage(self) -> str:
-        """What is missing of it, in words; empty when nothing is."""
+        """Which part of it is missing, as text; empty if it is complete."""
 
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:
-        """Messages of some topics in the order in which they were recorded."""
+        """Messages of the given topics, in the order of recording."""
 
 
 def open_data_file(path: Path, stack: ExitStack) -> DataFile:
     """Open one file for as long as `stack` is open.
 
     Raises:
-        UnreadableBagError: not a data file, or nothing in it can be read.
-        Ros1BagError: of ROS 1.
+        UnreadableBagError: not a data file, or no message in it can be read.
+        Ros1BagError: the file is of ROS 1.
     """
     refuse_ros1(path)
     plain = _decompressed(path, stack) if path.suffix == ZSTD else path
@@ -60,20 +60,20 @@ def open_data_file(path: Path, stack: ExitStack) -> DataFile:
 
 
 def decompressed(message: bytes) -> bytes:
-    """A message as it was on the wire, where a recorder has compressed each of them."""
+    """The serialized message; decompressed if the recorder compressed each message."""
     if not message.startswith(_ZSTD_MAGIC):
         return message
     return zstandard.ZstdDecompressor().decompressobj().decompress(message)
 
 
 def words(error: Exception) -> str:
-    """An error's text as a sentence."""
+    """The text of an error, with a full stop."""
     text = str(error) or type(error).__name__
     return text if text.endswith(".") else text + "."
 
 
 class _IndexedMcap:
-    """A whole mcap file."""
+    """A complete mcap file."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -84,13 +84,13 @@ class _IndexedMcap:
 
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:
         wanted = [c for c in self._reader.connections if c.topic in names]
-        if wanted:  # an empty choice would mean every topic
+        if wanted:  # the reader takes an empty list for all topics
             for connection, log_ns, data in self._reader.messages(connections=wanted):
                 yield Raw(connection.topic, connection.msgtype, log_ns, bytes(data))
 
 
 class _SalvagedMcap:
-    """An mcap file that has to be read from its beginning."""
+    """An mcap file without a usable index, read from its beginning."""
 
     def __init__(self, salvage: Salvage, damage: str) -> None:
         self._salvage, self.damage = salvage, damage
@@ -105,7 +105,7 @@ def _open_mcap(path: Path, plain: Path, stack: ExitStack) -> DataFile:
     try:
         reader = Reader(plain)
         reader.open()
-    except Exception as error:  # storage back ends raise their own kinds; all mean the same to the user
+    except Exception as error:  # each storage back end has its own errors; all mean that the file cannot be opened
         return _salvaged(path, plain, words(error))
     stack.callback(reader.close)
     return _IndexedMcap(reader)
@@ -115,12 +115,12 @@ def _salvaged(path: Path, plain: Path, cause: str) -> DataFile:
     salvage = Salvage([plain])
     if salvage.profile == "ros1":
         raise Ros1BagError(
-            f"{path} holds messages of ROS 1: convert the .bag file that it was made of with `rosbags-convert --src "
+            f"{path} holds messages of ROS 1: convert the .bag file that it was made from with `rosbags-convert --src "
             "OLD.bag --dst NEW`, and read NEW"
         )
     if not salvage.counts:
         raise UnreadableBagError(cause)
-    is_whole = salvage.is_whole and _has_end(plain)  # of another profile, or with a broken index
+    is_whole = salvage.is_whole and _has_end(plain)  # complete, but of another profile or with a broken index
     chunks = salvage.damaged_chunks
     left_out = f" Left out as damaged: {chunks} chunk{'s' * (chunks > 1)} of messages." if chunks else ""
     return _SalvagedMcap(salvage, "" if is_whole else f"{cause}{left_out}")
@@ -133,7 +133,7 @@ def _has_end(path: Path) -> bool:
 
 
 def _decompressed(path: Path, stack: ExitStack) -> Path:
-    """The content of a compressed file, up to where that is cut off, in a file that lasts as long as `stack`."""
+    """The decompressed file, up to a truncation; `stack` deletes it."""
     folder = stack.enter_context(TemporaryDirectory(prefix="metrichmsr_bag_"))
     target = Path(folder, path.name.removesuffix(ZSTD))
     with path.open("rb") as packed, target.open("wb") as plain:
@@ -142,5 +142,5 @@ def _decompressed(path: Path, stack: ExitStack) -> Path:
             while block := stream.read(_BLOCK):
                 plain.write(block)
         except zstandard.ZstdError:
-            pass  # the file that comes out shows that its end is missing
+            pass  # opening the result reports its missing end
     return target

@@ -1,4 +1,4 @@
-"""What can be wrong with a bag. Each message names the path or topic, the cause and the remedy."""
+"""Errors of bags. Each message names the path or topic, the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from metrichmsr_ros.errors import MetricHMRError
 
 
 class BagError(MetricHMRError, RuntimeError):
-    """A bag that cannot be read or written as asked."""
+    """A bag cannot be read or written as requested."""
 
 
 class BagChoiceError(BagError):
-    """The caller named a path or topic that is not there, not of its kind, or not the only one."""
+    """The given path or topic does not exist, has the wrong type, or is ambiguous."""
 
 
 class UnreadableBagError(BagError):
-    """Nothing that was asked for can be read: no known format, no camera, or a type without a definition."""
+    """The requested data cannot be read: an unknown format, no camera, or a type without a definition."""
 
 
 class Ros1BagError(UnreadableBagError):
-    """A recording of ROS 1, which has to be converted."""
+    """The bag is of ROS 1 and must be converted."""
 
 
 class DamagedBagError(BagError):
-    """The bag is damaged from here on; what came before was read."""
+    """The bag is damaged from this position on; the messages before it were read."""

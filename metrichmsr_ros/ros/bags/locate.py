@@ -1,4 +1,4 @@
-"""Where bags are, and the data files of each."""
+"""Find bags, and the data files of a bag."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROS1_MAGIC = b"#ROSBAG V"
 
 @dataclass(frozen=True)
 class DataFiles:
-    """The data files of one bag; what is wrong with its metadata, and what the metadata names that is gone."""
+    """The data files of one bag, the problem of its metadata, and the files that only the metadata names."""
 
     paths: tuple[Path, ...]
     metadata_problem: str = ""
@@ -28,8 +28,8 @@ def find_bags(path: Path) -> list[Path]:
     """The bags at `path`: a bag (folder of one recording, or a single data file), or all bags below a folder.
 
     Raises:
-        BagChoiceError: there is no such path, or no bag in it.
-        Ros1BagError: all that is there are ROS 1 bags.
+        BagChoiceError: the path does not exist, or has no bag.
+        Ros1BagError: the path has only bags of ROS 1.
     """
     if not path.exists():
         raise BagChoiceError(f"there is no bag at {path}")
@@ -48,7 +48,7 @@ def find_bags(path: Path) -> list[Path]:
 def data_files(path: Path) -> DataFiles:
     """The data files of the bag at `path`, a folder or a single file.
 
-    Those that metadata.yaml names, where all of them are there; otherwise all in the folder.
+    These are the files that metadata.yaml names if all of them exist, else all data files of the folder.
     """
     if path.name == NAME:
         return data_files(path.parent)
@@ -65,7 +65,7 @@ def refuse_ros1(path: Path) -> None:
     """Raise an error with the remedy for a bag of ROS 1.
 
     Raises:
-        Ros1BagError: `path` is one.
+        Ros1BagError: `path` is a bag of ROS 1.
     """
     with path.open("rb") as file:
         is_ros1 = file.read(len(_ROS1_MAGIC)) == _ROS1_MAGIC
@@ -81,7 +81,7 @@ def _is_bag(folder: Path) -> bool:
 
 
 def _is_split_recording(files: list[Path]) -> bool:
-    """Whether the files are parts of one recording by their names: NAME_0, NAME_1, ... as rosbag2 writes them."""
+    """Whether the names are those of one split recording of rosbag2: NAME_0, NAME_1, ..."""
     parts = [re.fullmatch(r"(.*)_(\d+)", _stem(file)) for file in files]
     names = {part[1] for part in parts if part}
     numbers = sorted(int(part[2]) for part in parts if part)
@@ -89,7 +89,7 @@ def _is_split_recording(files: list[Path]) -> bool:
 
 
 def _data_in(folder: Path) -> list[Path]:
-    """Data files in a folder by number; a file beside its own unfinished compression counts once."""
+    """Data files of a folder by number; a file counts once if its unfinished compression is beside it."""
     files = [file for file in folder.iterdir() if _is_data(file)]
     whole = [f for f in files if not (f.suffix == ZSTD and f.with_suffix("") in files)]
     return sorted(whole, key=lambda file: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", file.name)])
@@ -104,17 +104,17 @@ def _stem(file: Path) -> str:
 
 
 def _read_anyway(problem: str) -> str:
-    return f"{problem}; the data were read without it. `ros2 bag reindex` writes it anew." if problem else ""
+    return f"{problem}; the data were read without it. `ros2 bag reindex` writes a new one." if problem else ""
 
 
 def _renamed(path: Path, named: tuple[Path, ...]) -> str:
     gone = ", ".join(file.name for file in named if not file.is_file())
-    return f"{path / NAME} names {gone}, which is not there"
+    return f"{path / NAME} names {gone}, which does not exist"
 
 
 def _gone(named: tuple[Path, ...], found: list[Path]) -> str:
-    """What of the recording is missing; a file under another name is not."""
+    """Text about missing data files; a renamed file is not missing."""
     if len(found) >= len(named):
         return ""
     gone = ", ".join(file.name for file in named if file not in found)
-    return f"{NAME} names {len(named)} data files, of which {len(found)} are there; missing: {gone}."
+    return f"{NAME} names {len(named)} data files, found {len(found)}; missing: {gone}."

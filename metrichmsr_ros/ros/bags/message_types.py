@@ -1,4 +1,4 @@
-"""Message definitions for `rosbags`: our own without a ROS, others from the packages that are installed."""
+"""Message definitions for `rosbags`: this package's own without ROS, others from installed packages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TRANSFORMS = "tf2_msgs/msg/TFMessage"
 
 
 def definition_folder() -> Path:
-    """Folder with our .msg files: in the source tree, or in `share/metrichmsr_ros/msg` of an installation.
+    """Folder with this package's .msg files: in the source tree, or in `share/metrichmsr_ros/msg` of an installation.
 
     Raises:
-        AssetError: in none of the places; the message lists them.
+        AssetError: no place has them; the message lists the places.
     """
     folders = [root.parent / "msg" for root in config_roots()]
     for folder in folders:
@@ -34,15 +34,15 @@ def definition_folder() -> Path:
 
 
 def register_own_messages(types: Typestore) -> None:
-    """Add HumanMesh, HumanMeshArray and MeshTopology to a type store that has ROS 2's own messages."""
+    """Add HumanMesh, HumanMeshArray and MeshTopology to a type store with the standard messages of ROS 2."""
     _register_files(types, definition_folder(), [HUMAN, HUMANS, TOPOLOGY])
 
 
 def register(types: Typestore, type_name: str) -> None:
-    """Add a type to a type store that may have it already: one of ours, or of an installed package.
+    """Add a type of this or an installed package to a type store, unless it has it already.
 
     Raises:
-        UnreadableBagError: no definition of it is installed; the message lists where it was looked for.
+        UnreadableBagError: no definition of it is installed; the message lists the searched folders.
     """
     if type_name in (HUMAN, HUMANS, TOPOLOGY):
         register_own_messages(types)
@@ -54,7 +54,7 @@ def register(types: Typestore, type_name: str) -> None:
     for folder in folders:
         if (folder / f"{message}.msg").is_file():
             neighbours = [f"{package}/{kind}/{file.stem}" for file in sorted(folder.glob("*.msg"))]
-            _register_files(types, folder, neighbours)  # it may be made of them
+            _register_files(types, folder, neighbours)  # its fields may use them
             return
     raise UnreadableBagError(
         f"no definition of {type_name} in {', '.join(map(str, folders))}: install {package}, or source the workspace "
@@ -63,7 +63,7 @@ def register(types: Typestore, type_name: str) -> None:
 
 
 def _register_files(types: Typestore, folder: Path, type_names: list[str]) -> None:
-    """Register `folder/Name.msg` of each type that the store does not have."""
+    """Register `folder/Name.msg` for each type that is not in the store."""
     new = [name for name in type_names if name not in types.fielddefs]
     texts = {name: (folder / f"{name.rpartition('/')[2]}.msg").read_text(encoding="utf-8") for name in new}
     types.register({k: v for name, text in texts.items() for k, v in get_types_from_msg(text, name).items()})

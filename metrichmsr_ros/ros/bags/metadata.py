@@ -1,6 +1,6 @@
-"""`metadata.yaml` of a rosbag2: which data files it names, and what is wrong with it.
+"""`metadata.yaml` of a rosbag2: the names of the data files, and problems of the file itself.
 
-The data are read without it, so that trouble with it is no damage to them.
+The data can be read without it, so a problem of the metadata does not count as damage of the data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NEWEST_VERSION = 9
 
 @dataclass(frozen=True)
 class Metadata:
-    """Names of the data files that it lists, without folders; `problem` says what is wrong with it, or is empty."""
+    """Names of the listed data files, without folders; `problem` describes an error of the metadata, or is empty."""
 
     files: tuple[str, ...] = ()
     problem: str = ""

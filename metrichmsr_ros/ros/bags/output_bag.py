@@ -1,7 +1,7 @@
-"""Write what the node would have published into a rosbag2, without a ROS.
+"""Write the node's outputs into a rosbag2, without ROS.
 
 Topics, types and numbers are the node's: `/perception/humans`, `/perception/topology`, `/tf` with `body_<id>`, and
-where asked for `/perception/overlay/compressed`. Messages carry the image's header and the bag's time of that image.
+on request `/perception/overlay/compressed`. Messages carry the image's header and the bag's time of that image.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ NAMESPACE = "/perception"
 
 
 class OutputBag:
-    """A bag that is being written; a context manager.
+    """A bag of outputs, open for writing; a context manager.
 
     Args:
         path: folder to create; must not exist.
         body: body model with `name`, `faces`, `joint_names`, `parents`, for the topology message.
-        options: how people are put into messages.
+        options: of the conversion of people to messages.
     """
 
     def __init__(self, path: Path, body: Any, options: PeopleOptions) -> None:
@@ -47,14 +47,14 @@ class OutputBag:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write the index; the bag is whole also when the replay stopped early."""
+        """Write the index; the bag is complete even if the replay stopped early."""
         self._writer.close()
 
     def write(self, scene: Scene, header: Any, log_ns: int, overlay: NDArray[np.uint8] | None = None) -> None:
         """Add the messages of one processed image.
 
         Args:
-            scene: result of the image. header: of the image, of `rosbags`. log_ns: when the image was recorded.
+            scene: result of the image. header: of the image, from `rosbags`. log_ns: log time of the image.
             overlay: (H, W, 3) uint8 RGB.
         """
         if not self._began:

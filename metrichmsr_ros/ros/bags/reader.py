@@ -1,7 +1,7 @@
 """Read rosbag2 recordings (mcap, sqlite3, zstd) in process, without a middleware.
 
-Only the topics that are asked for are decoded, with the message definitions of a current ROS 2, so that a bag full of
-types nobody knows is read as well as any other.
+Only requested topics are decoded, with the message definitions of a current ROS 2. So unknown types on other topics do
+not matter.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One message: its topic, when it was recorded (ns since the epoch) and its decoded fields."""
+    """One message: its topic, log time (ns since the epoch) and decoded fields."""
 
     topic: str
     log_ns: int
@@ -49,8 +49,8 @@ class Bag:
         path: folder of the recording, or one data file of it.
 
     Attributes:
-        damage: what is missing of the data, in words. metadata_problem: what is wrong with metadata.yaml, in words; the
-            data are read without it.
+        damage: text about missing data, or empty.
+        metadata_problem: text about an error of metadata.yaml, or empty; the data are read without that file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,11 +63,11 @@ class Bag:
         register_own_messages(self._types)
 
     def __enter__(self) -> Bag:
-        """Open it. Of a file without its end, what came before is read, and `damage` says so.
+        """Open it. A truncated file is read up to its end, and `damage` describes it.
 
         Raises:
-            BagChoiceError: there is no such path.
-            UnreadableBagError: empty, in no known format, or of ROS 1.
+            BagChoiceError: the path does not exist.
+            UnreadableBagError: the bag is empty, in an unknown format, or of ROS 1.
         """
         if not self.path.exists():
             raise BagChoiceError(f"there is no bag at {self.path}")
@@ -90,7 +90,7 @@ class Bag:
     def _opened(
         self, paths: tuple[Path, ...], stack: ExitStack
     ) -> tuple[dict[Path, DataFile], dict[Path, UnreadableBagError]]:
-        """The files that can be read, and why the others cannot."""
+        """The readable files, and the errors of the others."""
         files: dict[Path, DataFile] = {}
         failures: dict[Path, UnreadableBagError] = {}
         for path in paths:
@@ -108,13 +108,13 @@ class Bag:
         path, cause = next(iter(failures.items()))
         tool = "sqlite3 FILE .recover" if ".db3" in path.suffixes else "mcap recover FILE"
         return (
-            f"{self.path} cannot be opened: {cause} Nothing in it could be read; was the recording cut off? "
-            f"`{tool}` may rebuild a damaged file"
+            f"{self.path} cannot be opened: {cause} Nothing in it could be read; `{tool}` may rebuild a file that is "
+            "damaged or truncated"
         )
 
     def _missing(self, files: Mapping[Path, DataFile], failures: Mapping[Path, UnreadableBagError]) -> list[str]:
         cut = [
-            f"{path} has no readable end ({file.damage}); what was recorded before it was read."
+            f"{path} has no readable end ({file.damage}); the messages before it were read."
             for path, file in files.items()
             if file.damage
         ]
@@ -143,7 +143,7 @@ class Bag:
         return sum(t.count for t in self.topics if t.name == topic)
 
     def messages(self, *names: str) -> Iterator[Recorded]:
-        """Decoded messages of some topics in the order in which they were recorded.
+        """Decoded messages of the given topics, in the order of recording.
 
         Raises:
             UnreadableBagError: a type has no definition.
@@ -154,12 +154,12 @@ class Bag:
                 message = self._types.deserialize_cdr(data, kind)
             except KeyError as error:
                 raise UnreadableBagError(f"{self.path}: {topic} holds a type without a definition ({error})") from error
-            except Exception as error:  # every layer has its own kinds: struct, numpy, rosbags
+            except Exception as error:  # each layer has its own errors: struct, numpy, rosbags
                 raise self._damaged(error) from error
             yield Recorded(topic, log_ns, message)
 
     def serialized(self, *names: str) -> Iterator[Raw]:
-        """Messages of some topics as they were on the wire, in the order in which they were recorded.
+        """Serialized messages of the given topics, in the order of recording.
 
         Raises:
             DamagedBagError: the data is damaged from here on.
@@ -170,7 +170,7 @@ class Bag:
                 raw = next(source)
             except StopIteration:
                 return
-            except Exception as error:  # every layer has its own kinds: zstd, lz4, sqlite3, struct, rosbags
+            except Exception as error:  # each layer has its own errors: zstd, lz4, sqlite3, struct, rosbags
                 raise self._damaged(error) from error
             yield raw
 

@@ -1,7 +1,7 @@
-"""Read the messages of a rosbag2's sqlite3 file, also of one that is cut off.
+"""Read the messages of a rosbag2's sqlite3 file, complete or truncated.
 
-A cut database still holds its pages up to the cut. SQLite reads them when it is told to accept a file that is shorter
-than its header says; rows are then taken in the order in which they were written, up to the first that is not whole.
+A truncated database still has its first pages. SQLite reads them with a setting that accepts a file shorter than its
+header states. Rows are then read in the order of writing, up to the first incomplete one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metrichmsr_ros.ros.bags.truncated_mcap import Raw
 
 _ROWS = "SELECT topic_id, timestamp, data FROM messages"
 _Contents = tuple[dict[int, tuple[str, str]], dict[int, int], int | None]  # topics, messages of each, first time
-_PAGE_SIZE_AT = 16  # in the header, two bytes
+_PAGE_SIZE_AT = 16  # offset in the header; two bytes
 
 
 class SqliteFile:
@@ -28,13 +28,13 @@ class SqliteFile:
 
     Args:
         path: of the file. A write-ahead log beside it, which a killed recorder leaves, is read too.
-        stack: closes it.
+        stack: closes the file.
 
     Attributes:
-        counts: messages by topic and type. start_ns: when the first was recorded. damage: what is missing, in words.
+        counts: messages by topic and type. start_ns: log time of the first. damage: text about missing data.
 
     Raises:
-        sqlite3.Error: it is not a database, or has not the tables of a bag.
+        sqlite3.Error: it is not a database, or lacks the tables of a bag.
     """
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
@@ -49,16 +49,16 @@ class SqliteFile:
                 self.damage = str(error)
         if self.damage:
             self._database = _connected(_whole_pages(path, stack), "mode=ro&immutable=1", stack)
-            self._database.execute("PRAGMA writable_schema = ON")  # accepts a file shorter than its header says
+            self._database.execute("PRAGMA writable_schema = ON")  # accepts a file shorter than its header states
             self._topics, numbers, first = self._whole_contents()
         self.start_ns: int = first or 0
         self.counts = Counter({topic: numbers.get(number, 0) for number, topic in self._topics.items()})
 
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:
-        """Messages of some topics: in the order of their time, of a cut file in the order in which they were written.
+        """Messages of the given topics by log time; those of a truncated file in the order of writing.
 
         Raises:
-            sqlite3.Error: the data is damaged from here on.
+            sqlite3.Error: the data are damaged from this position on.
         """
         chosen = {number: topic for number, topic in self._topics.items() if topic[0] in names}
         if self.damage:
@@ -99,7 +99,7 @@ def _connected(path: Path, mode: str, stack: ExitStack) -> sqlite3.Connection:
 
 
 def _rest(path: Path) -> int:
-    """How many bytes the file has after its last whole page, of which SQLite would read the missing ones as zeros."""
+    """Number of bytes after the last complete page; SQLite would read the missing rest of that page as zeros."""
     with path.open("rb") as file:
         page = int.from_bytes(file.read(_PAGE_SIZE_AT + 2)[_PAGE_SIZE_AT:], "big")
     size = path.stat().st_size
@@ -107,7 +107,7 @@ def _rest(path: Path) -> int:
 
 
 def _whole_pages(path: Path, stack: ExitStack) -> Path:
-    """The file, or a copy without its last page where that is cut."""
+    """The file, or a copy without its last page if that is truncated."""
     if not (rest := _rest(path)):
         return path
     target = Path(stack.enter_context(TemporaryDirectory(prefix="metrichmsr_bag_")), path.name)

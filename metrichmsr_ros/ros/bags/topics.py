@@ -1,4 +1,4 @@
-"""Which topics of a bag are replayed: one camera's images and their CameraInfo, found by type and name."""
+"""Choose the topics of a bag to replay: one camera's images and their CameraInfo, found by type and name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_PICTURE = frozenset({"depth", "disparity", "overlay", "mask", "masks", "infr
 
 @dataclass(frozen=True)
 class ImageTopics:
-    """What is replayed. `camera_info` is None where the caller gives the intrinsics."""
+    """The topics to replay. `camera_info` is None if the caller gives the intrinsics."""
 
     image: str
     camera_info: str | None
@@ -24,28 +24,28 @@ class ImageTopics:
 
 
 def image_transport_base(topic: str) -> str:
-    """`/camera/image_raw/compressed` -> `/camera/image_raw`; other names stay."""
+    """`/camera/image_raw/compressed` -> `/camera/image_raw`; other names are unchanged."""
     return topic.removesuffix("/compressed")
 
 
 def camera_info_topic(image: str) -> str:
-    """The `camera_info` of an image topic: its base name's last token replaced (image_transport's rule)."""
+    """The `camera_info` topic beside an image topic, by image_transport's rule: only the last token differs."""
     return image_transport_base(image).rpartition("/")[0] + "/camera_info"
 
 
 def select_topics(
     bag: str, kinds: Mapping[str, str], image: str | None, camera_info: str | None, needs_info: bool
 ) -> ImageTopics:
-    """Choose the topics to replay; what is None is found by name.
+    """Choose the topics to replay; topics given as None are found by name.
 
     Args:
-        bag: its path, for messages. kinds: type of each topic that has messages.
+        bag: its path, for error texts. kinds: type of each topic that has messages.
         image: image topic, raw or compressed.
         camera_info: its CameraInfo topic.
-        needs_info: False where the caller gives the intrinsics.
+        needs_info: False if the caller gives the intrinsics.
 
     Raises:
-        BagChoiceError: no such topic, a type that is not an image, or several candidates.
+        BagChoiceError: the topic does not exist, is not an image, or several topics qualify.
         UnreadableBagError: no colour images, or no CameraInfo for them.
     """
     chosen = image or _only_image(bag, kinds, camera_info, needs_info)
@@ -67,8 +67,10 @@ def select_topics(
 
 def _only_image(bag: str, kinds: Mapping[str, str], camera_info: str | None, needs_info: bool) -> str:
     images = [n for n, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
-    images = [n for n in images if topic_words(n).isdisjoint(_NO_PICTURE)] or images  # a name alone refuses nothing
-    # Where both are recorded the raw image wins: it lost nothing.
+    images = [
+        n for n in images if topic_words(n).isdisjoint(_NO_PICTURE)
+    ] or images  # if all names look like depth, keep all
+    # The raw image is preferred to its compressed one, because compression loses detail.
     images = [n for n in images if image_transport_base(n) == n or image_transport_base(n) not in images]
     with_info = [n for n in images if kinds.get(camera_info or camera_info_topic(n)) == CAMERA_INFO]
     candidates = with_info if needs_info and with_info else images

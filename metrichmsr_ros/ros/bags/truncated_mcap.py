@@ -1,7 +1,7 @@
-"""Read mcap files whose end is missing, as a crash or an empty battery leaves them.
+"""Read truncated mcap files, for example after a crash or an empty battery.
 
-Without the index at its end, a file is read record by record from its beginning (https://mcap.dev/spec). The lengths
-in a damaged file may be anything: a read that the rest of the file cannot serve is refused before memory is taken.
+Without the index at its end, a file is read record by record from its beginning (https://mcap.dev/spec). Lengths in a
+damaged file are arbitrary, so a read beyond the end of the file is refused before memory is allocated.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from mcap.exceptions import EndOfFile, McapError
 from mcap.records import Channel, Chunk, DataEnd, Header, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, get_chunk_data_stream
 
-_LARGEST_RECORD = 2**30  # bytes; a chunk of rosbag2 has 0.8 MB, or is one larger message
+_LARGEST_RECORD = 2**30  # bytes; a chunk of rosbag2 has 0.8 MB, or one larger message
 
 
 class Raw(NamedTuple):
-    """One message as it was recorded."""
+    """One serialized message of a bag."""
 
     topic: str
     type: str
@@ -29,10 +29,10 @@ class Raw(NamedTuple):
 
 
 class Salvage:
-    """Messages of some mcap files, up to where each is cut off or its records cannot be told apart any more.
+    """Messages of mcap files, each up to its end or its first unreadable record.
 
     Args:
-        files: in the order of their time.
+        files: in the order of recording.
 
     Attributes:
         counts: messages by topic and type. damaged_chunks: chunks left out because they cannot be decompressed or
@@ -49,13 +49,13 @@ class Salvage:
         self.profile = passes[0].profile if passes else ""
 
     def messages(self) -> Iterator[Raw]:
-        """All messages, in the order of the file; no error at the cut."""
+        """All messages in file order; a truncation raises no error."""
         for file in self._files:
             yield from _Pass(file).messages()
 
 
 class _Pass:
-    """One pass over one file, with what the file has declared so far."""
+    """One pass over one file, with the schemas and channels declared so far."""
 
     def __init__(self, path: Path) -> None:
         self.damaged_chunks = 0
@@ -68,7 +68,7 @@ class _Pass:
     def messages(self) -> Iterator[Raw]:
         with self._path.open("rb", buffering=0) as file:
             for record in _records(file, self._path.stat().st_size):
-                if isinstance(record, DataEnd):  # what follows repeats schemas and channels
+                if isinstance(record, DataEnd):  # the rest repeats schemas and channels
                     self.has_end = True
                     return
                 if isinstance(record, Header):
@@ -85,20 +85,20 @@ class _Pass:
                 yield Raw(*self._channels[record.channel_id], record.log_time, record.data)
 
     def _inside(self, chunk: Chunk) -> Iterator[McapRecord]:
-        """The records of a chunk up to the first that is not whole; none when it cannot be decompressed."""
+        """The records of a chunk up to the first incomplete one; none if it cannot be decompressed."""
         try:
             if chunk.uncompressed_size > _LARGEST_RECORD:
                 raise EndOfFile
             stream, size = get_chunk_data_stream(chunk, validate_crc=True)
             data = stream.read(size)
-        except Exception:  # each compression raises its own kinds
+        except Exception:  # each compression has its own errors
             self.damaged_chunks += 1
             return iter(())
         return _records(BytesIO(data), size, skip_magic=True)
 
 
 def _records(raw: RawIOBase | BytesIO, size: int, skip_magic: bool = False) -> Iterator[McapRecord]:
-    """Records of `size` bytes up to the first that is not whole; chunks are not unpacked."""
+    """Records of `size` bytes up to the first incomplete one; chunks are not unpacked."""
     limit = min(size, _LARGEST_RECORD)
     reader = StreamReader(_WholeReads(raw, size), skip_magic, emit_chunks=True, record_size_limit=limit)
     try:
@@ -108,9 +108,9 @@ def _records(raw: RawIOBase | BytesIO, size: int, skip_magic: bool = False) -> I
 
 
 class _WholeReads(BufferedReader):
-    """A reader of `size` bytes that gives all that is asked for, or refuses.
+    """A reader of `size` bytes that returns all requested bytes or raises an error.
 
-    The library itself takes a short read for a record that is whole, and a negative length for "all the rest".
+    The library itself accepts a short read as a complete record, and reads the whole rest for a negative length.
     """
 
     def __init__(self, raw: RawIOBase | BytesIO, size: int) -> None:
@@ -118,7 +118,7 @@ class _WholeReads(BufferedReader):
         self._left = size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """`size` bytes. Raises EndOfFile, having read nothing, when there are not so many."""
+        """`size` bytes. Raises EndOfFile without reading if fewer are left."""
         if size is None or not 0 <= size <= self._left:
             raise EndOfFile
         self._left -= size

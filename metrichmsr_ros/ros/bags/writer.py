@@ -1,4 +1,4 @@
-"""Write rosbag2 files (mcap) without rosbag2, with the definitions of the messages inside; `ros2 bag` opens them."""
+"""Write rosbag2 files (mcap) with their message definitions, without rosbag2; `ros2 bag` opens them."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class BagWriter:
         self._topics: dict[str, Connection] = {}
 
     def add_topic(self, topic: str, type_name: str, latched: bool = False) -> None:
-        """Declare a topic, which also a bag without a message on it will list.
+        """Declare a topic; the bag lists it even without messages.
 
         Args:
-            topic: name. type_name: e.g. `sensor_msgs/msg/Image`. latched: a player offers its last message to all.
+            topic: name. type_name: e.g. `sensor_msgs/msg/Image`. latched: players publish it as transient local.
 
         Raises:
-            BagError: the type has no definition here.
+            BagError: no definition of the type is installed.
         """
         register(self.types, type_name)
         self._topics[topic] = self._writer.add_connection(
@@ -52,13 +52,13 @@ class BagWriter:
         )
 
     def write(self, topic: str, type_name: str, cdr: bytes | memoryview, stamp_ns: int) -> None:
-        """Append a serialized message under the log time `stamp_ns`; a new topic is declared."""
+        """Append a serialized message with the log time `stamp_ns`; declare its topic if new."""
         if topic not in self._topics:
             self.add_topic(topic, type_name)
         self._writer.write(self._topics[topic], stamp_ns, cdr)
 
     def close(self) -> None:
-        """Write the index; the bag cannot be read before."""
+        """Write the index; before that, the bag cannot be read."""
         self._writer.close()
 
     def __enter__(self) -> BagWriter:
@@ -68,7 +68,7 @@ class BagWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close, also after an error: what was written stays readable."""
+        """Close, also after an error, so that the written messages stay readable."""
         self.close()
 
 

@@ -66,7 +66,7 @@ SPOILT = {
     "has the storage_identifier '' instead of mcap or sqlite3": edited(
         lambda t: t.replace("identifier: mcap", "identifier: ''").replace("identifier: sqlite3", "identifier: ''")
     ),
-    "which is not there": rename,
+    "which does not exist": rename,
     "metadata.yaml names no data files": edited(lambda text: text.replace("relative_file_paths", "paths")),
 }
 
@@ -193,7 +193,7 @@ def test_a_part_that_is_gone_is_damage(tmp_path):
     folder = write_bag(tmp_path / "bag")
     edited(lambda t: t.replace("  - bag.mcap", "  - bag.mcap\n  - bag_1.mcap"))(folder)
     with Bag(folder) as bag:
-        assert bag.damage == "metadata.yaml names 2 data files, of which 1 are there; missing: bag_1.mcap."
+        assert bag.damage == "metadata.yaml names 2 data files, found 1; missing: bag_1.mcap."
 
 
 @pytest.mark.parametrize(("names", "is_one"), [(["b_0", "b_1"], True), (["b_0", "c_1"], False), (["a", "b"], False)])
