@@ -10,7 +10,13 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
-from metrichmsr_ros.ros.launch_arguments import OTHER_TOPICS, forwarded, node_arguments, parameter_arguments, perception
+from metrichmsr_ros.ros.launching.arguments import (
+    OTHER_TOPICS,
+    forwarded,
+    node_arguments,
+    parameter_arguments,
+    perception,
+)
 
 TOPICS = [
     DeclareLaunchArgument("image", default_value="image_raw", description="Image topic under each camera's name."),

@@ -5,14 +5,12 @@
 For several cameras see cameras.launch.py. For images rectified by image_proc see rectified.launch.py.
 """
 
-from pathlib import Path
-
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 
-from metrichmsr_ros.ros.launch_arguments import (
+from metrichmsr_ros.ros.launching.arguments import (
     CAMERA_TOPICS,
     OTHER_TOPICS,
     SHARE,
@@ -21,6 +19,7 @@ from metrichmsr_ros.ros.launch_arguments import (
     node_arguments,
     parameter_arguments,
 )
+from metrichmsr_ros.ros.launching.processes import PROGRAM, check_start, ends_with_launch, params_file
 
 TOPICS = (*CAMERA_TOPICS, *OTHER_TOPICS)
 SHOWN = ("overlay", "depth/image", "markers", "mesh_markers", "body_points", "points", "poses")  # by the RViz file
@@ -34,18 +33,18 @@ ARGUMENTS = [
 
 
 def make_node(context: LaunchContext) -> Node:
-    params_file = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
-    if not params_file.is_file():  # launch would only warn, and start the node with its defaults
-        raise RuntimeError(f"params_file is {params_file.absolute()}, which is not a file; pass a YAML file")
+    given = {**given_parameters(context), "use_sim_time": flag(context, "use_sim_time")}
     return Node(
         package="metrichmsr_ros",
-        executable="perception",
+        executable=PROGRAM,
         name=LaunchConfiguration("name"),
         namespace=LaunchConfiguration("namespace"),
-        parameters=[str(params_file), {**given_parameters(context), "use_sim_time": flag(context, "use_sim_time")}],
+        parameters=[str(params_file(context)), given],
         remappings=[(topic, LaunchConfiguration(topic)) for topic in TOPICS],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        exec_name=PROGRAM,
         output="screen",
+        **ends_with_launch(context),
         respawn=flag(context, "respawn"),
         respawn_delay=RESPAWN_DELAY_S,
     )
@@ -57,6 +56,8 @@ def make_rviz(context: LaunchContext) -> Node:
     return Node(
         package="rviz2",
         executable="rviz2",
+        exec_name="rviz2",
+        **ends_with_launch(context),
         namespace=LaunchConfiguration("namespace"),  # the file's topics are relative
         parameters=[{"use_sim_time": flag(context, "use_sim_time")}],
         remappings=[(f"perception/{topic}", f"{name}/{topic}") for topic in SHOWN] if name != "perception" else [],
@@ -65,6 +66,7 @@ def make_rviz(context: LaunchContext) -> Node:
 
 
 def start(context: LaunchContext) -> list[Node]:
+    check_start(context)
     return [make_node(context), *([make_rviz(context)] if flag(context, "rviz") else [])]
 
 

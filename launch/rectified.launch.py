@@ -6,19 +6,20 @@ image_proc subscribes to /cam/image_raw and /cam/camera_info and publishes /cam/
 nodes need /cam/image_rect too: the perception node itself also takes raw images.
 """
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import ComposableNodeContainer
 from launch_ros.descriptions import ComposableNode
 
-from metrichmsr_ros.ros.launch_arguments import (
+from metrichmsr_ros.ros.launching.arguments import (
     OTHER_TOPICS,
     forwarded,
     node_arguments,
     parameter_arguments,
     perception_when_run,
 )
+from metrichmsr_ros.ros.launching.processes import check_start, ends_with_launch, require_package
 
 CAMERA = LaunchConfiguration("camera")
 SHARED = [
@@ -35,7 +36,14 @@ FIXED = {
 }
 
 
-def rectifier() -> ComposableNodeContainer:
+def check(context: LaunchContext) -> None:
+    """Before anything is started: launch would not end it."""
+    for package in ("image_proc", "rclcpp_components"):
+        require_package(package, f"install ros-$ROS_DISTRO-{package.replace('_', '-')}, or use perception.launch.py")
+    check_start(context)
+
+
+def rectifier(context: LaunchContext) -> list[ComposableNodeContainer]:
     rectify = ComposableNode(
         package="image_proc",
         plugin="image_proc::RectifyNode",
@@ -53,16 +61,21 @@ def rectifier() -> ComposableNodeContainer:
             }
         ],
     )
-    return ComposableNodeContainer(
+    container = ComposableNodeContainer(
         package="rclcpp_components",
         executable="component_container",
         name="image_proc",
         namespace="",
         composable_node_descriptions=[rectify],
+        exec_name="component_container",
         output="screen",
+        **ends_with_launch(context),
     )
+    return [container]
 
 
 def generate_launch_description() -> LaunchDescription:
     camera = DeclareLaunchArgument("camera", default_value="/camera", description="Namespace of the camera's topics.")
-    return LaunchDescription([camera, *SHARED, rectifier(), perception_when_run({**FIXED, **forwarded(SHARED)})])
+    chain = OpaqueFunction(function=rectifier)
+    perception = perception_when_run({**FIXED, **forwarded(SHARED)})
+    return LaunchDescription([camera, *SHARED, OpaqueFunction(function=check), chain, perception])

@@ -12,7 +12,8 @@ from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix
 
-from metrichmsr_ros.ros.launch_arguments import parameter_options, typed_parameters
+from metrichmsr_ros.ros.launching.arguments import parameter_options, typed_parameters
+from metrichmsr_ros.ros.launching.processes import ends_with_launch
 
 # Options of `metrichmsr replay`, passed on when they are set.
 OPTIONS = {
@@ -67,7 +68,7 @@ def option_words(context: LaunchContext) -> list[str]:
 def make_process(context: LaunchContext) -> list[object]:
     door = PathJoinSubstitution([FindPackagePrefix("metrichmsr_ros"), "lib", "metrichmsr_ros", "metrichmsr"])
     command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *option_words(context)]
-    process = ExecuteProcess(cmd=command, output="screen")
+    process = ExecuteProcess(cmd=command, name="replay", output="screen", **ends_with_launch(context))
     finish = OnProcessExit(target_action=process, on_exit=[EmitEvent(event=Shutdown(reason="replay ended"))])
     return [process, RegisterEventHandler(finish)]
 

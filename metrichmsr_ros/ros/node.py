@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import rclpy
@@ -38,9 +39,10 @@ from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.messages import optional_messages
 from metrichmsr_ros.ros.outputs.publishers import Outputs
+from metrichmsr_ros.ros.outputs.session_tag import session_tag
 from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.parameters import FORMER_NAMES, Settings
-from metrichmsr_ros.ros.sigint import interrupt_once, is_interrupted
+from metrichmsr_ros.ros.process import EndSignals, interrupt_once, process_age_s
 from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 from metrichmsr_ros.ros.worker import NewestWinsWorker
 
@@ -70,6 +72,7 @@ class PerceptionNode(LifecycleNode):
         self._settings = read_settings(self)
         self._enabled = True
         self._failure = ""  # why the last configure failed
+        self._tag = ""
         for text in misspelt(self._parameter_overrides, self._parameters, FORMER_NAMES):
             self.get_logger().warning(text)
         self._statistics = Statistics(self.get_logger().warning, self.get_logger().info)
@@ -104,24 +107,25 @@ class PerceptionNode(LifecycleNode):
         self._start_timer.cancel()
         if self.state == "unconfigured":
             self.trigger_configure()
-        if self.state == "inactive":
+        if self.state == "inactive" and self.context.ok():
             self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
         started = time.monotonic()
+        self._tag = session_tag()
         try:
             self._pipeline = self._load(self._settings)
-            self._outputs = Outputs(self, self._pipeline.body, self._broadcaster, self._settings)
+            self._outputs = Outputs(self, self._pipeline.body, self._broadcaster, self._tagged(self._settings))
         except Exception as error:
             # rclpy would swallow it; the user needs the reason, and the node stays unconfigured and can be tried again
             self._failure = f"cannot configure: {type(error).__name__}: {error}"
-            if self.context.ok() and not is_interrupted():  # else libraries say in their own words that they broke off
+            if self.context.ok():  # else it is the end that broke it off
                 self.get_logger().error(self._failure)
             self._pipeline = None
             return _FAILURE
         self._failure = ""
-        self.get_logger().info(f"model ready after {time.monotonic() - started:.1f} s")
+        self.get_logger().info(_ready(time.monotonic() - started))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -142,7 +146,7 @@ class PerceptionNode(LifecycleNode):
             Intake(topic, infos, contexts, problem, budget),
             self._statistics,
             lambda: int(self.get_clock().now().nanoseconds),
-            self._settings,
+            self._tagged(self._settings),
         )
         self._worker = NewestWinsWorker(self._processor, lambda frame: self._statistics.dropped("superseded"))
         self._subscribe(topic, infos, depths, boxes)
@@ -243,8 +247,11 @@ class PerceptionNode(LifecycleNode):
             self._settings = settings
             for part in (self._outputs, self._processor):
                 if part is not None:
-                    part.settings = settings
+                    part.settings = self._tagged(settings)
         return result
+
+    def _tagged(self, settings: Settings) -> Settings:
+        return replace(settings, id_prefix=settings.id_prefix + self._tag) if settings.unique_ids else settings
 
     # health --------------------------------------------------------------------------------------------------------
 
@@ -271,6 +278,8 @@ class PerceptionNode(LifecycleNode):
             )
 
     def _report(self) -> None:
+        if not self.context.ok():  # a signal came just now
+            return
         name = self.get_fully_qualified_name().lstrip("/")
         problem = (DiagnosticStatus.ERROR, self._failure) if self._failure else None
         if not problem and (others := namesakes(self)):
@@ -292,6 +301,12 @@ class PerceptionNode(LifecycleNode):
             message.status[0].message += f": {self._hint(self._image_topic(), 'image', kinds)}"
             self.get_logger().warning(message.status[0].message, throttle_duration_sec=REMIND_S)
         self._diagnostics.publish(message)
+
+
+def _ready(configured_s: float) -> str:
+    age_s = process_age_s()
+    since = f"model ready after {age_s:.1f} s, imports included; " if age_s is not None else "model ready; "
+    return f"{since}configuring took {configured_s:.1f} s"
 
 
 def load_pipeline(settings: Settings) -> ScenePipeline:
@@ -321,7 +336,7 @@ def make_node(
     parameter_overrides: Mapping[str, Any] | None = None,
     **node_options: Any,
 ) -> PerceptionNode:
-    """A perception node to add to an executor of your own.
+    """A perception node to add to an executor of your own. Its ids begin at p1 unless `unique_ids` is set.
 
     Args:
         pipeline: used instead of loading one from the parameters.
@@ -329,15 +344,16 @@ def make_node(
         node_options: further arguments of the node, e.g. `context`, `namespace`, `name`, `cli_args`.
     """
     load = load_pipeline if pipeline is None else lambda settings: pipeline
-    overrides = [Parameter(name, value=value) for name, value in (parameter_overrides or {}).items()]
+    values = {"unique_ids": False, **(parameter_overrides or {})}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
     return PerceptionNode(load, parameter_overrides=overrides, **node_options)
 
 
-def _started(args: list[str] | None) -> PerceptionNode:
-    """ROS and the node; what is wrong with the arguments ends the process in one line.
+def _init(args: list[str] | None) -> None:
+    """Start rclpy.
 
     Raises:
-        SystemExit: an argument, a parameter file or a value in it cannot be used; the message names it.
+        SystemExit: an argument or a parameter file cannot be used; the message names it.
     """
     try:
         rclpy.init(args=args)
@@ -345,30 +361,52 @@ def _started(args: list[str] | None) -> PerceptionNode:
         text = re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
         remedy = "; set ROS_LOG_DIR to a folder that can be written to" if "log directory" in text else ""
         sys.exit(f"perception: {text}{remedy}")
+
+
+def _run(signals: EndSignals) -> None:
+    """Run one node until a signal comes.
+
+    Raises:
+        SystemExit: the value of a parameter cannot be used; the message names it.
+    """
+
+    def load(settings: Settings) -> ScenePipeline:
+        with signals.raising(True):
+            try:
+                return load_pipeline(settings)
+            except Exception:
+                if signals.came:  # libraries say in their own words that they broke off
+                    raise KeyboardInterrupt from None
+                raise
+
     try:
-        return make_node()
+        node = PerceptionNode(load)
     except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
-        rclpy.try_shutdown()
         sys.exit(f"perception: {error}")
+    try:
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    finally:
+        node.destroy_node()
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run one node until it is interrupted."""
-    interrupt_once()
-    node = _started(args)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    """Run one node until SIGINT or SIGTERM."""
+    signals = interrupt_once()
     try:
-        executor.spin()
+        with signals.raising(False):
+            _init(args)
+            _run(signals)
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # Ctrl-C and SIGTERM are how a node ends
-    except RuntimeError:
-        if rclpy.ok():
+        pass  # how a node ends
+    except Exception:
+        if not signals.came:
             raise
-        # Ctrl-C came within a transition, and rclpy could not publish how that ended
+        # rclpy was shut down under what was at work
     finally:
-        node.destroy_node()
         rclpy.try_shutdown()
+        signals.restore()
         gc.freeze()  # all that is left dies with the process; to walk through torch first would cost seconds
 
 

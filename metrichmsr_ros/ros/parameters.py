@@ -104,6 +104,12 @@ class Settings:
         "Prefix of every id. Use a different one for each camera, so that no two cameras share a frame body_<id>.",
         read_only=True,
     )
+    unique_ids: bool = parameter(
+        True,
+        "Put a random tag, new at every start, between id_prefix and the number of every id, e.g. k3fa_p1: no id of an "
+        "earlier run comes back for another person. false: ids begin with p1 at every start.",
+        read_only=True,
+    )
     publish_tf: bool = parameter(True, "Broadcast body_<id> for people seen in the image.")
     joint_frames: bool = parameter(
         False, "Also broadcast <joint>_<id> under body_<id>: all 24 joints with their orientations."

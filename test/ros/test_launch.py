@@ -35,7 +35,7 @@ def prefix(tmp_path, monkeypatch):
     for program in programs:
         program.write_text(NOTE)
         program.chmod(0o755)
-    for package in ("metrichmsr_ros", "rviz2", "rclcpp_components"):
+    for package in ("metrichmsr_ros", "rviz2", "rclcpp_components", "image_proc"):
         (index / package).touch()
     for folder in ("launch", "config"):
         (tmp_path / "share" / "metrichmsr_ros" / folder).symlink_to(ROOT / folder)
@@ -153,6 +153,51 @@ def test_the_rectified_chain_forwards_what_it_shows(prefix):
     words = note.read_text().splitlines()
     assert {"image:=/cam/image_rect", "camera_info:=/cam/camera_info", "depth:=/cam/depth", "__ns:=/left"} <= set(words)
     assert (parameters(words)["max_age"], parameters(words)["image_rectified"]) == (2.0, "true")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "gone", "said"),
+    [
+        ("perception", ["rviz:=true"], "rviz2", "package rviz2 is not installed: install ros-$ROS_DISTRO-rviz2"),
+        ("demo", ["bag:={prefix}"], "rviz2", "package rviz2 is not installed"),
+        ("rectified", [], "image_proc", "package image_proc is not installed: install ros-$ROS_DISTRO-image-proc"),
+        ("rectified", [], "rclcpp_components", "package rclcpp_components is not installed"),
+        ("rectified", ["params_file:=/no/such.yaml"], "", "which is not a file"),
+        ("rectified", ["rviz:=true"], "rviz2", "package rviz2 is not installed"),
+    ],
+)
+def test_a_part_that_is_missing_is_named_before_anything_is_started(
+    prefix, monkeypatch, name, arguments, gone, said, caplog
+):
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    (prefix / "metadata.yaml").touch()
+    for entry in (prefix / "share" / "ament_index" / "resource_index" / "packages").glob(gone or "-"):
+        entry.unlink()
+    assert run(name, *(argument.format(prefix=prefix) for argument in arguments)) != 0
+    assert said in caplog.text
+    assert not list((prefix / "notes").iterdir())
+
+
+def test_a_program_that_is_missing_is_named_before_anything_is_started(prefix, caplog):
+    (prefix / "lib" / "rviz2" / "rviz2").unlink()
+    assert run("perception", "rviz:=true") != 0
+    assert "package rviz2 has no program rviz2" in caplog.text
+    assert not list((prefix / "notes").iterdir())
+
+
+def test_the_demo_ends_when_its_player_fails(prefix):
+    (prefix / "metadata.yaml").touch()
+    (prefix / "bin" / "ros2").write_text("#!/bin/sh\nexit 2\n")  # as without `ros2 bag`
+    node = prefix / "lib" / "metrichmsr_ros" / "perception"
+    node.write_text("#!/bin/sh\nwhile :; do sleep 0.1; done\n")
+    ended = []
+
+    def note(event, context):
+        ended.append(event.process_name.split("-")[0])
+
+    watch = launch.actions.RegisterEventHandler(launch.event_handlers.OnProcessExit(on_exit=note))
+    run("demo", f"bag:={prefix}", "rviz:=false", also=[watch])
+    assert ended == ["ros2_bag_play", "perception"]
 
 
 def test_options_of_a_replay_are_handed_on_when_given(prefix):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ from helpers.ros_testing import CameraDriver
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
+from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros.diagnostics import resident_bytes
@@ -132,3 +134,24 @@ def test_many_cycles_do_not_grow(ros):
     assert len(list(node.publishers)) == publishers
     assert not list(node._managed_entities)
     assert resident_bytes() - before < 20 * 150_000  # a leaked worker, publisher or model would be far more
+
+
+def test_ids_of_another_start_do_not_come_back(ros):
+    node = ros.perception(FakePipeline([make_person("p1")]), parameters={"unique_ids": True, "id_prefix": "left_"})
+    humans, frames = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
+    camera, ids = CameraDriver(ros), []
+    for seconds in (1.0, 2.0, 3.0):
+        camera.send_good(seconds)
+        ros.until(lambda: humans and frames, "a result")
+        ids.append(humans[-1].humans[0].id)
+        assert frames[-1].transforms[0].child_frame_id == f"body_{ids[-1]}"
+        node.set_parameters([Parameter("min_confidence", value=0.1)])  # keeps the ids
+        camera.send_good(seconds + 0.5)
+        ros.until(lambda: len(humans) == 2, "a second result")
+        assert humans[-1].humans[0].id == ids[-1]
+        for transition in ("deactivate", "cleanup", "configure", "activate"):
+            getattr(node, f"trigger_{transition}")()
+        humans.clear()
+        frames.clear()
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch(r"left_[a-z][a-z0-9]{3}_p1", name) for name in ids)

@@ -27,6 +27,7 @@ FAKE_NODE = TESTS / "helpers" / "ros_fake_node.py"
 @pytest.fixture
 def process(ros):
     arguments = ["--ros-args", "-r", "image:=/cam/image_raw", "-r", "camera_info:=/cam/camera_info"]
+    arguments += ["-p", "unique_ids:=false"]
     running = subprocess.Popen([sys.executable, FAKE_NODE, *arguments], env=environment(ROS_DOMAIN_ID=str(ros.domain)))
     yield running
     running.kill()
@@ -61,7 +62,7 @@ def test_a_second_ctrl_c_does_not_interrupt_the_shutdown():
     """From the terminal, whose whole group gets it, and from launch; here also a third time, after rclpy's handler."""
     code = """
 import os, signal, rclpy
-from metrichmsr_ros.ros.sigint import interrupt_once
+from metrichmsr_ros.ros.process import interrupt_once
 interrupt_once()
 rclpy.init()
 try:

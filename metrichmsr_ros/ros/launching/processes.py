@@ -1,0 +1,82 @@
+"""Programs that the launch files start: missing ones are named before any is started, and none outlives its launch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import LaunchContext
+from launch.substitutions import LaunchConfiguration, SubstitutionFailure
+from launch_ros.substitutions import ExecutableInPackage
+
+from metrichmsr_ros.ros.launching.arguments import flag, typed_parameters
+from metrichmsr_ros.ros.parameters import PARAMETERS
+
+PROGRAM = "perception"
+
+
+def ends_with_launch(context: LaunchContext) -> dict[str, Any]:
+    """Keyword arguments of a process that gets SIGTERM when launch itself is killed.
+
+    Launch ends what it started after a SIGINT, but not after a SIGTERM or SIGKILL. `setpriv` of util-linux sets the
+    signal that the kernel sends when the parent dies. A `launch-prefix` of the user, e.g. for a debugger, goes first.
+    """
+    if shutil.which("setpriv") is None or context.launch_configurations.get("launch-prefix"):
+        return {}
+    return {"prefix": "setpriv --pdeathsig TERM"}
+
+
+def params_file(context: LaunchContext) -> Path:
+    """The file of the argument params_file.
+
+    Raises:
+        RuntimeError: it is not a file; launch itself would only warn, and the node would start with its defaults.
+    """
+    path = Path(LaunchConfiguration("params_file").perform(context)).expanduser()
+    if not path.is_file():
+        raise RuntimeError(f"params_file is {path.absolute()}, which is not a file; pass a YAML file")
+    return path
+
+
+def check_start(context: LaunchContext) -> None:
+    """Whether the perception node, and RViz if it is asked for, can be started with the arguments.
+
+    To be called before anything is started: launch can leave behind what it has just started when an error comes.
+
+    Raises:
+        RuntimeError: a file or a program is missing.
+        ParameterError: an argument has a value that it cannot have.
+    """
+    params_file(context)
+    typed_parameters(context, PARAMETERS.keys() & context.launch_configurations.keys())
+    flags = {n: flag(context, n) for n in ("use_sim_time", "respawn", "rviz") if n in context.launch_configurations}
+    require_program(context, "metrichmsr_ros", PROGRAM, "build the workspace and source its setup.bash")
+    if flags.get("rviz"):
+        require_program(context, "rviz2", "rviz2", "install ros-$ROS_DISTRO-rviz2, or set rviz:=false")
+
+
+def require_package(package: str, remedy: str) -> None:
+    """Raise an error before anything is started, where a package is not installed.
+
+    Raises:
+        RuntimeError: it is not; the message ends with `remedy`.
+    """
+    try:
+        get_package_prefix(package)
+    except PackageNotFoundError:
+        raise RuntimeError(f"the package {package} is not installed: {remedy}") from None
+
+
+def require_program(context: LaunchContext, package: str, program: str, remedy: str) -> None:
+    """The same, where a program of a package is not installed.
+
+    Raises:
+        RuntimeError: it is not; the message ends with `remedy`.
+    """
+    require_package(package, remedy)
+    try:
+        ExecutableInPackage(executable=program, package=package).perform(context)
+    except SubstitutionFailure:
+        raise RuntimeError(f"the package {package} has no program {program}: {remedy}") from None

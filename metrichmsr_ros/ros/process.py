@@ -1,0 +1,79 @@
+"""The process of a node: the signals that end it, of which the first counts, and how long it has run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_START_FIELD = 22 - 3  # of /proc/PID/stat, counted from the field after the name of the program
+
+
+class EndSignals:
+    """What the first SIGINT or SIGTERM of this process does; those after it do nothing.
+
+    Under `ros2 launch` a Ctrl-C comes twice, from the terminal and from launch, and SIGTERM follows when the end takes
+    long. Another one would break off the tidying up after the first, with a traceback and an exit code that launch
+    reports as a crash.
+
+    Attributes:
+        came: whether the first has come. rclpy's context says so too, but only some milliseconds later.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._raises = True
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Handle both signals from now on. Call before `rclpy.init`, whose own handlers call these."""
+        self._previous = {number: signal.signal(number, self._on_signal) for number in END_SIGNALS}
+
+    def restore(self) -> None:
+        """Handle both as before. Call after rclpy was shut down."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def raising(self, raises: bool) -> Iterator[None]:
+        """Whether, within, the first signal raises KeyboardInterrupt, or is left to rclpy, whose `spin` it ends.
+
+        Raised anywhere, e.g. within a destructor that is called from a callback, the exception would be lost.
+        """
+        before, self._raises = self._raises, raises
+        try:
+            if raises and self.came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raises = before
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.came:  # not SIG_IGN: rclpy puts Python's own entry point back when it shuts down
+            return
+        self.came = True
+        if self._raises:
+            raise KeyboardInterrupt
+
+
+def interrupt_once() -> EndSignals:
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt and ignore those after it. Call before `rclpy.init`."""
+    signals = EndSignals()
+    signals.install()
+    return signals
+
+
+def process_age_s() -> float | None:
+    """Seconds since this process was started; None where the system does not say."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started_s = int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
+    except (OSError, AttributeError):
+        return None

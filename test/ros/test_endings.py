@@ -1,0 +1,99 @@
+"""SIGINT and SIGTERM end the node at any moment, once, twice or three times: exit code 0, no traceback."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("metrichmsr_ros.msg")
+
+from helpers.fetched_networks import skip_without_blazepose
+from helpers.repository import ROOT, environment
+from helpers.watched_process import WatchedProcess
+
+from metrichmsr_ros.ros.process import EndSignals
+
+skip_without_blazepose()
+
+# A line that Python writes when it has imported a module, or that the node logs.
+MOMENTS = [
+    "numpy",
+    "rclpy",
+    "sensor_msgs.msg",
+    "metrichmsr_ros.ros.parameters",
+    "metrichmsr_ros.ros.node",
+    "metrichmsr_ros.depth.factory",
+    "metrichmsr_ros.pipeline.pipeline",
+    "model ready",
+    "active:",
+    "no image on",
+]
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def started(ros, *arguments):
+    command = [sys.executable, "-X", "importtime", ROOT / "scripts" / "perception", "--ros-args", *arguments]
+    return WatchedProcess(command, environment(ROS_DOMAIN_ID=str(ros.domain), PYTHONUNBUFFERED="1"))
+
+
+EXPECTED = (
+    "import time:",
+    "[INFO]",
+    "[WARN]",
+    "INFO: ",  # of TensorFlow Lite
+    "Failed to publish log message to rosout",  # rcl's answer to a log line that comes at the very end
+)
+
+
+def said(output):
+    """What is neither a line about an import nor an expected one of a log."""
+    return [line for line in output.splitlines() if not any(words in line for words in EXPECTED)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_node_ends_cleanly_at_any_moment(ros, moment, count):
+    chance = random.Random(f"{moment} {count}")
+    is_module = " " not in moment and ":" not in moment
+    with started(ros) as process:
+        process.wait_for(f" {moment}\n" if is_module else moment)
+        for number in range(count):
+            process.send(SIGNALS[(number + MOMENTS.index(moment)) % 2])
+            if number + 1 < count:
+                time.sleep(chance.uniform(0.0, 0.4))  # how fast a user presses Ctrl-C again
+        assert (process.exit_code(), said(process.output)) == (0, [])
+
+
+def test_a_signal_before_the_model_is_loaded_is_not_lost():
+    signals = EndSignals()
+    signals.install()
+    try:
+        with signals.raising(False):
+            signal.raise_signal(signal.SIGTERM)
+            assert signals.came
+            with pytest.raises(KeyboardInterrupt), signals.raising(True):
+                pass
+            signal.raise_signal(signal.SIGINT)  # the second does nothing
+    finally:
+        signals.restore()
+
+
+def test_the_time_until_the_model_is_ready_counts_from_the_start_of_the_process(ros):
+    began = time.monotonic()
+    with started(ros) as process:
+        process.wait_for("model ready")
+        waited = time.monotonic() - began
+        (words,) = re.findall(
+            r"model ready after ([\d.]+) s, imports included; configuring took ([\d.]+) s", process.output
+        )
+        imported = sum(int(us) for us in re.findall(r"import time: +(\d+) \|", process.output)) / 1e6
+        ready, configured = map(float, words)
+        assert imported < ready + 0.1  # rounded
+        assert ready <= waited + 0.1
+        assert configured < ready
