@@ -46,7 +46,7 @@ def test_full_hd_goes_in_and_people_come_out_and_the_process_ends_cleanly(ros, p
             due = time.monotonic() + 0.1
             seconds = 1.0 + len(sent) / 30
             sent.append(make_image(seconds, width=1920, height=1080))
-            camera.send(sent[-1], make_info(seconds, width=1920, height=1080))
+            camera.send(sent[-1], make_info(seconds, focal=1500.0, width=1920, height=1080))
         return len(humans) >= 5 and transforms and depth
 
     ros.until(answered, "results from the other process")
