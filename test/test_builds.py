@@ -66,7 +66,8 @@ def test_missing_ros_is_an_error_only_when_messages_are_demanded(sources, bare_p
     stub += "    m = sys.modules[n] = types.ModuleType(n)\n"
     stub += "    m.Distribution = m.build_py = object; m.find_packages = m.setup = print\n"
     code = stub + start.replace("from __future__ import annotations", "") + "\nprint(want_messages())"
-    for demand, code_expected, word in (("", 0, "False"), ("0", 0, "False"), ("1", 1, "the messages cannot be built: ament_cmake")):
+    refused = "the messages cannot be built: ament_cmake"
+    for demand, code_expected, word in (("", 0, "False"), ("0", 0, "False"), ("1", 1, refused)):
         env = clean_environment(METRICHMSR_MSGS=demand, AMENT_PREFIX_PATH="", PYTHONSAFEPATH="1")
         command = [bare_python, "-c", f"__file__ = {str(sources / 'setup.py')!r}\n{code}"]
         result = subprocess.run(command, env=env, capture_output=True, text=True)
