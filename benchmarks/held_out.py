@@ -21,7 +21,7 @@ from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
-from metrichmsr_ros.image_io import decode_image
+from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of

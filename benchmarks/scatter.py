@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.baseline import LANDMARKS
 from benchmarks.people import read_video
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
-from metrichmsr_ros.image_io import decode_image
+from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 

@@ -21,7 +21,7 @@ from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, BodyMo
 from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.body.pickles import load_array_pickle, loads_array, plain
 from metrichmsr_ros.errors import MissingPackageError
-from metrichmsr_ros.npz import read_npz
+from metrichmsr_ros.io.npz import read_npz
 
 REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 INSTALL = (

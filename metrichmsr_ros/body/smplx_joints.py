@@ -14,7 +14,7 @@ import torch
 from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, chain
 from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.body.pickles import loads_array, plain
-from metrichmsr_ros.npz import read_npz
+from metrichmsr_ros.io.npz import read_npz
 from metrichmsr_ros.types import AnyArray
 
 SHARED = 22

@@ -29,7 +29,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.image_io import write_image
+from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord

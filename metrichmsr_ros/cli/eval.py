@@ -139,7 +139,7 @@ def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
 def _from_dataset(benchmark: str, data: Path, options: EvalOptions, given: dict[str, Path], console: Console) -> Any:
     """Ground truth from the dataset's own files; estimates from predictions or from this pipeline."""
     from metrichmsr_ros.evaluation.benchmarks import run
-    from metrichmsr_ros.npz import read_npy
+    from metrichmsr_ros.io.npz import read_npy
 
     regressor = None if options.regressor is None else read_npy(options.regressor)
     videos = _videos(benchmark, data, options, regressor)

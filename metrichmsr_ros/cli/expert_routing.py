@@ -23,8 +23,8 @@ from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
-from metrichmsr_ros.image_header import MAX_PIXELS
-from metrichmsr_ros.image_io import write_image
+from metrichmsr_ros.io.image_header import MAX_PIXELS
+from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.types import AnyArray, ImageArray

@@ -10,7 +10,7 @@ import tyro
 
 from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
-from metrichmsr_ros.image_header import MAX_PIXELS
+from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.replay.options import ReplayOptions
 
 app = tyro.extras.SubcommandApp()

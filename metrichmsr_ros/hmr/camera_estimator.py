@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.io.devices import checked_device
 
 logger = logging.getLogger(__name__)
 

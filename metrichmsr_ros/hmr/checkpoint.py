@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.config import ConfigError, build, to_mapping
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.io.devices import checked_device
 
 
 class CheckpointError(MetricHMRError, ValueError):

@@ -20,7 +20,6 @@ from metrichmsr_ros.depth.anchor import person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
@@ -29,6 +28,7 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
+from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D

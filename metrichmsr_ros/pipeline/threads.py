@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from metrichmsr_ros.devices import checked_device
+from metrichmsr_ros.io.devices import checked_device
 
 
 def limit_threads(preset: str, device: str) -> None:

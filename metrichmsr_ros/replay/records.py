@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
-from metrichmsr_ros.npz import NpzError, read_npz
+from metrichmsr_ros.io.npz import NpzError, read_npz
 from metrichmsr_ros.types import Float32Array
 
 _SHAPES = {

@@ -313,7 +313,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads torch and the networks' runtime: on configure, not at import
     from metrichmsr_ros.depth.factory import DepthChoice
-    from metrichmsr_ros.devices import checked_device
+    from metrichmsr_ros.io.devices import checked_device
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
 

@@ -22,8 +22,8 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from metrichmsr_ros.config import ConfigError
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.io.devices import checked_device
 
 
 @dataclass(frozen=True)

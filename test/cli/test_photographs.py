@@ -12,7 +12,7 @@ from helpers.exif import jpeg_with_orientation
 
 from metrichmsr_ros.cli.predict import load_photo, photo_camera
 from metrichmsr_ros.errors import CalibrationWarning
-from metrichmsr_ros.image_io import write_image
+from metrichmsr_ros.io.images import write_image
 
 SPOT = (85, 70)  # x, y in the stored image of 192 x 128
 

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import read_file
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_io import ImageDataError, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_image
 from metrichmsr_ros.types import AnyArray
 
 JointsOf = Callable[[AnyArray, AnyArray, str], AnyArray]

@@ -25,7 +25,7 @@ from metrichmsr_ros.data.formats.labels import (
     label_table,
     to_camera,
 )
-from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
 from metrichmsr_ros.types import AnyArray
 
 PROX_FEMALE = frozenset({"162", "3452", "159", "3403"})

@@ -19,7 +19,7 @@ from metrichmsr_ros.data.formats.labels import (
     box_of_side,
     label_table,
 )
-from metrichmsr_ros.npz import NpzError, names_in, read_npz
+from metrichmsr_ros.io.npz import NpzError, names_in, read_npz
 from metrichmsr_ros.types import AnyArray
 
 PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200

@@ -23,7 +23,7 @@ from metrichmsr_ros.data.mocap.clip import Clip, MotionError, resample
 from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import retarget
-from metrichmsr_ros.npz import read_npz
+from metrichmsr_ros.io.npz import read_npz
 
 SPLIT_EVERY = 8  # one clip of eight is held out for validation
 WALK_FPS = 30.0

@@ -13,8 +13,8 @@ import numpy as np
 from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, random_texture
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.image_header import MAX_PIXELS
-from metrichmsr_ros.image_io import ImageDataError, decode_image
+from metrichmsr_ros.io.image_header import MAX_PIXELS
+from metrichmsr_ros.io.images import ImageDataError, decode_image
 
 _MAX_PIXELS = 4 * MAX_PIXELS  # panoramas are large
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from metrichmsr_ros.image_io import decode_image
+from metrichmsr_ros.io.images import decode_image
 
 
 def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
-from metrichmsr_ros.image_io import ImageDataError, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_image
 from metrichmsr_ros.types import AnyArray
 
 

@@ -31,7 +31,7 @@ from metrichmsr_ros.data.synthesis.samples import sample_arrays
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
 from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_io import write_image
+from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]

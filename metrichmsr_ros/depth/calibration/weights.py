@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
 from metrichmsr_ros.depth.sources.base import DepthError
-from metrichmsr_ros.devices import checked_device
+from metrichmsr_ros.io.devices import checked_device
 
 _FORMAT = "metrichmsr-refiner-1"
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthError
-from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
-from metrichmsr_ros.npz import NpzError, read_npy
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.npz import NpzError, read_npy
 from metrichmsr_ros.types import Float32Array
 
 _MILLIMETRES = ("16UC1", "mono16")

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.io.devices import checked_device
 
 SUGGESTED = "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"  # Apache-2.0, 25 M parameters
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, stretched
-from metrichmsr_ros.devices import checked_device
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.io.devices import checked_device
 
 DEFAULT = "facebook/map-anything-apache"  # the default weights of the project are CC-BY-NC
 LONG_SIDE, PATCH = 518, 14

@@ -17,7 +17,7 @@ from metrichmsr_ros.evaluation.benchmarks.prox import find_frames, read_color, s
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED, Line, Scoreboard, published_lines
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
-from metrichmsr_ros.npz import read_npz
+from metrichmsr_ros.io.npz import read_npz
 from metrichmsr_ros.pipeline.scene import OutputRequest
 
 _DEPTH = OutputRequest(vertices=False, depth=True)

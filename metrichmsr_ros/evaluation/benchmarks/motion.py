@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.trajectories import read_tum
-from metrichmsr_ros.npz import NpzError, read_npz
+from metrichmsr_ros.io.npz import NpzError, read_npz
 
 FIELDS: dict[str, tuple[int | None, ...]] = {
     "joints": (24, 3),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.formats.scenes import prox_points, read_prox_depth
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.image_io import ImageDataError, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_image
 
 _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds
 

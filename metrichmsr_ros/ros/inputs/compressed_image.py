@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
 from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
 from metrichmsr_ros.ros.inputs.conversion_errors import (
     VIDEO_REMEDY,

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from metrichmsr_ros.image_io import MAX_PIXELS
+from metrichmsr_ros.io.images import MAX_PIXELS
 from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
 from metrichmsr_ros.ros.inputs.bridge import rgb_by_cv_bridge
 from metrichmsr_ros.ros.inputs.compressed_image import image_from_compressed

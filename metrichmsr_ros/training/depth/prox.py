@@ -19,7 +19,7 @@ from metrichmsr_ros.data.rendering.depth_rooms import Place
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.image_io import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
 
 NOBODY = 255  # value of BodyIndex at pixels without a person
 PERSON_STD = 0.04  # relative error of a person's distance

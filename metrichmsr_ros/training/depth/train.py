@@ -20,7 +20,7 @@ from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
 from metrichmsr_ros.depth.calibration.weights import save_refiner
-from metrichmsr_ros.devices import checked_device
+from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.image_header import MAX_PIXELS, exif_orientation, image_size
+from metrichmsr_ros.io.image_header import MAX_PIXELS, exif_orientation, image_size
 from metrichmsr_ros.types import AnyArray, ImageArray
 
 _SMALL_FILE = 2**20  # bytes; holds the headers and metadata of an image of any size

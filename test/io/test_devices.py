@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metrichmsr_ros.devices import DeviceError, checked_device
+from metrichmsr_ros.io.devices import DeviceError, checked_device
 
 
 def test_a_device_that_is_there_is_given_back():

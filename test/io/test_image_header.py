@@ -12,8 +12,8 @@ import pytest
 from helpers.exif import exif_of, jpeg_with_orientation, png_chunk, png_with_orientation
 
 from metrichmsr_ros.cli.predict import InputError, load_photo
-from metrichmsr_ros.image_header import exif_orientation, image_size
-from metrichmsr_ros.image_io import ImageTooLargeError, decode_as_stored, decode_grey, decode_image
+from metrichmsr_ros.io.image_header import exif_orientation, image_size
+from metrichmsr_ros.io.images import ImageTooLargeError, decode_as_stored, decode_grey, decode_image
 
 WRITTEN = [
     *(".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".pxm", ".pam"),

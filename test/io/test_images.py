@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.exif import jpeg_with_orientation, png_with_orientation
 
-from metrichmsr_ros.image_io import ImageDataError, decode_as_stored, decode_grey, decode_image, is_jpeg_cut_off
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, decode_grey, decode_image, is_jpeg_cut_off
 
 KINDS = {
     "baseline": [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.npz import NpzError, read_npy, read_npz
+from metrichmsr_ros.io.npz import NpzError, read_npy, read_npz
 
 
 def broken(path, kind):
