@@ -29,9 +29,11 @@ PLAYER = [
     DeclareLaunchArgument("rate", default_value="1.0", description="Speed of playback; 2.0 is twice as fast."),
     DeclareLaunchArgument("loop", default_value="true", description="Play the bag again and again: true or false."),
 ]
+# The bag holds raw images without distortion, and neither depth nor detections.
+WITHOUT_EFFECT = ("image_transport", "image_rectified", "use_depth", "detections_class", "detections_min_score")
 SHARED = [
     *node_arguments("params_file", "log_level", rviz="true", rviz_frame="world"),
-    *parameter_arguments(without=("image_transport",), defaults={"ground_frame": "world"}),
+    *parameter_arguments(without=WITHOUT_EFFECT, defaults={"ground_frame": "world"}),
 ]
 FIXED = {
     "image": "/camera/image_raw",

@@ -113,7 +113,10 @@ def test_arguments_become_parameters_of_the_types_that_the_node_declares(prefix)
     [
         ("perception", set()),
         ("cameras", {"id_prefix"}),
-        ("demo", {"image_transport"}),
+        (
+            "demo",
+            {"image_transport", "image_rectified", "use_depth", "detections_class", "detections_min_score"},
+        ),
         ("rectified", {"image_rectified", "image_transport"}),
     ],
 )
