@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.ros.process import EndSignals
 
 app = tyro.extras.SubcommandApp()
 
@@ -269,8 +271,13 @@ def compare(
 
 def main() -> None:
     """Entry point. A mistake of the user is printed in one line, without a traceback; the exit code is 2."""
-    with one_line_errors("metrichmsr"):
-        app.cli(prog="metrichmsr", description="People in metres from one camera.")
+    signals = EndSignals([signal.SIGINT])  # a second Ctrl-C does not break off the end that the first one began
+    signals.install()
+    try:
+        with one_line_errors("metrichmsr"), signals.raising(True):
+            app.cli(prog="metrichmsr", description="People in metres from one camera.")
+    finally:
+        signals.close()
 
 
 if __name__ == "__main__":

@@ -372,12 +372,7 @@ def _run(signals: EndSignals) -> None:
 
     def load(settings: Settings) -> ScenePipeline:
         with signals.raising(True):
-            try:
-                return load_pipeline(settings)
-            except Exception:
-                if signals.came:  # libraries say in their own words that they broke off
-                    raise KeyboardInterrupt from None
-                raise
+            return load_pipeline(settings)
 
     try:
         node = PerceptionNode(load)
@@ -406,7 +401,7 @@ def main(args: list[str] | None = None) -> None:
         # rclpy was shut down under what was at work
     finally:
         rclpy.try_shutdown()
-        signals.restore()
+        signals.close()
         gc.freeze()  # all that is left dies with the process; to walk through torch first would cost seconds
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,23 +22,27 @@ class EndSignals:
     long. Another one would break off the tidying up after the first, with a traceback and an exit code that launch
     reports as a crash.
 
+    Args:
+        numbers: the signals.
+
     Attributes:
         came: whether the first has come. rclpy's context says so too, but only some milliseconds later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Sequence[signal.Signals] = END_SIGNALS) -> None:
         self.came = False
+        self._numbers = numbers
         self._raises = True
         self._previous: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
         """Handle both signals from now on. Call before `rclpy.init`, whose own handlers call these."""
-        self._previous = {number: signal.signal(number, self._on_signal) for number in END_SIGNALS}
+        self._previous = {number: signal.signal(number, self._on_signal) for number in self._numbers}
 
-    def restore(self) -> None:
-        """Handle both as before. Call after rclpy was shut down."""
+    def close(self) -> None:
+        """Handle them as before; where one has come, ignore them until the process ends. rclpy must be shut down."""
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self.came else handler)
 
     @contextmanager
     def raising(self, raises: bool) -> Iterator[None]:
@@ -51,6 +55,10 @@ class EndSignals:
             if raises and self.came:
                 raise KeyboardInterrupt
             yield
+        except Exception:
+            if raises and self.came:  # a library says in its own words that it broke off, as NumPy does
+                raise KeyboardInterrupt from None
+            raise
         finally:
             self._raises = before
 

@@ -142,7 +142,7 @@ def test_ctrl_c_at_ten_moments_leaves_no_process(environment, bag, tmp_path, nam
         process.exit_code()
         wait_until_empty(process.pid)
         ours = [line for line in process.lines if not line.startswith("[ros2_bag_play")]
-        assert not [line for line in ours if "Traceback" in line or "__del__" in line]
+        assert not [line for line in ours if "Traceback" in line or "__del__" in line], process.output
         if name != "replay":  # which ends with 130, as commands do
             assert "perception" not in "".join(line for line in process.lines if "process has died" in line)
 
