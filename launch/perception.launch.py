@@ -44,7 +44,7 @@ def make_node(context: LaunchContext) -> Node:
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         exec_name=PROGRAM,
         output="screen",
-        **ends_with_launch(context),
+        **ends_with_launch(context, unblocks=True),
         respawn=flag(context, "respawn"),
         respawn_delay=RESPAWN_DELAY_S,
     )

@@ -68,7 +68,7 @@ def option_words(context: LaunchContext) -> list[str]:
 def make_process(context: LaunchContext) -> list[object]:
     door = PathJoinSubstitution([FindPackagePrefix("metrichmsr_ros"), "lib", "metrichmsr_ros", "metrichmsr"])
     command = [door, "replay", LaunchConfiguration("bag"), "--out", LaunchConfiguration("out"), *option_words(context)]
-    process = ExecuteProcess(cmd=command, name="replay", output="screen", **ends_with_launch(context))
+    process = ExecuteProcess(cmd=command, name="replay", output="screen", **ends_with_launch(context, unblocks=True))
     finish = OnProcessExit(target_action=process, on_exit=[EmitEvent(event=Shutdown(reason="replay ended"))])
     return [process, RegisterEventHandler(finish)]
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+_LOST_AFTER_S = 2.0  # a KeyboardInterrupt that came up in a destructor is lost, and the user tries again
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _START_FIELD = 22 - 3  # of /proc/PID/stat, counted from the field after the name of the program
 
 
 class EndSignals:
-    """What the first SIGINT or SIGTERM of this process does; those after it do nothing.
+    """What the first SIGINT or SIGTERM of this process does; those that follow at once do nothing.
 
     Under `ros2 launch` a Ctrl-C comes twice, from the terminal and from launch, and SIGTERM follows when the end takes
     long. Another one would break off the tidying up after the first, with a traceback and an exit code that launch
@@ -31,6 +32,7 @@ class EndSignals:
 
     def __init__(self, numbers: Sequence[signal.Signals] = END_SIGNALS) -> None:
         self.came = False
+        self._raised_s = 0.0
         self._numbers = numbers
         self._raises = True
         self._previous: dict[signal.Signals, Any] = {}
@@ -63,10 +65,11 @@ class EndSignals:
             self._raises = before
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.came:  # not SIG_IGN: rclpy puts Python's own entry point back when it shuts down
-            return
+        # Ignored here and not by SIG_IGN: rclpy puts Python's own entry point back when it shuts down.
+        is_first, now_s = not self.came, time.monotonic()
         self.came = True
-        if self._raises:
+        if self._raises and (is_first or now_s - self._raised_s > _LOST_AFTER_S):
+            self._raised_s = now_s
             raise KeyboardInterrupt
 
 

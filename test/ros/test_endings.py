@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -126,3 +128,17 @@ def test_ctrl_c_ends_a_replay_with_130_and_no_traceback(tmp_path, moment, count)
                 time.sleep(chance.uniform(0.0, 0.2))
         assert process.exit_code() == 130
         assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(("program", "code"), [("perception", 0), ("metrichmsr", 130)])
+def test_a_signal_that_comes_before_python_is_ready_waits_until_it_is_handled(program, code):
+    """As the launch files start the programs: blocked, until the program unblocks what it handles."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+
+    def block():
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    command = [sys.executable, ROOT / "scripts" / program]
+    ended = subprocess.run(command, env=environment(), preexec_fn=block, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", "")

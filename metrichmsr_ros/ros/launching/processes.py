@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,33 @@ from metrichmsr_ros.ros.launching.arguments import flag, typed_parameters
 from metrichmsr_ros.ros.parameters import PARAMETERS
 
 PROGRAM = "perception"
+_DIES_WITH_PARENT = ("setpriv", "--pdeathsig=TERM")
+_BLOCKED = ("env", "--block-signal=INT,TERM")  # GNU coreutils 8.31 and newer
 
 
-def ends_with_launch(context: LaunchContext) -> dict[str, Any]:
+def ends_with_launch(context: LaunchContext, unblocks: bool = False) -> dict[str, Any]:
     """Keyword arguments of a process that gets SIGTERM when launch itself is killed.
 
     Launch ends what it started after a SIGINT, but not after a SIGTERM or SIGKILL. `setpriv` of util-linux sets the
     signal that the kernel sends when the parent dies. A `launch-prefix` of the user, e.g. for a debugger, goes first.
+
+    Args:
+        context: of the launch.
+        unblocks: the program unblocks SIGINT and SIGTERM as soon as it handles them. They wait until then, where Python
+            itself would answer with a traceback.
     """
-    if shutil.which("setpriv") is None or context.launch_configurations.get("launch-prefix"):
+    if context.launch_configurations.get("launch-prefix"):
         return {}
-    return {"prefix": "setpriv --pdeathsig TERM"}
+    wrappers = [_DIES_WITH_PARENT, _BLOCKED] if unblocks else [_DIES_WITH_PARENT]
+    words = [word for wrapper in wrappers if _runs([*wrapper, "true"]) for word in wrapper]
+    return {"prefix": " ".join(words)} if words else {}
+
+
+def _runs(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def params_file(context: LaunchContext) -> Path:
