@@ -1,0 +1,1 @@
+"""Real RGB-D pictures of people: what was found, how far away, and how good the scene's depth is."""

@@ -1,0 +1,80 @@
+"""Real people and rooms with the truth of a depth camera: people found, their distances, and the scene's depth.
+
+    python -m benchmarks.real --data DIR [--video vtest.avi] [--overlays OUT]
+
+DIR holds the sets `kinect_bags` (ROS 1 bags of TU Eindhoven's people_recognition) and `realsense` (colour and depth
+PNGs of ros_openpose_rgbd), both MIT; who is in view was annotated by hand (people_in_view.json). A person's true
+distance is the median depth within the middle of the torso plus 0.10 m, from the surface to the joints within. Every
+picture is estimated alone. The baseline is BlazePose's world landmarks scaled to 1.70 m and placed by solvePnP.
+
+`--video` adds the pedestrians of `benchmarks.pedestrians`, whose truth is the ground plane.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+from benchmarks.pedestrians import pedestrians
+from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
+from benchmarks.real.pictures import Picture, read_pictures
+from benchmarks.real.tables import DepthRow, print_depth, print_people
+from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.depth.factory import DepthChoice, make_source
+from metrichmsr_ros.depth.sources.base import DepthContext, resampled
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import Scene
+from metrichmsr_ros.visual.overlay import draw_overlay
+from metrichmsr_ros.visual.point_cloud import depth_colours
+
+
+def write_overlay(out: Path, picture: Picture, scene: Scene, pipeline: Pipeline) -> None:
+    """Bodies over the picture beside true and estimated depth in the same colours."""
+    farthest = 10.0
+    panels = [draw_overlay(scene, pipeline.faces)]
+    panels += [depth_colours(depth, farthest) for depth in (picture.depth, scene.depth.metres)]
+    out.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(out / f"{picture.name.replace('/', '_')}.jpg"), cv2.hconcat(panels)[..., ::-1])
+
+
+def walkers(video: Path, weights: str) -> Found:
+    """The pedestrians as one more picture; nobody counted who is in view."""
+    found = [
+        Distance("pedestrians", p.true, p.estimated, p.deviation, p.baseline) for p in pedestrians(video, 20, weights)
+    ]
+    return Found((), (), tuple(found), ())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")
+    parser.add_argument("--video", type=Path, help="vtest.avi, for the pedestrians")
+    parser.add_argument("--overlays", type=Path, help="write bodies and depth over every picture to this folder")
+    parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
+    parser.add_argument("--source", default="fastdepth", help="depth source")
+    parser.add_argument("--calibration", default="auto", help="calibration of the depth by people")
+    parser.add_argument("--min-confidence", type=float, default=0.5, help="people below this are not counted")
+    arguments = parser.parse_args()
+
+    choice = DepthChoice(arguments.source, arguments.calibration)
+    pipeline, body = Pipeline.from_preset(arguments.weights, depth=choice), load_body("open_light")
+    source = make_source(arguments.source)
+    found: list[Found] = []
+    depths: list[DepthRow] = []
+    for picture in read_pictures(arguments.data):
+        scene = pipeline.estimate(picture.image, picture.camera)
+        found.append(measure_people(picture, scene, body, arguments.min_confidence))
+        alone = resampled(source.predict(picture.image, picture.camera, DepthContext()), picture.camera)
+        mask = off_people(scene, pipeline.faces)
+        errors = [measure_depth(depth, picture, mask) for depth in (alone, scene.depth.metres)]
+        depths.append((picture.name, scene.depth.calibration, errors[0], errors[1]))
+        if arguments.overlays:
+            write_overlay(arguments.overlays, picture, scene, pipeline)
+    print_people(found if arguments.video is None else [*found, walkers(arguments.video, arguments.weights)])
+    print_depth(depths)
+
+
+if __name__ == "__main__":
+    main()
