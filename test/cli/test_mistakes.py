@@ -81,6 +81,7 @@ CASES = {
     "synthesize, seed": ((*SYNTHESIZE, "--seed", "-1"), "seed -1"),
     "synthesize, share": ((*SYNTHESIZE, "--jpeg-share", "7"), "jpeg_share 7"),
     "synthesize, backgrounds": ((*SYNTHESIZE, "--backgrounds", "/nowhere"), "/nowhere"),
+    "synthesize, empty backgrounds": ((*SYNTHESIZE, "--backgrounds", "{files}/folder"), "/folder has no images"),
     "synthesize, poses": ((*SYNTHESIZE, "--poses", "{files}/page.npz"), "page.npz"),
     "demo, out": (("demo", "--out", "{files}/file"), "is a file; name a folder"),
     "eval, regressor": (("eval", "prox", "--data", "{files}/nowhere"), "nowhere"),

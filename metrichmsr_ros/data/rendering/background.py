@@ -21,7 +21,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class BackgroundsError(MetricHMRError, FileNotFoundError):
-    """The folder of backgrounds does not exist, or an image in it cannot be read."""
+    """The folder of backgrounds does not exist or has no images, or an image in it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,13 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     About one file of seven, by the checksum of its name, is held out for validation.
 
     Raises:
-        BackgroundsError: `folder` does not exist, or an image in it cannot be read.
+        BackgroundsError: `folder` does not exist or has no images for this split, or an image cannot be read.
     """
     if folder is None:
         return Backgrounds()
-    if not Path(folder).is_dir():
-        raise BackgroundsError(f"backgrounds: {folder} is not a folder; give a folder of photographs, or omit it")
     photographs: list[np.ndarray] = []
     panoramas: list[np.ndarray] = []
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() not in _SUFFIXES or (zlib.crc32(os.fsencode(path.stem)) % 7 == 0) != held_out:
-            continue
+    for path in _images_of_split(Path(folder), held_out):
         try:
             image = decode_image(path.read_bytes(), upright=True, max_pixels=_MAX_PIXELS)
         except ImageDataError as error:
@@ -63,6 +59,24 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         (panoramas if "panoramas" in path.parts else photographs).append(image)
     return Backgrounds(tuple(photographs), tuple(panoramas))
+
+
+def _images_of_split(folder: Path, held_out: bool) -> list[Path]:
+    if not folder.is_dir():
+        raise BackgroundsError(f"backgrounds: {folder} is not a folder; give a folder of photographs, or omit it")
+    images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
+    if not images:
+        raise BackgroundsError(
+            f"backgrounds: {folder} has no images ({', '.join(_SUFFIXES)}); give a folder of photographs, or omit it"
+        )
+    split = [path for path in images if (zlib.crc32(os.fsencode(path.stem)) % 7 == 0) == held_out]
+    if not split:
+        use, unused = ("validation", "val_count") if held_out else ("training", "count")
+        raise BackgroundsError(
+            f"backgrounds: none of the {len(images)} images in {folder} is for {use}: about one of seven, by its name, "
+            f"is held out for validation. Give more images, or set {unused} to 0"
+        )
+    return split
 
 
 def world_rays(camera: Camera, rotation: np.ndarray, step: int = 1) -> np.ndarray:

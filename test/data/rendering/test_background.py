@@ -33,6 +33,23 @@ def test_backgrounds_split_and_missing_folder(tmp_path):
         [load_backgrounds(tmp_path, side) for side in (False, True)]
 
 
+def test_a_folder_without_images_for_a_split_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("photographs follow")
+    for side in (False, True):
+        with pytest.raises(BackgroundsError, match=r"has no images \(\.jpg, .*or omit it"):
+            load_backgrounds(tmp_path, side)
+    cv2.imwrite(str(tmp_path / "single.png"), np.full((40, 60, 3), 8, np.uint8))
+    refused = []
+    for side in (False, True):
+        try:
+            assert len(load_backgrounds(tmp_path, side).photographs) == 1
+        except BackgroundsError as error:
+            refused.append(str(error))
+    (text,) = refused
+    assert "none of the 1 images" in text
+    assert "Give more images, or set" in text
+
+
 def test_every_kind_of_background_fills_the_picture():
     rng = np.random.default_rng(0)
     sources = Backgrounds((rng.integers(0, 255, (60, 90, 3), dtype=np.uint8),), (np.full((32, 64, 3), 128, np.uint8),))
