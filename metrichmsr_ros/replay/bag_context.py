@@ -42,6 +42,7 @@ class RecordedContext:
         all_topics: `topics` and the static transforms, which are read before the first image.
         wait_s: longest time in seconds between an image and the messages that belong to it, as in the node.
         missing: number of images without floor or depth, by cause.
+        doubtful: number of images that were used with a problem of another kind, by cause.
         reasons: the first message for each cause.
 
     Raises:
@@ -51,9 +52,10 @@ class RecordedContext:
 
     def __init__(self, bag: Bag, options: ReplayOptions) -> None:
         self.missing: Counter[str] = Counter()
+        self.doubtful: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
         self._depth, self._depth_info = options.depth, options.depth_info
-        self._transforms, self._depths = TransformTree(), DepthImages(wait_s=0.0)
+        self._transforms, self._depths = TransformTree(), DepthImages(wait_s=0.0, problem=self.doubt)
         has_floor = bool(options.ground_frame)
         tree = self._transforms if has_floor else None
         self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
@@ -85,6 +87,11 @@ class RecordedContext:
     def problem(self, cause: str, text: str) -> None:
         """Count an image without floor or depth, and keep the first text of each cause."""
         self.missing[cause] += 1
+        self.reasons.setdefault(cause, text)
+
+    def doubt(self, cause: str, text: str) -> None:
+        """Count an image that is used with a problem, and keep the first text of each cause."""
+        self.doubtful[cause] += 1
         self.reasons.setdefault(cause, text)
 
     def take(self, recorded: Recorded) -> None:

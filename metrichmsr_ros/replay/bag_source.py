@@ -68,9 +68,9 @@ class BagSource:
         self.context = context
         self._bag, self._topics, self._parameters = bag, topics, parameters
         # No waiting: messages are read ahead of the image.
-        self._infos = CameraInfos(wait_s=0.0, problem=context.problem)
+        self._infos = CameraInfos(wait_s=0.0, problem=context.doubt)
         cameras = GivenCamera(given) if given else self._infos
-        self._intake = Intake(topics.image, cameras, context.provider, context.problem)
+        self._intake = Intake(topics.image, cameras, context.provider, context.doubt)
 
     def __iter__(self) -> Iterator[ReadyFrame]:
         """Yield every usable image."""
@@ -99,8 +99,8 @@ class BagSource:
                 yield waiting.popleft()
             if recorded.topic == image:
                 waiting.append(recorded)
-            elif recorded.topic == info:
+            if recorded.topic == info:
                 self._infos.add(recorded.message)
-            else:
+            if recorded.topic in self.context.topics:  # depth may have the images' CameraInfo
                 self.context.take(recorded)
         yield from waiting

@@ -91,6 +91,7 @@ def replay_bag(
                 images=images,
                 dropped=dict(sorted(source.dropped.items())),
                 missing=dict(sorted(source.context.missing.items())),
+                doubtful=dict(sorted(source.context.doubtful.items())),
                 reasons={**source.reasons, **source.context.reasons},
                 truth=truth,
                 report=_evaluated(loop.frames, truth),

@@ -39,7 +39,8 @@ class ReplayResult:
         images: number of images in the bag.
         dropped: number of images without a result, by cause.
         missing: number of images without the requested floor or depth, by cause.
-        reasons: the first message for each cause of `dropped` and `missing`.
+        doubtful: number of images that were used with a problem of another kind, by cause.
+        reasons: the first message for each cause of `dropped`, `missing` and `doubtful`.
         truth: true people by stamp of the image; empty without ground truth.
         report: evaluation against the truth; None without ground truth.
         cameras: world_from_camera (4, 4) by stamp; empty without camera poses.
@@ -59,6 +60,7 @@ class ReplayResult:
     images: int
     dropped: dict[str, int]
     missing: dict[str, int]
+    doubtful: dict[str, int]
     reasons: dict[str, str]
     truth: TruthByStamp
     report: SequenceReport | None
@@ -108,6 +110,7 @@ class ReplayResult:
             "images": self.images,
             "dropped": self.dropped,
             "missing": self.missing,
+            "doubtful": self.doubtful,
             "stopped": self.stop_reason,
             "person_frames": sum(people),
             "ids": len({person.id for frame in self.frames for person in frame.people}),

@@ -63,9 +63,9 @@ def compressed_message(stamp_ns: int, depth: float) -> Any:
     )  # fmt: skip
 
 
-def camera_info_message(stamp_ns: int, focal: float = 60.0) -> Any:
-    """A pinhole camera; `focal` in px."""
-    k = np.array([focal, 0, 31.5, 0, focal, 23.5, 0, 0, 1], np.float64)
+def camera_info_message(stamp_ns: int, focal: float = 60.0, centre: tuple[float, float] = (31.5, 23.5)) -> Any:
+    """A pinhole camera; `focal` and `centre` in px."""
+    k = np.array([focal, 0, centre[0], 0, focal, centre[1], 0, 0, 1], np.float64)
     roi = new("sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
     return new(
         "sensor_msgs/msg/CameraInfo", header=header(stamp_ns), height=HEIGHT, width=WIDTH,

@@ -41,6 +41,7 @@ class Recipe:
     info_first: bool = False
     moving_camera: bool = False
     depth_image: bool = False
+    centre: tuple[float, float] = (31.5, 23.5)  # principal point in its CameraInfo, px
 
     @property
     def image_topic(self) -> str:
@@ -70,7 +71,7 @@ class Recipe:
         image = compressed_message(stamp, depth) if self.compressed else image_message(stamp, depth, self.frame)
         yield self.image_topic, stamp + 5_000_000, image
         info_ns = stamp + (4_000_000 if self.info_first else 6_000_000)  # usually after its image, as often happens
-        yield "/cam/camera_info", info_ns, camera_info_message(stamp)
+        yield "/cam/camera_info", info_ns, camera_info_message(stamp, centre=self.centre)
         yield "/tf", stamp, transform_message(stamp, "map", "base_link", camera_position(stamp), (0, 0, 0, 1))
         yield "/cam/depth", stamp + 1_000_000, depth_message(stamp, depth)
         yield "/truth/humans", stamp + 7_000_000, truth_message(stamp, depth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.bag_messages import HEIGHT, WIDTH
@@ -58,6 +60,23 @@ def test_missing_depth_and_transforms_are_counted_and_reported(tmp_path):
     assert all(context.depth is not None for context in contexts)
     assert read_metrics(tmp_path / "out")["result"]["missing"] == done.missing
     assert "nowhere" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_images_used_with_a_problem_are_counted_by_themselves(tmp_path):
+    """CameraInfo of half the resolution, for the image and, twice the size of its depth, refused for the depth."""
+    recipe = replace(RECIPE, centre=(15.5, 11.5))
+    options = ReplayOptions(ground_frame="map", depth="/cam/depth", depth_info="/cam/camera_info")
+    done, contexts = replayed(tmp_path, options, recipe)
+    count = len(recipe.depths)
+    assert (done.dropped, done.doubtful) == ({}, {"doubtful camera_info": count})
+    assert done.missing == {"no depth": count}
+    assert all(context.depth is None and context.floor is not None for context in contexts)
+    assert "another resolution" in done.reasons["doubtful camera_info"]
+    result = read_metrics(tmp_path / "out")["result"]
+    assert (result["missing"], result["doubtful"]) == (done.missing, done.doubtful)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h2>Images used with a problem</h2>" in page
+    assert "another resolution" in page
 
 
 @pytest.mark.parametrize(

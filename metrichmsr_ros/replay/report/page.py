@@ -59,6 +59,7 @@ def report_html(done: ReplayResult) -> str:
         lost=[
             ("Images not used", _counted(done, done.dropped)),
             ("Images without the requested floor or depth", _counted(done, done.missing)),
+            ("Images used with a problem", _counted(done, done.doubtful)),
         ],
         provenance=_provenance(done),
         model=json.dumps(done.model, indent=2),
