@@ -18,7 +18,8 @@ from metrichmsr_ros.depth.engine import SceneDepth
 WARN_EVERY_S = 5.0
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
-_MINOR = frozenset({"black image", "no frame"})  # does not hide another problem
+# does not hide another problem
+_MINOR = frozenset({"black image", "no frame", "doubtful camera_info", "doubtful depth_info"})
 _RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
 _RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}

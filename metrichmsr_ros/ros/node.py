@@ -135,7 +135,8 @@ class PerceptionNode(LifecycleNode):
         result = super().on_activate(state)
         self._outputs.publish_topology()
         problem, budget = self._statistics.problem, WaitBudget()
-        infos, depths = CameraInfos(self._no_info, problem=problem, budget=budget), DepthImages(budget=budget)
+        infos = CameraInfos(self._no_info, problem=problem, budget=budget)
+        depths = DepthImages(budget=budget, problem=problem)
         boxes, topic = DetectedBoxes(), self._image_topic()
         if self._settings.ground_frame:
             self._transforms = TransformListener(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,19 @@ import numpy.typing as npt
 from geometry_msgs.msg import TransformStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.frames import rotation_matrix
+from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
 
 __all__ = ["TransformBroadcaster", "TransformListener"]
 
 WARN_EVERY_S = 5.0
+_QUEUED = 100  # messages, as in tf2_ros
+_AUTHORITY = "default_authority"  # publisher's name in tf2's warnings, as in tf2_ros
 _MAX_GONE = 200  # frames without new transforms, before tf2's buffer is cleared
 
 
@@ -38,33 +41,58 @@ class _WheelTransformBroadcaster:
         self._publisher.publish(self._message(transforms=several))
 
 
+class _TransformTopics:
+    """Subscriptions to /tf and /tf_static that match every publisher.
+
+    A latched reader of /tf_static gets what was sent before it subscribed, but does not match volatile publishers. A
+    volatile best-effort reader matches all publishers. So there are both, and a static transform may be received twice.
+
+    Args:
+        node: owner.
+        take: called with each transform and whether it is static.
+    """
+
+    def __init__(self, node: Node, take: Callable[[TransformStamped, bool], None]) -> None:
+        from tf2_msgs.msg import TFMessage
+
+        self._node, self._take = node, take
+        self._moving = Input(node, TFMessage, "/tf", self._on_moving, _QUEUED, "auto")
+        # A separate group: transforms must be received while images are handled.
+        group = MutuallyExclusiveCallbackGroup()
+        latched = QoSProfile(depth=_QUEUED, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        live = QoSProfile(depth=_QUEUED, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._static = [
+            node.create_subscription(TFMessage, "/tf_static", self._on_static, qos, callback_group=group)
+            for qos in (latched, live)
+        ]
+
+    def _on_moving(self, message: Any) -> None:
+        for transform in message.transforms:
+            self._take(transform, False)
+
+    def _on_static(self, message: Any) -> None:
+        for transform in message.transforms:
+            self._take(transform, True)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._moving.close()
+        for subscription in self._static:
+            self._node.destroy_subscription(subscription)
+
+
 class _WheelTransformListener:
     """/tf and /tf_static in a `TransformTree`."""
 
     def __init__(self, node: Node) -> None:
-        from tf2_msgs.msg import TFMessage
-
         self._node, self._tree = node, TransformTree()
-        # A separate group: transforms must be received while images are handled.
-        group = MutuallyExclusiveCallbackGroup()
-        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._subscriptions = [
-            node.create_subscription(TFMessage, "/tf", self._on_moving, QoSProfile(depth=100), callback_group=group),
-            node.create_subscription(TFMessage, "/tf_static", self._on_static, latched, callback_group=group),
-        ]
+        self._topics = _TransformTopics(node, self._add)
 
-    def _on_moving(self, message: Any) -> None:
-        self._take(message, False)
-
-    def _on_static(self, message: Any) -> None:
-        self._take(message, True)
-
-    def _take(self, message: Any, is_static: bool) -> None:
-        for item in message.transforms:
-            try:
-                self._tree.add_stamped(item, is_static)
-            except TransformError as error:
-                self._node.get_logger().warning(f"left out: {error}", throttle_duration_sec=WARN_EVERY_S)
+    def _add(self, transform: TransformStamped, is_static: bool) -> None:
+        try:
+            self._tree.add_stamped(transform, is_static)
+        except TransformError as error:
+            self._node.get_logger().warning(f"left out: {error}", throttle_duration_sec=WARN_EVERY_S)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""
@@ -76,8 +104,7 @@ class _WheelTransformListener:
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._topics.close()
 
 
 class _Tf2TransformListener:
@@ -92,10 +119,15 @@ class _Tf2TransformListener:
         self._buffer = tf2_ros.Buffer()  # with the node as argument it would create a service
         self._newest: dict[str, int] = {}
         self._gone = 0
-        self._listener = tf2_ros.TransformListener(self, node)  # calls the two methods below
+        self._topics = _TransformTopics(node, self._add)  # tf2's own listener does not match every publisher
 
-    def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """Add a moving transform, as `tf2_ros.Buffer` does."""
+    def _add(self, transform: TransformStamped, is_static: bool) -> None:
+        if is_static:
+            self._buffer.set_transform_static(transform, _AUTHORITY)
+        else:
+            self._add_moving(transform)
+
+    def _add_moving(self, transform: TransformStamped) -> None:
         stamp = transform.header.stamp.sec * 10**9 + transform.header.stamp.nanosec
         child = transform.child_frame_id
         if child not in self._newest:
@@ -108,11 +140,7 @@ class _Tf2TransformListener:
             self._newest.clear()
             self._gone = 0
         self._newest[child] = stamp
-        self._buffer.set_transform(transform, authority)
-
-    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
-        """Add a static transform, as `tf2_ros.Buffer` does."""
-        self._buffer.set_transform_static(transform, authority)
+        self._buffer.set_transform(transform, _AUTHORITY)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""
@@ -136,7 +164,7 @@ class _Tf2TransformListener:
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._listener.unregister()
+        self._topics.close()
 
 
 try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.ros import frames
 from metrichmsr_ros.ros.frames import body_frames, rotation_matrix
 from metrichmsr_ros.ros.inputs import bridge
+from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
 from metrichmsr_ros.ros.inputs.bridge import SAME_AS_CV_BRIDGE, rgb_by_cv_bridge
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
 from metrichmsr_ros.ros.outputs import clouds
@@ -58,6 +61,22 @@ def test_images_are_those_of_cv_bridge_to_the_last_bit(encoding, padded_pixels, 
     monkeypatch.setattr(bridge, "_bridge", lambda: None)
     assert rgb_by_cv_bridge(message, pixel_bytes) is None
     np.testing.assert_array_equal(image_from_message(message), expected)
+
+
+@pytest.mark.parametrize("encoding", ["mono16", "rgb16", "rgba16"])
+def test_images_of_16_bits_are_converted_once(encoding, monkeypatch):
+    """Either by cv_bridge, where all bits are used, or by this package."""
+    pytest.importorskip("cv_bridge")
+    scaled = []
+    to_8_bits = BitDepth.to_8_bits
+    monkeypatch.setattr(BitDepth, "to_8_bits", lambda *given: scaled.append(1) or to_8_bits(*given))
+    message, depth = image_of(encoding), BitDepth()
+    image_from_message(message, depth)
+    assert (scaled, depth.bits) == ([], 16)
+    few_bits = np.frombuffer(message.data, np.uint16) // 16  # 12 bits
+    message.data = array.array("B", few_bits.tobytes())
+    image_from_message(message)
+    assert scaled == [1]
 
 
 def test_what_cv_bridge_misreads_is_not_left_to_it():

@@ -52,7 +52,9 @@ def image_from_compressed(message: Any, depth: BitDepth | None = None) -> ImageA
             f"compressed image ({message.format!r}, {size} bytes) cannot be decoded: {error}"
         ) from None
     if pixels.dtype == np.uint16:
-        pixels = (depth or BitDepth()).to_8_bits(pixels)
+        depth = depth or BitDepth()
+        depth.see(pixels)
+        pixels = depth.to_8_bits(pixels)
     elif pixels.dtype != np.uint8:
         raise ConversionError(f"format {message.format!r} has pixels of type {pixels.dtype}; publish 8 or 16 bits")
     is_rgb = "compressed rgb" in compressed.lower()  # stored as RGB, so the decoder's BGR is RGB already

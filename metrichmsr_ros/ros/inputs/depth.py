@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from metrichmsr_ros.depth.sources.base import DepthError, DepthMap, stretched
 from metrichmsr_ros.depth.sources.files import metres
+from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frame_names import is_same_frame
@@ -32,10 +34,16 @@ class DepthImages:
         wait_s: how long an image waits for its depth, which arrives late because registration takes time. It waits for
             depth of equal stamp only if the last ones arrived in time. Otherwise it uses the nearest depth at once.
         budget: waiting time of an image, shared by all its inputs.
+        problem: called with cause and text for every depth image whose calibration is unusual but used.
     """
 
-    def __init__(self, wait_s: float = PARTNER_WAIT_S, budget: WaitBudget | None = None) -> None:
-        self._wait_s, self._budget = wait_s, budget or WaitBudget()
+    def __init__(
+        self,
+        wait_s: float = PARTNER_WAIT_S,
+        budget: WaitBudget | None = None,
+        problem: Callable[[str, str], None] = lambda cause, text: warn_of_calibration(text),
+    ) -> None:
+        self._wait_s, self._budget, self._problem = wait_s, budget or WaitBudget(), problem
         self._equal, self._near = Habit(), Habit()  # depth of equal stamp, and of a near stamp
         self._arrived = threading.Condition()
         self._by_stamp: OrderedDict[int, Any] = OrderedDict()
@@ -80,7 +88,10 @@ class DepthImages:
                 f"depth is of frame {message.header.frame_id!r}, the image of {header.frame_id!r}: register it to the "
                 "colour camera first (depth_image_proc, or the driver's aligned depth)"
             )
-        return depth_map(message, self._info, camera)
+        return depth_map(message, self._info, camera, self._doubt)
+
+    def _doubt(self, text: str) -> None:
+        self._problem("doubtful depth_info", f"CameraInfo of the depth image: {text}")
 
     def _nearest(self, stamp: int) -> Any:
         with self._arrived:
@@ -116,13 +127,14 @@ class DepthImages:
         return near if near is not None and abs(near - stamp) <= _SAME_MOMENT_NS else None
 
 
-def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
+def depth_map(message: Any, info: Any | None, camera: Camera, doubt: Doubt = warn_of_calibration) -> DepthMap:
     """One depth message as metres on its own grid.
 
     Args:
         message: sensor_msgs/Image, 16UC1 or 32FC1.
         info: its CameraInfo; None without one.
         camera: of the colour image.
+        doubt: as for `camera_from_info`.
 
     Raises:
         DepthError: unknown encoding, truncated data, or a CameraInfo that contradicts it.
@@ -133,7 +145,7 @@ def depth_map(message: Any, info: Any | None, camera: Camera) -> DepthMap:
     if info is None:
         return DepthMap(depth, stretched(camera, *size), source, is_sensor=True)
     try:
-        own = camera_from_info(info, size)
+        own = camera_from_info(info, size, doubt=doubt)
     except CameraError as error:
         raise DepthError(f"CameraInfo of the depth image: {error}") from error
     return DepthMap(depth, own, source, is_sensor=True)

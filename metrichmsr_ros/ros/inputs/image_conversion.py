@@ -65,11 +65,13 @@ def _from_packed(message: Any, layout: Packed, depth: BitDepth) -> ImageArray:
     pixels = _plane(message, layout)
     if layout.channels == 2 and message.width % 2:
         raise ConversionError(f"encoding {message.encoding!r} needs an even width, got {message.width}")
-    narrow = depth.to_8_bits(pixels, layout.used_bits) if layout.bits == 16 else pixels
+    if layout.bits == 16:
+        depth.see(pixels, layout.used_bits)
     if message.step and (layout.bits == 8 or depth.bits == 16):  # cv_bridge assumes that all 16 bits are used
         bridged = rgb_by_cv_bridge(message, layout.channels * layout.bits // 8)
         if bridged is not None:
             return bridged
+    narrow = depth.to_8_bits(pixels) if layout.bits == 16 else pixels
     return np.ascontiguousarray(narrow) if layout.code is None else _cvt_color(narrow, layout.code, message.encoding)
 
 

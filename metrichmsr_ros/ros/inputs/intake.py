@@ -24,7 +24,7 @@ from metrichmsr_ros.ros.topic_names import topic_words
 from metrichmsr_ros.types import ImageArray
 
 BLACK_BELOW = 10  # of 255: an image without a brighter pixel is black
-_LOOKED_AT = 4  # stride of the sampled rows and columns
+_SAMPLE_STRIDE = 4  # of the rows and columns whose brightness is checked
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,18 @@ class Intake:
         problem: Callable[[str, str], None],
         budget: WaitBudget | None = None,
     ) -> None:
-        self._topic, self._named_rectified = topic, names_rectified_image(topic)
+        self._topic, self._is_named_rectified = topic, names_rectified_image(topic)
         self._cameras, self._contexts, self._problem = cameras, contexts, problem
         self._budget = budget or WaitBudget()
-        self._gate = StampGate()
-        self._bits, self._mixture = BitDepth(), CameraMixture()
-        self._has_told_frame = False
-        self._jump_s: float | None = None  # not yet in a ready frame
+        self._stamp_gate = StampGate()
+        self._bit_depth, self._camera_mixture = BitDepth(), CameraMixture()
+        self._has_reported_empty_frame = False
+        self._pending_jump_s: float | None = None  # not yet in a ready frame
 
     @property
     def health(self) -> dict[str, str]:
         """Diagnostics of the last image: its CameraInfo, floor and depth, and used bits of 16-bit images."""
-        bits = {"bits in use": f"{self._bits.bits} of 16"} if self._bits.bits else {}
+        bits = {"bits in use": f"{self._bit_depth.bits} of 16"} if self._bit_depth.bits else {}
         return {"camera_info": self._cameras.pairing, **bits, **self._contexts.health}
 
     def frame(self, message: Any, arrived_ns: int, parameters: IntakeParameters) -> ReadyFrame:
@@ -123,41 +123,41 @@ class Intake:
         """
         self._budget.begin()
         began = time.perf_counter()
-        image = self._to_rgb(message)
+        image = self._converted(message)
         self._check_brightness(image)
         converted = time.perf_counter()
         header, size = message.header, (image.shape[1], image.shape[0])
         camera = self._camera(header, size, parameters)
         header = in_frame(header, self._frame_of(header))
         stamp = self._stamp_of(header, arrived_ns)
-        self._jump_s = self._gate.admit(stamp) or self._jump_s
+        self._pending_jump_s = self._stamp_gate.admit(stamp) or self._pending_jump_s
         context = self._contexts.of(header, camera, parameters)
-        jump_s, self._jump_s = self._jump_s, None
+        jump_s, self._pending_jump_s = self._pending_jump_s, None
         seconds = {"convert": converted - began, "pair": time.perf_counter() - converted}
         return ReadyFrame(header, stamp, arrived_ns, image, camera, jump_s, context, seconds)
 
     def _is_rectified(self, parameters: IntakeParameters) -> bool | None:
         given = parameters.rectified
-        return True if given is None and self._named_rectified else given
+        return True if given is None and self._is_named_rectified else given
 
     def _camera(self, header: Any, size: tuple[int, int], parameters: IntakeParameters) -> Camera:
         try:
             camera = self._cameras.camera(header, size, self._is_rectified(parameters))
         except FrameDropped:
-            self._check_source(header, size, None)
+            self._check_for_several_cameras(header, size, None)
             raise
-        self._check_source(header, size, camera)
+        self._check_for_several_cameras(header, size, camera)
         return camera
 
-    def _to_rgb(self, message: Any) -> ImageArray:
+    def _converted(self, message: Any) -> ImageArray:
         convert = image_from_message if hasattr(message, "encoding") else image_from_compressed
         try:
-            return convert(message, self._bits)
+            return convert(message, self._bit_depth)
         except ConversionError as error:
             raise FrameDropped("bad image", str(error)) from error
 
     def _check_brightness(self, image: ImageArray) -> None:
-        brightest = int(image[::_LOOKED_AT, ::_LOOKED_AT].max())
+        brightest = int(image[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].max())
         if brightest < BLACK_BELOW:
             self._problem(
                 "black image",
@@ -165,16 +165,16 @@ class Intake:
                 "and the encoding",
             )
 
-    def _check_source(self, header: Any, size: tuple[int, int], camera: Camera | None) -> None:
-        text = self._mixture.problem(bare(header.frame_id), size, camera)
+    def _check_for_several_cameras(self, header: Any, size: tuple[int, int], camera: Camera | None) -> None:
+        text = self._camera_mixture.problem(bare(header.frame_id), size, camera)
         if text:
             self._problem("several cameras", f"{text}; give each camera a topic and a node of its own ({self._topic})")
 
     def _frame_of(self, header: Any) -> str:
         """The image's frame, else its CameraInfo's; reports once if both are empty."""
         frame = bare(header.frame_id) or str(getattr(self._cameras, "frame_id", ""))
-        if not frame and not self._has_told_frame:
-            self._has_told_frame = True
+        if not frame and not self._has_reported_empty_frame:
+            self._has_reported_empty_frame = True
             self._problem(
                 "no frame",
                 "images and CameraInfo have an empty frame_id, so the node neither broadcasts nor looks up transforms; "

@@ -28,9 +28,9 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-LOOK_EVERY_S = 1.0
-_TELLS_NUMBERS = hasattr(Subscription, "CallbackType")  # sequence numbers of messages, to callbacks; not in Humble
-_NO_NUMBER = 2**64 - 1  # from a middleware that does not number messages
+CHECK_EVERY_S = 1.0
+_HAS_SEQUENCE_NUMBERS = hasattr(Subscription, "CallbackType")  # callbacks can get them; not in Humble
+_NO_SEQUENCE_NUMBER = 2**64 - 1  # from a middleware that does not number messages
 
 
 class Gaps:
@@ -46,7 +46,7 @@ class Gaps:
             number: sequence number of this message.
             publishers: current number of publishers. Each has its own sequence numbers, so the result is 0 for several.
         """
-        last, self._last = self._last, number if publishers == 1 and number != _NO_NUMBER else None
+        last, self._last = self._last, number if publishers == 1 and number != _NO_SEQUENCE_NUMBER else None
         if last is None or self._last is None:
             return 0
         return max(number - last - 1, 0)  # a restarted publisher counts from the beginning
@@ -75,19 +75,20 @@ class Input:
     ) -> None:
         self._node, self._message_type, self._topic, self._callback = node, message_type, topic, callback
         self._depth, self._reliability = depth, reliability
-        self._lost, self._gaps = lost, Gaps()
-        self._name = node.resolve_topic_name(topic)
-        self._sent_ns = self._heard_before_ns = 0  # send time of the last message, now and of the earlier reader
-        self._told: list[Offer] = []
+        self._on_lost, self._gaps = lost, Gaps()
+        self._resolved_topic = node.resolve_topic_name(topic)
+        self._last_sent_ns = 0  # send time of the last received message
+        self._received_earlier_ns = 0  # the same of the earlier reader
+        self._reported_offers: list[Offer] = []
         # Own callback group: under a multi-threaded executor a large image must not delay its CameraInfo.
-        self._group = MutuallyExclusiveCallbackGroup()
-        self._qos = self._matching(offers(node, self._name))
+        self._callback_group = MutuallyExclusiveCallbackGroup()
+        self._qos = self._qos_that_matches(offers(node, self._resolved_topic))
         self._subscription = self._subscribe()
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._looking: Any = None  # timer of the next check after an event
-        self._watch = node.create_timer(LOOK_EVERY_S, self._look, clock=self._steady)
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._early_check: Any = None  # timer of the next check after an event
+        self._regular_check = node.create_timer(CHECK_EVERY_S, self._check_publishers, clock=self._steady_clock)
 
-    def _matching(self, present: Sequence[Offer]) -> QoSProfile:
+    def _qos_that_matches(self, present: Sequence[Offer]) -> QoSProfile:
         """The settings that match all publishers, where the user did not fix them."""
         is_latched = bool(present) and all(o.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in present)
         is_reliable = all(o.qos.reliability != ReliabilityPolicy.BEST_EFFORT for o in present)
@@ -102,71 +103,71 @@ class Input:
 
     def _subscribe(self) -> Any:
         self._gaps = Gaps()  # messages sent while this node was not subscribed do not count as lost
-        callback: Any = self._numbered if _TELLS_NUMBERS else self._callback
+        callback: Any = self._on_numbered_message if _HAS_SEQUENCE_NUMBERS else self._callback
         return self._node.create_subscription(
             self._message_type,
             self._topic,
             callback,
             self._qos,
-            callback_group=self._group,
+            callback_group=self._callback_group,
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible),
             qos_overriding_options=QoSOverridingOptions((QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)),
         )
 
-    def _numbered(self, message: Any, about: Any) -> None:
+    def _on_numbered_message(self, message: Any, about: Any) -> None:
         sent_ns = about.get("source_timestamp", 0)
-        if 0 < sent_ns <= self._heard_before_ns:
+        if 0 < sent_ns <= self._received_earlier_ns:
             return  # latched, and already received by the earlier reader
-        self._sent_ns = max(sent_ns, self._sent_ns)
-        if self._lost:
-            number = about.get("publication_sequence_number", _NO_NUMBER)
-            missing = self._gaps.missing_before(number, self._node.count_publishers(self._name))
+        self._last_sent_ns = max(sent_ns, self._last_sent_ns)
+        if self._on_lost:
+            number = about.get("publication_sequence_number", _NO_SEQUENCE_NUMBER)
+            missing = self._gaps.missing_before(number, self._node.count_publishers(self._resolved_topic))
             if missing:
-                self._lost(missing)
+                self._on_lost(missing)
         self._callback(message)
 
     def _on_incompatible(self, _: Any) -> None:
-        if self._looking is None:  # not inside an event of the subscription, which may be destroyed
-            self._looking = self._node.create_timer(0.0, self._look, clock=self._steady)
+        if self._early_check is None:  # not inside an event of the subscription, which may be destroyed
+            self._early_check = self._node.create_timer(0.0, self._check_publishers, clock=self._steady_clock)
 
-    def _look(self) -> None:
+    def _check_publishers(self) -> None:
         """Match the present publishers, and warn about those that cannot be matched."""
-        if self._looking is not None:
-            self._node.destroy_timer(self._looking)
-            self._looking = None
-        present = offers(self._node, self._name)
-        wanted = self._matching(present)
+        if self._early_check is not None:
+            self._node.destroy_timer(self._early_check)
+            self._early_check = None
+        present = offers(self._node, self._resolved_topic)
+        wanted = self._qos_that_matches(present)
         if present and (wanted.reliability, wanted.durability) != (self._qos.reliability, self._qos.durability):
-            self._change(wanted)
-        self._tell(present)
+            self._resubscribe(wanted)
+        self._report_mismatches(present)
 
-    def _change(self, wanted: QoSProfile) -> None:
-        words = f"{_words(wanted.reliability)}, {_words(wanted.durability)}"
+    def _resubscribe(self, wanted: QoSProfile) -> None:
+        words = f"{_policy_name(wanted.reliability)}, {_policy_name(wanted.durability)}"
         self._node.get_logger().info(f"{self._topic}: subscribing as {words}, which its publishers offer")
         self._node.destroy_subscription(self._subscription)
         self._qos = wanted
-        self._heard_before_ns = self._sent_ns if wanted.durability == DurabilityPolicy.TRANSIENT_LOCAL else 0
+        self._received_earlier_ns = self._last_sent_ns if wanted.durability == DurabilityPolicy.TRANSIENT_LOCAL else 0
         self._subscription = self._subscribe()
 
-    def _tell(self, present: Sequence[Offer]) -> None:
-        if present == self._told:
+    def _report_mismatches(self, present: Sequence[Offer]) -> None:
+        if present == self._reported_offers:
             return
-        self._told = list(present)
-        for text in unmatched(self._name, present, self._qos):
+        self._reported_offers = list(present)
+        for text in unmatched(self._resolved_topic, present, self._qos):
             self._node.get_logger().warning(text)
 
     @property
     def mismatch(self) -> str:
         """Why present publishers are not received, with the settings of both sides; empty if all are received."""
-        return "; ".join(unmatched(self._name, self._told, self._qos, latched=False))
+        return "; ".join(unmatched(self._resolved_topic, self._reported_offers, self._qos, latched=False))
 
     def close(self) -> None:
         """Unsubscribe."""
-        for timer in (self._watch, self._looking):
+        for timer in (self._regular_check, self._early_check):
             if timer is not None:
                 self._node.destroy_timer(timer)
         self._node.destroy_subscription(self._subscription)
 
 
-def _words(policy: ReliabilityPolicy | DurabilityPolicy) -> str:
+def _policy_name(policy: ReliabilityPolicy | DurabilityPolicy) -> str:
     return str(policy.name).lower().replace("_", " ")

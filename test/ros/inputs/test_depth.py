@@ -179,3 +179,19 @@ def test_slashes_and_empty_frames_of_depth_are_no_other_frame(of_depth, of_image
     images = DepthImages(wait_s=0.0)
     images.add(depth_message(1.0, np.full((2, 2), 1000, np.uint16), "16UC1", frame=of_depth))
     assert images.of(make_header(1.0, of_image), CAMERA).depth[0, 0] == 1
+
+
+def test_what_is_unusual_about_the_depth_cameras_calibration_is_a_problem_and_no_warning(recwarn):
+    problems = []
+    images = DepthImages(wait_s=0.0, problem=lambda *problem: problems.append(problem))
+    info = make_info(1.0)
+    info.k[2], info.k[5] = WIDTH / 4, HEIGHT / 4  # of half the resolution
+    info.p = np.insert(info.k.reshape(3, 3), 3, 0.0, axis=1).reshape(12)
+    images.add_info(info)
+    images.add(depth_message(1.0, np.full((HEIGHT, WIDTH), 1000, np.uint16), "16UC1"))
+    assert images.of(make_header(1.0), CAMERA).camera.intrinsics[0, 2] == WIDTH / 4
+    ((cause, text),) = problems
+    assert cause == "doubtful depth_info"
+    assert "CameraInfo of the depth image" in text
+    assert "another resolution" in text
+    assert len(recwarn) == 0

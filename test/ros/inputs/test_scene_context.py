@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,8 +20,8 @@ from helpers.fake_pipeline import DEADLINE_S, FakePipeline, make_person
 from helpers.ros_messages import FRAME, HEIGHT, WIDTH, make_header, make_image, make_info
 from helpers.ros_testing import CameraDriver
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import Image
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
@@ -260,3 +261,56 @@ def test_the_scale_correction_is_reported(ros):
 
 def values_of(report):
     return " ".join(pair.value for status in report.status for pair in status.values)
+
+
+VOLATILE, LATCHED = DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL
+RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+
+
+def offsets(listener, names):
+    """x of each known frame in the frame `base`."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(TransformError):
+            found[name] = listener.matrix("base", name, SECOND)[0, 3]
+    return found
+
+
+@pytest.mark.parametrize("reliability", [RELIABLE, BEST_EFFORT])
+@pytest.mark.parametrize("topic", ["/tf", "/tf_static"])
+def test_transforms_are_received_whatever_their_publishers_offer(ros, topic, reliability):
+    """A latched publisher that sent before, and a volatile one that sends now, on one topic."""
+    static = ros.node.create_publisher(TFMessage, "/tf_static", QoSProfile(depth=1, durability=LATCHED))
+    static.publish(TFMessage(transforms=[moved("base", "first", 0.0, 1)]))
+    listener = TransformListener(ros.node)
+    live = ros.node.create_publisher(TFMessage, topic, QoSProfile(depth=1, reliability=reliability))
+    ros.until(lambda: live.get_subscription_count() > 0, "a reader")
+    live.publish(TFMessage(transforms=[moved("base", "second", 1.0, 2)]))
+    ros.until(lambda: len(offsets(listener, ["first", "second"])) == 2, "both transforms")
+    assert offsets(listener, ["first", "second"]) == {"first": 1.0, "second": 2.0}
+    listener.close()
+    ros.until(lambda: live.get_subscription_count() == 0, "no reader")
+
+
+def test_doubts_about_the_depth_cameras_calibration_are_diagnostics(ros):
+    pipeline = FakePipeline()
+    node = ros.perception(pipeline)
+    warned = []
+    node.statistics._warn = warned.append
+    humans, reports = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/diagnostics", DiagnosticArray)
+    camera = CameraDriver(ros)
+    depth, info = (ros.node.create_publisher(*of, 10) for of in ((Image, "depth"), (CameraInfo, "depth_info")))
+    ros.until(lambda: depth.get_subscription_count() and info.get_subscription_count(), "readers of both")
+    doubtful = make_info(1.0)
+    doubtful.k[2], doubtful.k[5] = WIDTH / 4, HEIGHT / 4  # of half the resolution
+    doubtful.p = np.insert(doubtful.k.reshape(3, 3), 3, 0.0, axis=1).reshape(12)
+    info.publish(doubtful)
+    message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding="16UC1", step=2 * WIDTH)
+    message.data.frombytes(np.full((HEIGHT, WIDTH), 2500, np.uint16).tobytes())
+    depth.publish(message)
+    ros.settle(20)
+    camera.send(make_image(1.0, value=99), make_info(1.0))
+    ros.until(lambda: humans, "a result")
+    assert pipeline.contexts[-1].depth is not None
+    assert [text for text in warned if text.startswith("doubtful depth_info: CameraInfo of the depth image")]
+    ros.until(lambda: any("CameraInfo of the depth image" in values_of(report) for report in reports), "a diagnostic")
