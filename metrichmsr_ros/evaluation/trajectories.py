@@ -69,26 +69,38 @@ def read_tum(path: Path) -> Trajectory:
     """Read one trajectory, in the order of the file.
 
     Raises:
-        MetricInputError: no poses, or a line without eight numbers; the message names the line.
+        MetricInputError: no poses, or a line without eight finite numbers or with a quaternion of zero; the message
+            names the line.
     """
     stamps, rows = [], []
     for number, line in enumerate(_text_of(path).splitlines(), 1):
         words = line.split("#")[0].replace(",", " ").split()
         if not words:
             continue
-        try:
-            values = [float(word) for word in words[1:]]
-        except ValueError:
-            values = []
-        if len(values) != 7:
-            raise MetricInputError(f"{path}, line {number}: needs 'seconds tx ty tz qx qy qz qw', has {line.strip()!r}")
-        stamps.append(_nanoseconds(words[0]))
-        rows.append(values)
+        pose = _pose_of(words)
+        if pose is None:
+            raise MetricInputError(
+                f"{path}, line {number}: needs 'seconds tx ty tz qx qy qz qw', finite and with a quaternion other than "
+                f"zero, has {line.strip()!r}"
+            )
+        stamps.append(pose[0])
+        rows.append(pose[1])
     if not rows:
         raise MetricInputError(f"{path} holds no poses")
     poses = np.array(rows)
     turns = poses[:, 3:] / np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
     return Trajectory(np.array(stamps, np.int64), poses[:, :3], turns)
+
+
+def _pose_of(words: list[str]) -> tuple[int, list[float]] | None:
+    """Time in ns, position and quaternion; None if they are not eight finite numbers, or the quaternion is zero."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return None
+    if len(values) != 8 or not np.isfinite(values).all() or not any(values[4:]):
+        return None
+    return _nanoseconds(words[0]), values[1:]
 
 
 def _text_of(path: Path) -> str:

@@ -70,7 +70,9 @@ def poses_of_file(file: Path) -> CameraPoses:
     """
     try:
         path = read_tum(file)
-    except (OSError, MetricInputError) as error:
+    except OSError as error:
+        raise ReplayError(f"--cameras: {file}: {error.strerror}; name a file with poses", ExitCode.USAGE) from error
+    except MetricInputError as error:
         raise ReplayError(f"--cameras: {error}", ExitCode.USAGE) from error
     tree = TransformTree(kept_s=math.inf, held_s=HELD_S)
     for stamp, position, turn in zip(path.stamp_ns.tolist(), path.positions, path.quaternions, strict=True):

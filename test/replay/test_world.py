@@ -150,6 +150,9 @@ def test_the_camera_of_a_file_equals_the_camera_of_the_transforms(tmp_path):
     with pytest.raises(ReplayError, match=r"--cameras: .*nowhere") as caught:
         replay_bag(plain, tmp_path / "file", ReplayOptions(cameras="nowhere.tum"), PixelPipeline())
     assert caught.value.code is ExitCode.USAGE
+    with pytest.raises(ReplayError, match=r"--cameras: .*: Is a directory; name a file") as caught:
+        replay_bag(plain, tmp_path / "file", ReplayOptions(cameras=str(tmp_path)), PixelPipeline())
+    assert caught.value.code is ExitCode.USAGE
 
 
 def test_a_broken_trajectory_file_is_named(tmp_path):
@@ -157,6 +160,16 @@ def test_a_broken_trajectory_file_is_named(tmp_path):
     path.write_text("# head\n1.5 0 0 0 0 0 0 1\n2.5 1 2 three 0 0 0 1\n")
     with pytest.raises(MetricInputError, match="line 3: needs 'seconds tx ty tz qx qy qz qw'"):
         read_tum(path)
+    for line in (
+        "1.5 0 0 0 0 0 0 0",
+        "nan 0 0 0 0 0 0 1",
+        "inf 0 0 0 0 0 0 1",
+        "1.5 0 nan 0 0 0 0 1",
+        "1.5 0 0 0 0 0 1",
+    ):
+        path.write_text(f"{line}\n")
+        with pytest.raises(MetricInputError, match=f"line 1: .*finite.*quaternion.*has '{line}'"):
+            read_tum(path)
     path.write_text("# nothing\n")
     with pytest.raises(MetricInputError, match="holds no poses"):
         read_tum(path)

@@ -14,12 +14,14 @@ import zstandard
 from rosbags.rosbag2 import Reader
 
 from metrichmsr_ros.ros.bags.errors import Ros1BagError, UnreadableBagError
-from metrichmsr_ros.ros.bags.locate import ZSTD, refuse_ros1
+from metrichmsr_ros.ros.bags.locate import ZSTD, refuse_ros1, without_zstd
+from metrichmsr_ros.ros.bags.packed import refuse_packed
 from metrichmsr_ros.ros.bags.sqlite_file import SqliteFile
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins like this: its first byte is 0
 _MCAP_MAGIC = b"\x89MCAP0\r\n"
+_SQLITE_MAGIC = b"SQLite format 3\0"
 _BLOCK = 2**20  # bytes
 
 
@@ -48,11 +50,13 @@ def open_data_file(path: Path, stack: ExitStack) -> DataFile:
     Raises:
         UnreadableBagError: not a data file, or no message in it can be read.
         Ros1BagError: the file is of ROS 1.
+        PackedBagError: the file must be unpacked first.
     """
     refuse_ros1(path)
-    plain = _decompressed(path, stack) if path.suffix == ZSTD else path
+    refuse_packed(path)
+    plain = _decompressed(path, stack) if path.suffix in ZSTD or _begins(path, _ZSTD_MAGIC) else path
     try:
-        if plain.suffix == ".db3":
+        if plain.suffix == ".db3" or _begins(plain, _SQLITE_MAGIC):
             return SqliteFile(plain, stack)
         return _open_mcap(path, plain, stack)
     except sqlite3.Error as error:
@@ -126,6 +130,11 @@ def _salvaged(path: Path, plain: Path, cause: str) -> DataFile:
     return _SalvagedMcap(salvage, "" if is_whole else f"{cause}{left_out}")
 
 
+def _begins(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
 def _has_end(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-len(_MCAP_MAGIC), 2)
@@ -135,7 +144,7 @@ def _has_end(path: Path) -> bool:
 def _decompressed(path: Path, stack: ExitStack) -> Path:
     """The decompressed file, up to a truncation; `stack` deletes it."""
     folder = stack.enter_context(TemporaryDirectory(prefix="metrichmsr_bag_"))
-    target = Path(folder, path.name.removesuffix(ZSTD))
+    target = Path(folder, without_zstd(path.name))
     with path.open("rb") as packed, target.open("wb") as plain:
         stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
         try:

@@ -21,5 +21,9 @@ class Ros1BagError(UnreadableBagError):
     """The bag is of ROS 1 and must be converted."""
 
 
+class PackedBagError(UnreadableBagError):
+    """The bag is packed by another program and must be unpacked."""
+
+
 class DamagedBagError(BagError):
     """The bag is damaged from this position on; the messages before it were read."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from metrichmsr_ros.ros.bags.errors import BagChoiceError, Ros1BagError
 from metrichmsr_ros.ros.bags.metadata import NAME, read_metadata
+from metrichmsr_ros.ros.bags.packed import refuse_packed_among
 
-ZSTD = ".zstd"
-SUFFIXES = (".mcap", ".db3", f".mcap{ZSTD}", f".db3{ZSTD}")
+ZSTD = (".zstd", ".zst")  # of rosbag2, and of the command zstd
+SUFFIXES = tuple(kind + packed for kind in (".mcap", ".db3") for packed in ("", *ZSTD))
 _ROS1_MAGIC = b"#ROSBAG V"
 
 
@@ -30,6 +31,7 @@ def find_bags(path: Path) -> list[Path]:
     Raises:
         BagChoiceError: the path does not exist, or has no bag.
         Ros1BagError: the path has only bags of ROS 1.
+        PackedBagError: the path has only packed files.
     """
     if not path.exists():
         raise BagChoiceError(f"there is no bag at {path}")
@@ -41,6 +43,7 @@ def find_bags(path: Path) -> list[Path]:
     if not bags:
         for file in sorted(path.rglob("*.bag")):
             refuse_ros1(file)
+        refuse_packed_among(path.rglob("*"))
         raise BagChoiceError(f"{path} holds no rosbag2: no {NAME}, no .mcap, no .db3")
     return bags
 
@@ -49,6 +52,9 @@ def data_files(path: Path) -> DataFiles:
     """The data files of the bag at `path`, a folder or a single file.
 
     These are the files that metadata.yaml names if all of them exist, else all data files of the folder.
+
+    Raises:
+        PackedBagError: the folder has only packed files.
     """
     if path.name == NAME:
         return data_files(path.parent)
@@ -58,6 +64,8 @@ def data_files(path: Path) -> DataFiles:
     named = tuple(path / name for name in metadata.files)
     if named and all(file.is_file() for file in named):
         return DataFiles(named, _read_anyway(metadata.problem))
+    if not found:
+        refuse_packed_among(path.iterdir())
     return DataFiles(tuple(found), _read_anyway(metadata.problem or _renamed(path, named)), _gone(named, found))
 
 
@@ -76,6 +84,11 @@ def refuse_ros1(path: Path) -> None:
         )
 
 
+def without_zstd(name: str) -> str:
+    """The name of a file without the suffix of zstd."""
+    return next((name.removesuffix(suffix) for suffix in ZSTD if name.endswith(suffix)), name)
+
+
 def _is_bag(folder: Path) -> bool:
     return (folder / NAME).is_file() or _is_split_recording(_data_in(folder))
 
@@ -91,7 +104,7 @@ def _is_split_recording(files: list[Path]) -> bool:
 def _data_in(folder: Path) -> list[Path]:
     """Data files of a folder by number; a file counts once if its unfinished compression is beside it."""
     files = [file for file in folder.iterdir() if _is_data(file)]
-    whole = [f for f in files if not (f.suffix == ZSTD and f.with_suffix("") in files)]
+    whole = [f for f in files if not (f.suffix in ZSTD and f.with_suffix("") in files)]
     return sorted(whole, key=lambda file: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", file.name)])
 
 
@@ -100,7 +113,7 @@ def _is_data(file: Path) -> bool:
 
 
 def _stem(file: Path) -> str:
-    return file.name.removesuffix(ZSTD).rpartition(".")[0]
+    return without_zstd(file.name).rpartition(".")[0]
 
 
 def _read_anyway(problem: str) -> str:

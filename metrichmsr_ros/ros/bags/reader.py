@@ -17,7 +17,13 @@ from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from metrichmsr_ros.ros.bags.data_file import DataFile, decompressed, open_data_file, words
-from metrichmsr_ros.ros.bags.errors import BagChoiceError, DamagedBagError, Ros1BagError, UnreadableBagError
+from metrichmsr_ros.ros.bags.errors import (
+    BagChoiceError,
+    DamagedBagError,
+    PackedBagError,
+    Ros1BagError,
+    UnreadableBagError,
+)
 from metrichmsr_ros.ros.bags.locate import data_files
 from metrichmsr_ros.ros.bags.message_types import register_own_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
@@ -96,7 +102,7 @@ class Bag:
         for path in paths:
             try:
                 files[path] = open_data_file(path, stack)
-            except Ros1BagError:
+            except (Ros1BagError, PackedBagError):
                 raise
             except UnreadableBagError as error:
                 failures[path] = error

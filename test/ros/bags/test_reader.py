@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from helpers.pixel_pipeline import PixelPipeline
 from helpers.recorded_bags import Recipe, write_bag
 from mcap.writer import Writer as McapWriter
@@ -19,7 +25,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from metrichmsr_ros.replay.batch.processes import plan, run_jobs
 from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
-from metrichmsr_ros.ros.bags.errors import BagChoiceError, Ros1BagError, UnreadableBagError
+from metrichmsr_ros.ros.bags.errors import BagChoiceError, PackedBagError, Ros1BagError, UnreadableBagError
 from metrichmsr_ros.ros.bags.locate import find_bags
 from metrichmsr_ros.ros.bags.reader import Bag
 
@@ -223,6 +229,70 @@ os._exit(0)
     found, damage, _ = images(folder)
     assert (found[:6], len(found), damage) == (expected, 12, "")
     assert data.read_bytes() == before
+
+
+@BOTH
+@pytest.mark.parametrize("suffix", [".zst", ".zstd", ""])
+@pytest.mark.parametrize("has_metadata", [True, False])
+def test_a_file_packed_by_the_command_zstd_is_read(tmp_path, storage, suffix, has_metadata):
+    folder = write_bag(tmp_path / "bag", Recipe(storage=storage))
+    expected = images(folder)[0]
+    data = data_of(folder)
+    packed = data.with_name(data.name + suffix)
+    content = data.read_bytes()
+    data.unlink()
+    packed.write_bytes(zstandard.compress(content))
+    if not has_metadata:
+        (folder / "metadata.yaml").unlink()
+    for path in (packed, folder):
+        found, damage, _ = images(path)
+        assert (found, damage) == (expected, "")
+
+
+@BOTH
+def test_a_data_file_of_any_name_is_opened_by_its_content(tmp_path, storage):
+    folder = write_bag(tmp_path / "bag", Recipe(storage=storage))
+    expected = images(folder)[0]
+    for name in ("recording", "recording.bin", "recording.mcap", "recording.db3"):
+        renamed = data_of(folder).rename(tmp_path / name)
+        if storage is SQLITE3 or not name.endswith("db3"):
+            assert images(renamed)[0] == expected
+        renamed.rename(folder / "kept")
+
+
+PACKERS = {
+    ".gz": (gzip.compress, "gunzip -k"),
+    ".xz": (lzma.compress, "unxz -k"),
+    ".bz2": (bz2.compress, "bunzip2 -k"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_a_file_that_another_program_packed_is_told_how_to_unpack_it(tmp_path, storage, suffix):
+    folder = write_bag(tmp_path / "bag", Recipe(storage=storage))
+    pack, command = PACKERS[suffix]
+    data = data_of(folder)
+    packed = data.with_name(data.name + suffix)
+    packed.write_bytes(pack(data.read_bytes()))
+    data.unlink()
+    for path in (packed, folder):
+        with pytest.raises(PackedBagError, match=f"unpack it first with `{command} {packed}`") as told, Bag(path):
+            pass
+        assert "recover" not in str(told.value)
+    (folder / "metadata.yaml").unlink()
+    with pytest.raises(PackedBagError, match=command):
+        find_bags(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "command"), [("zip", "unzip"), ("tar", "tar -xf"), ("gztar", "tar -xf")])
+def test_an_archive_of_a_bag_is_told_how_to_unpack_it(tmp_path, kind, command):
+    folder = write_bag(tmp_path / "bag")
+    archive = shutil.make_archive(str(tmp_path / "sent" / "bag"), kind, folder)
+    with pytest.raises(PackedBagError, match=f"unpack it first with `{command} {archive}`"), Bag(Path(archive)):
+        pass
+    with pytest.raises(PackedBagError, match=command):
+        find_bags(tmp_path / "sent")
 
 
 def ros1_bag(path):
