@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -10,16 +11,13 @@ from numpy.typing import ArrayLike
 
 from metrichmsr_ros.types import Float64Array
 
-_NAMES = {
-    "none": ("", "undistorted", "no_distortion", "perspective", "rectilinear"),
-    "plumb_bob": ("plumbbob", "radtan", "radial_tangential", "brown", "brown_conrady", "opencv", "opencv_pinhole"),
-    "rational_polynomial": ("rational", "full_opencv", "opencv8", "radtan8", "pinhole_radtan8"),
-    "equidistant": (
-        *("equi", "fisheye", "opencv_fisheye", "kannala_brandt", "kannala_brandt4", "kannala_brandt_4"),
-        *("kannala_brandt8", "kannalabrandt", "kannalabrandt4", "kannalabrandt8", "kb", "kb4", "kb8"),
-    ),
+_OTHER_NAMES = {
+    "none": "undistorted no_distortion perspective rectilinear null",
+    "plumb_bob": "radtan radtan5 radial_tangential brown brown_conrady opencv opencv_pinhole opencv5 pinhole_radtan",
+    "rational_polynomial": "rational full_opencv opencv8 radtan8 pinhole_radtan8",
+    "equidistant": "equi equidistant4 pinhole_equidistant fisheye fisheye4 opencv_fisheye kannala_brandt "
+    "kannala_brandt4 kannala_brandt8 kb kb4 kb8",
 }
-_SAME_AS = {other: name for name, others in _NAMES.items() for other in others}
 
 # Their formulas differ from OpenCV's, but without coefficients they are the pinhole too.
 _PINHOLE_WITHOUT_COEFFICIENTS = ("pinhole", "inverse_brown_conrady", "modified_brown_conrady")
@@ -37,19 +35,32 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
 OTHER_PROJECTIONS = (
     *("mei", "omni", "omnidirectional", "unified", "ucm", "eucm", "double_sphere", "ds", "scaramuzza", "ocam"),
     *("fov", "atan", "ftheta", "f_theta", "thin_prism_fisheye", "stereographic", "equisolid", "orthographic"),
-    *("cylindrical", "equirectangular"),
+    *("cylindrical", "equirectangular", "division", "fisheye62", "fisheye624", "fisheye_polynomial"),
 )
 _LENGTHS = {"equidistant": (4,), "plumb_bob": (4, 5, 8, 12, 14), "rational_polynomial": (4, 5, 8, 12, 14)}
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_\-]+", "", name.lower())
+
+
+def _names() -> dict[str, str]:
+    known = {*_OTHER_NAMES, *REMEDIES, *OTHER_PROJECTIONS}
+    others = {_key(other): name for name, all_ in _OTHER_NAMES.items() for other in all_.split()}
+    return {_key(name): name for name in known} | others | {"": "none"}
+
+
+_NAMES: Mapping[str, str] = MappingProxyType(_names())
 
 
 def lens_of(name: str, coefficients: ArrayLike) -> tuple[str, Float64Array]:
     """This package's name of a lens model and its coefficients (n,), without the zeros that only pad them.
 
-    A name that is not on the lists comes back as it is, in lower case. `distortion.coefficient_error` gives the reason
-    why it cannot be used.
+    Capitals, spaces, underscores and dashes in a name do not count. A name that is not on the lists comes back as it
+    is, in lower case. `distortion.coefficient_error` gives the reason why it cannot be used.
     """
-    key = name.strip(" \t\r\n\0").lower().replace("-", "_").replace(" ", "_")
-    model = _SAME_AS.get(key, key)
+    lower = name.strip(" \t\r\n\0").lower()
+    model = _NAMES.get(_key(lower), lower)
     d = np.asarray(coefficients, np.float64).reshape(-1)
     if model in ("none", *_PINHOLE_WITHOUT_COEFFICIENTS) and not np.any(d):
         return "none", np.zeros(0)

@@ -29,6 +29,12 @@ def camera_of(model, d, **fields):
         *((n, BROWN, "plumb_bob") for n in ("plumb_bob ", "Plumb_Bob", "brown_conrady", "opencv", "radtan", "RadTan")),
         ("plumb_bob\0", BROWN, "plumb_bob"),
         *((n, RATIONAL, "rational_polynomial") for n in ("rational", "RATIONAL_POLYNOMIAL", "full_opencv")),
+        *(
+            (n, FISHEYE, "equidistant")
+            for n in ("KannalaBrandt", "Equidistant4", "opencvFisheye", "pinhole-equidistant")
+        ),
+        *((n, BROWN, "plumb_bob") for n in ("PlumbBob", "plumb bob", "rad_tan", "BrownConrady", "opencvPinhole")),
+        *((n, RATIONAL, "rational_polynomial") for n in ("RationalPolynomial", "rational-polynomial", "Full OpenCV")),
     ],
 )
 def test_names_of_other_programs(name, d, model):
@@ -38,7 +44,9 @@ def test_names_of_other_programs(name, d, model):
     assert Camera(512, 512, K, name, np.array(d)) == Camera(512, 512, K, model, np.array(d))
 
 
-@pytest.mark.parametrize("name", ["", "none", "NONE", "pinhole", "inverse_brown_conrady", "Inverse Brown Conrady"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "none", "None", "NONE", "pinhole", "Pinhole", "inverse_brown_conrady", "Inverse Brown Conrady"]
+)
 def test_models_that_are_the_pinhole_without_coefficients(name):
     for d in ([], [0.0] * 4, [0.0] * 5):
         assert not camera_of(name, d).is_distorted
@@ -46,7 +54,10 @@ def test_models_that_are_the_pinhole_without_coefficients(name):
         camera_of(name, BROWN)
 
 
-@pytest.mark.parametrize("name", ["omnidirectional", "double_sphere", "eucm", "FTheta", "fov", "mei"])
+@pytest.mark.parametrize(
+    "name",
+    ["omnidirectional", "double_sphere", "DoubleSphere", "eucm", "FTheta", "f-theta", "fov", "mei", "FISHEYE62"],
+)
 def test_other_projections_are_refused_with_and_without_coefficients(name):
     for d in ([], [0.0] * 4, FISHEYE):
         with pytest.raises(CameraError, match="another projection"):
@@ -76,6 +87,17 @@ def test_zeros_that_pad_coefficients_do_not_count(model, d, kept):
     points = np.random.default_rng(0).uniform([-0.4, -0.4, 1], [0.4, 0.4, 3], (50, 3))
     reference = Camera(512, 512, K, model, np.array(kept))
     np.testing.assert_array_equal(camera.project(points), reference.project(points))
+
+
+@pytest.mark.parametrize("tail", [0, 1, 4, 10])
+@pytest.mark.parametrize(("model", "d"), [("equidistant", FISHEYE), ("plumb_bob", BROWN)])
+def test_camera_infos_whose_coefficients_are_padded_describe_the_same_lens(model, d, tail):
+    """The intrinsics of a tracking camera; unpadded coefficients are compared as the camera stores them."""
+    k = [286.0, 0, 424.5, 0, 286.7, 408.2, 0, 0, 1]
+    padded, plain = (camera_from_info(plain_info(848, 800, model, numbers, k)) for numbers in (d + [0.0] * tail, d))
+    pixels = np.random.default_rng(1).uniform([300, 300], [550, 500], (40, 2))
+    np.testing.assert_array_equal(padded.back_project(pixels, 2.0), plain.back_project(pixels, 2.0))
+    assert padded.distortion_model == model
 
 
 @pytest.mark.parametrize(

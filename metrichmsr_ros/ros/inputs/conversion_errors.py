@@ -29,6 +29,8 @@ def not_a_picture(field: str, value: str) -> str:
 
 
 def _hint(value: str) -> str:
+    if not value.strip():
+        return f"the driver did not set it; let it write one of {', '.join(SUPPORTED_ENCODINGS)}"
     if is_depth(value):
         return "it is a depth encoding: remap `image` from the depth image to the colour image"
     if is_video(value):
@@ -57,8 +59,8 @@ def is_video(words: str) -> bool:
 
 
 def _is_tightly_packed(value: str) -> bool:
-    """Whether it is a packed format such as GenICam's Mono12p, BayerRG10p and Mono12Packed."""
-    return re.fullmatch(r".*(10|12|14)(p|g?packed)", value.strip().lower()) is not None
+    """Whether it is a packed format such as GenICam's Mono12p and Mono12Packed, and libcamera's SRGGB10_CSI2P."""
+    return re.fullmatch(r".*(10|12|14)(p|g?packed|_?csi2p)", value.strip().lower()) is not None
 
 
 def _split(words: str) -> list[str]:

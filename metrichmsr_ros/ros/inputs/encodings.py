@@ -70,12 +70,13 @@ _OTHER_NAMES = {
     "mono12": "y12 gray12",
     "rgb8": "rgb rgb24 rgb888 r8g8b8 rgbint8 rgb8packed rgb3",
     "bgr8": "bgr bgr24 bgr888 b8g8r8 bgrint8 bgr8packed bgr3",
-    "rgba8": "rgba rgba32 rgba8888 r8g8b8a8 rgbaint8 rgba8packed",
-    "bgra8": "bgra bgra32 bgra8888 b8g8r8a8 bgraint8 bgra8packed",
+    "rgba8": "rgba rgba32 rgba8888 r8g8b8a8 rgbaint8 rgba8packed rgbx rgbx8 rgb0",
+    "bgra8": "bgra bgra32 bgra8888 b8g8r8a8 bgraint8 bgra8packed bgrx bgrx8 bgr0",
     "rgb16": "rgb48 r16g16b16 rgbint16 rgb16packed",
     "bgr16": "bgr48 b16g16r16 bgrint16 bgr16packed",
-    "uyvy": "yuv422uyvy yuv4228uyvy yuv422packed ycbcr4228cbycry 2vuy",
-    "yuyv": "yuy2 yuv422yuyv yuv4228 yuv422yuyvpacked ycbcr4228",
+    "uyvy": "yuv422uyvy yuv4228uyvy yuv422packed ycbcr4228cbycry 2vuy uyvy422",
+    "yuyv": "yuy2 yuv422yuyv yuv4228 yuv422yuyvpacked ycbcr4228 yuyv422",
+    "yvyu": "yvyu422 yuv422yvyu",
     "16UC1": "z16 depth16",
     "32FC1": "rfloat32 float32 depth32f",
 }  # fmt: skip
@@ -90,7 +91,8 @@ def _names() -> dict[str, str]:
     names |= {other: name for name, others in _OTHER_NAMES.items() for other in others.split()}
     for bits in (8, 16, *_UNPACKED_BITS):
         for pattern in _BAYER:
-            names[f"bayer{pattern[:2]}{bits}"] = names[f"{pattern}{bits}"] = f"bayer_{pattern}{bits}"
+            others = f"bayer{pattern[:2]}{bits}", f"{pattern}{bits}", f"s{pattern}{bits}"  # GenICam, ROS, Video4Linux
+            names |= dict.fromkeys(others, f"bayer_{pattern}{bits}")
     return names | {pattern: f"bayer_{pattern}8" for pattern in _BAYER}
 
 
