@@ -224,7 +224,7 @@ def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
         "networks",
         "networks: BlazePose, FastDepth",
         (fetcher,),
-        lambda: shell(PYTHON, "-m", "metrichmsr_ros.assets"),
+        lambda: shell(PYTHON, "-m", "metrichmsr_ros.cli.main", "setup"),
         networks,
     )
     out.append(fetch)

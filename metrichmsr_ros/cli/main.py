@@ -83,10 +83,16 @@ def demo(out: Path = Path("out/demo"), frames: int = 120) -> None:
 
 @app.command
 def setup() -> None:
-    """Download the networks of the embedded preset (once, verified by sha256) into the per-user cache."""
+    """Download the networks of the embedded preset (once, verified by sha256) into the per-user cache, and convert
+    BlazePose's for ONNX Runtime.
+    """
     from metrichmsr_ros.assets import main as download_all
+    from metrichmsr_ros.people.blazepose.network_files import make_graphs
 
-    sys.exit(download_all())
+    code = download_all()
+    for path in make_graphs() if code == 0 else ():
+        print(f"converted for ONNX Runtime: {path}")
+    sys.exit(code)
 
 
 @app.command

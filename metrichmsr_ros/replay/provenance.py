@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("numpy", "torch", "opencv-python-headless", "ai-edge-litert", "rosbags", "scipy", "roma")
+_PACKAGES = ("numpy", "torch", "opencv-python-headless", "onnxruntime", "rosbags", "scipy", "roma")
 
 
 def weights_hash(model: torch.nn.Module) -> str:

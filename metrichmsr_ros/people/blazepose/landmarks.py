@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.types import FloatingArray
+from metrichmsr_ros.types import Float32Array, FloatingArray
 
 CROP_SIZE = 256
 """Side of the landmark network's square input, px."""
@@ -105,6 +105,19 @@ class Detection:
 
 
 @dataclass(frozen=True, eq=False)
+class TrunkMaps:
+    """What the landmark network's trunk made of a crop: features for networks that need more than landmarks.
+
+    Attributes:
+        s16: (C, 16, 16) float32, one column for 16 x 16 px of the crop; C is 88, or 160 in the heavier network.
+        t8: (288, 8, 8) float32, on which the network's landmarks stand.
+    """
+
+    s16: Float32Array
+    t8: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
 class LandmarkSet:
     """The landmark network's output for one ROI.
 
@@ -121,6 +134,7 @@ class LandmarkSet:
         peaks: (39,) float32 0..1, peak of each landmark's heatmap near the landmark; all are low if the crop shows no
             body.
         heavy: True if the heavier of the two landmark networks was used; their errors differ.
+        maps: of the crop as the network saw it, so mirrored where it was; None unless BlazePose was asked for them.
     """
 
     roi: Roi
@@ -133,6 +147,7 @@ class LandmarkSet:
     pixels: FloatingArray
     peaks: FloatingArray = field(default_factory=lambda: np.zeros(NUM_LANDMARKS, np.float32))
     heavy: bool = False
+    maps: TrunkMaps | None = None
 
     def moved_to(self, roi: Roi) -> LandmarkSet:
         """The same body moved into `roi`: crop coordinates stay, pixels follow."""

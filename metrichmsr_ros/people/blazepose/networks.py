@@ -1,4 +1,4 @@
-"""BlazePose's two networks in LiteRT: the person detector and the landmark network.
+"""BlazePose's two networks in ONNX Runtime: the person detector and the landmark network.
 
     blazepose = BlazePose()
     for detection in blazepose.detect(image):
@@ -16,15 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
 from metrichmsr_ros.people.blazepose.crops import Tile, cut_out, letterbox
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps, sigmoid
-from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, NUM_LANDMARKS, Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.landmarks import (
+    CROP_SIZE,
+    NUM_LANDMARKS,
+    Detection,
+    LandmarkSet,
+    Roi,
+    TrunkMaps,
+)
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
-from metrichmsr_ros.types import FloatingArray
+from metrichmsr_ros.people.blazepose.network_files import converted, graph_of
+from metrichmsr_ros.runtime.session import OnnxNetwork, OnnxNetworkError
+from metrichmsr_ros.types import FloatingArray, ImageArray
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
 
@@ -47,15 +55,22 @@ def check_image(image: Any) -> None:
 class BlazePose:
     """Detector and landmark network.
 
-    An instance holds the interpreters' input and output buffers. It is not thread-safe: make one per thread.
+    Calls from several threads at a time are allowed; each uses `num_threads`.
 
     Args:
-        num_threads: threads of each network's interpreter.
-        detector_path: `pose_detection.tflite`; None: the one in the user's cache.
+        num_threads: CPU threads of a call.
+        detector_path: `pose_detection.tflite`, converted in memory; None: the graph in the user's cache.
         heavy: use the heavier landmark network, which has the same inputs and outputs and is about three times as slow.
-        landmark_path: `pose_landmark_full.tflite` or `pose_landmark_heavy.tflite`; None: the one in the user's cache.
+        with_maps: give maps of the network's trunk with all landmarks; they are by-products of the same call.
+        landmark_path: `pose_landmark_full.tflite` or `pose_landmark_heavy.tflite`, converted in memory; None: the graph
+            in the user's cache.
         min_score: detections with a lower score are dropped.
         max_iou: detections whose boxes overlap by more are merged.
+
+    Raises:
+        AssetError: a network is not fetched, or its graph cannot be written to the cache.
+        FileNotFoundError: `detector_path` or `landmark_path` is not a file.
+        ValueError: it is another file.
     """
 
     def __init__(
@@ -63,15 +78,16 @@ class BlazePose:
         num_threads: int = 2,
         *,
         heavy: bool = False,
+        with_maps: bool = False,
         detector_path: str | Path | None = None,
         landmark_path: str | Path | None = None,
         min_score: float = 0.5,
         max_iou: float = 0.3,
     ) -> None:
-        detector_path = detector_path or model_path("pose_detection.tflite")
-        landmark_path = landmark_path or model_path(f"pose_landmark_{'heavy' if heavy else 'full'}.tflite")
-        self._detector = _Network(detector_path, num_threads, (1, INPUT_SIZE, INPUT_SIZE, 3))
-        self._landmarker = _Network(landmark_path, num_threads, (1, CROP_SIZE, CROP_SIZE, 3))
+        landmark_name = f"pose_landmark_{'heavy' if heavy else 'full'}.tflite"
+        self._detector = _load("pose_detection.tflite", detector_path, num_threads, INPUT_SIZE)
+        self._landmarker = _load(landmark_name, landmark_path, num_threads, CROP_SIZE)
+        self._outputs = ("landmarks", "score", "heatmaps", "world") + (("s16", "t8") if with_maps else ())
         self._anchors = make_anchors()
         self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
 
@@ -93,7 +109,7 @@ class BlazePose:
         square, matrix = letterbox(tile.cut(image), tile)
         if without:
             square = mask_bodies(square, matrix, without)
-        raw, logits = self._detector.run(square * np.float32(2 / 255) - np.float32(1), (0, 1))
+        raw, logits = self._detector.run({"images": square[None]}, ("boxes", "scores"))
         scores, points = decode(raw[0], logits[0, :, 0], self._anchors, self._min_score)
         scores, points = weighted_nms(scores, points, self._max_iou)
         pixels = (points * INPUT_SIZE - 0.5 - matrix[:2, 2]) / np.diag(matrix)[:2]
@@ -126,7 +142,7 @@ class BlazePose:
         crop = cut_out(image, roi, matrix)
         if without:
             crop = mask_bodies(crop, matrix, without, keep)
-        score, points, metres, certainty = self._read_crop(crop[:, ::-1] if mirrored else crop)
+        score, points, metres, certainty, maps = self._read_crop(crop[:, ::-1] if mirrored else crop)
         if not score >= min_score:
             return None
         if mirrored:
@@ -145,39 +161,31 @@ class BlazePose:
             pixels=(points[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]).astype(np.float32),
             peaks=certainty[:, 2],
             heavy=self._heavy,
+            maps=maps,
         )
 
-    def _read_crop(self, crop: np.ndarray) -> tuple[float, FloatingArray, FloatingArray, FloatingArray]:
-        """Score; x, y, z (39, 3) px; metres (39, 3); visibility, presence and heatmap's peak (39, 3), each 0..1."""
-        raw, score, heatmaps, world = self._landmarker.run(crop * np.float32(1 / 255), (0, 1, 3, 4))
+    def _read_crop(
+        self, crop: ImageArray
+    ) -> tuple[float, FloatingArray, FloatingArray, FloatingArray, TrunkMaps | None]:
+        """Score; x, y, z (39, 3) px; metres (39, 3); visibility, presence, heatmap's peak (39, 3), each 0..1; maps."""
+        images = np.ascontiguousarray(crop)[None]
+        raw, score, heatmaps, world, *maps = self._landmarker.run({"images": images}, self._outputs)
         values = raw.reshape(NUM_LANDMARKS, 5)
         points = values[:, :3].copy()
-        refined, peaks = refine_from_heatmaps(values[:, :2], heatmaps[0])
+        refined, peaks = refine_from_heatmaps(values[:, :2], heatmaps[0].transpose(1, 2, 0))
         points[:, :2] = refined - 0.5
         certainty = np.stack([sigmoid(values[:, 3]), sigmoid(values[:, 4]), peaks], axis=1)
-        return float(score.reshape(())), points, world.reshape(NUM_LANDMARKS, 3).copy(), certainty
+        trunk = TrunkMaps(maps[0][0], maps[1][0]) if maps else None
+        return float(score.reshape(())), points, world.reshape(NUM_LANDMARKS, 3), certainty, trunk
 
 
-class _Network:
-    """One LiteRT interpreter: one float32 input, numbered outputs."""
-
-    def __init__(self, path: str | Path, num_threads: int, input_shape: tuple[int, ...]) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"{path} is not a file; run `metrichmsr setup` or pass the path of the .tflite file"
-            )
-        self._interpreter = Interpreter(str(path), num_threads=num_threads)
-        self._interpreter.allocate_tensors()
-        entry = self._interpreter.get_input_details()[0]
-        if tuple(entry["shape"]) != input_shape:
-            raise ValueError(f"{path} takes input {tuple(entry['shape'])}, not {input_shape}: wrong network file")
-        self._input = entry["index"]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
-
-    def run(self, batch: FloatingArray, outputs: tuple[int, ...]) -> list[FloatingArray]:
-        """Copies of the outputs with these positions; `batch` (H, W, 3) float32 becomes a batch of one."""
-        self._interpreter.set_tensor(self._input, batch[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(self._outputs[i]) for i in outputs]
+def _load(name: str, path: str | Path | None, num_threads: int, side: int) -> OnnxNetwork:
+    """The network in the cache or in the file that the caller names; its input is a square of `side` pixels."""
+    try:
+        network = OnnxNetwork(converted(name) if path is None else graph_of(path), num_threads)
+    except OnnxNetworkError as error:
+        raise OnnxNetworkError(f"{error}; `metrichmsr setup` makes the graphs again") from error
+    found = network.inputs.get("images", ())
+    if found[1:] != (side, side, 3):
+        raise ValueError(f"{path or name} takes input {found}, not (n, {side}, {side}, 3): wrong network file")
+    return network

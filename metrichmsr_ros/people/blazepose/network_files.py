@@ -1,0 +1,89 @@
+"""BlazePose's ONNX graphs in the per-user cache, made from the .tflite files that `metrichmsr setup` downloads.
+
+    path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-1.onnx
+
+A file's name has the first digits of its source's sha256 and the converter's version, so a changed source or converter
+never meets an old graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from metrichmsr_ros.assets import MODELS, AssetError, cache_dir, model_path
+
+CONVERTER_VERSION = 1
+"""To be raised with every change of what `conversion.convert` writes."""
+
+NETWORKS = ("pose_detection.tflite", "pose_landmark_full.tflite", "pose_landmark_heavy.tflite")
+
+
+def graph_path(name: str) -> Path:
+    """Where the graph of one of `NETWORKS` belongs; it may not exist yet."""
+    return cache_dir() / f"{Path(name).stem}-{MODELS[name].sha256[:12]}-{CONVERTER_VERSION}.onnx"
+
+
+def converted(name: str) -> Path:
+    """Path of the graph of one of `NETWORKS`, made now if it is missing.
+
+    Raises:
+        AssetError: the .tflite file is not fetched or is damaged, or the cache cannot be written.
+    """
+    path = graph_path(name)
+    return path if path.is_file() else make_graph(name)
+
+
+def make_graph(name: str) -> Path:
+    """Make the graph of one of `NETWORKS` again and remove those of other sources and converters.
+
+    Raises:
+        AssetError: as for `converted`.
+    """
+    from metrichmsr_ros.people.blazepose.conversion import convert  # its packages are slow to import
+
+    source, path = model_path(name), graph_path(name)
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != MODELS[name].sha256:
+        raise AssetError(f"{source} is damaged (other sha256): run `metrichmsr setup` to fetch it again")
+    graph = convert(content)
+    try:
+        with tempfile.TemporaryDirectory(prefix="convert-", dir=path.parent) as folder:
+            part = Path(folder, path.name)
+            part.write_bytes(graph)
+            os.replace(part, path)  # other processes see all of it or nothing
+        for old in path.parent.glob(f"{source.stem}-*.onnx"):
+            if old != path:
+                old.unlink(missing_ok=True)
+    except OSError as error:
+        raise AssetError(
+            f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
+            "with XDG_CACHE_HOME set to a writable folder"
+        ) from error
+    return path
+
+
+def make_graphs() -> list[Path]:
+    """Make the graphs of all networks that are fetched; the second half of `metrichmsr setup`.
+
+    Raises:
+        AssetError: as for `converted`.
+    """
+    return [make_graph(name) for name in NETWORKS if (cache_dir() / name).is_file()]
+
+
+def graph_of(path: str | Path) -> Path | bytes:
+    """What ONNX Runtime loads for a file that a user names: an .onnx file itself, a .tflite file's graph.
+
+    Raises:
+        FileNotFoundError: not a file.
+        TfliteError: not a .tflite file, or not one of these networks.
+    """
+    from metrichmsr_ros.people.blazepose.conversion import convert
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; run `metrichmsr setup` or pass the path of the .tflite file")
+    return path if path.suffix == ".onnx" else convert(path.read_bytes())

@@ -1,0 +1,228 @@
+"""TFLite operations as an ONNX graph: same float32 weights, channels first, a batch of any size, uint8 images in.
+
+Only what the named tensors need is written, so outputs that nobody reads cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph
+from metrichmsr_ros.types import AnyArray
+
+OPSET, IR_VERSION = 17, 8
+"""Of 2022: ONNX Runtime reads them since 1.12."""
+
+IMAGES, BATCH = "images", "n"
+_SAME = 0
+_ACTIVATIONS = {0: None, 1: "Relu", 3: "Clip"}
+
+
+def to_onnx(
+    graph: TfliteGraph, outputs: Mapping[str, int], scale: float, offset: float, metadata: Mapping[str, str]
+) -> bytes:
+    """The content of an ONNX file with input `images` (n, H, W, 3) uint8.
+
+    Args:
+        graph: a network with one input, an image.
+        outputs: tensor numbers by the names that the outputs get. Those with four axes are (n, C, H, W).
+        scale: the network's input is `images * scale + offset`.
+        offset: see `scale`.
+        metadata: text that the file carries.
+
+    Raises:
+        TfliteError: an operation or an option of one that is not written here.
+    """
+    writer = _Writer(graph, scale, offset)
+    for operation in _needed(graph, outputs.values()):
+        writer.add(operation)
+    return writer.finish(outputs, metadata)
+
+
+def _needed(graph: TfliteGraph, outputs: Iterable[int]) -> list[Operation]:
+    """Operations that these tensors depend on, in the order of execution."""
+    wanted, kept = set(outputs), list[Operation]()
+    for operation in reversed(graph.operations):
+        if operation.output in wanted:
+            wanted.update(operation.inputs)
+            kept.append(operation)
+    return kept[::-1]
+
+
+class _Writer:
+    """Nodes and weights so far. A tensor is named by its number in the .tflite file."""
+
+    def __init__(self, graph: TfliteGraph, scale: float, offset: float) -> None:
+        self._graph = graph
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: dict[str, AnyArray] = {}
+        self._paddings: dict[int, Operation] = {}
+        (self._input,) = graph.inputs
+        self._node("Cast", [IMAGES], "images_float", to=TensorProto.FLOAT)
+        self._node("Mul", ["images_float", self._weight("scale", np.float32(scale))], "images_scaled")
+        if offset:
+            self._node("Add", ["images_scaled", self._weight("offset", np.float32(offset))], "images_shifted")
+        last = self._nodes[-1].output[0]
+        self._node("Transpose", [last], self._name(self._input), perm=[0, 3, 1, 2])
+
+    def finish(self, outputs: Mapping[str, int], metadata: Mapping[str, str]) -> bytes:
+        """The file's content."""
+        for name, number in outputs.items():
+            self._node("Identity", [self._name(number)], name)
+        size = self._graph.shapes[self._input][1:]
+        graph = helper.make_graph(
+            self._nodes,
+            "blazepose",
+            [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, [BATCH, *size])],
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, self._shape(number)) for n, number in outputs.items()],
+            [numpy_helper.from_array(values, name) for name, values in self._weights.items()],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model)
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
+
+    def add(self, operation: Operation) -> None:
+        """Append one operation."""
+        add = getattr(self, f"_{operation.kind.lower()}", None)
+        if add is None:
+            raise TfliteError(f"operation {operation.kind} is not known here")
+        add(operation)
+
+    def _conv_2d(self, op: Operation) -> None:
+        weights = self._graph.constants[op.inputs[1]].transpose(0, 3, 1, 2)
+        self._convolve(op, weights, groups=1)
+
+    def _depthwise_conv_2d(self, op: Operation) -> None:
+        _expect(op, DepthMultiplier=1)
+        weights = self._graph.constants[op.inputs[1]].transpose(3, 0, 1, 2)
+        self._convolve(op, weights, groups=len(weights))
+
+    def _convolve(self, op: Operation, weights: AnyArray, groups: int) -> None:
+        _expect(op, DilationHFactor=1, DilationWFactor=1)
+        names = [
+            self._weight(f"{op.output}.weight", np.ascontiguousarray(weights)),
+            self._weight(f"{op.output}.bias", self._graph.constants[op.inputs[2]]),
+        ]
+        source, pads = self._padded(op, weights.shape[2:])
+        strides = [op.options["StrideH"], op.options["StrideW"]]
+        self._activated(op, "Conv", [self._name(source), *names], strides=strides, pads=pads, group=groups)
+
+    def _padded(self, op: Operation, kernel: tuple[int, ...]) -> tuple[int, list[int]]:
+        """The tensor to read, and rows and columns of zeros: above, left, below, right."""
+        source = op.inputs[0]
+        if source in self._paddings:
+            if op.options["Padding"] == _SAME:
+                raise TfliteError("a PAD before a convolution that pads by itself is not known here")
+            padding = self._paddings[source]
+            (top, bottom), (left, right) = self._graph.constants[padding.inputs[1]][1:3].tolist()
+            return padding.inputs[0], [top, left, bottom, right]
+        if op.options["Padding"] != _SAME:
+            return source, [0, 0, 0, 0]
+        height, width = self._graph.shapes[source][1:3]
+        top, bottom = _same(height, kernel[0], op.options["StrideH"])
+        left, right = _same(width, kernel[1], op.options["StrideW"])
+        return source, [top, left, bottom, right]
+
+    def _pad(self, op: Operation) -> None:
+        amounts = self._graph.constants[op.inputs[1]].tolist()
+        if amounts[3] == [0, 0]:
+            self._paddings[op.output] = op  # written with the convolution that reads it
+            return
+        first, last = zip(*(amounts[axis] for axis in (0, 3, 1, 2)), strict=True)
+        pads = self._weight(f"{op.output}.pads", np.array([*first, *last], np.int64))
+        self._node("Pad", [self._name(op.inputs[0]), pads], self._name(op.output))
+
+    def _add(self, op: Operation) -> None:
+        self._activated(op, "Add", [self._name(number) for number in op.inputs])
+
+    def _max_pool_2d(self, op: Operation) -> None:
+        kernel = (op.options["FilterHeight"], op.options["FilterWidth"])
+        source, pads = self._padded(op, kernel)
+        strides = [op.options["StrideH"], op.options["StrideW"]]
+        self._activated(op, "MaxPool", [self._name(source)], kernel_shape=list(kernel), strides=strides, pads=pads)
+
+    def _resize_bilinear(self, op: Operation) -> None:
+        _expect(op, AlignCorners=0, HalfPixelCenters=1)
+        before, after = (self._graph.shapes[number][1:3] for number in (op.inputs[0], op.output))
+        scales = self._weight(
+            f"{op.output}.scales", np.array([1, 1, after[0] / before[0], after[1] / before[1]], np.float32)
+        )
+        self._node(
+            "Resize", [self._name(op.inputs[0]), "", scales], self._name(op.output),
+            mode="linear", coordinate_transformation_mode="half_pixel",
+        )  # fmt: skip
+
+    def _depth_to_space(self, op: Operation) -> None:
+        self._node(
+            "DepthToSpace",
+            [self._name(op.inputs[0])],
+            self._name(op.output),
+            blocksize=op.options["BlockSize"],
+            mode="DCR",
+        )
+
+    def _logistic(self, op: Operation) -> None:
+        self._node("Sigmoid", [self._name(op.inputs[0])], self._name(op.output))
+
+    def _reshape(self, op: Operation) -> None:
+        """Values keep TFLite's order: channels last."""
+        target = self._graph.shapes[op.output]
+        if len(target) == 4:
+            raise TfliteError("RESHAPE to four axes is not known here")
+        name = self._name(op.inputs[0])
+        if len(self._graph.shapes[op.inputs[0]]) == 4:
+            self._node("Transpose", [name], f"{op.output}.last", perm=[0, 2, 3, 1])
+            name = f"{op.output}.last"
+        shape = self._weight(f"{op.output}.shape", np.array([0, *target[1:]], np.int64))
+        self._node("Reshape", [name, shape], self._name(op.output))
+
+    def _concatenation(self, op: Operation) -> None:
+        if len(self._graph.shapes[op.output]) == 4:
+            raise TfliteError("CONCATENATION of four axes is not known here")
+        self._activated(op, "Concat", [self._name(number) for number in op.inputs], axis=op.options["Axis"])
+
+    def _activated(self, op: Operation, kind: str, inputs: list[str], **attributes: Any) -> None:
+        """A node and the activation that TFLite fuses with it."""
+        fused = op.options["FusedActivationFunction"]
+        if fused not in _ACTIVATIONS:
+            raise TfliteError(f"{op.kind} has TFLite's activation {fused}; known: none, RELU, RELU6")
+        activation, name = _ACTIVATIONS[fused], self._name(op.output)
+        self._node(kind, inputs, name if activation is None else f"{name}.linear", **attributes)
+        if activation == "Relu":
+            self._node("Relu", [f"{name}.linear"], name)
+        elif activation == "Clip":
+            limits = [self._weight("0", np.float32(0)), self._weight("6", np.float32(6))]
+            self._node("Clip", [f"{name}.linear", *limits], name)
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def _weight(self, name: str, values: AnyArray | np.floating) -> str:
+        self._weights[name] = np.asarray(values)
+        return name
+
+    def _name(self, number: int) -> str:
+        return f"t{number}"
+
+    def _shape(self, number: int) -> list[int | str]:
+        shape = self._graph.shapes[number]
+        return [BATCH, shape[3], *shape[1:3]] if len(shape) == 4 else [BATCH, *shape[1:]]
+
+
+def _same(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TFLite's SAME padding of one axis, before and after: the odd zero comes after."""
+    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    return total // 2, total - total // 2
+
+
+def _expect(op: Operation, **options: int) -> None:
+    for name, value in options.items():
+        if op.options[name] != value:
+            raise TfliteError(f"{op.kind} has {name} {op.options[name]}; only {value} is known here")

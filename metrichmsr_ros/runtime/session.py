@@ -1,0 +1,83 @@
+"""A network as an ONNX graph, run by ONNX Runtime.
+
+network = OnnxNetwork(path, num_threads=2)
+(landmarks,) = network.run({"crops": crops}, ("landmarks",))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnxruntime
+
+from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.types import AnyArray
+
+CPU = ("CPUExecutionProvider",)
+
+
+class OnnxNetworkError(MetricHMRError, ValueError):
+    """ONNX Runtime cannot load the graph, or lacks a provider that was asked for."""
+
+
+class OnnxNetwork:
+    """One graph with its own threads.
+
+    Threads sleep between calls: they never spin while other networks, other programs or nobody needs the cores. Calls
+    from several threads at a time are allowed. Results do not depend on the number of threads.
+
+    Args:
+        model: path of the ONNX file, or its content.
+        num_threads: CPU threads of one call, the caller's included.
+        providers: ONNX Runtime's execution providers in order of preference, e.g. `CUDAExecutionProvider`; the CPU runs
+            what they cannot.
+
+    Raises:
+        FileNotFoundError: no file of that name.
+        OnnxNetworkError: not an ONNX graph that this ONNX Runtime can run, or a provider that it does not have.
+    """
+
+    def __init__(self, model: str | Path | bytes, num_threads: int = 1, providers: Sequence[str] = CPU) -> None:
+        if not isinstance(model, bytes) and not Path(model).is_file():
+            raise FileNotFoundError(f"{model} is not a file")
+        missing = set(providers) - set(onnxruntime.get_available_providers())
+        if missing:
+            have = ", ".join(onnxruntime.get_available_providers())
+            raise OnnxNetworkError(f"ONNX Runtime has no {', '.join(sorted(missing))}; installed are {have}")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), _options(num_threads), providers=list(providers)
+            )
+        except Exception as error:  # its exceptions derive from nothing narrower
+            name = "the graph" if isinstance(model, bytes) else model
+            raise OnnxNetworkError(f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}") from error
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | str, ...]]:
+        """Shapes by input's name; an axis of any length is a string."""
+        return {entry.name: tuple(entry.shape) for entry in self._session.get_inputs()}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int | str, ...]]:
+        """Shapes by output's name; an axis of any length is a string."""
+        return {entry.name: tuple(entry.shape) for entry in self._session.get_outputs()}
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the graph's maker wrote into it."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, inputs: Mapping[str, AnyArray], outputs: Sequence[str]) -> list[AnyArray]:
+        """The named outputs, each a new array."""
+        found: list[AnyArray] = self._session.run(list(outputs), dict(inputs))
+        return found
+
+
+def _options(num_threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised, so the log need not repeat them
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
