@@ -15,12 +15,11 @@ import torch
 
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.batch import CropBatch, choose
+from metrichmsr_ros.hmr.facing import front_of, majority
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 
 MIRROR_X = (-1.0, 1.0, 1.0)
-OPPOSED = -0.5
-"""Cosine of 120 degrees. Views whose facing directions differ by more confuse front and back."""
 HEAVY_WEIGHT = 2.0
 """Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
 _AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
@@ -43,13 +42,27 @@ class ViewRoles:
         return len(self.person)
 
 
-def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
-    """Estimates of the B people of `first`, each the mean over their views, in one forward pass.
+@dataclass(frozen=True)
+class Views:
+    """Estimates of B people by N views, in coordinates of the original image.
 
-    Views by the heavy landmark network have weight `HEAVY_WEIGHT`. Rotations get the chordal mean, all other values the
-    arithmetic mean. Deviations are averaged, not reduced by the number of views: all views share the same pixels, and
-    the error of a person's size, which dominates the deviation, is common to all of them. A view that faces away from
-    the first one has weight 0.
+    Attributes:
+        output: N estimates; the first B are the first views of the people.
+        person: (N,) int64, row of the person.
+        weight: (N,) weight in the vote and in the mean.
+        people: B.
+    """
+
+    output: HMROutput
+    person: torch.Tensor
+    weight: torch.Tensor
+    people: int
+
+
+def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
+    """Estimates of the B people of `first`, each the mean over their views that agree in facing.
+
+    Views vote by weight (`facing.majority`), and those that face away from the heaviest cluster are left out.
 
     Args:
         model: the network.
@@ -57,31 +70,47 @@ def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | No
         more: S further views of some of them, in coordinates of the original image; None: no further views.
         roles: person and kind of each view in `more`.
     """
-    if more is None or not len(roles):
-        output: HMROutput = model(first)
-        return output
+    views = estimate_views(model, first, more, roles)
+    return mean_of(views, majority(front_of(views.output.rotmats), views.weight, views.person))
+
+
+def estimate_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> Views:
+    """Estimates of every view in one forward pass; arguments as for `estimate_from_views`."""
     device, count = first.landmarks.device, len(first)
+    rows = torch.arange(count, device=device)
+    if more is None or not len(roles):
+        return Views(model(first), rows, _weight(first), count)
     is_mirrored = torch.tensor(roles.mirrored, device=device)
     both = model(first.joined(mirrored(more).where(is_mirrored, more)))
-    start, rest = _rows(both, 0, count), _rows(both, count, None)
-    back = mirrored_back(rest)
-    views = {name: choose(is_mirrored, getattr(back, name), getattr(rest, name)) for name in _AVERAGED}
+    back = mirrored_back(both)
+    turned = torch.cat([torch.zeros(count, dtype=torch.bool, device=device), is_mirrored])
+    values = {name: choose(turned, getattr(back, name), getattr(both, name)) for name in (*_AVERAGED, "transl_cov")}
+    person = torch.cat([rows, torch.tensor(roles.person, device=device)])
+    output = replace(both, routing=None, expert_share=both.expert_share[:count], **values)
+    return Views(output, person, torch.cat([_weight(first), _weight(more)]), count)
 
-    person = torch.tensor(roles.person, device=device)
-    facing = (start.rotmats[person, 0, :, 2] * views["rotmats"][:, 0, :, 2]).sum(-1)
-    own_weight = _weight(first)
-    weight = torch.where(facing > OPPOSED, _weight(more), 0.0)
-    total_weight = own_weight.index_add(0, person, weight)
+
+def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
+    """(B) estimates, each the weighted mean over the person's views that `keep` (N,) bool names, at least one each.
+
+    Rotations get the chordal mean, all other values the arithmetic mean. Deviations are averaged, not reduced by the
+    number of views: all views share the same pixels, and the error of a person's size, which dominates the deviation,
+    is common to all of them.
+    """
+    if len(views.person) == views.people:
+        return views.output
+    weight = torch.where(keep, views.weight, 0.0)
+    total = weight.new_zeros(views.people).index_add(0, views.person, weight)
 
     def mean(name: str) -> torch.Tensor:
-        own = getattr(start, name)
-        shape = [-1, *[1] * (own.ndim - 1)]
-        total = (own_weight.view(shape) * own).index_add(0, person, weight.view(shape) * views[name])
-        return total / total_weight.view(shape)
+        values = getattr(views.output, name)
+        shape = [-1, *[1] * (values.ndim - 1)]
+        empty = values.new_zeros(views.people, *values.shape[1:])
+        return empty.index_add(0, views.person, weight.view(shape) * values) / total.view(shape)
 
     transl, deviation = mean("transl"), mean("transl_deviation")
     return replace(
-        start,
+        views.output,
         rotmats=roma.special_procrustes(mean("rotmats")),
         betas=mean("betas"),
         transl=transl,
@@ -94,11 +123,6 @@ def _weight(views: CropBatch) -> torch.Tensor:
     """(B,) weight of each view."""
     ones = views.landmarks.new_ones(len(views))
     return ones if views.heavy is None else torch.where(views.heavy, HEAVY_WEIGHT, ones)
-
-
-def _rows(output: HMROutput, begin: int, end: int | None) -> HMROutput:
-    names = (*_AVERAGED, "transl_cov", "expert_share")
-    return replace(output, routing=None, **{name: getattr(output, name)[begin:end] for name in names})
 
 
 def mirrored(batch: CropBatch) -> CropBatch:
