@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
-from metrichmsr_ros.cli.predict import load_photo, photo_camera
+from metrichmsr_ros.cli.predict import InputError, load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
@@ -70,9 +70,11 @@ def route_images(
     """Compute the routing of all people in `images`; write `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
 
     Raises:
-        InputError: an image is unreadable.
+        InputError: no image is given, or one is unreadable.
         RoutingError: the network has no routed experts.
     """
+    if not images:
+        raise InputError("no images: give the path of at least one photograph (JPEG, PNG, ...)")
     out.mkdir(parents=True, exist_ok=True)
     found: list[PersonRouting] = []
     estimator = CameraEstimator.load()

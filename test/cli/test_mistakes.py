@@ -65,6 +65,7 @@ CASES = {
     "photo too large": ((*PREDICT, "--max-pixels", "1000"), "--max-pixels"),
     "intrinsics": ((*PREDICT, "--intrinsics", "1", "1", "0", "0"), "it is the identity"),
     "routing, note": (("routing", "{files}/note.jpg", "--out", "{out}"), "note.jpg"),
+    "routing, nothing": (("routing", "--out", "{out}"), "no images: give"),
     "routing, out": (("routing", PHOTO, "--out", "{files}/file"), "is a file; name a folder"),
     "routing, device": (("routing", PHOTO, "--device", "gpu", "--out", "{out}"), "device is 'gpu'"),
     "ablate a folder": (("ablate", "{files}/folder"), "name a YAML file"),
