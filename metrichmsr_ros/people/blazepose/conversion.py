@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from metrichmsr_ros.people.blazepose.graph_rewrites import convolve_before_enlarging
 from metrichmsr_ros.people.blazepose.onnx_writer import to_onnx
 from metrichmsr_ros.people.blazepose.tflite_reader import TfliteError, TfliteGraph, read_tflite
 
@@ -26,7 +27,7 @@ def convert(content: bytes) -> bytes:
     Raises:
         TfliteError: another network, or no .tflite file.
     """
-    graph = read_tflite(content)
+    graph = convolve_before_enlarging(read_tflite(content))
     metadata = {"source_sha256": hashlib.sha256(content).hexdigest()}
     if len(graph.outputs) == len(_DETECTOR_OUTPUTS):
         return to_onnx(graph, dict(zip(_DETECTOR_OUTPUTS, graph.outputs, strict=True)), 2 / 255, -1.0, metadata)

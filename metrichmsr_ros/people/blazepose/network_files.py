@@ -1,6 +1,6 @@
 """BlazePose's ONNX graphs in the per-user cache, made from the .tflite files that `metrichmsr setup` downloads.
 
-    path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-1.onnx
+    path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-2.onnx
 
 A file's name has the first digits of its source's sha256 and the converter's version, so a changed source or converter
 never meets an old graph.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from metrichmsr_ros.assets import MODELS, AssetError, cache_dir, model_path
 
-CONVERTER_VERSION = 1
+CONVERTER_VERSION = 2
 """To be raised with every change of what `conversion.convert` writes."""
 
 NETWORKS = ("pose_detection.tflite", "pose_landmark_full.tflite", "pose_landmark_heavy.tflite")

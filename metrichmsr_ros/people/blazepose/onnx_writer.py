@@ -154,10 +154,8 @@ class _Writer:
         scales = self._weight(
             f"{op.output}.scales", np.array([1, 1, after[0] / before[0], after[1] / before[1]], np.float32)
         )
-        self._node(
-            "Resize", [self._name(op.inputs[0]), "", scales], self._name(op.output),
-            mode="linear", coordinate_transformation_mode="half_pixel",
-        )  # fmt: skip
+        how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        self._activated(op, "Resize", [self._name(op.inputs[0]), "", scales], **how)
 
     def _depth_to_space(self, op: Operation) -> None:
         self._node(
@@ -190,7 +188,7 @@ class _Writer:
 
     def _activated(self, op: Operation, kind: str, inputs: list[str], **attributes: Any) -> None:
         """A node and the activation that TFLite fuses with it."""
-        fused = op.options["FusedActivationFunction"]
+        fused = op.options.get("FusedActivationFunction", 0)
         if fused not in _ACTIVATIONS:
             raise TfliteError(f"{op.kind} has TFLite's activation {fused}; known: none, RELU, RELU6")
         activation, name = _ACTIVATIONS[fused], self._name(op.output)
