@@ -142,9 +142,10 @@ def test_ids_of_another_start_do_not_come_back(ros):
     camera, ids = CameraDriver(ros), []
     for seconds in (1.0, 2.0, 3.0):
         camera.send_good(seconds)
-        ros.until(lambda: humans and frames, "a result")
+        ros.until(lambda at=seconds: humans and humans[-1].header.stamp.sec == at, "a result of this start")
         ids.append(humans[-1].humans[0].id)
-        assert frames[-1].transforms[0].child_frame_id == f"body_{ids[-1]}"
+        body = f"body_{ids[-1]}"
+        ros.until(lambda name=body: frames and frames[-1].transforms[0].child_frame_id == name, "its transform")
         node.set_parameters([Parameter("min_confidence", value=0.1)])  # keeps the ids
         camera.send_good(seconds + 0.5)
         ros.until(lambda: len(humans) == 2, "a second result")
