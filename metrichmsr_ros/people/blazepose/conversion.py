@@ -1,6 +1,6 @@
 """BlazePose's .tflite files as ONNX graphs, by what is read of them.
 
-A graph has float32 weights equal to those of the .tflite file, takes any number of images at once, and lacks what
+A graph has the weights of the .tflite file, takes any number of images at once, and lacks what
 nobody reads: the landmark networks' 256 x 256 segmentation, which costs as much as the rest.
 """
 

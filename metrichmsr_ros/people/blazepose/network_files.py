@@ -1,6 +1,6 @@
 """BlazePose's ONNX graphs in the per-user cache, made from the .tflite files that `metrichmsr setup` downloads.
 
-    path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-2.onnx
+    path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-3.onnx
 
 A file's name has the first digits of its source's sha256 and the converter's version, so a changed source or converter
 never meets an old graph.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from metrichmsr_ros.assets import MODELS, AssetError, cache_dir, model_path
 
-CONVERTER_VERSION = 2
+CONVERTER_VERSION = 3
 """To be raised with every change of what `conversion.convert` writes."""
 
 NETWORKS = ("pose_detection.tflite", "pose_landmark_full.tflite", "pose_landmark_heavy.tflite")
@@ -37,7 +37,7 @@ def converted(name: str) -> Path:
 
 
 def make_graph(name: str) -> Path:
-    """Make the graph of one of `NETWORKS` again and remove those of other sources and converters.
+    """Make the graph of one of `NETWORKS`, also where it is there.
 
     Raises:
         AssetError: as for `converted`.
@@ -54,9 +54,6 @@ def make_graph(name: str) -> Path:
             part = Path(folder, path.name)
             part.write_bytes(graph)
             os.replace(part, path)  # other processes see all of it or nothing
-        for old in path.parent.glob(f"{source.stem}-*.onnx"):
-            if old != path:
-                old.unlink(missing_ok=True)
     except OSError as error:
         raise AssetError(
             f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
@@ -68,10 +65,16 @@ def make_graph(name: str) -> Path:
 def make_graphs() -> list[Path]:
     """Make the graphs of all networks that are fetched; the second half of `metrichmsr setup`.
 
+    Graphs of other sources and converters are removed.
+
     Raises:
         AssetError: as for `converted`.
     """
-    return [make_graph(name) for name in NETWORKS if (cache_dir() / name).is_file()]
+    paths = [make_graph(name) for name in NETWORKS if (cache_dir() / name).is_file()]
+    for path in paths:
+        for old in set(path.parent.glob(f"{path.name.split('-')[0]}-*.onnx")) - {path}:
+            old.unlink(missing_ok=True)
+    return paths
 
 
 def graph_of(path: str | Path) -> Path | bytes:

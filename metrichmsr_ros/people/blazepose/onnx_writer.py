@@ -1,4 +1,4 @@
-"""TFLite operations as an ONNX graph: same float32 weights, channels first, a batch of any size, uint8 images in.
+"""TFLite operations as an ONNX graph: the same weights, channels first, a batch of any size, uint8 images in.
 
 Only what the named tensors need is written, so outputs that nobody reads cost nothing.
 """
@@ -6,17 +6,15 @@ Only what the named tensors need is written, so outputs that nobody reads cost n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from metrichmsr_ros.people.blazepose.onnx_builder import OnnxBuilder, Shape
 from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph
 from metrichmsr_ros.types import AnyArray
-
-OPSET, IR_VERSION = 17, 8
-"""Of 2022: ONNX Runtime reads them since 1.12."""
 
 IMAGES, BATCH = "images", "n"
 _SAME = 0
@@ -24,7 +22,12 @@ _ACTIVATIONS = {0: None, 1: "Relu", 3: "Clip"}
 
 
 def to_onnx(
-    graph: TfliteGraph, outputs: Mapping[str, int], scale: float, offset: float, metadata: Mapping[str, str]
+    graph: TfliteGraph,
+    outputs: Mapping[str, int],
+    scale: float = 1.0,
+    offset: float = 0.0,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    any_size: bool = False,
 ) -> bytes:
     """The content of an ONNX file with input `images` (n, H, W, 3) uint8.
 
@@ -34,6 +37,8 @@ def to_onnx(
         scale: the network's input is `images * scale + offset`.
         offset: see `scale`.
         metadata: text that the file carries.
+        any_size: accept images of other heights and widths too, for networks of convolutions alone whose strides divide
+            them all.
 
     Raises:
         TfliteError: an operation or an option of one that is not written here.
@@ -41,7 +46,7 @@ def to_onnx(
     writer = _Writer(graph, scale, offset)
     for operation in _needed(graph, outputs.values()):
         writer.add(operation)
-    return writer.finish(outputs, metadata)
+    return writer.finish(outputs, metadata, any_size)
 
 
 def _needed(graph: TfliteGraph, outputs: Iterable[int]) -> list[Operation]:
@@ -55,38 +60,29 @@ def _needed(graph: TfliteGraph, outputs: Iterable[int]) -> list[Operation]:
 
 
 class _Writer:
-    """Nodes and weights so far. A tensor is named by its number in the .tflite file."""
+    """A graph under construction. A tensor is named by its number in the .tflite file."""
 
     def __init__(self, graph: TfliteGraph, scale: float, offset: float) -> None:
-        self._graph = graph
-        self._nodes: list[onnx.NodeProto] = []
-        self._weights: dict[str, AnyArray] = {}
+        self._graph, self._onnx = graph, OnnxBuilder()
         self._paddings: dict[int, Operation] = {}
         (self._input,) = graph.inputs
-        self._node("Cast", [IMAGES], "images_float", to=TensorProto.FLOAT)
-        self._node("Mul", ["images_float", self._weight("scale", np.float32(scale))], "images_scaled")
+        last = self._onnx.node("Cast", [IMAGES], "images_float", to=TensorProto.FLOAT)
+        if scale != 1:
+            factor = self._onnx.constant("scale", np.float32(scale))
+            last = self._onnx.node("Mul", [last, factor], "images_scaled")
         if offset:
-            self._node("Add", ["images_scaled", self._weight("offset", np.float32(offset))], "images_shifted")
-        last = self._nodes[-1].output[0]
-        self._node("Transpose", [last], self._name(self._input), perm=[0, 3, 1, 2])
+            shift = self._onnx.constant("offset", np.float32(offset))
+            last = self._onnx.node("Add", [last, shift], "images_shifted")
+        self._onnx.node("Transpose", [last], self._name(self._input), perm=[0, 3, 1, 2])
 
-    def finish(self, outputs: Mapping[str, int], metadata: Mapping[str, str]) -> bytes:
+    def finish(self, outputs: Mapping[str, int], metadata: Mapping[str, str], any_size: bool) -> bytes:
         """The file's content."""
         for name, number in outputs.items():
-            self._node("Identity", [self._name(number)], name)
-        size = self._graph.shapes[self._input][1:]
-        graph = helper.make_graph(
-            self._nodes,
-            "blazepose",
-            [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, [BATCH, *size])],
-            [helper.make_tensor_value_info(n, TensorProto.FLOAT, self._shape(number)) for n, number in outputs.items()],
-            [numpy_helper.from_array(values, name) for name, values in self._weights.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        helper.set_model_props(model, dict(metadata))
-        onnx.checker.check_model(model)
-        content: bytes = model.SerializeToString(deterministic=True)
-        return content
+            self._onnx.node("Identity", [self._name(number)], name)
+        height, width, channels = self._graph.shapes[self._input][1:]
+        images: Shape = [BATCH, "height", "width", channels] if any_size else [BATCH, height, width, channels]
+        shapes = {name: self._shape(number, name if any_size else "") for name, number in outputs.items()}
+        return self._onnx.build((IMAGES, images), shapes, metadata, "network")
 
     def add(self, operation: Operation) -> None:
         """Append one operation."""
@@ -107,8 +103,8 @@ class _Writer:
     def _convolve(self, op: Operation, weights: AnyArray, groups: int) -> None:
         _expect(op, DilationHFactor=1, DilationWFactor=1)
         names = [
-            self._weight(f"{op.output}.weight", np.ascontiguousarray(weights)),
-            self._weight(f"{op.output}.bias", self._graph.constants[op.inputs[2]]),
+            self._onnx.weight(f"{op.output}.weight", np.ascontiguousarray(weights)),
+            self._onnx.weight(f"{op.output}.bias", self._graph.constants[op.inputs[2]]),
         ]
         source, pads = self._padded(op, weights.shape[2:])
         strides = [op.options["StrideH"], op.options["StrideW"]]
@@ -136,11 +132,14 @@ class _Writer:
             self._paddings[op.output] = op  # written with the convolution that reads it
             return
         first, last = zip(*(amounts[axis] for axis in (0, 3, 1, 2)), strict=True)
-        pads = self._weight(f"{op.output}.pads", np.array([*first, *last], np.int64))
-        self._node("Pad", [self._name(op.inputs[0]), pads], self._name(op.output))
+        pads = self._onnx.constant(f"{op.output}.pads", np.array([*first, *last], np.int64))
+        self._onnx.node("Pad", [self._name(op.inputs[0]), pads], self._name(op.output))
 
     def _add(self, op: Operation) -> None:
         self._activated(op, "Add", [self._name(number) for number in op.inputs])
+
+    def _mul(self, op: Operation) -> None:
+        self._activated(op, "Mul", [self._name(number) for number in op.inputs])
 
     def _max_pool_2d(self, op: Operation) -> None:
         kernel = (op.options["FilterHeight"], op.options["FilterWidth"])
@@ -151,14 +150,14 @@ class _Writer:
     def _resize_bilinear(self, op: Operation) -> None:
         _expect(op, AlignCorners=0, HalfPixelCenters=1)
         before, after = (self._graph.shapes[number][1:3] for number in (op.inputs[0], op.output))
-        scales = self._weight(
+        scales = self._onnx.constant(
             f"{op.output}.scales", np.array([1, 1, after[0] / before[0], after[1] / before[1]], np.float32)
         )
         how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
         self._activated(op, "Resize", [self._name(op.inputs[0]), "", scales], **how)
 
     def _depth_to_space(self, op: Operation) -> None:
-        self._node(
+        self._onnx.node(
             "DepthToSpace",
             [self._name(op.inputs[0])],
             self._name(op.output),
@@ -167,7 +166,7 @@ class _Writer:
         )
 
     def _logistic(self, op: Operation) -> None:
-        self._node("Sigmoid", [self._name(op.inputs[0])], self._name(op.output))
+        self._onnx.node("Sigmoid", [self._name(op.inputs[0])], self._name(op.output))
 
     def _reshape(self, op: Operation) -> None:
         """Values keep TFLite's order: channels last."""
@@ -176,15 +175,16 @@ class _Writer:
             raise TfliteError("RESHAPE to four axes is not known here")
         name = self._name(op.inputs[0])
         if len(self._graph.shapes[op.inputs[0]]) == 4:
-            self._node("Transpose", [name], f"{op.output}.last", perm=[0, 2, 3, 1])
+            self._onnx.node("Transpose", [name], f"{op.output}.last", perm=[0, 2, 3, 1])
             name = f"{op.output}.last"
-        shape = self._weight(f"{op.output}.shape", np.array([0, *target[1:]], np.int64))
-        self._node("Reshape", [name, shape], self._name(op.output))
+        shape = self._onnx.constant(f"{op.output}.shape", np.array([0, *target[1:]], np.int64))
+        self._onnx.node("Reshape", [name, shape], self._name(op.output))
 
     def _concatenation(self, op: Operation) -> None:
-        if len(self._graph.shapes[op.output]) == 4:
-            raise TfliteError("CONCATENATION of four axes is not known here")
-        self._activated(op, "Concat", [self._name(number) for number in op.inputs], axis=op.options["Axis"])
+        axis, axes = op.options["Axis"], len(self._graph.shapes[op.output])
+        if axes == 4:
+            axis = (0, 2, 3, 1)[axis]
+        self._activated(op, "Concat", [self._name(number) for number in op.inputs], axis=axis)
 
     def _activated(self, op: Operation, kind: str, inputs: list[str], **attributes: Any) -> None:
         """A node and the activation that TFLite fuses with it."""
@@ -192,26 +192,23 @@ class _Writer:
         if fused not in _ACTIVATIONS:
             raise TfliteError(f"{op.kind} has TFLite's activation {fused}; known: none, RELU, RELU6")
         activation, name = _ACTIVATIONS[fused], self._name(op.output)
-        self._node(kind, inputs, name if activation is None else f"{name}.linear", **attributes)
+        self._onnx.node(kind, inputs, name if activation is None else f"{name}.linear", **attributes)
         if activation == "Relu":
-            self._node("Relu", [f"{name}.linear"], name)
+            self._onnx.node("Relu", [f"{name}.linear"], name)
         elif activation == "Clip":
-            limits = [self._weight("0", np.float32(0)), self._weight("6", np.float32(6))]
-            self._node("Clip", [f"{name}.linear", *limits], name)
-
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-
-    def _weight(self, name: str, values: AnyArray | np.floating) -> str:
-        self._weights[name] = np.asarray(values)
-        return name
+            limits = [self._onnx.constant("0", np.float32(0)), self._onnx.constant("6", np.float32(6))]
+            self._onnx.node("Clip", [f"{name}.linear", *limits], name)
 
     def _name(self, number: int) -> str:
         return f"t{number}"
 
-    def _shape(self, number: int) -> list[int | str]:
+    def _shape(self, number: int, free: str) -> list[int | str]:
+        """The tensor's shape, channels first; height and width have names with `free` if that is not empty."""
         shape = self._graph.shapes[number]
-        return [BATCH, shape[3], *shape[1:3]] if len(shape) == 4 else [BATCH, *shape[1:]]
+        if len(shape) != 4:
+            return [BATCH, *shape[1:]]
+        size = [f"{free}_height", f"{free}_width"] if free else [*shape[1:3]]
+        return [BATCH, shape[3], *size]
 
 
 def _same(length: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from metrichmsr_ros.people.blazepose.graph_rewrites import convolve_before_enlarging
 from metrichmsr_ros.people.blazepose.onnx_writer import to_onnx
-from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph
+from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteGraph
 from metrichmsr_ros.runtime.session import OnnxNetwork
 
 IMAGE, SIZE, ENLARGED, WEIGHT, BIAS, MIXED = range(6)
@@ -43,7 +43,7 @@ def small_graph(kernel: int = 1, stride: int = 1, outputs: tuple[int, ...] = (MI
 def values(graph: TfliteGraph) -> np.ndarray:
     """What the graph makes of two random images."""
     images = np.random.default_rng(1).integers(0, 256, (2, 4, 6, 3), np.uint8)
-    network = OnnxNetwork(to_onnx(graph, {"mixed": MIXED}, 1 / 255, -0.5, {}))
+    network = OnnxNetwork(to_onnx(graph, {"mixed": MIXED}, 1 / 255, -0.5))
     return network.run({"images": images}, ("mixed",))[0]
 
 
@@ -65,13 +65,3 @@ def test_the_convolution_moves_and_the_values_stay():
 )
 def test_other_convolutions_stay(graph):
     assert convolve_before_enlarging(graph).operations == graph.operations
-
-
-def test_what_cannot_be_written_is_named():
-    graph = small_graph()
-    strange = Operation("FLOOR_MOD", (ENLARGED,), MIXED, {})
-    with pytest.raises(TfliteError, match="FLOOR_MOD"):
-        to_onnx(TfliteGraph((strange,), {}, graph.shapes, (IMAGE,), (MIXED,)), {"mixed": MIXED}, 1.0, 0.0, {})
-    corners = Operation("RESIZE_BILINEAR", (IMAGE, SIZE), ENLARGED, {"AlignCorners": 1, "HalfPixelCenters": 0})
-    with pytest.raises(TfliteError, match="RESIZE_BILINEAR has AlignCorners 1"):
-        to_onnx(TfliteGraph((corners,), {}, graph.shapes, (IMAGE,), (ENLARGED,)), {"large": ENLARGED}, 1.0, 0.0, {})
