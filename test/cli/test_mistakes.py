@@ -83,6 +83,8 @@ CASES = {
     "synthesize, share": ((*SYNTHESIZE, "--jpeg-share", "7"), "jpeg_share 7"),
     "synthesize, backgrounds": ((*SYNTHESIZE, "--backgrounds", "/nowhere"), "/nowhere"),
     "synthesize, empty backgrounds": ((*SYNTHESIZE, "--backgrounds", "{files}/folder"), "/folder has no images"),
+    "crops without an end": (("synthesize", "crops", "--out", "{out}"), "give --count, --seconds or both"),
+    "crops, children": (("synthesize", "crops", "--out", "{out}", "--children", "2"), "children is 2"),
     "synthesize, poses": ((*SYNTHESIZE, "--poses", "{files}/page.npz"), "page.npz"),
     "demo, out": (("demo", "--out", "{files}/file"), "is a file; name a folder"),
     "eval, regressor": (("eval", "prox", "--data", "{files}/nowhere"), "nowhere"),

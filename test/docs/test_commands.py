@@ -45,7 +45,7 @@ def without_effect(command: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.parametrize(("file", "command"), commands())
 def test_commands_parse(file: str, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     name, *words = [GIVEN.get(word, word) for word in shlex.split(command)[1:]]
-    function = getattr(main, {"eval": "evaluate"}.get(name, name))
+    function = getattr(main, {"eval": "evaluate"}.get(name, name).replace("-", "_"))
     try:
         tyro.cli(without_effect(function), args=words)
     except SystemExit as stop:

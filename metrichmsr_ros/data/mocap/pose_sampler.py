@@ -21,15 +21,18 @@ KINDS = ("captured", "joined", "reaching", "sitting", "kneeling", "squatting", "
 SHARES = np.array([0.56, 0.16, 0.10, 0.10, 0.02, 0.03, 0.03])
 
 
-def random_pose(bank: PoseBank, rng: np.random.Generator, held_out: bool) -> tuple[np.ndarray, str]:
+def random_pose(
+    bank: PoseBank, rng: np.random.Generator, held_out: bool, kind: str | None = None
+) -> tuple[np.ndarray, str]:
     """One pose (72,) float64 facing +z, and its kind (one of `KINDS`).
 
     Args:
         bank: captured poses; only one side of its split is used.
         rng: random generator.
         held_out: True uses the validation clips, False the training clips.
+        kind: one of `KINDS`; None draws it with the shares `SHARES`.
     """
-    kind = str(rng.choice(KINDS, p=SHARES))
+    kind = kind or str(rng.choice(KINDS, p=SHARES))
     pose = _captured(bank, rng, held_out)
     if kind in ("joined", "sitting", "kneeling", "squatting"):
         pose[3:].reshape(23, 3)[_ARMS - 1] = _captured(bank, rng, held_out)[3:].reshape(23, 3)[_ARMS - 1]

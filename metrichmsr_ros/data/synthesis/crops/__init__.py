@@ -1,0 +1,1 @@
+"""Shards of rendered crops with BlazePose's answers: made, kept, read."""

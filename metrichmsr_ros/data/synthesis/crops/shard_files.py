@@ -1,0 +1,131 @@
+"""The arrays of a shard of crops, and how they are written and read (safetensors)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from metrichmsr_ros.data.mocap.pose_sampler import KINDS
+from metrichmsr_ros.data.rendering.crops.generator import RenderedCrop
+from metrichmsr_ros.data.synthesis.crops.look import CropLook
+from metrichmsr_ros.errors import MetricHMRError
+
+VERSION = 1
+CropArrays = dict[str, NDArray[Any]]
+
+
+class CropShardError(MetricHMRError, ValueError):
+    """A file is not a shard of crops, or is one of another version."""
+
+
+def crop_arrays(rendered: RenderedCrop, look: CropLook, person: int, maps: bool = True) -> CropArrays:
+    """The arrays of one look at a person of this number; docs/reference/data_formats.md lists them."""
+    found, matrix = look.landmarks, look.region.matrix()
+    k = rendered.camera.intrinsics
+    arrays = {
+        "person": np.int32(person),
+        "landmarks": found.crop_landmarks.astype(np.float32),
+        "visibility": found.visibility.astype(np.float32),
+        "presence": found.presence.astype(np.float32),
+        "peaks": found.peaks.astype(np.float32),
+        "world": found.world.astype(np.float32),
+        "score": np.float32(found.score),
+        "crop_matrix": matrix.astype(np.float32),
+        "intrinsics": k.astype(np.float32),
+        "crop_intrinsics": (matrix @ k).astype(np.float32),
+        "image_size": np.array([rendered.camera.width, rendered.camera.height], np.int32),
+        "rotations": rendered.rotations.astype(np.float16),
+        "betas": rendered.betas.astype(np.float32),
+        "transl": rendered.joints[0].astype(np.float32),
+        "joints": rendered.joints.astype(np.float32),
+        "stature": np.float32(rendered.stature),
+        "up": rendered.up.astype(np.float32),
+        "framing": np.uint8(rendered.framing),
+        "kind": np.uint8(KINDS.index(rendered.kind)),
+        "facing": np.float32(rendered.facing),
+        "share": np.float32(rendered.share),
+        "joints_seen": rendered.seen.astype(np.uint8),
+        "others": np.uint8(rendered.others),
+        "table": np.uint8(rendered.table),
+        "video": np.uint8(rendered.video),
+        "way": np.uint8(look.way),
+        "off": np.float32(look.off),
+    }
+    if not maps or found.maps is None:
+        return arrays
+    return arrays | {"s16": found.maps.s16.astype(np.float16), "t8": found.maps.t8.astype(np.float16)}
+
+
+def write_crops(path: Path, crops: Sequence[CropArrays], about: dict[str, Any]) -> None:
+    """Write a shard; each array of the file has the crops as its first dimension. `about` is kept as JSON."""
+    stacked = {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
+    save_file(stacked, path, {"about": json.dumps({"version": VERSION, "crops": len(crops), **about})})
+
+
+def read_crops(path: Path, names: Sequence[str] | None = None) -> CropArrays:
+    """The arrays of a shard, or those of `names`.
+
+    Raises:
+        CropShardError: the file is not a shard of crops, is one of another version, or lacks a name.
+    """
+    about_crops(path)
+    with safe_open(path, "numpy") as file:
+        missing = set(names or ()) - set(file.keys())
+        if missing:
+            raise CropShardError(f"{path}: has no {', '.join(sorted(missing))}; it has {', '.join(file.keys())}")
+        return {name: file.get_tensor(name) for name in names or file.keys()}
+
+
+def about_crops(path: Path) -> dict[str, Any]:
+    """How a shard was made: seed, number, people drawn, crops kept, and so on.
+
+    Raises:
+        CropShardError: the file is not a shard of crops, or is one of another version.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            about: dict[str, Any] = json.loads((file.metadata() or {})["about"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CropShardError(f"{path}: not a shard of crops: {error}") from None
+    if about.get("version") != VERSION:
+        raise CropShardError(
+            f"{path}: crops of version {about.get('version')}, not {VERSION}; make them again with "
+            "`metrichmsr synthesize-crops`"
+        )
+    return about
+
+
+def crop_shards(folder: Path, held_out: bool = False) -> list[Path]:
+    """The finished shards of a folder, sorted; `held_out`: those for validation.
+
+    Raises:
+        CropShardError: there are none.
+    """
+    paths = sorted(Path(folder).glob(f"{'val' if held_out else 'train'}-*.safetensors"))
+    if not paths:
+        raise CropShardError(
+            f"{folder}: no {'val' if held_out else 'train'}-*.safetensors; run `metrichmsr synthesize-crops`"
+        )
+    return paths
+
+
+def batches(paths: Sequence[Path], size: int, rng: np.random.Generator, mixed: int = 4) -> Iterator[CropArrays]:
+    """One pass over shards in random order, as batches of `size` crops; `mixed` shards are shuffled together.
+
+    The crops that do not fill the last batch of a group are left out, so that all batches have one shape.
+    """
+    order = rng.permutation(len(paths))
+    for start in range(0, len(paths), mixed):
+        group = [read_crops(paths[number]) for number in order[start : start + mixed]]
+        whole = {name: np.concatenate([shard[name] for shard in group]) for name in group[0]}
+        rows = rng.permutation(len(whole["score"]))
+        for first in range(0, len(rows) - size + 1, size):
+            chosen = rows[first : first + size]
+            yield {name: values[chosen] for name, values in whole.items()}

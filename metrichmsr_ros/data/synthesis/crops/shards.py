@@ -1,0 +1,203 @@
+"""Endless training data for networks that see pixels: shards of rendered crops with BlazePose's answers.
+
+    synthesize_crops(Path("crops"), CropConfig(backgrounds=Path("photographs"), seconds=3600))
+
+writes `train-00000.safetensors ...` and `val-00000.safetensors ...`; `records` reads them. A shard is a function of its
+number and the configuration: an interrupted run continues where it stopped, with any number of processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Generator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from metrichmsr_ros.data.formats.tar_samples import unfinished
+from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker, CropSources
+from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.synthesis.crops.look import looks_at
+from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops
+from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+
+_FASTEST_SHARD_S = 4.0  # no process makes a shard quicker; bounds the jobs of a run that ends by time
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """Amount and sources of the crops.
+
+    Attributes:
+        count: people to draw for training, of whom about three in four are kept; 0: as many as `seconds` allow.
+        seconds: no shard is begun after this time; 0: no limit.
+        val_count: people to draw for validation, of shapes, poses and photographs that are not drawn for training.
+        seed: the same seed makes the same shards.
+        processes: 0 means one per core.
+        backgrounds: folder with `photos/` and `textures/`, or of photographs; None: procedural rooms, plain cloth.
+        prior: shares of children and women.
+        steps: steps of the generator in a shard, of `generator.PEOPLE` people each.
+        maps: also keep the landmark network's maps (82 KiB a crop).
+    """
+
+    count: int = 0
+    seconds: float = 0.0
+    val_count: int = 2048
+    seed: int = 0
+    processes: int = 1
+    backgrounds: Path | None = None
+    prior: StaturePrior = field(default_factory=StaturePrior)
+    steps: int = 40
+    maps: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.count < 0 or self.val_count < 0 or self.seconds < 0 or self.seed < 0 or self.processes < 0:
+            raise CropShardError("count, val_count, seconds, seed and processes must be at least 0")
+        if not self.count and not self.seconds:
+            raise CropShardError("the run would never end: give --count, --seconds or both")
+        if self.steps < 1:
+            raise CropShardError(f"steps is {self.steps}; a shard has at least 1")
+
+
+@dataclass(frozen=True)
+class CropJob:
+    """One shard: its file, split, number, the run's configuration, and the time (s since 1970) to begin it before."""
+
+    path: Path
+    held_out: bool
+    number: int
+    config: CropConfig
+    begin_before: float
+
+
+def synthesize_crops(out: Path, config: CropConfig) -> dict[str, int]:
+    """Make the shards that are not there yet.
+
+    Returns:
+        Numbers of shards, people drawn and crops kept by this call.
+
+    Raises:
+        CropShardError: the folder holds shards of another configuration, or a process was killed; finished shards stay.
+        AssetError: the BlazePose networks are not in the cache.
+        BackgroundsError: the folder of backgrounds does not exist or holds an image that cannot be read.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(out.glob("*.safetensors"))[:1]:
+        _same_configuration(path, config)
+    jobs = [job for job in plan(out, config, time.time()) if not job.path.exists()]
+    total, start = {"shards": 0, "people": 0, "crops": 0}, time.monotonic()
+    with closing(_run(jobs, config.processes or os.cpu_count() or 1)) as results:
+        for result in results:
+            total = {name: total[name] + result[name] for name in total}
+            if result["shards"]:
+                _report(total, time.monotonic() - start)
+    return total
+
+
+def plan(out: Path, config: CropConfig, now: float) -> list[CropJob]:
+    """All shards of a run, validation first; `now` in seconds since 1970."""
+    people = PEOPLE * config.steps
+    limit = now + config.seconds if config.seconds else float("inf")
+    most = -(-config.count // people) if config.count else int(config.seconds / _FASTEST_SHARD_S + 1) * 64
+    jobs = []
+    for held_out, name, shards in ((True, "val", -(-config.val_count // people)), (False, "train", most)):
+        for number in range(shards):
+            path = Path(out) / f"{name}-{number:05d}.safetensors"
+            jobs.append(CropJob(path, held_out, number, config, float("inf") if held_out else limit))
+    return jobs
+
+
+def write_crop_shard(job: CropJob, maker: CropMaker, blazepose: BlazePose) -> dict[str, int]:
+    """Write one shard, under a temporary name until it is complete."""
+    config, kept, drawn = job.config, [], 0
+    for step in range(job.number * config.steps, (job.number + 1) * config.steps):
+        rng = np.random.default_rng([config.seed, int(job.held_out), step, PEOPLE])
+        for rendered in maker.make(config.seed, step):
+            for look in looks_at(rendered, blazepose, rng):
+                person = step * PEOPLE + rendered.number
+                kept.append(crop_arrays(rendered, look, person, config.maps))
+        drawn += PEOPLE
+    partial = unfinished(job.path, os.getpid())
+    try:
+        write_crops(partial, kept, _about(config) | {"held_out": job.held_out, "number": job.number, "drawn": drawn})
+        partial.replace(job.path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"shards": 1, "people": drawn, "crops": len(kept)}
+
+
+def _about(config: CropConfig) -> dict[str, Any]:
+    """What decides the content of the shards."""
+    folder = None if config.backgrounds is None else Path(config.backgrounds).name
+    return {
+        "seed": config.seed,
+        "steps": config.steps,
+        "maps": config.maps,
+        "backgrounds": folder,
+        "prior": asdict(config.prior),
+    }
+
+
+def _same_configuration(path: Path, config: CropConfig) -> None:
+    found, wanted = about_crops(path), _about(config)
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise CropShardError(
+                f"{path.parent} holds shards with {name} {found.get(name)}, not {value}: choose another folder, or "
+                "the same configuration to continue"
+            )
+
+
+class _Worker:
+    """Makes shards in one process; keeps the networks and one maker per split between shards."""
+
+    def __init__(self) -> None:
+        self._blazepose = BlazePose(num_threads=1, with_maps=True)
+        self._makers: dict[bool, CropMaker] = {}
+
+    def __call__(self, job: CropJob) -> dict[str, int]:
+        if time.time() >= job.begin_before or job.path.exists():
+            return {"shards": 0, "people": 0, "crops": 0}
+        if job.held_out not in self._makers:
+            sources = CropSources.load(job.config.backgrounds, job.held_out)
+            self._makers[job.held_out] = CropMaker(sources, job.config.prior, job.held_out)
+        return write_crop_shard(job, self._makers[job.held_out], self._blazepose)
+
+
+def _single_threaded_worker() -> _Worker:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    return _Worker()
+
+
+def _run(jobs: list[CropJob], processes: int) -> Generator[dict[str, int], None, None]:
+    """Results of all jobs as they come, from separate processes (or from this one, for a single process)."""
+    if processes == 1 or len(jobs) <= 1:
+        yield from map(_single_threaded_worker(), jobs)
+        return
+    try:
+        yield from run_in_processes(_single_threaded_worker, jobs, processes)
+    except BrokenProcessPool as error:
+        raise CropShardError(
+            "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
+            "the same command continues with the rest; fewer --processes need less memory"
+        ) from error
+
+
+def _report(total: dict[str, int], seconds: float) -> None:
+    print(
+        f"shard {total['shards']}: {total['people']} people drawn, {total['crops']} looks kept, "
+        f"{total['crops'] / max(seconds, 1e-9):.1f} a second",
+        file=sys.stderr,
+        flush=True,
+    )
