@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import chain
 from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank, joint_positions
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
 from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, joined
 from metrichmsr_ros.data.rendering.compiled.surface import dress
@@ -24,6 +24,7 @@ from metrichmsr_ros.types import Float64Array
 
 _MOST_JOINTS = 7  # that move one vertex
 _SITTING = 0.24  # share of people who are drawn sitting, beside those of the pose sampler
+_CALM = 0.5  # share of all people with arms below the shoulders, whom robots meet more often than dancers
 _STANDING = ("captured", "joined", "reaching")
 _CHILD_M = 1.45
 
@@ -57,12 +58,7 @@ class PeopleMaker:
 
     def __init__(self, prior: StaturePrior, bank: PoseBank, held_out: bool, pictures: int) -> None:
         """`pictures`: number of textures for prints; `held_out`: shapes and poses for validation."""
-        self._shapes, self._bank, self._held_out, self._pictures = (
-            ShapeSampler(prior, held_out),
-            bank,
-            held_out,
-            pictures,
-        )
+        self._shapes, self._held_out, self._pictures = ShapeSampler(prior, held_out), held_out, pictures
         body = OpenBody.load("open")
         self._template = body.template.numpy()
         self._directions = body.directions.numpy()
@@ -72,6 +68,7 @@ class PeopleMaker:
         order = np.argsort(-body.weights.numpy(), axis=1)[:, :_MOST_JOINTS]
         self._movers = order.astype(np.int32)
         self._weights = np.take_along_axis(body.weights.numpy(), order, 1)
+        self._bank, self._calm = bank, calm_poses(bank, self._rest)
         self._mean_height = float(np.ptp(self._template[:, 1]))
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Person]:
@@ -84,8 +81,9 @@ class PeopleMaker:
         return [self._person(kinds[n], rotations[n], betas[n], rest[n], world[n], joints[n], rng) for n in range(count)]
 
     def _pose(self, rng: np.random.Generator) -> tuple[Float64Array, str]:
-        kind = "sitting" if rng.random() < _SITTING else None
-        return random_pose(self._bank, rng, self._held_out, kind)
+        calm = rng.random() < _CALM
+        kind = "sitting" if rng.random() < _SITTING else "captured" if calm else None
+        return random_pose(self._calm if calm else self._bank, rng, self._held_out, kind)
 
     def _person(
         self,
@@ -108,6 +106,15 @@ class PeopleMaker:
         worn = random_accessories(skeleton, clothes.outfit, rng, kind in _STANDING)
         mesh = clothed(body, self._template, self._faces, clothes, worn)
         return Person(kind, rotations, betas, joints, body, stature, clothes, mesh)
+
+
+def calm_poses(bank: PoseBank, rest: Float64Array) -> PoseBank:
+    """The poses of a bank with an upright trunk and both hands below the shoulders; `rest` (24, 3) joints, m."""
+    joints = joint_positions(bank.poses, rest)
+    low = joints[:, [20, 21], 1].max(1) < joints[:, [16, 17], 1].min(1) - 0.1
+    upright = joints[:, 12, 1] - joints[:, 0, 1] > 0.9 * np.linalg.norm(rest[12] - rest[0])
+    calm = low & upright
+    return replace(bank, poses=bank.poses[calm], held_out=bank.held_out[calm], sources=bank.sources[calm])
 
 
 def clothed(body: Float32, template: Float32, faces: np.ndarray, clothes: Clothes, worn: Sequence[Mesh]) -> Mesh:

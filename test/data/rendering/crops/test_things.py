@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.mocap.pose_bank import PoseBank, joint_positions
 from metrichmsr_ros.data.rendering.compiled.meshes import box, joined, rounded, thing, turn_about_y
 from metrichmsr_ros.data.rendering.compiled.shading import cast_shadows, lit_at
 from metrichmsr_ros.data.rendering.compiled.visibility import share_seen
 from metrichmsr_ros.data.rendering.compiled.zbuffer import fill, project
 from metrichmsr_ros.data.rendering.crops.furniture import random_fabric, random_seat, random_table
-from metrichmsr_ros.data.rendering.crops.people import PeopleMaker
+from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, calm_poses
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 
 _LEVEL = np.diag([1.0, -1.0, -1.0])
@@ -116,3 +117,14 @@ def test_the_share_seen_of_a_board_that_the_image_cuts():
     depth = np.full((200, 200), np.inf, np.float32)
     fill(points, mesh.faces, face, depth)
     assert share_seen(points, mesh.faces, owner[mesh.parts], face) == pytest.approx(0.75, abs=0.05)
+
+
+def test_calm_poses_have_their_hands_below_the_shoulders():
+    rest = OpenBody.load("open_light").joint_template.numpy().astype(np.float64)
+    bank = PoseBank.load()
+    calm = calm_poses(bank, rest)
+    assert 0.2 < len(calm.poses) / len(bank.poses) < 0.95
+    assert 0 < calm.held_out.mean() < 0.4
+    joints = joint_positions(calm.poses, rest)
+    assert (joints[:, [20, 21], 1].max(1) < joints[:, [16, 17], 1].min(1)).all()
+    assert (joints[:, 15, 1] > joints[:, 0, 1] + 0.4).all()  # upright
