@@ -13,12 +13,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from metrichmsr_ros.assets import MODELS, AssetError, cache_dir, model_path
+from metrichmsr_ros.assets import MODELS, cache_dir, model_path
+from metrichmsr_ros.errors import MetricHMRError
 
 CONVERTER_VERSION = 3
 """To be raised with every change of what `conversion.convert` writes."""
 
 NETWORKS = ("pose_detection.tflite", "pose_landmark_full.tflite", "pose_landmark_heavy.tflite")
+
+
+class GraphError(MetricHMRError, OSError):
+    """A network that is fetched cannot be converted: its file is damaged, or the cache cannot be written."""
 
 
 def graph_path(name: str) -> Path:
@@ -30,7 +35,8 @@ def converted(name: str) -> Path:
     """Path of the graph of one of `NETWORKS`, made now if it is missing.
 
     Raises:
-        AssetError: the .tflite file is not fetched or is damaged, or the cache cannot be written.
+        AssetError: the .tflite file is not fetched.
+        GraphError: it is damaged, or the cache cannot be written.
     """
     path = graph_path(name)
     return path if path.is_file() else make_graph(name)
@@ -40,14 +46,14 @@ def make_graph(name: str) -> Path:
     """Make the graph of one of `NETWORKS`, also where it is there.
 
     Raises:
-        AssetError: as for `converted`.
+        AssetError, GraphError: as for `converted`.
     """
     from metrichmsr_ros.people.blazepose.conversion import convert  # its packages are slow to import
 
     source, path = model_path(name), graph_path(name)
     content = source.read_bytes()
     if hashlib.sha256(content).hexdigest() != MODELS[name].sha256:
-        raise AssetError(f"{source} is damaged (other sha256): run `metrichmsr setup` to fetch it again")
+        raise GraphError(f"{source} is damaged (other sha256): run `metrichmsr setup` to fetch it again")
     graph = convert(content)
     try:
         with tempfile.TemporaryDirectory(prefix="convert-", dir=path.parent) as folder:
@@ -55,7 +61,7 @@ def make_graph(name: str) -> Path:
             part.write_bytes(graph)
             os.replace(part, path)  # other processes see all of it or nothing
     except OSError as error:
-        raise AssetError(
+        raise GraphError(
             f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
             "with XDG_CACHE_HOME set to a writable folder"
         ) from error
@@ -68,7 +74,7 @@ def make_graphs() -> list[Path]:
     Graphs of other sources and converters are removed.
 
     Raises:
-        AssetError: as for `converted`.
+        GraphError: as for `converted`.
     """
     paths = [make_graph(name) for name in NETWORKS if (cache_dir() / name).is_file()]
     for path in paths:

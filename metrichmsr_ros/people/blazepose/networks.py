@@ -68,7 +68,8 @@ class BlazePose:
         max_iou: detections whose boxes overlap by more are merged.
 
     Raises:
-        AssetError: a network is not fetched, or its graph cannot be written to the cache.
+        AssetError: a network is not fetched.
+        GraphError: its file is damaged, or its graph cannot be written to the cache.
         FileNotFoundError: `detector_path` or `landmark_path` is not a file.
         ValueError: it is another file.
     """

@@ -11,7 +11,7 @@ import pytest
 from metrichmsr_ros import assets
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.people.blazepose import conversion, network_files
-from metrichmsr_ros.people.blazepose.network_files import converted, graph_of, graph_path, make_graphs
+from metrichmsr_ros.people.blazepose.network_files import GraphError, converted, graph_of, graph_path, make_graphs
 
 NAME = "pose_landmark_full.tflite"
 
@@ -77,7 +77,7 @@ def test_a_network_that_is_not_fetched_is_named_with_the_command(cache):
 def test_a_damaged_source_is_not_converted(cache, fetched):
     fetched(b"one")
     (cache / NAME).write_bytes(b"on")
-    with pytest.raises(AssetError, match=r"damaged .*metrichmsr setup"):
+    with pytest.raises(GraphError, match=r"damaged .*metrichmsr setup"):
         converted(NAME)
     assert [p.name for p in cache.iterdir()] == [NAME]
 
@@ -89,7 +89,7 @@ def test_a_conversion_that_fails_leaves_nothing(cache, fetched, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(AssetError, match=r"cannot be written \(No space left on device\).*metrichmsr setup"):
+    with pytest.raises(GraphError, match=r"cannot be written \(No space left on device\).*metrichmsr setup"):
         converted(NAME)
     assert [p.name for p in cache.iterdir()] == [NAME]
 
