@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +33,16 @@ from metrichmsr_ros.types import AnyArray
 PersonSample = tuple[CropBatch, Truth]
 AssumedCamera = Callable[[int, int], Camera]
 """(width, height) -> the camera to assume for images of data sets without intrinsics, e.g. `Camera.long_side`."""
+
+
+class DrawnPeople(Protocol):
+    """A data set whose samples are augmented with a given generator."""
+
+    def sample(self, index: int, rng: np.random.Generator) -> PersonSample:
+        """The sample of one person, augmented with `rng`."""
+
+    def name(self, index: int) -> str:
+        """The person's name in messages."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,10 @@ class PeopleCrops(torch.utils.data.Dataset[PersonSample]):
     def __len__(self) -> int:
         """Number of people."""
         return len(self.table)
+
+    def name(self, index: int) -> str:
+        """The person's name in messages."""
+        return self.table.person[index]
 
     def __getitem__(self, index: int) -> PersonSample:
         """The sample of one person; raises LabelError with the person's name if the image or camera is missing."""

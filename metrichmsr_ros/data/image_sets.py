@@ -21,7 +21,19 @@ from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
 from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
 
 Kind = Literal[
-    "open", "bedlam", "camerahmr", "4dhumans", "4dhumans_tar", "coco", "mpii", "aic", "3dpw", "emdb", "rich", "prox"
+    "open",
+    "bedlam",
+    "camerahmr",
+    "4dhumans",
+    "4dhumans_tar",
+    "coco",
+    "mpii",
+    "aic",
+    "3dpw",
+    "emdb",
+    "rich",
+    "prox",
+    "rendered",
 ]
 
 
@@ -31,21 +43,24 @@ class ImageSet:
 
     Attributes:
         kind: published layout of the data set (docs/how_to/datasets.md).
-        path: glob pattern of label files or shards; for 3dpw, emdb, rich and prox the data set's folder.
+        path: glob pattern of label files or shards; for 3dpw, emdb, rich and prox the data set's folder; for rendered
+            the folder of photographs and textures, or nothing.
         images: folder that image names are relative to, if `path` names label files.
         weight: sampling frequency relative to the other sets, independent of the size.
         split: train, validation or test, for 3dpw and rich.
         sequences: glob pattern of the sequences or recordings.
         genders: JSON file of {"subject": "male" or "female"}, for rich.
+        children: share of children, for rendered.
     """
 
     kind: Kind
-    path: str
+    path: str = ""
     images: str = ""
     weight: float = 1.0
     split: str = "train"
     sequences: str = "*"
     genders: str = ""
+    children: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,8 @@ def read_image_set(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
     Raises:
         LabelError: no people, a missing body model, or an error of the readers.
     """
+    if of.kind not in _READERS or not of.path:
+        raise LabelError(f"{of.kind} set: path is {of.path!r}; name the set's label files, shards or folder")
     if of.kind in _SPEAK_SMPL and not bodies.smpl:
         raise LabelError(
             f"{of.kind} set {of.path!r} has SMPL labels: set the SMPL files bodies.neutral, bodies.male, ..."

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import count, islice
-from typing import Protocol
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.crop_dataset import PeopleCrops, PersonSample, collate
+from metrichmsr_ros.data.crop_dataset import DrawnPeople, PersonSample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.losses import Truth
@@ -116,7 +116,7 @@ class ImageBatches:
         """As in `Batches`."""
         size = self.config.batch_size
         places = [self.mixture.locate(index) for index in self._sampler(step * size, size)]
-        return [self.mixture.parts[part].table.person[place] for part, place in places]  # type: ignore[attr-defined]
+        return [_people(self.mixture, part).name(place) for part, place in places]
 
     def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[PersonSample]:
         return torch.utils.data.DataLoader(
@@ -144,7 +144,7 @@ class ImageBatches:
 
 
 class _Drawn(torch.utils.data.Dataset[PersonSample]):
-    """Item (draw, sample) of a mixture of `PeopleCrops`."""
+    """Item (draw, sample) of a mixture of `DrawnPeople`."""
 
     def __init__(self, mixture: Mixture, seed: int) -> None:
         self.mixture, self.seed = mixture, seed
@@ -152,9 +152,11 @@ class _Drawn(torch.utils.data.Dataset[PersonSample]):
     def __getitem__(self, item: tuple[int, int]) -> PersonSample:
         draw, index = item
         part, place = self.mixture.locate(index)
-        crops = self.mixture.parts[part]
-        assert isinstance(crops, PeopleCrops)
-        return crops.sample(place, np.random.default_rng([self.seed, draw]))
+        return _people(self.mixture, part).sample(place, np.random.default_rng([self.seed, draw]))
+
+
+def _people(mixture: Mixture, part: int) -> DrawnPeople:
+    return cast(DrawnPeople, mixture.parts[part])
 
 
 def _single_threaded_opencv(worker: int) -> None:

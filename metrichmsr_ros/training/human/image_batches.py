@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,18 +13,28 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.crop_dataset import PeopleCrops, PersonSample, collate
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.image_augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
 from metrichmsr_ros.data.mixing import Mixture
+from metrichmsr_ros.data.rendered_people import RenderedPeople
+from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.training.human.batches import ImageBatches
 from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig
 
 
 def image_batches(config: TrainConfig) -> ImageBatches:
-    """Training batches of the sets in `config.images`. Raises LabelError as the readers do."""
+    """Training batches of the sets in `config.images`.
+
+    Raises:
+        LabelError: as the readers do.
+        ConfigError: rendered people are endless, but `config.steps` is 0.
+    """
+    if any(of.kind == "rendered" for of in config.images) and not config.steps:
+        raise ConfigError("steps: rendered people are endless, so that there are no epochs; set the number of steps")
     parts, weights = _crops(config, config.images, config.image_augmentation)
     return ImageBatches(config, Mixture(parts), tuple(weights))
 
@@ -52,9 +63,9 @@ def held_out_images(config: TrainConfig) -> HeldOutImages:
 
     Raises LabelError if there are none, or as the readers do.
     """
-    parts, _ = _crops(config, config.validation_images, NO_AUGMENT)
-    labelled = [_fully_labelled(crops) for crops in parts]
-    labelled = [crops for crops in labelled if len(crops)]
+    parts, _ = _crops(config, config.validation_images, NO_AUGMENT, held_out=True)
+    labelled = [_fully_labelled(people) if isinstance(people, PeopleCrops) else people for people in parts]
+    labelled = [people for people in labelled if len(people)]
     if not labelled:
         raise LabelError("validation_images: no set labels pose, betas and translation; name one that does")
     return HeldOutImages(Mixture(labelled), config.validation_people, config.workers)
@@ -67,14 +78,21 @@ def _fully_labelled(crops: PeopleCrops) -> PeopleCrops:
 
 
 def _crops(
-    config: TrainConfig, sets: tuple[ImageSet, ...], augment: ImageAugment
-) -> tuple[list[PeopleCrops], list[float]]:
-    """A data set for each table, and its weight: a set's weight is divided among its tables by their length."""
+    config: TrainConfig, sets: tuple[ImageSet, ...], augment: ImageAugment, held_out: bool = False
+) -> tuple[list[PeopleCrops | RenderedPeople], list[float]]:
+    """A data set for each table, and its weight: a set's weight is divided among its tables by their length.
+
+    `held_out` draws rendered people of whom training draws neither shape, pose nor photograph.
+    """
     trained = load_body(config.model.body)
     bodies = label_bodies(config.bodies, config.model.body, trained)
-    parts: list[PeopleCrops] = []
+    parts: list[PeopleCrops | RenderedPeople] = []
     weights: list[float] = []
     for image_set in sets:
+        if image_set.kind == "rendered":
+            parts.append(_rendered(config, image_set, trained, augment, held_out))
+            weights.append(image_set.weight)
+            continue
         tables = read_image_set(image_set, bodies)
         people = sum(map(len, tables))
         for table in tables:
@@ -91,6 +109,16 @@ def _crops(
             )
             weights.append(image_set.weight * len(table) / people)
     return parts, weights
+
+
+def _rendered(
+    config: TrainConfig, of: ImageSet, trained: BodyModel, augment: ImageAugment, held_out: bool
+) -> RenderedPeople:
+    if not config.model.body.startswith("open"):
+        raise LabelError(f"rendered set: its betas are the open body's, but the network's body is {config.model.body}")
+    folder = Path(of.path).expanduser() if of.path else None
+    size, prior = config.model.image_encoder.crop_size, StaturePrior(children=of.children)
+    return RenderedPeople(trained, size, folder, prior, held_out, augment, config.seed)
 
 
 def label_bodies(files: LabelBodyFiles, trained_spec: str, trained: BodyModel) -> LabelBodies:

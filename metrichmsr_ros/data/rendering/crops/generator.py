@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -46,6 +47,8 @@ PEOPLE = 16
 """People, and so crops, of one step."""
 _PATCH_SIDE = 300  # px of the picture across the region at most: more than the landmark network reads
 _RASTER_SIDE = 360  # px of the z-buffer across the region at most
+_COMPANY = 3  # people drawn for one crop of `make_one`
+_ALONE = 1  # tells the random numbers of `make_one` from those of `make`
 _MARGIN = 1.25  # of the picture around the region, for a second look through a corrected region
 _FAR_PX = 110  # people smaller than this are often seen through a video codec
 
@@ -140,6 +143,16 @@ class CropMaker:
             crop = self._crop(number, random_scene(number, people, one, len(self._sources.pictures)), one)
             if crop is not None:
                 yield crop
+
+    def make_one(self, seed: int, index: int) -> RenderedCrop:
+        """Crop `index` of an endless sequence; enough of the person is seen, and fewer passers-by than in `make`."""
+        for attempt in count():
+            rng = np.random.default_rng([seed, int(self._held_out), index, attempt, _ALONE])
+            people = self._people.draw(_COMPANY, rng)
+            crop = self._crop(0, random_scene(0, people, rng, len(self._sources.pictures)), rng)
+            if crop is not None:
+                return crop
+        raise AssertionError("unreachable")
 
     def _crop(self, number: int, scene: CropScene, rng: np.random.Generator) -> RenderedCrop | None:
         view, camera = scene.view, scene.view.camera
