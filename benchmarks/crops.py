@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.data.rendering.crops.framing import Framing
-from metrichmsr_ros.data.rendering.crops.generator import CropMaker, CropSources, RenderedCrop
+from metrichmsr_ros.data.rendering.crops.generator import CropMaker, RenderedCrop
+from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.synthesis.crops.look import CropLook, looks_at
 from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.people.blazepose.crops import cut_out

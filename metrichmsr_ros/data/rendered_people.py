@@ -21,7 +21,8 @@ from metrichmsr_ros.data.image_augment import (
     draw_view_change,
     occlude_patch,
 )
-from metrichmsr_ros.data.rendering.crops.generator import CropMaker, CropSources, RenderedCrop
+from metrichmsr_ros.data.rendering.crops.generator import CropMaker, RenderedCrop
+from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 from metrichmsr_ros.geometry.crop import warp_crop
 

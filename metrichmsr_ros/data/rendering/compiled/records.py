@@ -27,12 +27,17 @@ CLOTH = np.dtype(
         ("size", "f4"),
         ("phase", "f4", 3),
         ("folds", "f4"),
+        ("creases", "f4", (3, 3)),
         ("picture", "i4"),
         ("tinted", "i4"),
     ],
     align=True,
 )
-"""One fabric. `picture` is the number of a texture for the pattern "print"; `tinted` multiplies it by the colour."""
+"""One fabric.
+
+`creases` are the directions of three waves of folds, `picture` is the number of a texture for the pattern "print";
+`tinted` multiplies it by the colour.
+"""
 
 OUTFIT = np.dtype(
     [
@@ -68,6 +73,8 @@ def cloth_record(cloth: Cloth, picture: int = -1, tinted: bool = False) -> Recor
     record = np.zeros(1, CLOTH)
     for name in ("colour", "second", "size", "phase", "folds"):
         record[name] = getattr(cloth, name)
+    directions = np.sin(np.asarray(cloth.phase) + 2.1 * np.arange(3)[:, None])
+    record["creases"] = directions / (np.linalg.norm(directions, axis=1, keepdims=True) + 1e-6)
     record["pattern"] = PRINT if picture >= 0 else _PATTERNS.index(cloth.pattern)
     record["picture"], record["tinted"] = max(picture, 0), tinted
     return record

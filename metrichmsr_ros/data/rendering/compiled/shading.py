@@ -114,16 +114,14 @@ def shade(
 
 
 @compiled
-def _creases(x: float, y: float, z: float, phase: Float32) -> tuple[float, float, float]:
+def _creases(x: float, y: float, z: float, cloth: Record) -> tuple[float, float, float]:
     """Tilt of the normal on creased cloth: three waves of 6 to 20 cm."""
     nx, ny, nz = 0.0, 0.0, 0.0
     for wave in range(3):
         pace = 32.0 if wave == 0 else (57.0 if wave == 1 else 98.0)
-        dx, dy, dz = (math.sin(phase[0] + 2.1 * wave), math.sin(phase[1] + 2.1 * wave), math.sin(phase[2] + 2.1 * wave))
-        length = math.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
-        dx, dy, dz = dx / length, dy / length, dz / length
-        warp = x * dx + y * dy + z * dz + 0.04 * math.sin(19 * y + phase[wave])
-        lean = math.cos(pace * warp + phase[2]) / (1 + wave)
+        dx, dy, dz = cloth.creases[wave, 0], cloth.creases[wave, 1], cloth.creases[wave, 2]
+        warp = x * dx + y * dy + z * dz + 0.04 * math.sin(19 * y + cloth.phase[wave])
+        lean = math.cos(pace * warp + cloth.phase[2]) / (1 + wave)
         nx, ny, nz = nx + lean * dx, ny + lean * dy, nz + lean * dz
     return nx, ny, nz
 
@@ -197,7 +195,6 @@ def _shade(
             n = _blend(normals, i, j, k, a, b, c)
             w = _blend(vertices, i, j, k, a, b, c)
             part = parts[f]
-            phase = cloths[part_cloth[part]].phase
             if part_outfit[part] >= 0:
                 r, g, blue, folds = colour_at(p[0], p[1], p[2], outfits[part_outfit[part]], cloths, pictures)
             else:
@@ -205,7 +202,7 @@ def _shade(
                 folds = cloths[part_cloth[part]].folds
             nx, ny, nz = n
             if folds > 0:
-                lx, ly, lz = _creases(p[0], p[1], p[2], phase)
+                lx, ly, lz = _creases(p[0], p[1], p[2], cloths[part_cloth[part]])
                 nx, ny, nz = nx + folds * lx, ny + folds * ly, nz + folds * lz
             length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
             nx, ny, nz = nx / length, ny / length, nz / length

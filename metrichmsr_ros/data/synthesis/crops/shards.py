@@ -23,7 +23,8 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.data.formats.tar_samples import unfinished
-from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker, CropSources
+from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker
+from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 from metrichmsr_ros.data.synthesis.crops.look import looks_at
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops

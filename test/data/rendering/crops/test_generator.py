@@ -10,7 +10,8 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.background import Backgrounds
 from metrichmsr_ros.data.rendering.crops.cameras import SHOTS
 from metrichmsr_ros.data.rendering.crops.framing import Framing
-from metrichmsr_ros.data.rendering.crops.generator import CropMaker, CropSources
+from metrichmsr_ros.data.rendering.crops.generator import CropMaker
+from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, StatureError, StaturePrior
 
 
