@@ -1,8 +1,10 @@
-"""Improvement of scene depth by calibration on people: `python -m benchmarks.depth [--places 120] [--refiner FILE]`.
+"""Improvement of scene depth by calibration on people: `python -m benchmarks.depth [--initial fastdepth]`.
 
 Held-out synthetic places (seeds that training does not use), 320x240. Prints AbsRel, MAE and delta1 of the initial
-depth, of each closed form and of the learned refiner: over all pixels, over pixels farther than 1 m from any person,
-and by the number of people. All places have the same weight.
+depth, of each closed form and of the learned refiner, each applied as far as people confirm it, as in the pipeline:
+over all pixels, over pixels farther than 1 m from any person, and by the number of people. All places have the same
+weight. The initial depth has modelled errors, or is that of the real FastDepth on the painted places; then pixels up to
+10 m count, and the network's own errors are printed, which `evidence` and `fastdepth` hold as constants.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +21,68 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.rendering.background import Backgrounds, load_backgrounds
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
+from metrichmsr_ros.data.rendering.painted_places import painted
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
+from metrichmsr_ros.depth.calibration.confirm import confirm
+from metrichmsr_ros.depth.calibration.evidence import SourceErrors, measure
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
+from metrichmsr_ros.depth.engine import ELEMENT_PX
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
+from metrichmsr_ros.depth.sources.base import DepthContext, resampled
+from metrichmsr_ros.depth.sources.fastdepth import PERSON_STD, SIDE, FastDepth
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, depth_errors, mean_depth_errors
 
 WIDTH, HEIGHT = 320, 240
 FAR_FROM_PEOPLE = 1.0  # metres
 HELD_OUT_SEED = 990_000
+IN_VIEW = (1, 2, 4)  # people, in turn
+
+RANGE = 10.0  # metres that FastDepth was trained for
+CLEAR_STEP = 0.25  # log step at a silhouette from which a source separates a person from the background
 
 Method = Callable[[NDArray[np.float32], Place], Calibration]
+Initial = Callable[[np.random.Generator, Place], tuple[NDArray[np.float32], Place]]
+MODELLED = SourceErrors(ELEMENT_PX**2 * WIDTH * HEIGHT / SIDE**2)
+FASTDEPTH = SourceErrors(ELEMENT_PX**2 * WIDTH * HEIGHT / SIDE**2, PERSON_STD)
 
 
-def methods(refiner: Path) -> dict[str, Method]:
-    """The compared methods by name, in the order of the table."""
+def methods(refiner: Path, source: SourceErrors) -> dict[str, Method]:
+    """The compared methods by name, in the order of the table, applied as far as people confirm them."""
     compared: dict[str, Method] = {"initial": lambda depth, place: IDENTITY}
     for name, fit in METHODS.items():
-        compared[name] = lambda depth, place, fit=fit: fit(depth, place.anchor)  # type: ignore[misc]
+        compared[name] = lambda depth, place, fit=fit: confirm(fit, depth, place.anchor, source).calibration  # type: ignore[misc]
     model = load_refiner(refiner)
-    compared["refiner"] = lambda depth, place: refine(model, depth, place.anchor, place.camera)
+    compared["refiner"] = lambda depth, place: (
+        confirm(lambda z_in, anchor: refine(model, z_in, anchor, place.camera), depth, place.anchor, source).calibration
+    )
     return compared
+
+
+def modelled(rng: np.random.Generator, place: Place) -> tuple[NDArray[np.float32], Place]:
+    """Initial depth with modelled errors, and the place."""
+    return initial_depth(rng, place), place
+
+
+def by_fastdepth(backgrounds: Backgrounds, body: OpenBody) -> Initial:
+    """FastDepth on a picture of the place, and the place with the depth that the picture shows, up to `RANGE`."""
+    network = FastDepth()
+
+    def estimate(rng: np.random.Generator, place: Place) -> tuple[NDArray[np.float32], Place]:
+        image, shown = painted(rng, place, body, backgrounds)
+        depth = np.where(shown.depth <= RANGE, shown.depth, np.nan)
+        return resampled(network.predict(image, place.camera, DepthContext()), place.camera), replace(
+            shown, depth=depth
+        )
+
+    return estimate
 
 
 def far_from_people(place: Place) -> NDArray[np.bool_]:
@@ -58,16 +98,42 @@ def far_from_people(place: Place) -> NDArray[np.bool_]:
     return known & (distance > FAR_FROM_PEOPLE)
 
 
-def compare(
-    places: int, compared: dict[str, Method]
-) -> tuple[dict[tuple[str, str], list[DepthErrors]], dict[str, float]]:
-    """Errors by (method, group of pixels or places), and mean milliseconds by method."""
-    body, errors, seconds = load_body("open_light"), defaultdict(list), dict.fromkeys(compared, 0.0)
+def network_errors(places: list[tuple[NDArray[np.float32], Place]]) -> str:
+    """The errors of a source as log depth: scale of the scene, one person against it, steps at silhouettes."""
+    scales, people, steps = [], [], []
+    for initial, place in places:
+        known = np.isfinite(place.depth) & np.isfinite(initial)
+        scene = known & (place.part >= 0)
+        if scene.sum() < 100:
+            continue
+        scale = float(np.median(np.log(place.depth / initial)[scene]))
+        true = replace(place.anchor, depth=place.depth, weight=np.where(known, place.anchor.weight, 0))
+        found, really = measure(initial, true, FASTDEPTH), measure(place.depth, true, FASTDEPTH)
+        scales.append(scale)
+        people += list((found.log_ratio - scale)[found.step > CLEAR_STEP])
+        steps += list(really.step)
+    return (
+        f"log scale {np.mean(scales):+.2f} +- {np.std(scales):.2f}; of a person with a clear step, against the scene "
+        f"{np.mean(people):+.2f} +- {np.std(people):.2f}; true step at silhouettes, upper quartile "
+        f"{np.percentile(steps, 75):.2f}"
+    )
+
+
+def draw(places: int, initial_of: Initial, body: BodyModel) -> list[tuple[NDArray[np.float32], Place]]:
+    """Initial depths and held-out places."""
+    drawn = []
     for number in range(places):
         rng = np.random.default_rng(HELD_OUT_SEED + number)
-        people = (1, 2, 4)[number % 3]
-        place = make_place(rng, body, WIDTH, HEIGHT, people)
-        initial = initial_depth(rng, place)
+        drawn.append(initial_of(rng, make_place(rng, body, WIDTH, HEIGHT, IN_VIEW[number % len(IN_VIEW)])))
+    return drawn
+
+
+def compare(
+    drawn: list[tuple[NDArray[np.float32], Place]], compared: dict[str, Method]
+) -> tuple[dict[tuple[str, str], list[DepthErrors]], dict[str, float]]:
+    """Errors by (method, group of pixels or places), and mean milliseconds by method."""
+    errors, seconds = defaultdict(list), dict.fromkeys(compared, 0.0)
+    for number, (initial, place) in enumerate(drawn):
         far = far_from_people(place)
         known = np.isfinite(initial)
         for name, method in compared.items():
@@ -76,10 +142,10 @@ def compare(
             seconds[name] += time.perf_counter() - start
             all_pixels = depth_errors(depth, place.depth, known)
             errors[name, "all pixels"].append(all_pixels)
-            errors[name, f"{people} in view"].append(all_pixels)
+            errors[name, f"{IN_VIEW[number % len(IN_VIEW)]} in view"].append(all_pixels)
             if (far & known).sum() > 100:
                 errors[name, "far from people"].append(depth_errors(depth, place.depth, far & known))
-    return errors, {name: 1e3 * total / places for name, total in seconds.items()}
+    return errors, {name: 1e3 * total / len(drawn) for name, total in seconds.items()}
 
 
 def main() -> None:
@@ -88,10 +154,19 @@ def main() -> None:
         "--refiner", type=Path, default=asset_path(SHIPPED_REFINER), help="weights; default: those of the package"
     )
     parser.add_argument("--places", type=int, default=120)
+    parser.add_argument("--initial", choices=("modelled", "fastdepth"), default="modelled")
+    parser.add_argument("--backgrounds", type=Path, help="photographs for the walls; default: procedural textures")
     options = parser.parse_args()
-    compared = methods(options.refiner)
-    errors, milliseconds = compare(options.places, compared)
-    for which in ("all pixels", "far from people", "1 in view", "2 in view", "4 in view"):
+    body = load_body("open_light")
+    if options.initial == "fastdepth" and isinstance(body, OpenBody):
+        backgrounds = load_backgrounds(options.backgrounds, held_out=True)
+        source, drawn = FASTDEPTH, draw(options.places, by_fastdepth(backgrounds, body), body)
+        print(network_errors(drawn))
+    else:
+        source, drawn = MODELLED, draw(options.places, modelled, body)
+    compared = methods(options.refiner, source)
+    errors, milliseconds = compare(drawn, compared)
+    for which in ("all pixels", "far from people", *(f"{count} in view" for count in IN_VIEW)):
         print(f"\n{which:18} {'AbsRel':>7} {'MAE m':>7} {'delta1':>7} {'of initial':>10} {'ms':>6}")
         start = mean_depth_errors(errors["initial", which]).abs_rel
         for name in compared:

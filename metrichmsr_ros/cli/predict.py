@@ -191,7 +191,8 @@ def people_table(scene: Scene) -> Table:
 def depth_line(depth: SceneDepth) -> str:
     """Source, calibration and problem of a scene's depth in one line."""
     calibrated = f"calibrated by {depth.calibration}" if depth.is_calibrated else "not calibrated"
-    return f"depth: {depth.source}, {calibrated}" + (f"; {depth.problem}" if depth.problem else "")
+    problem = depth.problem or depth.calibration_problem
+    return f"depth: {depth.source}, {calibrated}" + (f"; {problem}" if problem else "")
 
 
 def _rounded(values: NDArray[Any], digits: int = 5) -> Any:

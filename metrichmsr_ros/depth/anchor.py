@@ -15,7 +15,7 @@ from metrichmsr_ros.types import Float32Array
 
 EDGE_STEP = 0.15  # metres within the erosion window, e.g. an arm before the chest: initial depth is blurred there
 THIN_PERSON_WEIGHT = 0.25  # weight factor of a person too small to survive the erosion
-RELATIVE_STD_HALF = 0.1  # a relative standard deviation of 10 % of the distance halves a person's weight
+USUAL_STD = 0.04  # relative standard deviation of a person's distance where none is given
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +26,17 @@ class Anchor:
         depth: (H, W) float32 metres along z of the nearest body surface, NaN outside people.
         weight: (H, W) float32 in 0..1, 0 outside people, at silhouettes and at steps within a body.
         person: (H, W) int32 index of the visible person, -1 outside people.
+        distance_std: relative standard deviation of each person's distance, by index; empty: `USUAL_STD` for everybody.
     """
 
     depth: Float32Array
     weight: Float32Array
     person: NDArray[np.int32]
+    distance_std: tuple[float, ...] = ()
+
+    def distance_std_of(self, person: int) -> float:
+        """Relative standard deviation of one person's distance."""
+        return self.distance_std[person] if self.distance_std else USUAL_STD
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -55,6 +61,7 @@ def make_anchor(
     camera: Camera,
     person_weights: ArrayLike | None = None,
     erosion: int = 2,
+    distance_std: Sequence[float] = (),
 ) -> Anchor:
     """Human depth with the weight of each pixel.
 
@@ -62,6 +69,7 @@ def make_anchor(
         vertices_cam, faces, camera: see `human_depth`.
         person_weights: (P,) in 0..1 from `person_weight`; None: 1 for everybody.
         erosion: width in pixels of the band left out inside each silhouette, where mesh and image rarely agree.
+        distance_std: (P,) from `distance_std`; empty: `USUAL_STD` for everybody.
     """
     raster = rasterize_many([(vertices, faces) for vertices in vertices_cam], camera)
     count = len(vertices_cam)
@@ -73,26 +81,30 @@ def make_anchor(
         if visible.any() and not (inside & visible).any():
             factor[visible] = THIN_PERSON_WEIGHT
     weight = factor * np.append(weights, 0.0)[raster.mesh_id]  # index -1 is the appended zero
-    return Anchor(raster.depth, weight.astype(np.float32), raster.mesh_id)
+    return Anchor(raster.depth, weight.astype(np.float32), raster.mesh_id, tuple(distance_std))
 
 
-def person_weight(
-    vertices_cam: ArrayLike, camera: Camera, confidence: float = 1.0, transl_cov: ArrayLike | None = None
-) -> float:
+def person_weight(vertices_cam: ArrayLike, camera: Camera, confidence: float = 1.0) -> float:
     """Weight of one person in the depth calibration, 0..1.
 
-    The product of the detection's confidence, the share of the body inside the image (the size of a truncated body is
-    uncertain, hence its distance) and the certainty of its distance, from `transl_cov` (3, 3) in m^2.
+    The product of the detection's confidence and the share of the body inside the image: the size of a truncated body
+    is uncertain, hence its distance.
     """
-    vertices = np.asarray(vertices_cam, np.float64)
-    u, v = np.moveaxis(camera.project(vertices), -1, 0)
+    u, v = np.moveaxis(camera.project(np.asarray(vertices_cam, np.float64)), -1, 0)
     inside = (u > -0.5) & (u < camera.width - 0.5) & (v > -0.5) & (v < camera.height - 0.5)  # NaN is outside
-    weight = float(np.clip(confidence, 0.0, 1.0)) * float(inside.mean())
-    if transl_cov is not None:
-        variance = max(float(np.asarray(transl_cov, np.float64)[2, 2]), 0.0)
-        relative = np.sqrt(variance) / max(float(np.median(vertices[:, 2])), 1e-3)
-        weight /= 1.0 + (relative / RELATIVE_STD_HALF) ** 2
-    return weight
+    return float(np.clip(confidence, 0.0, 1.0)) * float(inside.mean())
+
+
+def distance_std(transl_cam: ArrayLike, transl_cov: ArrayLike) -> float:
+    """Relative standard deviation of one person's distance: that of the position (3,) m along its ray.
+
+    `transl_cov` (3, 3) m^2 is its covariance; one that is not finite says nothing and gives `USUAL_STD`.
+    """
+    position = np.asarray(transl_cam, np.float64)
+    variance = (
+        float(position @ np.asarray(transl_cov, np.float64) @ position) / max(float(position @ position), 1e-6) ** 2
+    )
+    return float(np.sqrt(max(variance, 0.0))) if np.isfinite(variance) else USUAL_STD
 
 
 def _inside(raster: Raster, erosion: int) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from metrichmsr_ros.depth.anchor import Anchor, human_depth, make_anchor
 from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
+from metrichmsr_ros.depth.calibration.confirm import Confirmed, confirm
+from metrichmsr_ros.depth.calibration.evidence import SourceErrors
 from metrichmsr_ros.depth.calibration.refiner import Refiner, refine
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
@@ -20,6 +22,7 @@ from metrichmsr_ros.types import Float32Array
 Fit = Callable[[Float32Array, Anchor, Camera], Calibration]
 
 OCCLUDER = 0.7  # depth below this share of a person's distance belongs to an object in front of the person
+ELEMENT_PX = 8  # side of an independent resolution element of a network, in its own pixels
 FORGOTTEN = 0.01  # a remembered calibration with a smaller share left is dropped
 
 
@@ -35,6 +38,8 @@ class SceneDepth:
             calibration with people in view) or "none".
         memory_left: share left of a remembered calibration, 1 to 0; 1 for the other methods.
         problem: reason why the chosen source gave no depth; "" if it gave depth.
+        confirmed: part of the people's scale that they confirmed and that was applied, 0 to 1; 1 without people.
+        calibration_problem: reason why the scale is the source's own although people are in view; "" otherwise.
     """
 
     metres: Float32Array
@@ -42,6 +47,8 @@ class SceneDepth:
     calibration: str
     memory_left: float = 1.0
     problem: str = ""
+    confirmed: float = 1.0
+    calibration_problem: str = ""
 
     @classmethod
     def not_requested(cls, camera: Camera) -> SceneDepth:
@@ -81,6 +88,7 @@ class DepthEngine:
     ) -> None:
         self._source = source
         self._fit = _fit(method, refiner)
+        self._is_calibrated = refiner is not None or method != "none"
         self._memory_s = memory_s
         self._last: tuple[float, Calibration] | None = None
 
@@ -96,6 +104,7 @@ class DepthEngine:
         context: DepthContext,
         person_weights: ArrayLike | None = None,
         stamp_s: float | None = None,
+        distance_stds: Sequence[float] = (),
     ) -> SceneDepth:
         """Depth of one image.
 
@@ -104,10 +113,11 @@ class DepthEngine:
             faces: (F, 3) of the body. context: people, gravity, measured depth.
             person_weights: (P,) from `anchor.person_weight`.
             stamp_s: time of the image; None: a single image, without memory.
+            distance_stds: (P,) from `anchor.distance_std`; empty: the usual one for everybody.
         """
         if self._source is None:
             return SceneDepth(human_depth(context.vertices_cam, faces, camera), "people", "none")
-        anchor = make_anchor(context.vertices_cam, faces, camera, person_weights)
+        anchor = make_anchor(context.vertices_cam, faces, camera, person_weights, distance_std=distance_stds)
         if isinstance(self._source, GroundPlane) and not context.vertices_cam:
             return SceneDepth(anchor.depth, self._source.name, "none")  # an empty scene is not an error
         try:
@@ -120,17 +130,23 @@ class DepthEngine:
 
     def _calibrated(self, initial: DepthMap, anchor: Anchor, camera: Camera, stamp_s: float | None) -> SceneDepth:
         depth = resampled(initial, camera)
-        calibration, kept = self._fit(depth, anchor, camera), 1.0
+        if not self._is_calibrated:
+            return SceneDepth(depth, initial.source, "none")
+        found, kept = self._confirmed(depth, initial, anchor, camera), 1.0
+        calibration = found.calibration
         if calibration is IDENTITY:
             calibration, kept = self._remembered(stamp_s)
-        elif stamp_s is not None:
+        elif stamp_s is not None and not found.problem:
             self._last = (stamp_s, calibration)
-        if calibration is IDENTITY:
-            return SceneDepth(depth, initial.source, "none")
-        calibrated = calibration.apply(depth)
+        metres = calibration.apply(depth) if calibration is not IDENTITY else depth
         if not initial.is_sensor:
-            calibrated = _with_people(calibrated, anchor)
-        return SceneDepth(calibrated, initial.source, calibration.method, kept)
+            metres = _with_people(metres, anchor)
+        return SceneDepth(metres, initial.source, calibration.method, kept, "", found.share, found.problem)
+
+    def _confirmed(self, depth: Float32Array, initial: DepthMap, anchor: Anchor, camera: Camera) -> Confirmed:
+        pixels = depth.size / initial.depth.size * (1 if initial.is_sensor else ELEMENT_PX**2)
+        source = SourceErrors(max(pixels, 1.0), initial.body_std, initial.is_sensor)
+        return confirm(lambda z_in, people: self._fit(z_in, people, camera), depth, anchor, source)
 
     def _remembered(self, stamp_s: float | None) -> tuple[Calibration, float]:
         """The last calibration, faded. A field is replaced by its means, because it holds only near its people."""
@@ -155,9 +171,17 @@ def _fit(method: str, refiner: Refiner | None) -> Fit:
 
 
 def _with_people(depth: Float32Array, anchor: Anchor) -> Float32Array:
-    """Network depth, replaced by the body surfaces where these have weight and no object is in front of them."""
-    replaced = anchor.mask & np.isfinite(depth) & ~(depth < OCCLUDER * anchor.depth)
-    return np.where(replaced, anchor.depth, depth)
+    """Network depth, replaced by the body surfaces where these have weight and no object is in front of them.
+
+    An object in front is clearly nearer than the body, and nearer than the network puts the rest of that body.
+    """
+    own = anchor.mask & np.isfinite(depth)
+    share = depth / np.where(own, anchor.depth, 1)
+    in_front = np.zeros(depth.shape, bool)
+    for person in np.unique(anchor.person[own]):
+        body = own & (anchor.person == person)
+        in_front |= body & (share < OCCLUDER * min(1.0, float(np.median(share[body]))))
+    return np.where(own & ~in_front, anchor.depth, depth)
 
 
 def _people_in_front(depth: Float32Array, anchor: Anchor) -> Float32Array:

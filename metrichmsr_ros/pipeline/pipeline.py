@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.depth.anchor import person_weight
+from metrichmsr_ros.depth.anchor import distance_std, person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
@@ -324,8 +324,9 @@ class Pipeline:
             return SceneDepth.not_requested(camera)
         up = None if context.floor is None else context.floor.up.astype(np.float32)
         given = DepthContext(tuple(person.vertices_cam for person in people), up, context.depth)
-        weights = [person_weight(p.vertices_cam, camera, p.confidence, p.transl_cov) for p in people]
-        return self._depth_engine.estimate(image, camera, self._faces, given, weights, stamp_s)
+        weights = [person_weight(p.vertices_cam, camera, p.confidence) for p in people]
+        stds = [distance_std(p.transl_cam, p.transl_cov) for p in people]
+        return self._depth_engine.estimate(image, camera, self._faces, given, weights, stamp_s, stds)
 
 
 def _check_camera(image: ImageArray, camera: Camera) -> None:

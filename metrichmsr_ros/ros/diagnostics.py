@@ -183,6 +183,10 @@ def _depth_values(depth: SceneDepth | None) -> dict[str, str]:
     values = {"depth source": depth.source, "depth calibration": depth.calibration}
     if depth.calibration == "memory":
         values["depth calibration left"] = f"{depth.memory_left:.0%}"
+    if depth.is_calibrated:
+        values["depth scale confirmed"] = f"{depth.confirmed:.0%}"
+    if depth.calibration_problem:
+        values["depth scale problem"] = depth.calibration_problem
     return values
 
 

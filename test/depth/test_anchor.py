@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrichmsr_ros.depth.anchor import THIN_PERSON_WEIGHT, human_depth, make_anchor, person_weight
+from metrichmsr_ros.depth.anchor import (
+    THIN_PERSON_WEIGHT,
+    USUAL_STD,
+    distance_std,
+    human_depth,
+    make_anchor,
+    person_weight,
+)
 from metrichmsr_ros.geometry.camera import Camera
 
 CAMERA = Camera(160, 120, np.array([[100.0, 0, 79.5], [0, 100, 59.5], [0, 0, 1]]))
@@ -61,7 +68,7 @@ def test_anchors_have_the_given_weights_and_tiny_people_a_small_one():
     assert (anchor.weight[far] == np.float32(THIN_PERSON_WEIGHT)).all()
 
 
-def test_weight_falls_with_truncation_uncertainty_and_low_confidence():
+def test_weight_falls_with_truncation_and_low_confidence():
     whole = board(0, 0, 2)
     assert person_weight(whole, CAMERA) == 1
     half = board(0.8, 0, 2) + np.array([0.0, 0, 0])  # image ends at x = 1.6 m, at 2 m: right vertices are outside
@@ -69,6 +76,19 @@ def test_weight_falls_with_truncation_uncertainty_and_low_confidence():
     assert person_weight(right, CAMERA) == pytest.approx(0.5)
     assert person_weight(board(0, 0, -2), CAMERA) == 0
     assert person_weight(whole, CAMERA, confidence=0.6) == pytest.approx(0.6)
-    ten_percent = np.diag([0, 0, 0.2**2])
-    assert person_weight(whole, CAMERA, transl_cov=ten_percent) == pytest.approx(0.5)
-    assert person_weight(whole, CAMERA, transl_cov=np.zeros((3, 3))) == 1
+
+
+def test_the_deviation_of_a_distance_is_that_along_its_ray():
+    along_z = np.diag([0.5**2, 0.5**2, 0.2**2])
+    assert distance_std([0, 0, 2], along_z) == pytest.approx(0.1)
+    assert distance_std([4, 0, 0], along_z) == pytest.approx(0.125)
+    ray = np.array([1.0, 2, 2]) / 3
+    assert distance_std(3 * ray, 0.3**2 * np.outer(ray, ray)) == pytest.approx(0.1)
+    assert distance_std([0, 0, 2], np.zeros((3, 3))) == 0
+    assert distance_std([0, 0, 2], np.full((3, 3), np.nan)) == USUAL_STD
+
+
+def test_anchors_keep_the_deviations_of_their_people():
+    anchor = make_anchor([board(-0.5, 0, 2), board(0.6, 0, 2)], FACES, CAMERA, distance_std=[0.02, 0.2])
+    assert [anchor.distance_std_of(person) for person in (0, 1)] == [0.02, 0.2]
+    assert make_anchor([board(0, 0, 2)], FACES, CAMERA).distance_std_of(0) == USUAL_STD

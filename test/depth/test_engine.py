@@ -42,8 +42,10 @@ def test_a_refiner_replaces_the_closed_form():
 
 def test_without_people_the_last_calibration_fades():
     engine = DepthEngine(IncomingDepth(), "scale", memory_s=10.0)
-    engine.estimate(IMAGE, CAMERA, FACES, context(0.5), stamp_s=100.0)
-    for later, scale in ((0.0, 2.0), (10.0, 2 ** np.exp(-1)), (40.0, 2 ** np.exp(-4))):
+    first = engine.estimate(IMAGE, CAMERA, FACES, context(0.5), stamp_s=100.0)
+    found = float(np.median(first.metres / WALL)) * 2
+    assert found == pytest.approx(2, rel=0.05)
+    for later, scale in ((0.0, found), (10.0, found ** np.exp(-1)), (40.0, found ** np.exp(-4))):
         answer = engine.estimate(IMAGE, CAMERA, FACES, context(0.5, people=False), stamp_s=100.0 + later)
         assert answer.calibration == "memory"
         np.testing.assert_allclose(answer.metres, WALL * 0.5 * scale, rtol=1e-4)
@@ -70,23 +72,62 @@ def test_without_calibration_the_depth_is_that_of_the_source():
 
 
 def test_depth_on_another_grid_is_resampled_to_the_image():
-    small = DepthMap(np.full((60, 80), 1.5, np.float32), stretched(CAMERA, 80, 60), "network")
+    small = DepthMap(WALL[::2, ::2] / 2, stretched(CAMERA, 80, 60), "network")
     answer = DepthEngine(IncomingDepth(), "scale").estimate(
         IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=small)
     )
-    np.testing.assert_allclose(answer.metres, 3.0, rtol=1e-5)
+    np.testing.assert_allclose(answer.metres[:, :60], 6.0, rtol=0.05)
+    np.testing.assert_allclose(answer.metres[33:87, 70:90], 3.0, rtol=1e-5)
+
+
+def network(depth: np.ndarray, *people: np.ndarray) -> DepthContext:
+    return DepthContext(people, incoming=DepthMap(depth.astype(np.float32), CAMERA, "network"))
 
 
 def test_bodies_replace_a_networks_depth_except_behind_an_occluder():
-    wrong = np.full((120, 160), 4.0, np.float32)
-    wrong[50:60] = 4.4
-    wrong[88:] = 1.0  # a table
-    answer = DepthEngine(IncomingDepth(), "scale").estimate(
-        IMAGE, CAMERA, FACES, DepthContext((PERSON,), incoming=DepthMap(wrong, CAMERA, "network"))
-    )
+    wrong = WALL * 4 / 3
+    wrong[50:60] *= 1.1
+    wrong[80:] = 1.0  # a table
+    answer = DepthEngine(IncomingDepth(), "scale").estimate(IMAGE, CAMERA, FACES, network(wrong, PERSON))
     assert answer.metres[55, 80] == pytest.approx(3)
-    assert answer.metres[89, 80] == pytest.approx(0.75)
-    np.testing.assert_allclose(answer.metres[:, :50], 0.75 * wrong[:, :50], rtol=1e-5)
+    gain = answer.metres[82, 80]
+    assert gain == pytest.approx(0.75, rel=0.1)
+    np.testing.assert_allclose(answer.metres[:, :50], gain * wrong[:, :50], rtol=1e-5)
+
+
+def test_a_source_that_does_not_see_people_keeps_its_own_scale():
+    """A wavy depth of 4 m shows nothing of the person 3 m away, who only covers its pixels."""
+    v, u = np.mgrid[:120, :160]
+    wavy = 4 * np.exp(0.1 * np.sin(u / 5) * np.sin(v / 4))
+    answer = DepthEngine(IncomingDepth(), "scale").estimate(IMAGE, CAMERA, FACES, network(wavy, PERSON))
+    assert answer.metres[60, 80] == pytest.approx(3)
+    assert answer.confirmed < 0.75
+    share = answer.metres[:, :50] / wavy[:, :50]
+    np.testing.assert_allclose(share, share[0, 0], rtol=1e-5)
+    assert 0.75**0.75 < share[0, 0] < 1
+
+
+def far_behind(z: float, x: float) -> np.ndarray:
+    return PERSON * [0.5, 0.5, 1] + [x, 0, z - 3]
+
+
+def test_people_who_contradict_each_other_change_nothing_and_are_not_remembered():
+    depth = WALL.copy()
+    depth[:, 120:140] = 5.0
+    engine = DepthEngine(IncomingDepth(), "scale")
+    people = (PERSON * [1, 1, 0.5], far_behind(9.0, 4.5))  # at 1.5 m where it shows 3, at 9 m where it shows 5
+    answer = engine.estimate(IMAGE, CAMERA, FACES, network(depth, *people), stamp_s=1.0)
+    np.testing.assert_allclose(answer.metres[:, :50], 6.0, rtol=0.02)
+    assert answer.confirmed < 0.1
+    assert "contradict each other" in answer.calibration_problem
+    later = engine.estimate(IMAGE, CAMERA, FACES, network(depth), stamp_s=1.1)
+    assert later.calibration == "none"
+    np.testing.assert_array_equal(later.metres, depth)
+
+
+def test_without_calibration_not_even_bodies_change_the_depth():
+    answer = DepthEngine(IncomingDepth(), "none").estimate(IMAGE, CAMERA, FACES, network(WALL / 2, PERSON))
+    np.testing.assert_array_equal(answer.metres, WALL / 2)
 
 
 @pytest.mark.parametrize("source", [None, IncomingDepth()])

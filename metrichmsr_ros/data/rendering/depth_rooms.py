@@ -23,6 +23,23 @@ MAX_PEOPLE = 4
 
 
 @dataclass(frozen=True, eq=False)
+class PlaceGeometry:
+    """What one view of a synthetic scene shows, in metres.
+
+    Attributes:
+        boxes: of the world (z up); `Place.part` is an index into them.
+        camera_from_world: (3, 3) rotation of the camera.
+        eye: (3,) position of the camera in the world.
+        bodies_cam: true vertices (V, 3) of every person in the camera frame, hidden ones too.
+    """
+
+    boxes: tuple[OrientedBox, ...]
+    camera_from_world: Float64Array
+    eye: Float64Array
+    bodies_cam: tuple[Float64Array, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Place:
     """One view of one synthetic scene.
 
@@ -32,6 +49,7 @@ class Place:
         part: (H, W) int32 index of the visible box, or -2 - index of the visible person; -1 is sky.
         anchor: human depth with the errors of an estimate.
         people: number of visible people.
+        geometry: what the view shows; None for a place that was measured.
     """
 
     camera: Camera
@@ -39,6 +57,7 @@ class Place:
     part: NDArray[np.int32]
     anchor: Anchor
     people: int
+    geometry: PlaceGeometry | None = None
 
 
 def make_place(rng: np.random.Generator, body: BodyModel, width: int, height: int, people: int | None = None) -> Place:
@@ -68,7 +87,8 @@ def _try_place(rng: np.random.Generator, body: BodyModel, width: int, height: in
     visible = [person for person in range(len(truth)) if _is_visible(in_front, raster.mesh_id == person)]
     estimate = [estimate[person] for person in visible]
     anchor = make_anchor(estimate, faces, camera, [person_weight(v, camera) for v in estimate], erosion=1)
-    return Place(camera, depth, part, anchor, len(visible))
+    geometry = PlaceGeometry(tuple(boxes), camera_from_world, eye, tuple(truth))
+    return Place(camera, depth, part, anchor, len(visible), geometry)
 
 
 def _random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:

@@ -13,7 +13,7 @@ people contradict it by more than their own error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -91,7 +91,7 @@ def thinning(shape: tuple[int, ...]) -> int:
 def thinned(anchor: Anchor, step: int) -> Anchor:
     """The anchor at every `step`-th row and column."""
     part = np.s_[::step, ::step]
-    return Anchor(anchor.depth[part], anchor.weight[part], anchor.person[part])
+    return replace(anchor, depth=anchor.depth[part], weight=anchor.weight[part], person=anchor.person[part])
 
 
 def enlarged(calibration: Calibration, shape: tuple[int, ...]) -> Calibration:

@@ -17,6 +17,8 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float32Array
 
+BODY_STD = 0.05  # of a source that separates people from their background as well as from each other
+
 
 class DepthError(MetricHMRError, ValueError):
     """Depth is not available; the message names the cause and the remedy."""
@@ -32,12 +34,14 @@ class DepthMap:
             (the sensor's driver does that, or ROS' depth_image_proc).
         source: name of the source for diagnostics, e.g. "fastdepth".
         is_sensor: whether a sensor measured it: resampled by nearest pixel to keep edges, else bilinearly.
+        body_std: relative error of the depth of one whole person, beyond that of the scene's scale.
     """
 
     depth: Float32Array
     camera: Camera
     source: str
     is_sensor: bool = False
+    body_std: float = BODY_STD
 
     def __post_init__(self) -> None:
         """Check that the camera has the size of the grid."""
