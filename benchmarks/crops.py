@@ -48,7 +48,7 @@ def main() -> None:
     looks = [looks_at(crop, blazepose, rng) for crop in drawn]
     looking = time.process_time() - start
     report(drawn, looks, rendering, looking)
-    shown = [(crop, look[-1]) for crop, look in zip(drawn, looks, strict=True) if look][:_SHOWN]
+    shown = [look[0] for look in looks if look][:_SHOWN]
     if shown:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         write_image(arguments.out, sheet(shown))
@@ -73,10 +73,11 @@ def report(drawn: list[RenderedCrop], looks: list[list[CropLook]], rendering: fl
             print(f"| {name} | {len(group)} | {seen[framing]} | {far:.1f} | {share:.2f} |")
 
 
-def sheet(shown: list[tuple[RenderedCrop, CropLook]]) -> np.ndarray:
+def sheet(shown: list[CropLook]) -> np.ndarray:
     """Crops as BlazePose sees them, with framing, distance and pose, in rows; HWC uint8."""
     tiles = []
-    for crop, look in shown:
+    for look in shown:
+        crop = look.rendered
         roi = look.landmarks.roi
         tile = cut_out(crop.picture, roi, roi.matrix())
         words = f"{crop.framing.name.lower()} {crop.joints[0, 2]:.1f} m {crop.kind}"

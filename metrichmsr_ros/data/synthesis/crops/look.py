@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
 from metrichmsr_ros.data.rendering.crops.generator import RenderedCrop
+from metrichmsr_ros.data.synthesis.crops.mirroring import mirrored_crop
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import torso_points
 from metrichmsr_ros.types import Float64Array
 
 _MIN_SCORE = 0.5
-_DETECTED, _FOLLOWED = 0.15, 0.5  # shares of crops whose region is detected; that are looked at again
+_DETECTED = 0.15  # share of crops whose region is detected
+_FOLLOWED = 0.5  # share that is looked at again through the region that follows
+_MIRRORED = 0.7  # share whose mirror image is looked at too
 _NEAR = 0.25  # a detection's shoulders and hips lie this near to the true ones, as a share of its region
 _MATCH = 0.15  # landmarks' shoulders and hips, as a share of the region
 _HIPS, _SHOULDERS = (1, 2), (16, 17)
@@ -33,12 +36,16 @@ class CropLook:
     """What BlazePose says about one rendered person.
 
     Attributes:
+        rendered: what it looked at, with the truth.
+        mirrored: True for the mirror image of what was rendered; `rendered` is mirrored too.
         landmarks: the network's output, with maps; its region and pixels are those of the rendered picture.
         region: the region it looked at, image px.
         way: where that region came from.
         off: largest distance of its shoulders' and hips' middles from the true ones, as a share of the region's side.
     """
 
+    rendered: RenderedCrop
+    mirrored: bool
     landmarks: LandmarkSet
     region: Roi
     way: Way
@@ -46,9 +53,10 @@ class CropLook:
 
 
 def looks_at(rendered: RenderedCrop, blazepose: BlazePose, rng: np.random.Generator) -> list[CropLook]:
-    """The looks of the landmark network: none if it finds no person or another than the true one, else one or two.
+    """The looks of the landmark network: none if it finds no person or another than the true one, else one to three.
 
-    The second look is through the region that follows from the first, as in tracking.
+    Further looks are through the region that follows from the first, as in tracking: at the same picture, and at its
+    mirror image, where that region has the errors of a prediction in time.
 
     Args:
         rendered: the picture with truth.
@@ -64,10 +72,14 @@ def looks_at(rendered: RenderedCrop, blazepose: BlazePose, rng: np.random.Genera
     if first is None:
         return []
     again = _moved(first.landmarks.next_roi(), _to_image(rendered))
-    if rng.random() >= _FOLLOWED or not _inside_picture(rendered, again):
-        return [first]
-    second = _looked(rendered, again, Way.FOLLOWED, blazepose)
-    return [first] if second is None else [first, second]
+    looks: list[CropLook | None] = [first]
+    if rng.random() < _FOLLOWED and _inside_picture(rendered, again):
+        looks.append(_looked(rendered, again, Way.FOLLOWED, blazepose))
+    predicted = _predicted(again, rng)
+    if rng.random() < _MIRRORED and _inside_picture(rendered, predicted):
+        turned = mirrored_crop(replace(rendered, region=predicted))
+        looks.append(_looked(turned, turned.region, Way.FOLLOWED, blazepose, mirrored=True))
+    return [look for look in looks if look is not None]
 
 
 def true_torso(rendered: RenderedCrop) -> Float64Array:
@@ -76,14 +88,23 @@ def true_torso(rendered: RenderedCrop) -> Float64Array:
     return np.stack([pixels[list(_SHOULDERS)].mean(0), pixels[list(_HIPS)].mean(0)])
 
 
-def _looked(rendered: RenderedCrop, region: Roi, way: Way, blazepose: BlazePose) -> CropLook | None:
+def _looked(
+    rendered: RenderedCrop, region: Roi, way: Way, blazepose: BlazePose, mirrored: bool = False
+) -> CropLook | None:
     landmarks = blazepose.landmarks(rendered.picture, _moved(region, rendered.to_picture), _MIN_SCORE)
     if landmarks is None:
         return None
     truth = true_torso(rendered) @ rendered.to_picture[:2, :2].T + rendered.to_picture[:2, 2]
     gaps = np.linalg.norm(torso_points(landmarks) - truth, axis=1)
     off = float(gaps.max()) / landmarks.roi.size
-    return CropLook(landmarks, region, way, off) if off < _MATCH else None
+    return CropLook(rendered, mirrored, landmarks, region, way, off) if off < _MATCH else None
+
+
+def _predicted(region: Roi, rng: np.random.Generator) -> Roi:
+    """The region as tracking predicts it for the next image: moved, scaled and turned a little."""
+    centre = region.centre + 0.025 * region.size * rng.standard_normal(2)
+    size = region.size * float(np.exp(0.05 * rng.standard_normal()))
+    return Roi(centre, size, region.rotation + 0.06 * float(rng.standard_normal()))
 
 
 def _detected(rendered: RenderedCrop, blazepose: BlazePose) -> Roi | None:

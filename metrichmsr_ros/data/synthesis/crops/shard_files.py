@@ -13,11 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS
-from metrichmsr_ros.data.rendering.crops.generator import RenderedCrop
 from metrichmsr_ros.data.synthesis.crops.look import CropLook
 from metrichmsr_ros.errors import MetricHMRError
 
-VERSION = 1
+VERSION = 2
 CropArrays = dict[str, NDArray[Any]]
 
 
@@ -25,9 +24,9 @@ class CropShardError(MetricHMRError, ValueError):
     """A file is not a shard of crops, or is one of another version."""
 
 
-def crop_arrays(rendered: RenderedCrop, look: CropLook, person: int, maps: bool = True) -> CropArrays:
+def crop_arrays(look: CropLook, person: int, maps: bool = True) -> CropArrays:
     """The arrays of one look at a person of this number; docs/reference/data_formats.md lists them."""
-    found, matrix = look.landmarks, look.region.matrix()
+    rendered, found, matrix = look.rendered, look.landmarks, look.region.matrix()
     k = rendered.camera.intrinsics
     arrays = {
         "person": np.int32(person),
@@ -55,6 +54,7 @@ def crop_arrays(rendered: RenderedCrop, look: CropLook, person: int, maps: bool 
         "others": np.uint8(rendered.others),
         "table": np.uint8(rendered.table),
         "video": np.uint8(rendered.video),
+        "mirrored": np.uint8(look.mirrored),
         "way": np.uint8(look.way),
         "off": np.float32(look.off),
     }

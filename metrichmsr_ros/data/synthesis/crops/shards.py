@@ -126,7 +126,7 @@ def write_crop_shard(job: CropJob, maker: CropMaker, blazepose: BlazePose) -> di
         for rendered in maker.make(config.seed, step):
             for look in looks_at(rendered, blazepose, rng):
                 person = step * PEOPLE + rendered.number
-                kept.append(crop_arrays(rendered, look, person, config.maps))
+                kept.append(crop_arrays(look, person, config.maps))
         drawn += PEOPLE
     partial = unfinished(job.path, os.getpid())
     try:

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = synthesize_crops(out, _SMALL)
     assert done["shards"] == 4
     assert done["people"] == 64
-    assert 24 <= done["crops"] <= 2 * 64  # one or two looks at each person
+    assert 24 <= done["crops"] <= 3 * 64  # one to three looks at each person
     return out
 
 
@@ -43,7 +43,8 @@ def test_shards_hold_what_blazepose_saw_and_the_truth(folder):
     seen = np.einsum("nij,nkj->nki", crops["crop_intrinsics"], crops["joints"])
     pixels = seen[..., :2] / seen[..., 2:]
     people, first = np.unique(crops["person"], return_index=True)
-    assert count > len(people) >= 8  # some are looked at twice
+    assert count > len(people) >= 8  # some are looked at several times
+    assert 0.1 < crops["mirrored"].mean() < 0.6
     np.testing.assert_array_equal(crops["betas"][first][np.searchsorted(people, crops["person"])], crops["betas"])
     gaps = np.linalg.norm(crops["landmarks"][:, [23, 24], :2].mean(1) - pixels[:, [1, 2]].mean(1), axis=1)
     assert np.median(gaps) < 15  # px of 256
