@@ -156,7 +156,7 @@ def colour_at(
         return r, g, b, cloth.folds
     folds = 0.0
     if part == HAIR:
-        strand = 1 + 0.25 * math.sin(x * 400 + 3 * math.sin(y * 60))
+        strand = 1 + 0.12 * math.sin(x * 1100 + 3 * math.sin(y * 60))  # finer than the painter's: people are near
         return outfit.hair[0] * strand, outfit.hair[1] * strand, outfit.hair[2] * strand, folds
     if part == CAP:
         c = cloths[first + SHOES].second

@@ -51,7 +51,7 @@ def _random_hair(skeleton: PosedSkeleton, outfit: Outfit, rng: np.random.Generat
     """Volume on the crown, a bun, a tail or long hair on the back; nothing for the bald."""
     if outfit.hair_low > 0.8:
         return []
-    hair = _plain(outfit.hair, folds=0.35, second=outfit.hair * 0.75, size=0.012)
+    hair = _plain(outfit.hair, folds=0.12, second=outfit.hair * 0.88, size=0.004)
     shapes = []
     long_hair = outfit.hair_low < 0.53
     kind = rng.random()

@@ -15,7 +15,7 @@ from metrichmsr_ros.data.rendering.compiled.surface import colour_at, offset_at
 from metrichmsr_ros.data.rendering.compiled.zbuffer import fill, project, vertex_normals
 from metrichmsr_ros.data.rendering.crops.wardrobe import as_clothes
 from metrichmsr_ros.data.rendering.lighting import random_light
-from metrichmsr_ros.data.rendering.painting import cloth_offsets, paint
+from metrichmsr_ros.data.rendering.painting import cloth_offsets, paint, regions
 from metrichmsr_ros.geometry.raster import rasterize
 
 _NO_PICTURES = np.zeros((1, 256, 256, 3), np.uint8)
@@ -58,7 +58,12 @@ def test_colours_folds_and_offsets_of_points_equal_the_painter(seed):
     points = rng.uniform((-0.8, -0.88, -0.12), (0.8, 0.78, 0.19), (4000, 3)).astype(np.float32)
     expected, folds = paint(points, outfit)
     found = np.array([colour_at(*map(float, p), clothes.worn[0], clothes.cloths, _NO_PICTURES) for p in points])
-    assert (np.abs(found[:, :3] - expected).max(1) < 2e-3).mean() > 0.998  # the rest: the very edges of patterns
+    hair = regions(points, outfit)["hair"] & ~regions(points, outfit)["cap"]
+    same = np.abs(found[:, :3] - expected).max(1) < 2e-3
+    assert same[~hair].mean() > 0.998  # the rest: the very edges of patterns
+    if hair.any():  # its strands are finer
+        np.testing.assert_allclose(found[hair, :3].mean(0), expected[hair].mean(0), atol=0.03)
+        assert (np.abs(found[hair, :3] / outfit.hair - 1).max(1) < 0.13).mean() > 0.99
     below_hair = points[:, 1] < 0.36  # the painter creases long hair over a shirt as it creases the shirt
     assert (np.abs(found[:, 3] - folds)[below_hair] < 1e-5).mean() > 0.998
     bare_headed = points[:, 1] < 0.5  # the generator's caps stand off the head, the painter's do not
@@ -89,4 +94,4 @@ def test_pictures_equal_those_of_the_exact_renderer_within_noise(seed):
     assert inside.sum() > 300
     difference = np.abs(found - expected).max(2)[inside]
     assert np.median(difference) < 0.01
-    assert (difference < 0.05).mean() > 0.9  # the rest: edges of shadows, whose maps differ
+    assert (difference < 0.05).mean() > 0.88  # the rest: edges of shadows, whose maps differ, and strands of hair
