@@ -152,6 +152,7 @@ def synthesize_crops(
     women: float = 0.5,
     steps: int = 40,
     maps: bool = True,
+    heavy: bool = False,
 ) -> None:
     """Render people as robots' cameras see them, look at them with BlazePose, write shards with maps of its trunk.
 
@@ -169,6 +170,7 @@ def synthesize_crops(
         women: share of women and girls.
         steps: steps of 16 people in a shard; with the seed it determines the shards.
         maps: store the landmark network's maps s16 and t8 (82 KiB a crop).
+        heavy: store the heavier landmark network's answers too.
     """
     from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
     from metrichmsr_ros.data.synthesis.crops import shards
@@ -184,6 +186,7 @@ def synthesize_crops(
         prior=StaturePrior(children, women),
         steps=steps,
         maps=maps,
+        heavy=heavy,
     )
     shards.synthesize_crops(out, config)
 

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS
 from metrichmsr_ros.data.synthesis.crops.look import CropLook
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 
 VERSION = 2
 CropArrays = dict[str, NDArray[Any]]
@@ -24,18 +25,20 @@ class CropShardError(MetricHMRError, ValueError):
     """A file is not a shard of crops, or is one of another version."""
 
 
-def crop_arrays(look: CropLook, person: int, maps: bool = True) -> CropArrays:
-    """The arrays of one look at a person of this number; docs/reference/data_formats.md lists them."""
+def crop_arrays(look: CropLook, person: int, maps: bool = True, heavy: LandmarkSet | None = None) -> CropArrays:
+    """The arrays of one look; docs/reference/data_formats.md lists them.
+
+    Args:
+        look: at a person.
+        person: number of the person.
+        maps: also the trunk's maps.
+        heavy: the heavier network's answer to the same crop, if it was asked.
+    """
     rendered, found, matrix = look.rendered, look.landmarks, look.region.matrix()
     k = rendered.camera.intrinsics
-    arrays = {
-        "person": np.int32(person),
-        "landmarks": found.crop_landmarks.astype(np.float32),
-        "visibility": found.visibility.astype(np.float32),
-        "presence": found.presence.astype(np.float32),
-        "peaks": found.peaks.astype(np.float32),
-        "world": found.world.astype(np.float32),
-        "score": np.float32(found.score),
+    arrays: CropArrays = {
+        "person": np.asarray(person, np.int32),
+        **_answer(found),
         "crop_matrix": matrix.astype(np.float32),
         "intrinsics": k.astype(np.float32),
         "crop_intrinsics": (matrix @ k).astype(np.float32),
@@ -44,23 +47,37 @@ def crop_arrays(look: CropLook, person: int, maps: bool = True) -> CropArrays:
         "betas": rendered.betas.astype(np.float32),
         "transl": rendered.joints[0].astype(np.float32),
         "joints": rendered.joints.astype(np.float32),
-        "stature": np.float32(rendered.stature),
+        "stature": np.asarray(rendered.stature, np.float32),
         "up": rendered.up.astype(np.float32),
-        "framing": np.uint8(rendered.framing),
-        "kind": np.uint8(KINDS.index(rendered.kind)),
-        "facing": np.float32(rendered.facing),
-        "share": np.float32(rendered.share),
+        "framing": np.asarray(rendered.framing, np.uint8),
+        "kind": np.asarray(KINDS.index(rendered.kind), np.uint8),
+        "facing": np.asarray(rendered.facing, np.float32),
+        "share": np.asarray(rendered.share, np.float32),
         "joints_seen": rendered.seen.astype(np.uint8),
-        "others": np.uint8(rendered.others),
-        "table": np.uint8(rendered.table),
-        "video": np.uint8(rendered.video),
-        "mirrored": np.uint8(look.mirrored),
-        "way": np.uint8(look.way),
-        "off": np.float32(look.off),
+        "others": np.asarray(rendered.others, np.uint8),
+        "table": np.asarray(rendered.table, np.uint8),
+        "video": np.asarray(rendered.video, np.uint8),
+        "mirrored": np.asarray(look.mirrored, np.uint8),
+        "way": np.asarray(look.way, np.uint8),
+        "off": np.asarray(look.off, np.float32),
     }
-    if not maps or found.maps is None:
-        return arrays
-    return arrays | {"s16": found.maps.s16.astype(np.float16), "t8": found.maps.t8.astype(np.float16)}
+    if maps and found.maps is not None:
+        arrays |= {"s16": found.maps.s16.astype(np.float16), "t8": found.maps.t8.astype(np.float16)}
+    if heavy is not None:
+        arrays |= {f"heavy_{name}": values for name, values in _answer(heavy).items()}
+    return arrays
+
+
+def _answer(found: LandmarkSet) -> CropArrays:
+    """What a landmark network said."""
+    return {
+        "landmarks": found.crop_landmarks.astype(np.float32),
+        "visibility": found.visibility.astype(np.float32),
+        "presence": found.presence.astype(np.float32),
+        "peaks": found.peaks.astype(np.float32),
+        "world": found.world.astype(np.float32),
+        "score": np.asarray(found.score, np.float32),
+    }
 
 
 def write_crops(path: Path, crops: Sequence[CropArrays], about: dict[str, Any]) -> None:

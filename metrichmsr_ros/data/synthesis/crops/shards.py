@@ -48,6 +48,7 @@ class CropConfig:
         prior: shares of children and women.
         steps: steps of the generator in a shard, of `generator.PEOPLE` people each.
         maps: also keep the landmark network's maps (82 KiB a crop).
+        heavy: also ask the heavier landmark network about every crop, which takes three times as long.
     """
 
     count: int = 0
@@ -59,6 +60,7 @@ class CropConfig:
     prior: StaturePrior = field(default_factory=StaturePrior)
     steps: int = 40
     maps: bool = True
+    heavy: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -118,7 +120,9 @@ def plan(out: Path, config: CropConfig, now: float) -> list[CropJob]:
     return jobs
 
 
-def write_crop_shard(job: CropJob, maker: CropMaker, blazepose: BlazePose) -> dict[str, int]:
+def write_crop_shard(
+    job: CropJob, maker: CropMaker, blazepose: BlazePose, heavy: BlazePose | None = None
+) -> dict[str, int]:
     """Write one shard, under a temporary name until it is complete."""
     config, kept, drawn = job.config, [], 0
     for step in range(job.number * config.steps, (job.number + 1) * config.steps):
@@ -126,7 +130,10 @@ def write_crop_shard(job: CropJob, maker: CropMaker, blazepose: BlazePose) -> di
         for rendered in maker.make(config.seed, step):
             for look in looks_at(rendered, blazepose, rng):
                 person = step * PEOPLE + rendered.number
-                kept.append(crop_arrays(look, person, config.maps))
+                answer = None
+                if heavy is not None:
+                    answer = heavy.landmarks(look.rendered.picture, look.landmarks.roi, min_score=0)
+                kept.append(crop_arrays(look, person, config.maps, answer))
         drawn += PEOPLE
     partial = unfinished(job.path, os.getpid())
     try:
@@ -144,6 +151,7 @@ def _about(config: CropConfig) -> dict[str, Any]:
         "seed": config.seed,
         "steps": config.steps,
         "maps": config.maps,
+        "heavy": config.heavy,
         "backgrounds": folder,
         "prior": asdict(config.prior),
     }
@@ -164,6 +172,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._blazepose = BlazePose(num_threads=1, with_maps=True)
+        self._heavy: BlazePose | None = None
         self._makers: dict[bool, CropMaker] = {}
 
     def __call__(self, job: CropJob) -> dict[str, int]:
@@ -172,7 +181,9 @@ class _Worker:
         if job.held_out not in self._makers:
             sources = CropSources.load(job.config.backgrounds, job.held_out)
             self._makers[job.held_out] = CropMaker(sources, job.config.prior, job.held_out)
-        return write_crop_shard(job, self._makers[job.held_out], self._blazepose)
+        if job.config.heavy and self._heavy is None:
+            self._heavy = BlazePose(num_threads=1, heavy=True)
+        return write_crop_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
 
 
 def _single_threaded_worker() -> _Worker:

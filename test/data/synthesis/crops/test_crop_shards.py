@@ -80,9 +80,11 @@ def test_batches_have_one_shape_and_hold_every_crop_at_most_once(folder):
     assert all(np.array_equal(a["t8"], b["t8"]) for a, b in zip(seen, again, strict=True))
 
 
-def test_maps_can_be_left_out(tmp_path):
-    synthesize_crops(tmp_path, replace(_SMALL, count=16, val_count=0, maps=False))
+def test_maps_can_be_left_out_and_the_heavier_network_be_asked(tmp_path):
+    synthesize_crops(tmp_path, replace(_SMALL, count=16, val_count=0, maps=False, heavy=True))
     crops = read_crops(crop_shards(tmp_path)[0])
+    gaps = np.linalg.norm(crops["heavy_landmarks"][..., :2] - crops["landmarks"][..., :2], axis=-1)[:, [11, 12, 23, 24]]
+    assert 0.1 < np.median(gaps) < 20  # px: another network, the same crop
     assert "s16" not in crops
     with pytest.raises(CropShardError, match="has no s16"):
         read_crops(crop_shards(tmp_path)[0], ["s16"])
