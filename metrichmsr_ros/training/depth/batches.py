@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.rendering.background import Backgrounds, load_backgrounds
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
+from metrichmsr_ros.data.rendering.painted_places import painted
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
+from metrichmsr_ros.depth.calibration.confirm import believed
+from metrichmsr_ros.depth.calibration.evidence import SourceErrors, confirmed_scale, measure
 from metrichmsr_ros.depth.calibration.refiner import MIRROR_CHANNELS, RefinerConfig, refiner_inputs
+from metrichmsr_ros.depth.engine import ELEMENT_PX
+from metrichmsr_ros.depth.sources.base import DepthContext, resampled, stretched
+from metrichmsr_ros.depth.sources.fastdepth import PERSON_STD, SIDE, FastDepth
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 from metrichmsr_ros.training.depth.prox import prox_places
 
 DepthSample = tuple[NDArray[np.float16], ...]
+PAINTED_TIMES = 2  # painted places are drawn larger than `place_size` by this factor, for FastDepth
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +67,48 @@ def draw_places(config: DepthTrainConfig, report: Callable[[str], None]) -> list
     return places
 
 
+def draw_painted(config: DepthTrainConfig, report: Callable[[str], None]) -> list[DepthSample]:
+    """Samples whose initial depth is FastDepth's on pictures of `config.painted` places; shape alone is the target."""
+    if not config.painted:
+        return []
+    body, samples, last = load_body("open_light"), [], time.monotonic()
+    backgrounds = load_backgrounds(Path(config.backgrounds) if config.backgrounds else None, held_out=False)
+    network = FastDepth()
+    if not isinstance(body, OpenBody):
+        raise TypeError("painted places need the open body")
+    for number in range(config.painted):
+        place, initial = _painted_place(
+            config, np.random.default_rng((config.seed, 7, number)), body, backgrounds, network
+        )
+        sample = painted_sample(config.model, place, initial)
+        samples += [] if sample is None else [sample]
+        if time.monotonic() - last > 5:
+            last = time.monotonic()
+            report(f"painted places {number + 1}/{config.painted}")
+    return samples
+
+
+def painted_sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> DepthSample | None:
+    """A sample of FastDepth's depth. The truth has the best scale for the closed form: people alone confirm a scale.
+
+    People do not count in the truth: their own surfaces replace them.
+    """
+    source = SourceErrors(ELEMENT_PX**2 * initial.size / SIDE**2, PERSON_STD)
+    ratios = measure(initial, place.anchor, source)
+    anchor = believed(place.anchor, ratios, confirmed_scale(ratios, is_measured=False).log_scale)
+    scene = np.where(place.part >= 0, place.depth, np.nan)
+    return _sample(config, replace(place, anchor=anchor, depth=scene.astype(np.float32)), initial, scaled=True)
+
+
 def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable[[str], None]) -> list[DepthSample]:
-    """Draws `config.samples` samples: a random place with a random initial depth, as arrays for the network."""
-    samples: list[DepthSample] = []
+    """Draws `config.samples` samples: a random place with a random initial depth, as arrays for the network.
+
+    Those of painted places are added.
+    """
+    samples: list[DepthSample] = draw_painted(config, report)
+    count = len(samples) + config.samples
     last, number = time.monotonic(), 0
-    while len(samples) < config.samples:
+    while len(samples) < count:
         rng = np.random.default_rng((config.seed, 2, number))
         number += 1
         place = places[int(rng.integers(len(places)))]
@@ -71,7 +117,7 @@ def draw_samples(config: DepthTrainConfig, places: list[Place], report: Callable
             samples.append(sample)
         if time.monotonic() - last > 5:
             last = time.monotonic()
-            report(f"samples {len(samples)}/{config.samples}")
+            report(f"samples {len(samples)}/{count}")
     return samples
 
 
@@ -91,15 +137,40 @@ def mirrored(sample: DepthSample) -> DepthSample:
     return tuple(flipped)
 
 
-def _sample(config: RefinerConfig, place: Place, initial: NDArray[np.float32]) -> DepthSample | None:
-    """Arrays in the order of `DepthBatch`, in half precision because thousands of samples stay in memory."""
+def _painted_place(
+    config: DepthTrainConfig, rng: np.random.Generator, body: OpenBody, backgrounds: Backgrounds, network: FastDepth
+) -> tuple[Place, NDArray[np.float32]]:
+    """A painted place of `config.place_size` and FastDepth's depth of it."""
+    width, height = (PAINTED_TIMES * side for side in config.place_size)
+    image, place = painted(rng, make_place(rng, body, width, height), body, backgrounds)
+    initial = resampled(network.predict(image, place.camera, DepthContext()), place.camera)
+    part = np.s_[::PAINTED_TIMES, ::PAINTED_TIMES]
+    anchor = replace(
+        place.anchor, depth=place.anchor.depth[part], weight=place.anchor.weight[part], person=place.anchor.person[part]
+    )
+    camera = stretched(place.camera, *config.place_size)
+    return replace(place, camera=camera, depth=place.depth[part], part=place.part[part], anchor=anchor), initial[part]
+
+
+def _sample(
+    config: RefinerConfig, place: Place, initial: NDArray[np.float32], scaled: bool = False
+) -> DepthSample | None:
+    """Arrays in the order of `DepthBatch`, in half precision because thousands of samples stay in memory.
+
+    `scaled`: the truth is scaled to the median of the closed form's result.
+    """
     inputs = refiner_inputs(initial, place.anchor, place.camera, config)
     if inputs is None:
         return None
     valid = np.isfinite(place.depth) & np.isfinite(initial)
+    base = inputs.base.apply(initial)
+    valid &= np.isfinite(base)
+    if not valid.any():
+        return None
+    gain = float(np.median((base / place.depth)[valid])) if scaled else 1.0
     images = (
-        np.where(valid, inputs.base.scale * initial + inputs.base.offset, 0),
-        np.where(valid, place.depth, 1),
+        np.where(valid, base, 0),
+        np.where(valid, gain * place.depth, 1),
         valid,
         np.where(place.anchor.mask, place.anchor.depth, 1),
         place.anchor.weight * valid,

@@ -21,8 +21,11 @@ class DepthTrainConfig:
         places: number of synthetic places.
         samples: number of initial depths drawn from the places; a step takes them at random and mirrors half of them.
         place_size: width and height of a place, pixels; finer than the network's grid, as initial depth is in use.
+        painted: number of further places that are painted; their initial depth is that of the real FastDepth.
+        backgrounds: folder of photographs for the walls of painted places. Empty: procedural textures alone.
         prox: folder of PROX; its frames are added to the places. Empty: synthetic places alone.
         prox_frames: number of PROX frames, spread evenly over the recordings.
+        start: weights to start from, of the same size. Empty: an untrained network.
         steps, batch_size, learning_rate, weight_decay: of AdamW with warm-up and cosine decay.
         average: decay of the exponential moving average of the weights; the averaged weights are saved.
         output: folder; the weights and the checkpoint go to `output`/`name`/.
@@ -34,8 +37,11 @@ class DepthTrainConfig:
     places: int = 4000
     samples: int = 20000
     place_size: tuple[int, int] = (144, 108)
+    painted: int = 0
+    backgrounds: str = ""
     prox: str = ""
     prox_frames: int = 2000
+    start: str = ""
     steps: int = 9000
     batch_size: int = 16
     learning_rate: float = 1e-3

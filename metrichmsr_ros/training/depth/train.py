@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
-from metrichmsr_ros.depth.calibration.weights import save_refiner
+from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
@@ -41,7 +41,7 @@ class DepthRun:
     def __init__(self, config: DepthTrainConfig, samples: list[DepthSample], device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
         self.config, self.samples, self.device = config, samples, checked_device(device)
-        self.model = Refiner(config.model).to(self.device).train()
+        self.model = _started(config).to(self.device).train()
         self.average = Refiner(config.model).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
@@ -123,6 +123,15 @@ def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str],
     return weights
 
 
+def _started(config: DepthTrainConfig) -> Refiner:
+    if not config.start:
+        return Refiner(config.model)
+    model = load_refiner(config.start)
+    if model.config != config.model:
+        raise ConfigError(f"start: {config.start} is a refiner of another size than `model`; name one of the same size")
+    return model
+
+
 def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
@@ -134,7 +143,8 @@ def _brief(run: DepthRun, history: list[dict[str, float]]) -> str:
 
 
 def _provenance(run: DepthRun) -> dict[str, str]:
-    data = f"{run.config.places} synthetic places" + (" and PROX" if run.config.prox else "")
+    painted = f", {run.config.painted} painted ones seen by FastDepth" if run.config.painted else ""
+    data = f"{run.config.places} synthetic places{painted}" + (" and PROX" if run.config.prox else "")
     return {
         "training": json.dumps({k: v for k, v in to_mapping(run.config).items() if k != "output"}),
         "steps": str(run.step_count),

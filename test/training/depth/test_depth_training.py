@@ -11,12 +11,19 @@ import pytest
 import torch
 from helpers.layouts.scenes import write_prox
 
-from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.assets import AssetError, config_path, model_path
 from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
-from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.training.depth.batches import draw_batch, draw_places, draw_samples, mirrored
+from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
+from metrichmsr_ros.training.depth.batches import (
+    draw_batch,
+    draw_painted,
+    draw_places,
+    draw_samples,
+    mirrored,
+    painted_sample,
+)
 from metrichmsr_ros.training.depth.config import DepthTrainConfig, load_depth_config
 from metrichmsr_ros.training.depth.train import DepthRun, refined_depth, train
 
@@ -40,6 +47,41 @@ def test_a_step_is_the_same_for_the_same_seed(samples):
     assert first.base.shape == first.truth.shape == first.valid.shape == (2, 1, 72, 96)
     for tensor in vars(first).values():
         assert torch.isfinite(tensor).all()
+
+
+def test_painted_places_teach_the_shape_of_the_scene_alone():
+    """Depth of the right shape at half the scale is its own target; people's surfaces replace theirs."""
+    place = draw_places(dataclasses.replace(CONFIG, places=1, place_size=(192, 144)), lambda words: None)[0]
+    _, base, truth, valid, *_ = painted_sample(TINY, place, (place.depth / 2).astype(np.float32))
+    scene = valid[0] > 0
+    assert scene.any()
+    assert not scene[place.part <= -2].any()
+    np.testing.assert_allclose(truth[0][scene].astype(float), base[0][scene].astype(float), rtol=0.01)
+
+
+def test_painted_places_are_seen_by_the_real_fastdepth():
+    try:
+        model_path("fastdepth.onnx")
+    except AssetError as error:
+        pytest.skip(f"FastDepth is not fetched: {error}")
+    config = dataclasses.replace(CONFIG, painted=2)
+    drawn, again = (draw_painted(config, lambda words: None) for _ in range(2))
+    assert 1 <= len(drawn) <= 2
+    assert drawn[0][1].shape == (1, 72, 96)
+    np.testing.assert_array_equal(drawn[0][0], again[0][0])
+    assert draw_painted(CONFIG, lambda words: None) == []
+
+
+def test_training_starts_from_given_weights_of_the_same_size(samples, tmp_path):
+    path = tmp_path / "start.safetensors"
+    first = Refiner(TINY)
+    save_refiner(path, first)
+    run = DepthRun(dataclasses.replace(CONFIG, start=str(path), seed=5), samples)
+    for name, value in run.model.state_dict().items():
+        torch.testing.assert_close(value, first.state_dict()[name])
+    other = dataclasses.replace(CONFIG, start=str(path), model=dataclasses.replace(TINY, dim=32))
+    with pytest.raises(ConfigError, match="another size"):
+        DepthRun(other, samples)
 
 
 def test_an_untrained_network_gives_the_closed_form(samples):
