@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import roma
 import torch
@@ -22,7 +23,7 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 MIRROR_X = (-1.0, 1.0, 1.0)
 HEAVY_WEIGHT = 2.0
 """Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
-_AVERAGED = ("rotmats", "betas", "transl", "transl_deviation")
+_PER_VIEW = ("rotmats", "betas", "transl", "transl_deviation", "transl_cov", "expert_share")
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,28 @@ class Views:
     weight: torch.Tensor
     people: int
 
+    @property
+    def sight(self) -> torch.Tensor:
+        """(N, 3) unit vectors from the camera to the person."""
+        return torch.nn.functional.normalize(self.output.transl, dim=-1)
+
+    def voted(self, weight: torch.Tensor) -> torch.Tensor:
+        """(N,) bool: the heaviest cluster of agreeing views of each person, by a `weight` (N,)."""
+        return majority(front_of(self.output.rotmats), self.sight, weight, self.person)
+
+    def joined(self, more: Views) -> Views:
+        """These views and further ones of the same B people."""
+        added: dict[str, Any] = {
+            name: torch.cat([getattr(self.output, name), getattr(more.output, name)]) for name in _PER_VIEW
+        }
+        person, weight = torch.cat([self.person, more.person]), torch.cat([self.weight, more.weight])
+        return Views(replace(self.output, **added), person, weight, self.people)
+
 
 def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
     """Estimates of the B people of `first`, each the mean over their views that agree in facing.
 
-    Views vote by weight (`facing.majority`), and those that face away from the heaviest cluster are left out.
+    Views vote by weight (`facing.majority`); those outside the heaviest cluster are left out.
 
     Args:
         model: the network.
@@ -71,23 +89,32 @@ def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | No
         roles: person and kind of each view in `more`.
     """
     views = estimate_views(model, first, more, roles)
-    return mean_of(views, majority(front_of(views.output.rotmats), views.weight, views.person))
+    return mean_of(views, views.voted(views.weight))
 
 
 def estimate_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> Views:
     """Estimates of every view in one forward pass; arguments as for `estimate_from_views`."""
-    device, count = first.landmarks.device, len(first)
-    rows = torch.arange(count, device=device)
+    rows, count = torch.arange(len(first), device=first.landmarks.device), len(first)
     if more is None or not len(roles):
         return Views(model(first), rows, _weight(first), count)
-    is_mirrored = torch.tensor(roles.mirrored, device=device)
-    both = model(first.joined(mirrored(more).where(is_mirrored, more)))
-    back = mirrored_back(both)
-    turned = torch.cat([torch.zeros(count, dtype=torch.bool, device=device), is_mirrored])
-    values = {name: choose(turned, getattr(back, name), getattr(both, name)) for name in (*_AVERAGED, "transl_cov")}
-    person = torch.cat([rows, torch.tensor(roles.person, device=device)])
-    output = replace(both, routing=None, expert_share=both.expert_share[:count], **values)
-    return Views(output, person, torch.cat([_weight(first), _weight(more)]), count)
+    further = torch.tensor(roles.person, device=rows.device)
+    turned = torch.tensor([*[False] * count, *roles.mirrored], device=rows.device)
+    both = first.joined(more)
+    return Views(_estimate(model, both, turned), torch.cat([rows, further]), _weight(both), count)
+
+
+def further_estimates(model: MetricHMR, more: CropBatch, roles: ViewRoles, people: int) -> Views:
+    """Estimates of further views alone, of some of `people` people, to be joined to the first ones."""
+    person, turned = (torch.tensor(part, device=more.landmarks.device) for part in (roles.person, roles.mirrored))
+    return Views(_estimate(model, more, turned), person, _weight(more), people)
+
+
+def _estimate(model: MetricHMR, views: CropBatch, turned: torch.Tensor) -> HMROutput:
+    """One estimate a view in coordinates of the original image; the network sees the views `turned` (N,) mirrored."""
+    output: HMROutput = model(mirrored(views).where(turned, views))
+    back = mirrored_back(output)
+    chosen: dict[str, Any] = {name: choose(turned, getattr(back, name), getattr(output, name)) for name in _PER_VIEW}
+    return replace(output, routing=None, **chosen)
 
 
 def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
@@ -116,6 +143,7 @@ def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
         transl=transl,
         transl_deviation=deviation,
         transl_cov=covariance(transl, deviation),
+        expert_share=views.output.expert_share[: views.people],
     )
 
 

@@ -23,25 +23,22 @@ from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
-from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
 from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
-from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.io.devices import checked_device
-from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, check_image
+from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.search import find_people
-from metrichmsr_ros.people.detection.test_time_views import View2D
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
+from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
-from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose, roles_of
+from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose
 from metrichmsr_ros.types import ImageArray
 
 ALL_OUTPUTS = OutputRequest()
@@ -86,7 +83,8 @@ class Pipeline:
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
-        self._steady = ShapeSmoother(body)
+        self._estimator = PoseEstimator(model, self.device)
+        self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
         self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
 
@@ -162,7 +160,8 @@ class Pipeline:
                 found = numbered(find_people(image, self._blazepose))
                 views = self._views(image, found, "full")
             with clock("hmr"):
-                estimate = self._infer(image, [person.landmarks for person in found], views, camera)
+                landmarks = [person.landmarks for person in found]
+                estimate = self._estimator.estimate(image, landmarks, views, camera) if found else None
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, found, camera, context, None)
             with clock("body"):
@@ -207,13 +206,12 @@ class Pipeline:
             seen = [person for person in found if not person.is_occluded]
             ids = [person.id for person in seen]
             with clock("hmr"):
-                estimate = self._infer(image, [person.landmarks for person in seen], views, camera)
-                if estimate is not None:
-                    estimate = self._steady(estimate, ids)
+                estimate = self._poses(image, seen, views, camera, stamp_s) if seen else None
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids)
             with clock("body"):
                 people = self._moving(self._people(seen, estimate, fixes, request), stamp_s)
+                self._poses.moved(people)
                 if estimate is not None:
                     self._hidden.see(ids, estimate, stamp_s)
                 hidden = self._predicted(found, request, stamp_s)
@@ -231,20 +229,6 @@ class Pipeline:
         if self._rectifier is None or self._rectifier.raw != camera:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
-
-    @torch.inference_mode()
-    def _infer(
-        self, image: ImageArray, found: list[LandmarkSet], views: dict[int, list[View2D]], camera: Camera
-    ) -> HMROutput | None:
-        if not found:
-            return None
-
-        def batch_of(sets: list[LandmarkSet]) -> CropBatch:
-            return crop_batch(self.model.config, image, sets, camera).to(self.device)
-
-        further = [view.landmarks for of_one in views.values() for view in of_one]
-        more = batch_of(further) if further else None
-        return estimate_from_views(self.model, batch_of(found), more, roles_of(views))
 
     @torch.inference_mode()
     def _with_measured_scale(
@@ -308,7 +292,7 @@ class Pipeline:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
         self._hidden.forget_all_but(ids)
-        self._steady.forget_all_but(ids)
+        self._poses.forget_all_but(ids)
         self._fixer.forget_all_but(ids)
 
     def _depth(

@@ -9,7 +9,7 @@ from typing import Literal
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
+from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.types import ImageArray
 
@@ -57,6 +57,25 @@ class ViewMaker:
         heavy = self.heavy if augmentation == "full" else None
         views = further_views(image, [person.landmarks for person in seen], self._blazepose, heavy)
         return dict(enumerate(views))
+
+    def heavy_views(
+        self,
+        image: ImageArray,
+        seen: Sequence[TrackedPerson],
+        rows: Sequence[int],
+        known: Mapping[int, Sequence[View2D]],
+    ) -> dict[int, list[View2D]]:
+        """Views by the heavier network, straight and mirrored, of `rows` of `seen`; none where it is not there.
+
+        Args:
+            image: as for the call. seen: everybody seen in it.
+            rows: people to see again. known: further views that there are already; who has heavy ones gets no more.
+        """
+        missing = [row for row in rows if not any(view.landmarks.heavy for view in known.get(row, ()))]
+        if not missing or not self._reads_views or self.heavy is None:
+            return {}
+        sets = [person.landmarks for person in seen]
+        return {row: views_of(image, sets[row], [*sets[:row], *sets[row + 1 :]], None, self.heavy) for row in missing}
 
 
 def heavy_blazepose(num_threads: int) -> BlazePose | None:

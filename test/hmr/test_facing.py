@@ -6,9 +6,14 @@ import math
 
 import numpy as np
 import pytest
+import roma
 import torch
 
-from metrichmsr_ros.hmr.facing import front_of, majority
+from metrichmsr_ros.body.joints import MIRROR_JOINTS
+from metrichmsr_ros.hmr.facing import front_of, majority, reflected
+from metrichmsr_ros.hmr.model import HMROutput
+
+AHEAD = torch.tensor([0.0, 0.0, 1.0])
 
 
 def fronts(*degrees):
@@ -19,7 +24,7 @@ def fronts(*degrees):
 
 def vote(degrees, weights, person=None):
     who = torch.zeros(len(degrees), dtype=torch.long) if person is None else torch.tensor(person)
-    return majority(fronts(*degrees), torch.tensor(weights), who).tolist()
+    return majority(fronts(*degrees), AHEAD.expand(len(degrees), 3), torch.tensor(weights), who).tolist()
 
 
 def test_the_front_of_a_body_that_faces_the_camera_points_at_the_camera():
@@ -34,7 +39,8 @@ VOTES = {
     "one heavy view is wrong": ([0, 5, 180, -5], [1.0, 1.0, 2.0, 2.0], [True, True, False, True]),
     "a tie goes to the heavier view": ([180, 175, 0], [1.0, 1.0, 2.0], [False, False, True]),
     "a tie of equal views goes to the first": ([0, 180], [1.0, 1.0], [True, False]),
-    "reflected in depth": ([60, 125, 62], [1.0, 1.0, 2.0], [True, True, True]),
+    "obliquely reflected": ([125, 60, 62], [1.0, 1.0, 2.0], [False, True, True]),
+    "noise about the side": ([80, 95, 100], [1.0, 1.0, 2.0], [True, True, True]),
     "one view": ([180], [1.0], [True]),
 }
 
@@ -56,19 +62,40 @@ def test_people_vote_for_themselves_alone():
             assert vote(degrees[rows].tolist(), weights[rows].tolist()) == together[rows].tolist()
 
 
-def test_a_majority_within_90_degrees_wins_whatever_the_order():
-    """Views with more than half the weight, close together, are kept; views opposite to them are not."""
+def test_a_majority_on_one_side_wins_whatever_the_order():
+    """Views with more than half the weight are kept, their reflections are not."""
     rng = np.random.default_rng(1)
     for _ in range(100):
-        true = rng.uniform(-180, 180)
-        degrees = np.concatenate([true + rng.uniform(-40, 40, 3), true + 180 + rng.uniform(-40, 40, 2)])
+        true = rng.uniform(-50, 50) + rng.choice([0.0, 180.0])
+        degrees = np.concatenate([true + rng.uniform(-10, 10, 3), 180 - true + rng.uniform(-10, 10, 2)])
         order = rng.permutation(5)
-        kept = vote(degrees[order].tolist(), [1.0] * 5)
-        assert kept == (order < 3).tolist()
+        assert vote(degrees[order].tolist(), [1.0] * 5) == (order < 3).tolist()
 
 
 def test_turning_the_camera_changes_no_vote():
     turn = torch.tensor([[math.cos(1.0), -math.sin(1.0), 0.0], [math.sin(1.0), math.cos(1.0), 0.0], [0.0, 0.0, 1.0]])
     front, weight = fronts(170, 10, 200, 30), torch.tensor([1.0, 1.0, 2.0, 2.0])
-    person = torch.zeros(4, dtype=torch.long)
-    assert majority(front @ turn.mT, weight, person).tolist() == majority(front, weight, person).tolist()
+    sight, person = AHEAD.expand(4, 3), torch.zeros(4, dtype=torch.long)
+    turned = majority(front @ turn.mT, sight @ turn.mT, weight, person)
+    assert turned.tolist() == majority(front, sight, weight, person).tolist()
+
+
+@torch.inference_mode()
+def test_a_reflected_body_has_the_same_outlines_far_away(body):
+    """Joints of the reflection, left and right swapped, project onto the same pixels at a long distance; and it is its
+    own inverse."""
+    torch.manual_seed(0)
+    rotmats = roma.rotvec_to_rotmat(0.4 * torch.randn(3, 24, 3))
+    transl = torch.tensor([[0.0, 0.0, 400.0], [120.0, 30.0, 400.0], [-60.0, 0.0, 300.0]])
+    empty = torch.zeros(3, 0, 0)
+    seen = HMROutput(rotmats, torch.zeros(3, 10), transl, torch.zeros(3, 3, 3), torch.zeros(3, 2), empty, empty)
+    other = reflected(seen)
+    torch.testing.assert_close(reflected(other).rotmats, rotmats, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.linalg.det(other.rotmats), torch.ones(3, 24), atol=1e-5, rtol=1e-5)
+    joints, turned = (body.joints(one.betas, one.rotmats, one.transl) for one in (seen, other))
+    turned = turned[:, list(MIRROR_JOINTS)]
+    sight = torch.nn.functional.normalize(joints[:, :1], dim=-1)
+    depth, turned_depth = ((points - joints[:, :1]) @ sight.mT for points in (joints, turned))
+    torch.testing.assert_close(turned_depth, -depth, atol=0.02, rtol=0.0)
+    across, turned_across = joints - joints[:, :1] - depth * sight, turned - joints[:, :1] - turned_depth * sight
+    torch.testing.assert_close(turned_across, across, atol=0.02, rtol=0.0)

@@ -41,7 +41,7 @@ def views_of(
     image: np.ndarray,
     person: LandmarkSet,
     others: Sequence[LandmarkSet],
-    blazepose: BlazePose,
+    blazepose: BlazePose | None,
     heavy: BlazePose | None = None,
 ) -> list[View2D]:
     """The mirrored view of a person, and the heavier network's straight and mirrored ones.
@@ -50,13 +50,13 @@ def views_of(
         image: HWC uint8 RGB.
         person: the first view.
         others: everybody else in the image; they are masked.
-        blazepose: the networks that found them.
+        blazepose: the networks that found them; None: no mirrored view by them.
         heavy: the same with the heavier landmark network, or None.
 
     Returns:
         Views of this person. Those that show nobody, or another person, are left out.
     """
-    wanted = [(blazepose, True)]
+    wanted = [] if blazepose is None else [(blazepose, True)]
     if heavy is not None:
         wanted += [(heavy, False), (heavy, True)]
     views, roi = [], person.next_roi()

@@ -1,0 +1,1 @@
+"""What a video tells about people beyond its single images."""

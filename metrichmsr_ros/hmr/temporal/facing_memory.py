@@ -1,0 +1,199 @@
+"""Memory of which way people face: a circular filter per person.
+
+A landmark network that takes a back for a front reflects the person's depth: a body at angle a to the line of sight is
+seen at pi - a. In the next image the person seems to have turned round. People turn through the side, so a jump is a
+confusion, and a rotation is not.
+
+The state of a person is the angle of the front about the person's vertical, 0 towards the camera, and whether the views
+are confused at present. The angle diffuses, confusions begin and end at given rates, and the belief over both is a
+histogram (Bayes filter). Which of two contradicting times was the confused one follows from their durations, from views
+that dissent, and from the direction in which the person walks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from metrichmsr_ros.hmr.facing import front_of
+from metrichmsr_ros.hmr.test_time_augmentation import Views
+
+BINS = 48
+_FLOOR = 0.003  # likelihood of any angle whatever the view shows, relative to the best
+_AS_WELL = 0.5  # at the side a view and its reflection are the same; neither is refused there
+
+
+@dataclass(frozen=True)
+class FacingMemoryConfig:
+    """Assumptions about people and views.
+
+    Attributes:
+        turning: diffusion of the angle, rad per root second: half a turn in 0.6 s is 1.5 standard deviations an image
+            at 10 Hz.
+        confusion_begins, confusion_ends: rates of confusions of all views at once, 1/s.
+        spread: error of the angle of a view, rad.
+        dissent: share of views that are confused alone.
+        vote_s: votes of images closer in time count less, because their errors are the same.
+        forward: evidence of a walk for its direction, nats/s. Less than `confusion_ends - confusion_begins`, so that a
+            camera that moves does not turn people who stand.
+        walking_m_s, walking_sigmas: a walk is faster than this speed, and than this many of its deviations.
+        end_on: cosine between the body's axis and the line of sight above which the angle is not defined.
+    """
+
+    turning: float = 1.1
+    confusion_begins: float = 0.3
+    confusion_ends: float = 2.0
+    spread: float = 0.35
+    dissent: float = 0.2
+    vote_s: float = 0.1
+    forward: float = 0.5
+    walking_m_s: float = 0.4
+    walking_sigmas: float = 3.0
+    end_on: float = 0.9
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A velocity, x, y, z in m/s in the camera frame, and the standard deviation of its length, m/s."""
+
+    velocity: tuple[float, float, float]
+    deviation: float
+
+
+STANDS = Walk((0.0, 0.0, 0.0), 0.0)
+
+
+class FacingMemory:
+    """Beliefs of people by id.
+
+    Args:
+        config: assumptions.
+    """
+
+    def __init__(self, config: FacingMemoryConfig | None = None) -> None:
+        self._config = config or FacingMemoryConfig()
+        self._beliefs: dict[str, tuple[float, torch.Tensor]] = {}
+
+    @torch.inference_mode()
+    def contradicts(self, views: Views, ids: Sequence[str], stamp_s: float) -> torch.Tensor:
+        """(N,) bool: views that contradict what is remembered; they are not taken into the memory.
+
+        Args:
+            views: of the B people `ids`, N in all. stamp_s: s, of the image.
+        """
+        seen = _Seen.of(views, self._config)
+        return ~_agree(self._predicted(ids, self._elapsed(ids, stamp_s, views)), seen, views)
+
+    @torch.inference_mode()
+    def update(
+        self, views: Views, ids: Sequence[str], stamp_s: float, walks: Mapping[str, Walk] | None = None
+    ) -> torch.Tensor:
+        """(N,) bool: views that agree with the memory after all were taken into it. Of some people none may agree.
+
+        Args:
+            views: of the B people `ids`, N in all.
+            stamp_s: s, of the image.
+            walks: by id, of people whose velocity is known.
+        """
+        elapsed, seen = self._elapsed(ids, stamp_s, views), _Seen.of(views, self._config)
+        belief = self._predicted(ids, elapsed) * self._likelihood(seen, views, elapsed)
+        belief = belief * self._walk(seen, ids, elapsed, walks or {})
+        belief = belief / belief.sum((1, 2), keepdim=True)
+        self._beliefs |= {name: (stamp_s, belief[row]) for row, name in enumerate(ids)}
+        return _agree(belief, seen, views)
+
+    def forget_all_but(self, ids: Collection[str]) -> None:
+        """Drop the beliefs about all people but `ids`."""
+        self._beliefs = {name: belief for name, belief in self._beliefs.items() if name in ids}
+
+    def _elapsed(self, ids: Sequence[str], stamp_s: float, views: Views) -> torch.Tensor:
+        """(B,) s since each person's last image; for new people the time after which votes count in full."""
+        last = [self._beliefs[name][0] if name in self._beliefs else stamp_s - self._config.vote_s for name in ids]
+        return views.weight.new_tensor([max(stamp_s - stamp, 0.0) for stamp in last])
+
+    def _predicted(self, ids: Sequence[str], elapsed: torch.Tensor) -> torch.Tensor:
+        """(B, 2, K) belief before the image: of the angle if the views are right, and if they are confused."""
+        share = self._stationary(elapsed)
+        start = share[:, None].expand(2, BINS) / BINS
+        belief = torch.stack([self._beliefs[name][1] if name in self._beliefs else start for name in ids])
+        turned = _diffused(belief, self._config.turning**2 * elapsed)
+        rate = self._config.confusion_begins + self._config.confusion_ends
+        stays = (-rate * elapsed).exp()[:, None, None]
+        return stays * turned + (1.0 - stays) * turned.sum(1, keepdim=True) * share[:, None]
+
+    def _stationary(self, like: torch.Tensor) -> torch.Tensor:
+        """(2,) shares of time in which views are right and confused."""
+        begins, ends = self._config.confusion_begins, self._config.confusion_ends
+        return like.new_tensor([ends, begins]) / (begins + ends)
+
+    def _likelihood(self, seen: _Seen, views: Views, elapsed: torch.Tensor) -> torch.Tensor:
+        """(B, 2, K) of the views of each person, together as much as one."""
+        dissent = self._config.dissent
+        likely = torch.stack([seen.fit, seen.reflected], dim=1)
+        mixed = ((1.0 - dissent) * likely + dissent * likely.flip(1)).log()
+        total = views.weight.new_zeros(views.people).index_add(0, views.person, views.weight)
+        counts = (elapsed / self._config.vote_s).clamp(max=1.0) / total
+        share = views.weight * counts[views.person]
+        empty = mixed.new_zeros(views.people, 2, BINS)
+        return empty.index_add(0, views.person, share[:, None, None] * mixed).exp()
+
+    def _walk(self, seen: _Seen, ids: Sequence[str], elapsed: torch.Tensor, walks: Mapping[str, Walk]) -> torch.Tensor:
+        """(B, 1, K) evidence for the direction of those who walk."""
+        known = [walks.get(name, STANDS) for name in ids]
+        velocity = elapsed.new_tensor([walk.velocity for walk in known])
+        noise = elapsed.new_tensor([walk.deviation for walk in known])
+        speed = velocity.norm(dim=-1)
+        is_walking = (speed > self._config.walking_m_s) & (speed > self._config.walking_sigmas * noise)
+        nats = torch.where(is_walking, self._config.forward * elapsed.clamp(max=1.0), 0.0)
+        angle = _angle(velocity, seen.towards[: len(ids)], seen.side[: len(ids)])  # the first views are the people's
+        return (nats[:, None] * (_centres(angle) - angle[:, None]).cos()).exp()[:, None]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """N views: horizontal axes (N, 3) `towards` the camera and to the `side`; likelihoods (N, K) of each view for each
+    true angle, as it is and `reflected`. Likelihoods are even where the angle is not defined.
+    """
+
+    towards: torch.Tensor
+    side: torch.Tensor
+    fit: torch.Tensor
+    reflected: torch.Tensor
+
+    @classmethod
+    def of(cls, views: Views, config: FacingMemoryConfig) -> _Seen:
+        up, sight = views.output.rotmats[:, 0, :, 1], views.sight
+        along = (up * sight).sum(-1, keepdim=True)
+        towards = torch.nn.functional.normalize(along * up - sight, dim=-1)
+        side = torch.linalg.cross(up, towards)
+        angle = _angle(front_of(views.output.rotmats), towards, side)
+        gap = torch.stack([angle, math.pi - angle])[..., None] - _centres(angle)
+        fits = ((gap.cos() - 1.0) / config.spread**2).exp() + _FLOOR
+        fits = torch.where(along.abs() > config.end_on, 1.0, fits)
+        return cls(towards, side, fits[0], fits[1])
+
+
+def _agree(belief: torch.Tensor, seen: _Seen, views: Views) -> torch.Tensor:
+    """(N,) bool: views that fit the belief (B, 2, K) better as they are than reflected, or about as well."""
+    angles = belief.sum(1)[views.person]
+    return (angles * seen.fit).sum(-1) > _AS_WELL * (angles * seen.reflected).sum(-1)
+
+
+def _diffused(belief: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+    """(B, 2, K) belief after the angle has walked randomly with `variance` (B,) rad^2: a wrapped normal."""
+    waves = torch.arange(BINS // 2 + 1, device=belief.device)
+    damped = torch.fft.rfft(belief) * (-0.5 * variance[:, None, None] * waves.square()).exp()
+    return torch.fft.irfft(damped, n=BINS).clamp_min(0.0)
+
+
+def _angle(vector: torch.Tensor, towards: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+    """(N,) rad of vectors (N, 3) about the vertical: 0 towards the camera."""
+    return torch.atan2((vector * side).sum(-1), (vector * towards).sum(-1))
+
+
+def _centres(like: torch.Tensor) -> torch.Tensor:
+    """(K,) rad, the angles of the bins."""
+    return torch.arange(BINS, device=like.device, dtype=like.dtype) * (2.0 * math.pi / BINS)

@@ -1,0 +1,142 @@
+"""Estimates of the people in an image from their views; in a video also from what is remembered of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.batch import CropBatch, choose, crop_batch
+from metrichmsr_ros.hmr.facing import reflected
+from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
+from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
+from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother
+from metrichmsr_ros.hmr.test_time_augmentation import (
+    Views,
+    estimate_from_views,
+    estimate_views,
+    further_estimates,
+    mean_of,
+)
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.people.detection.test_time_views import View2D
+from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.pipeline.scene import PersonEstimate
+from metrichmsr_ros.pipeline.views import ViewMaker, roles_of
+from metrichmsr_ros.types import ImageArray
+
+ViewsByRow = Mapping[int, Sequence[View2D]]
+
+
+class PoseEstimator:
+    """The network on the people of one image and their further views by row.
+
+    Args:
+        model: the network, on `device`.
+        device: torch device.
+    """
+
+    def __init__(self, model: MetricHMR, device: torch.device) -> None:
+        self._model, self._device = model, device
+
+    @torch.inference_mode()
+    def estimate(
+        self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera
+    ) -> HMROutput:
+        """Estimates of B people, each the mean over its views that agree in facing."""
+        first, more = self._batch(image, found, camera), self._further_batch(image, further, camera)
+        return estimate_from_views(self._model, first, more, roles_of(further))
+
+    @torch.inference_mode()
+    def views(self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera) -> Views:
+        """Estimates of every view of B people."""
+        first, more = self._batch(image, found, camera), self._further_batch(image, further, camera)
+        return estimate_views(self._model, first, more, roles_of(further))
+
+    @torch.inference_mode()
+    def with_more(self, views: Views, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
+        """The same views and `further` ones of the same people."""
+        more = self._further_batch(image, further, camera)
+        if more is None:
+            return views
+        return views.joined(further_estimates(self._model, more, roles_of(further), views.people))
+
+    def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropBatch | None:
+        sets = [view.landmarks for of_one in further.values() for view in of_one]
+        return self._batch(image, sets, camera) if sets else None
+
+    def _batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
+        return crop_batch(self._model.config, image, sets, camera).to(self._device)
+
+
+class VideoPoses:
+    """Estimates of the people of a video: facing by votes and memory, smooth rotations, one shape per person.
+
+    Where views disagree in facing, or contradict the memory, the heavier landmark network is asked, if it is there.
+
+    Args:
+        estimator: the network.
+        views: makes the heavier network's views.
+        body: the body model of the estimates.
+    """
+
+    def __init__(self, estimator: PoseEstimator, views: ViewMaker, body: BodyModel) -> None:
+        self._estimator, self._views = estimator, views
+        self._facing, self._rotations, self._shapes = FacingMemory(), RotationSmoother(), ShapeSmoother(body)
+        self._walks: dict[str, Walk] = {}
+
+    @torch.inference_mode()
+    def __call__(
+        self, image: ImageArray, seen: Sequence[TrackedPerson], further: ViewsByRow, camera: Camera, stamp_s: float
+    ) -> HMROutput:
+        """Estimates of B people, at least one.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, rectified, of `camera`.
+            seen: the people, all of whom are seen in it.
+            further: their further views by row.
+            camera: of the image.
+            stamp_s: s.
+        """
+        ids = [person.id for person in seen]
+        views = self._estimator.views(image, [person.landmarks for person in seen], further, camera)
+        doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
+        if doubt.any():
+            rows = sorted(set(views.person[doubt].tolist()))
+            heavy = self._views.heavy_views(image, seen, rows, further)
+            views = self._estimator.with_more(views, image, heavy, camera)
+        agrees = self._facing.update(views, ids, stamp_s, self._walks)
+        estimate = decided(views, agrees)
+        steady = replace(estimate, rotmats=self._rotations(estimate.rotmats, ids, stamp_s))
+        return self._shapes(steady, ids)
+
+    def moved(self, people: Sequence[PersonEstimate]) -> None:
+        """Remember how people move; a walk is evidence of facing in the next image."""
+        for person in people:
+            vx, vy, vz = (float(part) for part in person.velocity_cam)
+            variance = float(person.position_cov6[3:, 3:].trace())
+            self._walks[person.id] = Walk((vx, vy, vz), variance**0.5)
+
+    def forget_all_but(self, ids: Collection[str]) -> None:
+        """Drop what is remembered of all people but `ids`."""
+        self._facing.forget_all_but(ids)
+        self._rotations.forget_all_but(ids)
+        self._shapes.forget_all_but(ids)
+        self._walks = {name: walk for name, walk in self._walks.items() if name in ids}
+
+
+def decided(views: Views, agrees: torch.Tensor) -> HMROutput:
+    """(B) means over the views that `agrees` (N,) bool names; where there is none, all views are read reflected.
+
+    Of views that agree with the memory but not with each other, as of a new person, the heaviest cluster is taken.
+    """
+    count = views.weight.new_zeros(views.people).index_add(0, views.person, agrees.to(views.weight))
+    nobody = (count == 0)[views.person]
+    usable = agrees | nobody
+    keep = views.voted(torch.where(usable, views.weight, 0.0)) & usable
+    mean = mean_of(views, keep)
+    return replace(mean, rotmats=choose(count == 0, reflected(mean).rotmats, mean.rotmats))

@@ -1,0 +1,126 @@
+"""Poses over a video: the heavier network is asked only in doubt, and a wrong facing leaves no trace in the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from helpers.facing_views import views_of
+
+from metrichmsr_ros.hmr.facing import front_of
+from metrichmsr_ros.pipeline.poses import VideoPoses, decided
+
+IMAGE = np.zeros((8, 8, 3), np.uint8)
+
+
+@dataclass
+class Person:
+    """A tracked person of whom only the id is read."""
+
+    id: str
+    landmarks: object = None
+
+
+@dataclass
+class Script:
+    """A fake of the estimator and of the maker of views: views are at scripted angles, degrees, 0 towards the camera.
+
+    Attributes:
+        light: angles of the views of each person in this image.
+        heavy: angles of the two heavy views, or None without the network.
+        asked: rows for which the heavier network was asked, by image.
+    """
+
+    light: list[list[float]] = field(default_factory=list)
+    heavy: list[float] | None = None
+    asked: list[list[int]] = field(default_factory=list)
+
+    def views(self, image, found, further, camera):
+        return views_of(self.light)
+
+    def heavy_views(self, image, seen, rows, known):
+        self.asked.append(list(rows))
+        return {} if self.heavy is None else dict.fromkeys(rows, self.heavy)
+
+    def with_more(self, views, image, further, camera):
+        for row, angles in further.items():
+            both = views_of([angles], weights=[2.0, 2.0])
+            extra = type(views)(both.output, torch.full((2,), row), both.weight, views.people)
+            views = views.joined(extra)
+        return views
+
+
+class Video:
+    """Images 0.1 s apart through `VideoPoses`."""
+
+    def __init__(self, body, heavy=None):
+        self.script = Script(heavy=heavy)
+        self.poses = VideoPoses(self.script, self.script, body)
+        self.stamp_s = 0.0
+
+    def see(self, *people, ids=("a", "b")):
+        """Degrees of each person's estimated front, 0 towards the camera, from angles of their views."""
+        self.script.light = [list(angles) for angles in people]
+        seen = [Person(name) for name in ids[: len(people)]]
+        front = front_of(self.poses(IMAGE, seen, {}, None, self.stamp_s).rotmats)
+        self.stamp_s += 0.1
+        return torch.rad2deg(torch.atan2(front[:, 0], -front[:, 2])).tolist()
+
+
+def test_views_that_agree_ask_nobody(body):
+    video = Video(body, heavy=[0, 0])
+    for _ in range(10):
+        assert video.see([3, -3], [170, -170])[0] == pytest.approx(0, abs=1)
+    assert video.script.asked == []
+
+
+def test_the_heavier_network_decides_between_views_that_disagree_and_only_for_their_person(body):
+    video = Video(body, heavy=[175, -175])
+    a, b = video.see([0, 0], [0, 180])
+    assert a == pytest.approx(0, abs=1)
+    assert abs(b) == pytest.approx(180, abs=4)
+    assert video.script.asked == [[1]]
+
+
+def test_a_flip_against_the_memory_asks_the_heavier_network(body):
+    video = Video(body, heavy=[2, -2])
+    for _ in range(10):
+        video.see([0])
+    assert video.see([180])[0] == pytest.approx(0, abs=1)
+    assert video.script.asked == [[0]]
+
+
+@pytest.mark.parametrize("true", [0.0, 30.0, 180.0, -140.0])
+def test_without_the_heavier_network_a_flipped_body_is_reflected_back(body, true):
+    video = Video(body)
+    for _ in range(20):
+        video.see([true, true])
+    for _ in range(3):
+        (front,) = video.see([180 - true, 180 - true])
+        assert abs((front - true + 180) % 360 - 180) < 2
+
+
+def test_a_person_who_turns_is_followed_with_a_lag_of_a_few_degrees(body):
+    """Half a turn in a second; smoothing lags by 2 degrees at 10 Hz."""
+    video = Video(body)
+    for n in range(11):
+        (front,) = video.see([18.0 * n])
+        assert abs((front - 18.0 * n + 180) % 360 - 180) < 4
+
+
+def test_an_id_that_ends_takes_its_memory_along(body):
+    video = Video(body)
+    for _ in range(10):
+        video.see([0], [0])
+    video.poses.forget_all_but({"b"})
+    a, b = video.see([180], [180])
+    assert abs(a) == pytest.approx(180, abs=1)
+    assert b == pytest.approx(0, abs=1)
+
+
+def test_of_a_new_person_with_split_views_one_side_is_taken_and_no_mixture():
+    views = views_of([[0, 180]])
+    front = front_of(decided(views, torch.tensor([True, True])).rotmats)
+    torch.testing.assert_close(front, torch.tensor([[0.0, 0.0, -1.0]]))
