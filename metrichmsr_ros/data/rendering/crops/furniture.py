@@ -27,6 +27,15 @@ def random_fabric(rng: np.random.Generator, pictures: int) -> Records:
     return cloth_record(cloth, picture, bool(rng.random() < 0.6))
 
 
+def is_seated(person: Person) -> bool:
+    """Whether a person sits: both thighs are raised, and the hips are as high as a seat or the pose is meant to sit."""
+    if person.kind == "sitting":
+        return True
+    thighs = person.joints[[4, 5]] - person.joints[[1, 2]]
+    raised = -thighs[:, 1] < 0.6 * np.linalg.norm(thighs, axis=1)
+    return bool(raised.all() and 0.3 < person.joints[0, 1] < 0.75 and person.kind in ("captured", "joined", "reaching"))
+
+
 def random_seat(person: Person, rng: np.random.Generator, pictures: int) -> list[Mesh]:
     """A stool, chair, armchair or bench under a sitting person who faces +z; it stands on the floor."""
     top = float(person.joints[0, 1]) - _SEAT_DROP
@@ -85,7 +94,7 @@ def _back(
 
 def random_table(person: Person, rng: np.random.Generator, pictures: int) -> list[Mesh]:
     """A table or counter in front of a person who faces +z; it hides legs, from some cameras all of them."""
-    sitting = person.kind == "sitting"
+    sitting = is_seated(person)
     low, high = (0.68, 0.78) if sitting else (0.85, 1.15)
     top = float(rng.uniform(low, high))
     if sitting:

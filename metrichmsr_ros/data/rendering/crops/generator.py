@@ -1,4 +1,4 @@
-"""The generator: (seed, step) -> pictures of people with truth, the same on every machine.
+"""The generator: (seed, step) -> pictures of people with truth, the same whenever the same libraries make them.
 
     maker = CropMaker(CropSources.load(Path("photographs"), held_out=False))
     for crop in maker.make(seed=0, step=0):

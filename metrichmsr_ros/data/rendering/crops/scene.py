@@ -11,7 +11,7 @@ from metrichmsr_ros.data.rendering.bodies import PlacedCamera
 from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, turn_about_y
 from metrichmsr_ros.data.rendering.crops.cameras import place_camera, random_shot
 from metrichmsr_ros.data.rendering.crops.framing import Framing
-from metrichmsr_ros.data.rendering.crops.furniture import random_obstacle, random_seat, random_table
+from metrichmsr_ros.data.rendering.crops.furniture import is_seated, random_obstacle, random_seat, random_table
 from metrichmsr_ros.data.rendering.crops.people import Person
 from metrichmsr_ros.types import Float64Array
 
@@ -56,7 +56,7 @@ def random_scene(number: int, people: Sequence[Person], rng: np.random.Generator
             others.append(other.mesh.turned(turn, place))
             others += [part.turned(turn, place) for part in _seat(other, rng, pictures)]
     things = [part.turned(heading, origin) for part in _seat(person, rng, pictures)]
-    table = rng.random() < (0.35 if person.kind == "sitting" else 0.07)
+    table = rng.random() < (0.35 if is_seated(person) else 0.07)
     if table:
         things += [part.turned(heading, origin) for part in random_table(person, rng, pictures)]
     for share in (0.16, 0.06):
@@ -113,6 +113,6 @@ def _away(place: Float64Array, eye: Float64Array) -> bool:
 
 
 def _seat(person: Person, rng: np.random.Generator, pictures: int) -> list[Mesh]:
-    if person.kind != "sitting" or rng.random() < 0.06:
+    if not is_seated(person) or rng.random() < 0.06:
         return []
     return random_seat(person, rng, pictures)

@@ -111,13 +111,19 @@ def plan(out: Path, config: CropConfig, now: float) -> list[CropJob]:
     """All shards of a run, validation first; `now` in seconds since 1970."""
     people = PEOPLE * config.steps
     limit = now + config.seconds if config.seconds else float("inf")
-    most = -(-config.count // people) if config.count else int(config.seconds / _FASTEST_SHARD_S + 1) * 64
+    most = -(-config.count // people) if config.count else _most_in_time(out, config)
     jobs = []
     for held_out, name, shards in ((True, "val", -(-config.val_count // people)), (False, "train", most)):
         for number in range(shards):
             path = Path(out) / f"{name}-{number:05d}.safetensors"
             jobs.append(CropJob(path, held_out, number, config, float("inf") if held_out else limit))
     return jobs
+
+
+def _most_in_time(out: Path, config: CropConfig) -> int:
+    """No run makes more training shards in its time, beside those that are there already."""
+    processes = config.processes or os.cpu_count() or 1
+    return len(list(Path(out).glob("train-*"))) + processes * int(config.seconds / _FASTEST_SHARD_S + 1)
 
 
 def write_crop_shard(

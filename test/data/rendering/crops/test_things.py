@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from metrichmsr_ros.data.rendering.compiled.meshes import box, joined, rounded, 
 from metrichmsr_ros.data.rendering.compiled.shading import cast_shadows, lit_at
 from metrichmsr_ros.data.rendering.compiled.visibility import share_seen
 from metrichmsr_ros.data.rendering.compiled.zbuffer import fill, project
-from metrichmsr_ros.data.rendering.crops.furniture import random_fabric, random_seat, random_table
+from metrichmsr_ros.data.rendering.crops.furniture import is_seated, random_fabric, random_seat, random_table
 from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, calm_poses
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 
@@ -59,6 +61,15 @@ def test_seats_stand_on_the_floor_and_carry_the_sitter(people):
         under = parts[0].vertices
         assert under[:, 1].max() == pytest.approx(person.joints[0, 1] - 0.11, abs=1e-4)
         assert under[:, 2].min() < person.joints[0, 2] < under[:, 2].max()
+
+
+def test_captured_sitters_are_seated_and_those_who_stand_are_not(people):
+    sitter = next(p for p in people if p.kind == "sitting")
+    assert is_seated(sitter)
+    assert is_seated(replace(sitter, kind="captured")) == (0.3 < sitter.joints[0, 1] < 0.75)
+    standing = [p for p in people if p.kind == "captured" and p.joints[0, 1] > 0.8]
+    assert standing
+    assert not any(is_seated(person) for person in standing)
 
 
 def test_tables_stand_before_people_without_cutting_through_them(people):

@@ -104,4 +104,8 @@ def test_runs_end_by_time_or_count(tmp_path):
         CropConfig(count=0, seconds=0)
     jobs = plan(tmp_path, CropConfig(seconds=10, val_count=0), now=100.0)
     assert {job.begin_before for job in jobs} == {110.0}
+    for number in range(50):
+        (tmp_path / f"train-{number:05d}.safetensors").touch()
+    more = plan(tmp_path, CropConfig(seconds=10, val_count=0), now=100.0)
+    assert sum(not job.path.exists() for job in more) == len(jobs)
     assert len(plan(tmp_path, CropConfig(count=641, val_count=0), now=0.0)) == 2
