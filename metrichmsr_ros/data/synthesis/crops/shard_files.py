@@ -133,16 +133,34 @@ def crop_shards(folder: Path, held_out: bool = False) -> list[Path]:
     return paths
 
 
-def batches(paths: Sequence[Path], size: int, rng: np.random.Generator, mixed: int = 4) -> Iterator[CropArrays]:
-    """One pass over shards in random order, as batches of `size` crops; `mixed` shards are shuffled together.
+def batches(
+    paths: Sequence[Path],
+    size: int,
+    rng: np.random.Generator,
+    names: Sequence[str] | None = None,
+    mixed: int = 4,
+) -> Iterator[CropArrays]:
+    """One pass over shards in random order, as batches of `size` looks of one shape.
 
-    The crops that do not fill the last batch of a group are left out, so that all batches have one shape.
+    The looks that do not fill the last batch of a group are left out of this pass.
+
+    Args:
+        paths: the shards. size: looks in a batch.
+        rng: random generator of the order.
+        names: arrays to read; None reads all.
+        mixed: shards in memory at a time, whose looks are shuffled together; about 100 MB each.
     """
     order = rng.permutation(len(paths))
     for start in range(0, len(paths), mixed):
-        group = [read_crops(paths[number]) for number in order[start : start + mixed]]
-        whole = {name: np.concatenate([shard[name] for shard in group]) for name in group[0]}
-        rows = rng.permutation(len(whole["score"]))
+        group = [read_crops(paths[number], names) for number in order[start : start + mixed]]
+        ends = np.cumsum([len(next(iter(shard.values()))) for shard in group])
+        rows = rng.permutation(ends[-1])
         for first in range(0, len(rows) - size + 1, size):
-            chosen = rows[first : first + size]
-            yield {name: values[chosen] for name, values in whole.items()}
+            yield _gathered(group, ends, rows[first : first + size])
+
+
+def _gathered(group: Sequence[CropArrays], ends: NDArray[np.int64], rows: NDArray[np.int64]) -> CropArrays:
+    """The looks `rows` of all shards one after the other, whose last looks are before `ends`."""
+    shard = np.searchsorted(ends, rows, side="right")
+    place = rows - np.concatenate([[0], ends])[shard]
+    return {name: np.stack([group[s][name][p] for s, p in zip(shard, place, strict=True)]) for name in group[0]}

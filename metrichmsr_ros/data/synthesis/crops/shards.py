@@ -31,7 +31,7 @@ from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, abou
 from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
-_FASTEST_SHARD_S = 4.0  # no process makes a shard quicker; bounds the jobs of a run that ends by time
+_FASTEST_STEP_S = 0.1  # no process makes a step quicker; bounds the jobs of a run that ends by time
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def plan(out: Path, config: CropConfig, now: float) -> list[CropJob]:
 def _most_in_time(out: Path, config: CropConfig) -> int:
     """No run makes more training shards in its time, beside those that are there already."""
     processes = config.processes or os.cpu_count() or 1
-    return len(list(Path(out).glob("train-*"))) + processes * int(config.seconds / _FASTEST_SHARD_S + 1)
+    return len(list(Path(out).glob("train-*"))) + processes * int(config.seconds / (config.steps * _FASTEST_STEP_S) + 1)
 
 
 def write_crop_shard(

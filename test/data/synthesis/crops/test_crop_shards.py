@@ -78,6 +78,14 @@ def test_batches_have_one_shape_and_hold_every_crop_at_most_once(folder):
     assert len(np.unique(keys, axis=0)) == len(keys)
     again = list(batches(paths, 8, np.random.default_rng(0)))
     assert all(np.array_equal(a["t8"], b["t8"]) for a, b in zip(seen, again, strict=True))
+    whole = {key.tobytes(): values for path in paths for key, values in _by_world(read_crops(path))}
+    for batch in batches(paths, 8, np.random.default_rng(1), ["world", "transl"]):
+        assert set(batch) == {"world", "transl"}
+        assert all(np.array_equal(whole[w.tobytes()], t) for w, t in zip(batch["world"], batch["transl"], strict=True))
+
+
+def _by_world(crops):
+    return zip(crops["world"], crops["transl"], strict=True)
 
 
 def test_maps_can_be_left_out_and_the_heavier_network_be_asked(tmp_path):
