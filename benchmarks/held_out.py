@@ -23,6 +23,7 @@ from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
+from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.pipeline.views import heavy_blazepose
@@ -172,10 +173,10 @@ def _stored(sample: Arrays, number: int) -> LandmarkSet:
 
 def _search(shard: Path) -> Arrays:
     """Rows of the people detected in one shard; `counts` (1, 4): images, true people, those in clear view, false."""
-    rows, networks, counts = _Rows(), _networks(), np.zeros((1, 4), int)
+    rows, networks, detector, counts = _Rows(), _networks(), PersonDetector(1), np.zeros((1, 4), int)
     for image, sample in _images(shard):
         truth = _true_people(sample)
-        found = find_people(image, networks[0])
+        found = [sighting.landmarks for sighting in find_people(image, networks[0], detector)]
         more = further_views(image, found, *networks)
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]

@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
@@ -142,7 +143,7 @@ def main() -> None:
     options = parser.parse_args()
     annotation = json.loads(ANNOTATION.read_text())
     blazepose = BlazePose(options.threads, detector_path=options.detector, landmark_path=options.landmarks)
-    tracker = PeopleTracker(blazepose)
+    tracker = PeopleTracker(blazepose, PersonDetector(options.threads))
     frames, seconds = [], []
     for index, image in enumerate(read_video(options.video, options.frames or annotation["last_frame"] + 1)):
         start = time.perf_counter()

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.hmr.model import HMROutput
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.people.detection.search import Sighting
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 
 
-def numbered(found: Sequence[LandmarkSet]) -> list[TrackedPerson]:
+def numbered(found: Sequence[Sighting]) -> list[TrackedPerson]:
     """People of a single image, under the ids p1, p2, ..."""
     return [
-        TrackedPerson(id=f"p{number}", age=0, landmarks=landmarks, is_occluded=False, bbox=landmarks.bbox())
-        for number, landmarks in enumerate(found, 1)
+        TrackedPerson(f"p{number}", 0, sighting.landmarks, False, sighting.landmarks.bbox(), sighting.confidence)
+        for number, sighting in enumerate(found, 1)
     ]
 
 
@@ -50,7 +50,7 @@ def person_estimates(
         PersonEstimate(
             id=person.id,
             age=person.age,
-            confidence=float(person.landmarks.score),
+            confidence=float(person.confidence),
             is_occluded=person.is_occluded,
             bbox=np.asarray(person.bbox, np.float32),
             pose=numbers["pose"][row],

@@ -27,6 +27,7 @@ from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
+from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.track import TrackedPerson
@@ -51,13 +52,14 @@ class Pipeline:
     Args:
         model: the network, in evaluation mode, on `device`.
         body: the body model that the network was trained on, on `device`.
-        blazepose: detector and landmark networks.
+        blazepose: finds landmarks.
         device: torch device of the network and the body.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
         test_time_augmentation: further views of people in a video: "none"; "flip": mirrored, for one landmark call
             more; "full": as in single images, mirrored and by the heavier landmark network. Networks over pixels have
             one view.
         load_heavy: called when it is first needed for BlazePose with the heavier landmark network; may return None.
+        detector: finds people; None: the detector that ships with the package.
     """
 
     def __init__(
@@ -69,17 +71,18 @@ class Pipeline:
         depth: DepthEngine | None = None,
         test_time_augmentation: Augmentation = "flip",
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
+        detector: PersonDetector | None = None,
     ) -> None:
         self.model = model
         self.body = body
         self.device = checked_device(device)
-        self._blazepose = blazepose
+        self._blazepose, self._detector = blazepose, detector or PersonDetector()
         self._depth_engine = depth or DepthEngine(None)
         self._augmentation: Augmentation = test_time_augmentation
         encoder = model.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
         self._views = ViewMaker(blazepose, encoder.kind == "blazepose", load)
-        self._tracker = PeopleTracker(blazepose)
+        self._tracker = PeopleTracker(blazepose, self._detector)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
@@ -104,7 +107,7 @@ class Pipeline:
             preset: name of a preset, or path of a `.safetensors` checkpoint.
             device: torch device, e.g. `cpu`, `cuda`.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
-            num_threads: CPU threads of BlazePose.
+            num_threads: CPU threads of BlazePose and of the person detector.
             depth: where the scene's depth comes from, and what calibrates it.
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
@@ -113,7 +116,9 @@ class Pipeline:
         bodies = load_body(body).to(device).eval()
         blazepose = BlazePose(num_threads=num_threads)
         load_heavy = partial(heavy_blazepose, num_threads)
-        return cls(model, bodies, blazepose, device, engine, test_time_augmentation, load_heavy)
+        return cls(
+            model, bodies, blazepose, device, engine, test_time_augmentation, load_heavy, PersonDetector(num_threads)
+        )
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -157,7 +162,7 @@ class Pipeline:
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
             with clock("people"):
-                found = numbered(find_people(image, self._blazepose))
+                found = numbered(find_people(image, self._blazepose, self._detector))
                 views = self._views(image, found, "full")
             with clock("hmr"):
                 landmarks = [person.landmarks for person in found]

@@ -1,4 +1,4 @@
-"""Figures in an image that is not there: their landmarks, and a detector and landmark network that find them."""
+"""Figures in an image that is not there: their landmarks, and stand-ins for the networks that find them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.detection.person_detector import PersonBox
 from metrichmsr_ros.types import Float32Array, ImageArray
 
 # x, y of the 39 landmarks of a standing figure of height 1, hip centre at the origin, y down.
@@ -97,3 +98,29 @@ class FigureFinder:
             return any(np.abs(body.pixels[33] - [figure.x, figure.y]).max() < 0.05 * figure.height for body in without)
 
         return [figure for figure in self.figures if not figure.hidden and not is_covered(figure)]
+
+
+def box_of(figure: Figure, score: float = 0.9) -> PersonBox:
+    """The box of a figure that is seen as a whole."""
+    points = figure.pixels()[:33].astype(np.float64)
+    return PersonBox(score, np.concatenate([points.min(0), points.max(0)]))
+
+
+class FigureDetector:
+    """Has the methods of PersonDetector; gives the boxes of figures who are large enough, and counts its calls."""
+
+    def __init__(self, figures: list[Figure], smallest: float = 0.08, score: float = 0.9) -> None:
+        self.figures, self.smallest, self.score = figures, smallest, score
+        self.tiles: list[Tile | None] = []
+
+    def detect(self, image: ImageArray, tile: Tile | None = None, min_score: float = 0.15) -> list[PersonBox]:
+        """The figures in the tile whose height is at least the share `smallest` of its longer side."""
+        self.tiles.append(tile)
+        tile = tile or Tile(0, 0, image.shape[1], image.shape[0])
+        size = (image.shape[1], image.shape[0])
+        boxes = [box_of(f, self.score) for f in self.figures if not f.hidden and self._is_seen(f, tile)]
+        return [box for box in boxes if tile.holds(box.box, size, 0.0)] if self.score >= min_score else []
+
+    def _is_seen(self, figure: Figure, tile: Tile) -> bool:
+        inside = tile.x <= figure.x < tile.x + tile.width and tile.y <= figure.y < tile.y + tile.height
+        return inside and figure.height >= self.smallest * max(tile.width, tile.height)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE
-from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, Detection, Roi
+from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE, Roi
 from metrichmsr_ros.types import FloatingArray
 
 
@@ -25,18 +25,16 @@ class Tile:
         """This part of an HWC image, as a view."""
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
 
-    def trusts(self, detection: Detection, image_size: tuple[int, int]) -> bool:
-        """False for a detection (image px) whose hips or shoulders lie outside this tile but inside the image.
-
-        The tile cuts such a body off, and the detector guesses the rest; an overlapping tile shows all of it.
-        """
-        low = np.array([self.x if self.x > 0 else -np.inf, self.y if self.y > 0 else -np.inf])
+    def holds(self, box: FloatingArray, image_size: tuple[int, int], margin: float = 0.02) -> bool:
+        """False for a box (4,) px that reaches a border of this tile inside the image of this (width, height)."""
+        edge = margin * max(self.width, self.height)
         right, bottom = self.x + self.width, self.y + self.height
-        high = np.array(
-            [right if right < image_size[0] else np.inf, bottom if bottom < image_size[1] else np.inf],
+        return bool(
+            (self.x == 0 or box[0] > self.x + edge)
+            and (self.y == 0 or box[1] > self.y + edge)
+            and (right == image_size[0] or box[2] < right - edge)
+            and (bottom == image_size[1] or box[3] < bottom - edge)
         )
-        torso = detection.keypoints[[0, 2]]
-        return bool((torso >= low).all() and (torso <= high).all())
 
 
 def letterbox(part: np.ndarray, tile: Tile) -> tuple[np.ndarray, FloatingArray]:

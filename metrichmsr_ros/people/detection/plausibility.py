@@ -1,16 +1,12 @@
-"""Checks whether landmarks show a person, and whether two landmark sets show the same person.
-
-The network's presence score is not enough: it is also high for clothes that lie on grass.
-"""
+"""Whether landmarks lie on a body, and whether two landmark sets show the same person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, Detection, LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, LandmarkSet
 from metrichmsr_ros.people.blazepose.masking import LIMBS
 from metrichmsr_ros.types import FloatingArray
 
@@ -23,57 +19,6 @@ _MAX_SHARED = 0.65
 TORSO = np.array([*SHOULDERS, *HIPS])
 
 
-@dataclass(frozen=True, eq=False)
-class Sighting:
-    """Landmarks, and the agreement of several passes over the same body.
-
-    Attributes:
-        landmarks: of the last pass.
-        drift: mean movement of the body landmarks between the last two passes, weighted by visibility, as a share of
-            the ROI's side.
-        steadiness: lowest presence of all passes, including one through a turned and widened ROI.
-    """
-
-    landmarks: LandmarkSet
-    drift: float
-    steadiness: float
-
-    @property
-    def quality(self) -> float:
-        """Higher is better; ranks several sightings of one person."""
-        return body_evidence(self.landmarks) - self.drift
-
-
-@dataclass(frozen=True)
-class Plausibility:
-    """Thresholds that a sighting must pass to count as a person.
-
-    Attributes:
-        min_steadiness: presence that every pass must reach.
-        min_evidence: `body_evidence` of the landmarks.
-        max_drift: share of the ROI's side that landmarks may move between passes.
-        min_visible: body landmarks (of 13) that must be visible (> 0.5).
-        min_torso_visibility: mean visibility of shoulders and hips.
-    """
-
-    min_steadiness: float = 0.4
-    min_evidence: float = 0.42
-    max_drift: float = 0.06
-    min_visible: int = 5
-    min_torso_visibility: float = 0.5
-
-    def accepts(self, sighting: Sighting) -> bool:
-        """True when the sighting passes every test."""
-        visibility = sighting.landmarks.visibility
-        return (
-            sighting.steadiness >= self.min_steadiness
-            and sighting.drift <= self.max_drift
-            and body_evidence(sighting.landmarks) >= self.min_evidence
-            and int((visibility[BODY] > 0.5).sum()) >= self.min_visible
-            and float(visibility[TORSO].mean()) >= self.min_torso_visibility
-        )
-
-
 def body_evidence(landmarks: LandmarkSet) -> float:
     """Mean heatmap peak 0..1 of the body landmarks, weighted by visibility.
 
@@ -82,13 +27,6 @@ def body_evidence(landmarks: LandmarkSet) -> float:
     """
     weight = landmarks.visibility[BODY] + 1e-3
     return float(landmarks.peaks[BODY] @ weight / weight.sum())
-
-
-def drift_between(landmarks: LandmarkSet, before: LandmarkSet) -> float:
-    """Mean movement of the body landmarks, weighted by visibility, as a share of the ROI's side."""
-    moved = np.linalg.norm(landmarks.pixels[BODY] - before.pixels[BODY], axis=1)
-    weight = landmarks.visibility[BODY] + 1e-3
-    return float(moved @ weight / weight.sum() / landmarks.roi.size)
 
 
 def body_size(landmarks: LandmarkSet) -> float:
@@ -100,13 +38,6 @@ def torso_points(landmarks: LandmarkSet) -> FloatingArray:
     """(2, 2) px: middle of the shoulders, middle of the hips; swapping left and right does not change them."""
     pixels = landmarks.pixels
     return np.stack([pixels[list(SHOULDERS)].mean(0), pixels[list(HIPS)].mean(0)])
-
-
-def covers_detection(landmarks: LandmarkSet, detection: Detection, tolerance: float = 0.08) -> bool:
-    """True when a detection's shoulders and hips are those of a known body, within a share of its size."""
-    seen = detection.keypoints[[2, 0]]
-    distance = np.linalg.norm(torso_points(landmarks) - seen, axis=1)
-    return bool((distance < tolerance * body_size(landmarks)).all())
 
 
 def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 0.07) -> bool:

@@ -1,27 +1,47 @@
-"""All people in one image: detections in all tiles, landmarks in several passes, checks, removal of duplicates."""
+"""All people in one image: the detector's boxes, landmarks in several passes through each, and one body a person."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.crops import Tile
-from metrichmsr_ros.people.blazepose.landmarks import Detection, LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
-from metrichmsr_ros.people.detection.plausibility import (
-    Plausibility,
-    Sighting,
-    covers_detection,
-    drift_between,
-    is_known,
-)
+from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_of
+from metrichmsr_ros.people.detection.person_detector import PersonBox, PersonDetector, detect_in_tiles
+from metrichmsr_ros.people.detection.plausibility import are_same_person, share_on_bodies
 from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
+from metrichmsr_ros.types import FloatingArray, ImageArray
 
-_REFINE_SCORE = 0.3
-_TURN, _TURN_WIDEN = 0.15, 1.05  # radians and scale of the ROI of the last pass, which checks the others
+SURE = 0.8
+"""Confidence above which a sighting needs no other look."""
+_HOPELESS = 0.15  # a ROI that shows less than this after two passes is given up
+_EQUAL = 0.02  # differences of confidence that mean nothing
+_CERTAIN = 0.9  # confidence that a body needs whose box lies within the box of somebody else
+_MAX_SHARED, _MAX_WITHIN = 0.65, 0.7
+_TALL = 2.2  # height of a box over its width above which it can only hold a whole person
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """One person in one image.
+
+    Attributes:
+        landmarks: of the best pass.
+        seen: the detector's box.
+        evidence: (5,) as from `evidence_of`.
+    """
+
+    landmarks: LandmarkSet
+    seen: PersonBox
+    evidence: FloatingArray
+
+    @property
+    def confidence(self) -> float:
+        """Probability 0..1 that this is one person and this person."""
+        return confidence_of(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -29,106 +49,154 @@ class SearchConfig:
     """Effort and thresholds of the search of a single image.
 
     Attributes:
-        divisors: tile sides as parts of the image's short side.
+        divisors: tile sides as parts of the image's short side; the whole image is searched, too.
         min_side: px; smaller tiles are left out.
         overlap: share of a tile that the next tile also covers.
-        passes: landmark calls per candidate; each pass crops around the body found by the last one.
-        neighbour_rounds: number of searches for others close to the people found, who are masked.
-        plausibility: thresholds that a candidate must pass to count as a person.
+        min_score: the detector's boxes with a lower score are left out.
+        passes: landmark calls per ROI; each pass crops around the body found by the last one.
+        min_confidence: sightings below this are left out.
     """
 
-    divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
-    min_side: int = 96
-    overlap: float = 0.5
+    divisors: tuple[float, ...] = (1.5, 3.0, 6.0)
+    min_side: int = 300
+    overlap: float = 0.25
+    min_score: float = 0.25
     passes: int = 3
-    neighbour_rounds: int = 2
-    plausibility: Plausibility = field(default_factory=Plausibility)
+    min_confidence: float = 0.3
 
 
-def find_people(image: np.ndarray, blazepose: BlazePose, config: SearchConfig | None = None) -> list[LandmarkSet]:
-    """Search the whole of one image, without tracks; about 5 ms per tile and 8 ms per landmark call.
+def find_people(
+    image: ImageArray, blazepose: BlazePose, detector: PersonDetector, config: SearchConfig | None = None
+) -> list[Sighting]:
+    """Search the whole of one image, without tracks.
 
     Args:
         image: HWC uint8 RGB of any size.
-        blazepose: the two networks.
+        blazepose: finds landmarks.
+        detector: finds people.
         config: effort and thresholds; None: the defaults.
 
     Returns:
-        One `LandmarkSet` per person, the best first.
+        One `Sighting` per person, the most certain first.
 
     Raises:
         ImageError: the image is not HWC uint8 RGB.
     """
     check_image(image)
     config = config or SearchConfig()
-    height, width = image.shape[:2]
-    tiles = tile_pyramid(width, height, config.divisors, config.min_side, config.overlap)
-    found = _accepted(image, blazepose, detect_in_tiles(image, blazepose, tiles), [], config)
-    fresh = found
-    for _ in range(config.neighbour_rounds):
-        around = [tile_around(sighting.landmarks.roi, width, height) for sighting in fresh]
-        others = detect_in_tiles(image, blazepose, around, [sighting.landmarks for sighting in found])
-        fresh = _accepted(image, blazepose, others, found, config)
-        found = found + fresh
-        if not fresh:
-            break
-    return [sighting.landmarks for sighting in keep_one_each(found)]
+    tiles = tile_pyramid(image.shape[1], image.shape[0], config.divisors, config.min_side, config.overlap)
+    boxes = detect_in_tiles(image, detector, tiles, config.min_score)
+    found = sightings_of(image, blazepose, boxes, config.passes)
+    return [sighting for sighting in found if sighting.confidence >= config.min_confidence]
 
 
-def _accepted(
-    image: np.ndarray, blazepose: BlazePose, detections: list[Detection], known: list[Sighting], config: SearchConfig
-) -> list[Sighting]:
-    """Refine detections, and keep those that are plausible and not yet known."""
-    fresh: list[Sighting] = []
-    others = [sighting.landmarks for sighting in known]
-    for detection in detections:
-        if any(covers_detection(sighting.landmarks, detection) for sighting in known + fresh):
-            continue
-        sighting = refine_roi(image, blazepose, detection.roi(), config.passes, others)
-        if sighting is not None and config.plausibility.accepts(sighting):
-            fresh.append(sighting)
-    return [s for s in keep_one_each(fresh) if not is_known(s.landmarks, others)]
+def sightings_of(image: ImageArray, blazepose: BlazePose, boxes: Sequence[PersonBox], passes: int) -> list[Sighting]:
+    """Bodies in boxes, once each, the most certain first, however uncertain.
+
+    Whoever is uncertain or has the body of somebody else is looked at again, with the more certain people around
+    masked: two people side by side do not become one body.
+    """
+    first = [look_at(image, blazepose, seen, (), passes) for seen in boxes]
+    kept: list[Sighting] = []
+    for sighting in sorted((s for s in first if s is not None), key=lambda s: -s.confidence):
+        best = _apart(image, blazepose, sighting, kept, passes)
+        if not is_duplicate(best, kept):
+            kept.append(best)
+    return sorted(kept, key=lambda s: -s.confidence)
 
 
-def detect_in_tiles(
-    image: np.ndarray, blazepose: BlazePose, tiles: list[Tile], without: Sequence[LandmarkSet] = ()
-) -> list[Detection]:
-    """Detections of all tiles, best first. Bodies cut off by a tile's border are left out; `without` are masked."""
-    height, width = image.shape[:2]
-    found = []
-    for tile in tiles:
-        detections = blazepose.detect(image, tile, without)
-        found += [detection for detection in detections if tile.trusts(detection, (width, height))]
-    return sorted(found, key=lambda detection: -detection.score)
+def _apart(
+    image: ImageArray, blazepose: BlazePose, sighting: Sighting, others: Sequence[Sighting], passes: int
+) -> Sighting:
+    """The sighting, or a better one with its neighbours among `others` masked."""
+    around = [other.landmarks for other in others if share_within(other.seen, sighting.seen) > 0]
+    is_double = is_duplicate(sighting, others)
+    if not around or (sighting.confidence >= SURE and not is_double):
+        return sighting
+    again = look_at(image, blazepose, sighting.seen, around, passes)
+    return sighting if again is None or (again.confidence < sighting.confidence and not is_double) else again
 
 
-def refine_roi(
-    image: np.ndarray, blazepose: BlazePose, roi: Roi, passes: int = 2, without: Sequence[LandmarkSet] = ()
+def look_at(
+    image: ImageArray, blazepose: BlazePose, seen: PersonBox, others: Sequence[LandmarkSet], passes: int
 ) -> Sighting | None:
-    """Landmarks in `passes` passes, each through the ROI from the last one, and a check through a turned ROI.
+    """The most certain body in a box: through several ROIs, until one shows a person for sure.
+
+    Args:
+        image: HWC uint8 RGB.
+        blazepose: finds landmarks.
+        seen: the detector's box.
+        others: bodies to mask.
+        passes: landmark calls per ROI; each pass crops around the body found by the last one.
 
     Returns:
-        The landmarks of the last pass; None if a pass or the check finds no person (presence under 0.3).
+        None where every ROI lies outside the image.
     """
-    before = blazepose.landmarks(image, roi, _REFINE_SCORE, without=without)
-    if before is None:
-        return None
-    landmarks, drift, lowest = before, 1.0, before.score if passes == 1 else 1.0
-    for _ in range(passes - 1):
-        found = blazepose.landmarks(image, before.next_roi(), _REFINE_SCORE, without=without, keep=before)
-        if found is None:
-            return None
-        landmarks, drift, lowest, before = found, drift_between(found, before), min(lowest, found.score), found
-    base = landmarks.next_roi()
-    turned = Roi(base.centre, base.size * _TURN_WIDEN, base.rotation - math.copysign(_TURN, base.rotation))
-    check = blazepose.landmarks(image, turned, _REFINE_SCORE, without=without, keep=landmarks)
-    return None if check is None else Sighting(landmarks, drift, min(lowest, check.score))
+    best: Sighting | None = None
+    for roi in _rois(image, blazepose, seen.box, others):
+        here = _best_pass(_passes(image, blazepose, roi, seen, others, passes))
+        if here is not None and (best is None or here.confidence > best.confidence):
+            best = here
+        if best is not None and best.confidence >= SURE:
+            break
+    return best
 
 
-def keep_one_each(sightings: list[Sighting]) -> list[Sighting]:
-    """Non-maximum suppression by landmarks, not boxes: of two people who overlap in the image, both stay."""
-    kept: list[Sighting] = []
-    for sighting in sorted(sightings, key=lambda s: -s.quality):
-        if not is_known(sighting.landmarks, [other.landmarks for other in kept]):
-            kept.append(sighting)
-    return kept
+def _best_pass(looks: Iterator[Sighting]) -> Sighting | None:
+    """The most certain look; of nearly equal ones the last, whose crop fits best."""
+    best: Sighting | None = None
+    for number, sighting in enumerate(looks):
+        if best is None or sighting.confidence > best.confidence - _EQUAL:
+            best = sighting
+        if number and sighting.confidence < _HOPELESS:
+            break
+    return best
+
+
+def _passes(
+    image: ImageArray, blazepose: BlazePose, roi: Roi, seen: PersonBox, others: Sequence[LandmarkSet], passes: int
+) -> Iterator[Sighting]:
+    landmarks: LandmarkSet | None = None
+    for _ in range(passes):
+        landmarks = blazepose.landmarks(image, roi, 0.0, without=others, keep=landmarks)
+        if landmarks is None:
+            return
+        yield Sighting(landmarks, seen, evidence_of(landmarks, seen, (image.shape[1], image.shape[0])))
+        roi = landmarks.next_roi()
+
+
+def _rois(image: ImageArray, blazepose: BlazePose, box: FloatingArray, others: Sequence[LandmarkSet]) -> Iterator[Roi]:
+    """ROIs of the person in a box, made when asked for: from BlazePose's own detector, which knows how people lie and
+    where cut-off people go on; as if the box held all of the person; and as if it ended at the hips."""
+    height, width = image.shape[:2]
+    clipped = np.clip(box, 0, [width, height, width, height])
+    whole = Roi.from_box(clipped)
+    torsos = blazepose.detect(image, tile_around(whole, width, height, 1.3), others)
+    within = [d for d in torsos if (d.keypoints[2] >= box[:2]).all() and (d.keypoints[2] <= box[2:]).all()]
+    if within:
+        yield max(within, key=lambda detection: detection.score).roi()
+    yield whole
+    across, down = clipped[2:] - clipped[:2]
+    if down < _TALL * across:
+        yield Roi(np.array([clipped[[0, 2]].mean(), clipped[3]]), 2.5 * float(down))
+
+
+def is_duplicate(sighting: Sighting, others: Sequence[Sighting]) -> bool:
+    """True when a body is that of another sighting.
+
+    Where the box lies within that of somebody else, it may be a part of them: then the body must be certain, and no
+    mixture of theirs.
+    """
+    if any(are_same_person(sighting.landmarks, other.landmarks) for other in others):
+        return True
+    around = [other.landmarks for other in others if share_within(sighting.seen, other.seen) > _MAX_WITHIN]
+    if not around:
+        return False
+    return sighting.confidence < _CERTAIN or share_on_bodies(sighting.landmarks, around) > _MAX_SHARED
+
+
+def share_within(seen: PersonBox, other: PersonBox) -> float:
+    """Share of a box's area that another box covers."""
+    box, outer = seen.box, other.box
+    sides = np.clip(np.minimum(box[2:], outer[2:]) - np.maximum(box[:2], outer[:2]), 0, None)
+    return float(np.prod(sides) / max(float(np.prod(box[2:] - box[:2])), 1e-9))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
+from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_of
+from metrichmsr_ros.people.detection.person_detector import MIN_SCORE, PersonBox
 from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 from metrichmsr_ros.types import FloatingArray
 
@@ -16,6 +18,10 @@ MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 _TRUST_S = 0.25  # time for which the last velocity predicts: people stop and turn
 _MAX_SPEED = 3.0
 """Body sizes per second."""
+_NEWS = 0.3
+"""Weight of one look in the running mean of the evidence that a track is a person."""
+_FADE = 0.8
+"""The detector's last score of a person counts by so much less after each call that does not see them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,7 @@ class TrackedPerson:
         landmarks: of this frame; while occluded, the last ones moved to the predicted position.
         is_occluded: the person was not seen in this frame.
         bbox: (4,) x0, y0, x1, y1 px around the landmarks.
+        confidence: probability 0..1 that this is one person and this person, when last seen.
     """
 
     id: str
@@ -35,6 +42,7 @@ class TrackedPerson:
     landmarks: LandmarkSet
     is_occluded: bool
     bbox: FloatingArray
+    confidence: float
 
 
 @dataclass(eq=False)
@@ -50,19 +58,30 @@ class Track:
         sightings: number of frames with a sighting.
         velocity: (2,) px/s of the torso.
         is_seen: seen in the current frame.
+        seen_box: the detector's last box, moved with the body; its score fades while the detector sees nobody here.
+        evidence: (5,) running mean over time of `evidence_of`.
     """
 
     landmarks: LandmarkSet
     seen_s: float
     appearance: FloatingArray
+    seen_box: PersonBox
+    evidence: FloatingArray
     id: str | None = None
     age: int = 0
     sightings: int = 1
     velocity: FloatingArray = field(default_factory=lambda: np.zeros(2))
     is_seen: bool = True
 
+    @property
+    def confidence(self) -> float:
+        """Probability 0..1 that this is one person and this person."""
+        return confidence_of(self.evidence)
+
     def update(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
         """Update the track with a sighting."""
+        shift = np.tile(landmarks.next_roi().centre - self.landmarks.next_roi().centre, 2)
+        self.seen_box = PersonBox(self.seen_box.score, self.seen_box.box + shift)
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
@@ -72,6 +91,20 @@ class Track:
         self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
         self.sightings += 1
+
+    def weigh(self, size: tuple[int, int]) -> None:
+        """Let this frame's landmarks and the detector's last box count for or against a person.
+
+        Args:
+            size: of the image, (width, height) px.
+        """
+        seen = self.seen_box if self.seen_box.score >= MIN_SCORE else None
+        now = evidence_of(self.landmarks, seen, size)
+        self.evidence = self.evidence + _NEWS * (now - self.evidence)
+
+    def fade(self) -> None:
+        """The detector searched here and saw nobody."""
+        self.seen_box = PersonBox(_FADE * self.seen_box.score, self.seen_box.box)
 
     def expected_roi(self, stamp_s: float) -> Roi:
         """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""
@@ -89,7 +122,7 @@ class Track:
         """The person in the current frame; needs an id."""
         assert self.id is not None
         landmarks = self.landmarks if self.is_seen else self.predicted(stamp_s)
-        return TrackedPerson(self.id, self.age, landmarks, not self.is_seen, landmarks.bbox())
+        return TrackedPerson(self.id, self.age, landmarks, not self.is_seen, landmarks.bbox(), self.confidence)
 
     def is_close_to(self, roi: Roi) -> bool:
         """True when this body may overlap a ROI."""

@@ -1,90 +1,57 @@
-"""Tracking of people in a video: one landmark call per known person and a few detector calls per frame for new ones.
+"""Tracking of people in a video: one landmark call per known person, and a detector call for new ones in most frames.
 
-    tracker = PeopleTracker(BlazePose())
+    tracker = PeopleTracker(BlazePose(), PersonDetector())
     for image, stamp_s in video:
         for person in tracker.update(image, stamp_s):
             print(person.id, person.bbox)
 
-A newcomer gets an id after sightings in several frames. The track of an unseen person is kept for a limited time.
-Known people are masked during the search for others: a second person beside the first is found, and no person twice.
+A newcomer gets an id after sightings in several frames. The track of an unseen person is kept for a limited time. A
+box of the detector belongs to one person: its score carries that person's confidence, and boxes of nobody known are
+looked at with known people masked.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrichmsr_ros.geometry.boxes import box_iou
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
-from metrichmsr_ros.people.detection.plausibility import Plausibility, body_evidence, body_size, is_known
-from metrichmsr_ros.people.detection.search import detect_in_tiles, refine_roi
+from metrichmsr_ros.people.detection.person_detector import PersonBox, PersonDetector, detect_in_tiles
+from metrichmsr_ros.people.detection.plausibility import are_same_person, body_evidence, body_size, is_known
+from metrichmsr_ros.people.detection.search import Sighting, is_duplicate, look_at
 from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
-from metrichmsr_ros.people.tracking.tile_scheduler import TileScheduler
+from metrichmsr_ros.people.tracking.box_assignment import assign_boxes, is_same_place
+from metrichmsr_ros.people.tracking.config import TrackerConfig
+from metrichmsr_ros.people.tracking.detection_rota import DetectionRota
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.types import FloatingArray
 
-_SAME_BOX = 0.3  # intersection over union of another detector's box with a known body's landmarks
-
-
-@dataclass(frozen=True)
-class TrackerConfig:
-    """Cost and thresholds. The defaults suit two CPU cores at 10 to 30 Hz.
-
-    One frame costs at most `max_people` landmark calls (about 8 ms each on two cores), `tiles_per_frame` detector
-    calls (about 5 ms each) and `candidates_per_frame` x 3 landmark calls for newcomers.
-
-    Attributes:
-        tiles_per_frame: detector calls.
-        candidates_per_frame: detections that are examined.
-        max_people: people tracked at once, including newcomers.
-        birth_frames: frames in which a newcomer must be seen before it gets an id.
-        newcomer_plausibility: thresholds that the first sighting of a newcomer must pass.
-        keep_score: presence below which a tracked person counts as not seen.
-        keep_evidence: `body_evidence` below which a tracked person counts as not seen.
-        max_colour_distance: distance of the clothes' colours (CIELAB) above which two sightings are two people; used
-            only when the identity is ambiguous. Distances of one person are mostly under 5; that of blue and black
-            trousers is 13.
-        max_coast_s: a track without a sighting for this time ends. The track of a newcomer, or of a person who was
-            leaving the image, ends after a quarter of this time.
-        max_gap_s: a longer time between two images is a new scene: all tracks end.
-        recheck_s: a place visited for a lost person, motion or neighbours is not visited again within this time.
-        divisors, min_side, overlap: the pyramid of tiles that are searched in rotation.
-    """
-
-    tiles_per_frame: int = 3
-    candidates_per_frame: int = 2
-    max_people: int = 16
-    birth_frames: int = 3
-    newcomer_plausibility: Plausibility = field(default_factory=Plausibility)
-    keep_score: float = 0.4
-    keep_evidence: float = 0.36
-    max_colour_distance: float = 12.0
-    max_coast_s: float = 2.0
-    max_gap_s: float = 5.0
-    recheck_s: float = 0.35
-    divisors: tuple[float, ...] = (1.0, 2.0, 3.0, 4.5)
-    min_side: int = 96
-    overlap: float = 0.5
+_YOUNG = 10
+"""Frames since the birth of a track that may turn out to be a known person again."""
+_MOMENT_S = 0.35
+"""Within this time after a person was seen, a sighting in the same place is them whatever its colours."""
+_OTHERS_SCORE = 0.7  # of a box that another detector found, which gives no score
 
 
 class PeopleTracker:
     """Tracks people in the images of one camera, passed in order and from one thread.
 
     Args:
-        blazepose: the two networks.
+        blazepose: finds landmarks.
+        detector: finds people.
         config: cost and thresholds.
     """
 
-    def __init__(self, blazepose: BlazePose, config: TrackerConfig | None = None) -> None:
-        self._blazepose = blazepose
+    def __init__(self, blazepose: BlazePose, detector: PersonDetector, config: TrackerConfig | None = None) -> None:
+        self._blazepose, self._detector = blazepose, detector
         self._config = config or TrackerConfig()
-        self._scheduler = TileScheduler(
-            self._config.divisors, self._config.min_side, self._config.overlap, self._config.recheck_s
+        self._rota = DetectionRota(
+            self._config.divisors, self._config.min_side, self._config.overlap, self._config.calm_every
         )
+        self._rejected: list[tuple[float, PersonBox]] = []
         self._tracks: list[Track] = []
         self._stamp_s: float | None = None
         self._shape: tuple[int, ...] | None = None
@@ -93,7 +60,8 @@ class PeopleTracker:
     def reset(self) -> None:
         """End all tracks. The numbers of ids continue."""
         self._tracks.clear()
-        self._scheduler.reset()
+        self._rota.reset()
+        self._rejected.clear()
         self._stamp_s = None
 
     def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
@@ -132,7 +100,7 @@ class PeopleTracker:
 
     def _follow(self, image: np.ndarray, stamp_s: float) -> None:
         """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first."""
-        done: list[LandmarkSet] = []
+        done: list[Track] = []
         waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
         for track in waiting:
             was_seen, track.is_seen = track.is_seen, False
@@ -143,14 +111,25 @@ class PeopleTracker:
             found = self._blazepose.landmarks(
                 image, roi, self._config.keep_score, without=masked, keep=track.landmarks.moved_to(roi)
             )
-            if found is None or not self._continues(track, found, stamp_s) or is_known(found, done):
+            if found is None or not self._continues(track, found, stamp_s):
+                continue
+            if not self._ends_its_double(track, found, done) and is_known(found, [t.landmarks for t in done]):
                 continue
             appearance = appearance_of(image, found)
             in_doubt = bool(close) or not was_seen
             if in_doubt and colour_distance(appearance, track.appearance) > self._config.max_colour_distance:
                 continue
             track.update(found, appearance, stamp_s)
-            done.append(found)
+            done.append(track)
+
+    def _ends_its_double(self, track: Track, found: LandmarkSet, done: list[Track]) -> bool:
+        """End the track that began a moment ago on the body of this older track, if there is one: one body, one id."""
+        double = next((t for t in done if are_same_person(found, t.landmarks)), None)
+        if double is None or double.age > _YOUNG or track.age <= _YOUNG:
+            return False
+        done.remove(double)
+        self._tracks.remove(double)
+        return True
 
     def _is_current(self, track: Track, stamp_s: float) -> bool:
         """True if seen in the last image or this one; the positions of other people are too uncertain to mask them."""
@@ -166,56 +145,78 @@ class PeopleTracker:
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
     def _search(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray]) -> None:
-        """Search the tiles of this frame: newcomers start a track, lost people continue theirs."""
-        known = [track.landmarks for track in self._tracks if track.is_seen]
-        lost = [track.expected_roi(stamp_s) for track in self._tracks if not track.is_seen and track.id is not None]
-        tiles = self._scheduler.choose(image, stamp_s, known, lost, self._config.tiles_per_frame)
-        detections = detect_in_tiles(image, self._blazepose, tiles, known)
-        unexplained = [Roi.from_box(box) for box in boxes if not _is_explained(box, known)]
-        candidates = unexplained + [detection.roi() for detection in detections]
-        for roi in candidates[: self._config.candidates_per_frame]:
-            sighting = refine_roi(image, self._blazepose, roi, 2, known)
-            if sighting is None or not self._config.newcomer_plausibility.accepts(sighting):
-                continue
-            if is_known(sighting.landmarks, known):
-                continue
-            self._associate(sighting.landmarks, appearance_of(image, sighting.landmarks), stamp_s)
-            known.append(sighting.landmarks)
+        """Detect people in a part of the image: known people gain or lose confidence, newcomers start a track."""
+        height, width = image.shape[:2]
+        seen_tracks = [track for track in self._tracks if track.is_seen]
+        is_calm = bool(self._tracks) and all(track.is_seen and track.id is not None for track in self._tracks)
+        tile = self._rota.choose(width, height, is_calm)
+        found = [] if tile is None else detect_in_tiles(image, self._detector, [tile])
+        pairs = assign_boxes([track.landmarks for track in seen_tracks], found, (width, height))
+        for number, track in enumerate(seen_tracks):
+            if number in pairs:
+                track.seen_box = found[pairs[number]]
+            elif tile is not None and tile.holds(track.seen_box.box, (width, height)):
+                track.fade()
+            track.weigh((width, height))
+        others = [PersonBox(_OTHERS_SCORE, np.asarray(box, np.float64)) for box in boxes]
+        given = assign_boxes([track.landmarks for track in seen_tracks], others, (width, height))
+        new = [box for number, box in enumerate(others) if number not in given.values()]
+        new += [box for number, box in enumerate(found) if number not in pairs.values()]
+        self._examine(image, stamp_s, [box for box in new if box.score >= self._config.min_score])
 
-    def _associate(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
+    def _examine(self, image: np.ndarray, stamp_s: float, boxes: Sequence[PersonBox]) -> None:
+        """Look at boxes of nobody known; those that showed nobody a moment ago are left out."""
+        recent = [(at, box) for at, box in self._rejected if stamp_s - at < self._config.recheck_s]
+        boxes = [box for box in boxes if not any(is_same_place(box, other) for _, other in recent)]
+        known = [Sighting(t.landmarks, t.seen_box, t.evidence) for t in self._tracks if t.is_seen]
+        for box in boxes[: self._config.candidates_per_frame]:
+            sighting = look_at(image, self._blazepose, box, [other.landmarks for other in known], 2)
+            if sighting is None or sighting.confidence < self._config.birth_confidence or is_duplicate(sighting, known):
+                recent.append((stamp_s, box))
+                continue
+            self._associate(sighting, appearance_of(image, sighting.landmarks), stamp_s)
+            known.append(sighting)
+        self._rejected = recent
+
+    def _associate(self, sighting: Sighting, appearance: FloatingArray, stamp_s: float) -> None:
         """Assign a sighting to the lost track that fits best, or start a new track."""
+        landmarks = sighting.landmarks
         fits = [
             (distance, track)
             for track in self._tracks
             if not track.is_seen
-            and colour_distance(appearance, track.appearance) <= self._config.max_colour_distance
             and (distance := track.distance_to(landmarks, stamp_s)) < 0.35 + 0.5 * (stamp_s - track.seen_s)
+            and (
+                colour_distance(appearance, track.appearance) <= self._config.max_colour_distance
+                or (stamp_s - track.seen_s <= _MOMENT_S and are_same_person(landmarks, track.predicted(stamp_s)))
+            )
         ]
         if fits:
-            min(fits, key=lambda fit: fit[0])[1].update(landmarks, appearance, stamp_s)
+            track = min(fits, key=lambda fit: fit[0])[1]
+            track.update(landmarks, appearance, stamp_s)
+            track.seen_box = sighting.seen
         elif len(self._tracks) < self._config.max_people:
-            self._tracks.append(Track(landmarks, stamp_s, appearance))
+            self._tracks.append(Track(landmarks, stamp_s, appearance, sighting.seen, sighting.evidence))
 
     def _end_tracks(self, stamp_s: float) -> None:
-        """End the tracks that were not seen for too long."""
+        """End the tracks that were not seen for too long, or that are hardly a person."""
         limit = self._config.max_coast_s
         assert self._shape is not None
         size = np.array([self._shape[1], self._shape[0]])
         self._tracks = [
             track
             for track in self._tracks
-            if stamp_s - track.seen_s <= (limit / 4 if track.id is None or track.is_leaving(size, stamp_s) else limit)
+            if track.confidence >= self._config.keep_confidence
+            and stamp_s - track.seen_s <= (limit / 4 if track.id is None or track.is_leaving(size, stamp_s) else limit)
         ]
 
     def _name_newcomers(self) -> None:
         """Give ids to the newcomers who were seen in enough frames."""
         for track in self._tracks:
-            if track.id is None and track.sightings >= self._config.birth_frames:
+            if (
+                track.id is None
+                and track.sightings >= self._config.birth_frames
+                and track.confidence >= self._config.birth_confidence
+            ):
                 self._named += 1
                 track.id = f"p{self._named}"
-
-
-def _is_explained(box: FloatingArray, known: Sequence[LandmarkSet]) -> bool:
-    """True when a box (4,) px of another detector overlaps a known person."""
-    boxes = np.array([body.bbox() for body in known], np.float64).reshape(-1, 4)
-    return bool((box_iou(np.asarray(box, np.float64)[None], boxes) > _SAME_BOX).any())

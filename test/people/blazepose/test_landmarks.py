@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps
-from metrichmsr_ros.people.blazepose.landmarks import Detection, Roi
+from metrichmsr_ros.people.blazepose.landmarks import Roi
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.detection.plausibility import (
-    Plausibility,
-    Sighting,
     are_same_person,
-    body_evidence,
-    covers_detection,
-    drift_between,
     is_known,
     share_on_bodies,
 )
@@ -113,33 +108,6 @@ def test_landmarks_that_mix_two_people_are_recognised():
     assert share_on_bodies(landmark_set(Figure(300, 100)), [left, right]) == 0.0
 
 
-def test_detections_of_known_people_are_covered():
-    person = landmark_set(Figure(100, 100))
-    hips, shoulders = np.array([100.0, 101.0]), np.array([99.0, 70.0])
-    keypoints = np.stack([hips, [100, 50], shoulders, [100, 60]])
-    assert covers_detection(person, Detection(0.9, np.zeros(4), keypoints))
-    assert not covers_detection(person, Detection(0.9, np.zeros(4), keypoints + np.array([25, 0])))
-
-
-def test_plausibility_needs_each_of_its_signs():
-    judge = Plausibility()
-    good = landmark_set(Figure(100, 100))
-    assert judge.accepts(Sighting(good, 0.01, 0.9))
-    assert not judge.accepts(Sighting(good, 0.2, 0.9))
-    assert not judge.accepts(Sighting(good, 0.01, 0.1))
-    faint = landmark_set(Figure(100, 100, peak=0.3))
-    assert body_evidence(faint) == pytest.approx(0.3, abs=1e-3)
-    assert not judge.accepts(Sighting(faint, 0.01, 0.9))
-    unseen = landmark_set(Figure(100, 100))
-    unseen.visibility[11:] = 0.0
-    assert not judge.accepts(Sighting(unseen, 0.01, 0.9))
-
-
-def test_drift_is_a_share_of_the_roi():
-    before, after = landmark_set(Figure(100, 100)), landmark_set(Figure(105, 100))
-    assert drift_between(after, before) == pytest.approx(5 / after.roi.size, rel=1e-3)
-
-
 def test_masking_paints_the_body_and_leaves_the_rest():
     image = np.full((200, 200, 3), 200, np.uint8)
     person = landmark_set(Figure(100, 100))
@@ -185,13 +153,11 @@ def test_tiles_around_people_stay_inside(x, y, size):
     assert 8 <= tile.height <= 480 - tile.y
 
 
-def test_detections_cut_off_by_their_tile_are_not_trusted():
+def test_boxes_cut_off_by_their_tile_are_not_held():
     tile = Tile(100, 0, 100, 100)
-    keypoints = np.array([[150.0, 90.0], [150, 10], [150, 50], [150, 20]])
-    inside = Detection(0.9, np.zeros(4), keypoints)
-    assert tile.trusts(inside, (640, 100))
-    assert not tile.trusts(inside.shifted(-60, 0), (640, 100))  # left of the tile, still in the image
-    assert tile.trusts(inside.shifted(0, 30), (640, 100))  # hips below the image: no other tile sees more
+    assert tile.holds(np.array([120.0, 10, 150, 90]), (640, 100))
+    assert not tile.holds(np.array([90.0, 10, 150, 90]), (640, 100))  # left of the tile, still in the image
+    assert tile.holds(np.array([120.0, -5, 150, 120]), (640, 100))  # over the image's border: no other tile sees more
 
 
 def test_the_test_figure_has_all_landmarks():

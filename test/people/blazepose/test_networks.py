@@ -9,6 +9,7 @@ import pytest
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import BlazePose, ImageError, Roi
+from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import SearchConfig, find_people
 from metrichmsr_ros.people.detection.test_time_views import further_views
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
@@ -33,7 +34,12 @@ def photo():
     return image
 
 
-QUICK = SearchConfig(divisors=(1.0, 2.0), passes=2)
+QUICK = SearchConfig(divisors=(), passes=2)
+
+
+def people_in(image, blazepose, config=QUICK):
+    """Landmarks of everybody found."""
+    return [found.landmarks for found in find_people(image, blazepose, PersonDetector(num_threads=1), config)]
 
 
 def error_px(found, expected):
@@ -41,7 +47,7 @@ def error_px(found, expected):
 
 
 def test_one_person_and_her_landmarks_are_found(blazepose, photo):
-    (person,) = find_people(photo, blazepose, QUICK)
+    (person,) = people_in(photo, blazepose)
     assert error_px(person.pixels[0], NOSE) < 20
     assert error_px(person.pixels[11], SHOULDERS[0]) < 30
     assert error_px(person.pixels[12], SHOULDERS[1]) < 30
@@ -60,7 +66,7 @@ def test_one_person_and_her_landmarks_are_found(blazepose, photo):
 def test_a_scene_without_people_is_empty(blazepose):
     ramp = np.linspace(0, 255, 320, dtype=np.uint8)
     image = np.stack([np.tile(ramp, (240, 1))] * 3, -1)
-    assert find_people(image, blazepose, QUICK) == []
+    assert people_in(image, blazepose) == []
 
 
 def test_detections_of_a_tile_are_in_image_pixels(blazepose, photo):
@@ -96,7 +102,7 @@ def test_a_mirrored_crop_gives_mirrored_landmarks(blazepose, photo):
 
 
 def test_a_masked_person_is_not_detected(blazepose, photo):
-    (person,) = find_people(photo, blazepose, QUICK)
+    (person,) = people_in(photo, blazepose)
     canvas = np.full((512, 1024, 3), 128, np.uint8)
     canvas[:, :512] = photo
     shown, hidden = blazepose.detect(photo), blazepose.detect(photo, without=[person])
@@ -106,14 +112,14 @@ def test_a_masked_person_is_not_detected(blazepose, photo):
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 500, 3), (40, 30, 3)])
 def test_images_of_odd_sizes_are_read(blazepose, shape):
     image = np.full(shape, 127, np.uint8)
-    assert find_people(image, blazepose) == []
+    assert people_in(image, blazepose, SearchConfig()) == []
     assert blazepose.landmarks(image, Roi(np.array([0.0, 0.0]), 64.0), 0.0) is not None or min(shape[:2]) == 1
 
 
 def test_a_4k_image_is_read(blazepose, photo):
     canvas = np.full((2160, 3840, 3), 120, np.uint8)
     canvas[100:1636, 1000:2536] = cv2.resize(photo, (1536, 1536))
-    people = find_people(canvas, blazepose, SearchConfig(divisors=(1.0,), passes=2, neighbour_rounds=0))
+    people = people_in(canvas, blazepose)
     assert len(people) == 1
     assert error_px(people[0].pixels[0], (1000 + 3 * NOSE[0], 100 + 3 * NOSE[1])) < 90
 
@@ -122,7 +128,7 @@ def test_a_4k_image_is_read(blazepose, photo):
     "bad", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), "x.png"]
 )
 def test_input_that_is_not_an_image_is_refused_with_a_remedy(blazepose, bad):
-    for look in (blazepose.detect, lambda image: find_people(image, blazepose)):
+    for look in (blazepose.detect, lambda image: people_in(image, blazepose)):
         with pytest.raises(ImageError, match="uint8"):
             look(bad)
 
@@ -141,7 +147,7 @@ def test_a_wrong_file_is_refused(tmp_path, blazepose):
 
 def test_one_person_before_a_panning_camera_keeps_one_id(blazepose, photo):
     canvas = cv2.copyMakeBorder(cv2.resize(photo, (300, 300)), 180, 0, 340, 340, cv2.BORDER_REPLICATE)
-    tracker, seen = PeopleTracker(blazepose), []
+    tracker, seen = PeopleTracker(blazepose, PersonDetector(num_threads=1)), []
     for k in range(12):
         image = np.ascontiguousarray(canvas[:, 20 * k : 20 * k + 640])
         seen.append((tracker.update(image, 0.1 * k), 20 * k))
@@ -154,7 +160,7 @@ def test_one_person_before_a_panning_camera_keeps_one_id(blazepose, photo):
 def test_the_mirrored_view_equals_the_view_of_the_mirrored_picture(blazepose, photo):
     """The picture flipped by hand and seen through the flipped ROI; left and right change places."""
     photo = cv2.resize(photo, (160, 160), interpolation=cv2.INTER_AREA)  # so small that no crop is shrunk by blocks
-    (person,) = find_people(photo, blazepose, QUICK)
+    (person,) = people_in(photo, blazepose)
     roi, width = person.next_roi(), photo.shape[1]
     flipped = Roi(np.array([width - 1 - roi.centre[0], roi.centre[1]]), roi.size, -roi.rotation)
     there = blazepose.landmarks(np.ascontiguousarray(photo[:, ::-1]), flipped)
@@ -167,7 +173,7 @@ def test_the_mirrored_view_equals_the_view_of_the_mirrored_picture(blazepose, ph
 
 
 def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
-    (person,) = find_people(photo, blazepose, QUICK)
+    (person,) = people_in(photo, blazepose)
     heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
     (looks,) = further_views(photo, [person], blazepose, heavy)
     assert [(look.mirrored, look.landmarks.heavy) for look in looks] == [(True, False), (False, True), (True, True)]

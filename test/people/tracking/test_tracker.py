@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.people_scenes import Figure, FigureFinder, landmark_set
+from helpers.people_scenes import Figure, FigureDetector, FigureFinder, landmark_set
 
+from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import ImageError
-from metrichmsr_ros.people.tracking.tile_scheduler import MotionMap, TileScheduler
-from metrichmsr_ros.people.tracking.tracker import PeopleTracker, TrackerConfig
+from metrichmsr_ros.people.detection.tiles import tile_pyramid
+from metrichmsr_ros.people.tracking.config import TrackerConfig
+from metrichmsr_ros.people.tracking.detection_rota import DetectionRota
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 IMAGE = np.full((480, 640, 3), 90, np.uint8)
-HASTY = TrackerConfig(tiles_per_frame=200, candidates_per_frame=20)
+HASTY = TrackerConfig(candidates_per_frame=20, calm_every=1)
+
+
+def tracker_of(figures, config=None, **detector):
+    return PeopleTracker(FigureFinder(figures), FigureDetector(figures, **detector), config)
 
 
 def run(tracker, frames, start=0.0, rate=10.0, move=None):
@@ -33,7 +40,7 @@ def test_an_id_comes_after_several_frames_and_stays():
     def walk(k):
         figure.x = 200 + 6 * k
 
-    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 30, move=walk)
+    seen = run(tracker_of([figure], HASTY), 30, move=walk)
     assert [len(people) for people in seen[: HASTY.birth_frames - 1]] == [0] * (HASTY.birth_frames - 1)
     assert all(ids(people) == ["p1"] for people in seen[HASTY.birth_frames :])
     last = seen[-1][0]
@@ -44,21 +51,23 @@ def test_an_id_comes_after_several_frames_and_stays():
 
 
 def test_everybody_is_found_within_two_seconds_at_the_default_cost():
-    network = FigureFinder([Figure(120, 240, 200), Figure(420, 300, 110), Figure(560, 200, 90)])
-    tracker = PeopleTracker(network)
-    seen = run(tracker, 20 * 3, rate=30.0)
+    figures = [Figure(120, 240, 200), Figure(420, 300, 110), Figure(560, 200, 90)]
+    detector = FigureDetector(figures)
+    seen = run(PeopleTracker(FigureFinder(figures), detector), 20 * 3, rate=30.0)
     assert len(seen[-1]) == 3
-    assert network.detector_calls <= 60 * TrackerConfig().tiles_per_frame
+    assert len(detector.tiles) <= 60
 
 
-def test_one_tracked_person_costs_one_landmark_call_and_the_tiles():
-    network = FigureFinder([Figure(300, 240, 200)])
-    tracker = PeopleTracker(network)
+def test_one_tracked_person_costs_one_landmark_call_and_the_detector_in_every_other_frame():
+    figures = [Figure(300, 240, 200)]
+    network, detector = FigureFinder(figures), FigureDetector(figures)
+    tracker = PeopleTracker(network, detector)
     run(tracker, 20)
-    network.detector_calls = network.landmark_calls = 0
+    network.landmark_calls = 0
+    detector.tiles.clear()
     run(tracker, 10, start=2.0)
     assert network.landmark_calls == 10
-    assert 10 <= network.detector_calls <= 10 * TrackerConfig().tiles_per_frame
+    assert len(detector.tiles) == 5
 
 
 def test_occluded_people_are_kept_for_a_while_with_their_id():
@@ -68,7 +77,7 @@ def test_occluded_people_are_kept_for_a_while_with_their_id():
         figure.x = 200 + 3 * k
         figure.hidden = 10 <= k < 16
 
-    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 25, move=behind_a_post)
+    seen = run(tracker_of([figure], HASTY), 25, move=behind_a_post)
     assert all(ids(people) == ["p1"] for people in seen[5:])
     assert [people[0].is_occluded for people in seen[5:]] == [5 <= k < 11 for k in range(20)]
     assert seen[12][0].landmarks.pixels[33, 0] > seen[9][0].landmarks.pixels[33, 0]  # moved on while unseen
@@ -80,7 +89,7 @@ def test_people_who_left_are_dropped_and_ids_are_never_reused():
     def leave_and_return(k):
         figure.hidden = 10 <= k < 40
 
-    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 60, move=leave_and_return)
+    seen = run(tracker_of([figure], HASTY), 60, move=leave_and_return)
     assert ids(seen[9]) == ["p1"]
     assert seen[30] == []
     assert ids(seen[59]) == ["p2"]
@@ -92,7 +101,7 @@ def test_two_people_side_by_side_keep_their_ids():
     def together(k):
         left.x, right.x = 200 + 4 * k, 226 + 4 * k
 
-    seen = run(PeopleTracker(FigureFinder([left, right]), HASTY), 30, move=together)
+    seen = run(tracker_of([left, right], HASTY), 30, move=together)
     assert all(sorted(ids(people)) == ["p1", "p2"] for people in seen[6:])
     first = {p.id: p.landmarks.pixels[33, 0] for p in seen[8]}
     last = {p.id: p.landmarks.pixels[33, 0] for p in seen[-1]}
@@ -100,12 +109,23 @@ def test_two_people_side_by_side_keep_their_ids():
 
 
 def test_nobody_is_followed_twice():
-    seen = run(PeopleTracker(FigureFinder([Figure(300, 240, 150)]), HASTY), 30)
+    seen = run(tracker_of([Figure(300, 240, 150)], HASTY), 30)
     assert max(len(people) for people in seen) == 1
 
 
+def test_a_track_that_began_on_a_known_body_ends_and_the_older_id_stays():
+    """A person is missed in one frame and found by the detector in clothes of another colour, as behind a shadow."""
+    figure = Figure(300, 240, 150)
+    tracker, seen = tracker_of([figure], HASTY), []
+    for k in range(30):
+        image = np.full_like(IMAGE, 200 if k % 2 else 20)
+        figure.hidden = k == 10
+        seen.append(tracker.update(image, 0.1 * k))
+    assert all(ids(people) == ["p1"] for people in seen[5:])
+
+
 def test_implausible_bodies_get_no_id():
-    seen = run(PeopleTracker(FigureFinder([Figure(300, 240, 150, peak=0.35)]), HASTY), 20)
+    seen = run(tracker_of([Figure(300, 240, 150, peak=0.1)], HASTY), 20)
     assert all(people == [] for people in seen)
 
 
@@ -115,89 +135,66 @@ def test_a_detection_of_one_frame_gets_no_id():
     def flicker(k):
         figure.hidden = k % 8 >= 2
 
-    seen = run(PeopleTracker(FigureFinder([figure]), HASTY), 24, move=flicker)
+    seen = run(tracker_of([figure], HASTY), 24, move=flicker)
     assert all(people == [] for people in seen)
 
 
 @pytest.mark.parametrize("restart", [-5.0, 100.0])
 def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_tracker(restart):
-    tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
+    tracker = tracker_of([Figure(300, 240)], HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE, restart) == []
     assert ids(run(tracker, 8, start=restart + 0.1)[-1]) == ["p2"]
 
 
 def test_another_image_size_resets_the_tracker():
-    tracker = PeopleTracker(FigureFinder([Figure(300, 240)]), HASTY)
+    tracker = tracker_of([Figure(300, 240)], HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE[:400], 0.9) == []
 
 
 def test_the_number_of_people_followed_is_bounded():
     crowd = [Figure(60 + 100 * (k % 6), 120 + 130 * (k // 6), 90) for k in range(18)]
-    network = FigureFinder(crowd)
-    config = TrackerConfig(tiles_per_frame=200, candidates_per_frame=20, max_people=5)
-    assert len(run(PeopleTracker(network, config), 10)[-1]) == 5
+    config = TrackerConfig(candidates_per_frame=20, max_people=5)
+    assert len(run(tracker_of(crowd, config), 10)[-1]) == 5
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), None])
 def test_input_that_is_not_an_image_is_refused(bad):
     with pytest.raises(ImageError, match="image"):
-        PeopleTracker(FigureFinder([])).update(bad, 0.0)
+        tracker_of([]).update(bad, 0.0)
 
 
 def test_a_stamp_of_nan_is_refused():
     with pytest.raises(ValueError, match="finite"):
-        PeopleTracker(FigureFinder([])).update(IMAGE, float("nan"))
+        tracker_of([]).update(IMAGE, float("nan"))
 
 
 def test_tiny_images_are_accepted():
-    tracker = PeopleTracker(FigureFinder([]))
+    tracker = tracker_of([])
     for k in range(3):
         assert tracker.update(np.zeros((1, 2, 3), np.uint8), 0.1 * k) == []
 
 
-def test_motion_is_where_something_moved_and_nowhere_for_a_moving_camera():
-    motion = MotionMap()
-    still, moved = IMAGE.copy(), IMAGE.copy()
-    moved[200:300, 400:440] = 255
-    assert motion.update(still, []) is None
-    assert motion.update(still, []) == []
-    (tile,) = motion.update(moved, [])
-    assert tile.x < 400 < 440 < tile.x + tile.width
-    assert tile.y < 200 < 300 < tile.y + tile.height
-    noise = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8).repeat(80, 0).repeat(80, 1)
-    assert motion.update(noise, []) is None
+def test_every_tile_of_the_pyramid_is_searched_and_the_whole_image_most_often():
+    rota = DetectionRota((1.5, 3.0), 96, 0.25, 2)
+    chosen = [rota.choose(640, 480, False) for _ in range(300)]
+    whole = Tile(0, 0, 640, 480)
+    assert chosen[0] == whole
+    assert chosen.count(whole) == 200
+    assert set(chosen) == set(tile_pyramid(640, 480, (1.5, 3.0), 96, 0.25))
 
 
-def test_every_tile_of_the_pyramid_is_searched():
-    scheduler = TileScheduler((1.0, 2.0, 3.0), 96, 0.5, 0.3)
-    looked = set()
-    for k in range(80):
-        chosen = scheduler.choose(IMAGE, 0.1 * k, [], [], 3)  # nobody known: the full number of looks
-        assert len(chosen) == 3
-        looked |= set(chosen)
-    assert looked >= set(scheduler._tiles)
-
-
-def test_tiles_of_lost_people_come_first_but_not_in_every_frame():
-    from metrichmsr_ros.people.blazepose.landmarks import Roi
-
-    scheduler = TileScheduler((1.0, 2.0), 96, 0.5, 0.3)
-    lost = [Roi(np.array([300.0, 240.0]), 120.0)]
-    first = scheduler.choose(IMAGE, 0.0, [], lost, 2)[0]
-    assert first.x < 300 < first.x + first.width
-    assert first.width < 240
-    again = scheduler.choose(IMAGE, 0.1, [], lost, 2)
-    assert first not in again
-    assert first in scheduler.choose(IMAGE, 0.4, [], lost, 2)
+def test_the_detector_rests_in_every_other_frame_while_nothing_is_new():
+    rota = DetectionRota((1.5,), 96, 0.25, 2)
+    chosen = [rota.choose(640, 480, True) for _ in range(10)]
+    assert [tile is None for tile in chosen] == [True, False] * 5
 
 
 def test_appearance_keeps_the_ids_of_people_who_cross():
     """While the tracked one is behind another, the other is not taken for them."""
     dark, light = Figure(300, 240), Figure(420, 240)
-    network = FigureFinder([dark, light])
-    tracker, seen = PeopleTracker(network, HASTY), []
+    tracker, seen = tracker_of([dark, light], HASTY), []
     for k in range(40):
         light.x = 420 - 6 * k
         dark.hidden = abs(light.x - dark.x) < 28
@@ -229,11 +226,10 @@ def test_appearance_is_the_median_colours_of_torso_and_thighs():
     assert colour_distance(red_blue, outside) == 0.0
 
 
-def test_a_box_finds_people_whom_no_tile_shows_and_costs_nothing_once_they_are_tracked():
-    figure = Figure(320, 240, height=60)  # too small for the one tile that is looked at
-    blind = TrackerConfig(tiles_per_frame=1, divisors=())
+def test_a_box_finds_people_whom_the_detector_misses_and_costs_nothing_once_they_are_tracked():
+    figure = Figure(320, 240, height=60)
     networks = FigureFinder([figure])
-    tracker = PeopleTracker(networks, blind)
+    tracker = PeopleTracker(networks, FigureDetector([]))
     box = landmark_set(figure).bbox()
     for k in range(20):
         people = tracker.update(IMAGE, k / 10, [box])
@@ -241,9 +237,29 @@ def test_a_box_finds_people_whom_no_tile_shows_and_costs_nothing_once_they_are_t
     networks.landmark_calls = 0
     tracker.update(IMAGE, 2.1, [box])
     assert networks.landmark_calls == 1  # to follow; the hint is explained by the known person
-    assert not PeopleTracker(FigureFinder([figure]), blind).update(IMAGE, 0.0)
+    assert not PeopleTracker(FigureFinder([figure]), FigureDetector([])).update(IMAGE, 0.0)
+
+
+def test_a_body_that_the_detector_no_longer_sees_loses_its_confidence_and_its_track():
+    """As of a chair on which somebody sat: the landmark network goes on to see a body there."""
+    figure = Figure(300, 240, 150)
+    network, detector = FigureFinder([figure]), FigureDetector([figure])
+    tracker = PeopleTracker(network, detector)
+    before = run(tracker, 20)[-1][0].confidence
+    detector.figures = []
+    figure.peak = 0.4
+    seen = run(tracker, 60, start=2.0)
+    confidence = [people[0].confidence for people in seen if people]
+    assert before > 0.9
+    assert (np.diff(confidence) <= 0).all()
+    assert confidence[-1] < 0.5
+    assert seen[-1] == []
+
+
+def test_a_box_of_a_low_score_starts_no_track():
+    assert run(tracker_of([Figure(300, 240, 150)], HASTY, score=0.3), 20)[-1] == []
 
 
 def test_a_box_around_nobody_gives_nobody():
-    tracker = PeopleTracker(FigureFinder([]), HASTY)
+    tracker = tracker_of([], HASTY)
     assert not any(tracker.update(IMAGE, k / 10, [np.array([10, 10, 60, 200.0])]) for k in range(10))

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.people import ANNOTATION, boxes_at, read_video, score
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
@@ -21,7 +22,7 @@ FRAMES = 60
 
 
 def tracked(name, box, is_occluded=False):
-    return TrackedPerson(name, 1, landmark_set(Figure(0, 0)), is_occluded, np.asarray(box, np.float32))
+    return TrackedPerson(name, 1, landmark_set(Figure(0, 0)), is_occluded, np.asarray(box, np.float32), 0.9)
 
 
 def test_the_annotated_boxes_are_valid():
@@ -62,7 +63,7 @@ def test_scoring_counts_ids_switches_and_false_tracks():
 @pytest.mark.skipif(not VIDEO.is_file(), reason=f"{VIDEO} is not installed (Debian/Ubuntu package opencv-doc)")
 def test_pedestrians_carry_an_id_within_a_second():
     try:
-        tracker = PeopleTracker(BlazePose(num_threads=1))
+        tracker = PeopleTracker(BlazePose(num_threads=1), PersonDetector(num_threads=1))
     except AssetError as error:
         pytest.skip(str(error))
     annotation = json.loads(ANNOTATION.read_text())
