@@ -13,7 +13,7 @@ class TrackerConfig:
     for newcomers. A detector call takes about as long as a landmark call.
 
     Attributes:
-        calm_every: frames per detector call while all known people are seen and nobody is new.
+        calm_s: least time between two detector calls while all known people are seen and nobody is new.
         candidates_per_frame: boxes that are examined.
         max_people: people tracked at once, including newcomers.
         birth_frames: frames in which a newcomer must be seen before it gets an id.
@@ -32,7 +32,7 @@ class TrackerConfig:
         divisors, min_side, overlap: the pyramid of tiles that are searched in rotation.
     """
 
-    calm_every: int = 2
+    calm_s: float = 0.09
     candidates_per_frame: int = 2
     max_people: int = 16
     birth_frames: int = 3

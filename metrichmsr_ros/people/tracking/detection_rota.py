@@ -16,32 +16,32 @@ class DetectionRota:
 
     Args:
         divisors, min_side, overlap: as for `tile_pyramid`.
-        calm_every: frames per detector call while all known people are seen and nobody is new.
+        calm_s: least time between two detector calls while all known people are seen and nobody is new.
     """
 
-    def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, calm_every: int) -> None:
+    def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, calm_s: float) -> None:
         self._pyramid = (divisors, min_side, overlap)
-        self._calm_every = calm_every
+        self._calm_s = calm_s
         self._size = (0, 0)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, with the whole image."""
-        self._frame = self._calls = 0
+        self._calls, self._last_s = 0, -np.inf
 
-    def choose(self, width: int, height: int, is_calm: bool) -> Tile | None:
+    def choose(self, width: int, height: int, stamp_s: float, is_calm: bool) -> Tile | None:
         """The part of this frame, an image of (width, height) px, to search; None: no call.
 
         Args:
             width, height: of the image.
+            stamp_s: of the image.
             is_calm: all known people are seen and nobody is new, so that a call is not urgent.
         """
         if self._size != (width, height):
             self._start(width, height)
-        self._frame += 1
-        if is_calm and self._frame % self._calm_every:
+        if is_calm and stamp_s - self._last_s < self._calm_s:
             return None
-        self._calls += 1
+        self._calls, self._last_s = self._calls + 1, stamp_s
         if self._calls % _ROUND or len(self._tiles) == 1:
             return self._tiles[0]
         return self._next_tile()

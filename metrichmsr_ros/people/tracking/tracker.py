@@ -49,7 +49,7 @@ class PeopleTracker:
         self._blazepose, self._detector = blazepose, detector
         self._config = config or TrackerConfig()
         self._rota = DetectionRota(
-            self._config.divisors, self._config.min_side, self._config.overlap, self._config.calm_every
+            self._config.divisors, self._config.min_side, self._config.overlap, self._config.calm_s
         )
         self._rejected: list[tuple[float, PersonBox]] = []
         self._tracks: list[Track] = []
@@ -149,7 +149,7 @@ class PeopleTracker:
         height, width = image.shape[:2]
         seen_tracks = [track for track in self._tracks if track.is_seen]
         is_calm = bool(self._tracks) and all(track.is_seen and track.id is not None for track in self._tracks)
-        tile = self._rota.choose(width, height, is_calm)
+        tile = self._rota.choose(width, height, stamp_s, is_calm)
         found = [] if tile is None else detect_in_tiles(image, self._detector, [tile])
         pairs = assign_boxes([track.landmarks for track in seen_tracks], found, (width, height))
         for number, track in enumerate(seen_tracks):

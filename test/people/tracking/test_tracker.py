@@ -14,7 +14,7 @@ from metrichmsr_ros.people.tracking.detection_rota import DetectionRota
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 IMAGE = np.full((480, 640, 3), 90, np.uint8)
-HASTY = TrackerConfig(candidates_per_frame=20, calm_every=1)
+HASTY = TrackerConfig(candidates_per_frame=20, calm_s=0.0)
 
 
 def tracker_of(figures, config=None, **detector):
@@ -58,16 +58,16 @@ def test_everybody_is_found_within_two_seconds_at_the_default_cost():
     assert len(detector.tiles) <= 60
 
 
-def test_one_tracked_person_costs_one_landmark_call_and_the_detector_in_every_other_frame():
+def test_one_tracked_person_costs_one_landmark_call_and_the_detector_eleven_times_a_second_at_most():
     figures = [Figure(300, 240, 200)]
     network, detector = FigureFinder(figures), FigureDetector(figures)
     tracker = PeopleTracker(network, detector)
     run(tracker, 20)
     network.landmark_calls = 0
     detector.tiles.clear()
-    run(tracker, 10, start=2.0)
-    assert network.landmark_calls == 10
-    assert len(detector.tiles) == 5
+    run(tracker, 30, start=2.0, rate=30.0)
+    assert network.landmark_calls == 30
+    assert len(detector.tiles) == 10
 
 
 def test_occluded_people_are_kept_for_a_while_with_their_id():
@@ -177,18 +177,18 @@ def test_tiny_images_are_accepted():
 
 
 def test_every_tile_of_the_pyramid_is_searched_and_the_whole_image_most_often():
-    rota = DetectionRota((1.5, 3.0), 96, 0.25, 2)
-    chosen = [rota.choose(640, 480, False) for _ in range(300)]
+    rota = DetectionRota((1.5, 3.0), 96, 0.25, 0.25)
+    chosen = [rota.choose(640, 480, 0.1 * k, False) for k in range(300)]
     whole = Tile(0, 0, 640, 480)
     assert chosen[0] == whole
     assert chosen.count(whole) == 200
     assert set(chosen) == set(tile_pyramid(640, 480, (1.5, 3.0), 96, 0.25))
 
 
-def test_the_detector_rests_in_every_other_frame_while_nothing_is_new():
-    rota = DetectionRota((1.5,), 96, 0.25, 2)
-    chosen = [rota.choose(640, 480, True) for _ in range(10)]
-    assert [tile is None for tile in chosen] == [True, False] * 5
+def test_the_detector_rests_while_nothing_is_new():
+    rota = DetectionRota((1.5,), 96, 0.25, 0.25)
+    chosen = [rota.choose(640, 480, 0.1 * k, True) for k in range(9)]
+    assert [tile is None for tile in chosen] == [False, True, True] * 3
 
 
 def test_appearance_keeps_the_ids_of_people_who_cross():
