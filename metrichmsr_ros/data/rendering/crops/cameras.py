@@ -16,6 +16,7 @@ _CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])
 _SIZES = ((640, 480), (640, 360), (848, 480), (480, 640), (960, 540), (1280, 720), (320, 240), (1920, 1080))
 _SIZE_SHARES = (0.36, 0.10, 0.15, 0.08, 0.10, 0.11, 0.04, 0.06)
 _TRIES = 8
+_LEAST_PX = 28  # of a whole person; BlazePose finds hardly anybody who is smaller
 _PELVIS, _HEAD, _CHEST = 0, 15, 9
 
 
@@ -103,6 +104,7 @@ def _aimed(camera: Camera, joints: Float64Array, shot: Shot, rng: np.random.Gene
         least = camera.intrinsics[1, 1] * span / height * rng.uniform(1.0, 1.25)
         distance = max(distance, least)
         if shot.framing == Framing.WHOLE:
+            distance = min(distance, camera.intrinsics[1, 1] * span / _LEAST_PX)
             slack = max(0.0, 0.5 - 0.5 * camera.intrinsics[1, 1] * span / distance / height - 0.02)
             row = 0.5 + rng.uniform(-slack, slack)
     side = 0.30 if shot.framing != Framing.PART else 0.5

@@ -94,6 +94,9 @@ def test_close_ups_are_near_and_some_people_are_far(crops):
     distances = {kind: [c.joints[0, 2] for c in crops if c.framing == kind] for kind in Framing}
     assert np.median(distances[Framing.CHEST_UP]) < 1.8
     assert max(distances[Framing.WHOLE]) > 10
+    for crop in crops:
+        pixels = crop.camera.project(crop.joints)
+        assert crop.framing != Framing.WHOLE or np.linalg.norm(np.ptp(pixels, axis=0)) > 12
     assert sum(shot.share for shot in SHOTS) == pytest.approx(1)
 
 
