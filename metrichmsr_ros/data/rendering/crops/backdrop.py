@@ -115,7 +115,6 @@ def lay_floor(
     small = np.zeros((max(1, height // 2), max(1, width // 2), 5), np.float32)
     scale = np.diag([small.shape[1] / width, small.shape[0] / height, 1.0])
     inverse = (view.rotation.T @ np.linalg.inv(scale @ view.camera.intrinsics)).astype(np.float32)
-    plain = floor is None
     texture = floor or Floor((np.zeros((1, 1, 3), np.float32),), 1.0, 60.0, np.eye(2))
     sizes = np.array([len(level) for level in texture.levels])
     starts = np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int64)
@@ -137,11 +136,28 @@ def lay_floor(
         feet.astype(np.float32).reshape(-1, 2),
     )
     full = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    dark = 1 - lamp * full[..., 4:]
-    if plain:
-        return picture * dark
-    cover = full[..., 3:4]
-    return (picture * (1 - cover) + full[..., :3]) * dark
+    laid = np.ascontiguousarray(picture, np.float32)
+    _lay(laid, np.asarray(full, np.float32), lamp)
+    return laid
+
+
+@compiled
+def _lay(picture: Float32, floor: Float32, lamp: float) -> None:
+    """Change `picture` (H, W, 3) where the floor (H, W, 5) of `_trace` covers or darkens it."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            dark, clear = 1 - lamp * floor[y, x, 4], 1 - floor[y, x, 3]
+            for c in range(3):
+                picture[y, x, c] = (picture[y, x, c] * clear + floor[y, x, c]) * dark
+
+
+@compiled
+def compose(picture: Float32, layer: Float32, cover: Float32) -> None:
+    """Put a layer (H, W, 3), already multiplied by its cover (H, W), onto `picture` (H, W, 3), which changes."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            for c in range(3):
+                picture[y, x, c] = picture[y, x, c] * (1 - cover[y, x]) + layer[y, x, c]
 
 
 @compiled
@@ -162,6 +178,7 @@ def _trace(
     feet: Float32,
 ) -> None:
     """Colour (3, times the cover), cover and shadow of the floor at each pixel of `out` (H, W, 5)."""
+    covers = len(sizes) > 1
     slope = abs(inverse[0, 0]) + abs(inverse[2, 0])  # of the ray for one pixel
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -180,7 +197,7 @@ def _trace(
                 if gap < 9:
                     dark = 1 - (1 - dark) * (1 - 0.5 * math.exp(-gap))
             out[y, x, 4] = dark
-            if -(pz - eye[2]) > wall:
+            if not covers or -(pz - eye[2]) > wall:
                 continue
             footprint = t * slope / max(0.1, -dy / math.sqrt(dx * dx + dy * dy + dz * dz)) / tile * 256
             level = min(max(int(math.log2(footprint + 1e-6)), 0), len(sizes) - 1)

@@ -15,7 +15,7 @@ from metrichmsr_ros.data.rendering.compiled.meshes import Mesh
 from metrichmsr_ros.data.rendering.compiled.records import light_record
 from metrichmsr_ros.data.rendering.compiled.shading import cast_shadows, shade
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, Int32, fill, project
-from metrichmsr_ros.data.rendering.crops.backdrop import PICTURE_SIDE, lay_floor, random_backdrop, random_floor
+from metrichmsr_ros.data.rendering.crops.backdrop import PICTURE_SIDE, compose, lay_floor, random_backdrop, random_floor
 from metrichmsr_ros.data.rendering.crops.degrade import Sensor
 from metrichmsr_ros.data.rendering.crops.lens import random_lens, through_lens
 from metrichmsr_ros.data.rendering.crops.scene import CropScene
@@ -94,7 +94,8 @@ class Painter:
         floor = random_floor(self._sources.pictures, reach, rng) if rng.random() < _FLOORED else None
         feet = scene.joints[[10, 11]][:, [0, 2]][scene.joints[[10, 11], 1] < 0.15]
         paper = lay_floor(paper, floor, placed, shadows, _lamp_share(light), feet)
-        return Drawing(np.asarray(paper * (1 - cover[..., None]) + soft, np.float32), face, points)
+        compose(paper, np.asarray(soft, np.float32), np.asarray(cover, np.float32))
+        return Drawing(paper, face, points)
 
     def photograph(self, picture: Float32, window: Window, video: bool, rng: np.random.Generator) -> NDArray[np.uint8]:
         """The picture as the sensor delivers it, some through a lens whose distortion is rectified."""
