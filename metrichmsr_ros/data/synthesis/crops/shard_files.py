@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS
 from metrichmsr_ros.data.synthesis.crops.look import CropLook
@@ -83,7 +83,8 @@ def _answer(found: LandmarkSet) -> CropArrays:
 def write_crops(path: Path, crops: Sequence[CropArrays], about: dict[str, Any]) -> None:
     """Write a shard; each array of the file has the crops as its first dimension. `about` is kept as JSON."""
     stacked = {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
-    save_file(stacked, path, {"about": json.dumps({"version": VERSION, "crops": len(crops), **about})})
+    notes = {"about": json.dumps({"version": VERSION, "crops": len(crops), **about})}
+    path.write_bytes(save(stacked, notes))  # `save_file` would make a file that only its owner can read
 
 
 def read_crops(path: Path, names: Sequence[str] | None = None) -> CropArrays:
