@@ -58,7 +58,7 @@ class PersonEstimate:
     Attributes:
         id: unique while the person is followed; in single images p1, p2, ...
         age: frames since the id was given; 0 in single images.
-        confidence: 0 to 1.
+        confidence: probability 0 to 1 that this is one person and this person; of hidden people it halves every 0.5 s.
         is_occluded: whether nobody matches the track in this image, or the body is largely hidden.
         bbox: (4,) x0, y0, x1, y1 in pixels of `Scene.image`.
         pose: (72,) axis-angle, SMPL order; [0:3] takes body axes to the camera frame.
