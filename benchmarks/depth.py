@@ -2,9 +2,10 @@
 
 Held-out synthetic places (seeds that training does not use), 320x240. Prints AbsRel, MAE and delta1 of the initial
 depth, of each closed form and of the learned refiner, each applied as far as people confirm it, as in the pipeline:
-over all pixels, over pixels farther than 1 m from any person, and by the number of people. All places have the same
-weight. The initial depth has modelled errors, or is that of the real FastDepth on the painted places; then pixels up to
-10 m count, and the network's own errors are printed, which `evidence` and `fastdepth` hold as constants.
+over all pixels, after the best scale for each place, over pixels farther than 1 m from any person, and by the number of
+people. All places have the same weight. The initial depth has modelled errors, or is that of the real FastDepth on the
+painted places; then pixels up to 10 m count, and the network's own errors are printed, which `evidence` and `fastdepth`
+hold as constants.
 """
 
 from __future__ import annotations
@@ -143,6 +144,8 @@ def compare(
             all_pixels = depth_errors(depth, place.depth, known)
             errors[name, "all pixels"].append(all_pixels)
             errors[name, f"{IN_VIEW[number % len(IN_VIEW)]} in view"].append(all_pixels)
+            best = float(np.nanmedian((place.depth / depth)[known & (place.part >= 0)]))
+            errors[name, "at best scale"].append(depth_errors(best * depth, place.depth, known))
             if (far & known).sum() > 100:
                 errors[name, "far from people"].append(depth_errors(depth, place.depth, far & known))
     return errors, {name: 1e3 * total / len(drawn) for name, total in seconds.items()}
@@ -166,7 +169,7 @@ def main() -> None:
         source, drawn = MODELLED, draw(options.places, modelled, body)
     compared = methods(options.refiner, source)
     errors, milliseconds = compare(drawn, compared)
-    for which in ("all pixels", "far from people", *(f"{count} in view" for count in IN_VIEW)):
+    for which in ("all pixels", "at best scale", "far from people", *(f"{count} in view" for count in IN_VIEW)):
         print(f"\n{which:18} {'AbsRel':>7} {'MAE m':>7} {'delta1':>7} {'of initial':>10} {'ms':>6}")
         start = mean_depth_errors(errors["initial", which]).abs_rel
         for name in compared:

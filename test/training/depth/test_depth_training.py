@@ -127,8 +127,8 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(tmp_path, samples):
 
 
 def test_the_shipped_configuration_is_read_and_errors_name_the_key(tmp_path):
-    config = load_depth_config(config_path("train/depth.yaml"))
-    assert config.model == REFINERS["small"]
+    assert load_depth_config(config_path("train/depth.yaml")).model == REFINERS["small"]
+    assert load_depth_config(config_path("train/depth_painted.yaml")).painted > 0
     for text, words in (("step: 3", "did you mean 'steps'"), ("model: huge", "small, paper"), ("a: [", "a.yaml")):
         path = tmp_path / "a.yaml"
         path.write_text(text)
