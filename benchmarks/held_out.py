@@ -19,7 +19,9 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
+from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.pixels.fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
@@ -36,6 +38,8 @@ Mask = NDArray[np.bool_]
 VIEW = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pixels")
 TRUTH = ("pose", "betas", "transl", "joints_cam", "visible_fraction")
 IMAGE = ("intrinsics", "image_size")
+MAPS = {"s16": "trunk_maps", "t8": "decoder_maps"}
+"""Maps of the full landmark network's trunk, and their names in a `CropBatch`; searched images have them."""
 
 
 class People:
@@ -43,7 +47,7 @@ class People:
 
     Args:
         rows: arrays (N, ...): `VIEW`, `TRUTH` and `IMAGE`; of S further views `more_person` (S,), the row of the person
-            they show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `VIEW`.
+            they show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `VIEW`; optionally `MAPS`.
         body: computes heights from betas.
     """
 
@@ -51,10 +55,12 @@ class People:
         names = tuple(str(row) for row in range(len(rows["pose"])))
         first = {name: rows[name] for name in (*VIEW, *TRUTH, *IMAGE)} | {"heavy": np.zeros(len(names), bool)}
         self.table = table_of(first, names)
+        self._inputs = _with_maps(self.table.inputs, rows, "")
         person = rows["more_person"]
         further = {name: rows[f"more_{name}"] for name in (*VIEW, "heavy")}
         further |= {name: rows[name][person] for name in (*TRUTH, *IMAGE)}
-        self._further = table_of(further, tuple(names[row] for row in person)).inputs
+        inputs = table_of(further, tuple(names[row] for row in person)).inputs
+        self._further = _with_maps(inputs, rows, "more_")
         self._roles = ViewRoles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
@@ -78,7 +84,8 @@ class People:
     @torch.inference_mode()
     def estimate(self, model: MetricHMR) -> HMROutput:
         """The output of `model` for all people, averaged over their views."""
-        return estimate_from_views(model, self.table.inputs, self._further, self._roles)
+        estimate = estimate_from_views(model, self._inputs, self._further, self._roles)
+        return with_pixels(model, estimate, self._inputs, self._further, self._roles)
 
     def bands(self) -> Iterator[tuple[str, Mask]]:
         """Names and masks (N,) of groups. Fields of view are compared at similar size in pixels (1.70 m: 150-350)."""
@@ -161,8 +168,26 @@ def _with_further_views(shard: Path) -> Arrays:
     return rows.arrays()
 
 
-def _networks() -> tuple[BlazePose, BlazePose | None]:
-    return BlazePose(num_threads=1), heavy_blazepose(num_threads=1)
+def _networks(with_maps: bool = False) -> tuple[BlazePose, BlazePose | None]:
+    return BlazePose(num_threads=1, with_maps=with_maps), heavy_blazepose(num_threads=1)
+
+
+def _with_maps(batch: CropBatch, rows: Arrays, prefix: str) -> CropBatch:
+    """The batch with the maps of the rows, if there are any."""
+    if f"{prefix}s16" not in rows:
+        return batch
+    maps = {name: torch.from_numpy(rows[prefix + key].astype(np.float32)) for key, name in MAPS.items()}
+    return batch.with_tensors(maps)
+
+
+def _maps_of(view: LandmarkSet, prefix: str, like: LandmarkSet) -> Arrays:
+    """The maps of a view, zeros for one of the heavy network; none where `like`, the person's first view, has none."""
+    if like.maps is None:
+        return {}
+    return {
+        prefix + key: np.asarray(getattr(like.maps if view.heavy else view.maps, key), np.float16) * (not view.heavy)
+        for key in MAPS
+    }
 
 
 def _stored(sample: Arrays, number: int) -> LandmarkSet:
@@ -173,7 +198,7 @@ def _stored(sample: Arrays, number: int) -> LandmarkSet:
 
 def _search(shard: Path) -> Arrays:
     """Rows of the people detected in one shard; `counts` (1, 4): images, true people, those in clear view, false."""
-    rows, networks, detector, counts = _Rows(), _networks(), PersonDetector(1), np.zeros((1, 4), int)
+    rows, networks, detector, counts = _Rows(), _networks(with_maps=True), PersonDetector(1), np.zeros((1, 4), int)
     for image, sample in _images(shard):
         truth = _true_people(sample)
         found = [sighting.landmarks for sighting in find_people(image, networks[0], detector)]
@@ -223,8 +248,10 @@ class _Rows:
         for further in more:
             about = {"person": len(self._people), "mirrored": further.mirrored}
             row = about | {name: getattr(further.landmarks, name) for name in (*VIEW, "heavy")}
-            self._more.append({f"more_{name}": np.asarray(value) for name, value in row.items()})
-        self._people.append({name: np.asarray(getattr(view, name), np.float64) for name in VIEW} | labels)
+            arrays = {f"more_{name}": np.asarray(value) for name, value in row.items()}
+            self._more.append(arrays | _maps_of(further.landmarks, "more_", view))
+        own = {name: np.asarray(getattr(view, name), np.float64) for name in VIEW}
+        self._people.append(own | labels | _maps_of(view, "", view))
 
     def arrays(self) -> Arrays:
         """All rows, stacked."""

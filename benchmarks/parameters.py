@@ -39,7 +39,7 @@ def one_person(config: ModelConfig, dtype: torch.dtype = torch.float32) -> CropB
         image_size=torch.tensor([[640.0, 480.0]]),
         bbox=torch.tensor([[200.0, 100.0, 400.0, 400.0]]),
         crop_size=(width, height),
-        image=None if config.image_encoder.kind == "blazepose" else torch.rand(1, 3, height, width, dtype=dtype),
+        image=None if config.image_encoder.reads_landmarks else torch.rand(1, 3, height, width, dtype=dtype),
     )
 
 

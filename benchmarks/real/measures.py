@@ -21,6 +21,7 @@ from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.types import Float32Array, Float64Array
 
 TORSO = [NAMES.index(name) for name in ("left_shoulder", "right_shoulder", "right_hip", "left_hip")]
+TORSO_LANDMARKS = [LANDMARK_JOINTS[joint][0] for joint in TORSO]
 INSIDE_TORSO = 0.10
 """Metres from the torso's surface, which the depth camera sees, to the joints within."""
 TORSO_SHARE = 0.6
@@ -85,8 +86,8 @@ def measure_people(picture: Picture, scene: Scene, body: BodyModel, min_confiden
 def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> list[tuple[int, int]]:
     """Pairs (estimate, annotated person): one to one, with the largest overlap in sum.
 
-    A pair needs an intersection of `MIN_OVERLAP` of the smaller box: an annotated box ends at the hips of somebody
-    who sits behind a table, an estimated one at the feet.
+    A pair needs an intersection of `MIN_OVERLAP` of the smaller box, or the middle of the estimated torso inside the
+    annotated box: an annotated box ends where a table or a chair hides the legs, an estimated one at the feet.
     """
     if not people or not truth:
         return []
@@ -96,7 +97,9 @@ def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> li
     both = np.prod(np.clip(high - low, 0, None), axis=-1)
     area, true_area = _area(ours)[:, None], _area(theirs)
     overlap, iou = both / np.minimum(area, true_area), both / (area + true_area - both)
-    allowed = overlap >= MIN_OVERLAP
+    torso = np.array([person.landmarks.pixels[TORSO_LANDMARKS].mean(0) for person in people], np.float64)[:, None]
+    inside = ((torso >= theirs[:, :2]) & (torso <= theirs[:, 2:])).all(-1)
+    allowed = (overlap >= MIN_OVERLAP) | inside
     rows, columns = linear_sum_assignment(np.where(allowed, 1 + iou, 0), maximize=True)
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
 
@@ -108,8 +111,7 @@ def _area(boxes: Float64Array) -> Float64Array:
 
 def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyModel) -> Distance | None:
     """Of the torso; None where the depth camera measured less than a quarter of it."""
-    landmarks = [LANDMARK_JOINTS[joint][0] for joint in TORSO]
-    true = torso_depth(person.landmarks.pixels[landmarks], picture.depth)
+    true = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
     if true is None:
         return None
     theirs = baseline(crop_batch_from_landmarks([person.landmarks], picture.camera), body)[0, TORSO]

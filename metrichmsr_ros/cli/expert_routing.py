@@ -98,7 +98,7 @@ def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonR
     config = pipeline.model.config
     batch = crop_batch(config, scene.image, [person.landmarks for person in scene.people], scene.camera)
     routing = patch_routing(pipeline.model, batch.to(pipeline.device))
-    of_one = _by_landmark if config.image_encoder.kind == "blazepose" else _by_patch
+    of_one = _by_landmark if config.image_encoder.reads_landmarks else _by_patch
     return [
         of_one(f"{name}_{person.id}", person, scene, batch.select(torch.tensor([row])), routing[row])
         for row, person in enumerate(scene.people)

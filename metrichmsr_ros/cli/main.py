@@ -193,14 +193,15 @@ def synthesize_crops(
 
 @app.command
 def train(
-    what: Annotated[Literal["human", "depth"], tyro.conf.Positional],
+    what: Annotated[Literal["human", "pixels", "depth"], tyro.conf.Positional],
     config: Annotated[Path, tyro.conf.Positional],
     device: str = "cpu",
 ) -> None:
     """Train a network by a YAML file, e.g. `metrichmsr train human config/train/embedded.yaml`; resumes if interrupted.
 
     Args:
-        what: human (pose, shape and position) or depth (the refiner, e.g. with config/train/depth.yaml).
+        what: human (pose, shape and position), pixels (the branch for position and shape from pixels, e.g. with
+            config/train/pixels.yaml) or depth (the refiner, e.g. with config/train/depth.yaml).
         config: training configuration, YAML.
         device: torch device; use torchrun for several GPUs (human).
     """
@@ -209,6 +210,12 @@ def train(
         from metrichmsr_ros.training.depth.train import train as train_depth
 
         print(f"wrote {train_depth(load_depth_config(config), device)}")
+        return
+    if what == "pixels":
+        from metrichmsr_ros.training.pixels.config import load_pixel_config
+        from metrichmsr_ros.training.pixels.train import train as train_pixels
+
+        print(f"wrote {train_pixels(load_pixel_config(config), device)}")
         return
     from metrichmsr_ros.training.human.config import load_train_config
     from metrichmsr_ros.training.human.train import train as train_human

@@ -32,6 +32,8 @@ class CropBatch:
     height; bbox: (B,4) x1, y1, x2, y2 in full-image pixels; crop_size: (width, height) of all crops;
     image: (B,3,height,width) RGB in 0..1, or None if the encoder needs no pixels;
     heavy: (B,) bool, whether the landmarks come from the heavy landmark network; None: from none.
+    trunk_maps: (B,88,16,16), decoder_maps: (B,288,8,8) of the full landmark network, of the crop as it saw it (mirrored
+    in a mirrored view); zeros for views of the heavy network; None if they were not asked for.
     """
 
     landmarks: torch.Tensor
@@ -45,6 +47,8 @@ class CropBatch:
     crop_size: tuple[int, int]
     image: torch.Tensor | None = None
     heavy: torch.Tensor | None = None
+    trunk_maps: torch.Tensor | None = None
+    decoder_maps: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Number of people."""
@@ -70,9 +74,10 @@ class CropBatch:
         return otherwise.with_tensors({k: choose(which, own[k], v) for k, v in otherwise.tensors().items()})
 
     def joined(self, others: CropBatch) -> CropBatch:
-        """These people followed by those of `others`."""
+        """These people followed by those of `others`; tensors that one of the two lacks are left out."""
         added = others.tensors()
-        return self.with_tensors({k: torch.cat([v, added[k]]) for k, v in self.tensors().items()})
+        joint = {k: torch.cat([v, added[k]]) if k in added else None for k, v in self.tensors().items()}
+        return dataclasses.replace(self, **joint)  # type: ignore[arg-type]
 
     def select(self, index: torch.Tensor) -> CropBatch:
         """The people at `index` (int or bool tensor), in that order."""
@@ -92,7 +97,7 @@ def crop_batch(
     Raises:
         ValueError: the camera is distorted.
     """
-    if config.image_encoder.kind == "blazepose":
+    if config.image_encoder.reads_landmarks:
         return crop_batch_from_landmarks(landmark_sets, camera)
     boxes = np.array([found.bbox() for found in landmark_sets]).reshape(-1, 4)
     return crop_batch_from_boxes(image, boxes, camera, config.image_encoder.crop_size)
@@ -144,9 +149,24 @@ def crop_batch_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Came
         "world": stack("world", (NUM_LANDMARKS, 3)),
     }
     heavy = torch.tensor([found.heavy for found in landmark_sets], dtype=torch.bool)
+    maps = _trunk_maps(landmark_sets)
     boxes = np.concatenate([pixels.min(1), pixels.max(1)], axis=-1)
     batch = _batch(camera, stack("crop_matrix", (3, 3)), boxes, (256, 256), landmarks, None)
-    return batch.with_tensors({"heavy": heavy})
+    return batch.with_tensors({"heavy": heavy} | maps)
+
+
+def _trunk_maps(landmark_sets: Sequence[LandmarkSet]) -> dict[str, torch.Tensor]:
+    """Maps of all views, zeros for those without; nothing where no view has any."""
+    first = next((found.maps for found in landmark_sets if found.maps is not None), None)
+    if first is None:
+        return {}
+    empty = np.zeros_like(first.s16), np.zeros_like(first.t8)
+    pairs = [empty if found.maps is None else (found.maps.s16, found.maps.t8) for found in landmark_sets]
+    names = ("trunk_maps", "decoder_maps")
+    return {
+        name: torch.from_numpy(np.stack(maps).astype(np.float32))
+        for name, maps in zip(names, zip(*pairs, strict=True), strict=True)
+    }
 
 
 def _batch(

@@ -17,12 +17,14 @@ class ImageEncoderConfig:
     """The encoder of a person's crop to image tokens.
 
     `blazepose` makes one token per BlazePose landmark (39) and `summary_tokens` dense ones; with `reads_heavy` it has
-    separate weights for landmarks of BlazePose's heavy landmark network, else it rejects them. `vitpose` runs
-    `VitPoseBackbone` of transformers from `weights` (hub id or local folder) or, if `weights` is empty, with the
+    separate weights for landmarks of BlazePose's heavy landmark network, else it rejects them. `blazepose_pixels` is
+    the same, and a second branch estimates position and shape from maps of BlazePose's trunk too
+    (hmr/pixels/branch.py). `vitpose` runs `VitPoseBackbone` of transformers from `weights` (hub id or local folder)
+    or, if `weights` is empty, with the
     architecture below and random parameters; only the "plus" models need `dataset_index`.
     """
 
-    kind: Literal["blazepose", "vitpose"] = "blazepose"
+    kind: Literal["blazepose", "blazepose_pixels", "vitpose"] = "blazepose"
     summary_tokens: int = 4
     reads_heavy: bool = False
     weights: str = ""
@@ -32,6 +34,16 @@ class ImageEncoderConfig:
     heads: int = 12
     dataset_index: int | None = None
     frozen: bool = False
+
+    @property
+    def reads_landmarks(self) -> bool:
+        """Whether the tokens are made of BlazePose's landmarks."""
+        return self.kind != "vitpose"
+
+    @property
+    def reads_maps(self) -> bool:
+        """Whether a branch of the network reads maps of BlazePose's trunk."""
+        return self.kind == "blazepose_pixels"
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,19 @@ class MoEConfig:
 
 
 @dataclass(frozen=True)
+class PixelPositionConfig:
+    """The second branch of `image_encoder.kind: blazepose_pixels`, a transformer.
+
+    `correlation` is that of its error of the distance with the landmarks' error: nobody's true height is known.
+    """
+
+    width: int = 160
+    layers: int = 3
+    heads: int = 4
+    correlation: float = 0.74
+
+
+@dataclass(frozen=True)
 class HeadConfig:
     """The three MLP heads. See docs/explanation/decisions.md for the measured effect of each choice."""
 
@@ -90,6 +115,7 @@ class ModelConfig:
     ray_encoder: RayEncoderConfig = field(default_factory=RayEncoderConfig)
     moe: MoEConfig = field(default_factory=MoEConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
+    pixel_position: PixelPositionConfig = field(default_factory=PixelPositionConfig)
 
     def __post_init__(self) -> None:
         """Reject contradictory combinations with a ConfigError."""
@@ -102,5 +128,5 @@ class ModelConfig:
         if self.moe.width % self.moe.heads:
             raise ConfigError(f"moe: width {self.moe.width} is not a multiple of heads {self.moe.heads}")
         sampled = self.conditioning == "ray_map" and self.ray_encoder.kind == "sampled"
-        if sampled and self.image_encoder.kind != "blazepose":
+        if sampled and not self.image_encoder.reads_landmarks:
             raise ConfigError("ray_encoder: 'sampled' needs BlazePose landmarks; use kind: vit")

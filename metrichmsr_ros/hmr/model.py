@@ -18,6 +18,7 @@ from metrichmsr_ros.hmr.crop_camera import CropCamera
 from metrichmsr_ros.hmr.encoders import BlazePoseTokens, CliffVector, SampledRays
 from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead, covariance
 from metrichmsr_ros.hmr.moe import HumanMoE, Routing
+from metrichmsr_ros.hmr.pixels.branch import PixelPosition
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class MetricHMR(nn.Module):
         self.pose = PoseHead(self.moe.features, config.head)
         self.shape = ShapeHead(self.moe.features, config.head)
         self.position = PositionHead(self.moe.features, config.head)
+        self.pixel_position = PixelPosition(config.pixel_position) if config.image_encoder.reads_maps else None
 
     def forward(self, batch: CropBatch, return_routing: bool = False) -> HMROutput:
         """Estimate every person of `batch`, independently of the others."""
@@ -88,7 +90,7 @@ def _expert_share(routing: tuple[Routing, ...], count: int, like: torch.Tensor) 
 
 
 def _image_encoder(config: ModelConfig) -> nn.Module:
-    if config.image_encoder.kind == "blazepose":
+    if config.image_encoder.reads_landmarks:
         return BlazePoseTokens(config)
     from metrichmsr_ros.hmr.vit_encoders import ViTPoseTokens  # needs the `vitpose` extra
 

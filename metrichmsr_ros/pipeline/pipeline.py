@@ -81,7 +81,7 @@ class Pipeline:
         self._augmentation: Augmentation = test_time_augmentation
         encoder = model.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
-        self._views = ViewMaker(blazepose, encoder.kind == "blazepose", load)
+        self._views = ViewMaker(blazepose, encoder.reads_landmarks, load)
         self._tracker = PeopleTracker(blazepose, self._detector)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
@@ -114,7 +114,7 @@ class Pipeline:
         """
         model, engine = load_model(preset, checked_device(device)), make_engine(depth)
         bodies = load_body(body).to(device).eval()
-        blazepose = BlazePose(num_threads=num_threads)
+        blazepose = BlazePose(num_threads=num_threads, with_maps=model.config.image_encoder.reads_maps)
         load_heavy = partial(heavy_blazepose, num_threads)
         return cls(
             model, bodies, blazepose, device, engine, test_time_augmentation, load_heavy, PersonDetector(num_threads)

@@ -12,10 +12,12 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import CropBatch, choose, crop_batch
 from metrichmsr_ros.hmr.facing import reflected
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.pixels.fusion import with_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
 from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother
 from metrichmsr_ros.hmr.test_time_augmentation import (
+    ViewRoles,
     Views,
     estimate_from_views,
     estimate_views,
@@ -49,7 +51,8 @@ class PoseEstimator:
     ) -> HMROutput:
         """Estimates of B people, each the mean over its views that agree in facing."""
         first, more = self._batch(image, found, camera), self._further_batch(image, further, camera)
-        return estimate_from_views(self._model, first, more, roles_of(further))
+        estimate = estimate_from_views(self._model, first, more, roles_of(further))
+        return with_pixels(self._model, estimate, first, more, roles_of(further))
 
     @torch.inference_mode()
     def views(self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera) -> Views:
@@ -64,6 +67,15 @@ class PoseEstimator:
         if more is None:
             return views
         return views.joined(further_estimates(self._model, more, roles_of(further), views.people))
+
+    @torch.inference_mode()
+    def with_pixels(
+        self, estimate: HMROutput, image: ImageArray, found: Sequence[LandmarkSet], camera: Camera
+    ) -> HMROutput:
+        """`estimate` with position and shape from the pixels of the first views too, by networks that read them."""
+        if self._model.pixel_position is None:
+            return estimate
+        return with_pixels(self._model, estimate, self._batch(image, found, camera), None, ViewRoles())
 
     def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropBatch | None:
         sets = [view.landmarks for of_one in further.values() for view in of_one]
@@ -102,15 +114,15 @@ class VideoPoses:
             camera: of the image.
             stamp_s: s.
         """
-        ids = [person.id for person in seen]
-        views = self._estimator.views(image, [person.landmarks for person in seen], further, camera)
+        ids, landmarks = [person.id for person in seen], [person.landmarks for person in seen]
+        views = self._estimator.views(image, landmarks, further, camera)
         doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
         if doubt.any():
             rows = sorted(set(views.person[doubt].tolist()))
             heavy = self._views.heavy_views(image, seen, rows, further)
             views = self._estimator.with_more(views, image, heavy, camera)
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
-        estimate = decided(views, agrees)
+        estimate = self._estimator.with_pixels(decided(views, agrees), image, landmarks, camera)
         steady = replace(estimate, rotmats=self._rotations(estimate.rotmats, ids, stamp_s))
         return self._shapes(steady, ids)
 

@@ -48,9 +48,9 @@ def test_shipped_weights_load_and_run():
         path = asset_path("embedded.safetensors")
     except AssetError:
         pytest.skip("no weights in this tree")
-    assert path.stat().st_size < 12e6
+    assert path.stat().st_size < 16e6
     model = load_model("embedded")
-    assert sum(p.numel() for p in model.parameters()) < 3e6
+    assert sum(p.numel() for p in model.parameters()) < 5e6
     camera = Camera.from_fov(640, 480, 1.0)
     batch = crop_batch_from_landmarks([landmark_set(i) for i in range(3)], camera)
     assert batch.landmarks.shape == (3, 39, 3)

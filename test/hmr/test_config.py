@@ -22,7 +22,7 @@ def test_every_model_file_reads_and_survives_json(path):
     assert build(ModelConfig, json.loads(json.dumps(to_mapping(config)))) == config
 
 
-HUMAN_TRAINING = [p for p in sorted((CONFIG / "train").glob("*.yaml")) if not p.stem.startswith("depth")]
+HUMAN_TRAINING = [p for p in sorted((CONFIG / "train").glob("*.yaml")) if not p.stem.startswith(("depth", "pixels"))]
 
 
 @pytest.mark.parametrize("path", HUMAN_TRAINING, ids=lambda p: p.stem)

@@ -67,6 +67,7 @@ def scene_with_one_person():
     rng = np.random.default_rng(0)
     camera = Camera.from_fov(320, 240, 1.0)
     landmarks = SimpleNamespace(
+        maps=None,
         crop_landmarks=rng.uniform(20, 230, (39, 3)),
         visibility=np.ones(39),
         presence=np.where(np.arange(39) == 4, 0.1, 0.9),

@@ -96,11 +96,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for sizes below 1, and for data of a kind that the network does not read."""
-        over_pixels = self.model.image_encoder.kind == "vitpose"
+        over_pixels = not self.model.image_encoder.reads_landmarks
         if over_pixels and (self.train or self.validation):
             raise ConfigError("train: shards hold landmarks, but this network reads pixels; set `images` instead")
         if not over_pixels and (self.images or self.validation_images):
             raise ConfigError("images: this network reads landmarks, not pixels; set `train` to its shards instead")
+        if self.model.image_encoder.reads_maps:
+            raise ConfigError(
+                "model: image_encoder.kind blazepose_pixels has a branch that is trained by itself: use kind blazepose "
+                "here, then `metrichmsr train pixels`"
+            )
         if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
             raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
         if self.keep_best and not (self.validation or self.validation_images):

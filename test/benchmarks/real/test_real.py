@@ -109,9 +109,23 @@ def test_the_annotation_has_known_framings_and_boxes_within_the_picture() -> Non
 def test_people_are_matched_one_to_one() -> None:
     left, right = np.array([0, 0, 100, 200.0]), np.array([90, 0, 200, 200.0])
     truth = [PersonInView("whole", left), PersonInView("seated", right)]
-    people = [SimpleNamespace(bbox=box) for box in (right + 5, left + 3, left, np.array([400, 0, 500, 100.0]))]
+    people = [_person(box) for box in (right + 5, left + 3, left, np.array([400, 0, 500, 100.0]))]
     assert sorted(match(people, truth)) == [(0, 1), (2, 0)]
     assert match([], truth) == [] == match(people, [])
+
+
+def test_somebody_whose_legs_a_chair_hides_is_matched_by_the_torso() -> None:
+    (pair,) = match(
+        [_person(np.array([60, 20, 90, 240.0]))], [PersonInView("from behind", np.array([0, 0, 120, 100.0]))]
+    )
+    assert pair == (0, 0)
+    assert not match([_person(np.array([60, 80, 90, 400.0]))], [PersonInView("seated", np.array([0, 0, 120, 100.0]))])
+
+
+def _person(box: np.ndarray) -> SimpleNamespace:
+    """Somebody whose torso is a third from the top of their box."""
+    middle = [(box[0] + box[2]) / 2, box[1] + (box[3] - box[1]) / 3]
+    return SimpleNamespace(bbox=box, landmarks=SimpleNamespace(pixels=np.tile(middle, (39, 1))))
 
 
 def test_depth_of_a_torso_ignores_background_beside_it() -> None:

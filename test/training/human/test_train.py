@@ -10,8 +10,10 @@ from helpers.landmark_shards import write_landmark_shard
 from helpers.landmark_training import ALONE, QUIET, SMALL, config_of, losses_of, run_of
 from helpers.simulated_people import simulate
 
+from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.tar_samples import ShardError
-from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata
+from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people
@@ -193,3 +195,18 @@ def test_data_errors_name_the_shard(tmp_path):
     (tmp_path / "cut.tar").write_bytes(b"not a tar" * 100)
     with pytest.raises(ShardError, match=r"cut\.tar: not a readable"):
         load_people([str(tmp_path / "cut.tar")])
+
+
+def test_weights_with_a_pixel_branch_start_a_run_without_it(people, body, tmp_path):
+    """The shipped network has one; fine-tuning its landmarks' network drops it, and refuses to train it."""
+    config = config_of(tmp_path, name="landmarks")
+    encoder = dataclasses.replace(config.model.image_encoder, kind="blazepose_pixels")
+    whole = MetricHMR(dataclasses.replace(config.model, image_encoder=encoder))
+    save_model(tmp_path / "whole.safetensors", whole)
+    tuned = config_of(tmp_path, name="tuned", initial_weights=str(tmp_path / "whole.safetensors"))
+    model = run_of(tuned, people, body).model
+    assert model.pixel_position is None
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, whole.state_dict()[name])
+    with pytest.raises(ConfigError, match="train pixels"):
+        config_of(tmp_path, name="both", model=whole.config)

@@ -1,0 +1,1 @@
+"""Position and shape from pixels, beside the pose from landmarks."""

@@ -1,0 +1,1 @@
+"""Training of the branch that finds position and shape from pixels."""

@@ -1,0 +1,101 @@
+"""Shards of rendered crops as batches with truth, endless and resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays, batches, crop_shards, read_crops
+from metrichmsr_ros.hmr.batch import CropBatch
+
+CROP_SIZE = 256
+NAMES = (
+    *("landmarks", "visibility", "presence", "world", "crop_matrix", "crop_intrinsics", "intrinsics", "image_size"),
+    *("s16", "t8", "joints", "betas", "framing"),
+)
+"""The arrays of a shard that training reads."""
+
+
+@dataclass(frozen=True)
+class CropTruth:
+    """B people. transl: (B, 3) m, of SMPL; joints: (B, 24, 3) m, both in the camera frame; betas: (B, 10);
+    height: (B,) m; framing: (B,) int, of `rendering.crops.framing.Framing`.
+    """
+
+    transl: torch.Tensor
+    joints: torch.Tensor
+    betas: torch.Tensor
+    height: torch.Tensor
+    framing: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where an endless stream of batches stands: pass over the shards, and batches taken of it."""
+
+    epoch: int = 0
+    taken: int = 0
+
+
+def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tuple[Position, CropArrays]]:
+    """Batches from `start` on, each with the position after it; every pass takes the shards that are finished by then.
+
+    Raises:
+        CropShardError: no shard, or one that cannot be read.
+    """
+    position = start
+    while True:
+        passed = batches(crop_shards(folder), size, np.random.default_rng([seed, position.epoch]), NAMES)
+        count = 0
+        for count, arrays in enumerate(passed, 1):
+            if count > position.taken:
+                yield Position(position.epoch, count), arrays
+        if not count:
+            raise ValueError(f"{folder}: the shards hold fewer than {size} crops; lower batch_size or make more crops")
+        position = Position(position.epoch + 1, 0)
+
+
+def held_out(folder: Path) -> list[CropArrays]:
+    """The shards for validation."""
+    return [read_crops(path, NAMES) for path in crop_shards(folder, held_out=True)]
+
+
+def batch_of(arrays: CropArrays, body: BodyModel, device: torch.device | str = "cpu") -> tuple[CropBatch, CropTruth]:
+    """Inputs and truth of one batch, on the device of `body`; those of mirrored views are of the mirrored image."""
+
+    def tensor(name: str) -> torch.Tensor:
+        return torch.from_numpy(arrays[name].astype(np.float32)).to(device)
+
+    pixels = _image_pixels(arrays).to(device)
+    batch = CropBatch(
+        landmarks=tensor("landmarks"),
+        visibility=tensor("visibility"),
+        presence=tensor("presence"),
+        world=tensor("world"),
+        crop_intrinsics=tensor("crop_intrinsics"),
+        intrinsics=tensor("intrinsics"),
+        image_size=tensor("image_size"),
+        bbox=torch.cat([pixels.amin(1), pixels.amax(1)], dim=-1),
+        crop_size=(CROP_SIZE, CROP_SIZE),
+        heavy=torch.zeros(len(pixels), dtype=torch.bool, device=device),
+        trunk_maps=tensor("s16"),
+        decoder_maps=tensor("t8"),
+    )
+    betas = tensor("betas")
+    with torch.no_grad():
+        pelvis, height = body.rest_joints(betas)[:, 0], body.height(betas)
+    joints = tensor("joints")
+    framing = torch.from_numpy(arrays["framing"].astype(np.int64)).to(device)
+    return batch, CropTruth(joints[:, 0] - pelvis, joints, betas, height, framing)
+
+
+def _image_pixels(arrays: CropArrays) -> torch.Tensor:
+    """(B, 33, 2) landmarks in pixels of the image."""
+    inverse = np.linalg.inv(arrays["crop_matrix"].astype(np.float64))
+    points = arrays["landmarks"][:, :33, :2] @ inverse[:, :2, :2].swapaxes(1, 2) + inverse[:, None, :2, 2]
+    return torch.from_numpy(points.astype(np.float32))

@@ -1,0 +1,63 @@
+"""Errors of the pixel branch and of the whole network on held-out crops, by framing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.data.rendering.crops.framing import Framing
+from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays
+from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.pixels.fusion import with_pixels
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
+from metrichmsr_ros.training.pixels.crops import batch_of
+
+BATCH = 256
+_WILD = 0.3  # relative errors beyond this count as this in the correlation
+SYSTEMS = ("landmarks", "pixels", "fused")
+
+
+@torch.inference_mode()
+def validate(model: MetricHMR, shards: Sequence[CropArrays]) -> dict[str, torch.Tensor]:
+    """By name (N,): `framing`, and by system the relative errors of the distances and the stated deviations."""
+    assert model.pixel_position is not None
+    body = load_body(model.config.body)
+    rows: dict[str, list[torch.Tensor]] = {}
+    for shard in shards:
+        for first in range(0, len(shard["betas"]), BATCH):
+            part = {name: values[first : first + BATCH] for name, values in shard.items()}
+            batch, truth = batch_of(part, body)
+            landmarks, pixels = model(batch), model.pixel_position(batch)
+            both = with_pixels(model, landmarks, batch, None, ViewRoles())
+            true = truth.transl[:, 2]
+            rows.setdefault("framing", []).append(truth.framing)
+            for name, estimate in zip(SYSTEMS, (landmarks, pixels, both), strict=True):
+                rows.setdefault(name, []).append(estimate.transl[:, 2] / true - 1)
+            relative = [e.transl_deviation[:, 0] / e.transl.norm(dim=-1) for e in (landmarks, both)]
+            deviations = (relative[0], pixels.log_deviation[:, 2].exp(), relative[1])
+            for name, values in zip(SYSTEMS, deviations, strict=True):
+                rows.setdefault(f"{name} deviation", []).append(values)
+    return {name: torch.cat(values) for name, values in rows.items()}
+
+
+def describe(errors: dict[str, torch.Tensor]) -> str:
+    """Median of the distance's error, its absolute, and the share inside one sigma, by system and framing."""
+    lines = []
+    for name in SYSTEMS:
+        parts = []
+        for framing in (None, *Framing):
+            chosen = errors["framing"] >= 0 if framing is None else errors["framing"] == framing
+            if chosen.any():
+                error, deviation = errors[name][chosen], errors[f"{name} deviation"][chosen]
+                inside = (error.abs() <= deviation).float().mean()
+                label = "all" if framing is None else framing.name.lower()
+                parts.append(f"{label} {100 * error.median():+.1f} ({100 * error.abs().median():.1f}) {inside:.2f}")
+        lines.append(f"  {name:9s} " + ", ".join(parts))
+    both = torch.stack([errors[name].clamp(-_WILD, _WILD) for name in ("landmarks", "pixels")])
+    return (
+        "held out, distance: signed (absolute) median % and share inside 1 sigma\n"
+        + "\n".join(lines)
+        + f"\n  correlation of the errors of landmarks and pixels {torch.corrcoef(both)[0, 1]:.2f}"
+    )
