@@ -60,15 +60,21 @@ class PerceptionNode(LifecycleNode):
     Args:
         load: makes the pipeline from the settings, on configure; its exceptions are told to the user.
         name: node name.
+        owns_process: whether the process runs this node alone, so that its age is the time until the node is ready.
         node_options: further arguments of rclpy's Node (context, namespace, parameter_overrides, ...).
     """
 
     def __init__(
-        self, load: Callable[[Settings], ScenePipeline], name: str = "perception", **node_options: Any
+        self,
+        load: Callable[[Settings], ScenePipeline],
+        name: str = "perception",
+        owns_process: bool = False,
+        **node_options: Any,
     ) -> None:
         super().__init__(name, **node_options)
         declare_parameters(self)
         self._load = load
+        self._owns_process = owns_process
         self._settings = read_settings(self)
         self._enabled = True
         self._failure = ""  # why the last configure failed
@@ -125,7 +131,7 @@ class PerceptionNode(LifecycleNode):
             self._pipeline = None
             return _FAILURE
         self._failure = ""
-        self.get_logger().info(_ready(time.monotonic() - started))
+        self.get_logger().info(_ready(time.monotonic() - started, self._owns_process))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -304,8 +310,8 @@ class PerceptionNode(LifecycleNode):
         self._diagnostics.publish(message)
 
 
-def _ready(configured_s: float) -> str:
-    age_s = process_age_s()
+def _ready(configured_s: float, owns_process: bool) -> str:
+    age_s = process_age_s() if owns_process else None
     since = f"model ready after {age_s:.1f} s, imports included; " if age_s is not None else "model ready; "
     return f"{since}configuring took {configured_s:.1f} s"
 
@@ -376,7 +382,7 @@ def _run(signals: EndSignals) -> None:
             return load_pipeline(settings)
 
     try:
-        node = PerceptionNode(load)
+        node = PerceptionNode(load, owns_process=True)
     except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
         sys.exit(f"perception: {error}")
     try:
