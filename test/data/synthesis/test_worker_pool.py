@@ -15,8 +15,10 @@ from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
 
 DEADLINE_S = 300  # only a hang takes so long
 SYNTHESIS = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from helpers.pool_workers import {worker}
 from metrichmsr_ros.data.synthesis import shards
 shards._single_threaded_worker = {worker}
