@@ -20,7 +20,8 @@ pytestmark = pytest.mark.packaging
 
 def everything_in_the_package() -> list[Path]:
     """Also data, style sheets and py.typed; not what was generated beside them."""
-    files = [p for p in (ROOT / "metrichmsr_ros").rglob("*") if p.is_file() and p.suffix not in (".pyc", ".so")]
+    found = (p for p in (ROOT / "metrichmsr_ros").rglob("*") if "__pycache__" not in p.parts)  # pyc, and numba's files
+    files = [p for p in found if p.is_file() and p.suffix != ".so"]
     return [p for p in files if "msg" not in p.relative_to(ROOT).parts]
 
 
