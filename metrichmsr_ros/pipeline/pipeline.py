@@ -275,22 +275,26 @@ class Pipeline:
 
     @torch.inference_mode()
     def _predicted(self, found: list[TrackedPerson], request: OutputRequest, stamp_s: float) -> list[PersonEstimate]:
-        """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them."""
-        hidden = [person for person in found if person.is_occluded and person.id in self._hidden]
+        """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them.
+
+        Whoever is predicted behind the camera is left out.
+        """
+        known = self._hidden, self._filters  # nobody who was only estimated behind the camera has a filter
+        hidden = [person for person in found if person.is_occluded and all(person.id in part for part in known)]
         if not hidden:
             return []
-        motions = [self._filters[person.id].predict(stamp_s) for person in hidden]
-        ids = [person.id for person in hidden]
-        estimate = self._hidden.estimate(ids, [m[0] for m in motions], [m[2][:3, :3] for m in motions])
+        motions = {person.id: self._filters[person.id].predict(stamp_s) for person in hidden}
+        positions, covariances = zip(*((m[0], m[2][:3, :3]) for m in motions.values()), strict=True)
+        estimate = self._hidden.estimate(list(motions), list(positions), list(covariances))
         people = self._people(hidden, estimate, [None] * len(hidden), request)
         return [
             replace(
                 person,
                 confidence=person.confidence * self._hidden.confidence(person.id, stamp_s),
-                velocity_cam=velocity.astype(np.float32),
-                position_cov6=cov6.astype(np.float32),
+                velocity_cam=motions[person.id][1].astype(np.float32),
+                position_cov6=motions[person.id][2].astype(np.float32),
             )
-            for person, (_, velocity, cov6) in zip(people, motions, strict=True)
+            for person in people
         ]
 
     def _forget_all_but(self, ids: set[str]) -> None:

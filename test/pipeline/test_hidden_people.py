@@ -73,3 +73,23 @@ def test_pose_and_shape_stay_as_last_seen_and_size_is_not_measured(scenes):
 def test_a_hidden_person_is_not_in_the_depth_of_the_scene(scenes):
     assert np.isfinite(scenes[SEEN - 1].depth.metres).any()
     assert np.isnan(scenes[-1].depth.metres).all()  # depth here is the people's own surfaces alone
+
+
+class _Behind:
+    """A motion filter that predicts somebody behind the camera."""
+
+    def predict(self, stamp_s):
+        return np.array([0.1, 0.0, -0.5]), np.zeros(3), np.eye(6)
+
+
+@pytest.mark.parametrize("filters", [{"p1": _Behind()}, {}])
+def test_whoever_is_predicted_behind_the_camera_is_left_out(pipeline, monkeypatch, filters):
+    """Also somebody who was never estimated in front of it, and so has no filter."""
+    pipeline.reset()
+    frames = list(WalkingSequence(SEEN + 1, FPS, walkers=[passing_walker(2)]))
+    for frame in frames[:SEEN]:
+        (person,) = pipeline.track(frame.image, frame.camera, frame.stamp_s).people or (None,)
+    hidden = covered(frames[-1].image, frames[-1].people[0], frames[-1].camera)
+    monkeypatch.setattr(pipeline, "_filters", {person.id: value for value in filters.values()})
+    assert pipeline.track(hidden, frames[-1].camera, frames[-1].stamp_s).people == []
+    pipeline.reset()
