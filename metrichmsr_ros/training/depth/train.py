@@ -21,6 +21,7 @@ from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.refiner import Refiner
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
 
@@ -81,17 +82,11 @@ class DepthRun:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_state(path, state)
 
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises ConfigError if it was written with another configuration."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        config = to_mapping(self.config)
-        changed = [key for key in config if config[key] != state["config"].get(key)]
-        if changed:
-            raise ConfigError(f"{path}: cannot be resumed, {changed} changed; name another output folder or delete it")
+        state = read_state(path, self.config, self.device)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

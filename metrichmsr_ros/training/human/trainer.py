@@ -18,9 +18,10 @@ from torch.distributed.tensor import DTensor
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.config import to_mapping
 from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
-from metrichmsr_ros.hmr.config import PixelPositionConfig
 from metrichmsr_ros.hmr.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.model import MetricHMR, load_balance
+from metrichmsr_ros.hmr.pixels.grafting import without_branch
+from metrichmsr_ros.training.checkpoints import write_state
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
 from metrichmsr_ros.training.human.batches import Batches, generator_of, total_steps
 from metrichmsr_ros.training.human.config import TrainConfig, TrainingError, differing_keys
@@ -108,9 +109,7 @@ class HumanRun:
             "optimizer": self._optimizer_state(),
         }
         if self.among.is_first:
-            partial = path.with_suffix(".partial")
-            torch.save(state, partial)
-            partial.replace(path)
+            write_state(path, state)
         self.among.barrier()
 
     def resume(self, path: Path) -> None:
@@ -152,22 +151,12 @@ class HumanRun:
 def _initial_model(config: TrainConfig) -> MetricHMR:
     if not config.initial_weights:
         return MetricHMR(config.model)
-    model = without_pixels(load_model(config.initial_weights)).train()
+    model = without_branch(load_model(config.initial_weights)).train()
     if config.model.image_encoder.reads_heavy and not model.config.image_encoder.reads_heavy:
         model = reading_heavy(model).train()
     if model.config != config.model and model.config != saved_config(MetricHMR(config.model)):
         raise TrainingError(f"{config.initial_weights}: its network differs from `model`; use weights of this network")
     return model
-
-
-def without_pixels(model: MetricHMR) -> MetricHMR:
-    """The network without its pixel branch, which is trained by itself (training/pixels)."""
-    if model.pixel_position is None:
-        return model
-    encoder = replace(model.config.image_encoder, kind="blazepose")
-    landmarks = MetricHMR(replace(model.config, image_encoder=encoder, pixel_position=PixelPositionConfig()))
-    landmarks.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("pixel_position.")})
-    return landmarks
 
 
 def reading_heavy(model: MetricHMR) -> MetricHMR:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -20,7 +20,9 @@ from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.model import MetricHMR
 from metrichmsr_ros.hmr.pixels.branch import PixelPosition
+from metrichmsr_ros.hmr.pixels.grafting import with_branch
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig
 from metrichmsr_ros.training.pixels.crops import CropTruth, Position, batch_of, endless, held_out
 from metrichmsr_ros.training.pixels.losses import Auxiliary, pixel_losses
@@ -78,12 +80,7 @@ class PixelRun:
 
     def averaged_model(self) -> MetricHMR:
         """The whole network with the averaged branch, in evaluation mode."""
-        encoder = replace(self.base.config.image_encoder, kind="blazepose_pixels")
-        model = MetricHMR(replace(self.base.config, image_encoder=encoder, pixel_position=self.config.branch))
-        branch = {f"pixel_position.{name}": value.cpu() for name, value in self.average.items()}
-        landmarks = {k: v for k, v in self.base.state_dict().items() if not k.startswith("pixel_position.")}
-        model.load_state_dict(landmarks | branch)
-        return model.eval()
+        return with_branch(self.base, self.average, self.config.branch)
 
     def save(self, path: Path) -> None:
         """Writes the whole state; an interrupted write leaves the old file."""
@@ -96,17 +93,11 @@ class PixelRun:
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_state(path, state)
 
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises ConfigError if it was written with another configuration."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        config = to_mapping(self.config)
-        changed = [key for key in config if config[key] != state["config"].get(key)]
-        if changed:
-            raise ConfigError(f"{path}: cannot be resumed, {changed} changed; name another output folder or delete it")
+        state = read_state(path, self.config, self.device)
         self.branch.load_state_dict(state["branch"])
         self.auxiliary.load_state_dict(state["auxiliary"])
         self.average = state["average"]
