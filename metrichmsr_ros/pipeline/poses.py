@@ -50,15 +50,18 @@ class PoseEstimator:
         self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera
     ) -> HMROutput:
         """Estimates of B people, each the mean over its views that agree in facing."""
-        first, more = self._batch(image, found, camera), self._further_batch(image, further, camera)
+        first, more = self.batch(image, found, camera), self._further_batch(image, further, camera)
         estimate = estimate_from_views(self._model, first, more, roles_of(further))
         return with_pixels(self._model, estimate, first, more, roles_of(further))
 
+    def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
+        """The network's input of one view of each person, on its device."""
+        return crop_batch(self._model.config, image, sets, camera).to(self._device)
+
     @torch.inference_mode()
-    def views(self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera) -> Views:
-        """Estimates of every view of B people."""
-        first, more = self._batch(image, found, camera), self._further_batch(image, further, camera)
-        return estimate_views(self._model, first, more, roles_of(further))
+    def views(self, first: CropBatch, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
+        """Estimates of every view of B people, whose first views are `first`."""
+        return estimate_views(self._model, first, self._further_batch(image, further, camera), roles_of(further))
 
     @torch.inference_mode()
     def with_more(self, views: Views, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
@@ -69,20 +72,13 @@ class PoseEstimator:
         return views.joined(further_estimates(self._model, more, roles_of(further), views.people))
 
     @torch.inference_mode()
-    def with_pixels(
-        self, estimate: HMROutput, image: ImageArray, found: Sequence[LandmarkSet], camera: Camera
-    ) -> HMROutput:
+    def with_pixels(self, estimate: HMROutput, first: CropBatch) -> HMROutput:
         """`estimate` with position and shape from the pixels of the first views too, by networks that read them."""
-        if self._model.pixel_position is None:
-            return estimate
-        return with_pixels(self._model, estimate, self._batch(image, found, camera), None, ViewRoles())
+        return with_pixels(self._model, estimate, first, None, ViewRoles())
 
     def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropBatch | None:
         sets = [view.landmarks for of_one in further.values() for view in of_one]
-        return self._batch(image, sets, camera) if sets else None
-
-    def _batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
-        return crop_batch(self._model.config, image, sets, camera).to(self._device)
+        return self.batch(image, sets, camera) if sets else None
 
 
 class VideoPoses:
@@ -114,15 +110,16 @@ class VideoPoses:
             camera: of the image.
             stamp_s: s.
         """
-        ids, landmarks = [person.id for person in seen], [person.landmarks for person in seen]
-        views = self._estimator.views(image, landmarks, further, camera)
+        ids = [person.id for person in seen]
+        first = self._estimator.batch(image, [person.landmarks for person in seen], camera)
+        views = self._estimator.views(first, image, further, camera)
         doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
         if doubt.any():
             rows = sorted(set(views.person[doubt].tolist()))
             heavy = self._views.heavy_views(image, seen, rows, further)
             views = self._estimator.with_more(views, image, heavy, camera)
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
-        estimate = self._estimator.with_pixels(decided(views, agrees), image, landmarks, camera)
+        estimate = self._estimator.with_pixels(decided(views, agrees), first)
         steady = replace(estimate, rotmats=self._rotations(estimate.rotmats, ids, stamp_s))
         return self._shapes(steady, ids)
 

@@ -37,10 +37,13 @@ class Script:
     heavy: list[float] | None = None
     asked: list[list[int]] = field(default_factory=list)
 
-    def views(self, image, found, further, camera):
+    def batch(self, image, sets, camera):
+        return None
+
+    def views(self, first, image, further, camera):
         return views_of(self.light)
 
-    def with_pixels(self, estimate, image, found, camera):
+    def with_pixels(self, estimate, first):
         return estimate
 
     def heavy_views(self, image, seen, rows, known):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from metrichmsr_ros.geometry.ray_map import rays_at
 from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 
@@ -135,7 +136,13 @@ class PixelPosition(nn.Module):
 
     def tokens(self, batch: CropBatch) -> BranchTokens:
         """The tokens of every person."""
-        return BranchTokens(self._camera(batch)[:, None], self._landmarks(batch), self._pixels(batch))
+        middle = self.cells.new_full((1, 1, 2), (self.crop_side - 1) / 2)
+        fixed = torch.cat([middle, self.cells], dim=1).expand(len(batch), -1, -1)
+        points = torch.cat([fixed[:, :1], batch.landmarks[..., :2], fixed[:, 1:]], dim=1)
+        middle, landmarks, cells = _tangents(points, batch).split([1, NUM_LANDMARKS, DECODER_CELLS**2], dim=1)
+        return BranchTokens(
+            self._camera(batch, middle[:, 0])[:, None], self._landmarks(batch, landmarks), self._pixels(batch, cells)
+        )
 
     def locate(self, tokens: BranchTokens) -> Located:
         """Position, deviations and shape from tokens."""
@@ -146,12 +153,10 @@ class PixelPosition(nn.Module):
         deviation = (raw[:, 3:] - 2.5).clamp(-5, 2)
         return Located(raw[:, :3] + self.mean, deviation, self.shape(features).float(), features)
 
-    def _camera(self, batch: CropBatch) -> torch.Tensor:
+    def _camera(self, batch: CropBatch, middle: torch.Tensor) -> torch.Tensor:
         """Where the crop looks, how large it is in the image, and where the image's downward axis points in it."""
         matrix = batch.crop_intrinsics @ torch.linalg.inv(batch.intrinsics)
         size = focal(matrix)
-        middle = self.cells.new_full((1, 1, 2), (self.crop_side - 1) / 2).expand(len(batch), -1, -1)
-        middle = _rays(middle, batch)[:, 0]
         parts = [
             (focal(batch.crop_intrinsics) / self.crop_side).log()[:, None],
             middle,
@@ -163,12 +168,12 @@ class PixelPosition(nn.Module):
         projected: torch.Tensor = self.camera(torch.cat(parts, dim=-1))
         return projected
 
-    def _landmarks(self, batch: CropBatch) -> torch.Tensor:
+    def _landmarks(self, batch: CropBatch, tangents: torch.Tensor) -> torch.Tensor:
         points, half = batch.landmarks, self.crop_side / 2
         inside = [edge.float().mean(-1, keepdim=True) for edge in (points[..., :2] > 0, points[..., :2] < 2 * half)]
         parts = [
             (torch.cat([points[..., :2] - half, points[..., 2:]], dim=-1) / half).clamp(-4, 4),
-            _rays(points[..., :2], batch),
+            tangents,
             batch.visibility[..., None],
             batch.presence[..., None],
             batch.world,
@@ -177,12 +182,12 @@ class PixelPosition(nn.Module):
         tokens: torch.Tensor = self.landmark(torch.cat(parts, dim=-1)) + self.landmark_place
         return tokens
 
-    def _pixels(self, batch: CropBatch) -> torch.Tensor:
+    def _pixels(self, batch: CropBatch, tangents: torch.Tensor) -> torch.Tensor:
         assert batch.trunk_maps is not None
         assert batch.decoder_maps is not None
         maps = torch.cat([batch.decoder_maps, self.trunk(batch.trunk_maps)], dim=1).flatten(2).mT
         cells = self.cells.expand(len(batch), -1, -1)
-        rays = torch.cat([_rays(cells, batch), cells / (self.crop_side / 2) - 1], dim=-1)
+        rays = torch.cat([tangents, cells / (self.crop_side / 2) - 1], dim=-1)
         tokens: torch.Tensor = self.pixel(self.normalise_pixels(maps)) + self.pixel_ray(rays) + self.pixel_place
         return tokens
 
@@ -192,8 +197,7 @@ def focal(matrix: torch.Tensor) -> torch.Tensor:
     return (matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0]).abs().sqrt()
 
 
-def _rays(pixels: torch.Tensor, batch: CropBatch) -> torch.Tensor:
+def _tangents(pixels: torch.Tensor, batch: CropBatch) -> torch.Tensor:
     """Crop pixels (B, N, 2) to tangents in the camera frame."""
-    homogeneous = torch.nn.functional.pad(pixels, (0, 1), value=1.0)
-    rays = homogeneous @ torch.linalg.inv(batch.crop_intrinsics).mT
+    rays = rays_at(batch.crop_intrinsics, pixels)
     return (rays[..., :2] / rays[..., 2:].clamp_min(0.05)).clamp(-5, 5)

@@ -9,7 +9,7 @@ import torch
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.heads import covariance
 from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.pixels.branch import PixelEstimate
+from metrichmsr_ros.hmr.pixels.branch import PixelEstimate, PixelPosition
 from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, ViewRoles, mirrored
 
 HIPS = (23, 24)
@@ -28,17 +28,31 @@ def with_pixels(
     branch = model.pixel_position
     if branch is None or first.trunk_maps is None:
         return estimate
-    views, person = first, torch.arange(len(first), device=first.landmarks.device)
-    is_mirrored = torch.zeros_like(person, dtype=torch.bool)
-    if more is not None and more.heavy is not None and not bool(more.heavy.all()):
-        light = (~more.heavy).nonzero()[:, 0]
-        views = first.joined(more.select(light))
-        person = torch.cat([person, torch.tensor(roles.person, device=person.device)[light]])
-        is_mirrored = torch.cat([is_mirrored, torch.tensor(roles.mirrored, device=person.device)[light]])
-    seen = branch(mirrored(views).where(is_mirrored, views))
-    flip = torch.where(is_mirrored[:, None], seen.transl.new_tensor(MIRROR_X), 1.0)
-    means = mean_of_views(replace(seen, transl=seen.transl * flip), person, len(first))
-    return fused(estimate, means, branch.correlation, shows_hips(first))
+    seen = branch(first)
+    if more is not None and more.trunk_maps is not None:
+        seen = _with_further_views(branch, seen, first, more, roles)
+    return fused(estimate, seen, branch.correlation, shows_hips(first))
+
+
+def _with_further_views(
+    branch: PixelPosition, seen: PixelEstimate, first: CropBatch, more: CropBatch, roles: ViewRoles
+) -> PixelEstimate:
+    """The mean of what was seen in the first views and of the further views by the full landmark network."""
+    assert more.heavy is not None
+    light = (~more.heavy).nonzero()[:, 0]
+    views, rows = more.select(light), torch.arange(len(first), device=light.device)
+    person, is_mirrored = (torch.tensor(part, device=light.device)[light] for part in (roles.person, roles.mirrored))
+    further = branch(mirrored(views).where(is_mirrored, views))
+    flip = torch.where(is_mirrored[:, None], further.transl.new_tensor(MIRROR_X), 1.0)
+    return mean_of_views(
+        PixelEstimate(
+            torch.cat([seen.transl, further.transl * flip]),
+            torch.cat([seen.log_deviation, further.log_deviation]),
+            torch.cat([seen.betas, further.betas]),
+        ),
+        torch.cat([rows, person]),
+        len(first),
+    )
 
 
 def mean_of_views(views: PixelEstimate, person: torch.Tensor, count: int) -> PixelEstimate:
