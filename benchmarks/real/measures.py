@@ -16,9 +16,10 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import LANDMARK_JOINTS
 from metrichmsr_ros.depth.anchor import human_depth
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors
+from metrichmsr_ros.geometry.boxes import box_iou, share_covered
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
-from metrichmsr_ros.types import Float32Array, Float64Array
+from metrichmsr_ros.types import Float32Array
 
 TORSO = [NAMES.index(name) for name in ("left_shoulder", "right_shoulder", "right_hip", "left_hip")]
 TORSO_LANDMARKS = [LANDMARK_JOINTS[joint][0] for joint in TORSO]
@@ -93,20 +94,12 @@ def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> li
         return []
     ours = np.array([person.bbox for person in people], np.float64)
     theirs = np.array([person.box for person in truth])
-    low, high = np.maximum(ours[:, None, :2], theirs[:, :2]), np.minimum(ours[:, None, 2:], theirs[:, 2:])
-    both = np.prod(np.clip(high - low, 0, None), axis=-1)
-    area, true_area = _area(ours)[:, None], _area(theirs)
-    overlap, iou = both / np.minimum(area, true_area), both / (area + true_area - both)
+    overlap = np.maximum(share_covered(ours, theirs), share_covered(theirs, ours).T)  # of the smaller box
     torso = np.array([person.landmarks.pixels[TORSO_LANDMARKS].mean(0) for person in people], np.float64)[:, None]
     inside = ((torso >= theirs[:, :2]) & (torso <= theirs[:, 2:])).all(-1)
     allowed = (overlap >= MIN_OVERLAP) | inside
-    rows, columns = linear_sum_assignment(np.where(allowed, 1 + iou, 0), maximize=True)
+    rows, columns = linear_sum_assignment(np.where(allowed, 1 + box_iou(ours, theirs), 0), maximize=True)
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
-
-
-def _area(boxes: Float64Array) -> Float64Array:
-    area: Float64Array = np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
-    return area
 
 
 def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyModel) -> Distance | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
+from metrichmsr_ros.depth.sources.base import DepthMap, resampled
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.types import Float32Array, Float64Array, ImageArray
@@ -78,13 +79,8 @@ def _undistorted(name: str, image: ImageArray, depth: Float32Array, camera: Came
     if not camera.is_distorted:
         return Picture(name, image, depth, camera, people)
     rectifier = Rectifier(camera)
-    straight = rectifier.camera
-    grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
-    source = camera.project(straight.back_project(grid, 1.0) @ camera.rectification)
-    column, row = np.moveaxis(np.rint(np.nan_to_num(source, nan=-1)), -1, 0).astype(int)
-    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    nearest = depth[row.clip(0, camera.height - 1), column.clip(0, camera.width - 1)]
-    return Picture(name, rectifier.rectify(image), np.where(inside, nearest, np.nan), straight, people)
+    measured = resampled(DepthMap(depth, camera, "depth camera", is_sensor=True), rectifier.camera)
+    return Picture(name, rectifier.rectify(image), measured, rectifier.camera, people)
 
 
 def _read_bag(path: Path) -> tuple[ImageArray, Float32Array, Camera]:

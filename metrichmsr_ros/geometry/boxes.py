@@ -27,6 +27,22 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> FloatingArray:
     return iou
 
 
+def share_covered(first: ArrayLike, second: ArrayLike) -> FloatingArray:
+    """Share of each box's area that each other box covers.
+
+    Args:
+        first: (N, 4) x0, y0, x1, y1.
+        second: (M, 4), in the same coordinates.
+
+    Returns:
+        (N, M) float64 in 0..1, of the boxes of `first`; 0 for boxes without area.
+    """
+    one, other = np.asarray(first, np.float64)[:, None], np.asarray(second, np.float64)[None]
+    shared = _areas(np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:]))
+    covered: FloatingArray = shared / np.maximum(_areas(one[..., :2], one[..., 2:]), 1e-9)
+    return covered
+
+
 def _areas(low: FloatingArray, high: FloatingArray) -> FloatingArray:
     areas: FloatingArray = np.prod(np.clip(high - low, 0, None), axis=-1)
     return areas

@@ -1,4 +1,4 @@
-"""Intersection over union by hand, by counting pixels, and by its properties."""
+"""Intersection over union and covered shares by hand, by counting pixels, and by their properties."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrichmsr_ros.geometry.boxes import box_iou
+from metrichmsr_ros.geometry.boxes import box_iou, share_covered
 
 BOXES = st.tuples(*[st.floats(-10, 10)] * 4).map(
     lambda b: np.array([min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3])])
@@ -57,3 +57,9 @@ def test_boxes_without_area_or_of_nan_overlap_nothing():
 def test_the_dtype_is_kept(dtype):
     assert box_iou(np.zeros((2, 4), dtype), np.zeros((0, 4), dtype)).shape == (2, 0)
     assert box_iou(np.zeros((2, 4), dtype), np.zeros((3, 4), dtype)).dtype == dtype
+
+
+def test_share_covered_is_of_the_first_box_and_zero_without_area():
+    boxes = [[0, 0, 10, 10], [0, 0, 4, 5], [20, 20, 30, 30], [3, 3, 3, 9]]
+    share = share_covered(boxes, boxes[:2])
+    np.testing.assert_allclose(share, [[1, 0.2], [1, 1], [0, 0], [0, 0]])

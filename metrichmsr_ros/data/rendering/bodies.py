@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.rendering.background import world_rays
 from metrichmsr_ros.data.rendering.clothing import Outfit
@@ -15,6 +16,8 @@ from metrichmsr_ros.data.rendering.skirts import hanging_garment
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import face_normals, summed_normals
 from metrichmsr_ros.geometry.raster import Raster, interpolate, rasterize_many
+
+_CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])  # the optical axis of a level camera is the world's -z
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,20 @@ class PlacedCamera:
     camera: Camera
     rotation: np.ndarray
     eye: np.ndarray
+
+    @classmethod
+    def aimed(cls, camera: Camera, eye: np.ndarray, target: np.ndarray, place: np.ndarray, roll: float) -> PlacedCamera:
+        """The camera at `eye` (3,) that shows the world point `target` (3,) near the pixel `place` (2,).
+
+        `roll` in radians, about the optical axis.
+        """
+        wanted = np.linalg.inv(camera.intrinsics) @ np.array([*place, 1.0])
+        towards = target - eye
+        yaw = np.arctan2(-towards[0], -towards[2]) + np.arctan2(wanted[0], 1.0)
+        pitch = np.arctan2(towards[1], np.hypot(towards[0], towards[2])) + np.arctan2(wanted[1], 1.0)
+        world_from_level = Rotation.from_euler("YX", [yaw, pitch]).as_matrix()
+        rotation = Rotation.from_euler("z", roll).as_matrix() @ _CAMERA_FROM_WORLD @ world_from_level.T
+        return cls(camera, rotation, eye)
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) in the camera's optical frame."""

@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.data.rendering.bodies import ColouredBox, PlacedCamera
 from metrichmsr_ros.geometry.camera import Camera
 
-_CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])  # the optical axis of a level camera is the world's -z
 _SIZES = ((640, 480), (640, 360), (848, 480), (480, 640), (960, 540), (1280, 720), (320, 240))
 _SIZE_SHARES = (0.42, 0.12, 0.16, 0.1, 0.1, 0.05, 0.05)
 
@@ -52,14 +51,8 @@ def place_camera(camera: Camera, person: PlacedPerson, rng: np.random.Generator)
     target = person.root + np.array([0.0, rng.normal(0.05, 0.3), 0.0])
     spread = 0.45 if rng.random() < 0.85 else 0.9
     place = (rng.uniform(-spread, spread, 2) * camera.size + np.array(camera.size)) / 2
-    wanted = np.linalg.inv(camera.intrinsics) @ np.array([*place, 1.0])
     roll = rng.normal(0, 0.04) if rng.random() < 0.92 else rng.normal(0, 0.3)
-    towards = target - eye
-    yaw = np.arctan2(-towards[0], -towards[2]) + np.arctan2(wanted[0], 1.0)
-    pitch = np.arctan2(towards[1], np.hypot(towards[0], towards[2])) + np.arctan2(wanted[1], 1.0)
-    world_from_level = Rotation.from_euler("YX", [yaw, pitch]).as_matrix()
-    rotation = Rotation.from_euler("z", roll).as_matrix() @ _CAMERA_FROM_WORLD @ world_from_level.T
-    return PlacedCamera(camera, rotation, eye)
+    return PlacedCamera.aimed(camera, eye, target, place, roll)
 
 
 def scattered(person: PlacedPerson, view: PlacedCamera, rng: np.random.Generator) -> PlacedPerson:

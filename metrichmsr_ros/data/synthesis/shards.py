@@ -29,7 +29,7 @@ from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.observe import observe
 from metrichmsr_ros.data.synthesis.samples import sample_arrays
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
-from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
+from metrichmsr_ros.data.synthesis.worker_pool import killed_message, run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose
@@ -185,10 +185,7 @@ def _run(jobs: list[ShardJob], workers: int) -> Generator[dict[str, int], None, 
     try:
         yield from run_in_processes(_single_threaded_worker, jobs, workers)
     except BrokenProcessPool as error:
-        raise SynthesisError(
-            "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
-            "the same command continues with the rest; fewer --workers need less memory"
-        ) from error
+        raise SynthesisError(killed_message("--workers")) from error
     finally:
         for job in jobs:
             job.partial.unlink(missing_ok=True)  # left by a process that ended before its shard was complete

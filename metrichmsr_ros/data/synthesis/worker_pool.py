@@ -17,6 +17,14 @@ Result = TypeVar("Result")
 Worker = Callable[[Task], Result]
 
 
+def killed_message(option: str) -> str:
+    """What a command says whose process was killed; `option` sets its number of processes."""
+    return (
+        "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
+        f"the same command continues with the rest; fewer {option} need less memory"
+    )
+
+
 def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Task], count: int) -> Iterator[Result]:
     """Results of all jobs, in the order in which the jobs finish.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrichmsr_ros.geometry.boxes import share_covered
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_of
@@ -197,6 +198,4 @@ def is_duplicate(sighting: Sighting, others: Sequence[Sighting]) -> bool:
 
 def share_within(seen: PersonBox, other: PersonBox) -> float:
     """Share of a box's area that another box covers."""
-    box, outer = seen.box, other.box
-    sides = np.clip(np.minimum(box[2:], outer[2:]) - np.maximum(box[:2], outer[:2]), 0, None)
-    return float(np.prod(sides) / max(float(np.prod(box[2:] - box[:2])), 1e-9))
+    return float(share_covered(seen.box[None], other.box[None])[0, 0])

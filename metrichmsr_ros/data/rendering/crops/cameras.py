@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.rendering.bodies import PlacedCamera
 from metrichmsr_ros.data.rendering.crops.framing import Framing, framing_of
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float64Array
 
-_CAMERA_FROM_WORLD = np.diag([1.0, -1.0, -1.0])
 _SIZES = ((640, 480), (640, 360), (848, 480), (480, 640), (960, 540), (1280, 720), (320, 240), (1920, 1080))
 _SIZE_SHARES = (0.36, 0.10, 0.15, 0.08, 0.10, 0.11, 0.04, 0.06)
 _TRIES = 8
@@ -111,7 +109,7 @@ def _aimed(camera: Camera, joints: Float64Array, shot: Shot, rng: np.random.Gene
     place = np.array([0.5 + rng.uniform(-side, side), row]) * (width, height)
     eye = np.array([middle[0], _eye_height(distance, top, rng), middle[2] + distance])
     roll = rng.normal(0, 0.04) if rng.random() < 0.94 else rng.normal(0, 0.3)
-    return aim(camera, eye, target, place, roll)
+    return PlacedCamera.aimed(camera, eye, target, place, roll)
 
 
 def _anchor(joints: Float64Array, shot: Shot, rng: np.random.Generator) -> tuple[Float64Array, float]:
@@ -136,14 +134,3 @@ def _eye_height(distance: float, top: float, rng: np.random.Generator) -> float:
     shares = (0.27, 0.58, 0.15, 0.0) if distance < 10 else (0.25, 0.45, 0.12, 0.18)
     height = float(heights[rng.choice(4, p=shares)])
     return float(np.clip(height, max(0.2, 0.6 * top - 1.2 * distance), 0.8 * top + 0.9 * distance))
-
-
-def aim(camera: Camera, eye: Float64Array, target: Float64Array, place: Float64Array, roll: float) -> PlacedCamera:
-    """The camera at `eye` (3,) that shows the world point `target` (3,) near the pixel `place` (2,)."""
-    wanted = np.linalg.inv(camera.intrinsics) @ np.array([*place, 1.0])
-    towards = target - eye
-    yaw = np.arctan2(-towards[0], -towards[2]) + np.arctan2(wanted[0], 1.0)
-    pitch = np.arctan2(towards[1], np.hypot(towards[0], towards[2])) + np.arctan2(wanted[1], 1.0)
-    world_from_level = Rotation.from_euler("YX", [yaw, pitch]).as_matrix()
-    rotation = Rotation.from_euler("z", roll).as_matrix() @ _CAMERA_FROM_WORLD @ world_from_level.T
-    return PlacedCamera(camera, rotation, eye)

@@ -28,7 +28,7 @@ from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 from metrichmsr_ros.data.synthesis.crops.look import looks_at
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops
-from metrichmsr_ros.data.synthesis.worker_pool import run_in_processes
+from metrichmsr_ros.data.synthesis.worker_pool import killed_message, run_in_processes
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _FASTEST_STEP_S = 0.1  # no process makes a step quicker; bounds the jobs of a run that ends by time
@@ -206,10 +206,7 @@ def _run(jobs: list[CropJob], processes: int) -> Generator[dict[str, int], None,
     try:
         yield from run_in_processes(_single_threaded_worker, jobs, processes)
     except BrokenProcessPool as error:
-        raise CropShardError(
-            "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
-            "the same command continues with the rest; fewer --processes need less memory"
-        ) from error
+        raise CropShardError(killed_message("--processes")) from error
 
 
 def _report(total: dict[str, int], seconds: float) -> None:
