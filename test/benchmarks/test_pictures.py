@@ -95,7 +95,7 @@ def test_a_searched_picture_gives_the_pipelines_estimates(frame, picture, shard,
     with np.load(kept) as arrays:
         assert {*VIEW, "more_person", "counts"} <= {*arrays}
     again = search_images([shard], load_body("open_light"), workers=1, cache=tmp_path)
-    torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl)
+    torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl, rtol=1e-4, atol=1e-5)
 
 
 def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, shard):

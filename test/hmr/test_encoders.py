@@ -141,7 +141,9 @@ def test_each_landmark_network_has_separate_weights():
     model = model_of(image_encoder={"reads_heavy": True})
     with torch.inference_mode():
         before = model(batch).transl
-        torch.testing.assert_close(before[::2], model(dataclasses.replace(batch, heavy=None)).transl[::2])
+        torch.testing.assert_close(
+            before[::2], model(dataclasses.replace(batch, heavy=None)).transl[::2], rtol=1e-4, atol=1e-5
+        )
         model.image_encoder.heavy.landmark.weight.neg_()
         after = model(batch).transl
         changed = (after - before).norm(dim=-1) > 1e-4

@@ -140,4 +140,4 @@ def test_a_view_that_confuses_front_and_back_is_left_out(people, model):
 @torch.inference_mode()
 def test_without_further_views_the_estimate_is_that_of_one_view(people, model):
     found = estimate_from_views(model, people.inputs, further_views(people, []), ViewRoles())
-    torch.testing.assert_close(found.rotmats, model(people.inputs).rotmats)
+    torch.testing.assert_close(found.rotmats, model(people.inputs).rotmats, rtol=1e-4, atol=1e-5)

@@ -30,6 +30,9 @@ CONFIG = {
 
 CORRELATION = PixelPositionConfig().correlation
 
+ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
+"""float32 sums differ by their order, which threads and batch sizes choose."""
+
 
 def with_maps(batch, seed=0):
     random = torch.Generator().manual_seed(seed)
@@ -77,7 +80,7 @@ def test_a_longer_focal_length_puts_the_same_crop_farther_away_only_through_the_
         near, far = branch(people), branch(branch_of)
     finally:
         branch.locate = original
-    torch.testing.assert_close(far.transl[:, 2], 2 * near.transl[:, 2])
+    torch.testing.assert_close(far.transl[:, 2], 2 * near.transl[:, 2], **ROUNDING)
 
 
 @torch.inference_mode()
@@ -90,7 +93,7 @@ def test_people_of_a_batch_do_not_see_each_other(people, model):
 @torch.inference_mode()
 def test_nothing_in_the_forward_pass_breaks_the_graph(people, model):
     compiled = torch.compile(model.pixel_position, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(people).transl, model.pixel_position(people).transl)
+    torch.testing.assert_close(compiled(people).transl, model.pixel_position(people).transl, **ROUNDING)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def test_fused_distance_has_the_stated_variance(person, ours, theirs, ratio, cor
     variance = weights @ np.array([[ours**2, cross], [cross, theirs**2]]) @ weights
     assert result.transl.norm().item() == pytest.approx(3 * ratio ** weights[1], rel=1e-4)
     np.testing.assert_allclose((result.betas - landmarks.betas).numpy(), weights[1], atol=1e-3)
-    torch.testing.assert_close(torch.nn.functional.normalize(result.transl, dim=-1), direction)
+    torch.testing.assert_close(torch.nn.functional.normalize(result.transl, dim=-1), direction, **ROUNDING)
     spread = ours**2 + theirs**2 - 2 * cross
     stretched = variance * max(1.0, math.log(ratio) ** 2 / spread)
     along = (direction @ result.transl_cov[0] @ direction.T).item() ** 0.5
@@ -145,11 +148,13 @@ def test_people_whose_hips_the_image_does_not_hold_keep_the_landmarks_distance(p
     assert not inside[0]
     assert inside[1:].tolist() == shows_hips(people)[1:].tolist()
     result = with_pixels(model, landmarks, cut, None, ViewRoles())
-    torch.testing.assert_close(result.transl[0], landmarks.transl[0])
+    torch.testing.assert_close(result.transl[0], landmarks.transl[0], **ROUNDING)
     pixels = model.pixel_position(cut)
     stated = pixels.log_deviation[0, 2].exp() * landmarks.transl[0].norm()
-    torch.testing.assert_close(result.transl_deviation[0, 0], torch.maximum(stated, landmarks.transl_deviation[0, 0]))
-    torch.testing.assert_close(result.betas[0], landmarks.betas[0])
+    torch.testing.assert_close(
+        result.transl_deviation[0, 0], torch.maximum(stated, landmarks.transl_deviation[0, 0]), **ROUNDING
+    )
+    torch.testing.assert_close(result.betas[0], landmarks.betas[0], **ROUNDING)
 
 
 @torch.inference_mode()
@@ -197,12 +202,14 @@ def test_a_mirrored_view_counts_in_the_original_image_and_heavy_views_do_not(peo
     expected = fused(
         estimate, mean_of_views(views, torch.cat([rows, rows]), len(people)), CORRELATION, shows_hips(straight)
     )
-    torch.testing.assert_close(both.transl, expected.transl)
+    torch.testing.assert_close(both.transl, expected.transl, **ROUNDING)
     heavy = dataclasses.replace(
         turned, heavy=torch.ones(len(people), dtype=torch.bool), trunk_maps=None, decoder_maps=None
     )
     alone = with_pixels(model, estimate, straight, heavy, roles)
-    torch.testing.assert_close(alone.transl, fused(estimate, seen, CORRELATION, shows_hips(straight)).transl)
+    torch.testing.assert_close(
+        alone.transl, fused(estimate, seen, CORRELATION, shows_hips(straight)).transl, **ROUNDING
+    )
 
 
 @torch.inference_mode()

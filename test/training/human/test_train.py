@@ -153,7 +153,7 @@ def test_weights_for_full_landmarks_initialise_a_network_for_full_and_heavy(peop
     known = load_model(weights)(people.inputs)
     for heavy in (False, True):
         said = people.inputs.with_tensors({"heavy": torch.full((len(people),), heavy)})
-        torch.testing.assert_close(model(said).transl, known.transl)
+        torch.testing.assert_close(model(said).transl, known.transl, rtol=1e-4, atol=1e-5)
     assert model.config == both
 
 
