@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -39,7 +39,7 @@ VIEW = ("crop_landmarks", "visibility", "presence", "world", "crop_matrix", "pix
 TRUTH = ("pose", "betas", "transl", "joints_cam", "visible_fraction")
 IMAGE = ("intrinsics", "image_size")
 MAPS = {"s16": "trunk_maps", "t8": "decoder_maps"}
-"""Maps of the full landmark network's trunk, and their names in a `CropBatch`; searched images have them."""
+"""Maps of the full landmark network's trunk, and their names in a `CropBatch`."""
 
 
 class People:
@@ -155,12 +155,13 @@ def _cached(job: tuple[Callable[[Path], Arrays], Path, Path | None]) -> Arrays:
 def _with_further_views(shard: Path) -> Arrays:
     """Rows of the stored first views of one shard, with new further views of each; other people are painted over.
 
-    Further views stored in the shard are left out: they are functions of the first views.
+    The maps of the first views come from the crops of the image. Further views stored in the shard are left out: they
+    are functions of the first views.
     """
     rows, networks = _Rows(), _networks()
     for image, sample in _images(shard):
         first = np.flatnonzero(sample["way"] != "again").tolist()
-        views = {number: _stored(sample, number) for number in first}
+        views = {number: _mapped(image, _stored(sample, number), networks[0]) for number in first}
         person = sample["person"]
         for number, view in views.items():
             others = [other for row, other in views.items() if person[row] != person[number]]
@@ -168,8 +169,15 @@ def _with_further_views(shard: Path) -> Arrays:
     return rows.arrays()
 
 
-def _networks(with_maps: bool = False) -> tuple[BlazePose, BlazePose | None]:
-    return BlazePose(num_threads=1, with_maps=with_maps), heavy_blazepose(num_threads=1)
+def _networks() -> tuple[BlazePose, BlazePose | None]:
+    return BlazePose(num_threads=1, with_maps=True), heavy_blazepose(num_threads=1)
+
+
+def _mapped(image: np.ndarray, view: LandmarkSet, blazepose: BlazePose) -> LandmarkSet:
+    """A stored view with the maps of its crop."""
+    seen = blazepose.landmarks(image, view.roi, min_score=0)
+    assert seen is not None  # the network saw this crop when the shard was made
+    return replace(view, maps=seen.maps)
 
 
 def _with_maps(batch: CropBatch, rows: Arrays, prefix: str) -> CropBatch:
@@ -198,7 +206,7 @@ def _stored(sample: Arrays, number: int) -> LandmarkSet:
 
 def _search(shard: Path) -> Arrays:
     """Rows of the people detected in one shard; `counts` (1, 4): images, true people, those in clear view, false."""
-    rows, networks, detector, counts = _Rows(), _networks(with_maps=True), PersonDetector(1), np.zeros((1, 4), int)
+    rows, networks, detector, counts = _Rows(), _networks(), PersonDetector(1), np.zeros((1, 4), int)
     for image, sample in _images(shard):
         truth = _true_people(sample)
         found = [sighting.landmarks for sighting in find_people(image, networks[0], detector)]
