@@ -29,8 +29,8 @@ from benchmarks.held_out import People, SearchResult, search_images, stored_view
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.procrustes import align, umeyama
-from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.training.human.train import describe
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
 from metrichmsr_ros.types import Float64Array

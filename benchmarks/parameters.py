@@ -19,7 +19,7 @@ from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.config import load_config
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 
 PRESETS = ("embedded", "vitpose-b", "paper")
 PARTS = ("image_encoder", "ray_encoder", "moe", "pose", "shape", "position")

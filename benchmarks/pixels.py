@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.training.pixels.crops import held_out
 from metrichmsr_ros.training.pixels.validation import describe, validate
 

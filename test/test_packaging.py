@@ -160,7 +160,7 @@ def test_every_extra_that_a_text_names_exists():
         for extra in re.findall(r"metrichmsr[-_]ros\[(\w+)\]|the `(\w+)` extra", path.read_text())
     }
     assert {path for _, path in named} >= {
-        Path("metrichmsr_ros/hmr/vit_encoders.py"),
+        Path("metrichmsr_ros/hmr/network/vit_encoders.py"),
         Path("metrichmsr_ros/body/smpl.py"),
     }
     assert {(extra, path) for pair, path in named for extra in pair if extra and extra not in extras()} == set()

@@ -21,8 +21,8 @@ from metrichmsr_ros.cli.predict import InputError, load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
 from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
-from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
-from metrichmsr_ros.hmr.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
+from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
+from metrichmsr_ros.hmr.network.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline

@@ -19,9 +19,9 @@ class ImageEncoderConfig:
     `blazepose` makes one token per BlazePose landmark (39) and `summary_tokens` dense ones; with `reads_heavy` it has
     separate weights for landmarks of BlazePose's heavy landmark network, else it rejects them. `blazepose_pixels` is
     the same, and a second branch estimates position and shape from maps of BlazePose's trunk too
-    (hmr/pixels/branch.py). `vitpose` runs `VitPoseBackbone` of transformers from `weights` (hub id or local folder)
-    or, if `weights` is empty, with the
-    architecture below and random parameters; only the "plus" models need `dataset_index`.
+    (hmr/network/pixels/branch.py). `vitpose` runs `VitPoseBackbone` of transformers from `weights` (hub id or local
+    folder) or, if `weights` is empty, with the architecture below and random parameters; only the "plus"
+    models need `dataset_index`.
     """
 
     kind: Literal["blazepose", "blazepose_pixels", "vitpose"] = "blazepose"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 REFLECTED = -0.1
 """Product of two views' fronts along the line of sight, below which one is the reflection of the other."""

@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 MEMORY = 100
 """Images after which the weight of a new estimate stays constant, so that the mean recovers from an identity switch."""

@@ -17,8 +17,8 @@ import torch
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.batch import CropBatch, choose
 from metrichmsr_ros.hmr.facing import front_of, majority
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 
 MIRROR_X = (-1.0, 1.0, 1.0)
 HEAVY_WEIGHT = 2.0

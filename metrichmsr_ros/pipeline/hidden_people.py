@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.types import Float64Array
 
 CONFIDENCE_HALF_LIFE_S = 0.5  # a hidden person's confidence halves in this time

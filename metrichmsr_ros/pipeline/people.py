@@ -9,7 +9,7 @@ import roma
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.people.detection.search import Sighting
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection

@@ -23,8 +23,8 @@ from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
-from metrichmsr_ros.hmr.checkpoint import load_model
-from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.person_detector import PersonDetector

@@ -11,8 +11,8 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import CropBatch, choose, crop_batch
 from metrichmsr_ros.hmr.facing import reflected
-from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.pixels.fusion import with_pixels
+from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
 from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother

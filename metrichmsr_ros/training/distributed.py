@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from metrichmsr_ros.config import ConfigError
-from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.io.devices import checked_device
 
 

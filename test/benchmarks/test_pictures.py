@@ -15,7 +15,7 @@ from benchmarks.held_out import VIEW, search_images, stored_views
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
-from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import views_of

@@ -32,7 +32,7 @@ from metrichmsr_ros.evaluation.benchmarks.run import evaluate
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
-from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.replay.options import ExitCode
 from metrichmsr_ros.training.human.landmark_table import load_people
 from metrichmsr_ros.training.human.validation import validate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.hmr.test_time_augmentation import Views
 
 

@@ -8,7 +8,7 @@ import torch
 
 from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 
 TINY_MOE: dict[str, Any] = {"width": 16, "heads": 2, "patch_layers": 1, "global_layers": 1, "global_tokens": 2}
 """A mixture of experts that a test runs."""

@@ -11,7 +11,7 @@ import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS
 from metrichmsr_ros.hmr.facing import front_of, majority, reflected
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 AHEAD = torch.tensor([0.0, 0.0, 1.0])
 

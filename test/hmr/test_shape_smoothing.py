@@ -7,8 +7,8 @@ import roma
 import torch
 from helpers.simulated_people import simulate
 
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.hmr.shape_smoothing import MEMORY, ShapeSmoother, with_shapes
 
 

@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import (
     HEAVY_WEIGHT,
     ViewRoles,

@@ -143,7 +143,7 @@ def evaluate_open(data: Path, systems: Mapping[str, str], device: str = "cpu") -
         device: torch device.
     """
     from metrichmsr_ros.body.load import load_body
-    from metrichmsr_ros.hmr.checkpoint import load_model
+    from metrichmsr_ros.hmr.network.checkpoint import load_model
     from metrichmsr_ros.training.human.landmark_table import load_people
     from metrichmsr_ros.training.human.validation import validate
 

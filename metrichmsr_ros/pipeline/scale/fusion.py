@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.body.base import BodyModel, BodyOutput
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies

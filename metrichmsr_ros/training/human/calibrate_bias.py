@@ -24,8 +24,8 @@ from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer
-from metrichmsr_ros.hmr.checkpoint import load_model, read_metadata, save_model
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.checkpoint import load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.training.human.config import TrainingError
 from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations

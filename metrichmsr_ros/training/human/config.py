@@ -12,7 +12,7 @@ from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.losses import HumanLossWeights
+from metrichmsr_ros.hmr.network.losses import HumanLossWeights
 
 HELD_OUT_FIGURES = (
     *("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "root_median_percent", "height", "reprojection_percent"),

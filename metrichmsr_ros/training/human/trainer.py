@@ -17,10 +17,10 @@ from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.config import to_mapping
-from metrichmsr_ros.hmr.checkpoint import load_model, saved_config
-from metrichmsr_ros.hmr.losses import human_losses, total_loss
-from metrichmsr_ros.hmr.model import MetricHMR, load_balance
-from metrichmsr_ros.hmr.pixels.grafting import without_branch
+from metrichmsr_ros.hmr.network.checkpoint import load_model, saved_config
+from metrichmsr_ros.hmr.network.losses import human_losses, total_loss
+from metrichmsr_ros.hmr.network.model import MetricHMR, load_balance
+from metrichmsr_ros.hmr.network.pixels.grafting import without_branch
 from metrichmsr_ros.training.checkpoints import write_state
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
 from metrichmsr_ros.training.human.batches import Batches, generator_of, total_steps

@@ -12,8 +12,8 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.procrustes import align, umeyama
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.losses import Truth, project
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.losses import Truth, project
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 Estimator = Callable[[CropBatch], HMROutput]
 # Squared Mahalanobis distance that contains 68.27 % of a 3D Gaussian.

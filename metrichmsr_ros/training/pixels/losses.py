@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.pixels.branch import Located, PixelPosition, focal
+from metrichmsr_ros.hmr.network.pixels.branch import Located, PixelPosition, focal
 from metrichmsr_ros.training.pixels.crops import CropTruth
 
 CHILD_HEIGHT = 1.5  # metres

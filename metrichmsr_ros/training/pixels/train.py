@@ -17,10 +17,10 @@ import torch
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.checkpoint import load_model, save_model
-from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.pixels.branch import PixelPosition
-from metrichmsr_ros.hmr.pixels.grafting import with_branch
+from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
+from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
+from metrichmsr_ros.hmr.network.pixels.grafting import with_branch
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from metrichmsr_ros.assets import model_path
-from metrichmsr_ros.hmr.pixels.branch import TRUNK_HIDDEN
+from metrichmsr_ros.hmr.network.pixels.branch import TRUNK_HIDDEN
 from metrichmsr_ros.people.blazepose.conversion import trunk_maps
 from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph, read_tflite
 

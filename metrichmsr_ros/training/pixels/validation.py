@@ -9,8 +9,8 @@ import torch
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays
-from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.pixels.fusion import with_pixels
+from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.training.pixels.crops import batch_of
 

@@ -28,7 +28,7 @@ from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, read_imag
 from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
 from metrichmsr_ros.data.image_augment import ViewChange
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
-from metrichmsr_ros.hmr.losses import project
+from metrichmsr_ros.hmr.network.losses import project
 
 Writer = Callable[[Path], tuple[Path, Path, World]]
 

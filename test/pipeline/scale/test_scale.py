@@ -17,8 +17,8 @@ from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, corrected_scale
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector

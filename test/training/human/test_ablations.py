@@ -11,7 +11,7 @@ from helpers.simulated_people import simulate
 
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.training.human.ablations import COLUMNS, ROWS, ablate, changed, markdown
 from metrichmsr_ros.training.human.config import TrainConfig
 

@@ -13,9 +13,9 @@ from helpers.simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.config import build
-from metrichmsr_ros.hmr.checkpoint import load_model
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.calibrate_bias import Bias, adult_bias, correct, deviation_factor, standing, widen
 from metrichmsr_ros.training.human.config import TrainConfig, TrainingError

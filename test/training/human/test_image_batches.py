@@ -21,7 +21,7 @@ from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.image_augment import NO_AUGMENT
 from metrichmsr_ros.data.image_sets import ImageSet
-from metrichmsr_ros.hmr.checkpoint import load_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig, TrainingError, load_train_config
 from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches

@@ -9,8 +9,8 @@ import roma
 import torch
 from helpers.simulated_people import simulate
 
-from metrichmsr_ros.hmr.crop_camera import CropCamera
-from metrichmsr_ros.hmr.losses import project
+from metrichmsr_ros.hmr.network.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.losses import project
 from metrichmsr_ros.training.human.config import AugmentConfig
 from metrichmsr_ros.training.human.landmark_augment import add_noise, augment, change_crop, mirror, move_person
 

@@ -14,10 +14,10 @@ from helpers.simulated_people import SMALL_MOE, simulate
 
 from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.data.synthesis.crops.shard_files import write_crops
-from metrichmsr_ros.hmr.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
-from metrichmsr_ros.hmr.model import MetricHMR
-from metrichmsr_ros.hmr.pixels.branch import PixelPosition
+from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
+from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.training.pixels.config import MapNoise, PixelTrainConfig, load_pixel_config
 from metrichmsr_ros.training.pixels.crops import Position, batch_of, endless
 from metrichmsr_ros.training.pixels.losses import position_target

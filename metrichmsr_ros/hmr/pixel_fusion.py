@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.heads import covariance
-from metrichmsr_ros.hmr.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.pixels.branch import PixelEstimate, PixelPosition
+from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.network.pixels.branch import PixelEstimate, PixelPosition
 from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, ViewRoles, mirrored
 
 HIPS = (23, 24)

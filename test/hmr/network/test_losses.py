@@ -11,8 +11,8 @@ import torch
 from helpers.simulated_people import simulate
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.losses import HumanLossWeights, human_losses, project, total_loss
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.losses import HumanLossWeights, human_losses, project, total_loss
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.hmr.config import HeadConfig
-from metrichmsr_ros.hmr.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 
 NUM_JOINTS = 24
 NUM_BETAS = 10

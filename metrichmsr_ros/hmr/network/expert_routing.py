@@ -11,7 +11,7 @@ import torch
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.types import AnyArray
 
 PATCH = 16

@@ -16,7 +16,7 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.hmr.batch import CropBatch
-from metrichmsr_ros.hmr.model import HMROutput
+from metrichmsr_ros.hmr.network.model import HMROutput
 
 TAIL = 8.0  # degrees of freedom of the Student's t likelihood
 NEAR_PLANE = 0.1  # metres; depth of nearer joints is clamped to this before projection

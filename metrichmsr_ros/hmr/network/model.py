@@ -14,11 +14,11 @@ from torch import nn
 
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.crop_camera import CropCamera
-from metrichmsr_ros.hmr.encoders import BlazePoseTokens, CliffVector, SampledRays
-from metrichmsr_ros.hmr.heads import PoseHead, PositionHead, ShapeHead, covariance
-from metrichmsr_ros.hmr.moe import HumanMoE, Routing
-from metrichmsr_ros.hmr.pixels.branch import PixelPosition
+from metrichmsr_ros.hmr.network.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.encoders import BlazePoseTokens, CliffVector, SampledRays
+from metrichmsr_ros.hmr.network.heads import PoseHead, PositionHead, ShapeHead, covariance
+from metrichmsr_ros.hmr.network.moe import HumanMoE, Routing
+from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _expert_share(routing: tuple[Routing, ...], count: int, like: torch.Tensor) 
 def _image_encoder(config: ModelConfig) -> nn.Module:
     if config.image_encoder.reads_landmarks:
         return BlazePoseTokens(config)
-    from metrichmsr_ros.hmr.vit_encoders import ViTPoseTokens  # needs the `vitpose` extra
+    from metrichmsr_ros.hmr.network.vit_encoders import ViTPoseTokens  # needs the `vitpose` extra
 
     return ViTPoseTokens(config)
 
@@ -104,6 +104,6 @@ def _ray_encoder(config: ModelConfig) -> nn.Module | None:
         return CliffVector(config)
     if config.ray_encoder.kind == "sampled":
         return SampledRays(config)
-    from metrichmsr_ros.hmr.vit_encoders import ViTRays  # needs the `vitpose` extra
+    from metrichmsr_ros.hmr.network.vit_encoders import ViTRays  # needs the `vitpose` extra
 
     return ViTRays(config)

@@ -11,7 +11,7 @@ from torch import nn
 
 from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch, choose
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 
 LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z
 

@@ -18,7 +18,7 @@ from metrichmsr_ros.errors import MissingPackageError
 from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ImageEncoderConfig, ModelConfig, RayEncoderConfig
-from metrichmsr_ros.hmr.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 
 try:
     import transformers

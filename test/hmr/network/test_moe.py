@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from metrichmsr_ros.hmr.config import MoEConfig
-from metrichmsr_ros.hmr.model import load_balance
-from metrichmsr_ros.hmr.moe import HumanMoE, SoftMoE
+from metrichmsr_ros.hmr.network.model import load_balance
+from metrichmsr_ros.hmr.network.moe import HumanMoE, SoftMoE
 
 
 def _gelu(x):

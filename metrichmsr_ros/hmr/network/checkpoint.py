@@ -15,7 +15,7 @@ from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.config import ConfigError, build, to_mapping
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.io.devices import checked_device
 
 
@@ -40,7 +40,7 @@ def saved_config(model: MetricHMR) -> ModelConfig:
     """The configuration that builds `model` without loading the pretrained encoders that initialised it."""
     if not (model.config.image_encoder.weights or model.config.ray_encoder.weights):
         return model.config
-    from metrichmsr_ros.hmr.vit_encoders import built_from_numbers  # needs the `vitpose` extra
+    from metrichmsr_ros.hmr.network.vit_encoders import built_from_numbers  # needs the `vitpose` extra
 
     return built_from_numbers(model.config, model.image_encoder, model.ray_encoder)
 

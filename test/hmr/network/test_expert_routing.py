@@ -17,8 +17,8 @@ from metrichmsr_ros.cli.expert_routing import person_routings, write_tables
 from metrichmsr_ros.config import build
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.expert_routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.expert_routing import RoutingError, at_pixels, patch_maps, patch_routing, spread_over
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.visual.expert_routing import colours
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from metrichmsr_ros.hmr.config import PixelPositionConfig
-from metrichmsr_ros.hmr.model import MetricHMR
+from metrichmsr_ros.hmr.network.model import MetricHMR
 
 _PREFIX = "pixel_position."
 

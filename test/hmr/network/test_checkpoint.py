@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
-from metrichmsr_ros.hmr.checkpoint import CheckpointError, load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.network.checkpoint import CheckpointError, load_model, read_metadata, save_model
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 
 
