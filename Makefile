@@ -67,7 +67,7 @@ docs: setup-docs ## build the documentation site in out/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Those that need no data of their own; the others say with --help what they need.
-BENCHMARKS = blazepose body depth hidden_people latency node_load open_body parameters raster ros velocity
+BENCHMARKS = blazepose body depth hidden_people latency node_load open_body parameters raster ros speed velocity
 
 bench: setup ## run the benchmarks that need no data on this machine
 	@for name in $(BENCHMARKS); do \

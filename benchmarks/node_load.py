@@ -16,12 +16,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +32,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from benchmarks.processes import cpu_seconds, running
 from benchmarks.ros import fake_image
 from benchmarks.soak import SIZE, InstantPipeline
 from metrichmsr_ros.geometry.camera import Camera
@@ -101,35 +100,17 @@ def _header(stamp_ns: int, frame: str) -> Header:
 
 
 @contextmanager
-def node_process() -> Iterator[int]:
-    """The node in a process of its own; gives its id."""
-    command = [sys.executable, "-m", "benchmarks.node_load", "--node"]
-    process = subprocess.Popen(command)
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-@contextmanager
 def robot_and_node() -> Iterator[tuple[Robot, int]]:
     """Both, warmed up for some seconds; gives the process id of the node."""
     context = Context()
     rclpy.init(context=context)
     robot = Robot(context)
-    with node_process() as pid:
+    with running([sys.executable, "-m", "benchmarks.node_load", "--node"]) as pid:
         robot.wait_for_node()
         yield robot, pid
     robot.executor.shutdown()
     robot.node.destroy_node()
     rclpy.shutdown(context=context)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, user and system (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def print_idle(seconds: float) -> None:

@@ -14,12 +14,9 @@ import argparse
 import gc
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +32,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from benchmarks.processes import resident, running
 from benchmarks.ros import PARENTS, fake_image, fake_scene
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
@@ -105,20 +103,6 @@ class Watch:
         self.drops = Counter({key.removeprefix(DROPPED): count for key, count in counts.items()})
 
 
-def resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextmanager
-def node_process() -> Iterator[int]:
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.soak", "--node"])
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
 def soak(minutes: float, hz: float) -> None:
     context = Context()
     rclpy.init(context=context)
@@ -129,7 +113,7 @@ def soak(minutes: float, hz: float) -> None:
     image, info = driver.create_publisher(Image, "image", 10), driver.create_publisher(CameraInfo, "camera_info", 10)
     driver.create_subscription(HumanMeshArray, "/perception/humans", watch.received, 50)
     driver.create_subscription(DiagnosticArray, "/diagnostics", watch.diagnosed, 5)
-    with node_process() as pid:
+    with running([sys.executable, "-m", "benchmarks.soak", "--node"]) as pid:
         while not (image.get_subscription_count() and driver.count_publishers("/perception/humans")):
             executor.spin_once(timeout_sec=0.1)
         run = lambda seconds: send(executor, image, info, watch, hz, seconds)  # noqa: E731
