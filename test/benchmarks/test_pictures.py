@@ -16,6 +16,7 @@ from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import views_of
@@ -39,7 +40,7 @@ def picture(frame):
 
 @pytest.fixture(scope="module")
 def blazepose():
-    return BlazePose(num_threads=1)
+    return BlazePose(num_threads=1, with_maps=True)
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +107,11 @@ def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, s
     first = crop_batch_from_landmarks([view], frame.camera)
     more = crop_batch_from_landmarks([further.landmarks for further in views], frame.camera)
     with torch.inference_mode():
-        expected = estimate_from_views(model, first, more, roles_of({0: views}))
+        landmarks = estimate_from_views(model, first, more, roles_of({0: views}))
+        expected = with_pixels(model, landmarks, first, more, roles_of({0: views}))
     found = people.estimate(model)
     assert len(people) == 2
+    assert not torch.allclose(expected.transl, landmarks.transl, atol=5e-3)  # pixels take part
     for row in (0, 1):
         torch.testing.assert_close(found.transl[row], expected.transl[0], atol=1e-3, rtol=1e-3)
         torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
