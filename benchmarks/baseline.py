@@ -8,7 +8,7 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.types import Float64Array
 
 LANDMARKS = [landmark for landmark, _ in LANDMARK_JOINTS]

@@ -25,8 +25,9 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.facing_scenes import KINDS, SceneFrame, rendered
 from metrichmsr_ros import OutputRequest, PersonEstimate, Pipeline
-from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
 from metrichmsr_ros.hmr.facing import front_of
+from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.test_time_augmentation import Views, estimate_views, mean_of
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import views_of
@@ -75,8 +76,9 @@ class FirstView:
     def __call__(self, frame: SceneFrame, person: PersonEstimate) -> tuple[FloatingArray, FloatingArray]:
         """Root rotation (3, 3) and joints (24, 3) in the axes of the camera."""
         further = views_of(frame.image, person.landmarks, [], self._blazepose, self._heavy)
-        first = crop_batch_from_landmarks([person.landmarks], frame.camera)
-        more = crop_batch_from_landmarks([view.landmarks for view in further], frame.camera) if further else None
+        first = CropBatch.of(inputs_from_landmarks([person.landmarks], frame.camera))
+        seen = [view.landmarks for view in further]
+        more = CropBatch.of(inputs_from_landmarks(seen, frame.camera)) if seen else None
         views = estimate_views(self._pipeline.model, first, more, roles_of({0: further} if further else {}))
         output = mean_of(views, _not_opposed_to_first(views))
         joints = self._pipeline.body.joints(torch.from_numpy(person.betas)[None], output.rotmats, output.transl)

@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.config import load_config
-from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.model import MetricHMR
 
 PRESETS = ("embedded", "vitpose-b", "paper")

@@ -25,7 +25,8 @@ from benchmarks.scene_context import deviation_along_sight
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.types import Float64Array
@@ -94,7 +95,7 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
     feet = landmarks.pixels[list(HEELS_AND_TOES)].astype(np.float64)
     true = standing_at(feet, camera.intrinsics, *tsai.cam_from_ground())
     hips = [NAMES.index("left_hip"), NAMES.index("right_hip")]
-    theirs = baseline(crop_batch_from_landmarks([landmarks], camera), body)[0, hips].mean(0)
+    theirs = baseline(CropBatch.of(inputs_from_landmarks([landmarks], camera)), body)[0, hips].mean(0)
     return Pedestrian(
         true=float(np.linalg.norm(true)),
         estimated=float(np.linalg.norm(person.transl_cam)),

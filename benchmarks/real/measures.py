@@ -17,7 +17,8 @@ from metrichmsr_ros.body.joints import LANDMARK_JOINTS
 from metrichmsr_ros.depth.anchor import human_depth
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors
 from metrichmsr_ros.geometry.boxes import box_iou, share_covered
-from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.types import Float32Array
 
@@ -107,7 +108,7 @@ def _distance(person: PersonEstimate, framing: str, picture: Picture, body: Body
     true = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
     if true is None:
         return None
-    theirs = baseline(crop_batch_from_landmarks([person.landmarks], picture.camera), body)[0, TORSO]
+    theirs = baseline(CropBatch.of(inputs_from_landmarks([person.landmarks], picture.camera)), body)[0, TORSO]
     return Distance(
         framing=framing,
         true=true + INSIDE_TORSO,

@@ -15,18 +15,8 @@ import roma
 import torch
 from torch import Tensor
 
+from metrichmsr_ros.body.engine import NUM_BETAS
 from metrichmsr_ros.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
-from metrichmsr_ros.errors import MetricHMRError
-
-NUM_BETAS = 10
-
-
-class BodyError(MetricHMRError, ValueError):
-    """A body model that does not exist or a file that is not one; the message names it and the remedy."""
-
-
-class BodyFileError(BodyError, FileNotFoundError):
-    """The file of a body model does not exist."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metrichmsr_ros.body.base import BodyError, BodyModel
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.body.smpl import SmplBody
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.base import BodyError, BodyModel, BodyOutput, chain, check_arguments
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments
+from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.joints import LANDMARK_NAMES, NUM_JOINTS, PARENTS
 
 Arrays = dict[str, NDArray[Any]]

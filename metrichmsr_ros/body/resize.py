@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.engine import NUM_BETAS
 
 TOLERANCE_M = 0.005  # this vertex error costs as much as one standard deviation of a coefficient
 

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, BodyModel, BodyOutput, check_arguments
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, check_arguments
+from metrichmsr_ros.body.engine import NUM_BETAS, BodyError, BodyFileError
 from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.body.pickles import load_array_pickle, loads_array, plain
 from metrichmsr_ros.errors import MissingPackageError

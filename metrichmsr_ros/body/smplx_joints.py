@@ -11,7 +11,8 @@ import numpy as np
 import roma
 import torch
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyError, BodyFileError, chain
+from metrichmsr_ros.body.base import chain
+from metrichmsr_ros.body.engine import NUM_BETAS, BodyError, BodyFileError
 from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.body.pickles import loads_array, plain
 from metrichmsr_ros.io.npz import read_npz

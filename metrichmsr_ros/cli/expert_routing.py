@@ -20,7 +20,8 @@ from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.cli.predict import InputError, load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
-from metrichmsr_ros.hmr.batch import CropBatch, crop_batch
+from metrichmsr_ros.hmr.inputs import crop_inputs
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.network.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.io.image_header import MAX_PIXELS
@@ -96,7 +97,8 @@ def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonR
     if not scene.people:
         return []
     config = pipeline.model.config
-    batch = crop_batch(config, scene.image, [person.landmarks for person in scene.people], scene.camera)
+    landmarks = [person.landmarks for person in scene.people]
+    batch = CropBatch.of(crop_inputs(config, scene.image, landmarks, scene.camera))
     routing = patch_routing(pipeline.model, batch.to(pipeline.device))
     of_one = _by_landmark if config.image_encoder.reads_landmarks else _by_patch
     return [

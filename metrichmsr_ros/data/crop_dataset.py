@@ -26,7 +26,8 @@ from metrichmsr_ros.data.image_augment import (
 )
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix, enclosing_size, warp_crop
-from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.losses import Truth
 from metrichmsr_ros.types import AnyArray
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.heads import covariance
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelEstimate, PixelPosition

@@ -15,8 +15,8 @@ import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
-from metrichmsr_ros.hmr.batch import CropBatch, choose
 from metrichmsr_ros.hmr.facing import front_of, majority
+from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.heads import covariance
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 

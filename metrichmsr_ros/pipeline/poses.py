@@ -9,8 +9,9 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.batch import CropBatch, choose, crop_batch
 from metrichmsr_ros.hmr.facing import reflected
+from metrichmsr_ros.hmr.inputs import crop_inputs
+from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
@@ -56,7 +57,7 @@ class PoseEstimator:
 
     def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
         """The network's input of one view of each person, on its device."""
-        return crop_batch(self._model.config, image, sets, camera).to(self._device)
+        return CropBatch.of(crop_inputs(self._model.config, image, sets, camera), self._device)
 
     @torch.inference_mode()
     def views(self, first: CropBatch, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:

@@ -14,7 +14,8 @@ from helpers.fetched_networks import skip_without_blazepose
 from benchmarks.held_out import VIEW, search_images, stored_views
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
-from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
@@ -104,8 +105,8 @@ def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, s
     model = load_model("embedded")
     people = stored_views([shard], load_body("open_light"), workers=1, cache=None)
     views = views_of(picture[0], view, [], blazepose, heavy_blazepose(num_threads=1))
-    first = crop_batch_from_landmarks([view], frame.camera)
-    more = crop_batch_from_landmarks([further.landmarks for further in views], frame.camera)
+    first = CropBatch.of(inputs_from_landmarks([view], frame.camera))
+    more = CropBatch.of(inputs_from_landmarks([further.landmarks for further in views], frame.camera))
     with torch.inference_mode():
         landmarks = estimate_from_views(model, first, more, roles_of({0: views}))
         expected = with_pixels(model, landmarks, first, more, roles_of({0: views}))

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from metrichmsr_ros.body.base import BodyError
+from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
 from metrichmsr_ros.body.pickles import RefusedPickleError

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 
 
 def intrinsics(focal: float, width: int = 640, height: int = 480) -> np.ndarray:

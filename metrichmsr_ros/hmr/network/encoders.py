@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch, choose
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
+from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 
 LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.types import AnyArray
 

@@ -15,7 +15,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.model import HMROutput
 
 TAIL = 8.0  # degrees of freedom of the Student's t likelihood

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metrichmsr_ros.hmr.batch import CropBatch
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.encoders import BlazePoseTokens, CliffVector, SampledRays
 from metrichmsr_ros.hmr.network.heads import PoseHead, PositionHead, ShapeHead, covariance

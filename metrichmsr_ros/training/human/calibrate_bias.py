@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from metrichmsr_ros.body.base import NUM_BETAS, BodyModel
+from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.engine import NUM_BETAS
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer

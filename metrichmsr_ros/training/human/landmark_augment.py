@@ -11,7 +11,7 @@ import roma
 import torch
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_pose
-from metrichmsr_ros.hmr.batch import CropBatch, choose
+from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.losses import Truth, project
 from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, mirrored

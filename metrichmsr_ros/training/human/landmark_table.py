@@ -20,7 +20,7 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.data.synthesis.landmark_rows import Rows, read_rows
 from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.losses import Truth
 
 CROP_SIZE = (256, 256)

@@ -11,7 +11,7 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.geometry.procrustes import align, umeyama
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.losses import Truth, project
 from metrichmsr_ros.hmr.network.model import HMROutput
 

@@ -11,7 +11,7 @@ import torch
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays, batches, crop_shards, read_crops
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 
 CROP_SIZE = 256
 NAMES = (

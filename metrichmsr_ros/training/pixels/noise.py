@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.pixels.branch import BranchTokens
 from metrichmsr_ros.training.pixels.config import MapNoise
 

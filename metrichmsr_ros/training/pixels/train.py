@@ -16,7 +16,7 @@ import torch
 
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import ConfigError, to_mapping
-from metrichmsr_ros.hmr.batch import CropBatch
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.batch import crop_batch_from_landmarks
+from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import CheckpointError, load_model, read_metadata, save_model
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 
@@ -52,7 +53,7 @@ def test_shipped_weights_load_and_run():
     model = load_model("embedded")
     assert sum(p.numel() for p in model.parameters()) < 5e6
     camera = Camera.from_fov(640, 480, 1.0)
-    batch = crop_batch_from_landmarks([landmark_set(i) for i in range(3)], camera)
+    batch = CropBatch.of(inputs_from_landmarks([landmark_set(i) for i in range(3)], camera))
     assert batch.landmarks.shape == (3, 39, 3)
     with torch.inference_mode():
         out = model(batch)
@@ -71,21 +72,21 @@ def test_shipped_weights_estimate_the_same_size_at_any_distance(body):
     assert factors[1] == pytest.approx(factors[0], rel=0.05)
 
 
-def test_crop_batch_intrinsics_match_the_crop():
+def test_crop_intrinsics_match_the_crop():
     camera = Camera.from_fov(640, 480, 1.0)
     people = [landmark_set(0), landmark_set(1)]
-    batch = crop_batch_from_landmarks(people, camera)
+    batch = inputs_from_landmarks(people, camera)
     expected = people[1].crop_matrix @ camera.intrinsics
-    np.testing.assert_allclose(batch.crop_intrinsics[1].numpy(), expected, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(batch.crop_intrinsics[1], expected, rtol=1e-5, atol=1e-3)
     low, high = people[1].pixels[:33].min(0), people[1].pixels[:33].max(0)
-    np.testing.assert_allclose(batch.bbox[1].numpy(), [*low, *high], rtol=1e-5, atol=1e-3)
-    assert crop_batch_from_landmarks([], camera).landmarks.shape == (0, 39, 3)
+    np.testing.assert_allclose(batch.bbox[1], [*low, *high], rtol=1e-5, atol=1e-3)
+    assert inputs_from_landmarks([], camera).landmarks.shape == (0, 39, 3)
 
 
-def test_crop_batch_rejects_a_distorted_camera():
+def test_a_distorted_camera_is_rejected():
     camera = Camera(640, 480, np.diag([500.0, 500, 1]), "plumb_bob", np.array([0.1, 0, 0, 0, 0]), "given")
     with pytest.raises(ValueError, match="rectified"):
-        crop_batch_from_landmarks([landmark_set(0)], camera)
+        inputs_from_landmarks([landmark_set(0)], camera)
 
 
 def test_broken_files_are_named(tmp_path):

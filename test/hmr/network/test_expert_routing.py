@@ -131,11 +131,12 @@ def test_colours_span_the_scale():
 
 def test_crops_of_boxes_match_their_intrinsics():
     """The crop of a network over pixels has the intrinsics of its crop camera."""
-    from metrichmsr_ros.hmr.batch import crop_batch
+    from metrichmsr_ros.hmr.inputs import crop_inputs
+    from metrichmsr_ros.hmr.network.batch import CropBatch
 
     scene = scene_with_one_person()
     config = build(ModelConfig, {"image_encoder": {"kind": "vitpose", "crop_size": [48, 64]}, "conditioning": "none"})
-    batch = crop_batch(config, scene.image, [scene.people[0].landmarks], scene.camera)
+    batch = CropBatch.of(crop_inputs(config, scene.image, [scene.people[0].landmarks], scene.camera))
     assert batch.image.shape == (1, 3, 64, 48)
     corners = torch.tensor([[60.0, 20.0, 1.0], [180.0, 220.0, 1.0]])
     matrix = batch.crop_intrinsics[0] @ torch.linalg.inv(batch.intrinsics[0])
@@ -144,4 +145,4 @@ def test_crops_of_boxes_match_their_intrinsics():
     assert (inside[:, :2] < torch.tensor([48.0, 64.0])).all()
     distorted = dataclasses.replace(scene.camera, distortion_model="plumb_bob", distortion=np.array([0.1, 0, 0, 0, 0]))
     with pytest.raises(ValueError, match="distorted"):
-        crop_batch(config, scene.image, [scene.people[0].landmarks], distorted)
+        crop_inputs(config, scene.image, [scene.people[0].landmarks], distorted)

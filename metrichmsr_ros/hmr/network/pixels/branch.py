@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.geometry.ray_map import rays_at
-from metrichmsr_ros.hmr.batch import NUM_LANDMARKS, CropBatch
 from metrichmsr_ros.hmr.config import PixelPositionConfig
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
+from metrichmsr_ros.hmr.network.batch import CropBatch
 
 TRUNK_CHANNELS, TRUNK_CELLS = 88, 16
 DECODER_CHANNELS, DECODER_CELLS = 288, 8
