@@ -16,7 +16,7 @@ ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[Any], torch.Tensor)
 
 def ray_map(intrinsics: ArrayOrTensor, height: int, width: int) -> ArrayOrTensor:
     """Ray map (..., 3, H, W) float32 of a crop with `intrinsics` K' (..., 3, 3)."""
-    inverse = torch.linalg.inv(_float64(intrinsics))
+    inverse = inverted(_float64(intrinsics))
     u = torch.arange(width, dtype=torch.float64, device=inverse.device)
     v = torch.arange(height, dtype=torch.float64, device=inverse.device)
     # K'^-1 [u, v, 1] is a sum of one column, one row and one constant: no (H, W, 3) product is needed.
@@ -27,8 +27,8 @@ def ray_map(intrinsics: ArrayOrTensor, height: int, width: int) -> ArrayOrTensor
 
 def rays_at(intrinsics: ArrayOrTensor, pixels: ArrayOrTensor) -> ArrayOrTensor:
     """Rays (..., N, 3) float32 through crop `pixels` (..., N, 2) of a crop with `intrinsics` K' (..., 3, 3)."""
-    inverse = torch.linalg.inv(_float64(intrinsics))
-    rays = _float64(pixels) @ inverse[..., :, :2].transpose(-1, -2) + inverse[..., None, :, 2]
+    inverse, (u, v) = inverted(_float64(intrinsics))[..., None, :, :], _float64(pixels)[..., None].unbind(-2)
+    rays = u * inverse[..., 0] + v * inverse[..., 1] + inverse[..., 2]
     return _like(intrinsics, rays.float())
 
 
@@ -39,7 +39,7 @@ def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> Array
     crop's u direction, made orthogonal; y completes the right-handed frame. A direction in crop axes is
     R_cam_crop @ direction in the camera frame.
     """
-    inverse = torch.linalg.inv(_float64(intrinsics))
+    inverse = inverted(_float64(intrinsics))
     middle = torch.tensor([(out_size[0] - 1) / 2, (out_size[1] - 1) / 2, 1.0], dtype=torch.float64)
     z = torch.nn.functional.normalize(inverse @ middle.to(inverse.device), dim=-1)
     along_u = inverse[..., :, 0]
@@ -47,6 +47,14 @@ def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> Array
     y = torch.linalg.cross(z, x, dim=-1)
     rotation = torch.stack([x, y, z], dim=-1)
     return _like(intrinsics, rotation if isinstance(intrinsics, np.ndarray) else rotation.float())
+
+
+def inverted(matrices: torch.Tensor) -> torch.Tensor:
+    """Inverses of regular matrices (..., 3, 3), in products and sums alone, which ONNX has."""
+    first, second, third = matrices.unbind(-2)
+    crosses = [torch.linalg.cross(second, third), torch.linalg.cross(third, first), torch.linalg.cross(first, second)]
+    determinant = (first * crosses[0]).sum(-1)
+    return torch.stack(crosses, dim=-1) / determinant[..., None, None]
 
 
 def _float64(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:

@@ -49,4 +49,4 @@ def _project(rays: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
 
 
 def _spread(pixels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return pixels.expand(len(like), -1, -1)
+    return pixels.expand(like.shape[0], -1, -1)

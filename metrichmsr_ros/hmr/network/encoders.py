@@ -104,14 +104,14 @@ class SampledRays(nn.Module):
         dtype = self.ray.weight.dtype
         tangents = self._tangents(pixels, batch, view).to(dtype)
         padded = torch.nn.functional.pad(tangents.clamp(-4, 4), (0, 0, 0, self.padding))
-        rays = padded.reshape(len(padded), self.tokens, 2 * self.per_token)
+        rays = padded.reshape(padded.shape[0], self.tokens, 2 * self.per_token)
         return torch.cat([self.ray(rays), self.view(self._view_features(view).to(dtype))[:, None]], dim=1)
 
     def _grid_pixels(self, batch: CropBatch) -> torch.Tensor:
         width, height = batch.crop_size
         steps = (torch.arange(self.grid, device=batch.landmarks.device) + 0.5) / self.grid
         v, u = torch.meshgrid(steps * height - 0.5, steps * width - 0.5, indexing="ij")
-        return torch.stack([u, v], dim=-1).reshape(1, -1, 2).expand(len(batch), -1, -1)
+        return torch.stack([u, v], dim=-1).reshape(1, -1, 2).expand(batch.landmarks.shape[0], -1, -1)
 
     def _tangents(self, pixels: torch.Tensor, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         if self.in_crop_frame:

@@ -70,7 +70,7 @@ class MetricHMR(nn.Module):
         if self.config.head.orientation_frame == "crop":
             rotmats = torch.cat([view.rotation[:, None] @ rotmats[:, :1], rotmats[:, 1:]], dim=1)
         transl, deviation = self.position(features.pooled, view)
-        share = _expert_share(features.routing, len(batch), transl)
+        share = _expert_share(features.routing, transl)
         return HMROutput(
             rotmats=rotmats,
             betas=self.shape(features.pooled),
@@ -83,9 +83,9 @@ class MetricHMR(nn.Module):
         )
 
 
-def _expert_share(routing: tuple[Routing, ...], count: int, like: torch.Tensor) -> torch.Tensor:
+def _expert_share(routing: tuple[Routing, ...], like: torch.Tensor) -> torch.Tensor:
     if not routing:
-        return like.new_zeros(count, 0, 0)
+        return like.new_zeros(like.shape[0], 0, 0)
     return torch.stack([layer.expert_share.float() for layer in routing], dim=1)
 
 

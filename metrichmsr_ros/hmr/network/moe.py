@@ -192,7 +192,7 @@ class HumanMoE(nn.Module):
             routings.append(routing)
         pooled = self._means(tokens, num_image)
         if len(self.globals):
-            pooled = self.queries.expand(len(image), -1, -1).to(tokens.dtype)
+            pooled = self.queries.expand(image.shape[0], -1, -1).to(tokens.dtype)
             for block in self.globals:
                 pooled, routing = block(pooled, self.num_global, context=tokens)
                 routings.append(routing)

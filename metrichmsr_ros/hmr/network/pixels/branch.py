@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metrichmsr_ros.geometry.ray_map import rays_at
+from metrichmsr_ros.geometry.ray_map import inverted, rays_at
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch
@@ -132,13 +132,13 @@ class PixelPosition(nn.Module):
         located = self.locate(self.tokens(batch))
         pixels = torch.nn.functional.pad(located.where[:, None, :2] * self.crop_side, (0, 1), value=1.0)
         depth = located.where[:, 2].exp() * focal(batch.crop_intrinsics) / self.crop_side
-        transl = (pixels @ torch.linalg.inv(batch.crop_intrinsics).mT)[:, 0] * depth[:, None]
+        transl = (pixels @ inverted(batch.crop_intrinsics).mT)[:, 0] * depth[:, None]
         return PixelEstimate(transl, located.log_deviation, located.betas)
 
     def tokens(self, batch: CropBatch) -> BranchTokens:
         """The tokens of every person."""
         middle = self.cells.new_full((1, 1, 2), (self.crop_side - 1) / 2)
-        fixed = torch.cat([middle, self.cells], dim=1).expand(len(batch), -1, -1)
+        fixed = torch.cat([middle, self.cells], dim=1).expand(batch.landmarks.shape[0], -1, -1)
         points = torch.cat([fixed[:, :1], batch.landmarks[..., :2], fixed[:, 1:]], dim=1)
         middle, landmarks, cells = _tangents(points, batch).split([1, NUM_LANDMARKS, DECODER_CELLS**2], dim=1)
         return BranchTokens(
@@ -156,7 +156,7 @@ class PixelPosition(nn.Module):
 
     def _camera(self, batch: CropBatch, middle: torch.Tensor) -> torch.Tensor:
         """Where the crop looks, how large it is in the image, and where the image's downward axis points in it."""
-        matrix = batch.crop_intrinsics @ torch.linalg.inv(batch.intrinsics)
+        matrix = batch.crop_intrinsics @ inverted(batch.intrinsics)
         size = focal(matrix)
         parts = [
             (focal(batch.crop_intrinsics) / self.crop_side).log()[:, None],
@@ -187,7 +187,7 @@ class PixelPosition(nn.Module):
         assert batch.trunk_maps is not None
         assert batch.decoder_maps is not None
         maps = torch.cat([batch.decoder_maps, self.trunk(batch.trunk_maps)], dim=1).flatten(2).mT
-        cells = self.cells.expand(len(batch), -1, -1)
+        cells = self.cells.expand(batch.landmarks.shape[0], -1, -1)
         rays = torch.cat([tangents, cells / (self.crop_side / 2) - 1], dim=-1)
         tokens: torch.Tensor = self.pixel(self.normalise_pixels(maps)) + self.pixel_ray(rays) + self.pixel_place
         return tokens
