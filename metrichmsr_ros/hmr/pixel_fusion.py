@@ -8,9 +8,10 @@ import torch
 
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.mirroring import pixels_as_seen
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelEstimate, PixelPosition
-from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, ViewRoles, mirrored
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 
 HIPS = (23, 24)
 """BlazePose's landmarks."""
@@ -42,11 +43,10 @@ def _with_further_views(
     light = (~more.heavy).nonzero()[:, 0]
     views, rows = more.select(light), torch.arange(len(first), device=light.device)
     person, is_mirrored = (torch.tensor(part, device=light.device)[light] for part in (roles.person, roles.mirrored))
-    further = branch(mirrored(views).where(is_mirrored, views))
-    flip = torch.where(is_mirrored[:, None], further.transl.new_tensor(MIRROR_X), 1.0)
+    further = pixels_as_seen(branch, views, is_mirrored)
     return mean_of_views(
         PixelEstimate(
-            torch.cat([seen.transl, further.transl * flip]),
+            torch.cat([seen.transl, further.transl]),
             torch.cat([seen.log_deviation, further.log_deviation]),
             torch.cat([seen.betas, further.betas]),
         ),

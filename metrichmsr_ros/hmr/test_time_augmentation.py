@@ -6,7 +6,6 @@ landmark network. Errors differ between views, so their mean has a smaller error
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,16 +13,14 @@ from typing import Any
 import roma
 import torch
 
-from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS, mirror_pose
 from metrichmsr_ros.hmr.facing import front_of, majority
-from metrichmsr_ros.hmr.network.batch import CropBatch, choose
+from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.mirroring import PER_VIEW, estimate_as_seen
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 
-MIRROR_X = (-1.0, 1.0, 1.0)
 HEAVY_WEIGHT = 2.0
 """Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
-_PER_VIEW = ("rotmats", "betas", "transl", "transl_deviation", "transl_cov", "expert_share")
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Views:
     def joined(self, more: Views) -> Views:
         """These views and further ones of the same B people."""
         added: dict[str, Any] = {
-            name: torch.cat([getattr(self.output, name), getattr(more.output, name)]) for name in _PER_VIEW
+            name: torch.cat([getattr(self.output, name), getattr(more.output, name)]) for name in PER_VIEW
         }
         person, weight = torch.cat([self.person, more.person]), torch.cat([self.weight, more.weight])
         return Views(replace(self.output, **added), person, weight, self.people)
@@ -100,21 +97,13 @@ def estimate_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, r
     further = torch.tensor(roles.person, device=rows.device)
     turned = torch.tensor([*[False] * count, *roles.mirrored], device=rows.device)
     both = first.joined(more)
-    return Views(_estimate(model, both, turned), torch.cat([rows, further]), _weight(both), count)
+    return Views(estimate_as_seen(model, both, turned), torch.cat([rows, further]), _weight(both), count)
 
 
 def further_estimates(model: MetricHMR, more: CropBatch, roles: ViewRoles, people: int) -> Views:
     """Estimates of further views alone, of some of `people` people, to be joined to the first ones."""
     person, turned = (torch.tensor(part, device=more.landmarks.device) for part in (roles.person, roles.mirrored))
-    return Views(_estimate(model, more, turned), person, _weight(more), people)
-
-
-def _estimate(model: MetricHMR, views: CropBatch, turned: torch.Tensor) -> HMROutput:
-    """One estimate a view in coordinates of the original image; the network sees the views `turned` (N,) mirrored."""
-    output: HMROutput = model(mirrored(views).where(turned, views))
-    back = mirrored_back(output)
-    chosen: dict[str, Any] = {name: choose(turned, getattr(back, name), getattr(output, name)) for name in _PER_VIEW}
-    return replace(output, routing=None, **chosen)
+    return Views(estimate_as_seen(model, more, turned), person, _weight(more), people)
 
 
 def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
@@ -151,42 +140,3 @@ def _weight(views: CropBatch) -> torch.Tensor:
     """(B,) weight of each view."""
     ones = views.landmarks.new_ones(len(views))
     return ones if views.heavy is None else torch.where(views.heavy, HEAVY_WEIGHT, ones)
-
-
-def mirrored(batch: CropBatch) -> CropBatch:
-    """The same people in the mirrored image, pixels included; mirroring twice gives the original."""
-    flip = torch.diag(batch.landmarks.new_tensor(MIRROR_X))
-    order = list(MIRROR_ALL_LANDMARKS)
-    width = batch.crop_size[0]
-    u, v, z = batch.landmarks[:, order].unbind(-1)
-    image_width = batch.image_size[:, 0]
-    x1, y1, x2, y2 = batch.bbox.unbind(-1)
-    return dataclasses.replace(
-        batch,
-        landmarks=torch.stack([width - 1 - u, v, z], dim=-1),
-        visibility=batch.visibility[:, order],
-        presence=batch.presence[:, order],
-        world=batch.world[:, order] @ flip,
-        crop_intrinsics=_flip_pixels(batch.crop_intrinsics, torch.full_like(image_width, width)) @ flip,
-        intrinsics=_flip_pixels(batch.intrinsics, image_width) @ flip,
-        bbox=torch.stack([image_width - 1 - x2, y1, image_width - 1 - x1, y2], dim=-1),
-        image=None if batch.image is None else batch.image.flip(-1),
-    )
-
-
-def _flip_pixels(matrix: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
-    """(B,3,3): u -> width - 1 - u after `matrix`."""
-    first = (width - 1)[:, None] * matrix[:, 2] - matrix[:, 0]
-    return torch.stack([first, matrix[:, 1], matrix[:, 2]], dim=1)
-
-
-def mirrored_back(output: HMROutput) -> HMROutput:
-    """Convert estimates from the mirrored image to the original image; its own inverse."""
-    flip = torch.diag(output.transl.new_tensor(MIRROR_X))
-    pose = mirror_pose(roma.rotmat_to_rotvec(output.rotmats).flatten(1))
-    return dataclasses.replace(
-        output,
-        rotmats=roma.rotvec_to_rotmat(pose.unflatten(-1, (-1, 3))),
-        transl=output.transl @ flip,
-        transl_cov=flip @ output.transl_cov @ flip,
-    )

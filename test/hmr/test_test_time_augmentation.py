@@ -13,13 +13,12 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.mirroring import mirrored, mirrored_back
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.test_time_augmentation import (
     HEAVY_WEIGHT,
     ViewRoles,
     estimate_from_views,
-    mirrored,
-    mirrored_back,
 )
 from metrichmsr_ros.training.human.landmark_augment import mirror
 

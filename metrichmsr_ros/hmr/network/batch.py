@@ -56,8 +56,9 @@ class CropBatch:
 
     def where(self, which: torch.Tensor, otherwise: CropBatch) -> CropBatch:
         """These people where `which` (B,) bool is true, those of `otherwise` elsewhere."""
-        own = self.tensors()
-        return otherwise.with_tensors({k: choose(which, own[k], v) for k, v in otherwise.tensors().items()})
+        both = {k: (self.tensors()[k], v) for k, v in otherwise.tensors().items()}
+        changed = {k: choose(which, yes, no) for k, (yes, no) in both.items() if yes is not no}
+        return otherwise.with_tensors(changed)
 
     def joined(self, others: CropBatch) -> CropBatch:
         """These people followed by those of `others`; tensors that one of the two lacks are left out."""

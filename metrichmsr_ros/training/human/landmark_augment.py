@@ -14,7 +14,7 @@ from metrichmsr_ros.body.joints import MIRROR_JOINTS, MIRROR_LANDMARKS, mirror_p
 from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.losses import Truth, project
-from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, mirrored
+from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.training.human.config import AugmentConfig
 
 FARTHER = 10.0

@@ -16,10 +16,11 @@ from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.heads import covariance
+from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelEstimate
 from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, with_pixels
-from metrichmsr_ros.hmr.test_time_augmentation import MIRROR_X, ViewRoles, estimate_from_views, mirrored
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 
 CONFIG = {
     "image_encoder": {"kind": "blazepose_pixels", "reads_heavy": True},
