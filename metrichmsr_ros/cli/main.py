@@ -226,21 +226,30 @@ def train(
 @app.command
 def ablate(
     config: Annotated[Path, tyro.conf.Positional],
+    network: Literal["landmarks", "pixels"] = "landmarks",
     seeds: tuple[int, ...] = (0, 1),
-    out: Path = Path("docs/explanation/ablations.md"),
+    out: Path | None = None,
 ) -> None:
     """Train the rows of the paper's ablation with a small budget on the CPU; print and write a table. Resumes per row.
 
     Args:
-        config: configuration of the budget, e.g. config/train/ablation.yaml.
+        config: configuration of the budget, e.g. config/train/ablation.yaml, config/train/ablation_pixels.yaml.
+        network: the network over landmarks, or the pixel branch beside it.
         seeds: every row is trained once per seed.
-        out: Markdown file of the table.
+        out: Markdown file of the table; the page of the documentation by default.
     """
+    page = Path("docs/explanation") / ("ablations.md" if network == "landmarks" else "ablations_pixels.md")
+    command = f"metrichmsr ablate {config} --network {network} --seeds {' '.join(map(str, seeds))}"
+    if network == "pixels":
+        from metrichmsr_ros.training.pixels.ablations import ablate as train_branches
+        from metrichmsr_ros.training.pixels.config import load_pixel_config
+
+        print(train_branches(load_pixel_config(config), seeds, out or page, command))
+        return
     from metrichmsr_ros.training.human.ablations import ablate as train_rows
     from metrichmsr_ros.training.human.config import load_train_config
 
-    command = f"metrichmsr ablate {config} --seeds {' '.join(map(str, seeds))}"
-    print(train_rows(load_train_config(config), seeds, out, command))
+    print(train_rows(load_train_config(config), seeds, out or page, command))
 
 
 @app.command

@@ -84,15 +84,31 @@ class MoEConfig:
 
 @dataclass(frozen=True)
 class PixelPositionConfig:
-    """The second branch of `image_encoder.kind: blazepose_pixels`, a transformer.
+    """The second branch of `image_encoder.kind: blazepose_pixels`.
 
-    `correlation` is that of its error of the distance with the landmarks' error: nobody's true height is known.
+    Attributes:
+        width, layers, heads: of the transformer.
+        correlation: of its error of the distance with the landmarks' error: nobody's true height is known.
+        reads: which tokens of people it reads.
+        conditioning: what it knows of the camera: nothing, CLIFF's vector, or rays. The geometry of the output knows
+            the camera in any case.
+        mixer: a transformer over all tokens, or HumanMoE with the configuration `moe`, whose image tokens are those of
+            landmarks and pixels and whose ray tokens are the camera's.
     """
 
     width: int = 160
     layers: int = 3
     heads: int = 4
     correlation: float = 0.74
+    reads: Literal["both", "landmarks", "pixels"] = "both"
+    conditioning: Literal["none", "cliff", "ray_map"] = "ray_map"
+    mixer: Literal["transformer", "human_moe"] = "transformer"
+    moe: MoEConfig = field(default_factory=MoEConfig)
+
+    @property
+    def token_width(self) -> int:
+        """Features of a token."""
+        return self.width if self.mixer == "transformer" else self.moe.width
 
 
 @dataclass(frozen=True)

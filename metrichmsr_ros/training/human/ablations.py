@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import build, to_mapping
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.training.ablation_page import cell, with_changes, write_page
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import TrainConfig, differing_keys
@@ -72,22 +72,13 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
     if command:
         table = f"    {command}\n\n{table}"
     if out is not None:
-        out.write_text(f"# Ablations\n\n{table}{_discussion(out)}", encoding="utf-8")
+        write_page(out, "Ablations", table)
     return table
-
-
-def _discussion(path: Path) -> str:
-    """The text below the table: everything from the first second-level heading on, with an empty line before it."""
-    _, heading, text = path.read_text(encoding="utf-8").partition("\n## ") if path.exists() else ("", "", "")
-    return heading + text
 
 
 def changed(model: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
     """`model` with the keys of `changes` (nested as in YAML) replaced."""
-    values = to_mapping(model)
-    for key, value in changes.items():
-        values[key] = values[key] | value if isinstance(value, Mapping) else value
-    return build(ModelConfig, values)
+    return build(ModelConfig, with_changes(to_mapping(model), changes))
 
 
 def _train_and_validate(
@@ -122,10 +113,6 @@ def markdown(
         "|" + "---|" * 8,
     ]
     for name, runs in results.items():
-        cells = [_cell([run[column] for run in runs], 1 if column in COLUMNS[:3] else 3) for column in COLUMNS]
+        cells = [cell([run[column] for run in runs], 1 if column in COLUMNS[:3] else 3) for column in COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} | {runs[0]['parameters']:.2f} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(values: list[float], digits: int) -> str:
-    return f"{np.mean(values):.{digits}f} ± {np.ptp(values) / 2:.{digits}f}"

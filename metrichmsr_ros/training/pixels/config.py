@@ -44,7 +44,7 @@ class PixelTrainConfig:
             pass.
         output: folder; the weights and the checkpoint go to `output`/`name`/.
         steps, batch_size, learning_rate, weight_decay, warmup_steps: of AdamW with warm-up and cosine decay.
-        trunk_learning_rate: of the copy of BlazePose's trunk.
+        trunk_learning_rate: of the copy of BlazePose's trunk; 0: the trunk stays as it starts.
         ema_decay: of the moving average of the weights; the averaged weights are saved.
         child_weight: weight in the loss of people less than 1.5 m tall.
         heads_only: train the heads of position and shape alone; trunk and transformer stay as they start.

@@ -17,13 +17,13 @@ _ENOUGH_SIGMA = 50.0  # half squared errors beyond this do not pull harder
 class Auxiliary(nn.Module):
     """Heads that only training has: joints in the crop, and standing height."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
-        self.joints = nn.Sequential(nn.Linear(3 * width, 256), nn.GELU(), nn.Linear(256, 24 * 3))
-        self.height = nn.Linear(3 * width, 1)
+        self.joints = nn.Sequential(nn.Linear(features, 256), nn.GELU(), nn.Linear(256, 24 * 3))
+        self.height = nn.Linear(features, 1)
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3 D) -> joints (B, 24, 3) about the position (shares of the crop's side; half metres), height (B,) m."""
+        """(B, F) -> joints (B, 24, 3) about the position (shares of the crop's side; half metres), height (B,) m."""
         return self.joints(features).unflatten(-1, (24, 3)), self.height(features)[:, 0] + 1.65
 
 

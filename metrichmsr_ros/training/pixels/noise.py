@@ -27,10 +27,12 @@ def noisy_maps(batch: CropBatch, noise: MapNoise) -> CropBatch:
 
 
 def without_some(tokens: BranchTokens, noise: MapNoise) -> BranchTokens:
-    """Tokens with some set to zero; nobody loses all pixels and all landmarks."""
+    """Tokens with some set to zero; nobody loses all pixels and all landmarks, nor all of the only kind there is."""
     count = len(tokens.camera)
-    pixels_left = torch.rand(count, 1, 1, device=tokens.camera.device) >= noise.no_pixels
-    landmarks_left = (torch.rand(count, 1, 1, device=tokens.camera.device) >= noise.no_landmarks) | ~pixels_left
+    has_both = bool(tokens.pixels.shape[1] and tokens.landmarks.shape[1])
+    pixels_left = torch.rand(count, 1, 1, device=tokens.camera.device) >= noise.no_pixels * has_both
+    landmarks_left = torch.rand(count, 1, 1, device=tokens.camera.device) >= noise.no_landmarks * has_both
+    landmarks_left = landmarks_left | ~pixels_left
 
     def kept(all_left: torch.Tensor, most: float, values: torch.Tensor) -> torch.Tensor:
         return values * (

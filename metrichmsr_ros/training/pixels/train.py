@@ -47,7 +47,10 @@ class PixelRun:
             self.branch.requires_grad_(False)
             self.branch.position.requires_grad_(True)
             self.branch.shape.requires_grad_(True)
-        self.auxiliary = Auxiliary(config.branch.width).to(self.device).train()
+        if not config.trunk_learning_rate:
+            for parameter in _trunk(self.branch):
+                parameter.requires_grad_(False)
+        self.auxiliary = Auxiliary(self.branch.features).to(self.device).train()
         self.average = {name: value.clone() for name, value in self.branch.state_dict().items()}
         self.optimizer = torch.optim.AdamW(_groups(config, self.branch, self.auxiliary), betas=(0.9, 0.98))
         self.step_count, self.position = 0, Position()
@@ -151,7 +154,8 @@ def save_weights(path: Path, model: MetricHMR, metadata: dict[str, object]) -> N
 def _first_branch(config: PixelTrainConfig) -> PixelPosition:
     branch = PixelPosition(config.branch)
     if not config.start:
-        branch.trunk.load_state_dict(blazepose_trunk())
+        if config.branch.reads != "landmarks":
+            branch.trunk.load_state_dict(blazepose_trunk())
         return branch
     start = load_model(config.start).pixel_position
     if start is None:
@@ -160,9 +164,13 @@ def _first_branch(config: PixelTrainConfig) -> PixelPosition:
     return branch
 
 
+def _trunk(branch: PixelPosition) -> list[torch.nn.Parameter]:
+    return [parameter for name, parameter in branch.named_parameters() if name.startswith("trunk.")]
+
+
 def _groups(config: PixelTrainConfig, branch: PixelPosition, auxiliary: Auxiliary) -> list[dict[str, object]]:
-    trunk = [p for p in branch.trunk.parameters() if p.requires_grad]
-    known = {id(parameter) for parameter in branch.trunk.parameters()}
+    trunk = [p for p in _trunk(branch) if p.requires_grad]
+    known = {id(parameter) for parameter in _trunk(branch)}
     rest = [p for p in branch.parameters() if p.requires_grad and id(p) not in known] + list(auxiliary.parameters())
     return [
         {"params": [p for p in rest if p.ndim > 1], "base": config.learning_rate, "weight_decay": config.weight_decay},

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import torch
 from helpers.fetched_networks import skip_without_blazepose
-from helpers.simulated_people import SMALL_MOE, simulate
+from helpers.simulated_crops import landmarks_network, write_people
 
-from metrichmsr_ros.config import ConfigError, build
-from metrichmsr_ros.data.synthesis.crops.shard_files import write_crops
-from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
-from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
-from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.hmr.config import PixelPositionConfig
+from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.training.pixels.config import MapNoise, PixelTrainConfig, load_pixel_config
 from metrichmsr_ros.training.pixels.crops import Position, batch_of, endless
@@ -24,36 +22,6 @@ from metrichmsr_ros.training.pixels.losses import position_target
 from metrichmsr_ros.training.pixels.train import PixelRun, train
 
 BRANCH = PixelPositionConfig(width=32, layers=1, heads=2)
-
-
-def write_people(path, body, count, seed):
-    """A shard of simulated people; one channel of the maps holds the true distance, which landmarks do not tell."""
-    people, random = simulate(body, count, seed), np.random.default_rng(seed)
-    batch, truth = people.inputs, people.truth
-    matrix = batch.crop_intrinsics @ torch.linalg.inv(batch.intrinsics)
-    depth = truth.joints_cam[:, 0, 2].numpy()
-    maps = random.random((count, 88, 16, 16)).astype(np.float16)
-    maps[:, 0] = np.log(depth)[:, None, None]
-    rows = {
-        "landmarks": batch.landmarks,
-        "visibility": batch.visibility,
-        "presence": batch.presence,
-        "world": batch.world,
-        "crop_matrix": matrix,
-        "intrinsics": batch.intrinsics,
-        "crop_intrinsics": batch.crop_intrinsics,
-        "image_size": batch.image_size,
-        "betas": truth.betas,
-        "joints": truth.joints_cam,
-    }
-    arrays = {name: values.numpy() for name, values in rows.items()}
-    arrays |= {
-        "score": np.ones(count, np.float32),
-        "framing": np.zeros(count, np.uint8),
-        "s16": maps,
-        "t8": np.repeat(maps[:, :1, :8, :8], 288, axis=1),
-    }
-    write_crops(path, [{name: values[k] for name, values in arrays.items()} for k in range(count)], {})
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +32,10 @@ def setup(tmp_path_factory, body):
     for number in range(2):
         write_people(folder / "crops" / f"train-0000{number}.safetensors", body, 48, number)
     write_people(folder / "crops" / "val-00000.safetensors", body, 32, 9)
-    torch.manual_seed(1)
-    landmarks = MetricHMR(build(ModelConfig, {"moe": SMALL_MOE, "head": {"hidden": 64}}))
-    save_model(folder / "landmarks.safetensors", landmarks)
+    landmarks = landmarks_network(folder)
     return PixelTrainConfig(
         name="run",
-        landmarks=str(folder / "landmarks.safetensors"),
+        landmarks=str(landmarks),
         branch=BRANCH,
         crops=str(folder / "crops"),
         output=str(folder / "out"),

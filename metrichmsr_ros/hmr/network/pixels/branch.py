@@ -17,6 +17,9 @@ from metrichmsr_ros.geometry.ray_map import inverted, rays_at
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch
+from metrichmsr_ros.hmr.network.encoders import GroupedLinear, cliff_vector
+from metrichmsr_ros.hmr.network.moe import HumanMoE
+from metrichmsr_ros.hmr.network.pixels.blocks import InvertedResidual, TransformerBlock
 
 TRUNK_CHANNELS, TRUNK_CELLS = 88, 16
 DECODER_CHANNELS, DECODER_CELLS = 288, 8
@@ -24,6 +27,8 @@ CROP_SIDE = 256
 TRUNK_HIDDEN = (528, 864, 864, 864)
 """Hidden channels of the trunk's blocks above stride 16; the first has stride 2."""
 _TRUNK_OUT = 144
+_RAYS_PER_TOKEN = 4
+_RAY_TOKENS = (1 + NUM_LANDMARKS + DECODER_CELLS**2) // _RAYS_PER_TOKEN
 _MEAN = (0.5, 0.5, 0.9)  # where training starts: the middle of the crop, and a person who fills most of it
 
 
@@ -46,7 +51,7 @@ class Located:
     """B people as the branch sees them, before geometry.
 
     where: (B, 3) place of the body's origin in the crop (shares of its side) and logarithm of the distance in crop
-    units; log_deviation: (B, 3); betas: (B, 10); features: (B, 3 D).
+    units; log_deviation: (B, 3); betas: (B, 10); features: (B, F).
     """
 
     where: torch.Tensor
@@ -57,71 +62,53 @@ class Located:
 
 @dataclass(frozen=True)
 class BranchTokens:
-    """camera: (B, 1, D); landmarks: (B, 39, D); pixels: (B, 64, D)."""
+    """camera: (B, C, D), and for HumanMoE rays; landmarks: (B, 39 or 0, D); pixels: (B, 64 or 0, D)."""
 
     camera: torch.Tensor
     landmarks: torch.Tensor
     pixels: torch.Tensor
 
 
-class _InvertedResidual(nn.Module):
-    """Expand, filter each channel, project: a block of BlazePose's trunk."""
-
-    def __init__(self, channels: int, hidden: int, out: int, stride: int) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(channels, hidden, 1)
-        self.filter = nn.Conv2d(hidden, hidden, 5, stride, padding=2, groups=hidden)
-        self.project = nn.Conv2d(hidden, out, 1)
-        self.adds = stride == 1
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        hidden = nn.functional.relu6(self.filter(nn.functional.relu6(self.expand(maps))))
-        projected: torch.Tensor = self.project(hidden)
-        return maps + projected if self.adds else projected
-
-
-class _TransformerBlock(nn.Module):
-    """Attention and a perceptron, both with a residual and normalised before."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        normed = self.norm_attention(tokens)
-        tokens = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
-        mixed: torch.Tensor = tokens + self.mlp(self.norm_mlp(tokens))
-        return mixed
-
-
 class PixelPosition(nn.Module):
-    """Landmark tokens, pixel tokens and a camera token to position, its deviations, and shape."""
+    """Landmark tokens, pixel tokens and camera tokens to position, its deviations, and shape."""
 
     cells: torch.Tensor
     mean: torch.Tensor
 
     def __init__(self, config: PixelPositionConfig) -> None:
         super().__init__()
-        width = config.width
+        self.config, width = config, config.token_width
         self.crop_side = float(CROP_SIDE)
         self.correlation = config.correlation
-        first, *others = TRUNK_HIDDEN
-        self.trunk = nn.Sequential(
-            _InvertedResidual(TRUNK_CHANNELS, first, _TRUNK_OUT, stride=2),
-            *(_InvertedResidual(_TRUNK_OUT, hidden, _TRUNK_OUT, stride=1) for hidden in others),
-        )
-        channels = _TRUNK_OUT + DECODER_CHANNELS
-        self.normalise_pixels = nn.LayerNorm(channels)
-        self.pixel, self.pixel_ray = nn.Linear(channels, width), nn.Linear(4, width)
-        self.landmark, self.camera = nn.Linear(12, width), nn.Linear(8, width)
-        self.landmark_place = nn.Parameter(0.02 * torch.randn(NUM_LANDMARKS, width))
-        self.pixel_place = nn.Parameter(0.02 * torch.randn(DECODER_CELLS**2, width))
-        self.blocks = nn.Sequential(*(_TransformerBlock(width, config.heads) for _ in range(config.layers)))
-        self.norm = nn.LayerNorm(width)
-        self.position = nn.Sequential(nn.Linear(3 * width, 256), nn.GELU(), nn.Linear(256, 6))
-        self.shape = nn.Sequential(nn.Linear(3 * width, 128), nn.GELU(), nn.Linear(128, 10))
+        self.sees_rays = config.conditioning == "ray_map"
+        self._rays_in_tokens = in_tokens = self.sees_rays and config.mixer == "transformer"
+        if config.reads != "landmarks":
+            first, *others = TRUNK_HIDDEN
+            self.trunk = nn.Sequential(
+                InvertedResidual(TRUNK_CHANNELS, first, _TRUNK_OUT, stride=2),
+                *(InvertedResidual(_TRUNK_OUT, hidden, _TRUNK_OUT, stride=1) for hidden in others),
+            )
+            channels = _TRUNK_OUT + DECODER_CHANNELS
+            self.normalise_pixels = nn.LayerNorm(channels)
+            self.pixel = nn.Linear(channels, width)
+            self.pixel_ray = nn.Linear(4, width) if in_tokens else None
+            self.pixel_place = nn.Parameter(0.02 * torch.randn(DECODER_CELLS**2, width))
+        if config.reads != "pixels":
+            self.landmark = nn.Linear(12 if in_tokens else 10, width)
+            self.landmark_place = nn.Parameter(0.02 * torch.randn(NUM_LANDMARKS, width))
+        if config.conditioning != "none":
+            self.camera = nn.Linear(8 if self.sees_rays else 3, width)
+        grouped = self.sees_rays and config.mixer == "human_moe"
+        self.ray = GroupedLinear(_RAY_TOKENS, 2 * _RAYS_PER_TOKEN, width) if grouped else None
+        if config.mixer == "transformer":
+            self.blocks = nn.Sequential(*(TransformerBlock(width, config.heads) for _ in range(config.layers)))
+            self.norm = nn.LayerNorm(width)
+            self.features = width * ((config.conditioning != "none") + (2 if config.reads == "both" else 1))
+        else:
+            self.moe = HumanMoE(config.moe, has_rays=config.conditioning != "none")
+            self.features = self.moe.features
+        self.position = nn.Sequential(nn.Linear(self.features, 256), nn.GELU(), nn.Linear(256, 6))
+        self.shape = nn.Sequential(nn.Linear(self.features, 128), nn.GELU(), nn.Linear(128, 10))
         steps = (torch.arange(DECODER_CELLS) + 0.5) * (CROP_SIDE / DECODER_CELLS) - 0.5
         v, u = torch.meshgrid(steps, steps, indexing="ij")
         self.register_buffer("cells", torch.stack([u, v], -1).reshape(1, -1, 2), persistent=False)
@@ -140,19 +127,43 @@ class PixelPosition(nn.Module):
         middle = self.cells.new_full((1, 1, 2), (self.crop_side - 1) / 2)
         fixed = torch.cat([middle, self.cells], dim=1).expand(batch.landmarks.shape[0], -1, -1)
         points = torch.cat([fixed[:, :1], batch.landmarks[..., :2], fixed[:, 1:]], dim=1)
-        middle, landmarks, cells = _tangents(points, batch).split([1, NUM_LANDMARKS, DECODER_CELLS**2], dim=1)
+        tangents = _tangents(points, batch)
+        _, landmarks, cells = tangents.split([1, NUM_LANDMARKS, DECODER_CELLS**2], dim=1)
+        none = tangents.new_zeros(tangents.shape[0], 0, self.config.token_width)
+        reads = self.config.reads
         return BranchTokens(
-            self._camera(batch, middle[:, 0])[:, None], self._landmarks(batch, landmarks), self._pixels(batch, cells)
+            none if self.config.conditioning == "none" else self._camera_tokens(batch, tangents),
+            none if reads == "pixels" else self._landmarks(batch, landmarks),
+            none if reads == "landmarks" else self._pixels(batch, cells),
         )
 
     def locate(self, tokens: BranchTokens) -> Located:
         """Position, deviations and shape from tokens."""
-        mixed = self.norm(self.blocks(torch.cat([tokens.camera, tokens.landmarks, tokens.pixels], dim=1)))
-        parts = mixed.split([1, NUM_LANDMARKS, DECODER_CELLS**2], dim=1)
-        features = torch.cat([part.mean(1) for part in parts], dim=-1)
+        features = self._mixed(tokens)
         raw = self.position(features).float()
         deviation = (raw[:, 3:] - 2.5).clamp(-5, 2)
         return Located(raw[:, :3] + self.mean, deviation, self.shape(features).float(), features)
+
+    def _mixed(self, tokens: BranchTokens) -> torch.Tensor:
+        """(B, F) features of people, from all their tokens."""
+        groups = [part for part in (tokens.camera, tokens.landmarks, tokens.pixels) if part.shape[1]]
+        if self.config.mixer == "transformer":
+            mixed = self.norm(self.blocks(torch.cat(groups, dim=1)))
+            return torch.cat([part.mean(1) for part in mixed.split([part.shape[1] for part in groups], dim=1)], dim=-1)
+        image = torch.cat([tokens.landmarks, tokens.pixels], dim=1)
+        pooled: torch.Tensor = self.moe(image, tokens.camera if tokens.camera.shape[1] else None).pooled
+        return pooled
+
+    def _camera_tokens(self, batch: CropBatch, tangents: torch.Tensor) -> torch.Tensor:
+        """(B, C, D) of the camera and, for HumanMoE, of the rays through landmarks and cells (B, 1 + 39 + 64, 2)."""
+        if not self.sees_rays:
+            vector: torch.Tensor = self.camera(cliff_vector(batch))[:, None]
+            return vector
+        camera = self._camera(batch, tangents[:, 0])[:, None]
+        if self.ray is None:
+            return camera
+        rays = tangents.unflatten(1, (_RAY_TOKENS, _RAYS_PER_TOKEN)).flatten(2)
+        return torch.cat([camera, self.ray(rays)], dim=1)
 
     def _camera(self, batch: CropBatch, middle: torch.Tensor) -> torch.Tensor:
         """Where the crop looks, how large it is in the image, and where the image's downward axis points in it."""
@@ -174,7 +185,7 @@ class PixelPosition(nn.Module):
         inside = [edge.float().mean(-1, keepdim=True) for edge in (points[..., :2] > 0, points[..., :2] < 2 * half)]
         parts = [
             (torch.cat([points[..., :2] - half, points[..., 2:]], dim=-1) / half).clamp(-4, 4),
-            tangents,
+            *([tangents] if self._rays_in_tokens else []),
             batch.visibility[..., None],
             batch.presence[..., None],
             batch.world,
@@ -187,10 +198,12 @@ class PixelPosition(nn.Module):
         assert batch.trunk_maps is not None
         assert batch.decoder_maps is not None
         maps = torch.cat([batch.decoder_maps, self.trunk(batch.trunk_maps)], dim=1).flatten(2).mT
+        tokens: torch.Tensor = self.pixel(self.normalise_pixels(maps)) + self.pixel_place
+        if self.pixel_ray is None:
+            return tokens
         cells = self.cells.expand(batch.landmarks.shape[0], -1, -1)
         rays = torch.cat([tangents, cells / (self.crop_side / 2) - 1], dim=-1)
-        tokens: torch.Tensor = self.pixel(self.normalise_pixels(maps)) + self.pixel_ray(rays) + self.pixel_place
-        return tokens
+        return tokens + self.pixel_ray(rays)
 
 
 def focal(matrix: torch.Tensor) -> torch.Tensor:
