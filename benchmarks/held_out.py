@@ -170,7 +170,7 @@ def _with_further_views(shard: Path) -> Arrays:
 
 
 def _networks() -> tuple[BlazePose, BlazePose | None]:
-    return BlazePose(num_threads=1, with_maps=True), heavy_blazepose(num_threads=1)
+    return BlazePose(num_threads=1, with_maps=True), heavy_blazepose()
 
 
 def _mapped(image: np.ndarray, view: LandmarkSet, blazepose: BlazePose) -> LandmarkSet:

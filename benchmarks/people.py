@@ -27,6 +27,7 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
+from metrichmsr_ros.runtime.workers import Workers
 
 ANNOTATION = Path(__file__).resolve().parent.parent / "test" / "helpers" / "vtest_people.json"
 NEAR = 0.35
@@ -136,14 +137,14 @@ def read_video(path: Path, count: int = sys.maxsize) -> Iterator[np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", type=Path, required=True, help="vtest.avi")
-    parser.add_argument("--threads", type=int, default=2, help="threads of each network")
+    parser.add_argument("--threads", type=int, default=2, help="network calls at the same time")
     parser.add_argument("--frames", type=int, default=0, help="number of frames; 0: all annotated ones")
     parser.add_argument("--detector", type=Path, help="pose_detection.tflite, if not in the cache")
     parser.add_argument("--landmarks", type=Path, help="pose_landmark_full.tflite, if not in the cache")
     options = parser.parse_args()
     annotation = json.loads(ANNOTATION.read_text())
-    blazepose = BlazePose(options.threads, detector_path=options.detector, landmark_path=options.landmarks)
-    tracker = PeopleTracker(blazepose, PersonDetector(options.threads))
+    blazepose = BlazePose(detector_path=options.detector, landmark_path=options.landmarks)
+    tracker = PeopleTracker(blazepose, PersonDetector(), workers=Workers(options.threads))
     frames, seconds = [], []
     for index, image in enumerate(read_video(options.video, options.frames or annotation["last_frame"] + 1)):
         start = time.perf_counter()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -40,6 +39,7 @@ from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose
+from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
 
 ALL_OUTPUTS = OutputRequest()
@@ -60,6 +60,7 @@ class Pipeline:
             one view.
         load_heavy: called when it is first needed for BlazePose with the heavier landmark network; may return None.
         detector: finds people; None: the detector that ships with the package.
+        workers: run the people networks' calls of one image at the same time; None: one after the other.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Pipeline:
         test_time_augmentation: Augmentation = "flip",
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
         detector: PersonDetector | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.model = model
         self.body = body
@@ -82,7 +84,7 @@ class Pipeline:
         encoder = model.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
         self._views = ViewMaker(blazepose, encoder.reads_landmarks, load)
-        self._tracker = PeopleTracker(blazepose, self._detector)
+        self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
@@ -107,17 +109,24 @@ class Pipeline:
             preset: name of a preset, or path of a `.safetensors` checkpoint.
             device: torch device, e.g. `cpu`, `cuda`.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
-            num_threads: CPU threads of BlazePose and of the person detector.
+            num_threads: calls of BlazePose and of the person detector at the same time, each on a CPU thread.
             depth: where the scene's depth comes from, and what calibrates it.
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
         """
         model, engine = load_model(preset, checked_device(device)), make_engine(depth)
         bodies = load_body(body).to(device).eval()
-        blazepose = BlazePose(num_threads=num_threads, with_maps=model.config.image_encoder.reads_maps)
-        load_heavy = partial(heavy_blazepose, num_threads)
+        blazepose = BlazePose(with_maps=model.config.image_encoder.reads_maps)
         return cls(
-            model, bodies, blazepose, device, engine, test_time_augmentation, load_heavy, PersonDetector(num_threads)
+            model,
+            bodies,
+            blazepose,
+            device,
+            engine,
+            test_time_augmentation,
+            heavy_blazepose,
+            PersonDetector(),
+            Workers(num_threads),
         )
 
     @property

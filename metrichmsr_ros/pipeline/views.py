@@ -78,10 +78,10 @@ class ViewMaker:
         return {row: views_of(image, sets[row], [*sets[:row], *sets[row + 1 :]], None, self.heavy) for row in missing}
 
 
-def heavy_blazepose(num_threads: int) -> BlazePose | None:
+def heavy_blazepose() -> BlazePose | None:
     """BlazePose with the heavier landmark network, None where `metrichmsr setup` could not fetch it."""
     try:
-        return BlazePose(num_threads=num_threads, heavy=True)
+        return BlazePose(heavy=True)
     except AssetError:
         return None
 

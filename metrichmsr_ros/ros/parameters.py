@@ -24,7 +24,12 @@ class Settings:
         "open_light", "Body model: open_light, open, or smpl:/path/to/SMPL_NEUTRAL.npz.", read_only=True
     )
     device: str = parameter("cpu", "Torch device of the networks: cpu, cuda, cuda:1, ...", read_only=True)
-    num_threads: int = parameter(2, "CPU threads of the person detector.", between=(1, 64), read_only=True)
+    num_threads: int = parameter(
+        2,
+        "Calls of the networks that find people at the same time; each takes a CPU thread.",
+        between=(1, 64),
+        read_only=True,
+    )
     test_time_augmentation: Literal["none", "flip", "full"] = parameter(
         "none",
         "Views of each person that are averaged. none: one view. flip: also the mirrored image, for smaller errors at "

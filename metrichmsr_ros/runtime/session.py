@@ -15,6 +15,7 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.types import AnyArray
 
 CPU = ("CPUExecutionProvider",)
+_HARMFUL = ("QuickGeluFusion",)  # its kernel lacks the blocked layout of convolutions, which is undone and made again
 
 
 class OnnxNetworkError(MetricHMRError, ValueError):
@@ -47,7 +48,10 @@ class OnnxNetwork:
             raise OnnxNetworkError(f"ONNX Runtime has no {', '.join(sorted(missing))}; installed are {have}")
         try:
             self._session = onnxruntime.InferenceSession(
-                model if isinstance(model, bytes) else str(model), _options(num_threads), providers=list(providers)
+                model if isinstance(model, bytes) else str(model),
+                _options(num_threads),
+                providers=list(providers),
+                disabled_optimizers=_HARMFUL,
             )
         except Exception as error:  # its exceptions derive from nothing narrower
             name = "the graph" if isinstance(model, bytes) else model

@@ -104,7 +104,7 @@ def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, s
     """Both copies of the person give the estimate of their views combined by hand."""
     model = load_model("embedded")
     people = stored_views([shard], load_body("open_light"), workers=1, cache=None)
-    views = views_of(picture[0], view, [], blazepose, heavy_blazepose(num_threads=1))
+    views = views_of(picture[0], view, [], blazepose, heavy_blazepose())
     first = CropBatch.of(inputs_from_landmarks([view], frame.camera))
     more = CropBatch.of(inputs_from_landmarks([further.landmarks for further in views], frame.camera))
     with torch.inference_mode():
@@ -130,6 +130,6 @@ def test_people_in_videos_get_the_requested_test_time_augmentation(frame, pictur
         video[choice] = scenes[-1].people[0].transl_cam
         single[choice] = pipeline.estimate(image, camera).people[0].transl_cam
     assert not np.array_equal(video["none"], video["flip"])
-    heavy_is_there = heavy_blazepose(num_threads=1) is not None
+    heavy_is_there = heavy_blazepose() is not None
     assert np.array_equal(video["flip"], video["full"]) != heavy_is_there
     np.testing.assert_array_equal(single["none"], single["full"])

@@ -58,7 +58,7 @@ class BlazePose:
     Calls from several threads at a time are allowed; each uses `num_threads`.
 
     Args:
-        num_threads: CPU threads of a call.
+        num_threads: CPU threads of a call. More than one gain little; calls at the same time gain all of it.
         detector_path: `pose_detection.tflite`, converted in memory; None: the graph in the user's cache.
         heavy: use the heavier landmark network, which has the same inputs and outputs and is about three times as slow.
         with_maps: give maps of the network's trunk with all landmarks; they are by-products of the same call.
@@ -76,7 +76,7 @@ class BlazePose:
 
     def __init__(
         self,
-        num_threads: int = 2,
+        num_threads: int = 1,
         *,
         heavy: bool = False,
         with_maps: bool = False,

@@ -48,7 +48,7 @@ class PersonDetector:
     """The network. Calls from several threads at a time are allowed; each uses `num_threads`.
 
     Args:
-        num_threads: CPU threads of a call.
+        num_threads: as for `BlazePose`.
         path: the ONNX file; None: the one that ships with the package.
 
     Raises:
@@ -56,7 +56,7 @@ class PersonDetector:
         OnnxNetworkError: it is not an ONNX graph.
     """
 
-    def __init__(self, num_threads: int = 2, path: str | Path | None = None) -> None:
+    def __init__(self, num_threads: int = 1, path: str | Path | None = None) -> None:
         self._network = OnnxNetwork(path or asset_path("person_detector.onnx"), num_threads)
 
     def detect(self, image: ImageArray, tile: Tile | None = None, min_score: float = MIN_SCORE) -> list[PersonBox]:

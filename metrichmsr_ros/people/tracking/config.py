@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metrichmsr_ros.people.tracking.detection_rota import Pauses
+
 
 @dataclass(frozen=True)
 class TrackerConfig:
     """Cost and thresholds. The defaults suit two CPU cores at 10 to 30 Hz.
 
     One frame costs at most `max_people` landmark calls, one detector call and `candidates_per_frame` x 7 landmark calls
-    for newcomers. A detector call takes about as long as a landmark call.
+    for newcomers. A detector call takes a little longer than a landmark call, and runs beside those.
 
     Attributes:
-        calm_s: least time between two detector calls while all known people are seen and nobody is new.
+        pauses: least times between two detector calls.
         candidates_per_frame: boxes that are examined.
         max_people: people tracked at once, including newcomers.
         birth_frames: frames in which a newcomer must be seen before it gets an id.
@@ -32,7 +34,7 @@ class TrackerConfig:
         divisors, min_side, overlap: the pyramid of tiles that are searched in rotation.
     """
 
-    calm_s: float = 0.09
+    pauses: Pauses = Pauses()  # noqa: RUF009 (frozen)
     candidates_per_frame: int = 2
     max_people: int = 16
     birth_frames: int = 3

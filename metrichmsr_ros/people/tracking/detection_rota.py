@@ -1,6 +1,12 @@
-"""Which part of each image the person detector searches: mostly the whole, in between one tile after the other."""
+"""When the person detector is called, and which part of the image it searches.
+
+Mostly it searches the whole, in between one tile after the other.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -11,40 +17,75 @@ _ROUND = 3
 """One detector call in this many searches a tile, where people are seen who are too small in the whole image."""
 
 
+class Need(Enum):
+    """How much a frame needs a detector call; the value names the field of `Pauses`."""
+
+    STILL = "still_s"
+    CALM = "calm_s"
+    URGENT = "urgent_s"
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Least time between two detector calls, s.
+
+    Attributes:
+        still_s: while the detector saw all known people and nothing else has changed since all tiles were searched.
+        calm_s: while all known people are seen, and there are some.
+        urgent_s: while nobody is known, somebody is new, or somebody known is not seen.
+    """
+
+    still_s: float = 0.5
+    calm_s: float = 0.09
+    urgent_s: float = 0.045
+
+
 class DetectionRota:
     """Chooses the part of the image for the one detector call of a frame.
 
     Args:
         divisors, min_side, overlap: as for `tile_pyramid`.
-        calm_s: least time between two detector calls while all known people are seen and nobody is new.
+        pauses: least times between calls.
     """
 
-    def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, calm_s: float) -> None:
+    def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, pauses: Pauses) -> None:
         self._pyramid = (divisors, min_side, overlap)
-        self._calm_s = calm_s
+        self._pauses = pauses
         self._size = (0, 0)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, with the whole image."""
-        self._calls, self._last_s = 0, -np.inf
+        self._calls, self._still_calls, self._last_s = 0, 0, -np.inf
 
-    def choose(self, width: int, height: int, stamp_s: float, is_calm: bool) -> Tile | None:
+    def is_due(self, stamp_s: float, need: Need) -> bool:
+        """Whether enough time has passed since the last call for this need."""
+        return stamp_s - self._last_s >= self._pause_s(need)
+
+    def choose(self, width: int, height: int, stamp_s: float, need: Need) -> Tile | None:
         """The part of this frame, an image of (width, height) px, to search; None: no call.
 
         Args:
             width, height: of the image.
             stamp_s: of the image.
-            is_calm: all known people are seen and nobody is new, so that a call is not urgent.
+            need: how soon after the last call the next one comes.
         """
         if self._size != (width, height):
             self._start(width, height)
-        if is_calm and stamp_s - self._last_s < self._calm_s:
+        if need is not Need.STILL:
+            self._still_calls = 0
+        if not self.is_due(stamp_s, need):
             return None
-        self._calls, self._last_s = self._calls + 1, stamp_s
+        self._calls, self._still_calls, self._last_s = self._calls + 1, self._still_calls + 1, stamp_s
         if self._calls % _ROUND or len(self._tiles) == 1:
             return self._tiles[0]
         return self._next_tile()
+
+    def _pause_s(self, need: Need) -> float:
+        """Least time since the last call. A scene that became still is first searched in every tile."""
+        if need is Need.STILL and self._still_calls < _ROUND * len(self._tiles):
+            return self._pauses.calm_s
+        return float(getattr(self._pauses, need.value))
 
     def _start(self, width: int, height: int) -> None:
         self.reset()

@@ -60,6 +60,7 @@ class Track:
         is_seen: seen in the current frame.
         seen_box: the detector's last box, moved with the body; its score fades while the detector sees nobody here.
         evidence: (5,) running mean over time of `evidence_of`.
+        is_detected: the detector saw the person when it last searched where they are.
     """
 
     landmarks: LandmarkSet
@@ -72,6 +73,7 @@ class Track:
     sightings: int = 1
     velocity: FloatingArray = field(default_factory=lambda: np.zeros(2))
     is_seen: bool = True
+    is_detected: bool = True
 
     @property
     def confidence(self) -> float:
@@ -102,9 +104,13 @@ class Track:
         now = evidence_of(self.landmarks, seen, size)
         self.evidence = self.evidence + _NEWS * (now - self.evidence)
 
+    def detect(self, box: PersonBox) -> None:
+        """The detector saw the person in this box."""
+        self.seen_box, self.is_detected = box, True
+
     def fade(self) -> None:
         """The detector searched here and saw nobody."""
-        self.seen_box = PersonBox(_FADE * self.seen_box.score, self.seen_box.box)
+        self.seen_box, self.is_detected = PersonBox(_FADE * self.seen_box.score, self.seen_box.box), False
 
     def expected_roi(self, stamp_s: float) -> Roi:
         """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""

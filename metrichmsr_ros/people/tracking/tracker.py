@@ -19,15 +19,17 @@ import numpy as np
 
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
-from metrichmsr_ros.people.detection.person_detector import PersonBox, PersonDetector, detect_in_tiles
+from metrichmsr_ros.people.detection.person_detector import PersonBox, PersonDetector
 from metrichmsr_ros.people.detection.plausibility import are_same_person, body_evidence, body_size, is_known
 from metrichmsr_ros.people.detection.search import Sighting, is_duplicate, look_at
 from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
 from metrichmsr_ros.people.tracking.box_assignment import assign_boxes, is_same_place
 from metrichmsr_ros.people.tracking.config import TrackerConfig
-from metrichmsr_ros.people.tracking.detection_rota import DetectionRota
+from metrichmsr_ros.people.tracking.detection_schedule import Detection, DetectionSchedule
+from metrichmsr_ros.people.tracking.following import Look, in_turns, look_for
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
-from metrichmsr_ros.types import FloatingArray
+from metrichmsr_ros.runtime.workers import Workers
+from metrichmsr_ros.types import FloatingArray, ImageArray
 
 _YOUNG = 10
 """Frames since the birth of a track that may turn out to be a known person again."""
@@ -43,14 +45,19 @@ class PeopleTracker:
         blazepose: finds landmarks.
         detector: finds people.
         config: cost and thresholds.
+        workers: run network calls of one image at the same time; None: one after the other.
     """
 
-    def __init__(self, blazepose: BlazePose, detector: PersonDetector, config: TrackerConfig | None = None) -> None:
-        self._blazepose, self._detector = blazepose, detector
-        self._config = config or TrackerConfig()
-        self._rota = DetectionRota(
-            self._config.divisors, self._config.min_side, self._config.overlap, self._config.calm_s
-        )
+    def __init__(
+        self,
+        blazepose: BlazePose,
+        detector: PersonDetector,
+        config: TrackerConfig | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        self._blazepose = blazepose
+        self._config, self._workers = config or TrackerConfig(), workers or Workers()
+        self._schedule = DetectionSchedule(detector, self._config, self._workers)
         self._rejected: list[tuple[float, PersonBox]] = []
         self._tracks: list[Track] = []
         self._stamp_s: float | None = None
@@ -60,7 +67,7 @@ class PeopleTracker:
     def reset(self) -> None:
         """End all tracks. The numbers of ids continue."""
         self._tracks.clear()
-        self._rota.reset()
+        self._schedule.reset()
         self._rejected.clear()
         self._stamp_s = None
 
@@ -86,8 +93,9 @@ class PeopleTracker:
         if not math.isfinite(stamp_s):
             raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
         self._reset_if_new_scene(image.shape, stamp_s)
+        detection = self._schedule.begin(image, stamp_s, self._tracks)
         self._follow(image, stamp_s)
-        self._search(image, stamp_s, boxes)
+        self._search(image, stamp_s, boxes, detection or self._schedule.late(image, stamp_s, self._tracks))
         self._end_tracks(stamp_s)
         self._name_newcomers()
         return [track.reported(stamp_s) for track in self._tracks if track.id is not None]
@@ -98,29 +106,35 @@ class PeopleTracker:
             self.reset()
         self._stamp_s, self._shape = stamp_s, shape
 
-    def _follow(self, image: np.ndarray, stamp_s: float) -> None:
-        """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first."""
+    def _follow(self, image: ImageArray, stamp_s: float) -> None:
+        """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first.
+
+        Calls for people who are not close to each other run at the same time.
+        """
         done: list[Track] = []
-        waiting = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
-        for track in waiting:
-            was_seen, track.is_seen = track.is_seen, False
-            track.age += 1
-            roi = track.expected_roi(stamp_s)
-            close = [t for t in self._tracks if t is not track and t.is_close_to(roi)]
-            masked = [t.landmarks for t in close if self._is_current(t, stamp_s)]
-            found = self._blazepose.landmarks(
-                image, roi, self._config.keep_score, without=masked, keep=track.landmarks.moved_to(roi)
-            )
-            if found is None or not self._continues(track, found, stamp_s):
-                continue
-            if not self._ends_its_double(track, found, done) and is_known(found, [t.landmarks for t in done]):
-                continue
-            appearance = appearance_of(image, found)
-            in_doubt = bool(close) or not was_seen
-            if in_doubt and colour_distance(appearance, track.appearance) > self._config.max_colour_distance:
-                continue
-            track.update(found, appearance, stamp_s)
-            done.append(track)
+        order = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
+        for turn in in_turns(order, stamp_s):
+            looks = [look_for(track, self._tracks, stamp_s) for track in turn]
+            sets = self._workers.map(lambda look: look(image, self._blazepose, self._config.keep_score), looks)
+            for track, look, found in zip(turn, looks, sets, strict=True):
+                self._take(track, look, found, image, stamp_s, done)
+
+    def _take(
+        self, track: Track, look: Look, found: LandmarkSet | None, image: ImageArray, stamp_s: float, done: list[Track]
+    ) -> None:
+        """Update a track with what was found for it, if that can be its person; then it joins those who are `done`."""
+        was_seen, track.is_seen = track.is_seen, False
+        track.age += 1
+        if found is None or not self._continues(track, found, stamp_s):
+            return
+        if not self._ends_its_double(track, found, done) and is_known(found, [t.landmarks for t in done]):
+            return
+        appearance = appearance_of(image, found)
+        in_doubt = look.has_neighbours or not was_seen
+        if in_doubt and colour_distance(appearance, track.appearance) > self._config.max_colour_distance:
+            return
+        track.update(found, appearance, stamp_s)
+        done.append(track)
 
     def _ends_its_double(self, track: Track, found: LandmarkSet, done: list[Track]) -> bool:
         """End the track that began a moment ago on the body of this older track, if there is one: one body, one id."""
@@ -131,10 +145,6 @@ class PeopleTracker:
         self._tracks.remove(double)
         return True
 
-    def _is_current(self, track: Track, stamp_s: float) -> bool:
-        """True if seen in the last image or this one; the positions of other people are too uncertain to mask them."""
-        return track.is_seen or track.seen_s == stamp_s
-
     def _continues(self, track: Track, found: LandmarkSet, stamp_s: float) -> bool:
         """True if landmarks found at the predicted ROI of a track can be those of its person."""
         if body_evidence(found) < self._config.keep_evidence:
@@ -144,17 +154,17 @@ class PeopleTracker:
         moved = float(np.linalg.norm(found.next_roi().centre - expected)) / body_size(found)
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
-    def _search(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray]) -> None:
-        """Detect people in a part of the image: known people gain or lose confidence, newcomers start a track."""
+    def _search(
+        self, image: ImageArray, stamp_s: float, boxes: Sequence[FloatingArray], detection: Detection | None
+    ) -> None:
+        """Known people gain or lose confidence by the detector's boxes, newcomers start a track."""
         height, width = image.shape[:2]
         seen_tracks = [track for track in self._tracks if track.is_seen]
-        is_calm = bool(self._tracks) and all(track.is_seen and track.id is not None for track in self._tracks)
-        tile = self._rota.choose(width, height, stamp_s, is_calm)
-        found = [] if tile is None else detect_in_tiles(image, self._detector, [tile])
+        tile, found = (None, []) if detection is None else (detection.tile, detection.boxes())
         pairs = assign_boxes([track.landmarks for track in seen_tracks], found, (width, height))
         for number, track in enumerate(seen_tracks):
             if number in pairs:
-                track.seen_box = found[pairs[number]]
+                track.detect(found[pairs[number]])
             elif tile is not None and tile.holds(track.seen_box.box, (width, height)):
                 track.fade()
             track.weigh((width, height))
@@ -194,7 +204,7 @@ class PeopleTracker:
         if fits:
             track = min(fits, key=lambda fit: fit[0])[1]
             track.update(landmarks, appearance, stamp_s)
-            track.seen_box = sighting.seen
+            track.detect(sighting.seen)
         elif len(self._tracks) < self._config.max_people:
             self._tracks.append(Track(landmarks, stamp_s, appearance, sighting.seen, sighting.evidence))
 

@@ -10,23 +10,25 @@ from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.people.detection.tiles import tile_pyramid
 from metrichmsr_ros.people.tracking.config import TrackerConfig
-from metrichmsr_ros.people.tracking.detection_rota import DetectionRota
+from metrichmsr_ros.people.tracking.detection_rota import DetectionRota, Need, Pauses
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 IMAGE = np.full((480, 640, 3), 90, np.uint8)
-HASTY = TrackerConfig(candidates_per_frame=20, calm_s=0.0)
+STRIPES = np.where(np.arange(640)[None, :, None] // 80 % 2, IMAGE, IMAGE // 2)
+HASTY = TrackerConfig(candidates_per_frame=20, pauses=Pauses(0.0, 0.0, 0.0))
 
 
 def tracker_of(figures, config=None, **detector):
     return PeopleTracker(FigureFinder(figures), FigureDetector(figures, **detector), config)
 
 
-def run(tracker, frames, start=0.0, rate=10.0, move=None):
+def run(tracker, frames, start=0.0, rate=10.0, move=None, pan=0):
+    """`pan`: px by which the image moves per frame, as before a camera that turns."""
     seen = []
     for k in range(frames):
         if move is not None:
             move(k)
-        seen.append(tracker.update(IMAGE, start + k / rate))
+        seen.append(tracker.update(np.roll(STRIPES if pan else IMAGE, pan * k, axis=1), start + k / rate))
     return seen
 
 
@@ -65,9 +67,13 @@ def test_one_tracked_person_costs_one_landmark_call_and_the_detector_eleven_time
     run(tracker, 20)
     network.landmark_calls = 0
     detector.tiles.clear()
-    run(tracker, 30, start=2.0, rate=30.0)
+    run(tracker, 30, start=2.0, rate=30.0, pan=20)
     assert network.landmark_calls == 30
     assert len(detector.tiles) == 10
+    run(tracker, 300, start=3.0, rate=30.0)
+    detector.tiles.clear()
+    run(tracker, 30, start=13.0, rate=30.0)
+    assert len(detector.tiles) == 2  # where nothing else moves
 
 
 def test_occluded_people_are_kept_for_a_while_with_their_id():
@@ -177,8 +183,8 @@ def test_tiny_images_are_accepted():
 
 
 def test_every_tile_of_the_pyramid_is_searched_and_the_whole_image_most_often():
-    rota = DetectionRota((1.5, 3.0), 96, 0.25, 0.25)
-    chosen = [rota.choose(640, 480, 0.1 * k, False) for k in range(300)]
+    rota = DetectionRota((1.5, 3.0), 96, 0.25, Pauses(0.5, 0.25, 0.0))
+    chosen = [rota.choose(640, 480, 0.1 * k, Need.URGENT) for k in range(300)]
     whole = Tile(0, 0, 640, 480)
     assert chosen[0] == whole
     assert chosen.count(whole) == 200
@@ -186,8 +192,8 @@ def test_every_tile_of_the_pyramid_is_searched_and_the_whole_image_most_often():
 
 
 def test_the_detector_rests_while_nothing_is_new():
-    rota = DetectionRota((1.5,), 96, 0.25, 0.25)
-    chosen = [rota.choose(640, 480, 0.1 * k, True) for k in range(9)]
+    rota = DetectionRota((1.5,), 96, 0.25, Pauses(0.5, 0.25, 0.0))
+    chosen = [rota.choose(640, 480, 0.1 * k, Need.CALM) for k in range(9)]
     assert [tile is None for tile in chosen] == [False, True, True] * 3
 
 
