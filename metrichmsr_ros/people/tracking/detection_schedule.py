@@ -16,7 +16,7 @@ from metrichmsr_ros.types import ImageArray
 
 
 @dataclass(frozen=True)
-class Detection:
+class DetectorCall:
     """A detector call.
 
     Attributes:
@@ -47,7 +47,7 @@ class DetectionSchedule:
         self._rota.reset()
         self._watch.reset()
 
-    def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> Detection | None:
+    def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image, before `tracks` are followed to it; None: none is needed yet.
 
         Somebody who is new or was not seen in the last image needs one soon, as does an image with nobody known. Where
@@ -58,13 +58,13 @@ class DetectionSchedule:
         may_be_still = is_calm and all(track.is_detected for track in tracks)
         return self._call(image, stamp_s, Need.CALM if tracks and is_calm else Need.URGENT, may_be_still)
 
-    def late(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> Detection | None:
+    def late(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image in which a track was not seen any more, if there was none before; else None."""
         if all(track.is_seen for track in tracks):
             return None
         return self._call(image, stamp_s, Need.URGENT, False)
 
-    def _call(self, image: ImageArray, stamp_s: float, need: Need, may_be_still: bool) -> Detection | None:
+    def _call(self, image: ImageArray, stamp_s: float, need: Need, may_be_still: bool) -> DetectorCall | None:
         if not self._rota.is_due(stamp_s, need):
             return None
         has_changed = self._watch.changed(image)
@@ -74,4 +74,4 @@ class DetectionSchedule:
         if tile is None:
             return None
         self._watch.searched()
-        return Detection(tile, self._workers.start(detect_in_tiles, image, self._detector, [tile]))
+        return DetectorCall(tile, self._workers.start(detect_in_tiles, image, self._detector, [tile]))

@@ -25,7 +25,7 @@ from metrichmsr_ros.people.detection.search import Sighting, is_duplicate, look_
 from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_distance
 from metrichmsr_ros.people.tracking.box_assignment import assign_boxes, is_same_place
 from metrichmsr_ros.people.tracking.config import TrackerConfig
-from metrichmsr_ros.people.tracking.detection_schedule import Detection, DetectionSchedule
+from metrichmsr_ros.people.tracking.detection_schedule import DetectionSchedule, DetectorCall
 from metrichmsr_ros.people.tracking.following import Look, in_turns, look_for
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
@@ -155,7 +155,7 @@ class PeopleTracker:
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
     def _search(
-        self, image: ImageArray, stamp_s: float, boxes: Sequence[FloatingArray], detection: Detection | None
+        self, image: ImageArray, stamp_s: float, boxes: Sequence[FloatingArray], detection: DetectorCall | None
     ) -> None:
         """Known people gain or lose confidence by the detector's boxes, newcomers start a track."""
         height, width = image.shape[:2]
