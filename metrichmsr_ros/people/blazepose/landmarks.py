@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,8 +157,18 @@ class LandmarkSet:
         pixels = self.crop_landmarks[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]
         return replace(self, roi=roi, crop_matrix=matrix, pixels=pixels.astype(np.float32))
 
+    @cached_property
+    def extent(self) -> FloatingArray:
+        """(4,) x0, y0, x1, y1 px around all body landmarks, wherever they lie."""
+        body = self.pixels[:33]
+        return np.concatenate([body.min(0), body.max(0)])
+
     def next_roi(self) -> Roi:
         """ROI from the auxiliary landmarks: more exact than `roi` in this image, and a first ROI for the next image."""
+        return self._next_roi
+
+    @cached_property
+    def _next_roi(self) -> Roi:
         return Roi.from_points(self.pixels[HIP_CENTRE], self.pixels[CIRCLE_POINT])
 
     def bbox(self, min_presence: float = 0.5) -> FloatingArray:

@@ -7,6 +7,7 @@ find the second person.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -23,6 +24,7 @@ LIMBS = (
 """Pairs of landmarks with a limb between them."""
 LIMB_WIDTH = 0.10
 """Width of a limb with clothes, as a share of the diameter of the circle around the body."""
+_ROOM = 0.2  # of that diameter: what is masked reaches less beyond the landmarks
 
 
 def mask_bodies(
@@ -36,18 +38,27 @@ def mask_bodies(
         bodies: landmark sets of the people to mask.
         keep: a person whose pixels stay where a masked body overlaps them, because the depth order is unknown.
     """
+    bodies = [body for body in bodies if _reaches(crop.shape, matrix, body)]
+    if not bodies:
+        return crop
     mask = np.zeros(crop.shape[:2], np.uint8)
     for body in bodies:
         _paint(mask, matrix, body, 255)
     if keep is not None and mask.any():
         _paint(mask, matrix, keep, 0)
-    masked = mask > 0
-    if not masked.any():
+    if not mask.any():
         return crop
     size = max(_crop_size(matrix, body) for body in bodies)
-    filled = crop.copy()
-    filled[masked] = _colours_around(crop, masked, size)[masked]
-    return filled
+    return cv2.copyTo(_colours_around(crop, mask, size), mask, crop.copy())
+
+
+def _reaches(shape: tuple[int, ...], matrix: FloatingArray, body: LandmarkSet) -> bool:
+    """Whether a body, with clothes and head, may touch a crop of (H, W, 3)."""
+    x0, y0, x1, y1 = body.extent
+    corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) @ matrix[:2, :2].T + matrix[:2, 2]
+    room = _ROOM * _crop_size(matrix, body)
+    low, high = corners.min(0) - room, corners.max(0) + room
+    return bool(high[0] >= 0 and high[1] >= 0 and low[0] < shape[1] and low[1] < shape[0])
 
 
 def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: int) -> None:
@@ -64,22 +75,22 @@ def _paint(mask: np.ndarray, matrix: FloatingArray, body: LandmarkSet, value: in
     cv2.line(mask, _xy(neck.round()), _xy(crown.round()), value, round(1.4 * width))
 
 
-def _colours_around(crop: np.ndarray, masked: np.ndarray, size: float) -> np.ndarray:
+def _colours_around(crop: np.ndarray, mask: np.ndarray, size: float) -> np.ndarray:
     """Mean colour (H, W, 3) uint8 of the unmasked pixels within about half a body, computed at quarter size."""
-    height, width = masked.shape
+    height, width = mask.shape
     small = (max(1, width // 4), max(1, height // 4))
     window = int(np.clip(size / 8, 3, 63)) | 1
-    shown = crop.copy()
-    shown[masked] = 0
+    rest = cv2.bitwise_not(mask)
+    shown = cv2.bitwise_and(crop, crop, mask=rest)
     total = cv2.blur(cv2.resize(shown, small, interpolation=cv2.INTER_AREA).astype(np.float32), (window, window))
-    seen = cv2.resize((~masked).astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    seen = cv2.resize((rest / np.float32(255)).astype(np.float32), small, interpolation=cv2.INTER_AREA)
     mean = total.mean((0, 1)) / max(float(seen.mean()), 1e-3)
     colour = (total + 1e-3 * mean) / (cv2.blur(seen, (window, window))[..., None] + 1e-3)
     return cv2.resize(np.clip(colour, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _crop_size(matrix: FloatingArray, body: LandmarkSet) -> float:
-    return body.roi.size / ROI_SCALE * float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    return body.roi.size / ROI_SCALE * math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
 
 
 def _xy(point: np.ndarray) -> tuple[int, int]:

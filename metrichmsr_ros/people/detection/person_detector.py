@@ -79,14 +79,18 @@ class PersonDetector:
 
 def _fit(part: ImageArray) -> tuple[ImageArray, FloatingArray]:
     """A tile at the network's scale, grey at the right and below; also (4,) input px per image px, x, y, x, y."""
-    height, width = part.shape[:2]
+    times = min(max(max(part.shape[:2]) // LONG_SIDE, 1), *part.shape[:2])
+    height, width = part.shape[0] // times, part.shape[1] // times
+    if times > 1:  # whole blocks of pixels first, which is several times as fast
+        blocks = part[: height * times, : width * times]
+        part = np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     ratio = LONG_SIDE / max(height, width)
     new = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     resized = cv2.resize(part, new, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
     rows, columns = (-(-side // _MULTIPLE) * _MULTIPLE for side in (new[1], new[0]))
     square = np.full((rows, columns, 3), _GREY, np.uint8)
     square[: new[1], : new[0]] = resized
-    return square, np.array([new[0] / width, new[1] / height] * 2)
+    return square, np.array([new[0] / (width * times), new[1] / (height * times)] * 2)
 
 
 def _decode(grids: list[FloatingArray], height: int, min_score: float) -> tuple[FloatingArray, FloatingArray]:

@@ -47,6 +47,8 @@ def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 
     Boxes are not compared: the boxes of two people side by side may overlap more than two boxes of one person.
     """
     size = min(body_size(first), body_size(second))
+    if not are_near(first.extent, second.extent, tolerance * size):
+        return False
     torso = np.linalg.norm(torso_points(first) - torso_points(second), axis=1)
     if (torso < tolerance * size).all():
         return True
@@ -58,6 +60,12 @@ def are_same_person(first: LandmarkSet, second: LandmarkSet, tolerance: float = 
         return False
     shared = max((direct[seen] < tolerance * size).mean(), (mirrored[seen] < tolerance * size).mean())
     return bool(shared > 0.5)
+
+
+def are_near(box: FloatingArray, other: FloatingArray, gap: float) -> bool:
+    """True when a point of a box (4,) x0, y0, x1, y1 px may be within `gap` px of one of another box."""
+    apart = max(box[0] - other[2], other[0] - box[2], box[1] - other[3], other[1] - box[3])
+    return bool(apart <= gap)
 
 
 def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:
@@ -74,6 +82,7 @@ def share_on_bodies(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet], half_
     person, unless almost the whole body is hidden.
     """
     points = landmarks.pixels[BODY][landmarks.visibility[BODY] > 0.5]
+    bodies = [body for body in bodies if are_near(landmarks.extent, body.extent, half_width * body_size(body))]
     if not len(points) or not bodies:
         return 0.0
     nearest = np.min([_distance_to_limbs(points, body) / body_size(body) for body in bodies], axis=0)

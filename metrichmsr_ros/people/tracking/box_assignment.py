@@ -11,6 +11,8 @@ from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.detection.confidence import agreement
 from metrichmsr_ros.people.detection.person_detector import PersonBox
+from metrichmsr_ros.people.detection.plausibility import are_near
+from metrichmsr_ros.types import FloatingArray
 
 _MIN_AGREEMENT = 0.15
 _SAME_PLACE = 0.5
@@ -28,10 +30,16 @@ def assign_boxes(people: Sequence[LandmarkSet], boxes: Sequence[PersonBox], size
     """
     if not people or not boxes:
         return {}
-    pairs = [[agreement(person, box.box, size) for box in boxes] for person in people]
-    fits = np.array(pairs).prod(-1)
+    fits = np.array([[_fit(person, box.box, size) for box in boxes] for person in people])
     rows, columns = linear_sum_assignment(fits, maximize=True)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if fits[r, c] > _MIN_AGREEMENT}
+
+
+def _fit(person: LandmarkSet, box: FloatingArray, size: tuple[int, int]) -> float:
+    if not are_near(person.extent, box, 0.0):
+        return 0.0
+    inside, overlap = agreement(person, box, size)
+    return inside * overlap
 
 
 def is_same_place(one: PersonBox, other: PersonBox) -> bool:
