@@ -28,9 +28,11 @@ from benchmarks.baseline import ASSUMED_HEIGHT, JOINTS, NAMES, baseline
 from benchmarks.held_out import People, SearchResult, search_images, stored_views
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.torch_engine import TorchBody
 from metrichmsr_ros.geometry.procrustes import align, umeyama
-from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.network.engine import as_output
 from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.training.human.train import describe
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations, validate
 from metrichmsr_ros.types import Float64Array
@@ -121,8 +123,9 @@ def markdown(table: Table) -> str:
 
 def score(people: People, body: BodyModel, weights: str, title: str, out: Path | None, console: Console) -> None:
     """Evaluate both systems on `people`, print the tables, and write them to `out` as Markdown."""
-    theirs = errors(baseline(people.table.inputs, body), np.full(len(people), ASSUMED_HEIGHT), *people.truth)
-    output = people.estimate(load_model(weights))
+    placed = baseline(people.table.inputs.inputs(), TorchBody(body))
+    theirs = errors(placed, np.full(len(people), ASSUMED_HEIGHT), *people.truth)
+    output = as_output(people.estimate(load_engine(weights)))
     ours = network_errors(people, output, body)
     title = f"{title}, MetricHMR {weights}, {platform.machine()}"
     tables = [main_table(ours, theirs, title), band_table(people, ours, theirs)]

@@ -33,6 +33,7 @@ from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
 from metrichmsr_ros.depth.calibration.confirm import confirm
 from metrichmsr_ros.depth.calibration.evidence import SourceErrors, measure
+from metrichmsr_ros.depth.calibration.network import TorchRefiner
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.engine import ELEMENT_PX
@@ -60,7 +61,7 @@ def methods(refiner: Path, source: SourceErrors) -> dict[str, Method]:
     compared: dict[str, Method] = {"initial": lambda depth, place: IDENTITY}
     for name, fit in METHODS.items():
         compared[name] = lambda depth, place, fit=fit: confirm(fit, depth, place.anchor, source).calibration  # type: ignore[misc]
-    model = load_refiner(refiner)
+    model = TorchRefiner(load_refiner(refiner))
     compared["refiner"] = lambda depth, place: (
         confirm(lambda z_in, anchor: refine(model, z_in, anchor, place.camera), depth, place.anchor, source).calibration
     )

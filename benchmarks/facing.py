@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
@@ -27,7 +27,6 @@ from benchmarks.facing_scenes import KINDS, SceneFrame, rendered
 from metrichmsr_ros import OutputRequest, PersonEstimate, Pipeline
 from metrichmsr_ros.hmr.facing import front_of
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
-from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.test_time_augmentation import Views, estimate_views, mean_of
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import views_of
@@ -72,22 +71,20 @@ class FirstView:
     def __init__(self, pipeline: Pipeline, heavy: BlazePose | None) -> None:
         self._pipeline, self._blazepose, self._heavy = pipeline, BlazePose(), heavy
 
-    @torch.inference_mode()
     def __call__(self, frame: SceneFrame, person: PersonEstimate) -> tuple[FloatingArray, FloatingArray]:
         """Root rotation (3, 3) and joints (24, 3) in the axes of the camera."""
         further = views_of(frame.image, person.landmarks, [], self._blazepose, self._heavy)
-        first = CropBatch.of(inputs_from_landmarks([person.landmarks], frame.camera))
-        seen = [view.landmarks for view in further]
-        more = CropBatch.of(inputs_from_landmarks(seen, frame.camera)) if seen else None
-        views = estimate_views(self._pipeline.model, first, more, roles_of({0: further} if further else {}))
+        first = inputs_from_landmarks([person.landmarks], frame.camera)
+        more = inputs_from_landmarks([view.landmarks for view in further], frame.camera) if further else None
+        views = estimate_views(self._pipeline.engine, first, more, roles_of({0: further} if further else {}))
         output = mean_of(views, _not_opposed_to_first(views))
-        joints = self._pipeline.body.joints(torch.from_numpy(person.betas)[None], output.rotmats, output.transl)
-        return output.rotmats[0, 0].numpy(), joints[0].numpy()
+        joints = self._pipeline.body.joints(person.betas[None], output.rotmats, output.transl)
+        return output.rotmats[0, 0], joints[0]
 
 
-def _not_opposed_to_first(views: Views) -> torch.Tensor:
+def _not_opposed_to_first(views: Views) -> NDArray[np.bool_]:
     front = front_of(views.output.rotmats)
-    return (front @ front[0]) > _OPPOSED
+    return np.asarray(front @ front[0] > _OPPOSED)
 
 
 def video(pipeline: Pipeline, rule: FirstView, name: str, frames: Sequence[SceneFrame]) -> list[Sighting]:

@@ -19,8 +19,9 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.evaluation.metrics.matching import MIN_OVERLAP
 from metrichmsr_ros.geometry.boxes import box_iou
+from metrichmsr_ros.hmr.engine import HMREngine
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 from metrichmsr_ros.io.images import decode_image
@@ -81,11 +82,11 @@ class People:
         """Joints, heights and K, as `accuracy.errors` takes them."""
         return self.joints, self.height, self.intrinsics
 
-    @torch.inference_mode()
-    def estimate(self, model: MetricHMR) -> HMROutput:
-        """The output of `model` for all people, averaged over their views."""
-        estimate = estimate_from_views(model, self._inputs, self._further, self._roles)
-        return with_pixels(model, estimate, self._inputs, self._further, self._roles)
+    def estimate(self, engine: HMREngine) -> HMREstimate:
+        """Estimates of all people, averaged over their views."""
+        inputs, further = self._inputs.inputs(), self._further.inputs()
+        estimate = estimate_from_views(engine, inputs, further, self._roles)
+        return with_pixels(engine, estimate, inputs, further, self._roles)
 
     def bands(self) -> Iterator[tuple[str, Mask]]:
         """Names and masks (N,) of groups. Fields of view are compared at similar size in pixels (1.70 m: 150-350)."""

@@ -24,6 +24,7 @@ from metrichmsr_ros.data.rendering.depth_rooms import make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.anchor import make_anchor
 from metrichmsr_ros.depth.calibration import METHODS
+from metrichmsr_ros.depth.calibration.network import TorchRefiner
 from metrichmsr_ros.depth.calibration.refiner import refine, refiner_inputs
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
@@ -55,7 +56,7 @@ def parts() -> dict[str, Callable[[], object]]:
         print(f"fastdepth skipped: {error}")
     for name, fit in METHODS.items():
         measured[name] = lambda fit=fit: fit(depth, anchor).apply(depth)  # type: ignore[misc]
-    measured["refiner"] = lambda: refine(model, depth, anchor, camera).apply(depth)
+    measured["refiner"] = lambda: refine(TorchRefiner(model), depth, anchor, camera).apply(depth)
     measured["refiner, network alone"] = torch.inference_mode()(lambda: model(channels))
     return measured
 

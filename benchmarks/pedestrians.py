@@ -22,11 +22,10 @@ from scipy.spatial.transform import Rotation
 from benchmarks.baseline import NAMES, baseline
 from benchmarks.people import read_video
 from benchmarks.scene_context import deviation_along_sight
-from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.engine import BodyEngine
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
-from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.types import Float64Array
@@ -87,7 +86,7 @@ def standing_at(
     return place
 
 
-def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: BodyModel) -> Pedestrian | None:
+def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: BodyEngine) -> Pedestrian | None:
     """Distances of a person estimated in an image without distortion; None if the feet are not visible."""
     landmarks = person.landmarks
     if landmarks.visibility[list(ANKLES)].min() < MIN_VISIBILITY:
@@ -95,7 +94,7 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
     feet = landmarks.pixels[list(HEELS_AND_TOES)].astype(np.float64)
     true = standing_at(feet, camera.intrinsics, *tsai.cam_from_ground())
     hips = [NAMES.index("left_hip"), NAMES.index("right_hip")]
-    theirs = baseline(CropBatch.of(inputs_from_landmarks([landmarks], camera)), body)[0, hips].mean(0)
+    theirs = baseline(inputs_from_landmarks([landmarks], camera), body)[0, hips].mean(0)
     return Pedestrian(
         true=float(np.linalg.norm(true)),
         estimated=float(np.linalg.norm(person.transl_cam)),
@@ -107,7 +106,7 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
 
 def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
     """All people with visible feet that are detected in every n-th frame."""
-    tsai, body, pipeline = TsaiCamera(), load_body("open_light"), Pipeline.from_preset(weights)
+    tsai, body, pipeline = TsaiCamera(), load_body_engine("open_light"), Pipeline.from_preset(weights)
     found: list[Pedestrian] = []
     for image in islice(read_video(video), 0, None, every):
         scene = pipeline.estimate(image, tsai.camera())

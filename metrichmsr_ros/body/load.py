@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.body.engine import BodyError
-from metrichmsr_ros.body.open_body import OpenBody
-from metrichmsr_ros.body.smpl import SmplBody
+from metrichmsr_ros.body.engine import BodyEngine, BodyError
+
+if TYPE_CHECKING:
+    from metrichmsr_ros.body.base import BodyModel
 
 
 def load_body(spec: str) -> BodyModel:
-    """Load a body model: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
+    """Load a body model in torch: "open" (12,272 vertices), "open_light" (1,229) or "smpl:/path/to/model.npz|pkl".
 
     Raises:
         BodyError: unknown spec, or the file is not a body model.
         BodyFileError: the SMPL file does not exist.
         MissingPackageError: SMPL is requested and `smplx` is not installed; names the extra to install.
     """
-    if spec in ("open", "open_light"):
-        return OpenBody.load(spec)
     kind, _, path = spec.partition(":")
+    if spec in ("open", "open_light"):
+        from metrichmsr_ros.body.open_body import OpenBody
+
+        return OpenBody.load(spec)
     if kind == "smpl" and path:
+        from metrichmsr_ros.body.smpl import SmplBody
+
         return SmplBody(Path(path).expanduser())
     raise BodyError(f"body: unknown model {spec!r}; use 'open', 'open_light' or 'smpl:/path/to/SMPL_NEUTRAL.npz'")
+
+
+def load_body_engine(spec: str, device: str = "cpu", num_threads: int = 1) -> BodyEngine:
+    """Load what poses the body model `spec` of `load_body`. Errors as there.
+
+    Args:
+        spec: as for `load_body`.
+        device: torch device, e.g. `cpu`, `cuda`.
+        num_threads: CPU threads of the networks' runtime.
+    """
+    from metrichmsr_ros.body.torch_engine import TorchBody
+
+    return TorchBody(load_body(spec).to(device).eval(), device)

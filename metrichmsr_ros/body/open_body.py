@@ -10,13 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments
 from metrichmsr_ros.body.engine import BodyError
-from metrichmsr_ros.body.joints import LANDMARK_NAMES, NUM_JOINTS, PARENTS
-
-Arrays = dict[str, NDArray[Any]]
-FILES = {"open": "open_body.npz", "open_light": "open_body_light.npz"}
+from metrichmsr_ros.body.open_tables import FILES, Arrays, OpenTables, load_arrays
 
 
 class OpenBody(BodyModel):
@@ -39,23 +35,20 @@ class OpenBody(BodyModel):
     def __init__(self, arrays: Arrays, dtype: torch.dtype = torch.float32) -> None:
         """`arrays`: the content of open_body.npz (docs/explanation/open_body.md lists the fields)."""
         super().__init__()
-        self.name = str(arrays["name"])
-        self.licence = str(arrays["licence"])
-        smpl = to_smpl_dict(arrays)
-        regressor, template, directions = smpl["J_regressor"], smpl["v_template"], smpl["shapedirs"]
-        landmarks = _dense(arrays, "landmark_regressor", len(LANDMARK_NAMES))
+        tables = OpenTables.of(arrays)
+        self.name, self.licence = tables.name, tables.licence
 
         def register(name: str, array: NDArray[Any]) -> None:
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)).to(dtype), persistent=False)
 
-        register("template", template)  # (V, 3)
-        register("directions", directions.reshape(-1, directions.shape[2]).T)  # (10, V * 3)
-        register("weights", smpl["weights"])  # (V, 24)
-        register("joint_regressor", regressor)  # (24, V)
-        register("landmark_regressor", landmarks)  # (33, V)
-        register("joint_template", regressor @ template)  # (24, 3)
-        register("joint_directions", np.einsum("jv,vck->jck", regressor, directions))  # (24, 3, 10)
-        self.register_buffer("faces", torch.from_numpy(smpl["f"].astype(np.int64)), persistent=False)
+        register("template", tables.template)  # (V, 3)
+        register("directions", tables.directions.reshape(-1, tables.directions.shape[2]).T)  # (10, V * 3)
+        register("weights", tables.weights)  # (V, 24)
+        register("joint_regressor", tables.joint_regressor)  # (24, V)
+        register("landmark_regressor", tables.landmark_regressor)  # (33, V)
+        register("joint_template", tables.joint_template)  # (24, 3)
+        register("joint_directions", tables.joint_directions)  # (24, 3, 10)
+        self.register_buffer("faces", torch.from_numpy(tables.faces), persistent=False)
 
     @classmethod
     def load(cls, name: str, dtype: torch.dtype = torch.float32) -> OpenBody:
@@ -106,35 +99,3 @@ class Population:
         """Load the population from the data files of the package."""
         arrays = load_arrays("open_body_population.npz")
         return cls(*(arrays[name] for name in ("betas", "height", "bmi", "age", "is_child", "is_female")))
-
-
-def load_arrays(file_name: str) -> Arrays:
-    """All arrays of one npz file of the package; pickled content is not allowed."""
-    with np.load(asset_path(file_name), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def to_smpl_dict(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """An open body in SMPL's file layout (dense, float64), for any program that reads SMPL.
-
-    `posedirs` are zeros (V, 3, 207); `kintree_table` holds 2^32 - 1 for the root's parent, as SMPL's files do.
-    """
-    vertices = len(arrays["v_template"])
-    weights = np.zeros((vertices, NUM_JOINTS))
-    np.put_along_axis(weights, arrays["weight_joints"].astype(np.int64), arrays["weight_values"], axis=1)
-    parents = np.array([2**32 - 1, *PARENTS[1:]], dtype=np.int64)
-    return {
-        "v_template": arrays["v_template"].astype(np.float64),
-        "shapedirs": arrays["shapedirs"].astype(np.float64),
-        "posedirs": np.zeros((vertices, 3, 9 * (NUM_JOINTS - 1))),
-        "J_regressor": _dense(arrays, "joint_regressor", NUM_JOINTS),
-        "weights": weights,
-        "kintree_table": np.stack([parents, np.arange(NUM_JOINTS)]),
-        "f": arrays["f"].astype(np.uint32),
-    }
-
-
-def _dense(arrays: Arrays, name: str, rows: int) -> NDArray[np.float64]:
-    matrix = np.zeros((rows, len(arrays["v_template"])))
-    matrix[arrays[f"{name}_rows"], arrays[f"{name}_columns"]] = arrays[f"{name}_values"]
-    return matrix

@@ -24,6 +24,7 @@ from metrichmsr_ros.hmr.inputs import crop_inputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.network.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
+from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -62,6 +63,7 @@ class RoutingFiles:
 
 def route_images(
     pipeline: Pipeline,
+    model: MetricHMR,
     images: Sequence[Path],
     out: Path,
     fov_deg: float | None = None,
@@ -69,6 +71,8 @@ def route_images(
     max_pixels: int = MAX_PIXELS,
 ) -> RoutingFiles:
     """Compute the routing of all people in `images`; write `<image>_<person>.png` and `routing.{png,csv,md}` to `out`.
+
+    `pipeline` finds the people, `model` is its network.
 
     Raises:
         InputError: no image is given, or one is unreadable.
@@ -83,7 +87,7 @@ def route_images(
         photo = load_photo(path, max_pixels)
         camera = photo_camera(photo.image, fov_deg, intrinsics, estimator, photo.orientation)
         scene = pipeline.estimate(photo.image, camera, request=OutputRequest(False, False))
-        found += person_routings(pipeline, scene, path.stem)
+        found += person_routings(model, scene, path.stem)
     if not found:
         return RoutingFiles((), ())
     weights = np.stack([person.weights for person in found])
@@ -92,14 +96,14 @@ def route_images(
     return RoutingFiles(people, write_tables(out, weights, limits))
 
 
-def person_routings(pipeline: Pipeline, scene: Scene, name: str) -> list[PersonRouting]:
+def person_routings(model: MetricHMR, scene: Scene, name: str) -> list[PersonRouting]:
     """The routing of all people in `scene`; figures are named `name`_<person's id>."""
     if not scene.people:
         return []
-    config = pipeline.model.config
+    config = model.config
     landmarks = [person.landmarks for person in scene.people]
     batch = CropBatch.of(crop_inputs(config, scene.image, landmarks, scene.camera))
-    routing = patch_routing(pipeline.model, batch.to(pipeline.device))
+    routing = patch_routing(model, batch.to(next(model.parameters()).device))
     of_one = _by_landmark if config.image_encoder.reads_landmarks else _by_patch
     return [
         of_one(f"{name}_{person.id}", person, scene, batch.select(torch.tensor([row])), routing[row])

@@ -276,10 +276,12 @@ def routing(
         max_pixels: a larger image is refused before memory is taken for it.
     """
     from metrichmsr_ros.cli.expert_routing import route_images
+    from metrichmsr_ros.hmr.network.checkpoint import load_model
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
-    files = route_images(Pipeline.from_preset(preset, device, body), images, out, fov, intrinsics, max_pixels)
+    pipeline, model = Pipeline.from_preset(preset, device, body), load_model(preset, device)
+    files = route_images(pipeline, model, images, out, fov, intrinsics, max_pixels)
     for path in (*files.people, *files.tables):
         print(f"wrote {path}")
     if not files.people:

@@ -13,7 +13,7 @@ from metrichmsr_ros.depth.calibration import METHODS
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration
 from metrichmsr_ros.depth.calibration.confirm import Confirmed, confirm
 from metrichmsr_ros.depth.calibration.evidence import SourceErrors
-from metrichmsr_ros.depth.calibration.refiner import Refiner, refine
+from metrichmsr_ros.depth.calibration.refiner import RefinerEngine, refine
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
@@ -83,7 +83,7 @@ class DepthEngine:
         self,
         source: DepthSource | None,
         method: str = "affine",
-        refiner: Refiner | None = None,
+        refiner: RefinerEngine | None = None,
         memory_s: float = 10.0,
     ) -> None:
         self._source = source
@@ -160,7 +160,7 @@ class DepthEngine:
         return mean.decayed(kept), kept
 
 
-def _fit(method: str, refiner: Refiner | None) -> Fit:
+def _fit(method: str, refiner: RefinerEngine | None) -> Fit:
     if refiner is not None:
         return lambda depth, anchor, camera: refine(refiner, depth, anchor, camera)
     if method == "none":

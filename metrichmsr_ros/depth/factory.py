@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 from metrichmsr_ros.depth.calibration import METHODS
-from metrichmsr_ros.depth.calibration.weights import load_refiner
+from metrichmsr_ros.depth.calibration.refiner import RefinerEngine
 from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth, IncomingDepth
 from metrichmsr_ros.depth.sources.files import load_depth
@@ -62,7 +62,7 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
     if calibration == "auto":
         calibration = str(asset_path(SHIPPED_REFINER))
     if calibration.endswith(".safetensors"):
-        return DepthEngine(source, refiner=load_refiner(calibration, choice.device), memory_s=choice.memory_s)
+        return DepthEngine(source, refiner=_refiner(calibration, choice.device), memory_s=choice.memory_s)
     if calibration != "none" and calibration not in METHODS:
         raise DepthError(f"unknown depth calibration '{calibration}'; choose from: {'; '.join(CALIBRATIONS)}")
     return DepthEngine(source, calibration, memory_s=choice.memory_s)
@@ -96,6 +96,13 @@ def _automatic() -> str:
     except AssetError:
         return "ground"
     return "fastdepth"
+
+
+def _refiner(path: str, device: str) -> RefinerEngine:
+    from metrichmsr_ros.depth.calibration.network import TorchRefiner
+    from metrichmsr_ros.depth.calibration.weights import load_refiner
+
+    return TorchRefiner(load_refiner(path, device))
 
 
 def _fastdepth() -> DepthSource:

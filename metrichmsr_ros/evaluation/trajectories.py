@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import roma
-import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.types import Float64Array
@@ -33,7 +32,7 @@ class Trajectory:
     def matrices(self) -> Float64Array:
         """(N, 4, 4) homogeneous poses."""
         poses = np.tile(np.eye(4), (len(self.stamp_ns), 1, 1))
-        poses[:, :3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(self.quaternions))).numpy()
+        poses[:, :3, :3] = Rotation.from_quat(self.quaternions).as_matrix()
         poses[:, :3, 3] = self.positions
         return poses
 
@@ -42,7 +41,7 @@ def camera_trajectory(cameras: Mapping[int, Float64Array]) -> Trajectory:
     """The camera's trajectory in the world, from world_from_camera (4, 4) by stamp, ns."""
     stamps = sorted(cameras)
     poses = np.stack([cameras[stamp] for stamp in stamps])
-    turns = roma.rotmat_to_unitquat(torch.from_numpy(np.ascontiguousarray(poses[:, :3, :3]))).numpy()
+    turns = Rotation.from_matrix(poses[:, :3, :3]).as_quat()
     return Trajectory(np.array(stamps, np.int64), poses[:, :3, 3], turns)
 
 

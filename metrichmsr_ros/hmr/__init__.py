@@ -1,1 +1,1 @@
-"""MetricHMR: encoders, HumanMoE, heads and losses."""
+"""Estimates of people from views, in NumPy; `hmr.network` holds the network in torch."""

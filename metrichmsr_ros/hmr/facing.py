@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS
-from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.hmr.estimate import HMREstimate, unit
+from metrichmsr_ros.types import FloatingArray, IndexArray
 
 REFLECTED = -0.1
 """Product of two views' fronts along the line of sight, below which one is the reflection of the other."""
 _TIE = 1e-3  # share of its weight by which a view decides between clusters of equal weight
 
 
-def front_of(rotmats: torch.Tensor) -> torch.Tensor:
+def front_of(rotmats: FloatingArray) -> FloatingArray:
     """(N, 3) unit vectors out of the chest, camera frame, of rotations (N, J, 3, 3)."""
     return rotmats[:, 0, :, 2]
 
 
-def majority(front: torch.Tensor, sight: torch.Tensor, weight: torch.Tensor, person: torch.Tensor) -> torch.Tensor:
+def majority(
+    front: FloatingArray, sight: FloatingArray, weight: FloatingArray, person: IndexArray
+) -> NDArray[np.bool_]:
     """(N,) bool: views in their person's heaviest cluster of agreeing views. Each person has at least one.
 
     A cluster is a view and those that agree with it: they face within 90 degrees of it, and not as its reflection in
@@ -35,17 +39,18 @@ def majority(front: torch.Tensor, sight: torch.Tensor, weight: torch.Tensor, per
     """
     same = person[:, None] == person
     away = (front * sight).sum(-1)
-    agrees = same & (front @ front.mT > 0) & (away[:, None] * away > REFLECTED)
+    agrees = same & (front @ front.T > 0) & (away[:, None] * away > REFLECTED)
     support = (agrees * weight).sum(-1) + _TIE * weight
-    winner = torch.where(same, support, -torch.inf).argmax(dim=-1)  # (N,) the same for all views of a person
-    return agrees.gather(1, winner[:, None])[:, 0]
+    winner = np.where(same, support, -np.inf).argmax(axis=-1)  # (N,) the same for all views of a person
+    kept: NDArray[np.bool_] = agrees[np.arange(len(person)), winner]
+    return kept
 
 
-def reflected(output: HMROutput) -> HMROutput:
+def reflected(estimate: HMREstimate) -> HMREstimate:
     """The other reading of the same outlines: depth reflected at the body, left and right swapped. Its own inverse."""
-    sight = torch.nn.functional.normalize(output.transl, dim=-1)
-    at_body = torch.eye(3, device=sight.device) - 2.0 * sight[:, :, None] * sight[:, None]
-    flip = torch.diag(sight.new_tensor([-1.0, 1.0, 1.0]))
-    swapped = flip @ output.rotmats[:, list(MIRROR_JOINTS)] @ flip
-    root = at_body @ output.rotmats[:, 0] @ flip
-    return replace(output, rotmats=torch.cat([root[:, None], swapped[:, 1:]], dim=1))
+    sight = unit(estimate.transl)
+    at_body = np.eye(3, dtype=sight.dtype) - 2 * sight[:, :, None] * sight[:, None]
+    flip = np.diag(np.array([-1, 1, 1], sight.dtype))
+    swapped = flip @ estimate.rotmats[:, list(MIRROR_JOINTS)] @ flip
+    root = at_body @ estimate.rotmats[:, 0] @ flip
+    return replace(estimate, rotmats=np.concatenate([root[:, None], swapped[:, 1:]], axis=1))

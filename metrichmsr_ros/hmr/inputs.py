@@ -59,6 +59,10 @@ class CropInputs:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
 
+    def without_maps(self) -> CropInputs:
+        """The same people without maps of the landmark network."""
+        return dataclasses.replace(self, trunk_maps=None, decoder_maps=None)
+
     def joined(self, others: CropInputs) -> CropInputs:
         """These people followed by those of `others`; arrays that one of the two lacks are left out."""
         added = others.arrays()

@@ -4,76 +4,63 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.heads import covariance
-from metrichmsr_ros.hmr.network.mirroring import pixels_as_seen
-from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
-from metrichmsr_ros.hmr.network.pixels.branch import PixelEstimate, PixelPosition
-from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
+from metrichmsr_ros.hmr.engine import HMREngine
+from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate, unit
+from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, sums_by_person
+from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
 HIPS = (23, 24)
 """BlazePose's landmarks."""
 
 
 def with_pixels(
-    model: MetricHMR, estimate: HMROutput, first: CropBatch, more: CropBatch | None, roles: ViewRoles
-) -> HMROutput:
+    engine: HMREngine, estimate: HMREstimate, first: CropInputs, more: CropInputs | None, roles: ViewRoles
+) -> HMREstimate:
     """`estimate` with what the pixel branch reads in all views that have maps; unchanged by networks without one.
 
     Args:
-        model: the network. estimate: of B people, from all their views.
+        engine: the network. estimate: of B people, from all their views.
         first, more, roles: the views, as for `estimate_from_views`.
     """
-    branch = model.pixel_position
-    if branch is None or first.trunk_maps is None:
+    if not engine.config.image_encoder.reads_maps or first.trunk_maps is None:
         return estimate
-    seen = branch(first)
+    views, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
     if more is not None and more.trunk_maps is not None:
-        seen = _with_further_views(branch, seen, first, more, roles)
-    return fused(estimate, seen, branch.correlation, shows_hips(first))
+        assert more.heavy is not None
+        light = np.flatnonzero(~more.heavy)  # the heavy landmark network has other maps
+        views = first.joined(more.select(light))
+        person = np.concatenate([person, np.array(roles.person)[light]])
+        is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])
+    seen = engine.from_pixels(views, is_mirrored)
+    if len(views) > len(first):
+        seen = mean_of_views(seen, person, len(first))
+    return fused(estimate, seen, engine.config.pixel_position.correlation, shows_hips(first))
 
 
-def _with_further_views(
-    branch: PixelPosition, seen: PixelEstimate, first: CropBatch, more: CropBatch, roles: ViewRoles
-) -> PixelEstimate:
-    """The mean of what was seen in the first views and of the further views by the full landmark network."""
-    assert more.heavy is not None
-    light = (~more.heavy).nonzero()[:, 0]
-    views, rows = more.select(light), torch.arange(len(first), device=light.device)
-    person, is_mirrored = (torch.tensor(part, device=light.device)[light] for part in (roles.person, roles.mirrored))
-    further = pixels_as_seen(branch, views, is_mirrored)
-    return mean_of_views(
-        PixelEstimate(
-            torch.cat([seen.transl, further.transl]),
-            torch.cat([seen.log_deviation, further.log_deviation]),
-            torch.cat([seen.betas, further.betas]),
-        ),
-        torch.cat([rows, person]),
-        len(first),
-    )
-
-
-def mean_of_views(views: PixelEstimate, person: torch.Tensor, count: int) -> PixelEstimate:
+def mean_of_views(views: EstimateFromPixels, person: IndexArray, count: int) -> EstimateFromPixels:
     """Mean over the views of each of `count` people: of the logarithm of the distance, of deviations and shapes.
 
     Args:
         views: V views, in axes of the original camera.
         person: (V,) row of the person of each view; everybody has at least one.
     """
-    seen = torch.zeros(count, device=person.device).index_add(0, person, torch.ones_like(person, dtype=torch.float32))
+    seen = np.bincount(person, minlength=count).astype(np.float32)[:, None]
 
-    def mean(values: torch.Tensor) -> torch.Tensor:
-        total = values.new_zeros(count, *values.shape[1:]).index_add(0, person, values)
-        return total / seen.view(-1, *[1] * (values.ndim - 1))
+    def mean(values: FloatingArray) -> FloatingArray:
+        return sums_by_person(values, person, count) / seen
 
-    distance = views.transl.norm(dim=-1, keepdim=True)
-    direction = torch.nn.functional.normalize(mean(views.transl / distance), dim=-1)
-    return PixelEstimate(direction * mean(distance.log()).exp(), mean(views.log_deviation), mean(views.betas))
+    distance = np.linalg.norm(views.transl, axis=-1, keepdims=True)
+    direction = unit(mean(views.transl / distance))
+    return EstimateFromPixels(direction * np.exp(mean(np.log(distance))), mean(views.log_deviation), mean(views.betas))
 
 
-def fused(landmarks: HMROutput, pixels: PixelEstimate, correlation: float, reads: torch.Tensor) -> HMROutput:
+def fused(
+    landmarks: HMREstimate, pixels: EstimateFromPixels, correlation: float, reads: NDArray[np.bool_]
+) -> HMREstimate:
     """The landmarks' estimate with a distance and a shape that pixels know too; direction and pose stay.
 
     The logarithms of both distances are weighted by their inverse variances, as if their errors were independent, so
@@ -87,35 +74,36 @@ def fused(landmarks: HMROutput, pixels: PixelEstimate, correlation: float, reads
         reads: (B,) bool, people whose pixels count. Others keep the landmarks' distance, with the larger of the two
             deviations.
     """
-    distance = landmarks.transl.norm(dim=-1)
-    difference = (pixels.transl.norm(dim=-1) / distance).log()
-    ours, theirs = landmarks.transl_deviation[:, 0] / distance, pixels.log_deviation[:, 2].exp()
-    weight = torch.where(reads, ours.square() / (ours.square() + theirs.square()), 0.0)
+    distance = np.linalg.norm(landmarks.transl, axis=-1)
+    difference = np.log(np.linalg.norm(pixels.transl, axis=-1) / distance)
+    ours, theirs = landmarks.transl_deviation[:, 0] / distance, np.exp(pixels.log_deviation[:, 2])
+    weight = np.where(reads, ours**2 / (ours**2 + theirs**2), np.float32(0))
     shared = correlation * ours * theirs
     rest = 1 - weight
-    variance = (rest * ours).square() + (weight * theirs).square() + 2 * weight * rest * shared
-    disagreement = difference.square() / (ours.square() + theirs.square() - 2 * shared)
-    variance = torch.where(reads, variance * disagreement.clamp_min(1), torch.maximum(ours, theirs).square())
-    scale = (weight * difference).exp()
-    transl = landmarks.transl * scale[:, None]
-    deviation = torch.stack([variance.sqrt() * distance * scale, landmarks.transl_deviation[:, 1] * scale], dim=-1)
+    variance = (rest * ours) ** 2 + (weight * theirs) ** 2 + 2 * weight * rest * shared
+    disagreement = difference**2 / (ours**2 + theirs**2 - 2 * shared)
+    variance = np.where(reads, variance * np.maximum(disagreement, 1), np.maximum(ours, theirs) ** 2)
+    scale = np.exp(weight * difference)
     return replace(
         landmarks,
-        transl=transl,
+        transl=landmarks.transl * scale[:, None],
         betas=landmarks.betas + weight[:, None] * (pixels.betas - landmarks.betas),
-        transl_deviation=deviation,
-        transl_cov=covariance(transl, deviation),
+        transl_deviation=np.stack(
+            [np.sqrt(variance) * distance * scale, landmarks.transl_deviation[:, 1] * scale], axis=-1
+        ),
     )
 
 
-def shows_hips(views: CropBatch) -> torch.Tensor:
+def shows_hips(views: CropInputs) -> NDArray[np.bool_]:
     """(B,) bool: whether both hips lie in the image.
 
     Of people who are cut above, drawn crops are least like real ones: there the branch has larger errors than the
     landmarks (docs/explanation/decisions.md).
     """
-    to_image = views.intrinsics @ torch.linalg.inv(views.crop_intrinsics)
-    hips = torch.nn.functional.pad(views.landmarks[:, list(HIPS), :2], (0, 1), value=1.0) @ to_image.mT
+    to_image = views.intrinsics @ np.linalg.inv(views.crop_intrinsics)
+    crop_pixels: Float32Array = views.landmarks[:, list(HIPS), :2]
+    hips = np.concatenate([crop_pixels, np.ones_like(crop_pixels[..., :1])], axis=-1) @ to_image.swapaxes(-1, -2)
     pixels = hips[..., :2] / hips[..., 2:]
     inside = (pixels > -0.5) & (pixels < views.image_size[:, None] - 0.5)
-    return inside.flatten(1).all(1)
+    shown: NDArray[np.bool_] = inside.reshape(len(views), -1).all(1)
+    return shown

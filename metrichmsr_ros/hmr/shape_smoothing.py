@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-import torch
+import numpy as np
 
-from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.hmr.network.heads import covariance
-from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.body.engine import BodyEngine
+from metrichmsr_ros.hmr.estimate import HMREstimate
+from metrichmsr_ros.types import Float32Array
 
 MEMORY = 100
 """Images after which the weight of a new estimate stays constant, so that the mean recovers from an identity switch."""
@@ -26,15 +26,14 @@ class ShapeSmoother:
         body: the body model of the estimates.
     """
 
-    def __init__(self, body: BodyModel) -> None:
+    def __init__(self, body: BodyEngine) -> None:
         self._body = body
-        self._means: dict[str, tuple[torch.Tensor, int]] = {}
+        self._means: dict[str, tuple[Float32Array, int]] = {}
 
-    @torch.inference_mode()
-    def __call__(self, estimate: HMROutput, ids: Sequence[str]) -> HMROutput:
+    def __call__(self, estimate: HMREstimate, ids: Sequence[str]) -> HMREstimate:
         """The B people of `estimate` with the mean shapes of tracks `ids`, moved so that their image size stays."""
         rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
-        betas = torch.stack(rows)
+        betas = np.stack(rows)
         scale = self._body.height(betas) / self._body.height(estimate.betas)
         return with_shapes(estimate, betas, scale, self._body)
 
@@ -42,34 +41,29 @@ class ShapeSmoother:
         """Drop the shapes of all tracks but `ids`."""
         self._means = {name: mean for name, mean in self._means.items() if name in ids}
 
-    def _mean(self, name: str, betas: torch.Tensor) -> torch.Tensor:
+    def _mean(self, name: str, betas: Float32Array) -> Float32Array:
         mean, count = self._means.get(name, (betas, 0))
         count = min(count + 1, MEMORY)
-        mean = mean + (betas - mean) / count
-        self._means[name] = mean, count
-        return mean
+        new: Float32Array = mean + (betas - mean) * np.float32(1 / count)
+        self._means[name] = new, count
+        return new
 
 
 def with_shapes(
-    estimate: HMROutput,
-    betas: torch.Tensor,
-    scale: torch.Tensor,
-    body: BodyModel,
-    distance_std: torch.Tensor | None = None,
-) -> HMROutput:
+    estimate: HMREstimate,
+    betas: Float32Array,
+    scale: Float32Array,
+    body: BodyEngine,
+    distance_std: Float32Array | None = None,
+) -> HMREstimate:
     """The same people with other `betas` (B, 10), `scale` (B,) times as large and as far from the camera.
 
     `distance_std` (B,): new relative standard deviation of the distance; None: deviations are multiplied by `scale`.
     """
     pelvis = estimate.transl + body.rest_joints(estimate.betas)[:, 0]  # SMPL's pelvis is not its origin
     transl = scale[:, None] * pelvis - body.rest_joints(betas)[:, 0]
-    deviation = scale[:, None] * estimate.transl_deviation
+    deviation: Float32Array = scale[:, None] * estimate.transl_deviation
     if distance_std is not None:
-        deviation = torch.stack([distance_std * transl.norm(dim=-1), deviation[:, 1]], dim=-1)
-    return replace(
-        estimate,
-        betas=betas,
-        transl=transl,
-        transl_deviation=deviation,
-        transl_cov=covariance(transl, deviation),
-    )
+        along: Float32Array = distance_std * np.linalg.norm(transl, axis=-1)
+        deviation = np.stack([along, deviation[:, 1]], axis=-1)
+    return replace(estimate, betas=betas, transl=transl, transl_deviation=deviation)

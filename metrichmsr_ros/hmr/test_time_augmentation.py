@@ -7,17 +7,17 @@ landmark network. Errors differ between views, so their mean has a smaller error
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import roma
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
+from metrichmsr_ros.geometry.rotations import nearest_rotations
+from metrichmsr_ros.hmr.engine import HMREngine
+from metrichmsr_ros.hmr.estimate import HMREstimate, unit
 from metrichmsr_ros.hmr.facing import front_of, majority
-from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.heads import covariance
-from metrichmsr_ros.hmr.network.mirroring import PER_VIEW, estimate_as_seen
-from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.types import AnyArray, Float32Array, FloatingArray, IndexArray
 
 HEAVY_WEIGHT = 2.0
 """Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
@@ -40,7 +40,7 @@ class ViewRoles:
         return len(self.person)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Views:
     """Estimates of B people by N views, in coordinates of the original image.
 
@@ -51,62 +51,64 @@ class Views:
         people: B.
     """
 
-    output: HMROutput
-    person: torch.Tensor
-    weight: torch.Tensor
+    output: HMREstimate
+    person: NDArray[np.int64]
+    weight: Float32Array
     people: int
 
     @property
-    def sight(self) -> torch.Tensor:
+    def sight(self) -> Float32Array:
         """(N, 3) unit vectors from the camera to the person."""
-        return torch.nn.functional.normalize(self.output.transl, dim=-1)
+        return unit(self.output.transl)
 
-    def voted(self, weight: torch.Tensor) -> torch.Tensor:
+    def voted(self, weight: FloatingArray) -> NDArray[np.bool_]:
         """(N,) bool: the heaviest cluster of agreeing views of each person, by a `weight` (N,)."""
         return majority(front_of(self.output.rotmats), self.sight, weight, self.person)
 
     def joined(self, more: Views) -> Views:
         """These views and further ones of the same B people."""
-        added: dict[str, Any] = {
-            name: torch.cat([getattr(self.output, name), getattr(more.output, name)]) for name in PER_VIEW
-        }
-        person, weight = torch.cat([self.person, more.person]), torch.cat([self.weight, more.weight])
-        return Views(replace(self.output, **added), person, weight, self.people)
+        person = np.concatenate([self.person, more.person])
+        weight = np.concatenate([self.weight, more.weight])
+        return Views(self.output.joined(more.output), person, weight, self.people)
 
 
-def estimate_from_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> HMROutput:
+def estimate_from_views(engine: HMREngine, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> HMREstimate:
     """Estimates of the B people of `first`, each the mean over their views that agree in facing.
 
     Views vote by weight (`facing.majority`); those outside the heaviest cluster are left out.
 
     Args:
-        model: the network.
+        engine: the network.
         first: B people.
         more: S further views of some of them, in coordinates of the original image; None: no further views.
         roles: person and kind of each view in `more`.
     """
-    views = estimate_views(model, first, more, roles)
+    views = estimate_views(engine, first, more, roles)
     return mean_of(views, views.voted(views.weight))
 
 
-def estimate_views(model: MetricHMR, first: CropBatch, more: CropBatch | None, roles: ViewRoles) -> Views:
+def estimate_views(engine: HMREngine, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> Views:
     """Estimates of every view in one forward pass; arguments as for `estimate_from_views`."""
-    rows, count = torch.arange(len(first), device=first.landmarks.device), len(first)
+    rows, straight, count = np.arange(len(first)), np.zeros(len(first), np.bool_), len(first)
     if more is None or not len(roles):
-        return Views(model(first), rows, _weight(first), count)
-    further = torch.tensor(roles.person, device=rows.device)
-    turned = torch.tensor([*[False] * count, *roles.mirrored], device=rows.device)
-    both = first.joined(more)
-    return Views(estimate_as_seen(model, both, turned), torch.cat([rows, further]), _weight(both), count)
+        return Views(engine(first.without_maps(), straight), rows, _weight(first), count)
+    further, turned = _arrays(roles)
+    both = first.without_maps().joined(more.without_maps())
+    estimates = engine(both, np.concatenate([straight, turned]))
+    return Views(estimates, np.concatenate([rows, further]), _weight(both), count)
 
 
-def further_estimates(model: MetricHMR, more: CropBatch, roles: ViewRoles, people: int) -> Views:
+def further_estimates(engine: HMREngine, more: CropInputs, roles: ViewRoles, people: int) -> Views:
     """Estimates of further views alone, of some of `people` people, to be joined to the first ones."""
-    person, turned = (torch.tensor(part, device=more.landmarks.device) for part in (roles.person, roles.mirrored))
-    return Views(estimate_as_seen(model, more, turned), person, _weight(more), people)
+    person, turned = _arrays(roles)
+    return Views(engine(more.without_maps(), turned), person, _weight(more), people)
 
 
-def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
+def _arrays(roles: ViewRoles) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    return np.array(roles.person, np.int64), np.array(roles.mirrored, np.bool_)
+
+
+def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
     """(B) estimates, each the weighted mean over the person's views that `keep` (N,) bool names, at least one each.
 
     Rotations get the chordal mean, all other values the arithmetic mean. Deviations are averaged, not reduced by the
@@ -115,28 +117,32 @@ def mean_of(views: Views, keep: torch.Tensor) -> HMROutput:
     """
     if len(views.person) == views.people:
         return views.output
-    weight = torch.where(keep, views.weight, 0.0)
-    total = weight.new_zeros(views.people).index_add(0, views.person, weight)
+    weight: Float32Array = np.where(keep, views.weight, 0).astype(np.float32)
+    total = sums_by_person(weight, views.person, views.people)
 
-    def mean(name: str) -> torch.Tensor:
-        values = getattr(views.output, name)
+    def mean(values: Float32Array) -> Float32Array:
         shape = [-1, *[1] * (values.ndim - 1)]
-        empty = values.new_zeros(views.people, *values.shape[1:])
-        return empty.index_add(0, views.person, weight.view(shape) * values) / total.view(shape)
+        sums = sums_by_person(weight.reshape(shape) * values, views.person, views.people)
+        means: Float32Array = np.divide(sums, total.reshape(shape), dtype=np.float32)
+        return means
 
-    transl, deviation = mean("transl"), mean("transl_deviation")
-    return replace(
-        views.output,
-        rotmats=roma.special_procrustes(mean("rotmats")),
-        betas=mean("betas"),
-        transl=transl,
-        transl_deviation=deviation,
-        transl_cov=covariance(transl, deviation),
-        expert_share=views.output.expert_share[: views.people],
+    output = views.output
+    return HMREstimate(
+        rotmats=nearest_rotations(mean(output.rotmats)),
+        betas=mean(output.betas),
+        transl=mean(output.transl),
+        transl_deviation=mean(output.transl_deviation),
     )
 
 
-def _weight(views: CropBatch) -> torch.Tensor:
+def sums_by_person(values: AnyArray, person: IndexArray, people: int) -> AnyArray:
+    """(B, ...) sums of `values` (N, ...) over the views of each of `people` people."""
+    sums = np.zeros((people, *values.shape[1:]), values.dtype)
+    np.add.at(sums, person, values)
+    return sums
+
+
+def _weight(views: CropInputs) -> Float32Array:
     """(B,) weight of each view."""
-    ones = views.landmarks.new_ones(len(views))
-    return ones if views.heavy is None else torch.where(views.heavy, HEAVY_WEIGHT, ones)
+    heavy = np.zeros(len(views), np.bool_) if views.heavy is None else views.heavy
+    return np.where(heavy, HEAVY_WEIGHT, 1).astype(np.float32)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from metrichmsr_ros.errors import MetricHMRError
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DeviceError(MetricHMRError, RuntimeError):
@@ -15,8 +18,14 @@ def checked_device(name: str | torch.device) -> torch.device:
     """The device of this name, such as cpu, cuda or cuda:0.
 
     Raises:
-        DeviceError: torch has no device of this name, or cannot compute on it here.
+        DeviceError: torch has no device of this name, cannot compute on it here, or is not installed.
     """
+    try:
+        import torch
+    except ImportError:
+        raise DeviceError(
+            f"device is {str(name)!r}, on which networks need torch: pip install 'metrichmsr_ros[train]', or use cpu"
+        ) from None
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -34,6 +43,8 @@ def checked_device(name: str | torch.device) -> torch.device:
 
 def _try(device: torch.device) -> None:
     """Compute on an uncommon device, because torch accepts names of kinds that this build or machine lacks."""
+    import torch
+
     try:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:

@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from metrichmsr_ros.hmr.network.model import HMROutput
-from metrichmsr_ros.types import Float64Array
+from metrichmsr_ros.hmr.estimate import HMREstimate
+from metrichmsr_ros.types import Float32Array, Float64Array
 
 CONFIDENCE_HALF_LIFE_S = 0.5  # a hidden person's confidence halves in this time
 
@@ -17,8 +16,8 @@ CONFIDENCE_HALF_LIFE_S = 0.5  # a hidden person's confidence halves in this time
 @dataclass(frozen=True)
 class _LastSeen:
     stamp_s: float
-    rotmats: torch.Tensor  # (24, 3, 3)
-    betas: torch.Tensor  # (10,)
+    rotmats: Float32Array  # (24, 3, 3)
+    betas: Float32Array  # (10,)
 
 
 class HiddenPeople:
@@ -31,7 +30,7 @@ class HiddenPeople:
         """Whether this person has been seen."""
         return person_id in self._last
 
-    def see(self, ids: Sequence[str], estimate: HMROutput, stamp_s: float) -> None:
+    def see(self, ids: Sequence[str], estimate: HMREstimate, stamp_s: float) -> None:
         """Remember the B people of `estimate`, who are seen at `stamp_s`."""
         for row, person_id in enumerate(ids):
             self._last[person_id] = _LastSeen(stamp_s, estimate.rotmats[row], estimate.betas[row])
@@ -42,26 +41,20 @@ class HiddenPeople:
 
     def estimate(
         self, ids: Sequence[str], positions: Sequence[Float64Array], covariances: Sequence[Float64Array]
-    ) -> HMROutput:
+    ) -> HMREstimate:
         """Hidden people in their last pose and shape, at predicted positions.
 
         Args:
             ids: H people who have been seen. positions: (3,) m each, predicted translations in the camera frame.
-            covariances: (3, 3) m^2 each.
+            covariances: (3, 3) m^2 each; the estimate has their mean variance in all directions.
         """
         last = [self._last[person_id] for person_id in ids]
-        rotmats = torch.stack([one.rotmats for one in last])
-        transl = rotmats.new_tensor(np.stack(positions))
-        transl_cov = rotmats.new_tensor(np.stack(covariances))
-        deviation = transl_cov.diagonal(dim1=1, dim2=2).mean(-1).sqrt()[:, None].expand(-1, 2)
-        return HMROutput(
-            rotmats=rotmats,
-            betas=torch.stack([one.betas for one in last]),
-            transl=transl,
-            transl_cov=transl_cov,
-            transl_deviation=deviation,
-            expert_share=rotmats.new_zeros(len(last), 0, 0),
-            load_balance=rotmats.new_zeros(()),
+        variances = np.stack([matrix.diagonal() for matrix in covariances]).mean(-1, keepdims=True)
+        return HMREstimate(
+            rotmats=np.stack([one.rotmats for one in last]),
+            betas=np.stack([one.betas for one in last]),
+            transl=np.stack(positions).astype(np.float32),
+            transl_deviation=np.repeat(np.sqrt(variances), 2, axis=1).astype(np.float32),
         )
 
     def forget_all_but(self, ids: Collection[str]) -> None:

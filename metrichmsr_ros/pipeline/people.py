@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import roma
-from numpy.typing import NDArray
 
-from metrichmsr_ros.body.base import BodyModel, BodyOutput
-from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.body.engine import BodyEngine, PosedBodies
+from metrichmsr_ros.geometry.rotations import axis_angles
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.people.detection.search import Sighting
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
+from metrichmsr_ros.types import Float32Array
 
 
 def numbered(found: Sequence[Sighting]) -> list[TrackedPerson]:
@@ -24,20 +24,19 @@ def numbered(found: Sequence[Sighting]) -> list[TrackedPerson]:
     ]
 
 
-def pose_bodies(body: BodyModel, estimate: HMROutput, request: OutputRequest) -> BodyOutput:
+def pose_bodies(body: BodyEngine, estimate: HMREstimate, request: OutputRequest) -> PosedBodies:
     """Posed bodies of B people; without vertices (B, 0, 3) where nothing that was requested needs them."""
     if request.vertices or request.depth:
-        output: BodyOutput = body(estimate.betas, estimate.rotmats, estimate.transl)
-        return output
+        return body.posed(estimate.betas, estimate.rotmats, estimate.transl)
     joints = body.joints(estimate.betas, estimate.rotmats, estimate.transl)
-    return BodyOutput(vertices=joints.new_zeros(len(joints), 0, 3), joints=joints)
+    return PosedBodies(vertices=np.zeros((len(joints), 0, 3), np.float32), joints=joints)
 
 
 def person_estimates(
     found: Sequence[TrackedPerson],
-    estimate: HMROutput,
-    posed: BodyOutput,
-    heights: NDArray[np.float32],
+    estimate: HMREstimate,
+    posed: PosedBodies,
+    heights: Float32Array,
     fixes: Sequence[ScaleCorrection | None],
 ) -> list[PersonEstimate]:
     """Everybody in front of the camera, without a velocity (NaN).
@@ -45,7 +44,7 @@ def person_estimates(
     Args:
         found: B people. estimate, posed: of the same people. heights: (B,) m. fixes: corrections of their scale.
     """
-    numbers = _arrays(estimate, posed)
+    poses, covariances = axis_angles(estimate.rotmats).reshape(len(estimate), -1), estimate.transl_cov
     return [
         PersonEstimate(
             id=person.id,
@@ -53,12 +52,12 @@ def person_estimates(
             confidence=float(person.confidence),
             is_occluded=person.is_occluded,
             bbox=np.asarray(person.bbox, np.float32),
-            pose=numbers["pose"][row],
-            betas=numbers["betas"][row],
-            transl_cam=numbers["transl"][row],
-            transl_cov=numbers["transl_cov"][row],
-            joints_cam=numbers["joints"][row],
-            vertices_cam=numbers["vertices"][row],
+            pose=poses[row],
+            betas=estimate.betas[row],
+            transl_cam=estimate.transl[row],
+            transl_cov=covariances[row],
+            joints_cam=posed.joints[row],
+            vertices_cam=posed.vertices[row],
             height=float(heights[row]),
             velocity_cam=np.full(3, np.nan, np.float32),
             position_cov6=np.full((6, 6), np.nan, np.float32),
@@ -66,17 +65,5 @@ def person_estimates(
             scale_correction=fix,
         )
         for row, (person, fix) in enumerate(zip(found, fixes, strict=True))
-        if numbers["transl"][row, 2] > 0  # an image shows nobody behind its camera
+        if estimate.transl[row, 2] > 0  # an image shows nobody behind its camera
     ]
-
-
-def _arrays(estimate: HMROutput, body: BodyOutput) -> dict[str, NDArray[np.float32]]:
-    tensors = {
-        "pose": roma.rotmat_to_rotvec(estimate.rotmats).flatten(1),
-        "betas": estimate.betas,
-        "transl": estimate.transl,
-        "transl_cov": estimate.transl_cov,
-        "joints": body.joints,
-        "vertices": body.vertices,
-    }
-    return {name: tensor.float().cpu().numpy() for name, tensor in tensors.items()}

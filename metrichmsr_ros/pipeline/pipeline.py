@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.body.base import BodyModel
-from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.engine import BodyEngine
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.anchor import distance_std, person_weight
 from metrichmsr_ros.depth.engine import DepthEngine, SceneDepth
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
@@ -22,15 +21,15 @@ from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
-from metrichmsr_ros.hmr.network.checkpoint import load_model
-from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
-from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.hmr.engine import HMREngine
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
+from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
 from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses
@@ -50,10 +49,9 @@ class Pipeline:
     """`estimate` for single images, which leave no trace; `track` for the images of one video, in order, in one thread.
 
     Args:
-        model: the network, in evaluation mode, on `device`.
-        body: the body model that the network was trained on, on `device`.
+        engine: the network.
+        body: the body model that the network was trained on.
         blazepose: finds landmarks.
-        device: torch device of the network and the body.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
         test_time_augmentation: further views of people in a video: "none"; "flip": mirrored, for one landmark call
             more; "full": as in single images, mirrored and by the heavier landmark network. Networks over pixels have
@@ -65,33 +63,30 @@ class Pipeline:
 
     def __init__(
         self,
-        model: MetricHMR,
-        body: BodyModel,
+        engine: HMREngine,
+        body: BodyEngine,
         blazepose: BlazePose,
-        device: str = "cpu",
         depth: DepthEngine | None = None,
         test_time_augmentation: Augmentation = "flip",
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
         detector: PersonDetector | None = None,
         workers: Workers | None = None,
     ) -> None:
-        self.model = model
+        self.engine = engine
         self.body = body
-        self.device = checked_device(device)
         self._blazepose, self._detector = blazepose, detector or PersonDetector()
         self._depth_engine = depth or DepthEngine(None)
         self._augmentation: Augmentation = test_time_augmentation
-        encoder = model.config.image_encoder
+        encoder = engine.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
         self._views = ViewMaker(blazepose, encoder.reads_landmarks, load)
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
-        self._estimator = PoseEstimator(model, self.device)
+        self._estimator = PoseEstimator(engine)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
-        self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
 
     @classmethod
     def from_preset(
@@ -109,20 +104,18 @@ class Pipeline:
             preset: name of a preset, or path of a `.safetensors` checkpoint.
             device: torch device, e.g. `cpu`, `cuda`.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
-            num_threads: calls of BlazePose and of the person detector at the same time, each on a CPU thread.
+            num_threads: calls of BlazePose and of the person detector at the same time, each on a CPU thread, and CPU
+                threads of the network and of the body.
             depth: where the scene's depth comes from, and what calibrates it.
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
         """
-        model, engine = load_model(preset, checked_device(device)), make_engine(depth)
-        bodies = load_body(body).to(device).eval()
-        blazepose = BlazePose(with_maps=model.config.image_encoder.reads_maps)
+        engine = load_engine(preset, device, num_threads)
         return cls(
-            model,
-            bodies,
-            blazepose,
-            device,
             engine,
+            load_body_engine(body, device, num_threads),
+            BlazePose(with_maps=engine.config.image_encoder.reads_maps),
+            make_engine(depth),
             test_time_augmentation,
             heavy_blazepose,
             PersonDetector(),
@@ -132,7 +125,7 @@ class Pipeline:
     @property
     def faces(self) -> NDArray[np.int64]:
         """(F, 3) triangles of every person's `vertices_cam`."""
-        return self._faces
+        return self.body.faces
 
     @property
     def single_image_views(self) -> tuple[str, ...]:
@@ -244,32 +237,30 @@ class Pipeline:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
 
-    @torch.inference_mode()
     def _with_measured_scale(
         self,
-        estimate: HMROutput | None,
+        estimate: HMREstimate | None,
         found: list[TrackedPerson],
         camera: Camera,
         context: SceneContext,
         ids: Sequence[str] | None,
-    ) -> tuple[HMROutput | None, Sequence[ScaleCorrection | None]]:
+    ) -> tuple[HMREstimate | None, Sequence[ScaleCorrection | None]]:
         if estimate is None or not context.measures_scale:
             return estimate, [None] * len(found)
         posed = pose_bodies(self.body, estimate, ALL_OUTPUTS)
         return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, context, ids)
 
-    @torch.inference_mode()
     def _people(
         self,
         found: list[TrackedPerson],
-        estimate: HMROutput | None,
+        estimate: HMREstimate | None,
         fixes: Sequence[ScaleCorrection | None],
         request: OutputRequest,
     ) -> list[PersonEstimate]:
         if estimate is None:
             return []
         posed = pose_bodies(self.body, estimate, request)
-        return person_estimates(found, estimate, posed, self.body.height(estimate.betas).cpu().numpy(), fixes)
+        return person_estimates(found, estimate, posed, self.body.height(estimate.betas), fixes)
 
     def _moving(self, people: list[PersonEstimate], stamp_s: float) -> list[PersonEstimate]:
         """The same people with velocities and the covariance of position and velocity."""
@@ -282,7 +273,6 @@ class Pipeline:
             )
         return moving
 
-    @torch.inference_mode()
     def _predicted(self, found: list[TrackedPerson], request: OutputRequest, stamp_s: float) -> list[PersonEstimate]:
         """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them.
 
@@ -300,6 +290,7 @@ class Pipeline:
             replace(
                 person,
                 confidence=person.confidence * self._hidden.confidence(person.id, stamp_s),
+                transl_cov=motions[person.id][2][:3, :3].astype(np.float32),
                 velocity_cam=motions[person.id][1].astype(np.float32),
                 position_cov6=motions[person.id][2].astype(np.float32),
             )
@@ -328,7 +319,7 @@ class Pipeline:
         given = DepthContext(tuple(person.vertices_cam for person in people), up, context.depth)
         weights = [person_weight(p.vertices_cam, camera, p.confidence) for p in people]
         stds = [distance_std(p.transl_cam, p.transl_cov) for p in people]
-        return self._depth_engine.estimate(image, camera, self._faces, given, weights, stamp_s, stds)
+        return self._depth_engine.estimate(image, camera, self.body.faces, given, weights, stamp_s, stds)
 
 
 def _check_camera(image: ImageArray, camera: Camera) -> None:

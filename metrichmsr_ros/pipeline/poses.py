@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from metrichmsr_ros.body.base import BodyModel
+from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.hmr.engine import HMREngine
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.hmr.facing import reflected
-from metrichmsr_ros.hmr.inputs import crop_inputs
-from metrichmsr_ros.hmr.network.batch import CropBatch, choose
-from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.inputs import CropInputs, crop_inputs
 from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
@@ -24,6 +25,7 @@ from metrichmsr_ros.hmr.test_time_augmentation import (
     estimate_views,
     further_estimates,
     mean_of,
+    sums_by_person,
 )
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.detection.test_time_views import View2D
@@ -39,45 +41,40 @@ class PoseEstimator:
     """The network on the people of one image and their further views by row.
 
     Args:
-        model: the network, on `device`.
-        device: torch device.
+        engine: the network.
     """
 
-    def __init__(self, model: MetricHMR, device: torch.device) -> None:
-        self._model, self._device = model, device
+    def __init__(self, engine: HMREngine) -> None:
+        self._engine = engine
 
-    @torch.inference_mode()
     def estimate(
         self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera
-    ) -> HMROutput:
+    ) -> HMREstimate:
         """Estimates of B people, each the mean over its views that agree in facing."""
         first, more = self.batch(image, found, camera), self._further_batch(image, further, camera)
-        estimate = estimate_from_views(self._model, first, more, roles_of(further))
-        return with_pixels(self._model, estimate, first, more, roles_of(further))
+        estimate = estimate_from_views(self._engine, first, more, roles_of(further))
+        return with_pixels(self._engine, estimate, first, more, roles_of(further))
 
-    def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropBatch:
-        """The network's input of one view of each person, on its device."""
-        return CropBatch.of(crop_inputs(self._model.config, image, sets, camera), self._device)
+    def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:
+        """The network's input of one view of each person."""
+        return crop_inputs(self._engine.config, image, sets, camera)
 
-    @torch.inference_mode()
-    def views(self, first: CropBatch, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
+    def views(self, first: CropInputs, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
         """Estimates of every view of B people, whose first views are `first`."""
-        return estimate_views(self._model, first, self._further_batch(image, further, camera), roles_of(further))
+        return estimate_views(self._engine, first, self._further_batch(image, further, camera), roles_of(further))
 
-    @torch.inference_mode()
     def with_more(self, views: Views, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
         """The same views and `further` ones of the same people."""
         more = self._further_batch(image, further, camera)
         if more is None:
             return views
-        return views.joined(further_estimates(self._model, more, roles_of(further), views.people))
+        return views.joined(further_estimates(self._engine, more, roles_of(further), views.people))
 
-    @torch.inference_mode()
-    def with_pixels(self, estimate: HMROutput, first: CropBatch) -> HMROutput:
+    def with_pixels(self, estimate: HMREstimate, first: CropInputs) -> HMREstimate:
         """`estimate` with position and shape from the pixels of the first views too, by networks that read them."""
-        return with_pixels(self._model, estimate, first, None, ViewRoles())
+        return with_pixels(self._engine, estimate, first, None, ViewRoles())
 
-    def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropBatch | None:
+    def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropInputs | None:
         sets = [view.landmarks for of_one in further.values() for view in of_one]
         return self.batch(image, sets, camera) if sets else None
 
@@ -93,15 +90,14 @@ class VideoPoses:
         body: the body model of the estimates.
     """
 
-    def __init__(self, estimator: PoseEstimator, views: ViewMaker, body: BodyModel) -> None:
+    def __init__(self, estimator: PoseEstimator, views: ViewMaker, body: BodyEngine) -> None:
         self._estimator, self._views = estimator, views
         self._facing, self._rotations, self._shapes = FacingMemory(), RotationSmoother(), ShapeSmoother(body)
         self._walks: dict[str, Walk] = {}
 
-    @torch.inference_mode()
     def __call__(
         self, image: ImageArray, seen: Sequence[TrackedPerson], further: ViewsByRow, camera: Camera, stamp_s: float
-    ) -> HMROutput:
+    ) -> HMREstimate:
         """Estimates of B people, at least one.
 
         Args:
@@ -139,14 +135,14 @@ class VideoPoses:
         self._walks = {name: walk for name, walk in self._walks.items() if name in ids}
 
 
-def decided(views: Views, agrees: torch.Tensor) -> HMROutput:
+def decided(views: Views, agrees: NDArray[np.bool_]) -> HMREstimate:
     """(B) means over the views that `agrees` (N,) bool names; where there is none, all views are read reflected.
 
     Of views that agree with the memory but not with each other, as of a new person, the heaviest cluster is taken.
     """
-    count = views.weight.new_zeros(views.people).index_add(0, views.person, agrees.to(views.weight))
-    nobody = (count == 0)[views.person]
-    usable = agrees | nobody
-    keep = views.voted(torch.where(usable, views.weight, 0.0)) & usable
+    nobody = sums_by_person(agrees.astype(np.float32), views.person, views.people) == 0
+    usable = agrees | nobody[views.person]
+    keep = views.voted(np.where(usable, views.weight, np.float32(0))) & usable
     mean = mean_of(views, keep)
-    return replace(mean, rotmats=choose(count == 0, reflected(mean).rotmats, mean.rotmats))
+    rotmats = np.where(nobody[:, None, None, None], reflected(mean).rotmats, mean.rotmats)
+    return replace(mean, rotmats=rotmats)

@@ -11,18 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-_PACKAGES = ("numpy", "torch", "opencv-python-headless", "onnxruntime", "rosbags", "scipy", "roma")
-
-
-def weights_hash(model: torch.nn.Module) -> str:
-    """Hex sha256 over the names, shapes and bytes of all weights, independent of the file."""
-    sha = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()
+_PACKAGES = ("numpy", "torch", "opencv-python-headless", "onnxruntime", "rosbags", "scipy")
 
 
 @lru_cache(maxsize=1)
@@ -37,9 +26,9 @@ def code_hash() -> str:
     return sha.hexdigest()
 
 
-def model_config(model: Any) -> dict[str, Any]:
+def model_config(engine: Any) -> dict[str, Any]:
     """The network's configuration; empty if it has none."""
-    config = getattr(model, "config", None)
+    config = getattr(engine, "config", None)
     return asdict(config) if is_dataclass(config) and not isinstance(config, type) else {}
 
 

@@ -26,7 +26,7 @@ from metrichmsr_ros.replay.cameras import CameraPoses, poses_of_bag, poses_of_fi
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
-from metrichmsr_ros.replay.provenance import model_config, weights_hash
+from metrichmsr_ros.replay.provenance import model_config
 from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.replay.report.page import write_report
 from metrichmsr_ros.replay.result import ReplayResult, prepare_folder, write_results
@@ -38,14 +38,11 @@ _RECTIFIED = {"auto": None, "true": True, "false": False}
 
 def load_pipeline(options: ReplayOptions) -> Any:
     """The pipeline of the options; also sets the number of torch threads, which affects the last bits of sums."""
-    import torch
-
     # imports the networks' runtime, which this module's other functions do not need
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
 
-    torch.set_num_threads(options.num_threads)
-    limit_threads(options.preset, options.device)
+    limit_threads(options.preset, options.device, options.num_threads)
     return Pipeline.from_preset(
         options.preset,
         options.device,
@@ -84,6 +81,7 @@ def replay_bag(
                 stopped = ReplayError(bag.damage, ExitCode.PARTIAL)
             if not loop.frames:
                 raise _nothing(path, source, images, stopped)
+            engine = getattr(pipeline, "engine", None)
             done = ReplayResult(
                 bag=path,
                 topics=names,
@@ -101,8 +99,8 @@ def replay_bag(
                 wall_s=time.perf_counter() - began,
                 stopped=stopped,
                 metadata_problem=bag.metadata_problem,
-                weights=weights_hash(pipeline.model) if hasattr(pipeline, "model") else "",
-                model=model_config(getattr(pipeline, "model", None)),
+                weights=getattr(engine, "weights_sha256", ""),
+                model=model_config(engine),
                 options=options,
             )
             write_results(done, out)

@@ -4,7 +4,7 @@ SMPL axes: y up, z out of the chest, x to the body's left. REP-155: x out of the
 origin midway between the hips. Both in the camera's optical frame, metres; quaternions are x, y, z, w.
 
 A single rotation is turned into a matrix by tf_transformations where ROS is whole. The frames of people are computed by
-roma everywhere: their last bits (4e-16) differ between the two, and a bag shall hold the same numbers on every machine.
+SciPy everywhere: their last bits (4e-16) differ between the two, and a bag shall hold the same numbers on all machines.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import roma
-import torch
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.types import AnyArray
 
@@ -25,7 +24,7 @@ except (ImportError, AttributeError):  # the wheels lack it; transforms3d before
 
 LEFT_HIP, RIGHT_HIP = 1, 2
 # Rotation whose columns are REP-155's x, y, z in SMPL axes: (0, 0, 1), (1, 0, 0), (0, 1, 0).
-_SMPL_FROM_BODY = torch.tensor([-0.5, -0.5, -0.5, 0.5], dtype=torch.float64)
+_SMPL_FROM_BODY = Rotation.from_quat([-0.5, -0.5, -0.5, 0.5])
 NOT_ESTIMATED = -1.0
 
 
@@ -42,9 +41,8 @@ def body_frames(poses: Sequence[AnyArray], joints: Sequence[AnyArray]) -> tuple[
     if not poses:
         return np.zeros((0, 3)), np.zeros((0, 4))
     hips = np.stack([j[[LEFT_HIP, RIGHT_HIP]] for j in joints]).astype(np.float64)
-    roots = torch.from_numpy(np.stack([p[:3] for p in poses]).astype(np.float64))
-    orientations = roma.quat_product(roma.rotvec_to_unitquat(roots), _SMPL_FROM_BODY.expand(len(poses), 4))
-    return hips.mean(axis=1), orientations.numpy()
+    roots = Rotation.from_rotvec(np.stack([p[:3] for p in poses]).astype(np.float64))
+    return hips.mean(axis=1), (roots * _SMPL_FROM_BODY).as_quat()
 
 
 def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: AnyArray) -> tuple[AnyArray, AnyArray]:
@@ -61,22 +59,20 @@ def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: An
     Returns:
         positions (24, 3), orientations (24, 4), float64.
     """
-    local = roma.rotvec_to_unitquat(torch.from_numpy(pose.reshape(-1, 3).astype(np.float64)))
-    turned: list[torch.Tensor] = [torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)]  # the root turns the body
+    local = Rotation.from_rotvec(pose.reshape(-1, 3).astype(np.float64))
+    turned = [Rotation.identity()]  # the root turns the body
     for joint in range(1, len(local)):
-        turned.append(roma.quat_product(turned[int(parents[joint])], local[joint]))
-    basis = _SMPL_FROM_BODY.expand(len(local), 4)
-    inverse = roma.quat_conjugation(basis)
-    orientations = roma.quat_product(inverse, roma.quat_product(torch.stack(turned), basis))
-    body = roma.unitquat_to_rotmat(roma.quat_product(local[0], _SMPL_FROM_BODY)).numpy()
-    return (joints.astype(np.float64) - origin) @ body, orientations.numpy()
+        turned.append(turned[int(parents[joint])] * local[joint])
+    orientations = _SMPL_FROM_BODY.inv() * Rotation.concatenate(turned) * _SMPL_FROM_BODY
+    body = (local[0] * _SMPL_FROM_BODY).as_matrix()
+    return (joints.astype(np.float64) - origin) @ body, orientations.as_quat()
 
 
 def rotation_matrix(orientation: AnyArray) -> AnyArray:
     """Rotation (3, 3) of a unit quaternion (4,)."""
     if quaternion_matrix is not None:
         return np.asarray(quaternion_matrix(orientation))[:3, :3]
-    matrix: AnyArray = roma.unitquat_to_rotmat(torch.from_numpy(np.ascontiguousarray(orientation))).numpy()
+    matrix: AnyArray = Rotation.from_quat(orientation).as_matrix()
     return matrix
 
 

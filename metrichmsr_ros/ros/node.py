@@ -324,7 +324,8 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.threads import limit_threads
 
-    checked_device(settings.device)
+    if settings.device != "cpu":
+        checked_device(settings.device)
     limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
         settings.preset,

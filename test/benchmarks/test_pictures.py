@@ -8,19 +8,17 @@ import tarfile
 import cv2
 import numpy as np
 import pytest
-import torch
 from helpers.fetched_networks import skip_without_blazepose
 
 from benchmarks.held_out import VIEW, search_images, stored_views
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
-from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.pixel_fusion import with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import estimate_from_views
 from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import views_of
+from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.views import heavy_blazepose, roles_of
 
@@ -90,32 +88,31 @@ def test_a_searched_picture_gives_the_pipelines_estimates(frame, picture, shard,
     found = search_images([shard], load_body("open_light"), workers=1, cache=tmp_path)
     assert (found.images, found.true_people, found.false) == (1, len(frame.people) + 1, 0)
     assert len(found.people) == len(scene.people) == len(frame.people)
-    output = found.people.estimate(pipeline.model)
-    (estimated,) = output.transl.numpy()
+    output = found.people.estimate(pipeline.engine)
+    (estimated,) = output.transl
     np.testing.assert_allclose(estimated, scene.people[0].transl_cam, atol=2e-3)
     (kept,) = tmp_path.iterdir()
     with np.load(kept) as arrays:
         assert {*VIEW, "more_person", "counts"} <= {*arrays}
     again = search_images([shard], load_body("open_light"), workers=1, cache=tmp_path)
-    torch.testing.assert_close(again.people.estimate(pipeline.model).transl, output.transl, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(again.people.estimate(pipeline.engine).transl, output.transl, rtol=1e-4, atol=1e-5)
 
 
 def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, shard):
     """Both copies of the person give the estimate of their views combined by hand."""
-    model = load_model("embedded")
+    engine = load_engine("embedded")
     people = stored_views([shard], load_body("open_light"), workers=1, cache=None)
     views = views_of(picture[0], view, [], blazepose, heavy_blazepose())
-    first = CropBatch.of(inputs_from_landmarks([view], frame.camera))
-    more = CropBatch.of(inputs_from_landmarks([further.landmarks for further in views], frame.camera))
-    with torch.inference_mode():
-        landmarks = estimate_from_views(model, first, more, roles_of({0: views}))
-        expected = with_pixels(model, landmarks, first, more, roles_of({0: views}))
-    found = people.estimate(model)
+    first = inputs_from_landmarks([view], frame.camera)
+    more = inputs_from_landmarks([further.landmarks for further in views], frame.camera)
+    landmarks = estimate_from_views(engine, first, more, roles_of({0: views}))
+    expected = with_pixels(engine, landmarks, first, more, roles_of({0: views}))
+    found = people.estimate(engine)
     assert len(people) == 2
-    assert not torch.allclose(expected.transl, landmarks.transl, atol=5e-3)  # pixels take part
+    assert not np.allclose(expected.transl, landmarks.transl, atol=5e-3)  # pixels take part
     for row in (0, 1):
-        torch.testing.assert_close(found.transl[row], expected.transl[0], atol=1e-3, rtol=1e-3)
-        torch.testing.assert_close(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
+        np.testing.assert_allclose(found.transl[row], expected.transl[0], atol=1e-3, rtol=1e-3)
+        np.testing.assert_allclose(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
 
 
 def test_people_in_videos_get_the_requested_test_time_augmentation(frame, picture):

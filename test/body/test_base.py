@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.joints import PARENTS
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.open_tables import FILES, load_arrays, to_smpl_dict
 
 
 @pytest.fixture(scope="module", params=["open", "open_light"])

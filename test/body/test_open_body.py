@@ -8,7 +8,8 @@ import torch
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_JOINTS, LANDMARK_NAMES, MIRROR_JOINTS
-from metrichmsr_ros.body.open_body import FILES, OpenBody, Population, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.open_body import OpenBody, Population
+from metrichmsr_ros.body.open_tables import FILES, load_arrays, to_smpl_dict
 
 FULL, LIGHT = OpenBody.load("open"), OpenBody.load("open_light")
 PEOPLE = Population.load()

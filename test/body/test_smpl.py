@@ -13,7 +13,8 @@ import torch
 
 from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.load import load_body
-from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.open_tables import FILES, load_arrays, to_smpl_dict
 from metrichmsr_ros.body.pickles import RefusedPickleError
 from metrichmsr_ros.body.smpl import read_smpl
 from metrichmsr_ros.errors import MetricHMRError

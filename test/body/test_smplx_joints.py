@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.open_tables import FILES, load_arrays
 from metrichmsr_ros.body.smplx_joints import SHARED, SmplxJoints
 
 

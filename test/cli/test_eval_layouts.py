@@ -26,7 +26,7 @@ from helpers.oracle import REGRESSOR, Oracle
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from metrichmsr_ros.body.open_body import FILES, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.open_tables import FILES, load_arrays, to_smpl_dict
 from metrichmsr_ros.cli import eval as command
 from metrichmsr_ros.cli import main as cli
 from metrichmsr_ros.cli.eval import EvalOptions, eval_command

@@ -32,8 +32,8 @@ from metrichmsr_ros.data.image_augment import (
 )
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import warp_crop
-from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.network.losses import project
+from metrichmsr_ros.hmr.network.ray_map import ray_map
 
 BODY = BODIES["neutral"]
 SEEDS = st.integers(0, 2**31 - 1)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.network import Refiner, TorchRefiner
+from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, IncomingDepth, stretched
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
@@ -35,7 +36,7 @@ def test_people_scale_the_scene_to_metres(method, factor):
 def test_a_refiner_replaces_the_closed_form():
     torch.manual_seed(0)
     network = Refiner(RefinerConfig(width=32, height=24, channels=(4, 8, 8), dim=16, layers=1, heads=2)).eval()
-    answer = DepthEngine(IncomingDepth(), refiner=network).estimate(IMAGE, CAMERA, FACES, context(0.5))
+    answer = DepthEngine(IncomingDepth(), refiner=TorchRefiner(network)).estimate(IMAGE, CAMERA, FACES, context(0.5))
     assert answer.calibration == "refiner"
     np.testing.assert_allclose(answer.metres, WALL, rtol=0.05)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.assets import AssetError
-from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.network import Refiner
+from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import save_refiner
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap

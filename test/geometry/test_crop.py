@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_intrinsics, crop_matrix, warp_crop
-from metrichmsr_ros.geometry.ray_map import crop_rotation, ray_map, rays_at
+from metrichmsr_ros.hmr.network.ray_map import crop_rotation, ray_map, rays_at
 
 CAMERA = Camera(640, 480, np.array([[610.0, 0, 315.2], [0, 605.0, 248.9], [0, 0, 1]]))
 crops = st.builds(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -30,3 +32,9 @@ def test_a_device_that_torch_does_not_have_is_reported(name):
 def test_a_device_that_nothing_can_be_computed_on_is_reported(name):
     with pytest.raises(DeviceError, match=rf"device is '{name}', on which torch cannot compute here"):
         checked_device(name)
+
+
+def test_a_device_without_torch_names_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    with pytest.raises(DeviceError, match=r"device is 'cuda'.*pip install 'metrichmsr_ros\[train\]', or use cpu"):
+        checked_device("cuda")

@@ -8,10 +8,9 @@ colours.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.open_tables import OpenTables
 from metrichmsr_ros.data.rendering.clothing import Cloth, Outfit, PlainOutfit
 
 _SHOULDER_X, _WRIST_X, _ARM_Y = 0.185, 0.651, 0.30
@@ -114,10 +113,10 @@ def _pattern(points: np.ndarray, cloth: Cloth) -> np.ndarray:
     return np.where(share[:, None], cloth.second, cloth.colour)
 
 
-def vertex_colours(body: OpenBody, outfit: PlainOutfit) -> NDArray[np.float64]:
-    """Colours (V, 3) of the vertices of `body`: short sleeves, long trousers, shoes, hair."""
-    part = body.weights.argmax(dim=1).numpy()
-    rest = body.shaped(torch.zeros(1, 10))[0].numpy()
+def vertex_colours(body: OpenTables, outfit: PlainOutfit) -> NDArray[np.float64]:
+    """Colours (V, 3) of the vertices of the open body: short sleeves, long trousers, shoes, hair."""
+    part = body.weights.argmax(axis=1)
+    rest = body.template.astype(np.float32)
     colours = np.tile(np.array(outfit.skin, np.float64), (len(part), 1))
     colours[np.isin(part, _SHIRT)] = outfit.shirt
     sleeves = np.isin(part, _UPPER_ARMS)

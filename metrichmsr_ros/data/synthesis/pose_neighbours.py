@@ -15,7 +15,7 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
 from metrichmsr_ros.data.synthesis.landmark_rows import Rows
-from metrichmsr_ros.geometry.ray_map import crop_rotation
+from metrichmsr_ros.hmr.network.ray_map import crop_rotation
 
 _HIPS, _SHOULDERS = [23, 24], [11, 12]
 _CROP = (256, 256)

@@ -12,18 +12,19 @@ from typing import overload
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.body.open_tables import OpenTables
 from metrichmsr_ros.data.rendering.painting import vertex_colours
 from metrichmsr_ros.data.rendering.room import TiledRoom, render_tiled_room
 from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
+from metrichmsr_ros.geometry.rotations import rotation_matrices
 from metrichmsr_ros.types import Float64Array
 
 # SMPL axes (y up, facing z) to the world's (z up, facing x).
@@ -85,11 +86,11 @@ class WalkingSequence(Sequence[SequenceFrame]):
         self.num_frames, self.fps = num_frames, fps
         self._walkers, self._camera_height = tuple(walkers), camera_height
         self.camera = camera = Camera.from_fov(*size, fov_x)
-        self.body = OpenBody.load(BODY)
-        self.faces = self.body.faces.numpy()
+        self.body = load_body_engine(BODY)
+        self.faces, tables = self.body.faces, OpenTables.load(BODY)
         walk = np.load(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
-        self._colours = {walker.id: vertex_colours(self.body, walker.outfit) for walker in self._walkers}
+        self._colours = {walker.id: vertex_colours(tables, walker.outfit) for walker in self._walkers}
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
     def __len__(self) -> int:
@@ -132,9 +133,8 @@ class WalkingSequence(Sequence[SequenceFrame]):
         place, heading = walker.place_after(walked_s * walker.pace * self._speed)
         root = Rotation.from_euler("z", heading) * Rotation.from_matrix(_WORLD_FROM_SMPL)
         pose[:3] = (root * Rotation.from_rotvec(pose[:3])).as_rotvec()
-        with torch.inference_mode():
-            betas = torch.tensor([walker.all_betas])
-            vertices = self.body(betas, torch.from_numpy(pose)[None], torch.zeros(1, 3)).vertices[0].numpy()
+        betas = np.array([walker.all_betas], np.float32)
+        vertices = self.body.posed(betas, rotation_matrices(pose[None]), np.zeros((1, 3), np.float32)).vertices[0]
         transl = np.array([*place, -vertices[:, 2].min()])  # the lowest sole stands on the floor
         return vertices + transl, pose, transl
 
@@ -177,11 +177,10 @@ class WalkingSequence(Sequence[SequenceFrame]):
         pose = pose_world.copy()
         pose[:3] = (Rotation.from_matrix(T_world_cam[:3, :3]).inv() * Rotation.from_rotvec(pose_world[:3])).as_rotvec()
         transl = ((transl_world - T_world_cam[:3, 3]) @ T_world_cam[:3, :3]).astype(np.float32)
-        betas = torch.tensor([walker.all_betas])
-        with torch.inference_mode():
-            joints = self.body.joints(betas, torch.from_numpy(pose)[None], torch.from_numpy(transl)[None])[0].numpy()
-            height = float(self.body.height(betas)[0])
-        return SequencePerson(walker.id, pose, betas[0].numpy(), transl, joints, height, float(visible))
+        betas = np.array([walker.all_betas], np.float32)
+        joints = self.body.joints(betas, rotation_matrices(pose[None]), transl[None])[0]
+        height = float(self.body.height(betas)[0])
+        return SequencePerson(walker.id, pose, betas[0], transl, joints, height, float(visible))
 
 
 def _camera_pose(progress: float, height: float) -> Float64Array:

@@ -18,7 +18,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.anchor import Anchor
@@ -41,6 +40,7 @@ EDGE = 0.2  # relative second difference from which it is an edge, not a plane
 FLAT = 0.02  # bend below which depth counts as measured: depth cameras have less than 0.02, networks 0.03 and more
 MEASURED_STD = 0.02  # relative error of the scale of correct measured depth
 UNKNOWN_STD = 0.35  # ... and with wrong units or rectification; both cases have the same prior probability
+BLOCK = 16  # rows of one product of matrices
 _CELLS = CONTROL[0] * CONTROL[1]
 
 
@@ -148,18 +148,29 @@ def _solve(relative: Float32Array, log_depth: Float32Array, small: _CoarseDepth)
     prior[_CELLS, _CELLS] = OFFSET_STD**-2
     people, residual, precision = _people_rows(relative, log_depth, small)
     rows, bent = _plane_rows(np.asarray(1 / relative, np.float32), small.known)
-    # In torch, whose threads the caller limits: the BLAS threads of NumPy would block each other on a busy robot.
-    design, target = torch.from_numpy(rows), torch.from_numpy(bent)
     solution = np.zeros(_CELLS + 1)
     for std in PLANE_STDS:
-        plane_error = target - design @ torch.from_numpy(solution.astype(np.float32))
-        trust = PLANE_SHARE / std**2 * torch.exp(-((plane_error / (2 * std)) ** 2))
+        plane_error = bent - np.einsum("nc,c->n", rows, solution.astype(np.float32))
+        trust = PLANE_SHARE / std**2 * np.exp(-((plane_error / (2 * std)) ** 2))
         people_error = residual - people @ solution
         people_trust = precision / (1 + (people_error / (2 * PERSON_STD)) ** 2)
-        normal = (design.T @ (design * trust[:, None])).numpy() + people.T @ (people * people_trust[:, None]) + prior
-        right = (design.T @ (trust * target)).numpy() + people.T @ (people_trust * residual)
-        solution = torch.linalg.solve(torch.from_numpy(normal), torch.from_numpy(right)).numpy()
+        normal = normal_matrix(rows, trust) + people.T @ (people * people_trust[:, None]) + prior
+        right = np.einsum("nc,n->c", rows, trust * bent) + people.T @ (people_trust * residual)
+        solution = np.linalg.solve(normal, right)
     return solution
+
+
+def normal_matrix(rows: Float32Array, trust: Float32Array) -> Float32Array:
+    """Sum over the N rows (N, C) of their outer products (C, C), weighted by `trust` (N,).
+
+    In blocks so small that BLAS takes the caller's thread alone: on a busy robot its threads would block each other,
+    and they spin after each product.
+    """
+    padded = -len(rows) % BLOCK
+    weighted = np.sqrt(trust)[:, None] * rows
+    blocks = np.pad(weighted, ((0, padded), (0, 0))).reshape(-1, BLOCK, rows.shape[1])
+    normal: Float32Array = (blocks.swapaxes(1, 2) @ blocks).sum(axis=0)
+    return normal
 
 
 def _people_rows(

@@ -11,13 +11,11 @@ The fields, not the depth, are upsampled: z = s z_in + b keeps every detail of t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, Field
@@ -31,7 +29,6 @@ INPUT_CHANNELS = 14
 MIRROR_CHANNELS = (7, 10)  # x of the normal, ray x: they change sign under mirroring
 NORMAL_SMOOTHING = 1.0  # grid cells: sigma of the smoothing of depth before its normals are computed
 NEAREST = 0.02  # of the median human depth: nearer results of the closed form are clamped to this
-MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the deviations: a factor of 2, half the median depth
 
 
 @dataclass(frozen=True)
@@ -65,50 +62,15 @@ REFINERS = {
 }
 
 
-class Refiner(nn.Module):
-    """Inputs (B, INPUT_CHANNELS, h, w) -> deviations (B, 2, h/4, w/4): log scale and offset over the median depth."""
+class RefinerEngine(Protocol):
+    """One refiner, ready to run on arrays."""
 
-    def __init__(self, config: RefinerConfig) -> None:
-        super().__init__()
-        self.config = config
-        first, second, third = config.channels
-        self.down1 = _block(INPUT_CHANNELS, first, stride=2)
-        self.down2 = _block(first, second, stride=2)
-        self.down3 = _block(second, third, stride=2)
-        self.embed = nn.Conv2d(third, config.dim, 1)
-        tokens = (config.height // 8) * (config.width // 8)
-        self.position = nn.Parameter(0.02 * torch.randn(1, tokens, config.dim))
-        layer = nn.TransformerEncoderLayer(
-            config.dim, config.heads, 2 * config.dim, 0.0, "gelu", batch_first=True, norm_first=True
-        )
-        self.transformer = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
-        self.back = nn.Conv2d(config.dim, third, 1)
-        self.up = _block(third + second, second)
-        self.head = nn.Conv2d(second, 2, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+    @property
+    def config(self) -> RefinerConfig:
+        """Size of the network."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Predict the deviations; shapes as stated for the class."""
-        half = self.down1(inputs)  # (B, c1, h/2, w/2)
-        quarter = self.down2(half)  # (B, c2, h/4, w/4)
-        eighth = self.down3(quarter)  # (B, c3, h/8, w/8)
-        tokens = self.embed(eighth).flatten(2).transpose(1, 2) + self.position
-        mixed = self.transformer(tokens).transpose(1, 2).unflatten(2, eighth.shape[-2:])
-        grown = F.interpolate(eighth + self.back(mixed), scale_factor=2.0, mode="bilinear", align_corners=False)
-        raw = self.head(self.up(torch.cat([grown, quarter], dim=1)))
-        return torch.tanh(raw) * raw.new_tensor([MAX_LOG_SCALE, MAX_OFFSET])[:, None, None]
-
-
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1),
-        nn.GroupNorm(4, outputs),
-        nn.SiLU(),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
-        nn.GroupNorm(4, outputs),
-        nn.SiLU(),
-    )
+    def __call__(self, channels: Float32Array) -> Float32Array:
+        """Inputs (B, INPUT_CHANNELS, h, w) -> deviations (B, 2, h/4, w/4): log scale, offset over the median depth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,21 +135,18 @@ def calibration_from_fields(fields: Float32Array, inputs: RefinerInputs, shape: 
     return Calibration(np.asarray(grow * inputs.base.scale, np.float32), offset, "refiner")
 
 
-@torch.inference_mode()
-def refine(model: Refiner, depth: Float32Array, anchor: Anchor, camera: Camera) -> Calibration:
+def refine(refiner: RefinerEngine, depth: Float32Array, anchor: Anchor, camera: Camera) -> Calibration:
     """Calibration fields of one image; the identity without anchored pixels. Arguments as in `refiner_inputs`."""
     step, shape = thinning(depth.shape), depth.shape
     if step > 1:  # fields are smooth and need no full resolution
         depth, anchor = depth[::step, ::step], thinned(anchor, step)
         camera = camera.transformed(np.diag([1 / step, 1 / step, 1.0]), (depth.shape[1], depth.shape[0]))
-    inputs = refiner_inputs(depth, anchor, camera, model.config)
+    inputs = refiner_inputs(depth, anchor, camera, refiner.config)
     if inputs is None:
         return IDENTITY
     if not isinstance(inputs.base.scale, np.ndarray):  # measured depth gets no field
         return replace(inputs.base, method="refiner")
-    parameter = next(model.parameters())
-    channels = torch.from_numpy(inputs.channels)[None].to(parameter.device, parameter.dtype)
-    fields = model(channels)[0].float().cpu().numpy()
+    fields = refiner(inputs.channels[None])[0]
     calibration = calibration_from_fields(fields, inputs, (depth.shape[0], depth.shape[1]))
     return enlarged(calibration, shape) if step > 1 else calibration
 

@@ -11,7 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.network import Refiner
+from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.io.devices import checked_device
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,6 +23,7 @@ from metrichmsr_ros.evaluation.benchmarks.motion import Motion
 from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.rotations import rotation_matrices
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 from metrichmsr_ros.types import AnyArray
 
@@ -131,7 +131,7 @@ def _posed(body: BodyModel, table: LabelTable) -> tuple[AnyArray, AnyArray]:
 
 def rotations(axis_angle: ArrayLike) -> AnyArray:
     """(N, 3) axis-angle -> (N, 3, 3)."""
-    return np.asarray(roma.rotvec_to_rotmat(torch.from_numpy(np.asarray(axis_angle, np.float64))).numpy())
+    return rotation_matrices(np.asarray(axis_angle, np.float64))[:, 0]
 
 
 def regress(regressor: AnyArray, vertices: AnyArray) -> AnyArray:

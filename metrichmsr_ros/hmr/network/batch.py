@@ -36,6 +36,11 @@ class CropBatch:
         tensors: dict[str, Any] = {name: torch.from_numpy(v).to(device) for name, v in inputs.arrays().items()}
         return cls(**tensors, crop_size=inputs.crop_size)
 
+    def inputs(self) -> CropInputs:
+        """The same people as arrays."""
+        arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in self.tensors().items()}
+        return CropInputs(**arrays, crop_size=self.crop_size)
+
     def __len__(self) -> int:
         """Number of people."""
         return len(self.crop_intrinsics)

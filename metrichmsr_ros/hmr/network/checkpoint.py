@@ -11,16 +11,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from metrichmsr_ros.assets import AssetError, asset_path
+from metrichmsr_ros.assets import file_sha256
 from metrichmsr_ros.config import ConfigError, build, to_mapping
-from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.weights import CheckpointError, read_metadata, weights_path
 from metrichmsr_ros.io.devices import checked_device
-
-
-class CheckpointError(MetricHMRError, ValueError):
-    """A weights file is missing, is not a safetensors file, or does not fit its configuration."""
 
 
 def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] | None = None) -> None:
@@ -45,22 +42,13 @@ def saved_config(model: MetricHMR) -> ModelConfig:
     return built_from_numbers(model.config, model.image_encoder, model.ray_encoder)
 
 
-def read_metadata(path: str | Path) -> dict[str, str]:
-    """The header of a weights file: format, config and the saved metadata. Raises CheckpointError if unreadable."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (FileNotFoundError, SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
-
-
 def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -> MetricHMR:
     """Load the network of a weights file, or of a preset with shipped weights, in evaluation mode on `device`.
 
     Raises:
         CheckpointError: missing, unreadable or unfitting file; names the file and the remedy.
     """
-    path = _locate(path_or_preset)
+    path = weights_path(path_or_preset)
     metadata = read_metadata(path)
     if metadata.get("format") != "metrichmsr-1":
         raise CheckpointError(f"{path}: not a weights file of metrichmsr (format {metadata.get('format')!r})")
@@ -73,14 +61,7 @@ def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -
     return model.to(checked_device(device)).eval()
 
 
-def _locate(path_or_preset: str | Path) -> Path:
-    path = Path(path_or_preset)
-    if path.suffix == ".safetensors" or path.exists():
-        return path
-    try:
-        return asset_path(f"{path_or_preset}.safetensors")
-    except AssetError:
-        raise CheckpointError(
-            f"{path_or_preset!r} is neither a file nor a preset with shipped weights; "
-            "pass a .safetensors file written by `metrichmsr train human`"
-        ) from None
+def load_torch_engine(path_or_preset: str | Path, device: torch.device | str = "cpu") -> TorchEngine:
+    """The network of a weights file or preset in torch. Errors as `load_model`."""
+    model = load_model(path_or_preset, device)
+    return TorchEngine(model, checked_device(device), file_sha256(weights_path(path_or_preset)))

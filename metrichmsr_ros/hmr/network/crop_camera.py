@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metrichmsr_ros.geometry.ray_map import crop_rotation, rays_at
+from metrichmsr_ros.hmr.network.ray_map import crop_rotation, rays_at
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from torch import nn
 
 from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.errors import MissingPackageError
-from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.config import ImageEncoderConfig, ModelConfig, RayEncoderConfig
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.ray_map import ray_map
 
 try:
     import transformers

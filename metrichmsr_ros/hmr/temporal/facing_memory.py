@@ -16,10 +16,13 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
+from metrichmsr_ros.hmr.estimate import unit
 from metrichmsr_ros.hmr.facing import front_of
-from metrichmsr_ros.hmr.test_time_augmentation import Views
+from metrichmsr_ros.hmr.test_time_augmentation import Views, sums_by_person
+from metrichmsr_ros.types import Float64Array, FloatingArray
 
 BINS = 48
 _FLOOR = 0.003  # likelihood of any angle whatever the view shows, relative to the best
@@ -75,22 +78,20 @@ class FacingMemory:
 
     def __init__(self, config: FacingMemoryConfig | None = None) -> None:
         self._config = config or FacingMemoryConfig()
-        self._beliefs: dict[str, tuple[float, torch.Tensor]] = {}
+        self._beliefs: dict[str, tuple[float, Float64Array]] = {}
 
-    @torch.inference_mode()
-    def contradicts(self, views: Views, ids: Sequence[str], stamp_s: float) -> torch.Tensor:
+    def contradicts(self, views: Views, ids: Sequence[str], stamp_s: float) -> NDArray[np.bool_]:
         """(N,) bool: views that contradict what is remembered; they are not taken into the memory.
 
         Args:
             views: of the B people `ids`, N in all. stamp_s: s, of the image.
         """
         seen = _Seen.of(views, self._config)
-        return ~_agree(self._predicted(ids, self._elapsed(ids, stamp_s, views)), seen, views)
+        return ~_agree(self._predicted(ids, self._elapsed(ids, stamp_s)), seen, views)
 
-    @torch.inference_mode()
     def update(
         self, views: Views, ids: Sequence[str], stamp_s: float, walks: Mapping[str, Walk] | None = None
-    ) -> torch.Tensor:
+    ) -> NDArray[np.bool_]:
         """(N,) bool: views that agree with the memory after all were taken into it. Of some people none may agree.
 
         Args:
@@ -98,10 +99,10 @@ class FacingMemory:
             stamp_s: s, of the image.
             walks: by id, of people whose velocity is known.
         """
-        elapsed, seen = self._elapsed(ids, stamp_s, views), _Seen.of(views, self._config)
+        elapsed, seen = self._elapsed(ids, stamp_s), _Seen.of(views, self._config)
         belief = self._predicted(ids, elapsed) * self._likelihood(seen, views, elapsed)
         belief = belief * self._walk(seen, ids, elapsed, walks or {})
-        belief = belief / belief.sum((1, 2), keepdim=True)
+        belief = belief / belief.sum((1, 2), keepdims=True)
         self._beliefs |= {name: (stamp_s, belief[row]) for row, name in enumerate(ids)}
         return _agree(belief, seen, views)
 
@@ -109,47 +110,47 @@ class FacingMemory:
         """Drop the beliefs about all people but `ids`."""
         self._beliefs = {name: belief for name, belief in self._beliefs.items() if name in ids}
 
-    def _elapsed(self, ids: Sequence[str], stamp_s: float, views: Views) -> torch.Tensor:
+    def _elapsed(self, ids: Sequence[str], stamp_s: float) -> Float64Array:
         """(B,) s since each person's last image; for new people the time after which votes count in full."""
         last = [self._beliefs[name][0] if name in self._beliefs else stamp_s - self._config.vote_s for name in ids]
-        return views.weight.new_tensor([max(stamp_s - stamp, 0.0) for stamp in last])
+        return np.array([max(stamp_s - stamp, 0.0) for stamp in last])
 
-    def _predicted(self, ids: Sequence[str], elapsed: torch.Tensor) -> torch.Tensor:
+    def _predicted(self, ids: Sequence[str], elapsed: Float64Array) -> Float64Array:
         """(B, 2, K) belief before the image: of the angle if the views are right, and if they are confused."""
-        share = self._stationary(elapsed)
-        start = share[:, None].expand(2, BINS) / BINS
-        belief = torch.stack([self._beliefs[name][1] if name in self._beliefs else start for name in ids])
+        share = self._stationary()
+        start = np.repeat(share[:, None], BINS, axis=1) / BINS
+        belief = np.stack([self._beliefs[name][1] if name in self._beliefs else start for name in ids])
         turned = _diffused(belief, self._config.turning**2 * elapsed)
         rate = self._config.confusion_begins + self._config.confusion_ends
-        stays = (-rate * elapsed).exp()[:, None, None]
-        return stays * turned + (1.0 - stays) * turned.sum(1, keepdim=True) * share[:, None]
+        stays = np.exp(-rate * elapsed)[:, None, None]
+        return stays * turned + (1.0 - stays) * turned.sum(1, keepdims=True) * share[:, None]
 
-    def _stationary(self, like: torch.Tensor) -> torch.Tensor:
+    def _stationary(self) -> Float64Array:
         """(2,) shares of time in which views are right and confused."""
         begins, ends = self._config.confusion_begins, self._config.confusion_ends
-        return like.new_tensor([ends, begins]) / (begins + ends)
+        return np.array([ends, begins]) / (begins + ends)
 
-    def _likelihood(self, seen: _Seen, views: Views, elapsed: torch.Tensor) -> torch.Tensor:
+    def _likelihood(self, seen: _Seen, views: Views, elapsed: Float64Array) -> FloatingArray:
         """(B, 2, K) of the views of each person, together as much as one."""
         dissent = self._config.dissent
-        likely = torch.stack([seen.fit, seen.reflected], dim=1)
-        mixed = ((1.0 - dissent) * likely + dissent * likely.flip(1)).log()
-        total = views.weight.new_zeros(views.people).index_add(0, views.person, views.weight)
-        counts = (elapsed / self._config.vote_s).clamp(max=1.0) / total
+        likely = np.stack([seen.fit, seen.reflected], axis=1)
+        mixed = np.log((1.0 - dissent) * likely + dissent * likely[:, ::-1])
+        total = sums_by_person(views.weight, views.person, views.people)
+        counts = np.minimum(elapsed / self._config.vote_s, 1.0) / total
         share = views.weight * counts[views.person]
-        empty = mixed.new_zeros(views.people, 2, BINS)
-        return empty.index_add(0, views.person, share[:, None, None] * mixed).exp()
+        return np.exp(sums_by_person(share[:, None, None] * mixed, views.person, views.people))
 
-    def _walk(self, seen: _Seen, ids: Sequence[str], elapsed: torch.Tensor, walks: Mapping[str, Walk]) -> torch.Tensor:
+    def _walk(self, seen: _Seen, ids: Sequence[str], elapsed: Float64Array, walks: Mapping[str, Walk]) -> Float64Array:
         """(B, 1, K) evidence for the direction of those who walk."""
         known = [walks.get(name, STANDS) for name in ids]
-        velocity = elapsed.new_tensor([walk.velocity for walk in known])
-        noise = elapsed.new_tensor([walk.deviation for walk in known])
-        speed = velocity.norm(dim=-1)
+        velocity = np.array([walk.velocity for walk in known])
+        noise = np.array([walk.deviation for walk in known])
+        speed = np.linalg.norm(velocity, axis=-1)
         is_walking = (speed > self._config.walking_m_s) & (speed > self._config.walking_sigmas * noise)
-        nats = torch.where(is_walking, self._config.forward * elapsed.clamp(max=1.0), 0.0)
+        nats = np.where(is_walking, self._config.forward * np.minimum(elapsed, 1.0), 0.0)
         angle = _angle(velocity, seen.towards[: len(ids)], seen.side[: len(ids)])  # the first views are the people's
-        return (nats[:, None] * (_centres(angle) - angle[:, None]).cos()).exp()[:, None]
+        evidence: Float64Array = np.exp(nats[:, None] * np.cos(_centres() - angle[:, None]))[:, None]
+        return evidence
 
 
 @dataclass(frozen=True)
@@ -158,42 +159,45 @@ class _Seen:
     true angle, as it is and `reflected`. Likelihoods are even where the angle is not defined.
     """
 
-    towards: torch.Tensor
-    side: torch.Tensor
-    fit: torch.Tensor
-    reflected: torch.Tensor
+    towards: FloatingArray
+    side: FloatingArray
+    fit: FloatingArray
+    reflected: FloatingArray
 
     @classmethod
     def of(cls, views: Views, config: FacingMemoryConfig) -> _Seen:
         up, sight = views.output.rotmats[:, 0, :, 1], views.sight
-        along = (up * sight).sum(-1, keepdim=True)
-        towards = torch.nn.functional.normalize(along * up - sight, dim=-1)
-        side = torch.linalg.cross(up, towards)
+        along = (up * sight).sum(-1, keepdims=True)
+        towards = unit(along * up - sight)
+        side = np.cross(up, towards)
         angle = _angle(front_of(views.output.rotmats), towards, side)
-        gap = torch.stack([angle, math.pi - angle])[..., None] - _centres(angle)
-        fits = ((gap.cos() - 1.0) / config.spread**2).exp() + _FLOOR
-        fits = torch.where(along.abs() > config.end_on, 1.0, fits)
+        gap = np.stack([angle, math.pi - angle])[..., None] - _centres()
+        fits = np.exp((np.cos(gap) - 1.0) / config.spread**2) + _FLOOR
+        fits = np.where(np.abs(along) > config.end_on, 1.0, fits)
         return cls(towards, side, fits[0], fits[1])
 
 
-def _agree(belief: torch.Tensor, seen: _Seen, views: Views) -> torch.Tensor:
+def _agree(belief: Float64Array, seen: _Seen, views: Views) -> NDArray[np.bool_]:
     """(N,) bool: views that fit the belief (B, 2, K) better as they are than reflected, or about as well."""
     angles = belief.sum(1)[views.person]
-    return (angles * seen.fit).sum(-1) > _AS_WELL * (angles * seen.reflected).sum(-1)
+    agree: NDArray[np.bool_] = (angles * seen.fit).sum(-1) > _AS_WELL * (angles * seen.reflected).sum(-1)
+    return agree
 
 
-def _diffused(belief: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+def _diffused(belief: Float64Array, variance: Float64Array) -> Float64Array:
     """(B, 2, K) belief after the angle has walked randomly with `variance` (B,) rad^2: a wrapped normal."""
-    waves = torch.arange(BINS // 2 + 1, device=belief.device)
-    damped = torch.fft.rfft(belief) * (-0.5 * variance[:, None, None] * waves.square()).exp()
-    return torch.fft.irfft(damped, n=BINS).clamp_min(0.0)
+    waves = np.arange(BINS // 2 + 1)
+    damped = np.fft.rfft(belief) * np.exp(-0.5 * variance[:, None, None] * waves**2)
+    after: Float64Array = np.maximum(np.fft.irfft(damped, n=BINS), 0.0)
+    return after
 
 
-def _angle(vector: torch.Tensor, towards: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+def _angle(vector: FloatingArray, towards: FloatingArray, side: FloatingArray) -> FloatingArray:
     """(N,) rad of vectors (N, 3) about the vertical: 0 towards the camera."""
-    return torch.atan2((vector * side).sum(-1), (vector * towards).sum(-1))
+    angle: FloatingArray = np.arctan2((vector * side).sum(-1), (vector * towards).sum(-1))
+    return angle
 
 
-def _centres(like: torch.Tensor) -> torch.Tensor:
+def _centres() -> Float64Array:
     """(K,) rad, the angles of the bins."""
-    return torch.arange(BINS, device=like.device, dtype=like.dtype) * (2.0 * math.pi / BINS)
+    return np.linspace(0.0, 2.0 * math.pi, BINS, endpoint=False)

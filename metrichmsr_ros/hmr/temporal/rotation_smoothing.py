@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-import roma
-import torch
+import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
+from metrichmsr_ros.geometry.rotations import nearest_rotations
+from metrichmsr_ros.types import FloatingArray
 
 _LEGS, _ARMS, _PELVIS, _TRUNK = 300.0, 100.0, 60.0, 30.0
 _OF_PART = {
@@ -34,21 +35,20 @@ class RotationSmoother:
     """Last rotations by the person's id."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[float, torch.Tensor]] = {}
+        self._last: dict[str, tuple[float, FloatingArray]] = {}
 
-    @torch.inference_mode()
-    def __call__(self, rotmats: torch.Tensor, ids: Sequence[str], stamp_s: float) -> torch.Tensor:
+    def __call__(self, rotmats: FloatingArray, ids: Sequence[str], stamp_s: float) -> FloatingArray:
         """(B, 24, 3, 3) smoothed rotations of the people `ids`.
 
         Args:
             rotmats: (B, 24, 3, 3) of the image with stamp `stamp_s`, s.
         """
         known = [self._last.get(name, (-math.inf, rotmats[row])) for row, name in enumerate(ids)]
-        last = torch.stack([rotation for _, rotation in known])
-        elapsed = rotmats.new_tensor([stamp_s - stamp for stamp, _ in known])
+        last = np.stack([rotation for _, rotation in known])
+        elapsed = np.array([stamp_s - stamp for stamp, _ in known], rotmats.dtype)
         turn = (last[:, 0, :, 2] * rotmats[:, 0, :, 2]).sum(-1)
-        share = torch.where((turn > _SAME_TURN)[:, None], gains(elapsed), 1.0)[..., None, None]
-        smooth = roma.special_procrustes(share * rotmats + (1.0 - share) * last)
+        share = np.where((turn > _SAME_TURN)[:, None], gains(elapsed), rotmats.dtype.type(1))[..., None, None]
+        smooth = nearest_rotations(share * rotmats + (1 - share) * last)
         self._last |= {name: (stamp_s, smooth[row]) for row, name in enumerate(ids)}
         return smooth
 
@@ -57,12 +57,13 @@ class RotationSmoother:
         self._last = {name: last for name, last in self._last.items() if name in ids}
 
 
-def gains(elapsed_s: torch.Tensor) -> torch.Tensor:
+def gains(elapsed_s: FloatingArray) -> FloatingArray:
     """(B, 24) share 0..1 of the way to a new estimate after `elapsed_s` (B,), of each joint.
 
     It is the steady gain of the Kalman filter of a random walk; 1 after a gap, and for stamps that do not go forward.
     """
+    dtype = elapsed_s.dtype
     continues = (elapsed_s > 0.0) & (elapsed_s <= MAX_GAP_S)
-    ratio = torch.where(continues, elapsed_s, MAX_GAP_S)[:, None] * elapsed_s.new_tensor(MOTION_OVER_NOISE)
-    steady = 0.5 * ((ratio * ratio + 4.0 * ratio).sqrt() - ratio)
-    return torch.where(continues[:, None], steady, 1.0)
+    ratio = np.where(continues, elapsed_s, dtype.type(MAX_GAP_S))[:, None] * np.array(MOTION_OVER_NOISE, dtype)
+    steady = 0.5 * (np.sqrt(ratio * ratio + 4 * ratio) - ratio)
+    return np.where(continues[:, None], steady, dtype.type(1))

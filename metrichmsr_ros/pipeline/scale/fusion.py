@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metrichmsr_ros.body.base import BodyModel, BodyOutput
+from metrichmsr_ros.body.engine import BodyEngine, PosedBodies
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
@@ -26,10 +25,9 @@ class ScaleCorrector:
         body: the body model of the estimates.
     """
 
-    def __init__(self, body: BodyModel) -> None:
+    def __init__(self, body: BodyEngine) -> None:
         self._body = body
         self._resize = Resizer(body)
-        self._faces: NDArray[np.int64] = body.faces.cpu().numpy()
         self._memories: dict[str, SizeMemory] = {}
 
     def forget_all_but(self, ids: set[str]) -> None:
@@ -38,13 +36,13 @@ class ScaleCorrector:
 
     def fix(
         self,
-        estimate: HMROutput,
-        posed: BodyOutput,
+        estimate: HMREstimate,
+        posed: PosedBodies,
         landmarks: Sequence[LandmarkSet],
         camera: Camera,
         context: SceneContext,
         ids: Sequence[str] | None = None,
-    ) -> tuple[HMROutput, list[ScaleCorrection]]:
+    ) -> tuple[HMREstimate, list[ScaleCorrection]]:
         """Estimate with scaled betas, translations and covariances, and what was done to each person.
 
         Args:
@@ -53,33 +51,32 @@ class ScaleCorrector:
             context: what is measured; without a measurement everything stays.
             ids: of people followed over a video, whose sizes are remembered; None: a single image.
         """
-        priors = (estimate.transl_deviation[:, 0] / estimate.transl.norm(dim=-1)).tolist()
+        priors = (estimate.transl_deviation[:, 0] / np.linalg.norm(estimate.transl, axis=-1)).tolist()
         evidence = self._evidence(posed, landmarks, priors, camera, context)
-        sizes = self._body.height(estimate.betas).log().tolist()
+        sizes = np.log(self._body.height(estimate.betas)).tolist()
         memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
         fixes = list(map(corrected_scale, priors, sizes, evidence, memories))
         return self._scaled(estimate, fixes), fixes
 
     def _evidence(
         self,
-        posed: BodyOutput,
+        posed: PosedBodies,
         landmarks: Sequence[LandmarkSet],
         priors: list[float],
         camera: Camera,
         context: SceneContext,
     ) -> list[list[ScaleEvidence | None]]:
-        meshes, joints = posed.vertices.cpu().numpy(), posed.joints.cpu().numpy()
         found: list[list[ScaleEvidence | None]] = [[] for _ in priors]
         if context.floor is not None:
-            for items, mesh, skeleton, seen in zip(found, meshes, joints, landmarks, strict=True):
+            for items, mesh, skeleton, seen in zip(found, posed.vertices, posed.joints, landmarks, strict=True):
                 items.append(feet_on_floor(mesh, skeleton, seen, context.floor, camera))
         if context.depth is not None and context.trusts_depth:
-            measured = depth_of_bodies(list(meshes), self._faces, priors, context.depth, camera)
+            measured = depth_of_bodies(list(posed.vertices), self._body.faces, priors, context.depth, camera)
             for items, item in zip(found, measured, strict=True):
                 items.append(item)
         return found
 
-    def _scaled(self, estimate: HMROutput, fixes: list[ScaleCorrection]) -> HMROutput:
-        scale = estimate.transl.new_tensor([fix.scale for fix in fixes])
-        distance_std = scale.new_tensor([fix.std for fix in fixes])
+    def _scaled(self, estimate: HMREstimate, fixes: list[ScaleCorrection]) -> HMREstimate:
+        scale = np.array([fix.scale for fix in fixes], np.float32)
+        distance_std = np.array([fix.std for fix in fixes], np.float32)
         return with_shapes(estimate, self._resize(estimate.betas, scale), scale, self._body, distance_std)

@@ -107,12 +107,12 @@ def _human(body: Body, camera: Camera, header: Any, body_model: str, options: Pe
 
 
 def topology(body_model: Any) -> PlainMessage:
-    """MeshTopology of a BodyModel (`name`, `faces` (F, 3), `joint_names`, `parents` (24,)), on any device."""
+    """MeshTopology of a body model (`name`, `faces` (F, 3), `joint_names`, `parents` (24,))."""
     fields = {
         "body_model": body_model.name,
-        "faces": numbers(body_model.faces).astype(np.uint32).reshape(-1),
+        "faces": np.asarray(body_model.faces).astype(np.uint32).reshape(-1),
         "joint_names": [str(name) for name in body_model.joint_names],
-        "parents": numbers(body_model.parents).astype(np.int32),
+        "parents": np.asarray(body_model.parents).astype(np.int32),
     }
     return PlainMessage("metrichmsr_ros/msg/MeshTopology", fields)
 
@@ -137,11 +137,6 @@ def pose_with_covariance(body: Body, orientation_stddev: float) -> PlainMessage:
     """PoseWithCovariance of the body frame."""
     covariance = pose_covariance(body.person.transl_cov, orientation_stddev)
     return PlainMessage("geometry_msgs/msg/PoseWithCovariance", {"pose": body.pose, "covariance": covariance})
-
-
-def numbers(values: Any) -> AnyArray:
-    """Convert an array, or a tensor on any device, to NumPy."""
-    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
 
 
 def _velocity(person: PersonEstimate) -> PlainMessage:

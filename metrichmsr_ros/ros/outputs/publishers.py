@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import PoseArray
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
@@ -28,7 +29,6 @@ from metrichmsr_ros.ros.outputs.people import (
     body_transforms,
     humans,
     joint_transforms,
-    numbers,
     topology,
 )
 from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics
@@ -69,7 +69,7 @@ class Outputs:
     ) -> None:
         self.settings = settings
         self._node, self._body_model, self._broadcaster = node, body_model, broadcaster
-        self._faces, self._parents = numbers(body_model.faces), numbers(body_model.parents)
+        self._faces, self._parents = np.asarray(body_model.faces), np.asarray(body_model.parents)
         self._tf_topic = node.resolve_topic_name("/tf")
         self._images: dict[str, Image] = {}  # reused for every frame
         self._topics: list[_Topic] = []

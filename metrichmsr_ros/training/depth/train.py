@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
-from metrichmsr_ros.depth.calibration.refiner import Refiner
+from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.training.checkpoints import read_state, write_state

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.hmr.network.checkpoint import read_metadata, save_model
+from metrichmsr_ros.hmr.network.checkpoint import save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.human.config import TrainConfig
 
 

@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,8 +26,10 @@ from metrichmsr_ros.body.engine import NUM_BETAS
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.resize import Resizer
-from metrichmsr_ros.hmr.network.checkpoint import load_model, read_metadata, save_model
+from metrichmsr_ros.body.torch_engine import TorchBody
+from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.human.config import TrainingError
 from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people
 from metrichmsr_ros.training.human.validation import ONE_SIGMA_3D_SQUARED, squared_deviations
@@ -94,8 +97,8 @@ def correct(model: MetricHMR, bias: Bias, body: BodyModel) -> None:
     shape, position = model.shape.layers[-1], model.position.layers[-1]
     assert isinstance(shape, nn.Linear)
     assert isinstance(position, nn.Linear)
-    mean = torch.zeros(1, NUM_BETAS)
-    shape.bias.add_((Resizer(body)(mean, torch.tensor([bias.height])) - mean)[0])
+    mean = np.zeros((1, NUM_BETAS), np.float32)
+    shape.bias.add_(torch.from_numpy(Resizer(TorchBody(body))(mean, np.array([bias.height], np.float32))[0]))
     position.bias[DEPTH_OUTPUT].add_(math.log(bias.distance))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays
+from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.pixel_fusion import with_pixels
-from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
+from metrichmsr_ros.hmr.pixel_fusion import fused, shows_hips
 from metrichmsr_ros.training.pixels.crops import batch_of
 
 BATCH = 256
@@ -23,22 +24,23 @@ SYSTEMS = ("landmarks", "pixels", "fused")
 def validate(model: MetricHMR, shards: Sequence[CropArrays]) -> dict[str, torch.Tensor]:
     """By name (N,): `framing`, and by system the relative errors of the distances and the stated deviations."""
     assert model.pixel_position is not None
-    body = load_body(model.config.body)
+    body, engine = load_body(model.config.body), TorchEngine(model)
     rows: dict[str, list[torch.Tensor]] = {}
     for shard in shards:
         for first in range(0, len(shard["betas"]), BATCH):
             part = {name: values[first : first + BATCH] for name, values in shard.items()}
             batch, truth = batch_of(part, body)
-            landmarks, pixels = model(batch), model.pixel_position(batch)
-            both = with_pixels(model, landmarks, batch, None, ViewRoles())
-            true = truth.transl[:, 2]
+            inputs, straight = batch.inputs(), np.zeros(len(batch), np.bool_)
+            landmarks, pixels = engine(inputs, straight), engine.from_pixels(inputs, straight)
+            both = fused(landmarks, pixels, model.pixel_position.correlation, shows_hips(inputs))
+            true = truth.transl[:, 2].numpy()
             rows.setdefault("framing", []).append(truth.framing)
-            for name, estimate in zip(SYSTEMS, (landmarks, pixels, both), strict=True):
-                rows.setdefault(name, []).append(estimate.transl[:, 2] / true - 1)
-            relative = [e.transl_deviation[:, 0] / e.transl.norm(dim=-1) for e in (landmarks, both)]
-            deviations = (relative[0], pixels.log_deviation[:, 2].exp(), relative[1])
+            for name, transl in zip(SYSTEMS, (landmarks.transl, pixels.transl, both.transl), strict=True):
+                rows.setdefault(name, []).append(torch.from_numpy(transl[:, 2] / true - 1))
+            relative = [e.transl_deviation[:, 0] / np.linalg.norm(e.transl, axis=-1) for e in (landmarks, both)]
+            deviations = (relative[0], np.exp(pixels.log_deviation[:, 2]), relative[1])
             for name, values in zip(SYSTEMS, deviations, strict=True):
-                rows.setdefault(f"{name} deviation", []).append(values)
+                rows.setdefault(f"{name} deviation", []).append(torch.from_numpy(values))
     return {name: torch.cat(values) for name, values in rows.items()}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, fit_affine
-from metrichmsr_ros.depth.calibration.planes import fit_planes
+from metrichmsr_ros.depth.calibration.planes import BLOCK, fit_planes, normal_matrix
 from metrichmsr_ros.geometry.camera import Camera
 
 H, W = 120, 160
@@ -84,3 +84,11 @@ def test_noise_is_not_treated_as_planes():
     anchor = anchor_of(forest)
     affine, planes = fit_affine(forest, anchor).apply(forest), fit_planes(forest, anchor).apply(forest)
     assert np.median(np.abs(planes - affine) / affine) < 0.05
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK, 5 * BLOCK + 3])
+def test_the_normal_matrix_is_the_weighted_sum_of_outer_products(count):
+    rng = np.random.default_rng(count)
+    rows, trust = rng.normal(size=(count, 9)).astype(np.float32), rng.random(count, np.float32)
+    expected = np.einsum("ni,n,nj->ij", *(values.astype(np.float64) for values in (rows, trust, rows)))
+    np.testing.assert_allclose(normal_matrix(rows, trust), expected, rtol=1e-5, atol=1e-5)

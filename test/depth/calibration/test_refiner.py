@@ -18,12 +18,11 @@ from metrichmsr_ros.depth.calibration.losses import (
     total_variation,
     variance,
 )
+from metrichmsr_ros.depth.calibration.network import MAX_LOG_SCALE, Refiner, TorchRefiner
 from metrichmsr_ros.depth.calibration.planes import fit_planes
 from metrichmsr_ros.depth.calibration.refiner import (
     INPUT_CHANNELS,
-    MAX_LOG_SCALE,
     REFINERS,
-    Refiner,
     RefinerConfig,
     calibration_from_fields,
     refine,
@@ -58,6 +57,10 @@ def tiny_refiner(seed: int = 0, head: float = 0.0) -> Refiner:
     return model
 
 
+def tiny_engine(seed: int = 0, head: float = 0.0) -> TorchRefiner:
+    return TorchRefiner(tiny_refiner(seed, head))
+
+
 @pytest.mark.parametrize("size", REFINERS)
 def test_network_sizes_are_valid_and_the_small_one_is_small(size):
     config = REFINERS[size]
@@ -79,19 +82,19 @@ def test_invalid_sizes_are_errors_that_name_them():
 def test_an_untrained_refiner_gives_the_closed_form():
     initial = (SCENE * 0.4 + 0.3).astype(np.float32)
     anchor = anchor_of(SCENE)
-    fitted = refine(tiny_refiner(), initial, anchor, CAMERA)
+    fitted = refine(tiny_engine(), initial, anchor, CAMERA)
     np.testing.assert_allclose(fitted.apply(initial), fit_planes(initial, anchor).apply(initial), rtol=1e-5)
     assert fitted.method == "refiner"
 
 
 def test_without_people_nothing_changes():
-    assert refine(tiny_refiner(head=1.0), SCENE, anchor_of(SCENE, present=False), CAMERA) is IDENTITY
+    assert refine(tiny_engine(head=1.0), SCENE, anchor_of(SCENE, present=False), CAMERA) is IDENTITY
 
 
 def test_unknown_pixels_stay_unknown_and_affect_no_others():
     initial = SCENE.copy()
     initial[:, 90:] = np.nan
-    answer = refine(tiny_refiner(head=0.5), initial, anchor_of(SCENE), CAMERA).apply(initial)
+    answer = refine(tiny_engine(head=0.5), initial, anchor_of(SCENE), CAMERA).apply(initial)
     assert np.isnan(answer[:, 90:]).all()
     assert np.isfinite(answer[:, :90]).mean() > 0.99
 
@@ -106,7 +109,7 @@ def test_all_inputs_but_the_scale_are_independent_of_the_scale_of_the_depth():
 
 def test_refined_depth_scales_with_the_scene():
     """Twice the initial and human depth gives twice the result: the scale comes from the people alone."""
-    model = tiny_refiner(head=0.1)
+    model = tiny_engine(head=0.1)
     once = refine(model, BENT, anchor_of(SCENE), CAMERA).apply(BENT)
     big = (2 * BENT).astype(np.float32)
     np.testing.assert_allclose(
@@ -115,13 +118,13 @@ def test_refined_depth_scales_with_the_scene():
 
 
 def test_measured_depth_gets_one_scale_and_no_field():
-    fitted = refine(tiny_refiner(head=3.0), SCENE, anchor_of(1.5 * SCENE), CAMERA)
+    fitted = refine(tiny_engine(head=3.0), SCENE, anchor_of(1.5 * SCENE), CAMERA)
     assert fitted.method == "refiner"
     assert float(fitted.scale) == pytest.approx(1.5, rel=0.01)
 
 
 def test_fields_are_bounded_and_smooth():
-    fitted = refine(tiny_refiner(head=3.0), BENT, anchor_of(SCENE), CAMERA)
+    fitted = refine(tiny_engine(head=3.0), BENT, anchor_of(SCENE), CAMERA)
     base = fit_planes(BENT, anchor_of(SCENE))
     assert fitted.scale.shape == fitted.offset.shape == (H, W)
     assert np.abs(np.log(fitted.scale / base.scale)).max() <= MAX_LOG_SCALE + 1e-4
@@ -224,7 +227,7 @@ def test_weight_files_include_their_configuration(tmp_path):
     loaded = load_refiner(tmp_path / "r.safetensors")
     assert loaded.config == TINY
     assert not loaded.training
-    answers = [refine(m, BENT, anchor_of(SCENE), CAMERA).scale for m in (model, loaded)]
+    answers = [refine(TorchRefiner(m), BENT, anchor_of(SCENE), CAMERA).scale for m in (model, loaded)]
     np.testing.assert_array_equal(*answers)
 
 

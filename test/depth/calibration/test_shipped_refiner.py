@@ -11,6 +11,7 @@ from metrichmsr_ros.data.rendering.depth_rooms import make_place
 from metrichmsr_ros.data.synthesis.depth_corruptions import initial_depth
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY
+from metrichmsr_ros.depth.calibration.network import TorchRefiner
 from metrichmsr_ros.depth.calibration.refiner import refine
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
@@ -21,7 +22,7 @@ NUMBER = 24
 
 @pytest.fixture(scope="module")
 def refiner():
-    return load_refiner(asset_path(SHIPPED_REFINER))
+    return TorchRefiner(load_refiner(asset_path(SHIPPED_REFINER)))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from helpers.layouts.files import write_pickle
-from metrichmsr_ros.body.open_body import FILES, OpenBody, load_arrays, to_smpl_dict
+from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.body.open_tables import FILES, load_arrays, to_smpl_dict
 from metrichmsr_ros.types import AnyArray
 
 OFFSETS = {"neutral": (0.0, -0.21, 0.03), "female": (0.0, -0.20, 0.025), "male": (0.0, -0.24, 0.02)}

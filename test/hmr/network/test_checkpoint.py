@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -16,7 +17,8 @@ from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.checkpoint import CheckpointError, load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model, load_torch_engine, save_model
+from metrichmsr_ros.hmr.weights import CheckpointError, read_metadata
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 
 
@@ -70,6 +72,13 @@ def test_shipped_weights_estimate_the_same_size_at_any_distance(body):
         people = simulate(body, 64, farther=farther)
         factors.append((model(people.inputs).transl[:, 2] / people.truth.transl[:, 2]).median().item())
     assert factors[1] == pytest.approx(factors[0], rel=0.05)
+
+
+def test_an_engine_states_the_hash_of_its_weights_file(tmp_path):
+    save_model(tmp_path / "w.safetensors", model_of())
+    engine = load_torch_engine(tmp_path / "w.safetensors")
+    assert engine.weights_sha256 == hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
+    assert engine.config == model_of().config
 
 
 def test_crop_intrinsics_match_the_crop():

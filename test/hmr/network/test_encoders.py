@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.config import build
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.geometry.ray_map import ray_map
 from metrichmsr_ros.hmr.config import ModelConfig, MoEConfig
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.encoders import SampledRays, cliff_vector
+from metrichmsr_ros.hmr.network.ray_map import ray_map
 
 
 def test_crop_camera_of_a_centred_crop_is_the_camera_itself():

@@ -82,13 +82,9 @@ def scene_with_one_person():
     return SimpleNamespace(people=[person], image=rng.integers(0, 256, (240, 320, 3), np.uint8), camera=camera)
 
 
-def pipeline_of(model):
-    return SimpleNamespace(model=model, device=torch.device("cpu"))
-
-
 def test_person_of_landmarks_is_drawn_with_the_weights_of_its_landmarks():
     model, scene = model_of(), scene_with_one_person()
-    (routing,) = person_routings(pipeline_of(model), scene, "photo")
+    (routing,) = person_routings(model, scene, "photo")
     assert routing.name == "photo_p1"
     assert routing.weights.shape == (33, 4)
     assert np.isnan(routing.weights[4]).all()
@@ -100,7 +96,7 @@ def test_person_of_landmarks_is_drawn_with_the_weights_of_its_landmarks():
 def test_person_of_patches_is_drawn_with_the_patch_grid():
     pytest.importorskip("transformers")
     model = MetricHMR(build(ModelConfig, TINY_VITPOSE)).eval()
-    (routing,) = person_routings(pipeline_of(model), scene_with_one_person(), "photo")
+    (routing,) = person_routings(model, scene_with_one_person(), "photo")
     assert routing.crop.shape == (64, 48, 3)
     assert routing.maps.shape == (4, 64, 48)
     np.testing.assert_allclose(routing.maps.sum(0), 1, atol=1e-5)

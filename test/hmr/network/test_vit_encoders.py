@@ -13,11 +13,11 @@ from helpers.small_networks import TINY_VITPOSE
 
 from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_matrix
-from metrichmsr_ros.geometry.ray_map import ray_map, rays_at
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.network.ray_map import ray_map, rays_at
 
 transformers = pytest.importorskip("transformers")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
-import torch
 from helpers.facing_views import views_of
 
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
@@ -118,7 +118,7 @@ def test_a_camera_that_moves_does_not_turn_people_whose_views_agree():
 def test_somebody_who_lies_along_the_line_of_sight_has_no_angle():
     """Facing is not defined there, and no view is refused."""
     memory = FacingMemory()
-    tilt = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+    tilt = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
     for number in range(10):
         views = views_of([[0 if number % 3 else 180]])
         views.output.rotmats[:, 0] = tilt @ views.output.rotmats[:, 0]
@@ -127,9 +127,9 @@ def test_somebody_who_lies_along_the_line_of_sight_has_no_angle():
 
 def test_beliefs_stay_probabilities():
     memory = FacingMemory()
-    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
     for number in range(300):
-        angles = (torch.rand(3, generator=generator) * 360).tolist()
+        angles = rng.uniform(0, 360, 3).tolist()
         memory.update(views_of([angles]), ["a"], number * DT)
         _, belief = memory._beliefs["a"]
         assert math.isclose(float(belief.sum()), 1.0, abs_tol=1e-4)

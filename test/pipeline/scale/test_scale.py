@@ -7,18 +7,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
-from metrichmsr_ros.hmr.network.heads import covariance
-from metrichmsr_ros.hmr.network.model import HMROutput
+from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, corrected_scale
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
@@ -31,18 +29,17 @@ FLOOR = Plane(np.array([0.0, -1.0, 0.0]), -1.2)  # level camera, 1.2 m above the
 
 @pytest.fixture(scope="module")
 def body():
-    return load_body("open_light").eval()
+    return load_body_engine("open_light")
 
 
 def standing(body, distance, betas=None):
     """An upright body that faces the camera, its lowest vertex on the floor: betas, rotmats, transl, output."""
-    betas = torch.zeros(1, 10) if betas is None else betas
-    rotmats = torch.eye(3).repeat(1, 24, 1, 1)
-    rotmats[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    with torch.inference_mode():
-        at_zero = body(betas, rotmats, torch.zeros(1, 3)).vertices[0]
-        transl = torch.tensor([[0.2, 1.2 - float(at_zero[:, 1].max()), distance]])
-        return betas, rotmats, transl, body(betas, rotmats, transl)
+    betas = np.zeros((1, 10), np.float32) if betas is None else betas
+    rotmats = np.tile(np.eye(3, dtype=np.float32), (1, 24, 1, 1))
+    rotmats[:, 0] = np.diag([1, -1, -1])
+    at_zero = body.posed(betas, rotmats, np.zeros((1, 3), np.float32)).vertices[0]
+    transl = np.array([[0.2, 1.2 - at_zero[:, 1].max(), distance]], np.float32)
+    return betas, rotmats, transl, body.posed(betas, rotmats, transl)
 
 
 def all_seen(pixels=(100.0, 100.0), visibility=1.0):
@@ -96,14 +93,14 @@ def test_another_person_under_the_same_id_is_recognised():
 @pytest.mark.parametrize("scale", [0.85, 1.0, 1.15])
 def test_feet_on_the_floor_give_the_scale_of_a_body(body, scale):
     _, _, _, posed = standing(body, 4.0)
-    wrong = posed.vertices[0].numpy() / scale, posed.joints[0].numpy() / scale
+    wrong = posed.vertices[0] / scale, posed.joints[0] / scale
     evidence = feet_on_floor(*wrong, all_seen(), FLOOR, CAMERA)
     assert evidence.log_scale == pytest.approx(math.log(scale), abs=1e-5)
 
 
 def test_feet_that_give_no_scale(body):
     _, _, _, posed = standing(body, 4.0)
-    mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
+    mesh = posed.vertices[0], posed.joints[0]
     assert feet_on_floor(*mesh, all_seen(visibility=0.1), FLOOR, CAMERA) is None
     assert feet_on_floor(*mesh, all_seen(pixels=(100.0, 500.0)), FLOOR, CAMERA) is None
     ceiling = Plane(np.array([0.0, -1.0, 0.0]), 0.5)
@@ -112,20 +109,20 @@ def test_feet_that_give_no_scale(body):
 
 def test_a_camera_near_the_floor_is_less_certain(body):
     _, _, _, posed = standing(body, 4.0)
-    mesh = posed.vertices[0].numpy(), posed.joints[0].numpy()
+    mesh = posed.vertices[0], posed.joints[0]
     raised = [feet_on_floor(v - np.array([0, 0.9, 0]), j, all_seen(), Plane(FLOOR.up, -0.3), CAMERA) for v, j in [mesh]]
     assert raised[0].std > 3 * feet_on_floor(*mesh, all_seen(), FLOOR, CAMERA).std
 
 
 def depth_of(body, vertices, wall=8.0):
-    raster = rasterize_many([(mesh, body.faces.numpy()) for mesh in vertices], CAMERA)
+    raster = rasterize_many([(mesh, body.faces) for mesh in vertices], CAMERA)
     return np.where(raster.covered, raster.depth, np.float32(wall))
 
 
 @pytest.mark.parametrize("spoil", ["clean", "holes", "noise", "in front"])
 def test_measured_depth_gives_the_scale_of_a_body(body, spoil):
     _, _, _, posed = standing(body, 4.0)
-    mesh = posed.vertices[0].numpy()
+    mesh = posed.vertices[0]
     depth, rng = depth_of(body, [mesh]), np.random.default_rng(0)
     if spoil == "holes":
         depth[rng.random(depth.shape) < 0.4] = np.nan
@@ -133,62 +130,59 @@ def test_measured_depth_gives_the_scale_of_a_body(body, spoil):
         depth = (depth * rng.normal(1, 0.01, depth.shape)).astype(np.float32)
     elif spoil == "in front":
         depth[190:] = 1.5  # a table hides the legs
-    evidence = depth_of_bodies([mesh / 1.08], body.faces.numpy(), [0.1], DepthMap(depth, CAMERA, "test", True), CAMERA)
+    evidence = depth_of_bodies([mesh / 1.08], body.faces, [0.1], DepthMap(depth, CAMERA, "test", True), CAMERA)
     assert evidence[0].log_scale == pytest.approx(math.log(1.08), abs=0.006)
 
 
 def test_depth_of_something_else_gives_no_scale(body):
     _, _, _, posed = standing(body, 4.0)
-    mesh = posed.vertices[0].numpy()
+    mesh = posed.vertices[0]
     for values in (np.nan, 8.0, 1.0):
         empty = DepthMap(np.full((240, 320), values, np.float32), CAMERA, "test", True)
-        assert depth_of_bodies([mesh], body.faces.numpy(), [0.1], empty, CAMERA) == [None]
+        assert depth_of_bodies([mesh], body.faces, [0.1], empty, CAMERA) == [None]
 
 
 def test_two_people_are_measured_separately(body):
-    near, far = (standing(body, z)[3].vertices[0].numpy() for z in (3.0, 5.0))
+    near, far = (standing(body, z)[3].vertices[0] for z in (3.0, 5.0))
     far = far - np.array([0.9, 0, 0], np.float32)
     depth = DepthMap(depth_of(body, [near, far]), CAMERA, "test", True)
-    found = depth_of_bodies([near / 0.95, far / 1.1], body.faces.numpy(), [0.1, 0.1], depth, CAMERA)
+    found = depth_of_bodies([near / 0.95, far / 1.1], body.faces, [0.1, 0.1], depth, CAMERA)
     assert [e.log_scale for e in found] == pytest.approx([math.log(0.95), math.log(1.1)], abs=0.006)
 
 
 @pytest.mark.parametrize("scale", [0.85, 0.95, 1.1, 1.2])
 def test_resized_bodies_are_nearly_scaled_ones(body, scale):
-    betas = torch.randn(5, 10, generator=torch.Generator().manual_seed(0)) * 0.7
-    resized = Resizer(body)(betas, torch.full((5,), scale))
-    with torch.inference_mode():
-        apart = body.shaped(resized) - scale * body.shaped(betas)
-        assert float(apart.norm(dim=-1).mean()) < 0.05 * abs(scale - 1)  # of a body 1.7 m tall
-        np.testing.assert_allclose(body.height(resized), scale * body.height(betas), rtol=0.08 * abs(scale - 1))
-    assert float((resized - betas).abs().max()) < 15 * abs(scale - 1)
+    betas = (np.random.default_rng(0).normal(size=(5, 10)) * 0.7).astype(np.float32)
+    resized = Resizer(body)(betas, np.full(5, scale, np.float32))
+    upright, origin = np.tile(np.eye(3, dtype=np.float32), (5, 24, 1, 1)), np.zeros((5, 3), np.float32)
+    apart = body.posed(resized, upright, origin).vertices - scale * body.posed(betas, upright, origin).vertices
+    assert np.linalg.norm(apart, axis=-1).mean() < 0.05 * abs(scale - 1)  # of a body 1.7 m tall
+    np.testing.assert_allclose(body.height(resized), scale * body.height(betas), rtol=0.08 * abs(scale - 1))
+    assert np.abs(resized - betas).max() < 15 * abs(scale - 1)
 
 
 def test_scaling_moves_people_to_their_true_distance_and_reports_its_deviation(body):
     """A network that took a tall person for an average one, nearer by."""
-    tall = torch.zeros(1, 10)
+    tall = np.zeros((1, 10), np.float32)
     tall[0, 0] = 1.5
     _, rotmats, transl, posed = standing(body, 4.0, tall)
-    average = torch.zeros(1, 10)
-    with torch.inference_mode():
-        guess = transl * body.height(average) / body.height(tall)
-        seen = body(average, rotmats, guess)
-        deviation = torch.tensor([[0.1, 0.02]]) * guess.norm()
-        estimate = HMROutput(
-            rotmats, average, guess, covariance(guess, deviation), deviation, torch.zeros(1, 0, 0), torch.zeros(())
-        )
-        depth = DepthMap(depth_of(body, [posed.vertices[0].numpy()]), CAMERA, "test", True)
-        fixer = ScaleCorrector(body)
-        for context in (SceneContext(floor=FLOOR), SceneContext(depth=depth), SceneContext(FLOOR, depth)):
-            (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, context)
-            before, after = (float((t - transl).norm()) for t in (guess, fixed.transl))
-            assert after < 0.35 * before
-            assert abs(float(body.height(fixed.betas) / body.height(tall)) - 1) < 0.03
-            sight = fixed.transl[0] / fixed.transl[0].norm()
-            along = float(sight @ fixed.transl_cov[0] @ sight)
-            assert math.sqrt(along) == pytest.approx(fix.std * float(fixed.transl.norm()), rel=1e-4)
-            assert fix.variance_left < 0.5
-            np.testing.assert_allclose(CAMERA.project(fixed.transl), CAMERA.project(guess), atol=1e-3)
-        unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext())
-        np.testing.assert_allclose(unknown.transl, guess, atol=1e-6)
-        assert fix.scale == 1.0
+    average = np.zeros((1, 10), np.float32)
+    guess = transl * body.height(average) / body.height(tall)
+    seen = body.posed(average, rotmats, guess)
+    deviation = np.array([[0.1, 0.02]], np.float32) * np.linalg.norm(guess)
+    estimate = HMREstimate(rotmats, average, guess, deviation)
+    depth = DepthMap(depth_of(body, [posed.vertices[0]]), CAMERA, "test", True)
+    fixer = ScaleCorrector(body)
+    for context in (SceneContext(floor=FLOOR), SceneContext(depth=depth), SceneContext(FLOOR, depth)):
+        (fixed, (fix,)) = fixer.fix(estimate, seen, [all_seen()], CAMERA, context)
+        before, after = (float(np.linalg.norm(t - transl)) for t in (guess, fixed.transl))
+        assert after < 0.35 * before
+        assert abs(float(body.height(fixed.betas)[0] / body.height(tall)[0]) - 1) < 0.03
+        sight = fixed.transl[0] / np.linalg.norm(fixed.transl[0])
+        along = float(sight @ fixed.transl_cov[0] @ sight)
+        assert math.sqrt(along) == pytest.approx(fix.std * float(np.linalg.norm(fixed.transl)), rel=1e-4)
+        assert fix.variance_left < 0.5
+        np.testing.assert_allclose(CAMERA.project(fixed.transl), CAMERA.project(guess), atol=1e-3)
+    unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext())
+    np.testing.assert_allclose(unknown.transl, guess, atol=1e-6)
+    assert fix.scale == 1.0

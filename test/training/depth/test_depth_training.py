@@ -14,7 +14,8 @@ from helpers.layouts.scenes import write_prox
 from metrichmsr_ros.assets import AssetError, config_path, model_path
 from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.labels import LabelError
-from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.network import Refiner
+from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS, REFINERS, RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
 from metrichmsr_ros.training.depth.batches import (
     draw_batch,

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.network.checkpoint import load_model, read_metadata
+from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.best_weights import WeightsFile

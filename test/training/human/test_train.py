@@ -12,8 +12,9 @@ from helpers.simulated_people import simulate
 
 from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.formats.tar_samples import ShardError
-from metrichmsr_ros.hmr.network.checkpoint import load_model, read_metadata, save_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metrichmsr_ros.geometry.ray_map import inverted, rays_at
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.encoders import GroupedLinear, cliff_vector
 from metrichmsr_ros.hmr.network.moe import HumanMoE
 from metrichmsr_ros.hmr.network.pixels.blocks import InvertedResidual, TransformerBlock
+from metrichmsr_ros.hmr.network.ray_map import inverted, rays_at
 
 TRUNK_CHANNELS, TRUNK_CELLS = 88, 16
 DECODER_CHANNELS, DECODER_CELLS = 288, 8

@@ -1,0 +1,180 @@
+"""The fusion of what landmarks and pixels say: closed forms, and views combined by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers.simulated_people import SMALL_MOE, simulate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrichmsr_ros.config import build
+from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
+from metrichmsr_ros.hmr.estimate import EstimateFromPixels, unit
+from metrichmsr_ros.hmr.network.batch import CropBatch
+from metrichmsr_ros.hmr.network.engine import TorchEngine
+from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
+from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, with_pixels
+from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
+
+CONFIG = {
+    "image_encoder": {"kind": "blazepose_pixels", "reads_heavy": True},
+    "moe": SMALL_MOE,
+    "head": {"hidden": 64},
+    "pixel_position": {"width": 32, "layers": 1},
+}
+
+CORRELATION = PixelPositionConfig().correlation
+
+ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
+"""float32 sums differ by their order, which threads and batch sizes choose."""
+
+
+def with_maps(inputs):
+    rng = np.random.default_rng(0)
+    shapes = {"trunk_maps": (88, 16, 16), "decoder_maps": (288, 8, 8)}
+    maps = {name: rng.random((len(inputs), *shape), np.float32) for name, shape in shapes.items()}
+    return dataclasses.replace(inputs, **maps)
+
+
+@pytest.fixture(scope="module")
+def people(body):
+    return with_maps(simulate(body, 6).inputs.inputs())
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    network = MetricHMR(build(ModelConfig, CONFIG)).eval()
+    with torch.no_grad():
+        network.pixel_position.position[-1].weight.mul_(20)  # so that people differ
+    return network
+
+
+@pytest.fixture(scope="module")
+def engine(model):
+    return TorchEngine(model)
+
+
+def straight(people):
+    return np.zeros(len(people), np.bool_)
+
+
+@pytest.fixture(scope="module")
+def person(engine, people):
+    return engine(people.select(np.array([0])), np.zeros(1, np.bool_))
+
+
+def placed(estimate, distance, deviation):
+    """The landmarks' estimate with these distances and relative deviations along the line of sight."""
+    distance, deviation = (np.asarray(values, np.float32) for values in (distance, deviation))
+    spread = np.stack([deviation * distance, 0.01 * distance], axis=-1)
+    return dataclasses.replace(estimate, transl=unit(estimate.transl) * distance[:, None], transl_deviation=spread)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    ours=st.floats(0.02, 0.3),
+    theirs=st.floats(0.02, 0.3),
+    ratio=st.floats(0.7, 1.4),
+    correlation=st.floats(0.0, 0.8),
+)
+def test_fused_distance_has_the_stated_variance(person, ours, theirs, ratio, correlation):
+    """Against matrices in float64: inverse-variance weights, and the variance that they have for correlated errors."""
+    landmarks = placed(person, [3.0], [ours])
+    direction = unit(landmarks.transl)
+    log_deviation = np.array([[0.0, 0.0, math.log(theirs)]], np.float32)
+    pixels = EstimateFromPixels(direction * np.float32(3.0 * ratio), log_deviation, landmarks.betas + 1)
+    result = fused(landmarks, pixels, correlation, np.array([True]))
+
+    weights = np.array([ours**-2, theirs**-2]) / (ours**-2 + theirs**-2)
+    cross = correlation * ours * theirs
+    variance = weights @ np.array([[ours**2, cross], [cross, theirs**2]]) @ weights
+    assert np.linalg.norm(result.transl) == pytest.approx(3 * ratio ** weights[1], rel=1e-4)
+    np.testing.assert_allclose(result.betas - landmarks.betas, weights[1], atol=1e-3)
+    np.testing.assert_allclose(unit(result.transl), direction, **ROUNDING)
+    spread = ours**2 + theirs**2 - 2 * cross
+    stretched = variance * max(1.0, math.log(ratio) ** 2 / spread)
+    along = float(direction[0] @ result.transl_cov[0] @ direction[0]) ** 0.5
+    assert along / np.linalg.norm(result.transl) == pytest.approx(stretched**0.5, rel=2e-3)
+
+
+def test_people_whose_hips_the_image_does_not_hold_keep_the_landmarks_distance(people, engine):
+    landmarks = engine(people, straight(people))
+    hips = people.landmarks.copy()
+    to_crop = people.crop_intrinsics @ np.linalg.inv(people.intrinsics)  # image px to crop px
+    below = np.array([people.image_size[0, 0] / 2, people.image_size[0, 1] + 20, 1])
+    hips[0, 23, :2] = (to_crop[0] @ below)[:2]
+    cut = dataclasses.replace(people, landmarks=hips)
+    inside = shows_hips(cut)
+    assert not inside[0]
+    assert inside[1:].tolist() == shows_hips(people)[1:].tolist()
+    result = with_pixels(engine, landmarks, cut, None, ViewRoles())
+    np.testing.assert_allclose(result.transl[0], landmarks.transl[0], **ROUNDING)
+    pixels = engine.from_pixels(cut, straight(cut))
+    stated = np.exp(pixels.log_deviation[0, 2]) * np.linalg.norm(landmarks.transl[0])
+    expected = max(stated, landmarks.transl_deviation[0, 0])
+    np.testing.assert_allclose(result.transl_deviation[0, 0], expected, **ROUNDING)
+    np.testing.assert_allclose(result.betas[0], landmarks.betas[0], **ROUNDING)
+
+
+def test_an_uncertain_branch_changes_little_and_a_certain_one_decides(people, engine):
+    count = len(people)
+    landmarks = placed(engine(people, straight(people)), np.full(count, 4.0), np.full(count, 0.08))
+    direction, reads = unit(landmarks.transl), np.ones(count, np.bool_)
+
+    def with_deviation(value):
+        log = np.full((count, 3), math.log(value), np.float32)
+        pixels = EstimateFromPixels(direction * 5, log, landmarks.betas)
+        return np.linalg.norm(fused(landmarks, pixels, 0.0, reads).transl, axis=-1)
+
+    np.testing.assert_allclose(with_deviation(5.0), 4.0, rtol=1e-3)
+    np.testing.assert_allclose(with_deviation(0.002), 5.0, rtol=1e-3)
+
+
+def test_views_are_averaged_in_the_logarithm_of_the_distance():
+    along = np.array([0, 0, 1], np.float32)
+    views = EstimateFromPixels(
+        np.stack([2 * along, 8 * along, 3 * along]),
+        np.array([[0.0] * 3, [2.0] * 3, [1.0] * 3], np.float32),
+        np.eye(3, 10, dtype=np.float32),
+    )
+    mean = mean_of_views(views, np.array([0, 0, 1]), 2)
+    np.testing.assert_allclose(mean.transl, np.stack([4 * along, 3 * along]), rtol=1e-6)
+    np.testing.assert_allclose(mean.log_deviation, np.ones((2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(mean.betas[0], [0.5, 0.5] + [0.0] * 8, rtol=1e-6)
+
+
+def test_a_mirrored_view_counts_in_the_original_image_and_heavy_views_do_not(people, model, engine):
+    """A mirrored view of the mirrored image is a straight view of it, and its answer the straight one mirrored."""
+    first = dataclasses.replace(people, heavy=np.zeros(len(people), np.bool_))
+    with torch.inference_mode():
+        turned = dataclasses.replace(mirrored(CropBatch.of(first)).inputs(), heavy=first.heavy)
+        back = model.pixel_position(mirrored(CropBatch.of(turned)))
+    estimate = estimate_from_views(engine, first, None, ViewRoles())
+    roles = ViewRoles(list(range(len(people))), [True] * len(people))
+    both = with_pixels(engine, estimate, first, turned, roles)
+    seen, rows = engine.from_pixels(first, straight(first)), np.arange(len(people))
+    flipped = EstimateFromPixels(
+        back.transl.numpy() * np.array(MIRROR_X, np.float32), back.log_deviation.numpy(), back.betas.numpy()
+    )
+    views = mean_of_views(seen.joined(flipped), np.concatenate([rows, rows]), len(people))
+    expected = fused(estimate, views, CORRELATION, shows_hips(first))
+    np.testing.assert_allclose(both.transl, expected.transl, **ROUNDING)
+    heavy = dataclasses.replace(turned, heavy=np.ones(len(people), np.bool_), trunk_maps=None, decoder_maps=None)
+    alone = with_pixels(engine, estimate, first, heavy, roles)
+    expected = fused(estimate, seen, CORRELATION, shows_hips(first))
+    np.testing.assert_allclose(alone.transl, expected.transl, **ROUNDING)
+
+
+def test_a_network_without_the_branch_and_people_without_maps_are_left_as_they_are(people, engine):
+    estimate = engine(people, straight(people))
+    assert with_pixels(engine, estimate, people.without_maps(), None, ViewRoles()) is estimate
+    plain = MetricHMR(build(ModelConfig, CONFIG | {"image_encoder": {"reads_heavy": True}}))
+    assert plain.pixel_position is None
+    assert with_pixels(TorchEngine(plain), estimate, people, None, ViewRoles()) is estimate
