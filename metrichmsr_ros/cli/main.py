@@ -224,6 +224,27 @@ def train(
 
 
 @app.command
+def export(
+    preset: Annotated[str, tyro.conf.Positional],
+    out: Path | None = None,
+) -> None:
+    """Write the graphs that ONNX Runtime runs without torch; print how much they differ from torch on random people.
+
+    Args:
+        preset: preset name, for all of its graphs (of the network, the depth refiner and the open bodies), or path of
+            a .safetensors file of a network or a refiner.
+        out: folder for the graphs and a copy of the weights; default: beside the weights.
+    """
+    from metrichmsr_ros.export.files import export as export_graphs
+
+    if out is not None:
+        check_output_folder(out)
+    for exported in export_graphs(preset, out):
+        parts = ", ".join(f"{name} {difference:.1e}" for name, difference in exported.differences.items())
+        print(f"wrote {exported.path}; largest differences from torch: {parts}")
+
+
+@app.command
 def ablate(
     config: Annotated[Path, tyro.conf.Positional],
     network: Literal["landmarks", "pixels"] = "landmarks",

@@ -73,7 +73,14 @@ class OnnxNetwork:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Mapping[str, AnyArray], outputs: Sequence[str]) -> list[AnyArray]:
-        """The named outputs, each a new array."""
+        """The named outputs, each a new array.
+
+        Raises:
+            ValueError: an input without any values, of which ONNX Runtime may crash.
+        """
+        empty = [name for name, values in inputs.items() if not values.size]
+        if empty:
+            raise ValueError(f"inputs without values: {', '.join(empty)}")
         found: list[AnyArray] = self._session.run(list(outputs), dict(inputs))
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from metrichmsr_ros.geometry.ray_map import inverted
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch, choose
@@ -147,7 +148,7 @@ class CliffVector(nn.Module):
 def cliff_vector(batch: CropBatch) -> torch.Tensor:
     """(B, 3): (c_x - w/2, c_y - h/2, b) / f with the crop's centre c and side b in full-image pixels."""
     K, width, height = batch.intrinsics, *batch.crop_size
-    to_image = K @ torch.linalg.inv(batch.crop_intrinsics)
+    to_image = K @ inverted(batch.crop_intrinsics)
     middle = to_image @ K.new_tensor([(width - 1) / 2, (height - 1) / 2, 1.0])
     side = max(width, height) * to_image[:, :2, 0].norm(dim=-1)
     focal = (K[:, 0, 0] + K[:, 1, 1]) / 2

@@ -1,0 +1,1 @@
+"""Graphs for ONNX Runtime, exported from the torch modules that are trained."""

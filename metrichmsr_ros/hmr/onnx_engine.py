@@ -1,0 +1,113 @@
+"""The network as graphs in ONNX Runtime: what robots run, without torch.
+
+engine = OnnxEngine("embedded.safetensors")       # with embedded.onnx and embedded_pixels.onnx beside it
+estimate = engine(views, is_mirrored)
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.assets import file_sha256
+from metrichmsr_ros.config import ConfigError, build
+from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
+from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.runtime.graph_file import GraphFileError, graph_of, load_graph
+from metrichmsr_ros.runtime.session import OnnxNetwork
+from metrichmsr_ros.runtime.weights_file import WeightsHeader
+from metrichmsr_ros.types import AnyArray
+
+_OF_PEOPLE = ("landmarks", "visibility", "presence", "world", "crop_intrinsics", "intrinsics", "image_size")
+OUTPUTS = ("rotmats", "betas", "transl", "transl_deviation")
+PIXEL_INPUTS = (*_OF_PEOPLE, "trunk_maps", "decoder_maps", "is_mirrored")
+PIXEL_OUTPUTS = ("transl", "log_deviation", "betas")
+PIXELS = "pixels"
+"""Part of the graphs of a network with a pixel branch, see `graph_of`."""
+CROP_SIZE = (256, 256)
+
+
+def inputs_of(config: ModelConfig) -> tuple[str, ...]:
+    """Names of the inputs of the graph over landmarks."""
+    return (*_OF_PEOPLE, *(["heavy"] if config.image_encoder.reads_heavy else []), "is_mirrored")
+
+
+def config_in(weights: WeightsHeader) -> ModelConfig:
+    """The configuration that a weights file holds.
+
+    Raises:
+        GraphFileError: not a weights file of the network.
+    """
+    if weights.metadata.get("format") != "metrichmsr-1":
+        found = weights.metadata.get("format")
+        raise GraphFileError(f"{weights.path}: not a weights file of metrichmsr (format {found!r})")
+    try:
+        return build(ModelConfig, json.loads(weights.metadata["config"]))
+    except (KeyError, json.JSONDecodeError, ConfigError) as error:
+        raise GraphFileError(f"{weights.path}: its configuration cannot be read: {error}") from None
+
+
+class OnnxEngine:
+    """An `HMREngine` over landmarks on the CPU.
+
+    Args:
+        weights: a .safetensors file with its graphs beside it.
+        num_threads: CPU threads of one call.
+
+    Raises:
+        WeightsFileError: not a readable weights file.
+        GraphFileError: no graph, or one of other weights; names the remedy.
+    """
+
+    def __init__(self, weights: str | Path, num_threads: int = 1) -> None:
+        file = WeightsHeader.read(weights)
+        self._config = config_in(file)
+        self._path = file.path
+        self._landmarks = load_graph(graph_of(file.path), file, num_threads)
+        reads_maps = self._config.image_encoder.reads_maps
+        self._pixels = load_graph(graph_of(file.path, PIXELS), file, num_threads) if reads_maps else None
+        self._inputs = inputs_of(self._config)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The network's configuration."""
+        return self._config
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hex sha256 of the weights file."""
+        return file_sha256(self._path)
+
+    def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
+        """One estimate a view; see `HMREngine`.
+
+        Raises:
+            ValueError: views of the heavy landmark network, by weights that were not trained on them.
+        """
+        heavy = np.zeros(len(views), np.bool_) if views.heavy is None else views.heavy
+        if heavy.any() and not self._config.image_encoder.reads_heavy:
+            raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
+        arrays = views.arrays() | {"heavy": heavy}
+        return HMREstimate(*_answers(self._landmarks, self._inputs, OUTPUTS, arrays, is_mirrored))
+
+    def from_pixels(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> EstimateFromPixels:
+        """What the pixel branch reads in each view; see `HMREngine`."""
+        if self._pixels is None:
+            raise ValueError("this network has no pixel branch")
+        return EstimateFromPixels(*_answers(self._pixels, PIXEL_INPUTS, PIXEL_OUTPUTS, views.arrays(), is_mirrored))
+
+
+def _answers(
+    network: OnnxNetwork,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    arrays: dict[str, AnyArray],
+    is_mirrored: NDArray[np.bool_],
+) -> list[AnyArray]:
+    given = arrays | {"is_mirrored": is_mirrored}
+    return network.run({name: np.ascontiguousarray(given[name]) for name in inputs}, outputs)

@@ -1,0 +1,87 @@
+"""The header of a safetensors file: what it says about itself, and where each tensor lies in it.
+
+Graphs for ONNX Runtime have no weights of their own: they point into the weights file beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metrichmsr_ros.errors import MetricHMRError
+
+_LENGTH_BYTES = 8
+_MOST_HEADER_BYTES = 1 << 26
+
+
+class WeightsFileError(MetricHMRError, ValueError):
+    """Not a readable safetensors file; the message names it."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor in the file: "F32", "F16", ...; its shape; first byte and number of bytes in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class WeightsHeader:
+    """What the header of a weights file says.
+
+    Attributes:
+        path: of the file.
+        metadata: text by name, e.g. the configuration of the network.
+        tensors: by name.
+        layout_sha256: of the header. Equal ones have the same configuration, and every tensor in the same place.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    tensors: Mapping[str, StoredTensor]
+    layout_sha256: str
+
+    @classmethod
+    def read(cls, path: str | Path) -> WeightsHeader:
+        """Read the header alone.
+
+        Raises:
+            WeightsFileError: missing, cut off, or not a safetensors file.
+        """
+        path = Path(path)
+        try:
+            header, size = _header(path), path.stat().st_size
+            entries = json.loads(header)
+            metadata = dict(entries.pop("__metadata__", {}))
+            start = _LENGTH_BYTES + len(header)
+            tensors = {name: _stored(entry, start) for name, entry in entries.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+            raise WeightsFileError(f"{path}: not a readable safetensors file ({error})") from None
+        end = max((tensor.offset + tensor.length for tensor in tensors.values()), default=0)
+        if end > size:
+            raise WeightsFileError(f"{path}: cut off, it has {size} bytes of {end}; copy or download it again")
+        return cls(path, metadata, tensors, hashlib.sha256(header).hexdigest())
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(_LENGTH_BYTES))
+        if length > _MOST_HEADER_BYTES:
+            raise ValueError(f"a header of {length} bytes")
+        header = file.read(length)
+    if len(header) < length:
+        raise ValueError("its header is cut off")
+    return header
+
+
+def _stored(entry: Mapping[str, Any], start: int) -> StoredTensor:
+    first, end = (int(offset) for offset in entry["data_offsets"])
+    return StoredTensor(str(entry["dtype"]), tuple(int(n) for n in entry["shape"]), start + first, end - first)
