@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from metrichmsr_ros.geometry.ray_map import inverted
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.ray_map import inverted
 
 LANDMARK_FEATURES = 8  # x, y, z in the crop; visibility, presence; world x, y, z
 
