@@ -13,7 +13,8 @@ from helpers.small_networks import TINY_MOE, TINY_VITPOSE, model_of
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.config import build
-from metrichmsr_ros.depth.calibration.refiner import Refiner, RefinerConfig
+from metrichmsr_ros.depth.calibration.network import Refiner
+from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import save_refiner
 from metrichmsr_ros.export.files import LARGEST_DIFFERENCE, Exported, ExportError, export, write_graph
 from metrichmsr_ros.export.sources import UnsupportedNetworkError, network_sources

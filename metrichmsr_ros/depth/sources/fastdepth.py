@@ -1,4 +1,4 @@
-"""FastDepth (Wofk et al. 2019, MIT) in OpenCV: a small network that predicts metric depth of indoor scenes."""
+"""FastDepth (Wofk et al. 2019, MIT) in ONNX Runtime: a small network that predicts metric depth of indoor scenes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.runtime.session import OnnxNetwork
 
 SIDE = 224
 PERSON_STD = 0.44  # error of a person's log depth against the room's: `benchmarks.depth --initial fastdepth`
@@ -21,18 +22,23 @@ class FastDepth:
 
     Args:
         path: the ONNX file; None: the file that `metrichmsr setup` downloads (AssetError if it is missing).
+        num_threads: CPU threads of one call.
+
+    Raises:
+        OnnxNetworkError: not an ONNX file.
     """
 
     name = "fastdepth"
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        self._network = cv2.dnn.readNetFromONNX(str(path or model_path("fastdepth.onnx")))
+    def __init__(self, path: str | Path | None = None, num_threads: int = 1) -> None:
+        self._network = OnnxNetwork(path or model_path("fastdepth.onnx"), num_threads)
+        (self._input,), (self._output,) = self._network.inputs, self._network.outputs
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
         """Depth (224, 224) with the camera of the resized image."""
         shrinks = image.shape[0] > SIDE or image.shape[1] > SIDE
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        self._network.setInput(cv2.dnn.blobFromImage(small, 1 / 255))
-        depth = self._network.forward().reshape(SIDE, SIDE).astype(np.float32)
+        (found,) = self._network.run({self._input: cv2.dnn.blobFromImage(small, 1 / 255)}, (self._output,))
+        depth = found.reshape(SIDE, SIDE)
         depth[~(depth > 0)] = np.nan
         return DepthMap(depth, stretched(camera, SIDE, SIDE), self.name, body_std=PERSON_STD)

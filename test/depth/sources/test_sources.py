@@ -197,14 +197,26 @@ def test_without_feet_there_is_no_ground():
 # --- FastDepth ----------------------------------------------------------------------------------------------------
 
 
-def test_fastdepth_gives_metres_on_the_resized_image():
+@pytest.fixture
+def fastdepth_path():
     try:
-        path = model_path("fastdepth.onnx")
+        return model_path("fastdepth.onnx")
     except AssetError as error:
         pytest.skip(str(error))
+
+
+def test_fastdepth_answers_as_in_opencv(fastdepth_path):
+    image = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (224, 224, 3), dtype=np.uint8), (0, 0), 9)
+    network = cv2.dnn.readNetFromONNX(str(fastdepth_path))
+    network.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
+    answer = FastDepth(fastdepth_path).predict(image, Camera.from_fov(224, 224, 1.0), DepthContext())
+    np.testing.assert_allclose(answer.depth, network.forward().reshape(224, 224), atol=1e-4)
+
+
+def test_fastdepth_gives_metres_on_the_resized_image(fastdepth_path):
     image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8), (0, 0), 20)
     camera = Camera.from_fov(640, 480, 1.0)
-    answer = FastDepth(path).predict(image, camera, DepthContext())
+    answer = FastDepth(fastdepth_path).predict(image, camera, DepthContext())
     assert answer.depth.shape == (224, 224)
     assert answer.camera == stretched(camera, 224, 224)
     assert 0.2 < np.nanmedian(answer.depth) < 10
