@@ -5,7 +5,6 @@
 `yolox_nano.onnx` is the export of release 0.1.1rc0 of github.com/Megvii-BaseDetection/YOLOX (80 classes of COCO,
 416 x 416 px). The network stays the same except for its borders: the input is RGB instead of BGR and of any size that
 is a multiple of 32; of 80 classes the first is kept; each stride (8, 16, 32) has its own output (1, 6, rows, columns).
-Its first layer, a convolution over four images of a quarter of the pixels, is one with a stride of two, without copies.
 Weights are stored as float16; ONNX Runtime turns them back when it loads the file.
 """
 
@@ -35,10 +34,8 @@ def convert(model: onnx.ModelProto) -> onnx.ModelProto:
     for name in [name for name in weights if "cls_preds" in name]:
         weights[name] = weights[name][PERSON : PERSON + 1]
     stem = next(node for node in nodes if node.op_type == "Conv")
-    weights[stem.input[1]] = stem_kernel(weights[stem.input[1]])
-    nodes[nodes.index(stem)] = helper.make_node(
-        "Conv", ["images", *stem.input[1:]], stem.output, kernel_shape=[6, 6], strides=[2, 2], pads=[2, 2, 2, 2]
-    )
+    kernel = weights[stem.input[1]]  # reads four images, each of a quarter of the pixels, of three colours
+    weights[stem.input[1]] = kernel.reshape(len(kernel), -1, 3, *kernel.shape[2:])[:, :, ::-1].reshape(kernel.shape)
     needed = _needed(nodes, joined)
     casts, initializers = [], []
     for name, values in weights.items():
@@ -60,17 +57,6 @@ def convert(model: onnx.ModelProto) -> onnx.ModelProto:
     result.ir_version = model.ir_version
     onnx.checker.check_model(result)
     return result
-
-
-def stem_kernel(kernel: np.ndarray) -> np.ndarray:
-    """(C, 3, 6, 6) over an RGB image, with stride 2, from (C, 12, 3, 3) over four BGR images.
-
-    The four images are the pixels in even rows and columns, odd rows, odd columns, odd rows and columns.
-    """
-    whole = np.zeros((len(kernel), 3, 6, 6), kernel.dtype)
-    for image, (row, column) in enumerate([(0, 0), (1, 0), (0, 1), (1, 1)]):
-        whole[:, :, row::2, column::2] = kernel[:, 3 * image : 3 * image + 3][:, ::-1]
-    return whole
 
 
 def _needed(nodes: list[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:

@@ -79,7 +79,8 @@ class Pipeline:
         self._augmentation: Augmentation = test_time_augmentation
         encoder = engine.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
-        self._views = ViewMaker(blazepose, encoder.reads_landmarks, load)
+        self._views = ViewMaker(blazepose, encoder.reads_landmarks, load, workers)
+        self._workers = workers
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
@@ -164,7 +165,7 @@ class Pipeline:
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
             with clock("people"):
-                found = numbered(find_people(image, self._blazepose, self._detector))
+                found = numbered(find_people(image, self._blazepose, self._detector, workers=self._workers))
                 views = self._views(image, found, "full")
             with clock("hmr"):
                 landmarks = [person.landmarks for person in found]

@@ -11,6 +11,7 @@ from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
 
 Augmentation = Literal["none", "flip", "full"]
@@ -23,12 +24,18 @@ class ViewMaker:
         blazepose: the landmark network that found the people.
         reads_views: whether the body network reads landmarks; one over pixels has one view.
         load_heavy: called once, when first needed, for BlazePose with the heavier landmark network; may return None.
+        workers: take several people at a time; None: one after the other.
     """
 
     def __init__(
-        self, blazepose: BlazePose, reads_views: bool, load_heavy: Callable[[], BlazePose | None] = lambda: None
+        self,
+        blazepose: BlazePose,
+        reads_views: bool,
+        load_heavy: Callable[[], BlazePose | None] = lambda: None,
+        workers: Workers | None = None,
     ) -> None:
         self._blazepose, self._reads_views, self._load_heavy = blazepose, reads_views, load_heavy
+        self._workers = workers or Workers()
 
     @cached_property
     def heavy(self) -> BlazePose | None:
@@ -55,7 +62,7 @@ class ViewMaker:
         if not seen or augmentation == "none" or not self._reads_views:
             return {}
         heavy = self.heavy if augmentation == "full" else None
-        views = further_views(image, [person.landmarks for person in seen], self._blazepose, heavy)
+        views = further_views(image, [person.landmarks for person in seen], self._blazepose, heavy, self._workers)
         return dict(enumerate(views))
 
     def heavy_views(
@@ -74,8 +81,12 @@ class ViewMaker:
         missing = [row for row in rows if not any(view.landmarks.heavy for view in known.get(row, ()))]
         if not missing or not self._reads_views or self.heavy is None:
             return {}
-        sets = [person.landmarks for person in seen]
-        return {row: views_of(image, sets[row], [*sets[:row], *sets[row + 1 :]], None, self.heavy) for row in missing}
+        sets, heavy = [person.landmarks for person in seen], self.heavy
+
+        def views_of_one(row: int) -> list[View2D]:
+            return views_of(image, sets[row], [*sets[:row], *sets[row + 1 :]], None, heavy)
+
+        return dict(zip(missing, self._workers.map(views_of_one, missing), strict=True))
 
 
 def heavy_blazepose() -> BlazePose | None:

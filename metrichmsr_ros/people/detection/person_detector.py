@@ -20,6 +20,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.runtime.session import OnnxNetwork
+from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import FloatingArray, ImageArray
 
 LONG_SIDE = 416
@@ -79,18 +80,14 @@ class PersonDetector:
 
 def _fit(part: ImageArray) -> tuple[ImageArray, FloatingArray]:
     """A tile at the network's scale, grey at the right and below; also (4,) input px per image px, x, y, x, y."""
-    times = min(max(max(part.shape[:2]) // LONG_SIDE, 1), *part.shape[:2])
-    height, width = part.shape[0] // times, part.shape[1] // times
-    if times > 1:  # whole blocks of pixels first, which is several times as fast
-        blocks = part[: height * times, : width * times]
-        part = np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = part.shape[:2]
     ratio = LONG_SIDE / max(height, width)
     new = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     resized = cv2.resize(part, new, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
     rows, columns = (-(-side // _MULTIPLE) * _MULTIPLE for side in (new[1], new[0]))
     square = np.full((rows, columns, 3), _GREY, np.uint8)
     square[: new[1], : new[0]] = resized
-    return square, np.array([new[0] / (width * times), new[1] / (height * times)] * 2)
+    return square, np.array([new[0] / width, new[1] / height] * 2)
 
 
 def _decode(grids: list[FloatingArray], height: int, min_score: float) -> tuple[FloatingArray, FloatingArray]:
@@ -118,12 +115,19 @@ def _best_of_each(scores: FloatingArray, boxes: FloatingArray) -> list[int]:
 
 
 def detect_in_tiles(
-    image: ImageArray, detector: PersonDetector, tiles: list[Tile], min_score: float = MIN_SCORE
+    image: ImageArray,
+    detector: PersonDetector,
+    tiles: list[Tile],
+    min_score: float = MIN_SCORE,
+    workers: Workers | None = None,
 ) -> list[PersonBox]:
-    """People in all tiles, best first, once each. A box that a tile's border may cut off is left out."""
+    """People in all tiles, best first, once each. A box that a tile's border may cut off is left out.
+
+    `workers` search several tiles at a time.
+    """
     found = []
-    for tile in tiles:
-        seen = detector.detect(image, tile, min_score)
+    in_tiles = (workers or Workers()).map(lambda tile: detector.detect(image, tile, min_score), tiles)
+    for tile, seen in zip(tiles, in_tiles, strict=True):
         found += [person for person in seen if tile.holds(person.box, (image.shape[1], image.shape[0]))]
     if not found:
         return []

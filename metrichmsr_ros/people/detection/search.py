@@ -14,6 +14,7 @@ from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_o
 from metrichmsr_ros.people.detection.person_detector import PersonBox, PersonDetector, detect_in_tiles
 from metrichmsr_ros.people.detection.plausibility import are_same_person, share_on_bodies
 from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
+from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import FloatingArray, ImageArray
 
 SURE = 0.8
@@ -67,7 +68,11 @@ class SearchConfig:
 
 
 def find_people(
-    image: ImageArray, blazepose: BlazePose, detector: PersonDetector, config: SearchConfig | None = None
+    image: ImageArray,
+    blazepose: BlazePose,
+    detector: PersonDetector,
+    config: SearchConfig | None = None,
+    workers: Workers | None = None,
 ) -> list[Sighting]:
     """Search the whole of one image, without tracks.
 
@@ -76,6 +81,7 @@ def find_people(
         blazepose: finds landmarks.
         detector: finds people.
         config: effort and thresholds; None: the defaults.
+        workers: take several tiles and several people at a time; None: one after the other.
 
     Returns:
         One `Sighting` per person, the most certain first.
@@ -86,18 +92,21 @@ def find_people(
     check_image(image)
     config = config or SearchConfig()
     tiles = tile_pyramid(image.shape[1], image.shape[0], config.divisors, config.min_side, config.overlap)
-    boxes = detect_in_tiles(image, detector, tiles, config.min_score)
-    found = sightings_of(image, blazepose, boxes, config.passes)
+    workers = workers or Workers()
+    boxes = detect_in_tiles(image, detector, tiles, config.min_score, workers)
+    found = sightings_of(image, blazepose, boxes, config.passes, workers)
     return [sighting for sighting in found if sighting.confidence >= config.min_confidence]
 
 
-def sightings_of(image: ImageArray, blazepose: BlazePose, boxes: Sequence[PersonBox], passes: int) -> list[Sighting]:
+def sightings_of(
+    image: ImageArray, blazepose: BlazePose, boxes: Sequence[PersonBox], passes: int, workers: Workers | None = None
+) -> list[Sighting]:
     """Bodies in boxes, once each, the most certain first, however uncertain.
 
     Whoever is uncertain or has the body of somebody else is looked at again, with the more certain people around
     masked: two people side by side do not become one body.
     """
-    first = [look_at(image, blazepose, seen, (), passes) for seen in boxes]
+    first = (workers or Workers()).map(lambda seen: look_at(image, blazepose, seen, (), passes), boxes)
     kept: list[Sighting] = []
     for sighting in sorted((s for s in first if s is not None), key=lambda s: -s.confidence):
         best = _apart(image, blazepose, sighting, kept, passes)

@@ -10,6 +10,7 @@ import numpy as np
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import is_known
+from metrichmsr_ros.runtime.workers import Workers
 
 MIN_SCORE = 0.3
 
@@ -28,13 +29,18 @@ class View2D:
 
 
 def further_views(
-    image: np.ndarray, people: Sequence[LandmarkSet], blazepose: BlazePose, heavy: BlazePose | None = None
+    image: np.ndarray,
+    people: Sequence[LandmarkSet],
+    blazepose: BlazePose,
+    heavy: BlazePose | None = None,
+    workers: Workers | None = None,
 ) -> list[list[View2D]]:
-    """`views_of` for each of `people`, which are all people found in `image`."""
-    return [
-        views_of(image, person, [*people[:index], *people[index + 1 :]], blazepose, heavy)
-        for index, person in enumerate(people)
-    ]
+    """`views_of` for each of `people`, which are all people found in `image`; `workers` take several at a time."""
+
+    def views_of_one(index: int) -> list[View2D]:
+        return views_of(image, people[index], [*people[:index], *people[index + 1 :]], blazepose, heavy)
+
+    return (workers or Workers()).map(views_of_one, range(len(people)))
 
 
 def views_of(
