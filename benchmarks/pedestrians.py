@@ -104,9 +104,9 @@ def measured(person: PersonEstimate, camera: Camera, tsai: TsaiCamera, body: Bod
     )
 
 
-def pedestrians(video: Path, every: int, weights: str) -> list[Pedestrian]:
+def pedestrians(video: Path, every: int, pipeline: Pipeline) -> list[Pedestrian]:
     """All people with visible feet that are detected in every n-th frame."""
-    tsai, body, pipeline = TsaiCamera(), load_body_engine("open_light"), Pipeline.from_preset(weights)
+    tsai, body = TsaiCamera(), load_body_engine("open_light")
     found: list[Pedestrian] = []
     for image in islice(read_video(video), 0, None, every):
         scene = pipeline.estimate(image, tsai.camera())
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=20, help="use every n-th frame")
     parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
     arguments = parser.parse_args()
-    found = pedestrians(arguments.video, arguments.every, arguments.weights)
+    found = pedestrians(arguments.video, arguments.every, Pipeline.from_preset(arguments.weights))
     title = f"distances of {len(found)} pedestrians, MetricHMR {arguments.weights}"
     Console(width=140).print(table_of(found, title))
 

@@ -6,6 +6,7 @@ DIR holds the sets `kinect_bags` (ROS 1 bags of TU Eindhoven's people_recognitio
 PNGs of ros_openpose_rgbd), both MIT; who is in view was annotated by hand (people_in_view.json). A person's true
 distance is the median depth within the middle of the torso plus 0.10 m, from the surface to the joints within. Every
 picture is estimated alone. The baseline is BlazePose's world landmarks scaled to 1.70 m and placed by solvePnP.
+"Landmarks" is the same network without its pixel branch.
 
 `--video` adds the pedestrians of `benchmarks.pedestrians`, whose truth is the ground plane.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.landmarks_alone import LandmarksAlone
 from benchmarks.pedestrians import pedestrians
 from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
 from benchmarks.real.pictures import Picture, read_pictures
@@ -24,8 +26,10 @@ from benchmarks.real.tables import DepthRow, print_depth, print_people
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
+from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.scene import Scene
+from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
+from metrichmsr_ros.pipeline.views import heavy_blazepose
 from metrichmsr_ros.visual.overlay import draw_overlay
 from metrichmsr_ros.visual.point_cloud import depth_colours
 
@@ -39,12 +43,17 @@ def write_overlay(out: Path, picture: Picture, scene: Scene, pipeline: Pipeline)
     cv2.imwrite(str(out / f"{picture.name.replace('/', '_')}.jpg"), cv2.hconcat(panels)[..., ::-1])
 
 
-def walkers(video: Path, weights: str) -> Found:
+def walkers(video: Path, pipeline: Pipeline) -> Found:
     """The pedestrians as one more picture; nobody counted who is in view."""
     found = [
-        Distance("pedestrians", p.true, p.estimated, p.deviation, p.baseline) for p in pedestrians(video, 20, weights)
+        Distance("pedestrians", p.true, p.estimated, p.deviation, p.baseline) for p in pedestrians(video, 20, pipeline)
     ]
     return Found((), (), tuple(found), ())
+
+
+def without_pixels(pipeline: Pipeline) -> Pipeline:
+    """The same networks but the pixel branch, for single images."""
+    return Pipeline(LandmarksAlone(pipeline.engine), pipeline.body, BlazePose(), load_heavy=heavy_blazepose)
 
 
 def main() -> None:
@@ -60,19 +69,26 @@ def main() -> None:
 
     choice = DepthChoice(arguments.source, arguments.calibration)
     pipeline, body = Pipeline.from_preset(arguments.weights, depth=choice), load_body_engine("open_light")
+    by_landmarks = without_pixels(pipeline)
     source = make_source(arguments.source)
     found: list[Found] = []
+    found_by_landmarks: list[Found] = []
     depths: list[DepthRow] = []
     for picture in read_pictures(arguments.data):
         scene = pipeline.estimate(picture.image, picture.camera)
         found.append(measure_people(picture, scene, body, arguments.min_confidence))
+        other = by_landmarks.estimate(picture.image, picture.camera, request=OutputRequest(depth=False))
+        found_by_landmarks.append(measure_people(picture, other, body, arguments.min_confidence))
         alone = resampled(source.predict(picture.image, picture.camera, DepthContext()), picture.camera)
         mask = off_people(scene, pipeline.faces)
         errors = [measure_depth(depth, picture, mask) for depth in (alone, scene.depth.metres)]
         depths.append((picture.name, scene.depth.calibration, errors[0], errors[1]))
         if arguments.overlays:
             write_overlay(arguments.overlays, picture, scene, pipeline)
-    print_people(found if arguments.video is None else [*found, walkers(arguments.video, arguments.weights)])
+    if arguments.video is not None:
+        found.append(walkers(arguments.video, pipeline))
+        found_by_landmarks.append(walkers(arguments.video, by_landmarks))
+    print_people(found, found_by_landmarks)
     print_depth(depths)
 
 

@@ -21,36 +21,48 @@ ROWS = (
     ("everybody", ("whole", "feet cut", "waist up", "seated", "from behind")),
     ("pedestrians", ("pedestrians",)),
 )
-WIDTH = 132
+WIDTH = 150
 DepthRow = tuple[str, str, SceneErrors, SceneErrors]
 
 
-def print_people(pictures: Sequence[Found]) -> None:
-    """People found, and errors of their distances by framing."""
-    columns = ("framing", "in view", "found", "distances", "signed, median %", "baseline", "absolute, median %")
-    table = Table(*columns, "baseline", "inside 1 sigma", title="people")
+def print_people(pictures: Sequence[Found], by_landmarks: Sequence[Found]) -> None:
+    """People found, and errors of their distances by framing.
+
+    Args:
+        pictures: of the whole network. by_landmarks: of the network without its pixel branch.
+    """
+    columns = ("framing", "in view", "found", "distances", "signed, median %", "landmarks", "baseline")
+    table = Table(*columns, "absolute, median %", "landmarks", "baseline", "inside 1 sigma", title="people")
     for name, framings in ROWS:
         in_view, matched = (
             sum(framing in framings for picture in pictures for framing in getattr(picture, kind))
             for kind in ("in_view", "matched")
         )
-        distances = [d for picture in pictures for d in picture.distances if d.framing in framings]
+        distances, others = (_distances(part, framings) for part in (pictures, by_landmarks))
         if in_view or distances:
             counts = (str(in_view or "-"), str(matched if in_view else "-"), str(len(distances)))
-            table.add_row(name, *counts, *(_errors(distances) if distances else ()))
+            table.add_row(name, *counts, *(_errors(distances, others) if distances else ()))
     console = Console(width=WIDTH)
     console.print(table)
     false = sum(len(picture.false) for picture in pictures)
     console.print(f"false people: {false}")
 
 
-def _errors(distances: Sequence[Distance]) -> tuple[str, ...]:
-    true, ours, theirs, deviation = np.array([(d.true, d.estimated, d.baseline, d.deviation) for d in distances]).T
-    signed = [100 * (estimate / true - 1) for estimate in (ours, theirs)]
+def _distances(pictures: Sequence[Found], framings: Sequence[str]) -> list[Distance]:
+    return [distance for picture in pictures for distance in picture.distances if distance.framing in framings]
+
+
+def _errors(distances: Sequence[Distance], by_landmarks: Sequence[Distance]) -> tuple[str, ...]:
+    """Medians of the signed and of the absolute errors of the three systems, and the share inside one sigma."""
+    errors = [
+        np.array([100 * (getattr(d, name) / d.true - 1) for d in part])
+        for part, name in ((distances, "estimated"), (by_landmarks, "estimated"), (distances, "baseline"))
+    ]
+    inside = [abs(d.estimated - d.true) <= d.deviation for d in distances]
     return (
-        *(f"{np.median(errors):+.1f}" for errors in signed),
-        *(f"{np.median(np.abs(errors)):.1f}" for errors in signed),
-        f"{(np.abs(ours - true) <= deviation).mean():.2f}",
+        *(f"{np.median(part):+.1f}" if len(part) else "-" for part in errors),
+        *(f"{np.median(np.abs(part)):.1f}" if len(part) else "-" for part in errors),
+        f"{np.mean(inside):.2f}",
     )
 
 

@@ -13,8 +13,9 @@ from rosbags.rosbag1 import Writer
 from rosbags.typesys import Stores, get_typestore
 
 from benchmarks.real import pictures
-from benchmarks.real.measures import match, torso_depth
+from benchmarks.real.measures import Distance, Found, match, torso_depth
 from benchmarks.real.pictures import ANNOTATION, FRAMINGS, PersonInView, PictureError, read_pictures
+from benchmarks.real.tables import print_people
 
 SIZE = (480, 640)
 
@@ -135,3 +136,18 @@ def test_depth_of_a_torso_ignores_background_beside_it() -> None:
     assert torso_depth(corners, depth) == 2.0
     depth[20:80, 30:70] = np.nan
     assert torso_depth(corners, depth) is None
+
+
+def found_of(distances: list[tuple[float, float, float]]) -> Found:
+    """One picture with (true, estimated, baseline) m of people who are whole, with a deviation of 0.1 m."""
+    people = tuple(Distance("whole", true, ours, 0.1, theirs) for true, ours, theirs in distances)
+    return Found(("whole",) * len(people), ("whole",) * len(people), people, ())
+
+
+def test_the_table_compares_three_systems(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = found_of([(2.0, 2.02, 2.4), (4.0, 3.96, 4.4), (5.0, 5.5, 6.0)])
+    by_landmarks = found_of([(2.0, 2.2, 0.0), (4.0, 4.12, 0.0)])
+    print_people([whole], [by_landmarks])
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ whole  "))
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["whole", "3", "3", "3", "+1.0", "+6.5", "+20.0", "1.0", "6.5", "20.0", "0.67"]
