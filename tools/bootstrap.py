@@ -112,10 +112,17 @@ def last_line() -> str:
     return next((line.strip() for line in reversed(lines) if line.strip() and "is ignored" not in line), "")
 
 
+def downloaded_mb(log: str) -> float:
+    """Megabytes of what pip and `metrichmsr setup` say they downloaded; nothing counts twice."""
+    units = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}
+    files = set(re.findall(r"[Dd]ownloading (\S+) \((\d+(?:\.\d+)?) ([kMG]B)\)", log))
+    return sum(float(size) * units[unit] for _, size, unit in files)
+
+
 def pip(*arguments: str | Path) -> None:
     """`pip install` in the virtual environment, constrained to the project's pinned versions."""
     constraints = ros_constraints() if ROS_SOURCED else ROOT / "constraints.txt"
-    # Compiling all modules of torch takes longer than all other steps; Python compiles those that it imports.
+    # Compiling all modules takes longer than all other steps; Python compiles those that it imports.
     quick = ["--no-input", "--no-compile", "--disable-pip-version-check"]
     shell(PYTHON, "-m", "pip", "install", *quick, "-c", constraints, *arguments)
 
@@ -193,9 +200,9 @@ def requirements(path: Path, without: Iterable[str] = ()) -> list[str]:
 
 
 def core_requirements() -> list[str]:
-    """requirements.txt without torch (a separate step), and without OpenCV if the ROS installation has it."""
+    """requirements.txt, without OpenCV if the ROS installation has it."""
     has_cv2 = ROS_SOURCED and subprocess.run([sys.executable, "-c", "import cv2"], capture_output=True).returncode == 0
-    return requirements(ROOT / "requirements.txt", ["torch", *(["opencv"] if has_cv2 else [])])
+    return requirements(ROOT / "requirements.txt", ["opencv"] if has_cv2 else [])
 
 
 def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
@@ -203,11 +210,12 @@ def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
     index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
     hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu avoids gigabytes of CUDA)"
     pins = ROOT / "constraints.txt"
-    core, ros, test, site = (ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-test", "-docs"))
+    core, ros, train, test, site = (
+        ROOT / f"requirements{part}.txt" for part in ("", "-ros", "-train", "-test", "-docs")
+    )
     version = f"Python {platform.python_version()}"
     out = [
         Step("venv", f"virtual environment, {version}", (str(VENV), str(ROS_SOURCED)), make_venv),
-        Step("torch", f"PyTorch{hint}", (pins, torch_index), lambda: pip(*index, "torch")),
         Step("packages", "Python packages", (pins, core), lambda: pip(*core_requirements(), *cmake_tools())),
     ]
     if not ROS_SOURCED:
@@ -229,7 +237,9 @@ def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
     )
     out.append(fetch)
     if tests:
-        out.append(Step("tests", "test tools", (pins, test), lambda: pip(*requirements(test))))
+        out.append(Step("torch", f"PyTorch{hint}", (pins, torch_index), lambda: pip(*index, "torch")))
+        tools = [*requirements(train), *requirements(test)]
+        out.append(Step("tests", "packages of the training and the tests", (pins, train, test), lambda: pip(*tools)))
     if docs:
         out.append(Step("docs", "MkDocs", (pins, site), lambda: pip(*requirements(site))))
     return out
@@ -257,13 +267,14 @@ def check_machine() -> None:
 def main() -> int:
     """Run the steps whose inputs changed; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--tests", action="store_true", help="also install the packages of the tests and linters")
+    parser.add_argument("--tests", action="store_true", help="also install PyTorch and the packages of the tests")
     parser.add_argument("--docs", action="store_true", help="also install the packages of the documentation site")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
     stamps = VENV / "setup"
     base = ""
     started = time.monotonic()
+    before = LOG.stat().st_size if LOG.is_file() else 0
     done = 0
     try:
         todo = steps(arguments.tests, arguments.docs, arguments.torch_index)
@@ -285,7 +296,11 @@ def main() -> int:
         print(f"error: {error}\n(whole log: {LOG})" if LOG.is_file() else f"error: {error}", file=sys.stderr)
         return 1
     if done:
-        print(f"set-up finished in {time.monotonic() - started:.0f} s (log: {LOG})")
+        with LOG.open("rb") as log:
+            log.seek(before)
+            megabytes = downloaded_mb(log.read().decode(errors="replace"))
+        took = time.monotonic() - started
+        print(f"set-up finished in {took:.0f} s, {megabytes:.0f} MB downloaded (log: {LOG})")
     return 0
 
 

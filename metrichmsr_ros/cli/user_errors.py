@@ -15,6 +15,7 @@ from typing import NoReturn, TextIO
 from metrichmsr_ros.errors import CalibrationWarning, MetricHMRError
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
+_EXTRA_TRAIN = ("torch", "roma", "tensorboard")
 _REMEDIES = {
     errno.EEXIST: "it is not a folder; name another",
     errno.ENOTDIR: "a part of the path is a file; name a folder",
@@ -65,6 +66,10 @@ def one_line_errors(prog: str) -> Iterator[None]:
             sys.exit(CLOSED_PIPE)
         except MetricHMRError as error:
             _end(prog, str(error))
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in _EXTRA_TRAIN:
+                raise
+            _end(prog, f"this needs {error.name}, which is not installed: pip install 'metrichmsr_ros[train]'")
         except OSError as error:
             _end(prog, os_error_line(error))
 

@@ -165,6 +165,16 @@ def test_errors_of_the_system_name_the_path_and_the_remedy(end, told):
     assert told in line
 
 
+def test_a_command_that_needs_torch_says_so_where_it_is_not_installed():
+    refuse = "import sys; sys.modules['torch'] = None; sys.argv = ['metrichmsr', 'export', 'embedded']"
+    code = f"{refuse}; from metrichmsr_ros.cli.main import main; main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        "metrichmsr: error: this needs torch, which is not installed: pip install 'metrichmsr_ros[train]'"
+    ]
+
+
 def test_bugs_keep_their_traceback():
     done = run("[][0]")
     assert done.returncode == 1
