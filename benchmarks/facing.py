@@ -30,7 +30,6 @@ from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.hmr.test_time_augmentation import Views, estimate_views, mean_of
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import views_of
-from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.pipeline.views import roles_of
 from metrichmsr_ros.types import FloatingArray
 
@@ -183,7 +182,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 3])
     parser.add_argument("--test-time-augmentation", choices=["none", "flip", "full"], default="flip")
     options = parser.parse_args()
-    limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation=options.test_time_augmentation)
     light, full = FirstView(pipeline, None), FirstView(pipeline, BlazePose(heavy=True))
     moving: list[Sighting] = []

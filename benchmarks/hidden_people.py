@@ -22,7 +22,6 @@ from metrichmsr_ros import Camera, OutputRequest, PersonEstimate, Pipeline
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.synthesis.walkers import Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, WalkingSequence
-from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.types import Float64Array, ImageArray
 
 FPS = 10.0
@@ -141,7 +140,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     options = parser.parse_args()
-    limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     table = Table(
         "hidden", "walker", "same id", "marked", "deviation grew", "predicted", "at return", "velocity after 3"

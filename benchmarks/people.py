@@ -183,9 +183,7 @@ def main() -> None:
             frames.append(tracker.update(image, index / annotation["fps"]))
             seconds.append(time.perf_counter() - start)
         size = f"{image.shape[1]}x{image.shape[0]}"
-        print(
-            f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}, {seed}"
-        )
+        print(f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}, {seed}")
         results.append(score(annotation, frames))
         print_score(results[-1], np.array(seconds) * 1e3, float(np.mean([len(people) for people in frames])))
     if options.copies > 1:

@@ -31,7 +31,6 @@ from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, SceneContext
-from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord, person_from_estimate
 
 FPS = 10.0
@@ -124,7 +123,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[10, 11, 12], help="of random people; none: demo alone")
     options = parser.parse_args()
     count = options.frames
-    limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {count} frames of 640x480")
     print_table("demo", [WalkingSequence(count, FPS)], pipeline)

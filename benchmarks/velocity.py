@@ -20,7 +20,6 @@ from benchmarks.random_walkers import random_walkers
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
-from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.types import Float64Array
 
 NEAR = 0.25  # of the distance, within which an estimate belongs to a walker
@@ -85,7 +84,6 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=10.0)
     parser.add_argument("--seconds", type=float, default=12.0)
     options = parser.parse_args()
-    limit_threads("embedded", "cpu")
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     count = int(options.seconds * options.fps)
     found = [measure(pipeline, random_walkers(count, options.fps, seed)) for seed in options.seeds]

@@ -17,11 +17,9 @@ from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest
-from metrichmsr_ros.pipeline.threads import limit_threads
 
 
 def load(depth: bool) -> Track:
-    limit_threads("embedded", "cpu")
     choice = DepthChoice("auto" if depth else "people")
     pipeline = Pipeline.from_preset("embedded", depth=choice, test_time_augmentation="none")
     request = OutputRequest(vertices=True, depth=depth)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrichmsr_ros.body.engine import BodyEngine, BodyError
+from metrichmsr_ros.body.onnx_engine import OnnxBody
+from metrichmsr_ros.body.open_tables import FILES
 
 if TYPE_CHECKING:
     from metrichmsr_ros.body.base import BodyModel
@@ -20,7 +22,7 @@ def load_body(spec: str) -> BodyModel:
         MissingPackageError: SMPL is requested and `smplx` is not installed; names the extra to install.
     """
     kind, _, path = spec.partition(":")
-    if spec in ("open", "open_light"):
+    if spec in FILES:
         from metrichmsr_ros.body.open_body import OpenBody
 
         return OpenBody.load(spec)
@@ -32,13 +34,17 @@ def load_body(spec: str) -> BodyModel:
 
 
 def load_body_engine(spec: str, device: str = "cpu", num_threads: int = 1) -> BodyEngine:
-    """Load what poses the body model `spec` of `load_body`. Errors as there.
+    """Load what poses the body model `spec` of `load_body`: the open body in ONNX Runtime on the CPU, others in torch.
+
+    Errors as there.
 
     Args:
         spec: as for `load_body`.
-        device: torch device, e.g. `cpu`, `cuda`.
-        num_threads: CPU threads of the networks' runtime.
+        device: `cpu`, or a device of torch, e.g. `cuda`.
+        num_threads: CPU threads of ONNX Runtime.
     """
+    if spec in FILES and device == "cpu":
+        return OnnxBody(spec, num_threads)
     from metrichmsr_ros.body.torch_engine import TorchBody
 
     return TorchBody(load_body(spec).to(device).eval(), device)

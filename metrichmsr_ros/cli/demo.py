@@ -31,7 +31,6 @@ from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, Walkin
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.threads import limit_threads
 from metrichmsr_ros.replay.records import PersonRecord
 
 FPS = 10.0
@@ -79,7 +78,6 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
     folders.clear()
     frames = WalkingSequence(num_frames, FPS)
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
-    limit_threads("embedded", "cpu")
     with console.status("2/4 loading the model"):
         pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")  # the node's default
         _warm_up(pipeline)

@@ -20,9 +20,9 @@ from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.cli.predict import InputError, load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
+from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.inputs import crop_inputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
 from metrichmsr_ros.hmr.network.expert_routing import at_pixels, patch_maps, patch_routing, spread_over
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.io.image_header import MAX_PIXELS

@@ -15,7 +15,7 @@ from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_options import CameraOptions, Intrinsics
-from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
+from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.io.images import (
     ImageDataError,

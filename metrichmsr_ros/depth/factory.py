@@ -8,11 +8,13 @@ from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path, model_path
 from metrichmsr_ros.depth.calibration import METHODS
+from metrichmsr_ros.depth.calibration.onnx_refiner import OnnxRefiner
 from metrichmsr_ros.depth.calibration.refiner import RefinerEngine
 from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth, IncomingDepth
 from metrichmsr_ros.depth.sources.files import load_depth
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
+from metrichmsr_ros.runtime.graph_file import graph_of
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
@@ -99,6 +101,8 @@ def _automatic() -> str:
 
 
 def _refiner(path: str, device: str) -> RefinerEngine:
+    if device == "cpu" and graph_of(Path(path)).is_file():
+        return OnnxRefiner(path)
     from metrichmsr_ros.depth.calibration.network import TorchRefiner
     from metrichmsr_ros.depth.calibration.weights import load_refiner
 

@@ -37,12 +37,10 @@ _RECTIFIED = {"auto": None, "true": True, "false": False}
 
 
 def load_pipeline(options: ReplayOptions) -> Any:
-    """The pipeline of the options; also sets the number of torch threads, which affects the last bits of sums."""
+    """The pipeline of the options."""
     # imports the networks' runtime, which this module's other functions do not need
     from metrichmsr_ros.pipeline.pipeline import Pipeline
-    from metrichmsr_ros.pipeline.threads import limit_threads
 
-    limit_threads(options.preset, options.device, options.num_threads)
     return Pipeline.from_preset(
         options.preset,
         options.device,

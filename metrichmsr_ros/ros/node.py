@@ -322,11 +322,9 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.io.devices import checked_device
     from metrichmsr_ros.pipeline.pipeline import Pipeline
-    from metrichmsr_ros.pipeline.threads import limit_threads
 
     if settings.device != "cpu":
         checked_device(settings.device)
-    limit_threads(settings.preset, settings.device)
     return Pipeline.from_preset(
         settings.preset,
         device=settings.device,

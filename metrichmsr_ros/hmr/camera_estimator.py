@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
@@ -34,7 +33,7 @@ class CameraEstimator:
 
     def __init__(self, model: Any | None = None, device: str = "cpu") -> None:
         self._model = model
-        self._device = checked_device(device)
+        self._device = device if model is None else checked_device(device)
 
     @classmethod
     def load(cls, weights: str = "anycalib_pinhole", device: str = "cpu") -> CameraEstimator:
@@ -55,15 +54,12 @@ class CameraEstimator:
             model = AnyCalib(model_id=weights)
         return cls(model.to(device).eval(), device)
 
-    @torch.inference_mode()
     def estimate(self, image: NDArray[np.uint8]) -> Camera:
         """The camera of `image` (H, W, 3) uint8 RGB; by the long-side rule if the network's result is invalid."""
         height, width = image.shape[:2]
         camera = Camera.long_side(width, height)
         if self._model is not None:
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).to(self._device).float() / 255
-            values = self._model.predict(pixels, cam_id="simple_pinhole")["intrinsics"]
-            focal, cx, cy = (float(value) for value in torch.as_tensor(values).flatten()[:3])
+            focal, cx, cy = self._predicted(image)
             if np.isfinite([focal, cx, cy]).all() and focal > 0:
                 # The centre of the first pixel is 0.5 in AnyCalib and 0 here.
                 intrinsics = np.array([[focal, 0, cx - 0.5], [0, focal, cy - 0.5], [0, 0, 1]], np.float64)
@@ -73,10 +69,23 @@ class CameraEstimator:
         logger.info("camera of the %dx%d image by %s: f=%.1f px", width, height, camera.source, camera.intrinsics[0, 0])
         return camera
 
+    def _predicted(self, image: NDArray[np.uint8]) -> tuple[float, float, float]:
+        """Focal length and principal point by the network, px; the centre of the first pixel is 0.5."""
+        import torch
+
+        assert self._model is not None
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).to(self._device).float() / 255
+            values = self._model.predict(pixels, cam_id="simple_pinhole")["intrinsics"]
+            focal, cx, cy = torch.as_tensor(values).flatten()[:3].tolist()
+        return focal, cx, cy
+
 
 @contextmanager
 def _as_hub_file(path: Path, name: str) -> Iterator[None]:
     """Let torch.hub find `path` under `name`, because AnyCalib loads its weights only from there."""
+    import torch
+
     hub_dir = torch.hub.get_dir()
     with TemporaryDirectory() as folder:
         link = Path(folder, name)

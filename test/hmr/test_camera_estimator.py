@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from metrichmsr_ros.cli.predict import photo_camera
-from metrichmsr_ros.hmr.network.camera_estimator import CameraEstimator
+from metrichmsr_ros.hmr.camera_estimator import CameraEstimator
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 
