@@ -112,11 +112,13 @@ def last_line() -> str:
     return next((line.strip() for line in reversed(lines) if line.strip() and "is ignored" not in line), "")
 
 
-def downloaded_mb(log: str) -> float:
-    """Megabytes of what pip and `metrichmsr setup` say they downloaded; nothing counts twice."""
+def packages_mb(log: str) -> float:
+    """Megabytes of the packages that pip and `metrichmsr setup` downloaded or found in a cache or a local index."""
     units = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}
-    files = set(re.findall(r"[Dd]ownloading (\S+) \((\d+(?:\.\d+)?) ([kMG]B)\)", log))
-    return sum(float(size) * units[unit] for _, size, unit in files)
+    told = set(re.findall(r"(?:[Dd]ownloading|Using cached) (\S+) \((\d+(?:\.\d+)?) ([kMG]B)\)", log))
+    local = {Path(path) for path in re.findall(r"Processing (/\S+\.whl)", log)}
+    here = sum(path.stat().st_size / 1e6 for path in local if path.is_file())
+    return here + sum(float(size) * units[unit] for _, size, unit in told)
 
 
 def pip(*arguments: str | Path) -> None:
@@ -298,9 +300,9 @@ def main() -> int:
     if done:
         with LOG.open("rb") as log:
             log.seek(before)
-            megabytes = downloaded_mb(log.read().decode(errors="replace"))
+            megabytes = packages_mb(log.read().decode(errors="replace"))
         took = time.monotonic() - started
-        print(f"set-up finished in {took:.0f} s, {megabytes:.0f} MB downloaded (log: {LOG})")
+        print(f"set-up finished in {took:.0f} s, {megabytes:.0f} MB of packages and networks (log: {LOG})")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The set-up of the demo has no PyTorch, that of the tests has it, and the size of downloads is what the tools say."""
+"""The set-up of the demo has no PyTorch, that of the tests has it, and the size of packages is what the tools say."""
 
 from __future__ import annotations
 
@@ -31,15 +31,20 @@ def test_only_the_tests_install_torch(bootstrap, tests, expected):
     assert not any(line.startswith(("torch", "roma")) for line in bootstrap.core_requirements())
 
 
-def test_downloads_are_added_up_once_each(bootstrap):
-    log = """
+def test_packages_are_added_up_once_each(bootstrap, tmp_path):
+    wheel = tmp_path / "local-1.whl"
+    wheel.write_bytes(bytes(2_000_000))
+    log = f"""
+Processing {wheel} (from -r requirements.txt (line 3))
+Processing {tmp_path}
   Downloading numpy-2.4.6-cp311.whl (16.8 MB)
      16.8/16.8 MB 90.1 MB/s eta 0:00:00
+  Using cached scipy-1.17.1.whl (35.0 MB)
   Using cached scipy-1.17.1.whl (35.0 MB)
   Downloading six-1.17.0.whl.metadata (1.5 kB)
 downloading mediapipe==0.10.14 (35 MB): 0 s
 downloading mediapipe==0.10.14 (35 MB): 1 s
   Downloading torch-2.13.0.whl (1.2 GB)
 """
-    assert bootstrap.downloaded_mb(log) == pytest.approx(16.8 + 0.0015 + 35 + 1200)
-    assert bootstrap.downloaded_mb("") == 0
+    assert bootstrap.packages_mb(log) == pytest.approx(2 + 16.8 + 35 + 0.0015 + 35 + 1200)
+    assert bootstrap.packages_mb("") == 0
