@@ -39,7 +39,7 @@ class EvalOptions:
         preset: preset name of this pipeline, or path of a .safetensors checkpoint.
         body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
         device: torch device, e.g. cpu or cuda.
-        num_threads: calls of the networks that find people at the same time.
+        num_threads: calls of networks at the same time.
     """
 
     data: Path | None = None

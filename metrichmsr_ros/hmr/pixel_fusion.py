@@ -26,8 +26,39 @@ def with_pixels(
         engine: the network. estimate: of B people, from all their views.
         first, more, roles: the views, as for `estimate_from_views`.
     """
-    if not engine.config.image_encoder.reads_maps or first.trunk_maps is None:
+    return with_seen_pixels(engine, estimate, first, read_pixels(engine, first, more, roles))
+
+
+def with_seen_pixels(
+    engine: HMREngine, estimate: HMREstimate, first: CropInputs, seen: EstimateFromPixels | None
+) -> HMREstimate:
+    """`estimate` with what the pixel branch has `seen`; unchanged where that is None.
+
+    Args:
+        engine: the network. estimate: of B people, from all their views. first: their first views.
+        seen: of the same people, from `read_pixels`.
+    """
+    if seen is None:
         return estimate
+    return fused(estimate, seen, engine.config.pixel_position.correlation, shows_hips(first))
+
+
+def has_pixels(engine: HMREngine, first: CropInputs) -> bool:
+    """Whether the network has a pixel branch, and the views the maps that it reads."""
+    return engine.config.image_encoder.reads_maps and first.trunk_maps is not None
+
+
+def read_pixels(
+    engine: HMREngine, first: CropInputs, more: CropInputs | None, roles: ViewRoles
+) -> EstimateFromPixels | None:
+    """What the pixel branch reads of B people, in all views that have maps; None where `has_pixels` is false.
+
+    Args:
+        engine: the network.
+        first, more, roles: the views, as for `estimate_from_views`.
+    """
+    if not has_pixels(engine, first):
+        return None
     views, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
     if more is not None and more.trunk_maps is not None:
         assert more.heavy is not None
@@ -36,9 +67,7 @@ def with_pixels(
         person = np.concatenate([person, np.array(roles.person)[light]])
         is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])
     seen = engine.from_pixels(views, is_mirrored)
-    if len(views) > len(first):
-        seen = mean_of_views(seen, person, len(first))
-    return fused(estimate, seen, engine.config.pixel_position.correlation, shows_hips(first))
+    return mean_of_views(seen, person, len(first)) if len(views) > len(first) else seen
 
 
 def mean_of_views(views: EstimateFromPixels, person: IndexArray, count: int) -> EstimateFromPixels:

@@ -34,7 +34,8 @@ class ShapeSmoother:
         """The B people of `estimate` with the mean shapes of tracks `ids`, moved so that their image size stays."""
         rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
         betas = np.stack(rows)
-        scale = self._body.height(betas) / self._body.height(estimate.betas)
+        new, old = np.split(self._body.height(np.concatenate([betas, estimate.betas])), 2)
+        scale: Float32Array = new / old
         return with_shapes(estimate, betas, scale, self._body)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
@@ -60,8 +61,8 @@ def with_shapes(
 
     `distance_std` (B,): new relative standard deviation of the distance; None: deviations are multiplied by `scale`.
     """
-    pelvis = estimate.transl + body.rest_joints(estimate.betas)[:, 0]  # SMPL's pelvis is not its origin
-    transl = scale[:, None] * pelvis - body.rest_joints(betas)[:, 0]
+    new, old = np.split(body.rest_joints(np.concatenate([betas, estimate.betas]))[:, 0], 2)
+    transl = scale[:, None] * (estimate.transl + old) - new  # SMPL's pelvis is not its origin
     deviation: Float32Array = scale[:, None] * estimate.transl_deviation
     if distance_std is not None:
         along: Float32Array = distance_std * np.linalg.norm(transl, axis=-1)

@@ -58,7 +58,7 @@ class Pipeline:
             one view.
         load_heavy: called when it is first needed for BlazePose with the heavier landmark network; may return None.
         detector: finds people; None: the detector that ships with the package.
-        workers: run the people networks' calls of one image at the same time; None: one after the other.
+        workers: run networks' calls of one image at the same time; None: one after the other.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Pipeline:
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
         self._rectifier: Rectifier | None = None
-        self._estimator = PoseEstimator(engine)
+        self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
 
@@ -105,16 +105,15 @@ class Pipeline:
             preset: name of a preset, or path of a `.safetensors` checkpoint.
             device: torch device, e.g. `cpu`, `cuda`.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
-            num_threads: calls of BlazePose and of the person detector at the same time, each on a CPU thread, and CPU
-                threads of the network and of the body.
+            num_threads: calls of networks at the same time, each on one CPU thread.
             depth: where the scene's depth comes from, and what calibrates it.
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
         """
-        engine = load_engine(preset, device, num_threads)
+        engine = load_engine(preset, device)
         return cls(
             engine,
-            load_body_engine(body, device, num_threads),
+            load_body_engine(body, device),
             BlazePose(with_maps=engine.config.image_encoder.reads_maps),
             make_engine(depth),
             test_time_augmentation,

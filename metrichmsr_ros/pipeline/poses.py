@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.engine import HMREngine
-from metrichmsr_ros.hmr.estimate import HMREstimate
+from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.facing import reflected
 from metrichmsr_ros.hmr.inputs import CropInputs, crop_inputs
-from metrichmsr_ros.hmr.pixel_fusion import with_pixels
+from metrichmsr_ros.hmr.pixel_fusion import has_pixels, read_pixels, with_seen_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
 from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother
@@ -32,6 +32,7 @@ from metrichmsr_ros.people.detection.test_time_views import View2D
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.pipeline.views import ViewMaker, roles_of
+from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
 
 ViewsByRow = Mapping[int, Sequence[View2D]]
@@ -42,18 +43,20 @@ class PoseEstimator:
 
     Args:
         engine: the network.
+        workers: run its pixel branch beside the rest; None: one after the other.
     """
 
-    def __init__(self, engine: HMREngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: HMREngine, workers: Workers | None = None) -> None:
+        self._engine, self._workers = engine, workers or Workers()
 
     def estimate(
         self, image: ImageArray, found: Sequence[LandmarkSet], further: ViewsByRow, camera: Camera
     ) -> HMREstimate:
         """Estimates of B people, each the mean over its views that agree in facing."""
         first, more = self.batch(image, found, camera), self._further_batch(image, further, camera)
+        pixels = self.begin_pixels(first, more, roles_of(further))
         estimate = estimate_from_views(self._engine, first, more, roles_of(further))
-        return with_pixels(self._engine, estimate, first, more, roles_of(further))
+        return with_seen_pixels(self._engine, estimate, first, pixels())
 
     def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:
         """The network's input of one view of each person."""
@@ -70,9 +73,20 @@ class PoseEstimator:
             return views
         return views.joined(further_estimates(self._engine, more, roles_of(further), views.people))
 
-    def with_pixels(self, estimate: HMREstimate, first: CropInputs) -> HMREstimate:
-        """`estimate` with position and shape from the pixels of the first views too, by networks that read them."""
-        return with_pixels(self._engine, estimate, first, None, ViewRoles())
+    def begin_pixels(
+        self,
+        first: CropInputs,
+        more: CropInputs | None = None,
+        roles: ViewRoles = ViewRoles(),  # noqa: B008 (frozen)
+    ) -> Callable[[], EstimateFromPixels | None]:
+        """Start `read_pixels`; the result waits for it."""
+        if not has_pixels(self._engine, first):
+            return lambda: None
+        return self._workers.start(read_pixels, self._engine, first, more, roles)
+
+    def with_pixels(self, estimate: HMREstimate, first: CropInputs, pixels: EstimateFromPixels | None) -> HMREstimate:
+        """`estimate` with position and shape from the pixels too, by networks that read them."""
+        return with_seen_pixels(self._engine, estimate, first, pixels)
 
     def _further_batch(self, image: ImageArray, further: ViewsByRow, camera: Camera) -> CropInputs | None:
         sets = [view.landmarks for of_one in further.values() for view in of_one]
@@ -109,6 +123,7 @@ class VideoPoses:
         """
         ids = [person.id for person in seen]
         first = self._estimator.batch(image, [person.landmarks for person in seen], camera)
+        pixels = self._estimator.begin_pixels(first)
         views = self._estimator.views(first, image, further, camera)
         doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
         if doubt.any():
@@ -116,7 +131,7 @@ class VideoPoses:
             heavy = self._views.heavy_views(image, seen, rows, further)
             views = self._estimator.with_more(views, image, heavy, camera)
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
-        estimate = self._estimator.with_pixels(decided(views, agrees), first)
+        estimate = self._estimator.with_pixels(decided(views, agrees), first, pixels())
         steady = replace(estimate, rotmats=self._rotations(estimate.rotmats, ids, stamp_s))
         return self._shapes(steady, ids)
 

@@ -38,7 +38,7 @@ class ReplayOptions:
         preset: preset name or path of a .safetensors checkpoint.
         body: open_light, open or smpl:/path/to/SMPL file.
         device: torch device, e.g. cpu or cuda.
-        num_threads: calls of the networks that find people at the same time.
+        num_threads: calls of networks at the same time.
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
         id_prefix: prefix of every id in the output bag, as the node's parameter.

@@ -26,7 +26,7 @@ class Settings:
     device: str = parameter("cpu", "Torch device of the networks: cpu, cuda, cuda:1, ...", read_only=True)
     num_threads: int = parameter(
         2,
-        "Calls of the networks that find people at the same time; each takes a CPU thread.",
+        "Calls of networks at the same time; each takes a CPU thread.",
         between=(1, 64),
         read_only=True,
     )
