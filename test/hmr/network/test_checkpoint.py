@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-import numpy as np
 import pytest
 import torch
-from helpers.random_batches import random_batch
+from helpers.random_batches import landmark_set, random_batch
 from helpers.simulated_people import simulate
 from helpers.small_networks import TINY_MOE, model_of
 from safetensors.torch import load_file, save_file
@@ -19,17 +18,6 @@ from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model, load_torch_engine, save_model
 from metrichmsr_ros.hmr.weights import CheckpointError, read_metadata
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
-
-
-def landmark_set(seed):
-    rng = np.random.default_rng(seed)
-    roi = Roi(np.array([300.0, 200.0]), 220.0, 0.3)
-    matrix = roi.matrix()
-    crop = rng.uniform(0, 255, (39, 3))
-    pixels = (crop[:, :2] - matrix[:2, 2]) @ np.linalg.inv(matrix[:2, :2]).T
-    values = {"roi": roi, "score": 0.9, "crop_landmarks": crop, "visibility": np.ones(39), "presence": np.ones(39)}
-    return LandmarkSet(**values, world=rng.normal(0, 0.3, (39, 3)), crop_matrix=matrix, pixels=pixels)
 
 
 def test_saved_model_is_the_same_model(tmp_path):
@@ -79,23 +67,6 @@ def test_an_engine_states_the_hash_of_its_weights_file(tmp_path):
     engine = load_torch_engine(tmp_path / "w.safetensors")
     assert engine.weights_sha256 == hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
     assert engine.config == model_of().config
-
-
-def test_crop_intrinsics_match_the_crop():
-    camera = Camera.from_fov(640, 480, 1.0)
-    people = [landmark_set(0), landmark_set(1)]
-    batch = inputs_from_landmarks(people, camera)
-    expected = people[1].crop_matrix @ camera.intrinsics
-    np.testing.assert_allclose(batch.crop_intrinsics[1], expected, rtol=1e-5, atol=1e-3)
-    low, high = people[1].pixels[:33].min(0), people[1].pixels[:33].max(0)
-    np.testing.assert_allclose(batch.bbox[1], [*low, *high], rtol=1e-5, atol=1e-3)
-    assert inputs_from_landmarks([], camera).landmarks.shape == (0, 39, 3)
-
-
-def test_a_distorted_camera_is_rejected():
-    camera = Camera(640, 480, np.diag([500.0, 500, 1]), "plumb_bob", np.array([0.1, 0, 0, 0, 0]), "given")
-    with pytest.raises(ValueError, match="rectified"):
-        inputs_from_landmarks([landmark_set(0)], camera)
 
 
 def test_broken_files_are_named(tmp_path):
