@@ -47,7 +47,7 @@ def print_dds(seconds: float) -> None:
 def _print_row(video: Video, seconds: float) -> None:
     with TemporaryDirectory() as folder, running([sys.executable, "-m", "metrichmsr_ros.ros.node"]) as pid:
         frames = Path(folder, "frames.npy")
-        np.save(frames, np.stack([image for image, _ in video.frames(_WARM_UP_S + seconds)]))
+        video.render(_WARM_UP_S + seconds, frames)
         receiver = subprocess.Popen(_role("receiver"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         sent, cpu_s = _send(frames, pid)
         answers = json.loads(receiver.communicate(b"end\n")[0])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -35,12 +35,15 @@ class Video:
         """Row of the table."""
         return f"{self.size[0]}x{self.size[1]}, {self.people}{' + depth' if self.depth else ' people'}"
 
-    def frames(self, seconds: float) -> Iterator[tuple[np.ndarray, float]]:
-        """Images (H, W, 3) uint8 RGB and stamps, s, of the first `seconds`."""
+    def render(self, seconds: float, path: Path) -> np.ndarray:
+        """Images (N, H, W, 3) uint8 RGB of the first `seconds`, at `FPS`, in a new .npy file that is read in parts."""
         video = WalkingSequence(round(_LENGTH_S * FPS), FPS, self.size, FOV_X, _walkers(self.people))
-        for number in range(round(seconds * FPS)):
-            frame = video[number]
-            yield frame.image, frame.stamp_s
+        shape = round(seconds * FPS), self.size[1], self.size[0], 3
+        images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        for number in range(shape[0]):
+            images[number] = video[number].image
+        images.flush()
+        return images
 
 
 VIDEOS = (

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.frame_pipe import write_frame
+from benchmarks.speed.settings import FPS
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,14 +97,18 @@ def trackers(peer_python: Path | None, *options: str) -> Iterator[dict[str, Trac
         yield started
 
 
-def take_turns(
-    called: Mapping[str, Tracker], frames: Iterable[tuple[np.ndarray, float]], warm_up: int
-) -> dict[str, list[Answer]]:
-    """Answers of all trackers to every frame after the first `warm_up`, in turns that change their order."""
+def take_turns(called: Mapping[str, Tracker], images: Iterable[np.ndarray], warm_up: int) -> dict[str, list[Answer]]:
+    """Answers of all trackers to every image after the first `warm_up`, in turns that change their order.
+
+    Args:
+        called: trackers by name.
+        images: (H, W, 3) uint8 RGB each, at `FPS`.
+        warm_up: number of images that do not count.
+    """
     answers: dict[str, list[Answer]] = {name: [] for name in called}
-    for number, (image, stamp_s) in enumerate(frames):
+    for number, image in enumerate(images):
         for name in sorted(called, reverse=bool(number % 2)):
-            answer = called[name](image, stamp_s)
+            answer = called[name](image, number / FPS)
             if number >= warm_up:
                 answers[name].append(answer)
     return answers

@@ -31,8 +31,8 @@ class Pauses:
 
     Attributes:
         still_s: while the detector saw all known people and nothing else has changed since all tiles were searched.
-        calm_s: while all known people are seen, and there are some.
-        urgent_s: while nobody is known, somebody is new, or somebody known is not seen.
+        calm_s: while all known people are seen, also while there are none.
+        urgent_s: while somebody is new, or somebody known is not seen.
     """
 
     still_s: float = 0.5

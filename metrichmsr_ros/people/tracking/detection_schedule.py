@@ -50,13 +50,13 @@ class DetectionSchedule:
     def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image, before `tracks` are followed to it; None: none is needed yet.
 
-        Somebody who is new or was not seen in the last image needs one soon, as does an image with nobody known. Where
-        nothing has changed but known people, whom the detector saw when it last searched, one is hardly needed.
+        Somebody who is new or was not seen in the last image needs one soon. Where nothing has changed but known
+        people, whom the detector saw when it last searched, one is hardly needed.
         """
         self._watch.cover(image.shape, [track.landmarks.bbox() for track in tracks if track.is_seen])
         is_calm = all(track.is_seen and track.id is not None for track in tracks)
         may_be_still = is_calm and all(track.is_detected for track in tracks)
-        return self._call(image, stamp_s, Need.CALM if tracks and is_calm else Need.URGENT, may_be_still)
+        return self._call(image, stamp_s, Need.CALM if is_calm else Need.URGENT, may_be_still)
 
     def late(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image in which a track was not seen any more, if there was none before; else None."""
