@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
 
 class CheckpointError(MetricHMRError, ValueError):
@@ -35,7 +34,6 @@ def weights_path(path_or_preset: str | Path) -> Path:
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The header of a weights file: format, config and the saved metadata. Raises CheckpointError if unreadable."""
     try:
-        with safe_open(path, framework="np") as file:
-            return dict(file.metadata() or {})
-    except (FileNotFoundError, SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
+        return dict(WeightsHeader.read(path).metadata)
+    except WeightsFileError as error:
+        raise CheckpointError(str(error)) from None
