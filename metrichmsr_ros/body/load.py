@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from metrichmsr_ros.body.engine import BodyEngine, BodyError
 from metrichmsr_ros.body.onnx_engine import OnnxBody
 from metrichmsr_ros.body.open_tables import FILES
+from metrichmsr_ros.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from metrichmsr_ros.body.base import BodyModel
@@ -19,17 +20,23 @@ def load_body(spec: str) -> BodyModel:
     Raises:
         BodyError: unknown spec, or the file is not a body model.
         BodyFileError: the SMPL file does not exist.
-        MissingPackageError: SMPL is requested and `smplx` is not installed; names the extra to install.
+        MissingPackageError: torch, or for SMPL `smplx`, is not installed; names the extra to install.
     """
     kind, _, path = spec.partition(":")
-    if spec in FILES:
-        from metrichmsr_ros.body.open_body import OpenBody
+    try:
+        if spec in FILES:
+            from metrichmsr_ros.body.open_body import OpenBody
 
-        return OpenBody.load(spec)
-    if kind == "smpl" and path:
-        from metrichmsr_ros.body.smpl import SmplBody
+            return OpenBody.load(spec)
+        if kind == "smpl" and path:
+            from metrichmsr_ros.body.smpl import SmplBody
 
-        return SmplBody(Path(path).expanduser())
+            return SmplBody(Path(path).expanduser())
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"body {spec} in torch needs {error.name}: pip install 'metrichmsr_ros[train]'. Without it, "
+            "`load_body_engine` poses the open bodies on the CPU"
+        ) from error
     raise BodyError(f"body: unknown model {spec!r}; use 'open', 'open_light' or 'smpl:/path/to/SMPL_NEUTRAL.npz'")
 
 

@@ -94,6 +94,12 @@ def test_weights_without_a_graph_run_in_torch_and_name_it_where_it_is_missing(tm
     assert "mine.safetensors on cpu needs torch: pip install 'metrichmsr_ros[train]'" in last
 
 
+def test_a_body_in_torch_names_the_extra():
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        without_torch("import metrichmsr_ros; metrichmsr_ros.load_body('open')")
+    assert "body open in torch needs torch: pip install 'metrichmsr_ros[train]'" in error.value.stderr.splitlines()[-1]
+
+
 def test_the_shipped_network_and_bodies_run_in_onnx_runtime_on_the_cpu():
     assert isinstance(load_engine("embedded"), OnnxEngine)
     assert load_engine(Path(asset_path("embedded.safetensors"))).weights_sha256
