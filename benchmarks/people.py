@@ -171,7 +171,7 @@ def main() -> None:
     blazepose = BlazePose(detector_path=options.detector, landmark_path=options.landmarks)
     detector, workers = PersonDetector(), Workers(options.threads)
     print(
-        f"machine          {platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {options.threads} used"
+        f"machine          {platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {options.threads} thr."
     )
     results: list[Score] = []
     for seed in range(options.copies):
@@ -182,8 +182,8 @@ def main() -> None:
             start = time.perf_counter()
             frames.append(tracker.update(image, index / annotation["fps"]))
             seconds.append(time.perf_counter() - start)
-        size = f"{image.shape[1]}x{image.shape[0]}"
-        print(f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}, {seed}")
+        size = f"{image.shape[1]}x{image.shape[0]}{', noisy' if seed else ''}"
+        print(f"video            {options.video.name}, {len(frames)} frames at {annotation['fps']} Hz, {size}")
         results.append(score(annotation, frames))
         print_score(results[-1], np.array(seconds) * 1e3, float(np.mean([len(people) for people in frames])))
     if options.copies > 1:

@@ -38,7 +38,9 @@ def print_videos(seconds: float, peer_python: Path | None) -> None:
         for name, times in answers.items():
             print_times(video, name, times)
         if "mediapipe" in answers:
-            print_ratio(answers["ours"], answers["mediapipe"], MOST_RATIO if video.people == 1 else None)
+            print_ratio(
+                answers["ours"], answers["mediapipe"], MOST_RATIO if video.people == 1 and not video.depth else None
+            )
         print_stages(video, answers["ours"])
         print(f"{'':22} first result {first_s:.1f} s after the start{verdict(first_s, MOST_FIRST_S)}", flush=True)
 
