@@ -22,7 +22,9 @@ def test_every_model_file_reads_and_survives_json(path):
     assert build(ModelConfig, json.loads(json.dumps(to_mapping(config)))) == config
 
 
-HUMAN_TRAINING = [p for p in sorted((CONFIG / "train").glob("*.yaml")) if not p.stem.startswith(("depth", "pixels"))]
+HUMAN_TRAINING = [
+    p for p in sorted((CONFIG / "train").glob("*.yaml")) if "depth" not in p.stem and "pixels" not in p.stem
+]
 
 
 @pytest.mark.parametrize("path", HUMAN_TRAINING, ids=lambda p: p.stem)

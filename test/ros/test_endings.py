@@ -105,7 +105,7 @@ def test_the_time_until_the_model_is_ready_counts_from_the_start_of_the_process(
         assert configured < ready
 
 
-@pytest.mark.parametrize("moment", ["tyro", "torch", "metrichmsr_ros.pipeline.pipeline"])
+@pytest.mark.parametrize("moment", ["tyro", "onnxruntime", "metrichmsr_ros.pipeline.pipeline"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_ctrl_c_ends_a_replay_with_130_and_no_traceback(tmp_path, moment, count):
     bag = write_bag(tmp_path / "bag")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from metrichmsr_ros.hmr.config import MoEConfig, PixelPositionConfig
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.training.pixels import ablations
 from metrichmsr_ros.training.pixels.ablations import COLUMNS, ROWS, ablate, branch_errors, markdown, row_config
-from metrichmsr_ros.training.pixels.config import PixelTrainConfig
+from metrichmsr_ros.training.pixels.config import PixelTrainConfig, load_pixel_config
 from metrichmsr_ros.training.pixels.crops import batch_of, held_out
 from metrichmsr_ros.training.pixels.train import PixelRun
 
+CONFIG = Path(__file__).parents[3] / "config" / "train"
 MOE = MoEConfig(width=16, heads=2, patch_layers=1, global_layers=1, global_tokens=2)
 
 
@@ -71,6 +73,12 @@ def test_a_row_reads_what_its_name_says(config, people, row):
     twice = torch.diag(torch.tensor([2.0, 2.0, 1.0]))
     camera = {"intrinsics": twice @ people.intrinsics, "crop_intrinsics": twice @ people.crop_intrinsics}
     assert moves(branch, people, **camera) == (settings.conditioning != "none")
+
+
+def test_the_shipped_configuration_reads():
+    config = load_pixel_config(CONFIG / "ablation_pixels.yaml")
+    assert config.branch.mixer == "human_moe"
+    assert config.branch.moe.width == config.branch.width  # so that the transformer's row is as wide
 
 
 def test_rows_are_different_branches(config):
