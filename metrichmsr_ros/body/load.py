@@ -9,6 +9,7 @@ from metrichmsr_ros.body.engine import BodyEngine, BodyError
 from metrichmsr_ros.body.onnx_engine import OnnxBody
 from metrichmsr_ros.body.open_tables import FILES
 from metrichmsr_ros.errors import MissingPackageError
+from metrichmsr_ros.runtime.providers import providers_of
 
 if TYPE_CHECKING:
     from metrichmsr_ros.body.base import BodyModel
@@ -41,17 +42,17 @@ def load_body(spec: str) -> BodyModel:
 
 
 def load_body_engine(spec: str, device: str = "cpu", num_threads: int = 1) -> BodyEngine:
-    """Load what poses the body model `spec` of `load_body`: the open body in ONNX Runtime on the CPU, others in torch.
+    """Load what poses the body model `spec` of `load_body`; errors as there.
 
-    Errors as there.
+    Open bodies run in ONNX Runtime where it has the device, others in torch.
 
     Args:
         spec: as for `load_body`.
-        device: `cpu`, or a device of torch, e.g. `cuda`.
+        device: see `providers_of`; others are torch's.
         num_threads: CPU threads of ONNX Runtime.
     """
-    if spec in FILES and device == "cpu":
-        return OnnxBody(spec, num_threads)
+    if spec in FILES and (providers := providers_of(device)):
+        return OnnxBody(spec, num_threads, providers)
     from metrichmsr_ros.body.torch_engine import TorchBody
 
     return TorchBody(load_body(spec).to(device).eval(), device)

@@ -9,6 +9,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.engine import NUM_BETAS, PosedBodies
 from metrichmsr_ros.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from metrichmsr_ros.body.open_tables import OpenTables
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.types import AnyArray, Float32Array
 
@@ -23,6 +24,7 @@ class OnnxBody:
     Args:
         name: "open" or "open_light".
         num_threads: CPU threads of one call.
+        providers: what computes; see `providers_of`.
 
     Raises:
         BodyError: another name.
@@ -32,13 +34,13 @@ class OnnxBody:
     joint_names: tuple[str, ...] = JOINT_NAMES
     parents: tuple[int, ...] = PARENTS
 
-    def __init__(self, name: str, num_threads: int = 1) -> None:
+    def __init__(self, name: str, num_threads: int = 1, providers: Providers = CPU) -> None:
         tables = OpenTables.load(name)
         self.name: str = tables.name
         self.faces: NDArray[np.int64] = tables.faces
         self.num_vertices: int = len(tables.template)
         self._tables = graph_tables(tables)
-        self._network = OnnxNetwork(asset_path(GRAPH), num_threads)
+        self._network = OnnxNetwork(asset_path(GRAPH), num_threads, providers)
 
     def posed(self, betas: Float32Array, rotmats: Float32Array, transl: Float32Array) -> PosedBodies:
         """Pose bodies; see `BodyEngine`."""

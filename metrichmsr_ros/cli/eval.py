@@ -38,7 +38,7 @@ class EvalOptions:
         calibrations: prox: calibrations of the depth by the people, one row each; none is the initial depth itself.
         preset: preset name of this pipeline, or path of a .safetensors checkpoint.
         body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
-        device: torch device, e.g. cpu or cuda.
+        device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
         num_threads: calls of networks at the same time.
     """
 

@@ -40,7 +40,7 @@ def predict(
         intrinsics: fx fy cx cy in pixels, if known; takes precedence over --fov.
         preset: preset name or path of a .safetensors checkpoint.
         body: open (12,000 vertices), open_light (1,200) or smpl:/path/to/your/SMPL file.
-        device: torch device, e.g. cpu or cuda.
+        device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
         depth: source of the scene's initial depth: auto, fastdepth, ground, people, hub[:MODEL],
             map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a figure and a PLY point cloud.
         calibration: calibration of the depth by the people: auto (the learned refiner), planes, field, affine, scale,

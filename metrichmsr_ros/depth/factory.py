@@ -15,6 +15,7 @@ from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth
 from metrichmsr_ros.depth.sources.files import load_depth
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
 from metrichmsr_ros.runtime.graph_file import graph_of
+from metrichmsr_ros.runtime.providers import CPU, providers_of
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
@@ -42,7 +43,7 @@ class DepthChoice:
     Attributes:
         source: one of `SOURCES`.
         calibration: one of `CALIBRATIONS`.
-        device: torch device of the networks.
+        device: of the networks: see `providers_of`; others are torch's.
         memory_s: time in seconds in which a calibration fades to 1/e without people in view.
     """
 
@@ -82,7 +83,7 @@ def make_source(source: str, device: str = "cpu") -> DepthSource:
         "auto": lambda: make_source(_automatic()),
         "ground": GroundPlane,
         "topic": IncomingDepth,
-        "fastdepth": _fastdepth,
+        "fastdepth": lambda: _fastdepth(device),
         "hub": lambda: _hub(detail, device),
         "map_anything": lambda: _map_anything(detail, device),
         "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
@@ -101,18 +102,18 @@ def _automatic() -> str:
 
 
 def _refiner(path: str, device: str) -> RefinerEngine:
-    if device == "cpu" and graph_of(Path(path)).is_file():
-        return OnnxRefiner(path)
+    if graph_of(Path(path)).is_file() and (providers := providers_of(device)):
+        return OnnxRefiner(path, providers=providers)
     from metrichmsr_ros.depth.calibration.network import TorchRefiner
     from metrichmsr_ros.depth.calibration.weights import load_refiner
 
     return TorchRefiner(load_refiner(path, device))
 
 
-def _fastdepth() -> DepthSource:
+def _fastdepth(device: str) -> DepthSource:
     from metrichmsr_ros.depth.sources.fastdepth import FastDepth
 
-    return FastDepth()
+    return FastDepth(providers=providers_of(device) or CPU)
 
 
 def _hub(model: str, device: str) -> DepthSource:

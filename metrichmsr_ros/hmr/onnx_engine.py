@@ -19,6 +19,7 @@ from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.runtime.graph_file import GraphFileError, graph_of, load_graph
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 from metrichmsr_ros.types import AnyArray
@@ -53,24 +54,26 @@ def config_in(weights: WeightsHeader) -> ModelConfig:
 
 
 class OnnxEngine:
-    """An `HMREngine` over landmarks on the CPU.
+    """An `HMREngine`.
 
     Args:
         weights: a .safetensors file with its graphs beside it.
         num_threads: CPU threads of one call.
+        providers: what computes; see `providers_of`.
 
     Raises:
         WeightsFileError: not a readable weights file.
         GraphFileError: no graph, or one of other weights; names the remedy.
     """
 
-    def __init__(self, weights: str | Path, num_threads: int = 1) -> None:
+    def __init__(self, weights: str | Path, num_threads: int = 1, providers: Providers = CPU) -> None:
         file = WeightsHeader.read(weights)
         self._config = config_in(file)
         self._path = file.path
-        self._landmarks = load_graph(graph_of(file.path), file, num_threads)
+        self._landmarks = load_graph(graph_of(file.path), file, num_threads, providers)
         reads_maps = self._config.image_encoder.reads_maps
-        self._pixels = load_graph(graph_of(file.path, PIXELS), file, num_threads) if reads_maps else None
+        pixels = graph_of(file.path, PIXELS)
+        self._pixels = load_graph(pixels, file, num_threads, providers) if reads_maps else None
         self._inputs = inputs_of(self._config)
 
     @property

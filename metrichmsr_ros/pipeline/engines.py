@@ -1,4 +1,4 @@
-"""Choice of what runs a network: ONNX Runtime where its graph lies beside the weights, else torch."""
+"""Choice of what runs a network: ONNX Runtime where it has the device and the graph, else torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.onnx_engine import OnnxEngine
 from metrichmsr_ros.hmr.weights import read_metadata, weights_path
 from metrichmsr_ros.runtime.graph_file import graph_of
+from metrichmsr_ros.runtime.providers import providers_of
 
 
 def load_engine(preset: str | Path, device: str = "cpu", num_threads: int = 1) -> HMREngine:
@@ -16,24 +17,27 @@ def load_engine(preset: str | Path, device: str = "cpu", num_threads: int = 1) -
 
     Args:
         preset: name of a preset with shipped weights, or path of a checkpoint.
-        device: `cpu`, or a device of torch, e.g. `cuda`.
+        device: see `providers_of`; others are torch's.
         num_threads: CPU threads of ONNX Runtime.
 
     Raises:
         CheckpointError: missing, unreadable or unfitting file; names the file and the remedy.
         GraphFileError: the graph was exported from other weights.
         MissingPackageError: the network needs torch, which is not installed.
-        DeviceError: torch has no such device.
+        DeviceError: neither ONNX Runtime nor torch has the device.
+        ProviderError: ONNX Runtime lacks the provider of a device that only it can have.
     """
     path = weights_path(preset)
-    if device == "cpu" and graph_of(path).is_file():
-        return OnnxEngine(path, num_threads)
+    has_graph = graph_of(path).is_file()
+    if has_graph and (providers := providers_of(device)):
+        return OnnxEngine(path, num_threads, providers)
     read_metadata(path)
     try:
         from metrichmsr_ros.hmr.network.checkpoint import load_torch_engine
     except ModuleNotFoundError as error:
+        gpu = ", or 'metrichmsr_ros[gpu]' for ONNX Runtime on GPUs" if has_graph else ""
         raise MissingPackageError(
-            f"{path.name} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'. Without it, networks "
-            "run on cpu, from graphs that `metrichmsr export` wrote where torch is installed"
+            f"{path.name} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'{gpu}. Without it, "
+            "networks run on cpu, from graphs that `metrichmsr export` wrote where torch is installed"
         ) from error
     return load_torch_engine(path, device)

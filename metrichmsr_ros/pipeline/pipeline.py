@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose
+from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
 
@@ -103,7 +105,7 @@ class Pipeline:
 
         Args:
             preset: name of a preset, or path of a `.safetensors` checkpoint.
-            device: torch device, e.g. `cpu`, `cuda`.
+            device: `cpu`, `cuda`, `cuda:1`, `tensorrt`, `openvino`, where ONNX Runtime has it; otherwise torch's.
             body: `open`, `open_light` or `smpl:/path/to/file`; must be the body that the weights were trained on.
             num_threads: calls of networks at the same time, each on one CPU thread.
             depth: where the scene's depth comes from, and what calibrates it.
@@ -111,14 +113,15 @@ class Pipeline:
                 fetched it.
         """
         engine = load_engine(preset, device)
+        providers = providers_of(device) or CPU
         return cls(
             engine,
             load_body_engine(body, device),
-            BlazePose(with_maps=engine.config.image_encoder.reads_maps),
+            BlazePose(with_maps=engine.config.image_encoder.reads_maps, providers=providers),
             make_engine(depth),
             test_time_augmentation,
-            heavy_blazepose,
-            PersonDetector(),
+            partial(heavy_blazepose, providers),
+            PersonDetector(providers=providers),
             Workers(num_threads),
         )
 

@@ -37,7 +37,7 @@ class ReplayOptions:
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
         preset: preset name or path of a .safetensors checkpoint.
         body: open_light, open or smpl:/path/to/SMPL file.
-        device: torch device, e.g. cpu or cuda.
+        device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
         num_threads: calls of networks at the same time.
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.

@@ -318,13 +318,10 @@ def _ready(configured_s: float, owns_process: bool) -> str:
 
 def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
-    # loads torch and the networks' runtime: on configure, not at import
+    # loads the networks' runtime: on configure, not at import
     from metrichmsr_ros.depth.factory import DepthChoice
-    from metrichmsr_ros.io.devices import checked_device
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
-    if settings.device != "cpu":
-        checked_device(settings.device)
     return Pipeline.from_preset(
         settings.preset,
         device=settings.device,

@@ -23,7 +23,7 @@ class Settings:
     body: str = parameter(
         "open_light", "Body model: open_light, open, or smpl:/path/to/SMPL_NEUTRAL.npz.", read_only=True
     )
-    device: str = parameter("cpu", "Torch device of the networks: cpu, cuda, cuda:1, ...", read_only=True)
+    device: str = parameter("cpu", "Device of the networks: cpu, cuda, cuda:1, tensorrt, openvino, ...", read_only=True)
     num_threads: int = parameter(
         2,
         "Calls of networks at the same time; each takes a CPU thread.",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork, OnnxNetworkError
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 
@@ -27,7 +28,7 @@ def graph_of(weights: Path, part: str = "") -> Path:
     return weights.with_name(f"{weights.stem}{f'_{part}' if part else ''}.onnx")
 
 
-def load_graph(graph: Path, weights: WeightsHeader, num_threads: int = 1) -> OnnxNetwork:
+def load_graph(graph: Path, weights: WeightsHeader, num_threads: int = 1, providers: Providers = CPU) -> OnnxNetwork:
     """The network of a graph and the weights beside it.
 
     Raises:
@@ -38,7 +39,7 @@ def load_graph(graph: Path, weights: WeightsHeader, num_threads: int = 1) -> Onn
         raise GraphFileError(f"{weights.path} has no graph {graph.name} beside it; {remedy}")
     try:
         # Resolved, because the weights lie beside the file itself and not always beside a link to it.
-        network = OnnxNetwork(graph.resolve(), num_threads)
+        network = OnnxNetwork(graph.resolve(), num_threads, providers)
     except OnnxNetworkError as error:
         raise GraphFileError(f"{error}. The file is damaged, or of other weights; {remedy}") from error
     if network.metadata.get(LAYOUT) != weights.layout_sha256:

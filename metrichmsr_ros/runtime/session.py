@@ -12,9 +12,9 @@ from pathlib import Path
 import onnxruntime
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.runtime.providers import CPU, Providers, name_of
 from metrichmsr_ros.types import AnyArray
 
-CPU = ("CPUExecutionProvider",)
 _HARMFUL = ("QuickGeluFusion",)  # its kernel lacks the blocked layout of convolutions, which is undone and made again
 
 
@@ -31,21 +31,19 @@ class OnnxNetwork:
     Args:
         model: path of the ONNX file, or its content.
         num_threads: CPU threads of one call, the caller's included.
-        providers: ONNX Runtime's execution providers in order of preference, e.g. `CUDAExecutionProvider`; the CPU runs
-            what they cannot.
+        providers: ONNX Runtime's execution providers, see `providers_of`.
 
     Raises:
         FileNotFoundError: no file of that name.
-        OnnxNetworkError: not an ONNX graph that this ONNX Runtime can run, or a provider that it does not have.
+        OnnxNetworkError: not an ONNX graph that this ONNX Runtime can run, or a provider that is not installed or does
+            not start.
     """
 
-    def __init__(self, model: str | Path | bytes, num_threads: int = 1, providers: Sequence[str] = CPU) -> None:
+    def __init__(self, model: str | Path | bytes, num_threads: int = 1, providers: Providers = CPU) -> None:
         if not isinstance(model, bytes) and not Path(model).is_file():
             raise FileNotFoundError(f"{model} is not a file")
-        missing = set(providers) - set(onnxruntime.get_available_providers())
-        if missing:
-            have = ", ".join(onnxruntime.get_available_providers())
-            raise OnnxNetworkError(f"ONNX Runtime has no {', '.join(sorted(missing))}; installed are {have}")
+        _check_installed(providers)
+        _load_cuda(providers)
         try:
             self._session = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model),
@@ -56,6 +54,7 @@ class OnnxNetwork:
         except Exception as error:  # its exceptions derive from nothing narrower
             name = "the graph" if isinstance(model, bytes) else model
             raise OnnxNetworkError(f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}") from error
+        _check_started(self._session, providers)
 
     @property
     def inputs(self) -> dict[str, tuple[int | str, ...]]:
@@ -83,6 +82,30 @@ class OnnxNetwork:
             raise ValueError(f"inputs without values: {', '.join(empty)}")
         found: list[AnyArray] = self._session.run(list(outputs), dict(inputs))
         return found
+
+
+def _check_installed(providers: Providers) -> None:
+    have = onnxruntime.get_available_providers()
+    missing = sorted({name_of(provider) for provider in providers} - set(have))
+    if missing:
+        raise OnnxNetworkError(f"ONNX Runtime has no {', '.join(missing)}; installed are {', '.join(have)}")
+
+
+def _load_cuda(providers: Providers) -> None:
+    """Load CUDA and cuDNN where pip installed them; ONNX Runtime itself looks only where the system has libraries."""
+    preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
+    if preload is not None and "CUDAExecutionProvider" in map(name_of, providers):
+        preload()
+
+
+def _check_started(session: onnxruntime.InferenceSession, providers: Providers) -> None:
+    """ONNX Runtime goes on without a provider that fails to start, and would run everything on the CPU unasked."""
+    first = name_of(providers[0])
+    if first not in session.get_providers():
+        raise OnnxNetworkError(
+            f"{first} is installed but does not start: its libraries (for GPUs CUDA 12 and cuDNN 9) or the device are "
+            "missing; see docs/how_to/export.md, or set device to cpu"
+        )
 
 
 def _options(num_threads: int) -> onnxruntime.SessionOptions:

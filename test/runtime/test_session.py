@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -49,3 +50,14 @@ def test_a_damaged_file_is_named_with_the_version(tmp_path):
 def test_a_provider_that_is_not_installed_is_named():
     with pytest.raises(OnnxNetworkError, match=r"has no NoSuchProvider; installed are .*CPUExecutionProvider"):
         OnnxNetwork(small_graph(), providers=("NoSuchProvider", "CPUExecutionProvider"))
+
+
+def test_a_provider_that_does_not_start_is_named_and_not_replaced_by_the_cpu(monkeypatch):
+    claimed = ["CUDAExecutionProvider", "CPUExecutionProvider"]  # its libraries are not here, as without a driver
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: claimed)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    with (
+        pytest.warns(UserWarning, match="CUDAExecutionProvider"),
+        pytest.raises(OnnxNetworkError, match="CUDAExecutionProvider is installed but does not start"),
+    ):
+        OnnxNetwork(small_graph(), providers=(("CUDAExecutionProvider", {"device_id": "0"}), "CPUExecutionProvider"))

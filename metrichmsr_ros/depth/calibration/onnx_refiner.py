@@ -10,6 +10,7 @@ import numpy as np
 from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.runtime.graph_file import GraphFileError, graph_of, load_graph
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 from metrichmsr_ros.types import Float32Array
 
@@ -23,16 +24,17 @@ class OnnxRefiner:
     Args:
         weights: a .safetensors file with its graph beside it.
         num_threads: CPU threads of one call.
+        providers: what computes; see `providers_of`.
 
     Raises:
         DepthError: no refiner, or its graph is missing or was exported from other weights; names the remedy.
     """
 
-    def __init__(self, weights: str | Path, num_threads: int = 1) -> None:
+    def __init__(self, weights: str | Path, num_threads: int = 1, providers: Providers = CPU) -> None:
         try:
             file = WeightsHeader.read(weights)
             self._config = refiner_config_in(file)
-            self._network = load_graph(graph_of(file.path), file, num_threads)
+            self._network = load_graph(graph_of(file.path), file, num_threads, providers)
         except (WeightsFileError, GraphFileError) as error:
             raise DepthError(str(error)) from error
 

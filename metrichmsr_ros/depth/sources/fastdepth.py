@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 
 SIDE = 224
@@ -18,11 +19,12 @@ PERSON_STD = 0.44  # error of a person's log depth against the room's: `benchmar
 
 
 class FastDepth:
-    """`fastdepth.onnx` on the CPU. The image is resized to 224x224; `resampled` maps the depth back.
+    """`fastdepth.onnx`. The image is resized to 224x224; `resampled` maps the depth back.
 
     Args:
         path: the ONNX file; None: the file that `metrichmsr setup` downloads (AssetError if it is missing).
         num_threads: CPU threads of one call.
+        providers: what computes; see `providers_of`.
 
     Raises:
         OnnxNetworkError: not an ONNX file.
@@ -30,8 +32,8 @@ class FastDepth:
 
     name = "fastdepth"
 
-    def __init__(self, path: str | Path | None = None, num_threads: int = 1) -> None:
-        self._network = OnnxNetwork(path or model_path("fastdepth.onnx"), num_threads)
+    def __init__(self, path: str | Path | None = None, num_threads: int = 1, providers: Providers = CPU) -> None:
+        self._network = OnnxNetwork(path or model_path("fastdepth.onnx"), num_threads, providers)
         (self._input,), (self._output,) = self._network.inputs, self._network.outputs
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:

@@ -31,6 +31,7 @@ from metrichmsr_ros.people.blazepose.landmarks import (
 )
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.blazepose.network_files import converted, graph_of
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork, OnnxNetworkError
 from metrichmsr_ros.types import FloatingArray, ImageArray
 
@@ -66,6 +67,7 @@ class BlazePose:
             in the user's cache.
         min_score: detections with a lower score are dropped.
         max_iou: detections whose boxes overlap by more are merged.
+        providers: what computes; see `providers_of`.
 
     Raises:
         AssetError: a network is not fetched.
@@ -84,10 +86,11 @@ class BlazePose:
         landmark_path: str | Path | None = None,
         min_score: float = 0.5,
         max_iou: float = 0.3,
+        providers: Providers = CPU,
     ) -> None:
         landmark_name = f"pose_landmark_{'heavy' if heavy else 'full'}.tflite"
-        self._detector = _load("pose_detection.tflite", detector_path, num_threads, INPUT_SIZE)
-        self._landmarker = _load(landmark_name, landmark_path, num_threads, CROP_SIZE)
+        self._detector = _load("pose_detection.tflite", detector_path, INPUT_SIZE, num_threads, providers)
+        self._landmarker = _load(landmark_name, landmark_path, CROP_SIZE, num_threads, providers)
         self._outputs = ("landmarks", "score", "heatmaps", "world") + (("s16", "t8") if with_maps else ())
         self._anchors = make_anchors()
         self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
@@ -180,10 +183,10 @@ class BlazePose:
         return float(score.reshape(())), points, world.reshape(NUM_LANDMARKS, 3), certainty, trunk
 
 
-def _load(name: str, path: str | Path | None, num_threads: int, side: int) -> OnnxNetwork:
+def _load(name: str, path: str | Path | None, side: int, num_threads: int, providers: Providers) -> OnnxNetwork:
     """The network in the cache or in the file that the caller names; its input is a square of `side` pixels."""
     try:
-        network = OnnxNetwork(converted(name) if path is None else graph_of(path), num_threads)
+        network = OnnxNetwork(converted(name) if path is None else graph_of(path), num_threads, providers)
     except OnnxNetworkError as error:
         raise OnnxNetworkError(f"{error}; `metrichmsr setup` makes the graphs again") from error
     found = network.inputs.get("images", ())

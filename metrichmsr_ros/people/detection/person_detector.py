@@ -19,6 +19,7 @@ import numpy as np
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.geometry.boxes import box_iou
 from metrichmsr_ros.people.blazepose.crops import Tile
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import FloatingArray, ImageArray
@@ -51,14 +52,15 @@ class PersonDetector:
     Args:
         num_threads: as for `BlazePose`.
         path: the ONNX file; None: the one that ships with the package.
+        providers: what computes; see `providers_of`.
 
     Raises:
         FileNotFoundError: `path` is not a file.
         OnnxNetworkError: it is not an ONNX graph.
     """
 
-    def __init__(self, num_threads: int = 1, path: str | Path | None = None) -> None:
-        self._network = OnnxNetwork(path or asset_path("person_detector.onnx"), num_threads)
+    def __init__(self, num_threads: int = 1, path: str | Path | None = None, providers: Providers = CPU) -> None:
+        self._network = OnnxNetwork(path or asset_path("person_detector.onnx"), num_threads, providers)
 
     def detect(self, image: ImageArray, tile: Tile | None = None, min_score: float = MIN_SCORE) -> list[PersonBox]:
         """People in an image or in one tile of it, best first.
