@@ -29,7 +29,7 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
-from metrichmsr_ros.pipeline.views import heavy_blazepose
+from metrichmsr_ros.pipeline.views import heavier
 from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.landmark_table import table_of
 from metrichmsr_ros.types import Float64Array
@@ -171,7 +171,8 @@ def _with_further_views(shard: Path) -> Arrays:
 
 
 def _networks() -> tuple[BlazePose, BlazePose | None]:
-    return BlazePose(num_threads=1, with_maps=True), heavy_blazepose()
+    blazepose = BlazePose(num_threads=1, with_maps=True)
+    return blazepose, heavier(blazepose)
 
 
 def _mapped(image: np.ndarray, view: LandmarkSet, blazepose: BlazePose) -> LandmarkSet:

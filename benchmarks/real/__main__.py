@@ -29,7 +29,7 @@ from metrichmsr_ros.depth.sources.base import DepthContext, resampled
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
-from metrichmsr_ros.pipeline.views import heavy_blazepose
+from metrichmsr_ros.pipeline.views import heavier
 from metrichmsr_ros.visual.overlay import draw_overlay
 from metrichmsr_ros.visual.point_cloud import depth_colours
 
@@ -53,7 +53,8 @@ def walkers(video: Path, pipeline: Pipeline) -> Found:
 
 def without_pixels(pipeline: Pipeline) -> Pipeline:
     """The same networks but the pixel branch, for single images."""
-    return Pipeline(LandmarksAlone(pipeline.engine), pipeline.body, BlazePose(), load_heavy=heavy_blazepose)
+    blazepose = BlazePose()
+    return Pipeline(LandmarksAlone(pipeline.engine), pipeline.body, blazepose, load_heavy=lambda: heavier(blazepose))
 
 
 def main() -> None:

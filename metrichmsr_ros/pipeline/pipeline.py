@@ -38,7 +38,7 @@ from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
-from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavy_blazepose
+from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier
 from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
@@ -114,13 +114,14 @@ class Pipeline:
         """
         engine = load_engine(preset, device)
         providers = providers_of(device) or CPU
+        blazepose = BlazePose(with_maps=engine.config.image_encoder.reads_maps, providers=providers)
         return cls(
             engine,
             load_body_engine(body, device),
-            BlazePose(with_maps=engine.config.image_encoder.reads_maps, providers=providers),
+            blazepose,
             make_engine(depth),
             test_time_augmentation,
-            partial(heavy_blazepose, providers),
+            partial(heavier, blazepose),
             PersonDetector(providers=providers),
             Workers(num_threads),
         )

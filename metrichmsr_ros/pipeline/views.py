@@ -11,7 +11,6 @@ from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.people.tracking.track import TrackedPerson
-from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
 
@@ -90,10 +89,10 @@ class ViewMaker:
         return dict(zip(missing, self._workers.map(views_of_one, missing), strict=True))
 
 
-def heavy_blazepose(providers: Providers = CPU) -> BlazePose | None:
+def heavier(blazepose: BlazePose) -> BlazePose | None:
     """BlazePose with the heavier landmark network, None where `metrichmsr setup` could not fetch it."""
     try:
-        return BlazePose(heavy=True, providers=providers)
+        return blazepose.heavier()
     except AssetError:
         return None
 

@@ -114,4 +114,6 @@ def _options(num_threads: int) -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised, so the log need not repeat them
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Else weights lie in the arena of intermediate results, which grows by powers of two.
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return options

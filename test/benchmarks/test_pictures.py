@@ -20,7 +20,7 @@ from metrichmsr_ros.people.blazepose.networks import BlazePose, Roi
 from metrichmsr_ros.people.detection.test_time_views import views_of
 from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.views import heavy_blazepose, roles_of
+from metrichmsr_ros.pipeline.views import heavier, roles_of
 
 skip_without_blazepose()
 
@@ -102,7 +102,7 @@ def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, s
     """Both copies of the person give the estimate of their views combined by hand."""
     engine = load_engine("embedded")
     people = stored_views([shard], load_body("open_light"), workers=1, cache=None)
-    views = views_of(picture[0], view, [], blazepose, heavy_blazepose())
+    views = views_of(picture[0], view, [], blazepose, heavier(blazepose))
     first = inputs_from_landmarks([view], frame.camera)
     more = inputs_from_landmarks([further.landmarks for further in views], frame.camera)
     landmarks = estimate_from_views(engine, first, more, roles_of({0: views}))
@@ -115,7 +115,7 @@ def test_stored_landmarks_are_estimated_again(frame, picture, view, blazepose, s
         np.testing.assert_allclose(found.rotmats[row], expected.rotmats[0], atol=1e-3, rtol=1e-3)
 
 
-def test_people_in_videos_get_the_requested_test_time_augmentation(frame, picture):
+def test_people_in_videos_get_the_requested_test_time_augmentation(frame, picture, blazepose):
     image, camera = picture[0], frame.camera
     pipelines = {
         choice: Pipeline.from_preset("embedded", num_threads=1, test_time_augmentation=choice)
@@ -127,6 +127,6 @@ def test_people_in_videos_get_the_requested_test_time_augmentation(frame, pictur
         video[choice] = scenes[-1].people[0].transl_cam
         single[choice] = pipeline.estimate(image, camera).people[0].transl_cam
     assert not np.array_equal(video["none"], video["flip"])
-    heavy_is_there = heavy_blazepose() is not None
+    heavy_is_there = heavier(blazepose) is not None
     assert np.array_equal(video["flip"], video["full"]) != heavy_is_there
     np.testing.assert_array_equal(single["none"], single["full"])

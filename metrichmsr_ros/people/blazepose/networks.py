@@ -11,6 +11,7 @@ Pre- and post-processing follow MediaPipe's published graphs (`pose_detection_cp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,16 @@ from metrichmsr_ros.people.blazepose.landmarks import (
     TrunkMaps,
 )
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
-from metrichmsr_ros.people.blazepose.network_files import converted, graph_of
+from metrichmsr_ros.people.blazepose.network_files import NETWORKS, converted, graph_of
 from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork, OnnxNetworkError
 from metrichmsr_ros.types import FloatingArray, ImageArray
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
+
+DETECTOR, FULL, HEAVY = NETWORKS
+LANDMARK_OUTPUTS = ("landmarks", "score", "heatmaps", "world")
+MAPS = ("s16", "t8")
 
 
 class ImageError(MetricHMRError, ValueError):
@@ -88,12 +93,24 @@ class BlazePose:
         max_iou: float = 0.3,
         providers: Providers = CPU,
     ) -> None:
-        landmark_name = f"pose_landmark_{'heavy' if heavy else 'full'}.tflite"
-        self._detector = _load("pose_detection.tflite", detector_path, INPUT_SIZE, num_threads, providers)
-        self._landmarker = _load(landmark_name, landmark_path, CROP_SIZE, num_threads, providers)
-        self._outputs = ("landmarks", "score", "heatmaps", "world") + (("s16", "t8") if with_maps else ())
+        self._detector = _load(DETECTOR, detector_path, INPUT_SIZE, num_threads, providers)
+        self._landmarker = _load(HEAVY if heavy else FULL, landmark_path, CROP_SIZE, num_threads, providers)
+        self._outputs = LANDMARK_OUTPUTS + (MAPS if with_maps else ())
         self._anchors = make_anchors()
         self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
+        self._num_threads, self._providers = num_threads, providers
+
+    def heavier(self) -> BlazePose:
+        """The same with the heavier landmark network, and without maps; both use one detector.
+
+        Raises:
+            AssetError: the network is not fetched.
+            GraphError: its file is damaged, or its graph cannot be written to the cache.
+        """
+        other = copy(self)
+        other._landmarker = _load(HEAVY, None, CROP_SIZE, self._num_threads, self._providers)
+        other._outputs, other._heavy = LANDMARK_OUTPUTS, True
+        return other
 
     def detect(
         self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrichmsr_ros.assets import AssetError, asset_path, model_path
+from metrichmsr_ros.assets import AssetError, asset_path, cache_dir, model_path
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import BlazePose, ImageError, Roi
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
@@ -170,6 +170,22 @@ def test_the_mirrored_view_equals_the_view_of_the_mirrored_picture(blazepose, ph
         np.testing.assert_allclose(here.pixels[mine], expected, atol=1.0)
         np.testing.assert_allclose(here.world[mine], there.world[other] * (-1, 1, 1), atol=0.01)
         assert here.visibility[mine] == pytest.approx(there.visibility[other], abs=0.02)
+
+
+@pytest.mark.skipif(not (cache_dir() / "pose_landmark_heavy.tflite").is_file(), reason="heavy network not fetched")
+def test_the_heavier_network_equals_one_that_is_loaded_alone_and_changes_nothing_of_the_first(photo):
+    blazepose = BlazePose(with_maps=True)
+    roi = blazepose.detect(photo)[0].roi()
+    before, shared = blazepose.landmarks(photo, roi), blazepose.heavier()
+    seen, alone = shared.landmarks(photo, roi), BlazePose(heavy=True).landmarks(photo, roi)
+    np.testing.assert_array_equal(seen.pixels, alone.pixels)
+    np.testing.assert_array_equal(shared.detect(photo)[0].bbox, blazepose.detect(photo)[0].bbox)
+    assert seen.heavy
+    assert seen.maps is None
+    after = blazepose.landmarks(photo, roi)
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    assert not after.heavy
+    assert after.maps is not None
 
 
 def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
