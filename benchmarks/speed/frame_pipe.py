@@ -15,6 +15,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from benchmarks.processes import resident
+
 Track = Callable[[np.ndarray, float], "dict[str, Any]"]
 """Image (H, W, 3) uint8 RGB and its stamp, s, to anything worth knowing, such as the number of people."""
 
@@ -43,14 +45,9 @@ def serve(load: Callable[[], Track]) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         found = track(image, head["stamp_s"])
         times = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        _say(answers, {**times, "resident": _resident(), **found})
+        _say(answers, {**times, "resident": resident(os.getpid()), **found})
 
 
 def _say(answers: Any, answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
-
-
-def _resident() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -5,20 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from helpers.random_crops import CAMERA, crops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_intrinsics, crop_matrix, warp_crop
-
-CAMERA = Camera(640, 480, np.array([[610.0, 0, 315.2], [0, 605.0, 248.9], [0, 0, 1]]))
-crops = st.builds(
-    crop_matrix,
-    centre=st.tuples(st.floats(-100, 740), st.floats(-100, 580)),
-    size=st.floats(20, 1200),
-    out_size=st.sampled_from([64, 224, 256, (192, 256)]),
-    rotation=st.floats(-np.pi, np.pi),
-)
 
 
 @given(matrix=crops, point=st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(0.5, 20)))

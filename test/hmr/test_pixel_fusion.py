@@ -8,12 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.simulated_people import SMALL_MOE, simulate
+from helpers.pixel_networks import CONFIG, CORRELATION, ROUNDING
+from helpers.simulated_people import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.config import build
-from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, unit
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.engine import TorchEngine
@@ -21,18 +22,6 @@ from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
-
-CONFIG = {
-    "image_encoder": {"kind": "blazepose_pixels", "reads_heavy": True},
-    "moe": SMALL_MOE,
-    "head": {"hidden": 64},
-    "pixel_position": {"width": 32, "layers": 1},
-}
-
-CORRELATION = PixelPositionConfig().correlation
-
-ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
-"""float32 sums differ by their order, which threads and batch sizes choose."""
 
 
 def with_maps(inputs):

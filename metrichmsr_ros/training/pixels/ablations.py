@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import build, to_mapping
 from metrichmsr_ros.data.rendering.crops.framing import Framing
@@ -27,8 +28,9 @@ from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.training.ablation_page import cell, with_changes, write_page
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig
-from metrichmsr_ros.training.pixels.crops import batch_of, held_out
+from metrichmsr_ros.training.pixels.crops import held_out, held_out_batches
 from metrichmsr_ros.training.pixels.train import train
+from metrichmsr_ros.training.pixels.validation import BATCH
 
 ROWS: dict[str, Mapping[str, Any]] = {
     "pixels and landmarks, ray map, 4 routed experts": {},
@@ -62,13 +64,14 @@ def ablate(config: PixelTrainConfig, seeds: Sequence[int] = (0, 1), out: Path | 
     heading on, is kept. Raises as `train` does.
     """
     held, console = held_out(Path(config.crops)), Console()
+    body = load_body(load_model(config.landmarks).config.body)
     results: dict[str, list[dict[str, float]]] = {name: [] for name in ROWS}
     for seed in seeds:
         for name, changes in ROWS.items():
             weights = train(row_config(config, name, changes, seed), report=lambda _: None)
             branch = load_model(weights).pixel_position
             assert branch is not None
-            results[name].append(branch_errors(branch, held, config))
+            results[name].append(branch_errors(branch, held, body))
             console.print(f"seed {seed}, {name}: distance {results[name][-1]['all']:.2f} %")
     people = sum(len(shard["betas"]) for shard in held)
     budget = f"{config.steps} steps of {config.batch_size} crops; {people} held-out crops of other people"
@@ -88,18 +91,15 @@ def row_config(config: PixelTrainConfig, name: str, changes: Mapping[str, Any], 
 
 
 @torch.inference_mode()
-def branch_errors(branch: PixelPosition, held: Sequence[CropArrays], config: PixelTrainConfig) -> dict[str, float]:
+def branch_errors(branch: PixelPosition, held: Sequence[CropArrays], body: BodyModel) -> dict[str, float]:
     """Errors by the names of `COLUMNS`: medians of the absolute errors of the distance in per cent, and so on."""
-    body, rows = load_body(load_model(config.landmarks).config.body), []
-    for shard in held:
-        for first in range(0, len(shard["betas"]), config.batch_size):
-            part = {name: values[first : first + config.batch_size] for name, values in shard.items()}
-            batch, truth = batch_of(part, body)
-            found = branch(batch)
-            error = (found.transl[:, 2] / truth.transl[:, 2] - 1).abs()
-            inside = (error <= found.log_deviation[:, 2].exp()).float()
-            height = (body.height(found.betas) - truth.height).abs()
-            rows.append(torch.stack([error, inside, height, truth.framing.float()], dim=1))
+    rows = []
+    for batch, truth in held_out_batches(held, body, BATCH):
+        found = branch(batch)
+        error = (found.transl[:, 2] / truth.transl[:, 2] - 1).abs()
+        inside = (error <= found.log_deviation[:, 2].exp()).float()
+        height = (body.height(found.betas) - truth.height).abs()
+        rows.append(torch.stack([error, inside, height, truth.framing.float()], dim=1))
     error, inside, height, framing = torch.cat(rows).double().numpy().T
     groups = {
         "all": framing >= 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,13 @@ def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tup
 def held_out(folder: Path) -> list[CropArrays]:
     """The shards for validation."""
     return [read_crops(path, NAMES) for path in crop_shards(folder, held_out=True)]
+
+
+def held_out_batches(shards: Sequence[CropArrays], body: BodyModel, size: int) -> Iterator[tuple[CropBatch, CropTruth]]:
+    """All crops of the shards in their order, up to `size` at a time."""
+    for shard in shards:
+        for first in range(0, len(shard["betas"]), size):
+            yield batch_of({name: values[first : first + size] for name, values in shard.items()}, body)
 
 
 def batch_of(arrays: CropArrays, body: BodyModel, device: torch.device | str = "cpu") -> tuple[CropBatch, CropTruth]:

@@ -13,7 +13,7 @@ from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.pixel_fusion import fused, shows_hips
-from metrichmsr_ros.training.pixels.crops import batch_of
+from metrichmsr_ros.training.pixels.crops import held_out_batches
 
 BATCH = 256
 _WILD = 0.3  # relative errors beyond this count as this in the correlation
@@ -26,21 +26,18 @@ def validate(model: MetricHMR, shards: Sequence[CropArrays]) -> dict[str, torch.
     assert model.pixel_position is not None
     body, engine = load_body(model.config.body), TorchEngine(model)
     rows: dict[str, list[torch.Tensor]] = {}
-    for shard in shards:
-        for first in range(0, len(shard["betas"]), BATCH):
-            part = {name: values[first : first + BATCH] for name, values in shard.items()}
-            batch, truth = batch_of(part, body)
-            inputs, straight = batch.inputs(), np.zeros(len(batch), np.bool_)
-            landmarks, pixels = engine(inputs, straight), engine.from_pixels(inputs, straight)
-            both = fused(landmarks, pixels, model.pixel_position.correlation, shows_hips(inputs))
-            true = truth.transl[:, 2].numpy()
-            rows.setdefault("framing", []).append(truth.framing)
-            for name, transl in zip(SYSTEMS, (landmarks.transl, pixels.transl, both.transl), strict=True):
-                rows.setdefault(name, []).append(torch.from_numpy(transl[:, 2] / true - 1))
-            relative = [e.transl_deviation[:, 0] / np.linalg.norm(e.transl, axis=-1) for e in (landmarks, both)]
-            deviations = (relative[0], np.exp(pixels.log_deviation[:, 2]), relative[1])
-            for name, values in zip(SYSTEMS, deviations, strict=True):
-                rows.setdefault(f"{name} deviation", []).append(torch.from_numpy(values))
+    for batch, truth in held_out_batches(shards, body, BATCH):
+        inputs, straight = batch.inputs(), np.zeros(len(batch), np.bool_)
+        landmarks, pixels = engine(inputs, straight), engine.from_pixels(inputs, straight)
+        both = fused(landmarks, pixels, model.pixel_position.correlation, shows_hips(inputs))
+        true = truth.transl[:, 2].numpy()
+        rows.setdefault("framing", []).append(truth.framing)
+        for name, transl in zip(SYSTEMS, (landmarks.transl, pixels.transl, both.transl), strict=True):
+            rows.setdefault(name, []).append(torch.from_numpy(transl[:, 2] / true - 1))
+        relative = [e.transl_deviation[:, 0] / np.linalg.norm(e.transl, axis=-1) for e in (landmarks, both)]
+        deviations = (relative[0], np.exp(pixels.log_deviation[:, 2]), relative[1])
+        for name, values in zip(SYSTEMS, deviations, strict=True):
+            rows.setdefault(f"{name} deviation", []).append(torch.from_numpy(values))
     return {name: torch.cat(values) for name, values in rows.items()}
 
 

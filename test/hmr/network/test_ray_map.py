@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers.random_crops import CAMERA, crops
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import apply_matrix, crop_intrinsics, crop_matrix
 from metrichmsr_ros.hmr.network.ray_map import crop_rotation, ray_map, rays_at
-
-CAMERA = Camera(640, 480, np.array([[610.0, 0, 315.2], [0, 605.0, 248.9], [0, 0, 1]]))
-crops = st.builds(
-    crop_matrix,
-    centre=st.tuples(st.floats(-100, 740), st.floats(-100, 580)),
-    size=st.floats(20, 1200),
-    out_size=st.sampled_from([64, 224, 256, (192, 256)]),
-    rotation=st.floats(-np.pi, np.pi),
-)
 
 
 def test_integer_shift_cuts_the_full_image_ray_map():

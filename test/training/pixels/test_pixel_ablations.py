@@ -95,7 +95,7 @@ def test_errors_are_those_of_a_second_implementation(config, body):
     batch, truth = batch_of(shard, body)
     found = branch(batch)
     distance, true = found.transl[:, 2].double().numpy(), truth.transl[:, 2].double().numpy()
-    errors = branch_errors(branch, [shard], config)
+    errors = branch_errors(branch, [shard], body)
     assert errors["all"] == pytest.approx(100 * np.median(np.abs(distance - true) / true), rel=1e-3)
     assert errors["whole"] == errors["all"]  # all of them are whole
     assert np.isnan(errors["near"])

@@ -6,24 +6,13 @@ import dataclasses
 
 import pytest
 import torch
-from helpers.simulated_people import SMALL_MOE, simulate
+from helpers.pixel_networks import CONFIG, ROUNDING
+from helpers.simulated_people import simulate
 
 from metrichmsr_ros.config import build
-from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
-
-CONFIG = {
-    "image_encoder": {"kind": "blazepose_pixels", "reads_heavy": True},
-    "moe": SMALL_MOE,
-    "head": {"hidden": 64},
-    "pixel_position": {"width": 32, "layers": 1},
-}
-
-CORRELATION = PixelPositionConfig().correlation
-
-ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
-"""float32 sums differ by their order, which threads and batch sizes choose."""
 
 
 def with_maps(batch, seed=0):
