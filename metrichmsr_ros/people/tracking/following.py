@@ -1,8 +1,8 @@
-"""Landmark calls for known people of an image: where each is looked for, and which calls do not depend on others."""
+"""Landmark calls for known people of an image. None depends on what another finds, so that they run side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
@@ -33,24 +33,9 @@ class Look:
 
 
 def look_for(track: Track, tracks: Sequence[Track], stamp_s: float) -> Look:
-    """The call for one of `tracks`. Close people are masked if they were seen in the last image or this one: the
-    positions of others are too uncertain."""
+    """The call for one of `tracks`. Close people are masked where they are expected, if the last image showed them:
+    the positions of others are too uncertain. So no call waits for what another finds."""
     roi = track.expected_roi(stamp_s)
     close = [other for other in tracks if other is not track and other.is_close_to(roi)]
-    return Look(roi, tuple(t.landmarks for t in close if t.is_seen), track.landmarks.moved_to(roi), bool(close))
-
-
-def in_turns(tracks: Sequence[Track], stamp_s: float) -> Iterator[list[Track]]:
-    """`tracks`, those of one turn not close to each other: whoever is close to an earlier one has a later turn.
-
-    Each turn is made when it is asked for, from where the tracks are by then.
-    """
-    waiting = list(tracks)
-    while waiting:
-        turn = []
-        for number, track in enumerate(waiting):
-            roi = track.expected_roi(stamp_s)
-            if not any(earlier.is_close_to(roi) for earlier in waiting[:number]):
-                turn.append(track)
-        yield turn
-        waiting = [track for track in waiting if track not in turn]
+    masked = tuple(other.predicted(stamp_s) for other in close if other.is_seen)
+    return Look(roi, masked, track.predicted(stamp_s), bool(close))

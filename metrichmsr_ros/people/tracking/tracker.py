@@ -26,7 +26,7 @@ from metrichmsr_ros.people.tracking.appearance import appearance_of, colour_dist
 from metrichmsr_ros.people.tracking.box_assignment import assign_boxes, is_same_place
 from metrichmsr_ros.people.tracking.config import TrackerConfig
 from metrichmsr_ros.people.tracking.detection_schedule import DetectionSchedule, DetectorCall
-from metrichmsr_ros.people.tracking.following import Look, in_turns, look_for
+from metrichmsr_ros.people.tracking.following import Look, look_for
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import FloatingArray, ImageArray
@@ -107,17 +107,13 @@ class PeopleTracker:
         self._stamp_s, self._shape = stamp_s, shape
 
     def _follow(self, image: ImageArray, stamp_s: float) -> None:
-        """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first.
-
-        Calls for people who are not close to each other run at the same time.
-        """
+        """Find landmarks at the predicted ROI of every track; tracks with an id and the best evidence come first."""
         done: list[Track] = []
         order = sorted(self._tracks, key=lambda track: (track.id is None, -body_evidence(track.landmarks)))
-        for turn in in_turns(order, stamp_s):
-            looks = [look_for(track, self._tracks, stamp_s) for track in turn]
-            sets = self._workers.map(lambda look: look(image, self._blazepose, self._config.keep_score), looks)
-            for track, look, found in zip(turn, looks, sets, strict=True):
-                self._take(track, look, found, image, stamp_s, done)
+        looks = [look_for(track, order, stamp_s) for track in order]
+        sets = self._workers.map(lambda look: look(image, self._blazepose, self._config.keep_score), looks)
+        for track, look, found in zip(order, looks, sets, strict=True):
+            self._take(track, look, found, image, stamp_s, done)
 
     def _take(
         self, track: Track, look: Look, found: LandmarkSet | None, image: ImageArray, stamp_s: float, done: list[Track]
