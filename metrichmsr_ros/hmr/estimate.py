@@ -60,10 +60,11 @@ class EstimateFromPixels:
     log_deviation: Float32Array
     betas: Float32Array
 
-    def joined(self, more: EstimateFromPixels) -> EstimateFromPixels:
-        """These views followed by those of `more`."""
+    @classmethod
+    def joined(cls, parts: Sequence[EstimateFromPixels]) -> EstimateFromPixels:
+        """The views of all parts, at least one, in their order."""
         names = ("transl", "log_deviation", "betas")
-        return EstimateFromPixels(*(np.concatenate([getattr(self, name), getattr(more, name)]) for name in names))
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def covariance(transl: Float32Array, deviation: Float32Array) -> Float32Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,15 +59,43 @@ def read_pixels(
     """
     if not has_pixels(engine, first):
         return None
-    views, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
-    if more is not None and more.trunk_maps is not None:
-        assert more.heavy is not None
-        light = np.flatnonzero(~more.heavy)  # the heavy landmark network has other maps
-        views = first.joined(more.select(light))
-        person = np.concatenate([person, np.array(roles.person)[light]])
-        is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])
-    seen = engine.from_pixels(views, is_mirrored)
-    return mean_of_views(seen, person, len(first)) if len(views) > len(first) else seen
+    views = ViewsWithMaps.of(first, more, roles)
+    return views.mean(engine.from_pixels(views.inputs, views.is_mirrored))
+
+
+@dataclass(frozen=True)
+class ViewsWithMaps:
+    """The views of some people that the pixel branch can read.
+
+    Attributes:
+        inputs: V views. is_mirrored: (V,), views that are shown mirrored.
+        person: (V,) row of the person of each view. people: number of people; each has at least one view.
+    """
+
+    inputs: CropInputs
+    is_mirrored: NDArray[np.bool_]
+    person: IndexArray
+    people: int
+
+    @classmethod
+    def of(cls, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> ViewsWithMaps:
+        """Those of `first` and of `more`, views as for `estimate_from_views`; `first` has maps."""
+        inputs, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
+        if more is not None and more.trunk_maps is not None:
+            assert more.heavy is not None
+            light = np.flatnonzero(~more.heavy)  # the heavy landmark network has other maps
+            inputs = first.joined(more.select(light))
+            person = np.concatenate([person, np.array(roles.person)[light]])
+            is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])
+        return cls(inputs, is_mirrored, person, len(first))
+
+    def read_one(self, engine: HMREngine, row: int) -> EstimateFromPixels:
+        """What the pixel branch of `engine` reads in one view."""
+        return engine.from_pixels(self.inputs.select(np.array([row])), self.is_mirrored[[row]])
+
+    def mean(self, seen: EstimateFromPixels) -> EstimateFromPixels:
+        """The estimate of each person from what was `seen` in every view."""
+        return mean_of_views(seen, self.person, self.people) if len(self.person) > self.people else seen
 
 
 def mean_of_views(views: EstimateFromPixels, person: IndexArray, count: int) -> EstimateFromPixels:

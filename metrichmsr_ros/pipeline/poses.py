@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.facing import reflected
 from metrichmsr_ros.hmr.inputs import CropInputs, crop_inputs
-from metrichmsr_ros.hmr.pixel_fusion import has_pixels, read_pixels, with_seen_pixels
+from metrichmsr_ros.hmr.pixel_fusion import ViewsWithMaps, has_pixels, with_seen_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
 from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother
@@ -79,10 +80,12 @@ class PoseEstimator:
         more: CropInputs | None = None,
         roles: ViewRoles = ViewRoles(),  # noqa: B008 (frozen)
     ) -> Callable[[], EstimateFromPixels | None]:
-        """Start `read_pixels`; the result waits for it."""
+        """Start `read_pixels`, the views side by side; the result waits for it."""
         if not has_pixels(self._engine, first):
             return lambda: None
-        return self._workers.start(read_pixels, self._engine, first, more, roles)
+        views = ViewsWithMaps.of(first, more, roles)
+        parts = self._workers.start_map(partial(views.read_one, self._engine), range(len(views.person)))
+        return lambda: views.mean(EstimateFromPixels.joined(parts()))
 
     def with_pixels(self, estimate: HMREstimate, first: CropInputs, pixels: EstimateFromPixels | None) -> HMREstimate:
         """`estimate` with position and shape from the pixels too, by networks that read them."""

@@ -49,6 +49,13 @@ class Workers:
 
     def map(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Values of `function` for all items, in their order; raises the error of one that fails."""
+        return self._begin(function, items, len(items) - 1)()
+
+    def start_map(self, function: Callable[[T], R], items: Sequence[T]) -> Callable[[], list[R]]:
+        """Begin `map` on the helpers; who asks for the result makes the calls that no helper has begun."""
+        return self._begin(function, items, len(items))
+
+    def _begin(self, function: Callable[[T], R], items: Sequence[T], most_helpers: int) -> Callable[[], list[R]]:
         values: dict[int, R] = {}
         numbers = count()
 
@@ -56,14 +63,18 @@ class Workers:
             while (number := next(numbers)) < len(items):  # one thread at a time advances a count
                 values[number] = function(items[number])
 
-        helpers = min(self._helpers, len(items) - 1)
+        helpers = min(self._helpers, most_helpers)
         shares = [self._pool.submit(work) for _ in range(helpers)] if self._pool is not None else []
-        try:
-            work()
-        finally:
-            running = [share for share in shares if not share.cancel()]  # others wait behind a longer call
+
+        def finish() -> list[R]:
+            try:
+                work()
+            finally:
+                running = [share for share in shares if not share.cancel()]  # others wait behind a longer call
+                for share in running:
+                    share.exception()
             for share in running:
-                share.exception()
-        for share in running:
-            share.result()
-        return [values[number] for number in range(len(items))]
+                share.result()
+            return [values[number] for number in range(len(items))]
+
+        return finish

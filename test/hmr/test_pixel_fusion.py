@@ -152,7 +152,7 @@ def test_a_mirrored_view_counts_in_the_original_image_and_heavy_views_do_not(peo
     flipped = EstimateFromPixels(
         back.transl.numpy() * np.array(MIRROR_X, np.float32), back.log_deviation.numpy(), back.betas.numpy()
     )
-    views = mean_of_views(seen.joined(flipped), np.concatenate([rows, rows]), len(people))
+    views = mean_of_views(EstimateFromPixels.joined([seen, flipped]), np.concatenate([rows, rows]), len(people))
     expected = fused(estimate, views, CORRELATION, shows_hips(first))
     np.testing.assert_allclose(both.transl, expected.transl, **ROUNDING)
     heavy = dataclasses.replace(turned, heavy=np.ones(len(people), np.bool_), trunk_maps=None, decoder_maps=None)
