@@ -9,7 +9,16 @@ from metrichmsr_ros.assets import AssetError, model_path
 
 def skip_without_blazepose() -> None:
     """Call while the test file is imported."""
+    _skip_without("pose_landmark_full.tflite")
+
+
+def skip_without_fastdepth() -> None:
+    """Call while the test file is imported."""
+    _skip_without("fastdepth.onnx")
+
+
+def _skip_without(name: str) -> None:
     try:
-        model_path("pose_landmark_full.tflite")
+        model_path(name)
     except AssetError as error:
-        pytest.skip(f"the BlazePose networks are not fetched: {error}", allow_module_level=True)
+        pytest.skip(f"a network is not fetched: {error}", allow_module_level=True)

@@ -1,0 +1,1 @@
+"""The default preset's graphs against torch, on people in rendered and real pictures."""
