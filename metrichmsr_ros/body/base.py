@@ -120,6 +120,18 @@ def chain(rotations: Tensor, rest_joints: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(world, 1), torch.stack(positions, 1)
 
 
+def skinned(mesh: Tensor, rotations: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """A mesh (B, V, 3) moved by its joints' maps x -> R x + t, blended by `weights` (V, 24).
+
+    Args:
+        mesh: in the rest pose. rotations: (B, 24, 3, 3). offsets: (B, 24, 3).
+        weights: of every joint on every vertex.
+    """
+    per_joint = torch.cat([rotations, offsets[..., None]], 3).flatten(2)  # (B, 24, 12), rows of [R | t]
+    per_vertex = (per_joint.mT @ weights.T).unflatten(1, (3, 4))  # (B, 3, 4, V)
+    return ((per_vertex[:, :, :3] * mesh.mT[:, None]).sum(2) + per_vertex[:, :, 3]).mT
+
+
 def _require(value: Tensor, name: str, shape: Sequence[int]) -> None:
     if value.ndim != 1 + len(shape) or tuple(value.shape[1:]) != tuple(shape):
         expected = ", ".join(["B", *map(str, shape)])

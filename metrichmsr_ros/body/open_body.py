@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments, skinned
 from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.open_tables import FILES, Arrays, OpenTables, load_arrays
 
@@ -72,10 +72,7 @@ class OpenBody(BodyModel):
         rest_joints = self.rest_joints(betas)
         world, joints = chain(rotations, rest_joints)
         offsets = joints - (world @ rest_joints[..., None])[..., 0]
-        per_joint = torch.cat([world, offsets[..., None]], 3).flatten(2)  # (B, 24, 12), rows of [R | t]
-        per_vertex = (per_joint.mT @ self.weights.T).unflatten(1, (3, 4))  # (B, 3, 4, V)
-        shaped = self.shaped(betas).mT  # (B, 3, V)
-        vertices = ((per_vertex[:, :, :3] * shaped[:, None]).sum(2) + per_vertex[:, :, 3]).mT
+        vertices = skinned(self.shaped(betas), world, offsets, self.weights)
         return BodyOutput((vertices + transl[:, None]).contiguous(), joints + transl[:, None])
 
     def landmarks(self, vertices: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""SMPL from the user's own file, computed by `smplx`.
+"""SMPL from the user's own file, with the tables that `smplx` builds of it.
 
 Neither the model file (https://smpl.is.tue.mpg.de) nor the code of `smplx` is free for commercial use, so this package
 includes neither: `pip install metrichmsr_ros[smpl]` installs the code; you download the file under your own licence.
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrichmsr_ros.body.base import BodyModel, BodyOutput, check_arguments
+from metrichmsr_ros.body.base import BodyModel, BodyOutput, chain, check_arguments, skinned
 from metrichmsr_ros.body.engine import NUM_BETAS, BodyError, BodyFileError
 from metrichmsr_ros.body.joints import NUM_JOINTS
 from metrichmsr_ros.body.pickles import load_array_pickle, loads_array, plain
@@ -32,7 +32,11 @@ INSTALL = (
 
 
 class SmplBody(BodyModel):
-    """The user's SMPL model behind the same interface as the open body, with its pose blend shapes."""
+    """The user's SMPL model behind the same interface as the open body, with its pose blend shapes.
+
+    `smplx` builds the tables from the file. The forward is ours, because that of `smplx` asks the device for the parent
+    of every joint, for which the host waits 23 times.
+    """
 
     def __init__(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
         """`path`: SMPL_NEUTRAL.npz or .pkl (also the old pickles that hold chumpy arrays).
@@ -65,10 +69,13 @@ class SmplBody(BodyModel):
     def forward(self, betas: Tensor, pose: Tensor, transl: Tensor) -> BodyOutput:
         """Pose bodies; see `BodyModel.forward`."""
         rotations = check_arguments(betas, pose, transl)
-        output = self.smpl(
-            betas=betas, global_orient=rotations[:, :1], body_pose=rotations[:, 1:], transl=transl, pose2rot=False
-        )
-        return BodyOutput(output.vertices, output.joints[:, :NUM_JOINTS])
+        rest_joints = self.rest_joints(betas)
+        world, joints = chain(rotations, rest_joints)
+        offsets = joints - (world @ rest_joints[..., None])[..., 0]
+        bent = (rotations[:, 1:] - torch.eye(3, dtype=betas.dtype, device=betas.device)).flatten(1)
+        mesh = self.shaped(betas) + (bent @ self.smpl.posedirs).unflatten(1, (-1, 3))
+        vertices = skinned(mesh, world, offsets, self.smpl.lbs_weights)
+        return BodyOutput(vertices + transl[:, None], joints + transl[:, None])
 
 
 def read_smpl(path: Path) -> dict[str, NDArray[Any]]:

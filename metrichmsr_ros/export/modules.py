@@ -12,7 +12,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.onnx_engine import OF_PEOPLE
 from metrichmsr_ros.hmr import onnx_engine
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.mirroring import estimate_as_seen, pixels_as_seen
+from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import MetricHMR
 
 Tensors = Mapping[str, Tensor]
@@ -23,11 +23,11 @@ class LandmarkGraph(nn.Module):
 
     def __init__(self, network: MetricHMR) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.mirror = network, Mirror()
 
     def forward(self, tensors: Tensors) -> tuple[Tensor, ...]:
         """`onnx_engine.inputs_of` N views -> `onnx_engine.OUTPUTS`."""
-        found = estimate_as_seen(self.network, *_views(tensors))
+        found = estimate_as_seen(self.network, *_views(tensors), self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.OUTPUTS)
 
 
@@ -37,11 +37,11 @@ class PixelGraph(nn.Module):
     def __init__(self, network: MetricHMR) -> None:
         super().__init__()
         assert network.pixel_position is not None
-        self.pixel_position = network.pixel_position
+        self.pixel_position, self.mirror = network.pixel_position, Mirror()
 
     def forward(self, tensors: Tensors) -> tuple[Tensor, ...]:
         """`onnx_engine.PIXEL_INPUTS` of N views -> `onnx_engine.PIXEL_OUTPUTS`."""
-        found = pixels_as_seen(self.pixel_position, *_views(tensors))
+        found = pixels_as_seen(self.pixel_position, *_views(tensors), self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.PIXEL_OUTPUTS)
 
 

@@ -46,11 +46,29 @@ def test_our_skinning_equals_smplx(smpl_file: Path, dtype: torch.dtype) -> None:
     reference, ours = SmplBody(smpl_file, dtype), OpenBody.load("open_light", dtype)
     generator = torch.Generator().manual_seed(0)
     inputs = [scale * torch.randn(8, n, generator=generator, dtype=dtype) for n, scale in ((10, 1), (72, 0.7), (3, 3))]
-    expected, got = reference(*inputs), ours(*inputs)
+    betas, pose, transl = inputs
+    expected, got = reference.smpl(betas, pose[:, 3:], pose[:, :3], transl), ours(*inputs)
+    expected.joints = expected.joints[:, :24]
+    torch.testing.assert_close(reference(*inputs).vertices, expected.vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(reference(*inputs).joints, expected.joints, atol=1e-5, rtol=0)
     torch.testing.assert_close(got.vertices, expected.vertices, atol=1e-5, rtol=0)
     torch.testing.assert_close(got.joints, expected.joints, atol=1e-5, rtol=0)
     torch.testing.assert_close(reference.joints(*inputs), expected.joints, atol=1e-5, rtol=0)
-    torch.testing.assert_close(reference.height(inputs[0]), ours.height(inputs[0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(reference.height(betas), ours.height(betas), atol=1e-5, rtol=0)
+
+
+@needs_smplx
+def test_pose_blend_shapes_equal_those_of_smplx(tmp_path: Path) -> None:
+    from metrichmsr_ros.body.smpl import SmplBody
+
+    generator = torch.Generator().manual_seed(1)
+    shapes = 0.01 * torch.randn(1229, 3, 207, generator=generator)
+    body = SmplBody(pickled(tmp_path, posedirs=shapes.numpy()))
+    betas, pose, transl = (torch.randn(4, n, generator=generator) for n in (10, 72, 3))
+    expected = body.smpl(betas, pose[:, 3:], pose[:, :3], transl)
+    unbent = body(betas, torch.zeros_like(pose), transl)
+    torch.testing.assert_close(body(betas, pose, transl).vertices, expected.vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(unbent.vertices, body.shaped(betas) + transl[:, None], atol=1e-5, rtol=0)
 
 
 @needs_smplx

@@ -14,7 +14,7 @@ from metrichmsr_ros.assets import asset_path, file_sha256
 from metrichmsr_ros.export.files import export
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
-from metrichmsr_ros.hmr.network.mirroring import estimate_as_seen, pixels_as_seen
+from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.onnx_engine import OUTPUTS, PIXEL_OUTPUTS, OnnxEngine
 
 skip_without_blazepose()
@@ -52,7 +52,7 @@ def test_the_test_has_a_hundred_rendered_people():
 @torch.inference_mode()
 def test_pose_shape_and_position_equal_torch(model, engine, views):
     found = engine(views, every_other(views))
-    expected = estimate_as_seen(model, CropBatch.of(views), torch.from_numpy(every_other(views)))
+    expected = estimate_as_seen(model, CropBatch.of(views), torch.from_numpy(every_other(views)), Mirror())
     for name in OUTPUTS:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name).numpy(), **SAME)
     assert found.rotmats.dtype == np.float32
@@ -61,7 +61,7 @@ def test_pose_shape_and_position_equal_torch(model, engine, views):
 @torch.inference_mode()
 def test_what_pixels_say_equals_torch(model, engine, views):
     found = engine.from_pixels(views, every_other(views))
-    expected = pixels_as_seen(model.pixel_position, CropBatch.of(views), torch.from_numpy(every_other(views)))
+    expected = pixels_as_seen(model.pixel_position, CropBatch.of(views), torch.from_numpy(every_other(views)), Mirror())
     for name in PIXEL_OUTPUTS:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name).numpy(), **SAME)
 
@@ -78,7 +78,7 @@ def test_people_do_not_depend_on_their_neighbours(engine, views):
 def test_views_of_the_heavy_network_have_weights_of_their_own(model, engine):
     views = photographed_views()
     heavy = CropBatch.of(views).with_tensors({"heavy": torch.ones(len(views), dtype=torch.bool)})
-    expected = estimate_as_seen(model, heavy, torch.zeros(len(views), dtype=torch.bool))
+    expected = estimate_as_seen(model, heavy, torch.zeros(len(views), dtype=torch.bool), Mirror())
     said = type(views)(**(views.arrays() | {"heavy": np.ones(len(views), bool)}), crop_size=views.crop_size)
     found = engine(said, np.zeros(len(views), bool))
     np.testing.assert_allclose(found.transl, expected.transl.numpy(), **SAME)

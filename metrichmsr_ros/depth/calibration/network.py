@@ -15,6 +15,8 @@ MAX_LOG_SCALE, MAX_OFFSET = 0.7, 0.5  # bounds of the deviations: a factor of 2,
 class Refiner(nn.Module):
     """Inputs (B, INPUT_CHANNELS, h, w) -> deviations (B, 2, h/4, w/4): log scale and offset over the median depth."""
 
+    bounds: Tensor
+
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
         self.config = config
@@ -32,6 +34,7 @@ class Refiner(nn.Module):
         self.back = nn.Conv2d(config.dim, third, 1)
         self.up = _block(third + second, second)
         self.head = nn.Conv2d(second, 2, 3, padding=1)
+        self.register_buffer("bounds", torch.tensor([MAX_LOG_SCALE, MAX_OFFSET]).view(2, 1, 1), persistent=False)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -44,7 +47,7 @@ class Refiner(nn.Module):
         mixed = self.transformer(tokens).transpose(1, 2).unflatten(2, eighth.shape[-2:])
         grown = F.interpolate(eighth + self.back(mixed), scale_factor=2.0, mode="bilinear", align_corners=False)
         raw = self.head(self.up(torch.cat([grown, quarter], dim=1)))
-        return torch.tanh(raw) * raw.new_tensor([MAX_LOG_SCALE, MAX_OFFSET])[:, None, None]
+        return torch.tanh(raw) * self.bounds
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metrichmsr_ros.hmr.network.ray_map import crop_rotation, rays_at
+from metrichmsr_ros.hmr.network.ray_map import crop_rotation, edge_rays, rays_at
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,8 @@ class CropCamera:
     @classmethod
     def of(cls, crop_intrinsics: torch.Tensor, crop_size: tuple[int, int]) -> CropCamera:
         """The virtual camera of K' (B,3,3) for crops of `crop_size` (width, height)."""
-        width, height = crop_size
         rotation = crop_rotation(crop_intrinsics, crop_size)
-        middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=crop_intrinsics.device)
-        steps = torch.tensor([[-width / 2, 0], [width / 2, 0], [0, -height / 2], [0, height / 2]])
-        edges = _project(rays_at(crop_intrinsics, _spread(middle + steps.to(middle), crop_intrinsics)), rotation)
+        edges = _project(edge_rays(crop_intrinsics, crop_size), rotation)
         extent = (edges[:, 1] - edges[:, 0]).norm(dim=-1) + (edges[:, 3] - edges[:, 2]).norm(dim=-1)
         return cls(rotation, extent / 4, crop_intrinsics)
 
@@ -46,7 +43,3 @@ class CropCamera:
 def _project(rays: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
     rotated = rays @ rotation  # R^T d for rows d
     return rotated[..., :2] / rotated[..., 2:].clamp_min(0.1)  # clamped beyond 84 degrees from the crop's axis
-
-
-def _spread(pixels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return pixels.expand(like.shape[0], -1, -1)

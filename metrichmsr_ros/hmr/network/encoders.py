@@ -6,7 +6,9 @@ become tokens. The encoders of pixels are in `vit_encoders`.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from metrichmsr_ros.hmr.config import ModelConfig
@@ -66,17 +68,23 @@ class BlazePoseTokens(LandmarkTokens):
             return tokens
         if self.heavy is not None:
             return choose(batch.heavy, self.heavy.tokens(features), tokens)
-        if batch.heavy.any():
-            raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
+        if batch.heavy.device.type == "cpu" and not torch.compiler.is_compiling():
+            refuse_heavy(batch.heavy)  # elsewhere the question would stop the host; engines ask it before
         return tokens
+
+
+def refuse_heavy(heavy: torch.Tensor | NDArray[np.bool_] | None) -> None:
+    """Reject views of the heavy landmark network, for weights that were not trained on them, with a ValueError."""
+    if heavy is not None and heavy.any():
+        raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
 
 
 def landmark_features(batch: CropBatch) -> torch.Tensor:
     """(B, 39, 8): crop x, y, z scaled to about -1..1, visibility, presence, world landmarks in metres."""
     width, height = batch.crop_size
-    scale = batch.landmarks.new_tensor([width, height, width]) / 2
-    middle = batch.landmarks.new_tensor([(width - 1) / 2, (height - 1) / 2, 0])
-    crop = (batch.landmarks - middle) / scale
+    u, v, z = batch.landmarks.unbind(-1)
+    places = [(u - (width - 1) / 2) / (width / 2), (v - (height - 1) / 2) / (height / 2), z / (width / 2)]
+    crop = torch.stack(places, dim=-1)
     certainty = torch.stack([batch.visibility, batch.presence], dim=-1)
     return torch.cat([crop.clamp(-3, 3), certainty, batch.world.clamp(-3, 3)], dim=-1)
 
@@ -149,7 +157,7 @@ def cliff_vector(batch: CropBatch) -> torch.Tensor:
     """(B, 3): (c_x - w/2, c_y - h/2, b) / f with the crop's centre c and side b in full-image pixels."""
     K, width, height = batch.intrinsics, *batch.crop_size
     to_image = K @ inverted(batch.crop_intrinsics)
-    middle = to_image @ K.new_tensor([(width - 1) / 2, (height - 1) / 2, 1.0])
+    middle = to_image[..., 0] * ((width - 1) / 2) + to_image[..., 1] * ((height - 1) / 2) + to_image[..., 2]
     side = max(width, height) * to_image[:, :2, 0].norm(dim=-1)
     focal = (K[:, 0, 0] + K[:, 1, 1]) / 2
     offset = middle[:, :2] - (batch.image_size - 1) / 2

@@ -10,8 +10,9 @@ from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
+from metrichmsr_ros.hmr.network.encoders import refuse_heavy
 from metrichmsr_ros.hmr.network.heads import covariance
-from metrichmsr_ros.hmr.network.mirroring import estimate_as_seen, pixels_as_seen
+from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
 from metrichmsr_ros.types import Float32Array
 
@@ -27,6 +28,7 @@ class TorchEngine:
 
     def __init__(self, model: MetricHMR, device: torch.device | str = "cpu", weights_sha256: str = "") -> None:
         self.model, self._device, self._weights_sha256 = model, device, weights_sha256
+        self._mirror = Mirror().to(device)
 
     @property
     def config(self) -> ModelConfig:
@@ -40,10 +42,18 @@ class TorchEngine:
 
     @torch.inference_mode()
     def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
-        """One estimate a view; see `HMREngine`."""
+        """One estimate a view; see `HMREngine`.
+
+        Raises:
+            ValueError: views of the heavy landmark network, by weights that were not trained on them.
+        """
+        if not self.config.image_encoder.reads_heavy:
+            refuse_heavy(views.heavy)
         batch = CropBatch.of(views, self._device)
         output = (
-            estimate_as_seen(self.model, batch, self._flags(is_mirrored)) if is_mirrored.any() else self.model(batch)
+            estimate_as_seen(self.model, batch, self._flags(is_mirrored), self._mirror)
+            if is_mirrored.any()
+            else self.model(batch)
         )
         return HMREstimate(*map(_array, (output.rotmats, output.betas, output.transl, output.transl_deviation)))
 
@@ -53,7 +63,7 @@ class TorchEngine:
         branch = self.model.pixel_position
         if branch is None:
             raise ValueError("this network has no pixel branch")
-        seen = pixels_as_seen(branch, CropBatch.of(views, self._device), self._flags(is_mirrored))
+        seen = pixels_as_seen(branch, CropBatch.of(views, self._device), self._flags(is_mirrored), self._mirror)
         return EstimateFromPixels(*map(_array, (seen.transl, seen.log_deviation, seen.betas)))
 
     def _flags(self, is_mirrored: NDArray[np.bool_]) -> torch.Tensor:

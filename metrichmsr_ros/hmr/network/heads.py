@@ -79,7 +79,7 @@ class PositionHead(nn.Module):
         return translation, torch.stack([along, torch.maximum(across, 0.003 * along)], dim=-1)
 
     def _direct(self, raw: torch.Tensor) -> torch.Tensor:
-        return raw[:, :3] + raw.new_tensor([0.0, 0.0, self.MEAN_DEPTH])
+        return torch.cat([raw[:, :2], raw[:, 2:3] + self.MEAN_DEPTH], dim=-1)
 
     @staticmethod
     def _crop_ray(raw: torch.Tensor, view: CropCamera) -> torch.Tensor:

@@ -40,13 +40,26 @@ def crop_rotation(intrinsics: ArrayOrTensor, out_size: tuple[int, int]) -> Array
     R_cam_crop @ direction in the camera frame.
     """
     inverse = inverted(_float64(intrinsics))
-    middle = torch.tensor([(out_size[0] - 1) / 2, (out_size[1] - 1) / 2, 1.0], dtype=torch.float64)
-    z = torch.nn.functional.normalize(inverse @ middle.to(inverse.device), dim=-1)
+    z = torch.nn.functional.normalize(_middle_ray(inverse, out_size), dim=-1)
     along_u = inverse[..., :, 0]
     x = torch.nn.functional.normalize(along_u - (along_u * z).sum(-1, keepdim=True) * z, dim=-1)
     y = torch.linalg.cross(z, x, dim=-1)
     rotation = torch.stack([x, y, z], dim=-1)
     return _like(intrinsics, rotation if isinstance(intrinsics, np.ndarray) else rotation.float())
+
+
+def edge_rays(intrinsics: torch.Tensor, out_size: tuple[int, int]) -> torch.Tensor:
+    """Rays (..., 4, 3) float32 through the middles of the left, right, upper and lower edge of a crop."""
+    inverse = inverted(intrinsics.double())
+    middle, half = _middle_ray(inverse, out_size), (out_size[0] / 2, out_size[1] / 2)
+    across, down = half[0] * inverse[..., :, 0], half[1] * inverse[..., :, 1]
+    return torch.stack([middle - across, middle + across, middle - down, middle + down], dim=-2).float()
+
+
+def _middle_ray(inverse: torch.Tensor, out_size: tuple[int, int]) -> torch.Tensor:
+    """(..., 3): a sum of columns, because a vector of numbers would be a tensor of the host."""
+    u, v = (out_size[0] - 1) / 2, (out_size[1] - 1) / 2
+    return u * inverse[..., :, 0] + v * inverse[..., :, 1] + inverse[..., :, 2]
 
 
 def inverted(matrices: torch.Tensor) -> torch.Tensor:

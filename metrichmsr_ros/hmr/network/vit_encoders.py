@@ -104,16 +104,21 @@ class ViTRays(nn.Module):
     def rays(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B,3,H,W) float32 input of the transformer."""
         width, height = self.config.image_size
-        scale = torch.tensor([width / batch.crop_size[0], height / batch.crop_size[1]])
-        resize = torch.diag(torch.cat([scale, torch.ones(1)]))
-        resize[:2, 2] = (scale - 1) / 2  # integer pixel centres
-        rays = ray_map(resize.to(batch.crop_intrinsics) @ batch.crop_intrinsics, height, width)
+        rays = ray_map(_resized(batch.crop_intrinsics, batch.crop_size, (width, height)), height, width)
         if not self.in_crop_frame:
             return rays
         rotated = torch.einsum("bji,bjhw->bihw", view.rotation, rays)
         tangents = rotated[:, :2] / rotated[:, 2:].clamp_min(0.1) / view.half_angle[:, None, None, None]
         log_angle = view.half_angle.log()[:, None, None, None].expand(-1, 1, height, width)
         return torch.cat([tangents, log_angle], dim=1)
+
+
+def _resized(intrinsics: torch.Tensor, old: tuple[int, int], new: tuple[int, int]) -> torch.Tensor:
+    """K' (B,3,3) of the same crop at another size (width, height), with integer pixel centres."""
+    first, second, third = intrinsics.unbind(-2)
+    along, down = new[0] / old[0], new[1] / old[1]
+    rows = [along * first + (along - 1) / 2 * third, down * second + (down - 1) / 2 * third, third]
+    return torch.stack(rows, dim=-2)
 
 
 def _vit(config: RayEncoderConfig) -> Any:

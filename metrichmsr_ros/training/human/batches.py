@@ -18,6 +18,7 @@ import torch
 from metrichmsr_ros.data.crop_dataset import DrawnPeople, PersonSample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.network.batch import CropBatch
+from metrichmsr_ros.hmr.network.encoders import refuse_heavy
 from metrichmsr_ros.hmr.network.losses import Truth
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.calibrate_bias import standing
@@ -57,6 +58,8 @@ class LandmarkBatches:
 
     def __init__(self, config: TrainConfig, people: PeopleTable) -> None:
         self.config, self.people = config, people
+        if not config.model.image_encoder.reads_heavy:
+            refuse_heavy(people.inputs.heavy)
         repeated = standing(people.truth.joints_cam).nonzero()[:, 0].repeat(config.standing_repeats)
         self._rows = torch.cat([torch.arange(len(people)), repeated])
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
