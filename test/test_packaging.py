@@ -26,6 +26,17 @@ ROS_PACKAGES = {
     *("cv_bridge", "sensor_msgs_py", "tf_transformations"),
 }
 
+# Keys of rosdep's python.yaml (2026-08-22) that are apt packages in Ubuntu 24.04, by name on PyPI.
+ROSDEP_KEYS = {
+    "numpy": "python3-numpy",
+    "scipy": "python3-scipy",
+    "opencv-python-headless": "python3-opencv",
+    "pyyaml": "python3-yaml",
+    "jinja2": "python3-jinja2",
+    "rich": "python3-rich",
+}
+PYTHON_KEYS = set(ROSDEP_KEYS.values())
+
 
 def requirement_names(file: str) -> set[str]:
     lines = [line.split("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
@@ -42,7 +53,7 @@ def setup_py_literal(name: str):
 
 def extra_names() -> set[str]:
     strings = [n.value for n in ast.walk(setup_py_literal("EXTRAS")) if isinstance(n, ast.Constant)]
-    return {re.split(r"[<>=!~]", text)[0].lower() for text in strings} | requirement_names("requirements-train.txt")
+    return {re.split(r"[<>=!~\[]", text)[0].lower() for text in strings} | requirement_names("requirements-train.txt")
 
 
 def extras() -> set[str]:
@@ -104,12 +115,22 @@ def depends(*tags: str, conditional: bool = False) -> set[str]:
 
 def test_package_xml_names_what_is_imported_and_nothing_else():
     package_of = {"tf2_ros": "tf2_ros_py"}  # the Python half of tf2_ros is a package of its own
-    python_keys = {"python3-numpy", "python3-opencv", "python3-scipy", "python3-yaml", "python3-jinja2"}
     paths = [*package_files(), *(ROOT / "launch").glob("*.py")]
     imported = {package_of.get(name, name) for path in paths for name, _ in imports(path) if name in ROS_PACKAGES}
-    run = depends("depend", "exec_depend") - python_keys - {"rosidl_default_runtime", "ros2launch"}
+    run = depends("depend", "exec_depend") - PYTHON_KEYS - {"rosidl_default_runtime", "ros2launch"}
     assert run == imported
-    assert python_keys <= depends("exec_depend")
+    assert depends("exec_depend") >= PYTHON_KEYS
+
+
+def test_what_rosdep_cannot_give_is_listed_with_its_reason():
+    page = (ROOT / "docs" / "how_to" / "debian.md").read_text()
+    rows = re.findall(r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    listed = {name for name, _, _ in rows} - {"package"}
+    assert requirement_names("requirements.txt") - set(ROSDEP_KEYS) <= listed
+    assert not listed & set(ROSDEP_KEYS)
+    assert listed <= requirement_names("requirements.txt") | extra_names()
+    for requirement in requirement_names("requirements-train.txt") | {"smplx", "onnxruntime-gpu", "transformers"}:
+        assert requirement in listed, requirement
 
 
 def test_package_xml_makes_optional_what_the_node_does_without():
