@@ -9,7 +9,8 @@ from metrichmsr_ros.body.engine import BodyEngine, BodyError
 from metrichmsr_ros.body.onnx_engine import OnnxBody
 from metrichmsr_ros.body.open_tables import FILES
 from metrichmsr_ros.errors import MissingPackageError
-from metrichmsr_ros.runtime.providers import providers_of
+from metrichmsr_ros.io.devices import checked_device, in_place_of
+from metrichmsr_ros.runtime.providers import lack_of, providers_of
 
 if TYPE_CHECKING:
     from metrichmsr_ros.body.base import BodyModel
@@ -53,6 +54,9 @@ def load_body_engine(spec: str, device: str = "cpu", num_threads: int = 1) -> Bo
     """
     if spec in FILES and (providers := providers_of(device)):
         return OnnxBody(spec, num_threads, providers)
+    model = load_body(spec)
     from metrichmsr_ros.body.torch_engine import TorchBody
 
-    return TorchBody(load_body(spec).to(device).eval(), device)
+    with in_place_of(lack_of(device) if spec in FILES else ""):
+        checked_device(device)
+    return TorchBody(model.to(device).eval(), device)

@@ -14,8 +14,10 @@ from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.sources.base import DepthError, DepthSource, FileDepth, IncomingDepth
 from metrichmsr_ros.depth.sources.files import load_depth
 from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
+from metrichmsr_ros.errors import MissingPackageError
+from metrichmsr_ros.io.devices import in_place_of
 from metrichmsr_ros.runtime.graph_file import graph_of
-from metrichmsr_ros.runtime.providers import CPU, providers_of
+from metrichmsr_ros.runtime.providers import CPU, lack_of, providers_of
 
 SHIPPED_REFINER = "refiner.safetensors"
 SOURCES = (
@@ -58,6 +60,9 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
 
     Raises:
         DepthError: unknown source or calibration, or its file or network cannot be loaded.
+        WeightsFileError, GraphFileError: no refiner, or a graph of other weights.
+        MissingPackageError: the refiner needs torch, which is not installed.
+        DeviceError: neither ONNX Runtime nor torch has the device.
         AssetError: the network was not downloaded.
     """
     source = make_source(choice.source, choice.device) if choice.source != "people" else None
@@ -102,12 +107,24 @@ def _automatic() -> str:
 
 
 def _refiner(path: str, device: str) -> RefinerEngine:
-    if graph_of(Path(path)).is_file() and (providers := providers_of(device)):
+    if not Path(path).is_file():
+        raise DepthError(
+            f"depth calibration is {path!r}, which is not a file: cannot read depth refiner weights. Give auto for "
+            "the shipped refiner, or the path of a .safetensors file that `metrichmsr train depth` wrote"
+        )
+    has_graph = graph_of(Path(path)).is_file()
+    if has_graph and (providers := providers_of(device)):
         return OnnxRefiner(path, providers=providers)
-    from metrichmsr_ros.depth.calibration.network import TorchRefiner
-    from metrichmsr_ros.depth.calibration.weights import load_refiner
-
-    return TorchRefiner(load_refiner(path, device))
+    try:
+        from metrichmsr_ros.depth.calibration.network import TorchRefiner
+        from metrichmsr_ros.depth.calibration.weights import load_refiner
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"{path} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'. Without it, refiners run on "
+            "cpu, from graphs that `metrichmsr export` wrote where torch is installed"
+        ) from error
+    with in_place_of(lack_of(device) if has_graph else ""):
+        return TorchRefiner(load_refiner(path, device))
 
 
 def _fastdepth(device: str) -> DepthSource:

@@ -21,6 +21,7 @@ from metrichmsr_ros.depth.calibration import onnx_refiner
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.export.onnx_graph import GraphSource, export_graph
 from metrichmsr_ros.export.sources import body_source, network_sources, refiner_source
+from metrichmsr_ros.hmr.weights import weights_path
 from metrichmsr_ros.runtime.graph_file import LAYOUT, graph_of, load_graph
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
@@ -55,8 +56,7 @@ def export(preset: str | Path, out: Path | None = None) -> list[Exported]:
         ExportError: weights that cannot be exported, or a graph that does not equal torch.
         WeightsFileError: not a readable weights file.
     """
-    is_file = Path(preset).suffix == ".safetensors"
-    weights = Path(preset) if is_file else asset_path(f"{preset}.safetensors")
+    weights, is_file = weights_path(preset), Path(preset).is_file()
     done = _export_weights(_placed(weights, out))
     if is_file:
         return done

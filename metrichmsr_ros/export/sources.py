@@ -19,6 +19,7 @@ from metrichmsr_ros.export.onnx_graph import GraphSource
 from metrichmsr_ros.export.people import RandomPeople, random_people
 from metrichmsr_ros.hmr import onnx_engine
 from metrichmsr_ros.hmr.network.checkpoint import load_model
+from metrichmsr_ros.hmr.weights import config_in
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 from metrichmsr_ros.types import AnyArray
 
@@ -35,9 +36,9 @@ def network_sources(weights: WeightsHeader) -> dict[str, GraphSource]:
 
     Raises:
         UnsupportedNetworkError: a network over a ViT.
-        GraphFileError, CheckpointError: not a weights file of a network.
+        WeightsFileError: not a weights file of a network.
     """
-    config = onnx_engine.config_in(weights)
+    config = config_in(weights)
     encoder = config.image_encoder
     if not encoder.reads_landmarks or (config.conditioning == "ray_map" and config.ray_encoder.kind == "vit"):
         raise UnsupportedNetworkError(

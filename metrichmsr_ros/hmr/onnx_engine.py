@@ -6,7 +6,6 @@ estimate = engine(views, is_mirrored)
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.assets import file_sha256
-from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs
-from metrichmsr_ros.runtime.graph_file import GraphFileError, graph_of, load_graph
+from metrichmsr_ros.hmr.weights import config_in
+from metrichmsr_ros.runtime.graph_file import graph_of, load_graph
 from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
@@ -38,21 +37,6 @@ def inputs_of(config: ModelConfig) -> tuple[str, ...]:
     return (*_OF_PEOPLE, *(["heavy"] if config.image_encoder.reads_heavy else []), "is_mirrored")
 
 
-def config_in(weights: WeightsHeader) -> ModelConfig:
-    """The configuration that a weights file holds.
-
-    Raises:
-        GraphFileError: not a weights file of the network.
-    """
-    if weights.metadata.get("format") != "metrichmsr-1":
-        found = weights.metadata.get("format")
-        raise GraphFileError(f"{weights.path}: not a weights file of metrichmsr (format {found!r})")
-    try:
-        return build(ModelConfig, json.loads(weights.metadata["config"]))
-    except (KeyError, json.JSONDecodeError, ConfigError) as error:
-        raise GraphFileError(f"{weights.path}: its configuration cannot be read: {error}") from None
-
-
 class OnnxEngine:
     """An `HMREngine`.
 
@@ -62,7 +46,7 @@ class OnnxEngine:
         providers: what computes; see `providers_of`.
 
     Raises:
-        WeightsFileError: not a readable weights file.
+        WeightsFileError: missing, unreadable, or of another network.
         GraphFileError: no graph, or one of other weights; names the remedy.
     """
 

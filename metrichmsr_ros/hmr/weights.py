@@ -1,39 +1,48 @@
-"""Weights files by path or preset, and what their headers say."""
+"""Weights files of the network by path or preset, and what their headers say."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from metrichmsr_ros.assets import AssetError, asset_path
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
-
-class CheckpointError(MetricHMRError, ValueError):
-    """A weights file is missing, is not a safetensors file, or does not fit its configuration."""
+FORMAT = "metrichmsr-1"
 
 
-def weights_path(path_or_preset: str | Path) -> Path:
+def weights_path(path_or_preset: str | Path, setting: str = "preset") -> Path:
     """The weights file of a preset, or the path itself.
 
+    Args:
+        path_or_preset: what the user gave.
+        setting: as what, for the error.
+
     Raises:
-        CheckpointError: neither a file nor a preset with shipped weights.
+        WeightsFileError: neither a file nor a preset with shipped weights.
     """
     path = Path(path_or_preset)
-    if path.suffix == ".safetensors" or path.exists():
+    if path.is_file():
         return path
     try:
         return asset_path(f"{path_or_preset}.safetensors")
     except AssetError:
-        raise CheckpointError(
-            f"{path_or_preset!r} is neither a file nor a preset with shipped weights; "
-            "pass a .safetensors file written by `metrichmsr train human`"
+        wrong = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsFileError(
+            f"{setting} is '{path_or_preset}', which {wrong}: neither a file nor a preset with shipped weights; give "
+            "'embedded', or the path of a .safetensors file that `metrichmsr train human` or `train pixels` wrote"
         ) from None
 
 
+def config_in(weights: WeightsHeader) -> ModelConfig:
+    """The network's configuration in its weights file.
+
+    Raises:
+        WeightsFileError: of another network, or its configuration cannot be read.
+    """
+    return weights.config(ModelConfig, FORMAT, "a weights file of metrichmsr's network")
+
+
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """The header of a weights file: format, config and the saved metadata. Raises CheckpointError if unreadable."""
-    try:
-        return dict(WeightsHeader.read(path).metadata)
-    except WeightsFileError as error:
-        raise CheckpointError(str(error)) from None
+    """The header of a weights file: format, config and the saved metadata. Raises WeightsFileError if unreadable."""
+    return dict(WeightsHeader.read(path).metadata)

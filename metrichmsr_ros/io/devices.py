@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from metrichmsr_ros.errors import MetricHMRError
@@ -39,6 +41,21 @@ def checked_device(name: str | torch.device) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         _try(device)
     return device
+
+
+@contextmanager
+def in_place_of(lack: str) -> Iterator[None]:
+    """Where torch is asked because something else lacks a device: a DeviceError says so first.
+
+    Args:
+        lack: what lacks the device, and the remedy; empty: torch is the first choice.
+    """
+    try:
+        yield
+    except DeviceError as error:
+        if not lack:
+            raise
+        raise DeviceError(f"{lack}. torch, which would run it too, cannot: {error}") from None
 
 
 def _try(device: torch.device) -> None:

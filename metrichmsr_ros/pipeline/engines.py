@@ -8,8 +8,9 @@ from metrichmsr_ros.errors import MissingPackageError
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.onnx_engine import OnnxEngine
 from metrichmsr_ros.hmr.weights import read_metadata, weights_path
+from metrichmsr_ros.io.devices import in_place_of
 from metrichmsr_ros.runtime.graph_file import graph_of
-from metrichmsr_ros.runtime.providers import providers_of
+from metrichmsr_ros.runtime.providers import lack_of, providers_of
 
 
 def load_engine(preset: str | Path, device: str = "cpu", num_threads: int = 1) -> HMREngine:
@@ -21,10 +22,10 @@ def load_engine(preset: str | Path, device: str = "cpu", num_threads: int = 1) -
         num_threads: CPU threads of ONNX Runtime.
 
     Raises:
-        CheckpointError: missing, unreadable or unfitting file; names the file and the remedy.
+        WeightsFileError: missing, unreadable or unfitting file; names the file and the remedy.
         GraphFileError: the graph was exported from other weights.
         MissingPackageError: the network needs torch, which is not installed.
-        DeviceError: neither ONNX Runtime nor torch has the device.
+        DeviceError: neither ONNX Runtime nor torch has the device; names what both lack.
         ProviderError: ONNX Runtime lacks the provider of a device that only it can have.
     """
     path = weights_path(preset)
@@ -40,4 +41,5 @@ def load_engine(preset: str | Path, device: str = "cpu", num_threads: int = 1) -
             f"{path.name} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'{gpu}. Without it, "
             "networks run on cpu, from graphs that `metrichmsr export` wrote where torch is installed"
         ) from error
-    return load_torch_engine(path, device)
+    with in_place_of(lack_of(device) if has_graph else ""):
+        return load_torch_engine(path, device)

@@ -27,7 +27,9 @@ _PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "openvino": ("OpenVINOExecutionProvider",),
 }
 _HAVE_INDEX = ("cuda", "tensorrt")
+_TORCH_TOO = ("cuda",)
 _PACKAGES = {
+    "cuda": "pip install 'metrichmsr_ros[gpu]' as docs/how_to/export.md says",
     "tensorrt": "pip install 'metrichmsr_ros[gpu]', and TensorRT",
     "openvino": "pip install onnxruntime-openvino in place of onnxruntime",
 }
@@ -45,23 +47,32 @@ def providers_of(device: str) -> Providers | None:
     Raises:
         ProviderError: `tensorrt` or `openvino`, which torch has not, without their provider.
     """
-    kind, _, index = device.partition(":")
     if device == "cpu":
         return CPU
+    kind, _, index = device.partition(":")
     if kind not in _PROVIDERS or not _is_index(device, kind, index):
         return None
+    if lack := lack_of(device):
+        if kind in _TORCH_TOO:
+            return None
+        raise ProviderError(lack)
     first, *others = _PROVIDERS[kind]
     have = onnxruntime.get_available_providers()
-    if first not in have:
-        if kind in _PACKAGES:
-            raise ProviderError(
-                f"device is {device!r}, but the installed ONNX Runtime has no {first}, only {', '.join(have)}: "
-                f"{_PACKAGES[kind]}, or use cpu"
-            )
-        return None
     options = {"device_id": index or "0"} if kind in _HAVE_INDEX else {}
     wanted = (first, *(other for other in others if other in have))
     return (*((name, options) if options else name for name in wanted), *CPU)
+
+
+def lack_of(device: str) -> str:
+    """What this ONNX Runtime lacks for a device of `providers_of`, and the remedy; empty if nothing, or it has none."""
+    kind, _, index = device.partition(":")
+    have = onnxruntime.get_available_providers()
+    if kind not in _PROVIDERS or not _is_index(device, kind, index) or _PROVIDERS[kind][0] in have:
+        return ""
+    return (
+        f"device is {device!r}, but the installed ONNX Runtime has no {_PROVIDERS[kind][0]}, only {', '.join(have)}: "
+        f"{_PACKAGES[kind]}, or use cpu"
+    )
 
 
 def _is_index(device: str, kind: str, index: str) -> bool:

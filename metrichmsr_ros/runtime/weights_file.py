@@ -11,16 +11,19 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from metrichmsr_ros.config import build
 from metrichmsr_ros.errors import MetricHMRError
+
+T = TypeVar("T")
 
 _LENGTH_BYTES = 8
 _MOST_HEADER_BYTES = 1 << 26
 
 
 class WeightsFileError(MetricHMRError, ValueError):
-    """Not a readable safetensors file; the message names it."""
+    """A weights file is missing, unreadable, of another kind of network, or does not fit its configuration."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class WeightsHeader:
             WeightsFileError: missing, cut off, or not a safetensors file.
         """
         path = Path(path)
+        if not path.exists():
+            raise WeightsFileError(f"{path} does not exist; give the path of a .safetensors file")
         try:
             header, size = _header(path), path.stat().st_size
             entries = json.loads(header)
@@ -69,6 +74,25 @@ class WeightsHeader:
         if end > size:
             raise WeightsFileError(f"{path}: cut off, it has {size} bytes of {end}; copy or download it again")
         return cls(path, metadata, tensors, hashlib.sha256(header).hexdigest())
+
+    def config(self, cls: type[T], kind: str, named: str) -> T:
+        """The configuration that the file holds.
+
+        Args:
+            cls: dataclass of the configuration.
+            kind: value of "format" in files of this kind.
+            named: this kind in words, for the error, e.g. "a depth refiner".
+
+        Raises:
+            WeightsFileError: of another kind, or its configuration cannot be read.
+        """
+        found = self.metadata.get("format")
+        if found != kind:
+            raise WeightsFileError(f"{self.path} is not {named}: its format is {found!r}, not {kind!r}")
+        try:
+            return build(cls, json.loads(self.metadata["config"]))
+        except (KeyError, ValueError) as error:
+            raise WeightsFileError(f"{self.path}: its configuration cannot be read: {error}") from None
 
 
 def _header(path: Path) -> bytes:

@@ -43,7 +43,7 @@ PREDICT = ("predict", PHOTO, "--fov", "60", "--body", "open_light", "--out", "{o
 BODY = ("predict", PHOTO, "--out", "{out}", "--body")
 SYNTHESIZE = ("synthesize", "--out", "{out}", "--workers", "1", "--count", "1", "--val-count", "0")
 CASES = {
-    "body file missing": ((*BODY, "smpl:/nowhere/SMPL.pkl"), "/nowhere/SMPL.pkl is not a file"),
+    "body file missing": ((*BODY, "smpl:/nowhere/SMPL.pkl"), "/nowhere/SMPL.pkl is not a file; get it from"),
     "body is a page, pkl": ((*BODY, "smpl:{files}/page.pkl"), "web page"),
     "body is a page, npz": ((*BODY, "smpl:{files}/page.npz"), "web page"),
     "body is empty": ((*BODY, "smpl:{files}/empty.npz"), "is empty"),
@@ -56,11 +56,31 @@ CASES = {
     "out is a file": ((*PREDICT[:-1], "{files}/file"), "is a file; name a folder"),
     "out is below a file": ((*PREDICT[:-1], "{files}/file/x"), "is a file; name a folder"),
     "preset is text": ((*PREDICT, "--preset", "{files}/text.safetensors"), "text.safetensors"),
-    "preset is a folder": ((*PREDICT, "--preset", "{files}/folder"), "folder"),
-    "preset missing": ((*PREDICT, "--preset", "/nowhere/x.safetensors"), "/nowhere/x.safetensors"),
-    "depth file missing": ((*PREDICT, "--depth", "file:/nowhere.npy"), "/nowhere.npy"),
+    "preset is a folder": ((*PREDICT, "--preset", "{files}/folder"), "/folder', which is a folder: neither a file nor"),
+    "preset missing": (
+        (*PREDICT, "--preset", "/nowhere/x.safetensors"),
+        "preset is '/nowhere/x.safetensors', which does not exist: neither a file nor a preset with shipped weights; "
+        "give 'embedded', or the path of a .safetensors file",
+    ),
+    "preset, typing error": ((*PREDICT, "--preset", "embeded"), "preset is 'embeded', which does not exist"),
+    "export missing": (
+        ("export", "/nowhere/x.safetensors"),
+        "preset is '/nowhere/x.safetensors', which does not exist",
+    ),
+    "export, typing error": (("export", "embeded"), "preset is 'embeded', which does not exist"),
+    "routing, preset missing": (
+        ("routing", PHOTO, "--preset", "/nowhere/x.safetensors", "--out", "{out}"),
+        "preset is '/nowhere/x.safetensors', which does not exist",
+    ),
+    "depth file missing": (
+        (*PREDICT, "--depth", "file:/nowhere.npy"),
+        "/nowhere.npy is not a file; give a .npy in metres",
+    ),
     "depth file is a page": ((*PREDICT, "--depth", "file:{files}/page.npy"), "web page"),
-    "calibration missing": ((*PREDICT, "--depth", "ground", "--calibration", "/no.safetensors"), "/no.safetensors"),
+    "calibration missing": (
+        (*PREDICT, "--depth", "ground", "--calibration", "/no.safetensors"),
+        "depth calibration is '/no.safetensors', which is not a file: cannot read depth refiner weights. Give auto",
+    ),
     "photo is a folder": (("predict", "{files}/folder", "--out", "{out}"), "is not a file"),
     "photo too large": ((*PREDICT, "--max-pixels", "1000"), "--max-pixels"),
     "intrinsics": ((*PREDICT, "--intrinsics", "1", "1", "0", "0"), "it is the identity"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros.assets import asset_path
-from metrichmsr_ros.depth.factory import DepthChoice
+from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.errors import MissingPackageError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.io.devices import DeviceError
 from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -57,10 +60,54 @@ def test_every_network_of_the_default_preset_runs_on_the_gpu_that_is_named(asked
     np.testing.assert_array_equal(scene.people[0].joints_cam, expected.people[0].joints_cam)
 
 
-def test_a_gpu_without_provider_and_without_torch_names_both_extras(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("metrichmsr_ros.hmr.network")]:
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if torch were not installed."""
+    ours = ("metrichmsr_ros.hmr.network", "metrichmsr_ros.depth.calibration.network", "metrichmsr_ros.body.open_body")
+    for name in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+def test_a_gpu_without_provider_and_without_torch_names_both_extras(no_torch):
     remedies = r"on cuda needs torch: pip install 'metrichmsr_ros\[train\]', or 'metrichmsr_ros\[gpu\]'"
     with pytest.raises(MissingPackageError, match=remedies):
         load_engine("embedded", "cuda")
+
+
+def test_bodies_and_refiners_without_provider_and_without_torch_name_the_extra(no_torch):
+    for load in (
+        lambda: load_body_engine("open_light", "cuda"),
+        lambda: make_engine(DepthChoice("ground", "auto", "cuda")),
+    ):
+        with pytest.raises(MissingPackageError, match=r"needs torch: pip install 'metrichmsr_ros\[train\]'"):
+            load()
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda: load_engine("embedded", "cuda:0"),
+        lambda: load_body_engine("open_light", "cuda:0"),
+        lambda: make_engine(DepthChoice("ground", "auto", "cuda:0")),
+    ],
+    ids=["network", "body", "refiner"],
+)
+def test_a_gpu_that_neither_has_names_the_provider_and_its_extra_first(monkeypatch, load):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    told = rf"^device is 'cuda:0', .* no {CUDA}, .*pip install 'metrichmsr_ros\[gpu\]'.*or use cpu.* finds 0 GPUs"
+    with pytest.raises(DeviceError, match=told):
+        load()
+
+
+def test_weights_that_only_torch_runs_name_torch_alone(monkeypatch, tmp_path):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    path = shutil.copyfile(asset_path("embedded.safetensors"), tmp_path / "own.safetensors")
+    with pytest.raises(DeviceError, match=r"^device is 'cuda:0', but torch"):
+        load_engine(path, "cuda:0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnxruntime
 import pytest
 
-from metrichmsr_ros.runtime.providers import CPU, ProviderError, providers_of
+from metrichmsr_ros.runtime.providers import CPU, ProviderError, lack_of, providers_of
 
 CUDA, TENSORRT, OPENVINO = "CUDAExecutionProvider", "TensorrtExecutionProvider", "OpenVINOExecutionProvider"
 ONLY_CPU = "CPUExecutionProvider"
@@ -59,3 +59,20 @@ def test_a_device_that_torch_cannot_have_either_names_the_package(installed, dev
     installed()
     with pytest.raises(ProviderError, match=rf"device is '{device}'.*only CPUExecutionProvider: .*{remedy}.*use cpu"):
         providers_of(device)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_what_a_gpu_lacks_names_the_extra(installed, device):
+    installed()
+    lack = lack_of(device)
+    assert lack.startswith(f"device is '{device}', but the installed ONNX Runtime has no {CUDA}, only {ONLY_CPU}: ")
+    assert "pip install 'metrichmsr_ros[gpu]'" in lack
+    assert "or use cpu" in lack
+    installed(CUDA)
+    assert lack_of(device) == ""
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps", "cuda:x", ""])
+def test_devices_of_no_provider_lack_nothing(installed, device):
+    installed()
+    assert lack_of(device) == ""

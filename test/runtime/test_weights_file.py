@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -68,5 +70,34 @@ def test_a_header_of_another_kind_is_named(tmp_path, header):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(WeightsFileError, match=r"none\.safetensors"):
+    with pytest.raises(WeightsFileError, match=r"none\.safetensors does not exist; give the path"):
         WeightsHeader.read(tmp_path / "none.safetensors")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    width: int = 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({}, "is not a lens: its format is None, not 'lens-1'"),
+        ({"format": "lens-2"}, "is not a lens: its format is 'lens-2'"),
+        ({"format": "lens-1"}, "its configuration cannot be read: 'config'"),
+        ({"format": "lens-1", "config": "{"}, "its configuration cannot be read: Expecting"),
+        ({"format": "lens-1", "config": "[]"}, "its configuration cannot be read: Sizes: expected a mapping"),
+        ({"format": "lens-1", "config": '{"height": 3}'}, "its configuration cannot be read: height: unknown key"),
+    ],
+)
+def test_a_configuration_that_is_not_one_is_named(tmp_path, metadata, told):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": np.zeros(1, np.float32)}, path, metadata=metadata)
+    with pytest.raises(WeightsFileError, match=rf"w\.safetensors.*{re.escape(told)}"):
+        WeightsHeader.read(path).config(Sizes, "lens-1", "a lens")
+
+
+def test_a_configuration_is_read(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": np.zeros(1, np.float32)}, path, metadata={"format": "lens-1", "config": '{"width": 3}'})
+    assert WeightsHeader.read(path).config(Sizes, "lens-1", "a lens") == Sizes(3)

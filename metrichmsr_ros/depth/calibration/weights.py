@@ -12,18 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from metrichmsr_ros.depth.calibration.network import Refiner
-from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
-from metrichmsr_ros.depth.sources.base import DepthError
+from metrichmsr_ros.depth.calibration.onnx_refiner import FORMAT, refiner_config_in
 from metrichmsr_ros.io.devices import checked_device
-
-_FORMAT = "metrichmsr-refiner-1"
+from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
 
 def save_refiner(path: str | Path, model: Refiner, metadata: Mapping[str, str] | None = None) -> None:
     """Write `model` with its configuration; `metadata` (revision, data, metrics) is stored in the header unchanged."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    header = {**(metadata or {}), "format": _FORMAT, "config": json.dumps(asdict(model.config))}
+    header = {**(metadata or {}), "format": FORMAT, "config": json.dumps(asdict(model.config))}
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     save_file(tensors, path, metadata=header)
 
@@ -32,20 +30,13 @@ def load_refiner(path: str | Path, device: str | torch.device = "cpu") -> Refine
     """Load a refiner in evaluation mode.
 
     Raises:
-        DepthError: the file does not exist, is not a refiner, or its weights do not fit its configuration.
+        WeightsFileError: the file does not exist, is not a refiner, or its weights do not fit its configuration.
     """
+    config = refiner_config_in(WeightsHeader.read(path))
     try:
+        model = Refiner(config)
         with safe_open(path, framework="pt", device="cpu") as file:
-            header = file.metadata() or {}
-            if header.get("format") != _FORMAT:
-                raise DepthError(f"{path} is not a depth refiner (format {header.get('format')!r})")
-            values = json.loads(header["config"])
-            model = Refiner(RefinerConfig(**{**values, "channels": tuple(values["channels"])}))
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
-    except (FileNotFoundError, SafetensorError) as error:
-        raise DepthError(f"cannot read depth refiner weights {path}: {error}") from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, DepthError):
-            raise
-        raise DepthError(f"{path}: weights and configuration do not fit: {error}") from error
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise WeightsFileError(f"{path}: weights and configuration do not fit: {error}") from None
     return model.to(checked_device(device)).eval()

@@ -51,7 +51,7 @@ def load_depth(path: str | Path) -> Float32Array:
     """
     file = Path(path)
     if not file.is_file():
-        raise DepthError(f"depth: {file} is not a file")
+        raise DepthError(f"depth: {file} is not a file; give a .npy in metres or a 16-bit PNG in millimetres")
     if file.suffix == ".npy":
         try:
             pixels = read_npy(file)

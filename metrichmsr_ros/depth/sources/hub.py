@@ -35,7 +35,10 @@ class HubDepth:
             self._processor: Any = AutoImageProcessor.from_pretrained(model)
             self._model: Any = AutoModelForDepthEstimation.from_pretrained(model)
         except (OSError, ValueError) as error:
-            raise DepthError(f"cannot load the depth network '{model}': {error}") from error
+            raise DepthError(
+                f"cannot load the depth network '{model}': {error}. Give hub:ID of a network on "
+                "https://huggingface.co, or hub:FOLDER with its config.json, weights and preprocessor_config.json"
+            ) from error
         self._kind: str = self._model.config.model_type
         _require_metres(model, self._model.config)
         self._device = checked_device(device)

@@ -43,7 +43,10 @@ class MapAnythingDepth:
         try:
             self._model: Any = MapAnything.from_pretrained(model)
         except (OSError, ValueError) as error:
-            raise DepthError(f"cannot load MapAnything weights '{model}': {error}") from error
+            raise DepthError(
+                f"cannot load MapAnything weights '{model}': {error}. Give map_anything:ID of weights on "
+                "https://huggingface.co, or map_anything:FOLDER with config.json and weights"
+            ) from error
         self._device = checked_device(device)
         self._model.to(self._device).eval()
         self.name = f"map_anything:{model}"

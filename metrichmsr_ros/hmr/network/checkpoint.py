@@ -12,17 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from metrichmsr_ros.assets import file_sha256
-from metrichmsr_ros.config import ConfigError, build, to_mapping
+from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.weights import CheckpointError, read_metadata, weights_path
+from metrichmsr_ros.hmr.weights import FORMAT, config_in, weights_path
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
 
 def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] | None = None) -> None:
     """Write `model` and its configuration to `path`; `metadata` (revision, data, metrics) is stored as JSON."""
-    header = {"format": "metrichmsr-1", "config": json.dumps(to_mapping(saved_config(model)))}
+    header = {"format": FORMAT, "config": json.dumps(to_mapping(saved_config(model)))}
     header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,22 +43,25 @@ def saved_config(model: MetricHMR) -> ModelConfig:
     return built_from_numbers(model.config, model.image_encoder, model.ray_encoder)
 
 
-def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu") -> MetricHMR:
+def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu", setting: str = "preset") -> MetricHMR:
     """Load the network of a weights file, or of a preset with shipped weights, in evaluation mode on `device`.
 
+    Args:
+        path_or_preset: what the user gave.
+        device: torch device.
+        setting: as what the user gave it, for the error.
+
     Raises:
-        CheckpointError: missing, unreadable or unfitting file; names the file and the remedy.
+        WeightsFileError: missing, unreadable or unfitting file; names the file and the remedy.
     """
-    path = weights_path(path_or_preset)
-    metadata = read_metadata(path)
-    if metadata.get("format") != "metrichmsr-1":
-        raise CheckpointError(f"{path}: not a weights file of metrichmsr (format {metadata.get('format')!r})")
+    path = weights_path(path_or_preset, setting)
+    config = config_in(WeightsHeader.read(path))
     try:
-        model = MetricHMR(build(ModelConfig, json.loads(metadata["config"])))
+        model = MetricHMR(config)
         with safe_open(path, framework="pt", device="cpu") as file:
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
-    except (KeyError, json.JSONDecodeError, ConfigError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: weights and configuration do not fit: {error}") from None
+    except (KeyError, ConfigError, RuntimeError, SafetensorError) as error:
+        raise WeightsFileError(f"{path}: weights and configuration do not fit: {error}") from None
     return model.to(checked_device(device)).eval()
 
 

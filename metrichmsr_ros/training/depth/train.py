@@ -121,6 +121,11 @@ def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str],
 def _started(config: DepthTrainConfig) -> Refiner:
     if not config.start:
         return Refiner(config.model)
+    if not Path(config.start).is_file():
+        raise ConfigError(
+            f"start: {config.start} is not a file; name a .safetensors file that `metrichmsr train depth` wrote, or "
+            "leave it empty"
+        )
     model = load_refiner(config.start)
     if model.config != config.model:
         raise ConfigError(f"start: {config.start} is a refiner of another size than `model`; name one of the same size")

@@ -123,7 +123,7 @@ def widen(model: MetricHMR, factor: float) -> None:
 
 def main(weights: str, pattern: str, held_out: str, out: str) -> None:
     """Calibrates the network in the file `weights` on training shards (`pattern`) and held-out shards; writes `out`."""
-    model = load_model(weights)
+    model = load_model(weights, setting="weights")
     people, body = load_people([pattern]), load_body(model.config.body)
     before = adult_bias(model, people, body)
     correct(model, before, body)

@@ -151,7 +151,7 @@ class HumanRun:
 def _initial_model(config: TrainConfig) -> MetricHMR:
     if not config.initial_weights:
         return MetricHMR(config.model)
-    model = without_branch(load_model(config.initial_weights)).train()
+    model = without_branch(load_model(config.initial_weights, setting="initial_weights")).train()
     if config.model.image_encoder.reads_heavy and not model.config.image_encoder.reads_heavy:
         model = reading_heavy(model).train()
     if model.config != config.model and model.config != saved_config(MetricHMR(config.model)):

@@ -64,7 +64,7 @@ def ablate(config: PixelTrainConfig, seeds: Sequence[int] = (0, 1), out: Path | 
     heading on, is kept. Raises as `train` does.
     """
     held, console = held_out(Path(config.crops)), Console()
-    body = load_body(load_model(config.landmarks).config.body)
+    body = load_body(load_model(config.landmarks, setting="landmarks").config.body)
     results: dict[str, list[dict[str, float]]] = {name: [] for name in ROWS}
     for seed in seeds:
         for name, changes in ROWS.items():

@@ -40,7 +40,7 @@ class PixelRun:
     def __init__(self, config: PixelTrainConfig, device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
         self.config, self.device = config, checked_device(device)
-        self.base = load_model(config.landmarks)
+        self.base = load_model(config.landmarks, setting="landmarks")
         self.body = load_body(self.base.config.body).to(self.device)
         self.branch = _first_branch(config).to(self.device).train()
         if config.heads_only:
@@ -111,7 +111,7 @@ class PixelRun:
 def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:
     """Trains until `config.steps`, resuming a checkpoint of the same run. Returns the path of the weights.
 
-    Raises CropShardError (data), CheckpointError (weights), ConfigError.
+    Raises CropShardError (data), WeightsFileError (weights), ConfigError.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -157,7 +157,7 @@ def _first_branch(config: PixelTrainConfig) -> PixelPosition:
         if config.branch.reads != "landmarks":
             branch.trunk.load_state_dict(blazepose_trunk())
         return branch
-    start = load_model(config.start).pixel_position
+    start = load_model(config.start, setting="start").pixel_position
     if start is None:
         raise ConfigError(f"start: {config.start} has no pixel branch; name weights of `metrichmsr train pixels`")
     branch.load_state_dict(start.state_dict())

@@ -16,7 +16,8 @@ from metrichmsr_ros.depth.calibration.onnx_refiner import OnnxRefiner
 from metrichmsr_ros.depth.calibration.refiner import refiner_inputs
 from metrichmsr_ros.depth.calibration.weights import load_refiner
 from metrichmsr_ros.depth.factory import SHIPPED_REFINER
-from metrichmsr_ros.depth.sources.base import DepthError
+from metrichmsr_ros.runtime.graph_file import GraphFileError
+from metrichmsr_ros.runtime.weights_file import WeightsFileError
 
 SEED = 992_500
 
@@ -46,10 +47,10 @@ def test_fields_equal_torch(channels):
 
 def test_a_missing_graph_names_the_command(tmp_path):
     path = shutil.copyfile(asset_path(SHIPPED_REFINER), tmp_path / "own.safetensors")
-    with pytest.raises(DepthError, match=r"no graph own\.onnx.*metrichmsr export"):
+    with pytest.raises(GraphFileError, match=r"no graph own\.onnx.*metrichmsr export"):
         OnnxRefiner(path)
 
 
 def test_weights_of_another_network_are_named():
-    with pytest.raises(DepthError, match=r"embedded\.safetensors is not a depth refiner"):
+    with pytest.raises(WeightsFileError, match=r"embedded\.safetensors is not a depth refiner"):
         OnnxRefiner(asset_path("embedded.safetensors"))

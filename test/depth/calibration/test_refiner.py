@@ -29,8 +29,8 @@ from metrichmsr_ros.depth.calibration.refiner import (
     refiner_inputs,
 )
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
-from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.runtime.weights_file import WeightsFileError
 
 H, W = 90, 120
 CAMERA = Camera.from_fov(W, H, 1.0)
@@ -232,12 +232,12 @@ def test_weight_files_include_their_configuration(tmp_path):
 
 
 def test_bad_weights_are_named(tmp_path):
-    with pytest.raises(DepthError, match=r"absent\.safetensors"):
+    with pytest.raises(WeightsFileError, match=r"absent\.safetensors"):
         load_refiner(tmp_path / "absent.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(DepthError, match="is not a depth refiner"):
+    with pytest.raises(WeightsFileError, match="is not a depth refiner"):
         load_refiner(tmp_path / "other.safetensors")
     header = {"format": "metrichmsr-refiner-1", "config": '{"width": 32, "height": 24, "channels": [4, 8, 8]}'}
     save_file({"x": torch.zeros(1)}, tmp_path / "wrong.safetensors", metadata=header)
-    with pytest.raises(DepthError, match="do not fit"):
+    with pytest.raises(WeightsFileError, match="do not fit"):
         load_refiner(tmp_path / "wrong.safetensors")

@@ -17,7 +17,8 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model, load_torch_engine, save_model
-from metrichmsr_ros.hmr.weights import CheckpointError, read_metadata
+from metrichmsr_ros.hmr.weights import read_metadata
+from metrichmsr_ros.runtime.weights_file import WeightsFileError
 
 
 def test_saved_model_is_the_same_model(tmp_path):
@@ -70,19 +71,19 @@ def test_an_engine_states_the_hash_of_its_weights_file(tmp_path):
 
 
 def test_broken_files_are_named(tmp_path):
-    with pytest.raises(CheckpointError, match="neither a file nor a preset with shipped weights"):
+    with pytest.raises(WeightsFileError, match="neither a file nor a preset with shipped weights"):
         load_model("no_such_preset")
-    with pytest.raises(CheckpointError, match=r"missing\.safetensors"):
+    with pytest.raises(WeightsFileError, match=r"missing\.safetensors"):
         load_model(tmp_path / "missing.safetensors")
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
-    with pytest.raises(CheckpointError, match="not a readable"):
+    with pytest.raises(WeightsFileError, match="not a readable"):
         load_model(tmp_path / "junk.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(CheckpointError, match="not a weights file of metrichmsr"):
+    with pytest.raises(WeightsFileError, match="not a weights file of metrichmsr"):
         load_model(tmp_path / "foreign.safetensors")
     save_model(tmp_path / "good.safetensors", model_of())
     tensors = load_file(tmp_path / "good.safetensors")
     tensors.popitem()
     save_file(tensors, tmp_path / "short.safetensors", metadata=read_metadata(tmp_path / "good.safetensors"))
-    with pytest.raises(CheckpointError, match="do not fit"):
+    with pytest.raises(WeightsFileError, match="do not fit"):
         load_model(tmp_path / "short.safetensors")

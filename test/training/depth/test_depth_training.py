@@ -83,6 +83,8 @@ def test_training_starts_from_given_weights_of_the_same_size(samples, tmp_path):
     other = dataclasses.replace(CONFIG, start=str(path), model=dataclasses.replace(TINY, dim=32))
     with pytest.raises(ConfigError, match="another size"):
         DepthRun(other, samples)
+    with pytest.raises(ConfigError, match=r"start: /nowhere\.safetensors is not a file; .*`metrichmsr train depth`"):
+        DepthRun(dataclasses.replace(CONFIG, start="/nowhere.safetensors"), samples)
 
 
 def test_an_untrained_network_gives_the_closed_form(samples):

@@ -15,6 +15,7 @@ from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.weights import read_metadata
+from metrichmsr_ros.runtime.weights_file import WeightsFileError
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people
@@ -143,6 +144,8 @@ def test_fine_tuning_starts_from_weights(people, body, tmp_path):
     wider = dataclasses.replace(SMALL, head=dataclasses.replace(SMALL.head, hidden=64))
     with pytest.raises(TrainingError, match="its network differs from `model`"):
         run_of(dataclasses.replace(config, model=wider), people, body)
+    with pytest.raises(WeightsFileError, match=r"^initial_weights is '/nowhere\.safetensors', which does not exist"):
+        run_of(config_of(tmp_path, name="none", initial_weights="/nowhere.safetensors"), people, body)
 
 
 def test_weights_for_full_landmarks_initialise_a_network_for_full_and_heavy(people, body, tmp_path):

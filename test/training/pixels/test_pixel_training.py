@@ -16,6 +16,7 @@ from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
+from metrichmsr_ros.runtime.weights_file import WeightsFileError
 from metrichmsr_ros.training.pixels.config import MapNoise, PixelTrainConfig, load_pixel_config
 from metrichmsr_ros.training.pixels.crops import Position, batch_of, endless
 from metrichmsr_ros.training.pixels.losses import position_target
@@ -104,6 +105,13 @@ def test_heads_alone_leave_trunk_and_transformer(setup):
     assert {name.split(".")[0] for name, equal in same.items() if not equal} == {"position", "shape"}
     with pytest.raises(ConfigError, match="start"):
         replace(config, start="")
+
+
+@pytest.mark.parametrize("setting", ["landmarks", "start"])
+def test_missing_weights_name_their_setting(setup, setting):
+    given = {"start": setup.landmarks} | {setting: "/nowhere.safetensors"}
+    with pytest.raises(WeightsFileError, match=rf"^{setting} is '/nowhere\.safetensors', which does not exist"):
+        PixelRun(replace(setup, **given))
 
 
 def test_the_target_is_where_the_branch_must_point_for_the_true_position(setup, body):
