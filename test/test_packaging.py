@@ -193,7 +193,7 @@ def test_imports_are_declared(path):
 
     The extra `train` may be imported at once, where import-linter's contract on torch allows it.
     """
-    core = requirement_names("requirements.txt") | {"torch", "roma"}
+    core = requirement_names("requirements.txt") | {"torch", "roma", "safetensors"}
     in_ros = (ROOT / "metrichmsr_ros" / "ros") in path.parents
     for name, eager in imports(path):
         if name in ROS_PACKAGES:

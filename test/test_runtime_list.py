@@ -12,7 +12,7 @@ from helpers.import_time import packages_at_import
 from helpers.repository import ROOT, TESTS, environment
 
 # Packages of requirements-train.txt and requirements-test.txt that the runtime's environment lacks.
-TRAINING = {"torch", "roma", "transformers", "onnxscript", "numba", "smplx"}
+TRAINING = {"torch", "roma", "safetensors", "transformers", "onnxscript", "numba", "smplx"}
 # These import none of them, and still run in the full environment alone.
 FULL_ALONE = (
     *("test/data", "test/evaluation", "test/benchmarks"),  # training data and measurements

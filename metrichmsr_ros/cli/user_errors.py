@@ -15,7 +15,7 @@ from typing import NoReturn, TextIO
 from metrichmsr_ros.errors import CalibrationWarning, MetricHMRError
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
-_EXTRA_TRAIN = ("torch", "roma", "tensorboard")
+_EXTRA_TRAIN = ("torch", "roma", "safetensors", "tensorboard")
 _REMEDIES = {
     errno.EEXIST: "it is not a folder; name another",
     errno.ENOTDIR: "a part of the path is a file; name a folder",

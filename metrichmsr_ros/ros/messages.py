@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rosbags.typesys.store import Typestore
 
 from metrichmsr_ros.types import AnyArray
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
 
 
 @dataclass(frozen=True)

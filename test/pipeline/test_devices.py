@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Any
 
@@ -17,7 +16,6 @@ from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.errors import MissingPackageError
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.io.devices import DeviceError
 from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -82,32 +80,3 @@ def test_bodies_and_refiners_without_provider_and_without_torch_name_the_extra(n
     ):
         with pytest.raises(MissingPackageError, match=r"needs torch: pip install 'metrichmsr_ros\[train\]'"):
             load()
-
-
-@pytest.mark.parametrize(
-    "load",
-    [
-        lambda: load_engine("embedded", "cuda:0"),
-        lambda: load_body_engine("open_light", "cuda:0"),
-        lambda: make_engine(DepthChoice("ground", "auto", "cuda:0")),
-    ],
-    ids=["network", "body", "refiner"],
-)
-def test_a_gpu_that_neither_has_names_the_provider_and_its_extra_first(monkeypatch, load):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    told = rf"^device is 'cuda:0', .* no {CUDA}, .*pip install 'metrichmsr_ros\[gpu\]'.*or use cpu.* finds 0 GPUs"
-    with pytest.raises(DeviceError, match=told):
-        load()
-
-
-def test_weights_that_only_torch_runs_name_torch_alone(monkeypatch, tmp_path):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    path = shutil.copyfile(asset_path("embedded.safetensors"), tmp_path / "own.safetensors")
-    with pytest.raises(DeviceError, match=r"^device is 'cuda:0', but torch"):
-        load_engine(path, "cuda:0")

@@ -1,4 +1,4 @@
-"""The default preset needs no torch: a process in which torch, roma and LiteRT cannot be imported gives the same."""
+"""The default preset needs no torch: a process that cannot import torch, roma, safetensors or LiteRT gives the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metrichmsr_ros.pipeline.pipeline import Pipeline
 
 skip_without_blazepose()
 
-REFUSED = ("torch", "roma", "ai_edge_litert", "tflite_runtime")
+REFUSED = ("torch", "roma", "safetensors", "ai_edge_litert", "tflite_runtime")
 HOOK = f"""
 import sys
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,3 +64,9 @@ def test_packages_that_are_not_installed():
     assert optional_messages("no_such_package") is None
     with pytest.raises(ImportError, match="no_such_package"):
         to_rclpy(PlainMessage("no_such_package/msg/Thing", {}))
+
+
+def test_the_nodes_messages_need_no_rosbags():
+    """It is for bags alone, and takes time to import."""
+    code = "import sys, metrichmsr_ros.ros.outputs.people; print([n for n in sys.modules if n.startswith('rosbags')])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
