@@ -80,7 +80,7 @@ docs: setup-docs ## build the documentation site in out/site
 # Those that need no data of their own; the others say with --help what they need.
 BENCHMARKS = blazepose body depth hidden_people latency node_load open_body parameters raster ros speed velocity
 
-bench: setup ## run the benchmarks that need no data on this machine
+bench: setup-tests ## run the benchmarks that need no data on this machine (installs PyTorch)
 	@for name in $(BENCHMARKS); do \
 	  echo "== python -m benchmarks.$$name"; \
 	  $(RUN) $(BIN)/python -m "benchmarks.$$name" || exit 1; \
