@@ -16,7 +16,14 @@ TRAINING = {"torch", "roma", "safetensors", "transformers", "onnxscript", "numba
 # These import none of them, and still run in the full environment alone.
 FULL_ALONE = (
     *("test/data", "test/evaluation", "test/benchmarks"),  # training data and measurements
-    *("test/docs", "test/tools", "test/test_builds.py", "test/test_packaging.py", "test/test_runtime_list.py"),
+    *(
+        "test/docs",
+        "test/tools",
+        "test/test_builds.py",
+        "test/test_packaging.py",
+        "test/test_docker.py",
+        "test/test_runtime_list.py",
+    ),
     "test/cli/test_mistakes.py",  # those of training too
     # The node and replays of bags: some of their tests run twice, all of them take two minutes.
     *("test/ros", "test/replay"),
