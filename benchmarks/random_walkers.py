@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
 from metrichmsr_ros.data.synthesis.walkers import Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.types import Float64Array
 
 PEOPLE = 3
 NEAR_M, FAR_M = 2.5, 8.0
 SKINS: tuple[Rgb, ...] = ((234, 192, 164), (205, 160, 126), (150, 104, 76), (92, 62, 46))
 
 
-def random_walkers(num_frames: int, fps: float, seed: int) -> WalkingSequence:
-    """Three people, 2.5 to 8 m from a camera 0.5 to 1.5 m above the floor; they enter one after the other."""
+def random_walkers(
+    num_frames: int,
+    fps: float,
+    seed: int,
+    camera_path: Callable[..., Float64Array] | None = None,
+) -> WalkingSequence:
+    """Three people, 2.5 to 8 m from a camera 0.5 to 1.5 m above the floor; they enter one after the other.
+
+    Args:
+        num_frames: of the sequence. fps: of the sequence. seed: of the people and of the camera's height.
+        camera_path: pose (4, 4) of the camera at a share of the sequence and with its height; None: it drifts slowly.
+    """
     rng = np.random.default_rng(1000 + seed)
     walkers = [_walker(rng, number, num_frames / fps) for number in range(PEOPLE)]
-    return WalkingSequence(num_frames, fps, walkers=walkers, camera_height=float(rng.uniform(0.5, 1.5)))
+    height = float(rng.uniform(0.5, 1.5))
+    path = partial(camera_path, height=height) if camera_path else None
+    return WalkingSequence(num_frames, fps, walkers=walkers, camera_height=height, camera_path=path)
 
 
 def _walker(rng: np.random.Generator, number: int, seconds: float) -> Walker:

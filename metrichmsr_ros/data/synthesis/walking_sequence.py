@@ -6,8 +6,9 @@ sequence is deterministic and needs only the data of the package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 import cv2
@@ -70,6 +71,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         size: width, height in pixels.
         fov_x: horizontal field of view, radians.
         walkers: the people and their paths. camera_height: above the floor, metres.
+        camera_path: (4, 4) optical frame to world at a share of the sequence, 0 to 1; None: the demo's slow drift.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class WalkingSequence(Sequence[SequenceFrame]):
         fov_x: float = 1.22,
         walkers: Sequence[Walker] = WALKERS,
         camera_height: float = 0.95,
+        camera_path: Callable[[float], Float64Array] | None = None,
     ) -> None:
         if num_frames < 1:
             raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
         self.num_frames, self.fps = num_frames, fps
-        self._walkers, self._camera_height = tuple(walkers), camera_height
+        self._walkers = tuple(walkers)
+        self._camera_path = camera_path or partial(_drifting_camera, camera_height)
         self.camera = camera = Camera.from_fov(*size, fov_x)
         self.body = load_body_engine(BODY)
         self.faces, tables = self.body.faces, OpenTables.load(BODY)
@@ -110,7 +114,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
 
     def _render(self, number: int) -> SequenceFrame:
         stamp_s = number / self.fps
-        T_world_cam = _camera_pose(number / self.num_frames, self._camera_height)
+        T_world_cam = self._camera_path(number / self.num_frames)
         image, depth, points = render_tiled_room(TiledRoom(), self.camera, T_world_cam)
         present = [walker for walker in self._walkers if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
@@ -183,13 +187,18 @@ class WalkingSequence(Sequence[SequenceFrame]):
         return SequencePerson(walker.id, pose, betas[0], transl, joints, height, float(visible))
 
 
-def _camera_pose(progress: float, height: float) -> Float64Array:
-    """(4, 4) optical frame to world of a camera that drifts sideways and turns a little; 0 <= progress <= 1."""
+def level_camera(place: tuple[float, float, float], yaw: float, pitch: float = 0.0) -> Float64Array:
+    """(4, 4) optical frame to world of a camera at `place`, m, that looks along `yaw`, radians; pitch > 0: down."""
     pose = np.eye(4)
-    yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
     pose[:3, :3] = Rotation.from_euler("ZY", [yaw, pitch]).as_matrix() @ _WORLD_FROM_OPTICAL
-    pose[:3, 3] = 0.5 * progress, 0.6 * (0.5 - progress), height
+    pose[:3, 3] = place
     return pose
+
+
+def _drifting_camera(height: float, progress: float) -> Float64Array:
+    """(4, 4) optical frame to world of a camera that drifts sideways and turns a little; 0 <= progress <= 1."""
+    yaw, pitch = 0.10 * np.sin(2 * np.pi * progress), 0.02 * np.sin(5 * np.pi * progress)
+    return level_camera((0.5 * progress, 0.6 * (0.5 - progress), height), yaw, pitch)
 
 
 def _cast_shadow(image: Float64Array, points: Float64Array, vertices_world: Float64Array) -> None:

@@ -127,10 +127,9 @@ class RootFilter:
         self._outside = 0
 
     def _predict(self, step: float) -> None:
-        transition = np.kron(np.array([[1.0, step], [0.0, 1.0]]), np.eye(3))
-        growth = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]]) * self._config.acceleration_density
+        (transition,), (growth,) = motion_model(np.array([step]), self._config.acceleration_density)
         self._state = transition @ self._state
-        self._covariance = transition @ self._covariance @ transition.T + np.kron(growth, np.eye(3))
+        self._covariance = transition @ self._covariance @ transition.T + growth
 
     def _correct(self, measured: Float64Array, noise: Float64Array) -> None:
         innovation = measured - self._state[:3]
@@ -154,6 +153,25 @@ class RootFilter:
         keep[:, :3] -= gain
         # The Joseph form stays symmetric and positive semi-definite for any gain.
         self._covariance = keep @ self._covariance @ keep.T + gain @ noise @ gain.T
+
+
+def motion_model(steps_s: Float64Array, acceleration_density: float) -> tuple[Float64Array, Float64Array]:
+    """How position and velocity go on, and how uncertain they become, over each of T steps.
+
+    Args:
+        steps_s: (T,) seconds, not negative.
+        acceleration_density: spectral density of acceleration, (m/s^2)^2/Hz.
+
+    Returns:
+        transitions (T, 6, 6), x(t + step) = F x(t), and the covariances (T, 6, 6) that are added.
+    """
+    transitions, growths = np.tile(np.eye(6), (len(steps_s), 1, 1)), np.zeros((len(steps_s), 6, 6))
+    place, speed = np.arange(3), np.arange(3, 6)
+    transitions[:, place, speed] = steps_s[:, None]
+    growths[:, place, place] = steps_s[:, None] ** 3 / 3 * acceleration_density
+    growths[:, speed, speed] = steps_s[:, None] * acceleration_density
+    growths[:, place, speed] = growths[:, speed, place] = steps_s[:, None] ** 2 / 2 * acceleration_density
+    return transitions, growths
 
 
 def _checked(position: ArrayLike, covariance: ArrayLike, stamp_s: float) -> tuple[Float64Array, Float64Array]:

@@ -1,0 +1,1 @@
+"""What a robot plans with: people in a fixed frame and over several cameras, against truth."""

@@ -1,0 +1,35 @@
+"""Tables of what a robot plans with, each against truth on rendered sequences.
+
+    python -m benchmarks.robot [TABLE ...]
+
+Each table is a module of this folder with a function `tables`, which measures and returns the tables to print.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from rich.console import Console
+
+TABLES = {"fixed_frame": "velocities of people in a fixed frame, from a camera that drives"}
+"""Modules by name, and what they measure."""
+
+
+def main() -> None:
+    listed = "\n".join(f"  {name}: {text}" for name, text in TABLES.items())
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="default: all")
+    chosen = parser.parse_args().tables or list(TABLES)
+    if unknown := [name for name in chosen if name not in TABLES]:
+        parser.error(f"there is no table {unknown[0]}; there are {', '.join(TABLES)}")
+    console = Console()
+    for name in chosen:
+        for table in import_module(f"benchmarks.robot.{name}").tables():
+            console.print(table)
+
+
+if __name__ == "__main__":
+    main()
