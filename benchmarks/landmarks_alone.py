@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,11 @@ class LandmarksAlone:
     def weights_sha256(self) -> str:
         """Of the whole network."""
         return self._engine.weights_sha256
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What runs the whole network."""
+        return self._engine.about
 
     def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
         """The landmarks' estimate."""

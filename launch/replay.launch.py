@@ -33,6 +33,8 @@ PARAMETER_OPTIONS = (
     "preset",
     "body",
     "device",
+    "precision",
+    "compile",
     "num_threads",
     "test_time_augmentation",
     "image_rectified",

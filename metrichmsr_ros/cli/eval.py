@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,6 +39,8 @@ class EvalOptions:
         preset: preset name of this pipeline, or path of a .safetensors checkpoint.
         body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
         device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
+        precision: float32, bf16 or fp16, of presets with a Vision Transformer.
+        compile: compile the network in torch first, which takes minutes.
         num_threads: calls of networks at the same time.
     """
 
@@ -57,6 +59,8 @@ class EvalOptions:
     preset: str = "embedded"
     body: str = "open_light"
     device: str = "cpu"
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    compile: bool = False
     num_threads: int = 2
 
 
@@ -123,6 +127,7 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """This pipeline with each calibration, by its name in the table."""
+    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.depth.factory import DepthChoice, source_name
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -130,7 +135,12 @@ def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     names = {"none": f"{source} alone", "auto": f"{source} + refiner"}
     return {
         names.get(method, f"{source} + {method}"): Pipeline.from_preset(
-            options.preset, options.device, options.body, options.num_threads, DepthChoice(options.depth, method)
+            options.preset,
+            options.device,
+            options.body,
+            options.num_threads,
+            DepthChoice(options.depth, method),
+            execution=Execution(options.precision, options.compile),
         )
         for method in options.calibrations
     }
@@ -194,5 +204,12 @@ def _pipeline(options: EvalOptions) -> Any:
     from metrichmsr_ros.replay.replay import load_pipeline
 
     return load_pipeline(
-        ReplayOptions(preset=options.preset, body=options.body, device=options.device, num_threads=options.num_threads)
+        ReplayOptions(
+            preset=options.preset,
+            body=options.body,
+            device=options.device,
+            precision=options.precision,
+            compile=options.compile,
+            num_threads=options.num_threads,
+        )
     )

@@ -27,6 +27,8 @@ def predict(
     preset: str = "embedded",
     body: str = "open",
     device: str = "cpu",
+    precision: Literal["float32", "bf16", "fp16"] = "float32",
+    compile: bool = False,
     depth: str | None = None,
     calibration: str = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -41,6 +43,8 @@ def predict(
         preset: preset name or path of a .safetensors checkpoint.
         body: open (12,000 vertices), open_light (1,200) or smpl:/path/to/your/SMPL file.
         device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
+        precision: float32, bf16 or fp16, of presets with a Vision Transformer.
+        compile: compile the network in torch first, which takes minutes.
         depth: source of the scene's initial depth: auto, fastdepth, ground, people, hub[:MODEL],
             map_anything[:MODEL] or file:PATH; writes a 16-bit PNG in millimetres, a figure and a PLY point cloud.
         calibration: calibration of the depth by the people: auto (the learned refiner), planes, field, affine, scale,
@@ -49,13 +53,15 @@ def predict(
     """
     from rich.console import Console
 
+    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.cli.predict import depth_line, people_table, predict_photo, write_depth
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
     choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
-    pipeline = Pipeline.from_preset(preset, device, body, depth=choice)
+    execution = Execution(precision, compile)
+    pipeline = Pipeline.from_preset(preset, device, body, depth=choice, execution=execution)
     scene, files = predict_photo(pipeline, photo, out, fov, intrinsics, max_pixels)
     console = Console()
     console.print(people_table(scene))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,10 @@ class HMREngine(Protocol):
     @property
     def weights_sha256(self) -> str:
         """Hex sha256 of the weights file; empty for a network that is in no file."""
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What runs the network, for diagnostics: device, precision, compilation."""
 
     def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
         """One estimate a view.

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import crop_matrix, enclosing_size, warp_crop
 from metrichmsr_ros.types import AnyArray, Float32Array, ImageArray
 
 if TYPE_CHECKING:
-    from metrichmsr_ros.geometry.camera import Camera
     from metrichmsr_ros.hmr.config import ModelConfig
     from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 
@@ -117,6 +117,15 @@ def inputs_from_boxes(
         "presence": zeros[..., 0],
     }
     return CropInputs(**landmarks, **_geometry(camera, matrices, corners), crop_size=crop_size, image=pixels)
+
+
+def blank_views(crop_size: tuple[int, int]) -> CropInputs:
+    """One person in black, in the middle of a camera with a long side of one focal length: to try a network on."""
+    width, height = crop_size
+    focal = float(max(crop_size))
+    camera = Camera(width, height, np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]]))
+    box = np.array([[0, 0, width - 1, height - 1]])
+    return inputs_from_boxes(np.zeros((height, width, 3), np.uint8), box, camera, crop_size)
 
 
 def inputs_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:

@@ -6,6 +6,7 @@ estimate = engine(views, is_mirrored)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.weights import config_in
 from metrichmsr_ros.runtime.graph_file import graph_of, load_graph
-from metrichmsr_ros.runtime.providers import CPU, Providers
+from metrichmsr_ros.runtime.providers import CPU, Providers, name_of
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 from metrichmsr_ros.types import AnyArray
@@ -59,6 +60,7 @@ class OnnxEngine:
         pixels = graph_of(file.path, PIXELS)
         self._pixels = load_graph(pixels, file, num_threads, providers) if reads_maps else None
         self._inputs = inputs_of(self._config)
+        self._provider = name_of(providers[0])
 
     @property
     def config(self) -> ModelConfig:
@@ -69,6 +71,11 @@ class OnnxEngine:
     def weights_sha256(self) -> str:
         """Hex sha256 of the weights file."""
         return file_sha256(self._path)
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What runs the network; see `HMREngine`."""
+        return {"network on": f"ONNX Runtime, {self._provider}", "precision": "float32", "compiled": "by ONNX Runtime"}
 
     def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
         """One estimate a view; see `HMREngine`.

@@ -6,13 +6,14 @@ the number a robot gets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.acceleration.execution import Execution
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.anchor import distance_std, person_weight
@@ -100,6 +101,7 @@ class Pipeline:
         num_threads: int = 2,
         depth: DepthChoice = DepthChoice(),  # noqa: B008 (frozen)
         test_time_augmentation: Augmentation = "flip",
+        execution: Execution = Execution(),  # noqa: B008 (frozen)
     ) -> Pipeline:
         """Load a preset's (or a checkpoint path's) weights, its body and BlazePose.
 
@@ -111,8 +113,9 @@ class Pipeline:
             depth: where the scene's depth comes from, and what calibrates it.
             test_time_augmentation: as for the class. The heavier landmark network is used where `metrichmsr setup`
                 fetched it.
+            execution: precision and compilation of the preset's network, in torch.
         """
-        engine = load_engine(preset, device)
+        engine = load_engine(preset, device, execution=execution)
         providers = providers_of(device) or CPU
         blazepose = BlazePose(with_maps=engine.config.image_encoder.reads_maps, providers=providers)
         return cls(
@@ -130,6 +133,11 @@ class Pipeline:
     def faces(self) -> NDArray[np.int64]:
         """(F, 3) triangles of every person's `vertices_cam`."""
         return self.body.faces
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What runs the preset's network, for diagnostics."""
+        return self.engine.about
 
     @property
     def single_image_views(self) -> tuple[str, ...]:

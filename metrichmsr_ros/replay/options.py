@@ -38,6 +38,8 @@ class ReplayOptions:
         preset: preset name or path of a .safetensors checkpoint.
         body: open_light, open or smpl:/path/to/SMPL file.
         device: of the networks, e.g. cpu, cuda, cuda:1 or tensorrt.
+        precision: float32, bf16 or fp16, of presets with a Vision Transformer, as the node's parameter.
+        compile: compile the network in torch first, which takes minutes, as the node's parameter.
         num_threads: calls of networks at the same time.
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
@@ -66,6 +68,8 @@ class ReplayOptions:
     preset: str = Settings.preset
     body: str = Settings.body
     device: str = Settings.device
+    precision: Literal["float32", "bf16", "fp16"] = Settings.precision
+    compile: bool = Settings.compile
     num_threads: int = Settings.num_threads
     test_time_augmentation: Literal["none", "flip", "full"] = Settings.test_time_augmentation
     limit: int = 0

@@ -39,6 +39,7 @@ _RECTIFIED = {"auto": None, "true": True, "false": False}
 def load_pipeline(options: ReplayOptions) -> Any:
     """The pipeline of the options."""
     # imports the networks' runtime, which this module's other functions do not need
+    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     return Pipeline.from_preset(
@@ -47,6 +48,7 @@ def load_pipeline(options: ReplayOptions) -> Any:
         options.body,
         options.num_threads,
         test_time_augmentation=options.test_time_augmentation,
+        execution=Execution(options.precision, options.compile),
     )
 
 

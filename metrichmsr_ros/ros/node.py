@@ -297,6 +297,7 @@ class PerceptionNode(LifecycleNode):
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         about = {"device": self._settings.device, "preset": self._settings.preset, "enabled": str(self._enabled)}
+        about |= getattr(self._pipeline, "about", {})  # pipelines of others may not say what runs them
         processor = self._processor
         health = processor.health if processor is not None else {}
         message.status = [
@@ -319,6 +320,7 @@ def _ready(configured_s: float, owns_process: bool) -> str:
 def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads the networks' runtime: on configure, not at import
+    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -331,6 +333,7 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
             settings.depth_source, settings.depth_calibration, settings.device, memory_s=settings.depth_memory
         ),
         test_time_augmentation=settings.test_time_augmentation,
+        execution=Execution(settings.precision, settings.compile),
     )
 
 

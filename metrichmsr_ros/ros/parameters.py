@@ -24,6 +24,18 @@ class Settings:
         "open_light", "Body model: open_light, open, or smpl:/path/to/SMPL_NEUTRAL.npz.", read_only=True
     )
     device: str = parameter("cpu", "Device of the networks: cpu, cuda, cuda:1, tensorrt, openvino, ...", read_only=True)
+    precision: Literal["float32", "bf16", "fp16"] = parameter(
+        "float32",
+        "Precision of the products in presets with a Vision Transformer. bf16, fp16: half precision, faster on a GPU; "
+        "results stay float32.",
+        read_only=True,
+    )
+    compile: bool = parameter(
+        False,
+        "Compile the network of the preset in torch when the node is configured, which takes minutes; on CUDA it is "
+        "also recorded as a graph for each batch size.",
+        read_only=True,
+    )
     num_threads: int = parameter(
         2,
         "Calls of networks at the same time; each takes a CPU thread.",

@@ -11,10 +11,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from metrichmsr_ros.acceleration.execution import Execution
 from metrichmsr_ros.assets import file_sha256
 from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.engine import TorchEngine
+from metrichmsr_ros.hmr.network.execution.half_precision import halve
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.weights import FORMAT, config_in, weights_path
 from metrichmsr_ros.io.devices import checked_device
@@ -65,7 +67,21 @@ def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu", s
     return model.to(checked_device(device)).eval()
 
 
-def load_torch_engine(path_or_preset: str | Path, device: torch.device | str = "cpu") -> TorchEngine:
-    """The network of a weights file or preset in torch. Errors as `load_model`."""
-    model = load_model(path_or_preset, device)
-    return TorchEngine(model, checked_device(device), file_sha256(weights_path(path_or_preset)))
+def load_torch_engine(
+    path_or_preset: str | Path,
+    device: torch.device | str = "cpu",
+    execution: Execution = Execution(),  # noqa: B008 (frozen)
+) -> TorchEngine:
+    """The network of a weights file or preset in torch, ready to run as `execution` says.
+
+    Raises:
+        CheckpointError: as `load_model`.
+        ExecutionError: the network cannot run like that.
+    """
+    target = checked_device(device)
+    model = load_model(path_or_preset)
+    halve(model, execution.precision)
+    digest = file_sha256(weights_path(path_or_preset))
+    engine = TorchEngine(model.to(target), target, digest, execution)
+    engine.warm_up()
+    return engine

@@ -63,9 +63,19 @@ class MetricHMR(nn.Module):
 
     def forward(self, batch: CropBatch, return_routing: bool = False) -> HMROutput:
         """Estimate every person of `batch`, independently of the others."""
+        view, rays = self.rays(batch)
+        return self.decoded(self.image_encoder(batch), rays, view, return_routing)
+
+    def rays(self, batch: CropBatch) -> tuple[CropCamera, torch.Tensor | None]:
+        """The virtual cameras of the crops, and ray tokens (B, M, D) unless the network has none."""
         view = CropCamera.of(batch.crop_intrinsics, batch.crop_size)
-        rays = self.ray_encoder(batch, view) if self.ray_encoder is not None else None
-        features = self.moe(self.image_encoder(batch), rays)
+        return view, None if self.ray_encoder is None else self.ray_encoder(batch, view)
+
+    def decoded(
+        self, image: torch.Tensor, rays: torch.Tensor | None, view: CropCamera, return_routing: bool = False
+    ) -> HMROutput:
+        """Estimates from image tokens (B, N, D) and ray tokens (B, M, D)."""
+        features = self.moe(image, rays)
         rotmats = self.pose(features.pooled)
         if self.config.head.orientation_frame == "crop":
             rotmats = torch.cat([view.rotation[:, None] @ rotmats[:, :1], rotmats[:, 1:]], dim=1)

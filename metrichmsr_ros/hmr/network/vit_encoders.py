@@ -52,7 +52,7 @@ class ViTPoseTokens(nn.Module):
             raise ValueError("this network needs pixels: pass each person's crop as CropBatch.image")
         if batch.crop_size != self.config.crop_size:
             raise ValueError(f"crops are {batch.crop_size}, this network needs {self.config.crop_size} (width, height)")
-        pixels = ((batch.image - self.mean) / self.std).to(self.project.weight.dtype)
+        pixels = (batch.image - self.mean) / self.std
         index = None
         if self.config.dataset_index is not None:
             index = torch.full((len(batch),), self.config.dataset_index, device=pixels.device)
@@ -98,8 +98,7 @@ class ViTRays(nn.Module):
 
     def forward(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B, 1 + H/p * W/p, D) ray tokens."""
-        rays = self.rays(batch, view).to(self.project.weight.dtype)
-        return self.project(self.backbone(rays).last_hidden_state)
+        return self.project(self.backbone(self.rays(batch, view)).last_hidden_state)
 
     def rays(self, batch: CropBatch, view: CropCamera) -> torch.Tensor:
         """(B,3,H,W) float32 input of the transformer."""
