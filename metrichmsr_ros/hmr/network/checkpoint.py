@@ -75,7 +75,7 @@ def load_torch_engine(
     """The network of a weights file or preset in torch, ready to run as `execution` says.
 
     Raises:
-        CheckpointError: as `load_model`.
+        WeightsFileError: as `load_model`.
         ExecutionError: the network cannot run like that.
     """
     target = checked_device(device)
