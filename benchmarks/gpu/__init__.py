@@ -1,0 +1,1 @@
+"""Networks on a GPU, against what the card can do, and against the CPU."""
