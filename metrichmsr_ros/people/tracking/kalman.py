@@ -60,6 +60,14 @@ class RootFilter:
         """Discard the state; the next measurement starts the filter."""
         self._stamp_s = None
 
+    def shift(self, offset: ArrayLike) -> None:
+        """Move the position without a motion, where the measurements' common error is known to have changed.
+
+        Args:
+            offset: (3,) m.
+        """
+        self._state = self._state + np.concatenate([np.asarray(offset, np.float64), np.zeros(3)])
+
     def update(
         self, position: ArrayLike, covariance: ArrayLike, stamp_s: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,138 @@
+"""One person over all cameras: motion in the fixed frame, the cameras' last sightings, the view that gives the pose."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from metrichmsr_ros.fusion.config import FusionConfig
+from metrichmsr_ros.fusion.covariance_intersection import Intersection, intersect
+from metrichmsr_ros.fusion.range_scale import RangeScale
+from metrichmsr_ros.fusion.sighting import CameraSighting
+from metrichmsr_ros.people.tracking.kalman import RootFilter, RootFilterConfig
+from metrichmsr_ros.types import Float64Array
+
+
+class FusedMotion(NamedTuple):
+    """Position (3,) m, velocity (3,) m/s, covariance (6, 6) of both."""
+
+    position: Float64Array
+    velocity: Float64Array
+    covariance: Float64Array
+
+
+class FusedTrack:
+    """A person.
+
+    At each time the cameras' last sightings are moved to that time and intersected; the result is one measurement of
+    the Kalman filter that single cameras use, which also knows that errors persist over time.
+
+    Args:
+        id: of the person, over all cameras.
+        first: sighting that starts it.
+        config: assumptions.
+
+    Attributes:
+        age: number of times that the track was updated or predicted.
+        latest: last sighting of each camera.
+        keys: the cameras' ids of this person.
+        best: sighting that gives the pose.
+        motion: as last updated or predicted.
+        scale: of the cameras' distances.
+        seen_s: time of the last measurement.
+    """
+
+    def __init__(self, id: str, first: CameraSighting, config: FusionConfig) -> None:
+        self.id, self._config = id, config
+        self.age = 0
+        self.latest: dict[str, CameraSighting] = {first.camera: first}
+        self.keys: set[tuple[str, str]] = {first.key}
+        self.best = first
+        self.seen_s = first.stamp_s
+        self._filter = RootFilter(RootFilterConfig(max_gap_s=config.forget_after))
+        self.scale = RangeScale()
+        self.motion = FusedMotion(*self._filter.update(first.position, first.covariance, first.stamp_s))
+        self._stamp_s = first.stamp_s
+        self._fused_cameras = {first.camera}
+
+    def at(self, stamp_s: float) -> FusedMotion:
+        """The motion at a time; before the last update, that of the last update."""
+        return FusedMotion(*copy(self._filter).predict(max(stamp_s, self._stamp_s)))
+
+    def spread(self, stamp_s: float) -> Float64Array:
+        """Covariance (3, 3) of the position for comparing it with a camera; while hidden, that of the motion."""
+        held = [sighting.spread(self._config) for sighting in self.held(stamp_s)]
+        own = self.at(stamp_s).covariance[:3, :3] + self._config.tolerance**2 / 2 * np.eye(3)
+        return intersect(np.zeros((len(held), 3)), np.stack(held)).covariance if held else own
+
+    def take(self, sighting: CameraSighting) -> None:
+        """Add a sighting of this person; `update` uses it."""
+        self.keys = {key for key in self.keys if key[0] != sighting.camera} | {sighting.key}
+        self.latest[sighting.camera] = sighting
+
+    def update(self, stamp_s: float, is_seen: bool) -> None:
+        """Move to a time, with the sightings taken for it if there are any."""
+        self.age += 1
+        held = self.held(stamp_s)
+        if is_seen and held:
+            self._learn_scale(held, stamp_s)
+            fused = _fused([self.aligned(sighting, stamp_s) for sighting in held])
+            self._absorb_new_cameras(held, fused, stamp_s)
+            self.motion = FusedMotion(*self._filter.update(fused.position, fused.covariance, stamp_s))
+            self.seen_s = stamp_s
+            self._choose_view(held)
+        else:
+            self.motion = FusedMotion(*self._filter.predict(stamp_s))
+        self._stamp_s = stamp_s
+
+    def held(self, stamp_s: float) -> list[CameraSighting]:
+        """The cameras' last sightings that are new enough."""
+        return [s for s in self.latest.values() if abs(stamp_s - s.stamp_s) <= self._config.hold]
+
+    def aligned(self, sighting: CameraSighting, stamp_s: float) -> CameraSighting:
+        """A sighting at the person's true distance, as far as that is known, moved to another time."""
+        return self._moved(self.scale.corrected(sighting), stamp_s)
+
+    def _moved(self, sighting: CameraSighting, stamp_s: float) -> CameraSighting:
+        """Move by the track's velocity; the covariance grows as the filter's does."""
+        step = stamp_s - sighting.stamp_s
+        if step == 0.0:
+            return sighting
+        density = RootFilterConfig().acceleration_density
+        growth = self.motion.covariance[3:, 3:] * step**2 + np.eye(3) * density * abs(step) ** 3 / 3
+        return sighting.moved(sighting.position + step * self.motion.velocity, sighting.covariance + growth)
+
+    def _learn_scale(self, held: list[CameraSighting], stamp_s: float) -> None:
+        if len(held) > 1:
+            plain = [self._moved(sighting, stamp_s) for sighting in held]
+            self.scale.learn(plain, _fused(plain), stamp_s)
+
+    def _absorb_new_cameras(self, held: list[CameraSighting], fused: Intersection, stamp_s: float) -> None:
+        """Another camera corrects the place of a person, which is no motion: the filter must not take it for one."""
+        before = [self.aligned(s, stamp_s) for s in held if s.camera in self._fused_cameras]
+        if before and len(before) < len(held):
+            self._filter.shift(fused.position - _fused(before).position)
+        self._fused_cameras = {s.camera for s in held}
+
+    def absorb(self, other: FusedTrack) -> None:
+        """Take over the views of another track of the same person."""
+        self.keys |= other.keys
+        self.latest |= {c: s for c, s in other.latest.items() if c not in self.latest or _newer(s, self.latest[c])}
+        self.seen_s = max(self.seen_s, other.seen_s)
+
+    def _choose_view(self, held: list[CameraSighting]) -> None:
+        """Keep the camera of the pose while it sees the person, unless another is clearly better."""
+        best = max(held, key=lambda s: s.quality)
+        current = next((s for s in held if s.camera == self.best.camera), None)
+        is_kept = current is not None and best.quality < self._config.better * current.quality
+        self.best = current if is_kept and current is not None else best
+
+
+def _fused(sightings: list[CameraSighting]) -> Intersection:
+    return intersect(np.stack([s.position for s in sightings]), np.stack([s.covariance for s in sightings]))
+
+
+def _newer(one: CameraSighting, other: CameraSighting) -> bool:
+    return one.stamp_s > other.stamp_s
