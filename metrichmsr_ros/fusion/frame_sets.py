@@ -9,42 +9,50 @@ from metrichmsr_ros.fusion.people_fusion import JUMP_BACK_S
 
 LIVE_S = 1.0  # a camera whose last image is older than the newest of all by more is not waited for
 
-Item = TypeVar("Item")
+Images = TypeVar("Images")
 
 
 @dataclass(frozen=True)
-class FrameSet(Generic[Item]):
+class FrameSet(Generic[Images]):
     """Frames by camera, and the time of the newest, s."""
 
     stamp_s: float
-    frames: dict[str, Item]
+    frames: dict[str, Images]
 
 
-class FrameSets(Generic[Item]):
-    """Collects frames until every camera that is alive has one, or until one camera has its next.
+class FrameSets(Generic[Images]):
+    """Collects frames until every camera that is alive has one, or until a frame of the next set comes.
 
-    So the delay is at most one image of the fastest camera, and does not depend on the clock of the computer.
+    The next set begins with a camera's second frame, and with a frame that is later than the set's first by more than
+    half the time between two frames of its camera. So the delay is at most one frame of the fastest camera, and does
+    not depend on the clock of the computer.
     """
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}  # stamp of each camera's newest frame
-        self._waiting: dict[str, tuple[float, Item]] = {}
+        self._waiting: dict[str, tuple[float, Images]] = {}
 
-    def add(self, camera: str, stamp_s: float, frame: Item) -> list[FrameSet[Item]]:
+    def add(self, camera: str, stamp_s: float, frame: Images) -> list[FrameSet[Images]]:
         """Add a frame; the sets that are complete now, oldest first."""
         if stamp_s < self._last.get(camera, stamp_s) - JUMP_BACK_S:
             self._last, self._waiting = {}, {}
-        ready = self._flush() if camera in self._waiting else []
+        ready = self._flush() if self._begins_next(camera, stamp_s) else []
         self._last[camera] = stamp_s
         self._waiting[camera] = stamp_s, frame
         return ready + (self._flush() if self._waiting.keys() >= self.live() else [])
+
+    def _begins_next(self, camera: str, stamp_s: float) -> bool:
+        if not self._waiting or camera in self._waiting:
+            return bool(self._waiting)
+        first = min(stamp for stamp, _ in self._waiting.values())
+        return camera in self._last and stamp_s - first > (stamp_s - self._last[camera]) / 2
 
     def live(self) -> set[str]:
         """The cameras that deliver images."""
         newest = max(self._last.values(), default=0.0)
         return {camera for camera, stamp_s in self._last.items() if newest - stamp_s <= LIVE_S}
 
-    def _flush(self) -> list[FrameSet[Item]]:
+    def _flush(self) -> list[FrameSet[Images]]:
         stamp_s = max(stamp for stamp, _ in self._waiting.values())
         flushed = FrameSet(stamp_s, {camera: frame for camera, (_, frame) in self._waiting.items()})
         self._waiting = {}

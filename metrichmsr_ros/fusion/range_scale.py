@@ -16,7 +16,8 @@ from metrichmsr_ros.fusion.sighting import CameraSighting
 
 PRIOR_STD = 0.2  # of the logarithm of the ratio, before anything is learnt
 VIEW_STD = 0.05  # how far single views of one person differ
-DRIFT = 0.02  # standard deviation that the ratio gains in a second
+DRIFT = 0.05  # standard deviation that the ratio gains in a second
+INDEPENDENT_S = 1.0  # the errors of views closer in time are correlated
 CROSSED = 0.25  # the rays cross where the fused variance along a ray is below this share of the view's own
 
 
@@ -39,7 +40,9 @@ class RangeScale:
             return
         value, noise = np.mean(measured, axis=0)
         if self._stamp_s is not None:
-            self._variance += DRIFT**2 * max(stamp_s - self._stamp_s, 0.0)
+            step = max(stamp_s - self._stamp_s, 1e-3)
+            self._variance += DRIFT**2 * step
+            noise *= max(1.0, INDEPENDENT_S / step)
         gain = self._variance / (self._variance + noise)
         self._log += gain * (value - self._log)
         self._variance *= 1.0 - gain

@@ -77,9 +77,12 @@ class FusedTrack:
         self.age += 1
         held = self.held(stamp_s)
         if is_seen and held:
+            before = [self.aligned(s, stamp_s) for s in held if s.camera in self._fused_cameras]
             self._learn_scale(held, stamp_s)
             fused = _fused([self.aligned(sighting, stamp_s) for sighting in held])
-            self._absorb_new_cameras(held, fused, stamp_s)
+            if before:  # what another camera or the stature corrects is no motion
+                self._filter.shift(fused.position - _fused(before).position)
+            self._fused_cameras = {s.camera for s in held}
             self.motion = FusedMotion(*self._filter.update(fused.position, fused.covariance, stamp_s))
             self.seen_s = stamp_s
             self._choose_view(held)
@@ -108,13 +111,6 @@ class FusedTrack:
         if len(held) > 1:
             plain = [self._moved(sighting, stamp_s) for sighting in held]
             self.scale.learn(plain, _fused(plain), stamp_s)
-
-    def _absorb_new_cameras(self, held: list[CameraSighting], fused: Intersection, stamp_s: float) -> None:
-        """Another camera corrects the place of a person, which is no motion: the filter must not take it for one."""
-        before = [self.aligned(s, stamp_s) for s in held if s.camera in self._fused_cameras]
-        if before and len(before) < len(held):
-            self._filter.shift(fused.position - _fused(before).position)
-        self._fused_cameras = {s.camera for s in held}
 
     def absorb(self, other: FusedTrack) -> None:
         """Take over the views of another track of the same person."""
