@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.onnx_engine import OF_PEOPLE
 from metrichmsr_ros.hmr import onnx_engine
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import MetricHMR
@@ -18,8 +19,8 @@ from metrichmsr_ros.hmr.network.model import MetricHMR
 Tensors = Mapping[str, Tensor]
 
 
-class LandmarkGraph(nn.Module):
-    """Views of people to pose, shape and position, by a network over landmarks."""
+class NetworkGraph(nn.Module):
+    """Views of people to pose, shape and position, by a network over landmarks or over pixels."""
 
     def __init__(self, network: MetricHMR) -> None:
         super().__init__()
@@ -27,7 +28,9 @@ class LandmarkGraph(nn.Module):
 
     def forward(self, tensors: Tensors) -> tuple[Tensor, ...]:
         """`onnx_engine.inputs_of` N views -> `onnx_engine.OUTPUTS`."""
-        found = estimate_as_seen(self.network, *_views(tensors), self.mirror)
+        encoder = self.network.config.image_encoder
+        size = onnx_engine.CROP_SIZE if encoder.reads_landmarks else encoder.crop_size
+        found = estimate_as_seen(self.network, *_views(tensors, size), self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.OUTPUTS)
 
 
@@ -41,7 +44,7 @@ class PixelGraph(nn.Module):
 
     def forward(self, tensors: Tensors) -> tuple[Tensor, ...]:
         """`onnx_engine.PIXEL_INPUTS` of N views -> `onnx_engine.PIXEL_OUTPUTS`."""
-        found = pixels_as_seen(self.pixel_position, *_views(tensors), self.mirror)
+        found = pixels_as_seen(self.pixel_position, *_views(tensors, onnx_engine.CROP_SIZE), self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.PIXEL_OUTPUTS)
 
 
@@ -86,7 +89,11 @@ class _Height(nn.Module):
         return self.body.height(betas)
 
 
-def _views(tensors: Tensors) -> tuple[CropBatch, Tensor]:
+def _views(tensors: Tensors, crop_size: tuple[int, int]) -> tuple[CropBatch, Tensor]:
+    """The views, with any numbers for what the network does not read."""
     fields: dict[str, Any] = {name: value for name, value in tensors.items() if name != "is_mirrored"}
-    fields["bbox"] = tensors["landmarks"][:, :2, :2].flatten(1)  # which no network reads
-    return CropBatch(**fields, crop_size=onnx_engine.CROP_SIZE), tensors["is_mirrored"]
+    if "landmarks" not in fields:
+        points = tensors["image_size"][:, :1, None].expand(-1, NUM_LANDMARKS, 3)
+        fields |= {"landmarks": points, "world": points, "visibility": points[..., 0], "presence": points[..., 0]}
+    fields["bbox"] = fields["landmarks"][:, :2, :2].flatten(1)  # which no network reads
+    return CropBatch(**fields, crop_size=crop_size), tensors["is_mirrored"]

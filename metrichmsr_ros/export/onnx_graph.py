@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from metrichmsr_ros.errors import MissingPackageError
@@ -41,6 +42,7 @@ class GraphSource:
         people: inputs on which the graph is compared with torch.
         weights: the file that holds the module's parameters; None: there are none.
         prefix: what the module puts before the names in that file.
+        in_single: whether float64 becomes float32: TensorRT has no float64.
     """
 
     module: nn.Module
@@ -50,6 +52,7 @@ class GraphSource:
     people: Mapping[str, AnyArray]
     weights: WeightsHeader | None = None
     prefix: str = ""
+    in_single: bool = False
 
 
 def export_graph(source: GraphSource, metadata: Mapping[str, str]) -> bytes:
@@ -62,6 +65,8 @@ def export_graph(source: GraphSource, metadata: Mapping[str, str]) -> bytes:
         raise MissingPackageError("torch's ONNX exporter needs onnxscript: pip install 'metrichmsr_ros[train]'")
     model = _translated(source)
     _set_axes(model, source)
+    if source.in_single:
+        _without_float64(model)
     if source.weights is not None:
         _point_to_weights(model, source.weights, source.prefix)
     _strip(model)
@@ -126,6 +131,22 @@ def _set_axes(model: onnx.ModelProto, source: GraphSource) -> None:
         for dimension in entry.type.tensor_type.shape.dim:
             if dimension.HasField("dim_param"):
                 dimension.dim_param = named.get(dimension.dim_param, dimension.dim_param)
+
+
+def _without_float64(model: onnx.ModelProto) -> None:
+    """Compute in float32 what the module computes in float64; the comparison with torch sees what that costs."""
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.name in ("to", "dtype") and attribute.i == TensorProto.DOUBLE:
+                attribute.i = TensorProto.FLOAT
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                tensors.append(attribute.t)
+    for tensor in tensors:
+        if tensor.data_type == TensorProto.DOUBLE:
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    model.graph.ClearField("value_info")
 
 
 def _point_to_weights(model: onnx.ModelProto, weights: WeightsHeader, prefix: str) -> None:

@@ -12,8 +12,9 @@ import torch
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
+from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs, inputs_from_boxes
 from metrichmsr_ros.hmr.network.pixels.branch import DECODER_CELLS, DECODER_CHANNELS, TRUNK_CELLS, TRUNK_CHANNELS
 from metrichmsr_ros.types import Float32Array
 
@@ -48,6 +49,18 @@ def random_people(count: int, seed: int = 0) -> RandomPeople:
     points = _points(torch.from_numpy(betas), rotmats, torch.from_numpy(transl.astype(np.float32)))
     views = _views(points, transl, focal, rng)
     return RandomPeople(betas, rotmats.numpy(), transl.astype(np.float32), views)
+
+
+def random_crops(count: int, crop_size: tuple[int, int], seed: int = 0) -> CropInputs:
+    """Crops of random colours anywhere in images of one camera, for networks over pixels."""
+    rng = np.random.default_rng(seed)
+    width, height = IMAGE
+    camera = Camera(width, height, np.array([[500.0, 0, (width - 1) / 2], [0, 500, (height - 1) / 2], [0, 0, 1]]))
+    squares = rng.integers(0, 256, (height // 20, width // 20, 3), np.uint8)
+    image = np.ascontiguousarray(squares.repeat(20, axis=0).repeat(20, axis=1))
+    low = rng.uniform((0, 0), (width / 2, height / 2), (count, 2))
+    boxes = np.concatenate([low, low + rng.uniform(60, 300, (count, 2))], axis=1)
+    return inputs_from_boxes(image, boxes, camera, crop_size)
 
 
 @torch.inference_mode()

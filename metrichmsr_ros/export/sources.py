@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,49 +14,52 @@ from metrichmsr_ros.body.open_tables import OpenTables
 from metrichmsr_ros.depth.calibration import onnx_refiner
 from metrichmsr_ros.depth.calibration.refiner import INPUT_CHANNELS
 from metrichmsr_ros.depth.calibration.weights import load_refiner
-from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.export.modules import BodyGraph, LandmarkGraph, PixelGraph, RefinerGraph
+from metrichmsr_ros.export.modules import BodyGraph, NetworkGraph, PixelGraph, RefinerGraph
 from metrichmsr_ros.export.onnx_graph import GraphSource
-from metrichmsr_ros.export.people import RandomPeople, random_people
+from metrichmsr_ros.export.people import RandomPeople, random_crops, random_people
 from metrichmsr_ros.hmr import onnx_engine
+from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.weights import config_in
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 from metrichmsr_ros.types import AnyArray
 
 COMPARED = 100
+COMPARED_CROPS = 4  # by a Vision Transformer on a CPU
 _EXAMPLE = 3
-
-
-class UnsupportedNetworkError(MetricHMRError, ValueError):
-    """A network that no graph is made of."""
 
 
 def network_sources(weights: WeightsHeader) -> dict[str, GraphSource]:
     """The graphs of a network, by part of their name (`graph_file.graph_of`).
 
     Raises:
-        UnsupportedNetworkError: a network over a ViT.
+        MissingPackageError: the network is over a ViT, and transformers is not installed.
         WeightsFileError: not a weights file of a network.
     """
     config = config_in(weights)
     encoder = config.image_encoder
-    if not encoder.reads_landmarks or (config.conditioning == "ray_map" and config.ray_encoder.kind == "vit"):
-        raise UnsupportedNetworkError(
-            f"{weights.path}: networks with a Vision Transformer are not exported; run them with torch, by the path of "
-            "their weights"
-        )
+    if not encoder.reads_landmarks:
+        return {"": _pixel_source(weights, config)}
     model, people = load_model(weights.path), random_people(COMPARED)
     inputs = onnx_engine.inputs_of(config)
     arrays = _arrays(people, inputs)
     axes = {name: {0: "views"} for name in arrays}
-    sources = {"": _source(LandmarkGraph(model), arrays, axes, onnx_engine.OUTPUTS, weights, "network.")}
+    sources = {"": _source(NetworkGraph(model), arrays, axes, onnx_engine.OUTPUTS, weights, "network.")}
     if encoder.reads_maps:
         arrays = _arrays(people, onnx_engine.PIXEL_INPUTS)
         axes = {name: {0: "views"} for name in arrays}
         module = PixelGraph(model)
         sources[onnx_engine.PIXELS] = _source(module, arrays, axes, onnx_engine.PIXEL_OUTPUTS, weights, "")
     return sources
+
+
+def _pixel_source(weights: WeightsHeader, config: ModelConfig) -> GraphSource:
+    views = random_crops(COMPARED_CROPS, config.image_encoder.crop_size)
+    known = views.arrays() | {"is_mirrored": np.arange(len(views)) % 2 == 1}
+    arrays = {name: known[name] for name in onnx_engine.inputs_of(config)}
+    axes = {name: {0: "views"} for name in arrays}
+    source = _source(NetworkGraph(load_model(weights.path)), arrays, axes, onnx_engine.OUTPUTS, weights, "network.")
+    return replace(source, in_single=True)
 
 
 def refiner_source(weights: WeightsHeader) -> GraphSource:

@@ -33,8 +33,13 @@ PIXELS = "pixels"
 CROP_SIZE = (256, 256)
 
 
+_OF_CROPS = ("image", "crop_intrinsics", "intrinsics", "image_size", "is_mirrored")
+
+
 def inputs_of(config: ModelConfig) -> tuple[str, ...]:
-    """Names of the inputs of the graph over landmarks."""
+    """Names of the inputs of the graph over landmarks, or over pixels."""
+    if not config.image_encoder.reads_landmarks:
+        return _OF_CROPS
     return (*_OF_PEOPLE, *(["heavy"] if config.image_encoder.reads_heavy else []), "is_mirrored")
 
 

@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from helpers.small_networks import TINY_MOE, TINY_VITPOSE, model_of
@@ -17,14 +19,20 @@ from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import save_refiner
 from metrichmsr_ros.export.files import LARGEST_DIFFERENCE, Exported, ExportError, export, write_graph
-from metrichmsr_ros.export.sources import UnsupportedNetworkError, network_sources
+from metrichmsr_ros.export.people import random_crops
+from metrichmsr_ros.export.sources import network_sources
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.network.checkpoint import save_model
+from metrichmsr_ros.hmr.network.checkpoint import load_torch_engine, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.onnx_engine import OnnxEngine
+from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.runtime.graph_file import GraphFileError
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
+HEADS = {
+    "paper": {"translation": "direct", "orientation_frame": "camera"},
+    "vitpose-b": {"translation": "crop_ray", "orientation_frame": "crop"},
+}
 SHIPPED = ("embedded.onnx", "embedded_pixels.onnx", "refiner.onnx", "body.onnx")
 
 
@@ -92,11 +100,33 @@ def test_a_graph_that_differs_from_torch_is_an_error(tmp_path, monkeypatch):
         export(tiny_refiner(tmp_path))
 
 
-def test_a_vision_transformer_is_refused(tmp_path):
+def float64_in(graph: Path) -> list[str]:
+    """Where an ONNX graph has float64."""
+    graph_def = onnx.shape_inference.infer_shapes(onnx.load(graph, load_external_data=False)).graph
+    values = [*graph_def.input, *graph_def.output, *graph_def.value_info]
+    found = [value.name for value in values if value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE]
+    return found + [t.name for t in graph_def.initializer if t.data_type == onnx.TensorProto.DOUBLE]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_network_over_pixels_is_exported_and_runs_in_onnx_runtime(head, tmp_path):
+    """The graph equals torch for other numbers of people than the exporter saw, and TensorRT can read its types."""
+    pytest.importorskip("transformers")
     torch.manual_seed(0)
-    path = weights_of(MetricHMR(build(ModelConfig, TINY_VITPOSE)), tmp_path)
-    with pytest.raises(UnsupportedNetworkError, match=r"small\.safetensors.*Vision Transformer.*torch"):
-        export(path)
+    model = MetricHMR(build(ModelConfig, TINY_VITPOSE | {"head": {"hidden": 16} | HEADS[head]})).eval()
+    path = weights_of(model, tmp_path)
+    (found,) = export(path)
+    assert found.path == tmp_path / "small.onnx"
+    assert set(found.differences) == {"rotmats", "betas", "transl", "transl_deviation"}
+    assert float64_in(found.path) == []
+    assert onnx.load(found.path, load_external_data=False).opset_import[0].version == 18
+    engine = load_engine(path)
+    assert isinstance(engine, OnnxEngine)
+    for count in (1, 5):
+        views, flags = random_crops(count, (48, 64), seed=1), np.arange(count) % 2 == 1
+        ours, theirs = engine(views, flags), load_torch_engine(path)(views, flags)
+        np.testing.assert_allclose(ours.transl, theirs.transl, atol=1e-4)
+        np.testing.assert_allclose(ours.rotmats, theirs.rotmats, atol=1e-4)
 
 
 def test_what_is_no_weights_file_is_named(tmp_path):

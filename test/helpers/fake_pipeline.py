@@ -57,6 +57,7 @@ class FakePipeline:
 
     def __init__(self, people: Iterable[PersonEstimate] = ()) -> None:
         self.people = list(people)
+        self.about: dict[str, str] = {}
         self.gate: threading.Semaphore | None = None
         self.calls: list[tuple[ImageArray, Camera, float, OutputRequest]] = []
         self.contexts: list[SceneContext] = []

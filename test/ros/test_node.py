@@ -82,6 +82,15 @@ def test_the_source_of_the_depth_is_reported(ros):
     assert (clouds[0].width, clouds[0].height, len(clouds[0].fields)) == (WIDTH // 2, HEIGHT // 2, 4)
 
 
+def test_what_runs_the_network_is_reported(ros):
+    pipeline = FakePipeline()
+    pipeline.about = {"network on": "torch, cuda:1", "precision": "bf16", "graph hits by size": "1: 250"}
+    ros.perception(pipeline)
+    reports = ros.hear("/diagnostics", DiagnosticArray)
+    ros.until(lambda: any("torch, cuda:1" in report_text(report) for report in reports), "the network's device")
+    assert any("1: 250" in report_text(report) and "bf16" in report_text(report) for report in reports)
+
+
 def test_depth_is_not_computed_unless_requested(ros):
     pipeline = FakePipeline()
     ros.perception(pipeline)
