@@ -36,6 +36,11 @@ class LandmarksAlone:
         return self._engine.weights_sha256
 
     @property
+    def cuts_crops(self) -> bool:
+        """As the whole network."""
+        return self._engine.cuts_crops
+
+    @property
     def about(self) -> Mapping[str, str]:
         """What runs the whole network."""
         return self._engine.about

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import roma
@@ -106,8 +107,9 @@ def _views(points: Float32Array, transl: np.ndarray, focal: np.ndarray, rng: np.
         "trunk_maps": rng.normal(0, 1, (count, TRUNK_CHANNELS, TRUNK_CELLS, TRUNK_CELLS)),
         "decoder_maps": rng.normal(0, 1, (count, DECODER_CHANNELS, DECODER_CELLS, DECODER_CELLS)),
     }
+    values: dict[str, Any] = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     return CropInputs(
-        **{name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+        **values,
         crop_size=(CROP_SIDE, CROP_SIDE),
         heavy=np.arange(count) % 3 == 2,
     )

@@ -29,6 +29,10 @@ class HMREngine(Protocol):
         """Hex sha256 of the weights file; empty for a network that is in no file."""
 
     @property
+    def cuts_crops(self) -> bool:
+        """Whether crops of pixels may be left uncut, for the engine's device to cut: see `CropInputs.uncut`."""
+
+    @property
     def about(self) -> Mapping[str, str]:
         """What runs the network, for diagnostics: device, precision, compilation."""
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import crop_matrix, enclosing_size, warp_crop
-from metrichmsr_ros.types import AnyArray, Float32Array, ImageArray
+from metrichmsr_ros.types import AnyArray, Float32Array, Float64Array, ImageArray
 
 if TYPE_CHECKING:
     from metrichmsr_ros.hmr.config import ModelConfig
@@ -23,6 +23,18 @@ BOX_MARGIN = 1.2  # crop size over the size of the box around a person's joints,
 
 
 @dataclass(frozen=True, eq=False)
+class UncutCrops:
+    """Crops that the device of the network cuts itself, out of one image.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB. matrices: (B, 3, 3), image pixels to crop pixels.
+    """
+
+    image: ImageArray
+    matrices: Float64Array
+
+
+@dataclass(frozen=True, eq=False)
 class CropInputs:
     """B people, each with its crop. float32; integer pixel centres; camera axes x right, y down, z forward.
 
@@ -30,7 +42,7 @@ class CropInputs:
     world: (B,39,3) m, BlazePose's metric landmarks in crop-aligned axes, unchanged;
     crop_intrinsics: (B,3,3) K' = A K; intrinsics: (B,3,3) K of the full, rectified image; image_size: (B,2) width,
     height; bbox: (B,4) x1, y1, x2, y2 in full-image pixels; crop_size: (width, height) of all crops;
-    image: (B,3,height,width) RGB in 0..1, or None if the encoder needs no pixels;
+    image: (B,3,height,width) RGB in 0..1, or None if the encoder needs no pixels or they are `uncut`;
     heavy: (B,) bool, whether the landmarks come from the heavy landmark network; None: from none.
     trunk_maps: (B,88,16,16), decoder_maps: (B,288,8,8) of the full landmark network, of the crop as it saw it (mirrored
     in a mirrored view); zeros for views of the heavy network; None if they were not asked for.
@@ -49,6 +61,7 @@ class CropInputs:
     heavy: NDArray[np.bool_] | None = None
     trunk_maps: Float32Array | None = None
     decoder_maps: Float32Array | None = None
+    uncut: UncutCrops | None = None
 
     def __len__(self) -> int:
         """Number of people."""
@@ -65,22 +78,37 @@ class CropInputs:
 
     def joined(self, others: CropInputs) -> CropInputs:
         """These people followed by those of `others`; arrays that one of the two lacks are left out."""
-        added = others.arrays()
-        joint: dict[str, Any] = {
-            k: np.concatenate([v, added[k]]) if k in added else None for k, v in self.arrays().items()
-        }
-        return dataclasses.replace(self, **joint)
+        ours, added = self.cut().arrays(), others.cut().arrays()
+        joint: dict[str, Any] = {k: np.concatenate([v, added[k]]) if k in added else None for k, v in ours.items()}
+        return dataclasses.replace(self.cut(), **joint)
 
     def select(self, index: AnyArray) -> CropInputs:
         """The people at `index` (int or bool), in that order."""
         chosen: dict[str, Any] = {k: v[index] for k, v in self.arrays().items()}
+        if self.uncut is not None:
+            chosen["uncut"] = UncutCrops(self.uncut.image, self.uncut.matrices[index])
         return dataclasses.replace(self, **chosen)
+
+    def cut(self) -> CropInputs:
+        """The same people, with their crops cut here if they are `uncut`."""
+        if self.uncut is None:
+            return self
+        pixels = _pixels(self.uncut.image, self.uncut.matrices, self.crop_size)
+        return dataclasses.replace(self, image=pixels, uncut=None)
 
 
 def crop_inputs(
-    config: ModelConfig, image: ImageArray, landmark_sets: Sequence[LandmarkSet], camera: Camera
+    config: ModelConfig,
+    image: ImageArray,
+    landmark_sets: Sequence[LandmarkSet],
+    camera: Camera,
+    leaves_uncut: bool = False,
 ) -> CropInputs:
     """The input of a network of `config` for people detected in `image` (H, W, 3) RGB: landmarks or pixels.
+
+    Args:
+        config: of the network. image, landmark_sets, camera: the people.
+        leaves_uncut: leave crops of pixels to the engine, see `HMREngine.cuts_crops`.
 
     Raises:
         ValueError: the camera is distorted.
@@ -88,11 +116,17 @@ def crop_inputs(
     if config.image_encoder.reads_landmarks:
         return inputs_from_landmarks(landmark_sets, camera)
     boxes = np.array([found.bbox() for found in landmark_sets]).reshape(-1, 4)
-    return inputs_from_boxes(image, boxes, camera, config.image_encoder.crop_size)
+    size = config.image_encoder.crop_size
+    return inputs_from_boxes(image, boxes, camera, size, leaves_uncut=leaves_uncut)
 
 
 def inputs_from_boxes(
-    image: ImageArray, boxes: ArrayLike, camera: Camera, crop_size: tuple[int, int], margin: float = BOX_MARGIN
+    image: ImageArray,
+    boxes: ArrayLike,
+    camera: Camera,
+    crop_size: tuple[int, int],
+    margin: float = BOX_MARGIN,
+    leaves_uncut: bool = False,
 ) -> CropInputs:
     """The input with pixels of the people in `boxes` (N, 4) x1, y1, x2, y2 of one undistorted image.
 
@@ -107,8 +141,8 @@ def inputs_from_boxes(
             for middle, extent in zip((low + high) / 2, high - low, strict=True)
         ]
     ).reshape(-1, 3, 3)
-    crops = np.array([warp_crop(image, matrix, crop_size) for matrix in matrices], np.uint8)
-    pixels = crops.reshape(-1, crop_size[1], crop_size[0], 3).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    pixels = None if leaves_uncut else _pixels(image, matrices, crop_size)
+    uncut = UncutCrops(image, matrices) if leaves_uncut else None
     zeros = np.zeros((len(corners), NUM_LANDMARKS, 3), np.float32)
     landmarks: dict[str, Any] = {
         "landmarks": zeros,
@@ -116,7 +150,15 @@ def inputs_from_boxes(
         "visibility": zeros[..., 0],
         "presence": zeros[..., 0],
     }
-    return CropInputs(**landmarks, **_geometry(camera, matrices, corners), crop_size=crop_size, image=pixels)
+    geometry = _geometry(camera, matrices, corners)
+    return CropInputs(**landmarks, **geometry, crop_size=crop_size, image=pixels, uncut=uncut)
+
+
+def _pixels(image: ImageArray, matrices: Float64Array, size: tuple[int, int]) -> Float32Array:
+    """(N, 3, height, width) in 0..1."""
+    crops = np.array([warp_crop(image, matrix, size) for matrix in matrices], np.uint8)
+    channels: Float32Array = crops.reshape(-1, size[1], size[0], 3).transpose(0, 3, 1, 2).astype(np.float32)
+    return channels / np.float32(255)
 
 
 def blank_views(crop_size: tuple[int, int]) -> CropInputs:

@@ -78,6 +78,11 @@ class OnnxEngine:
         return file_sha256(self._path)
 
     @property
+    def cuts_crops(self) -> bool:
+        """False: these networks read landmarks."""
+        return False
+
+    @property
     def about(self) -> Mapping[str, str]:
         """What runs the network; see `HMREngine`."""
         return {"network on": f"ONNX Runtime, {self._provider}", "precision": "float32", "compiled": "by ONNX Runtime"}

@@ -61,7 +61,7 @@ class PoseEstimator:
 
     def batch(self, image: ImageArray, sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:
         """The network's input of one view of each person."""
-        return crop_inputs(self._engine.config, image, sets, camera)
+        return crop_inputs(self._engine.config, image, sets, camera, self._engine.cuts_crops)
 
     def views(self, first: CropInputs, image: ImageArray, further: ViewsByRow, camera: Camera) -> Views:
         """Estimates of every view of B people, whose first views are `first`."""

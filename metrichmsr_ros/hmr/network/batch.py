@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.hmr.network.cutting import cut_on
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class CropBatch:
 
     @classmethod
     def of(cls, inputs: CropInputs, device: torch.device | str = "cpu") -> CropBatch:
-        """The same people as tensors on `device`."""
+        """The same people as tensors on `device`, which cuts crops that are uncut."""
         tensors: dict[str, Any] = {name: torch.from_numpy(v).to(device) for name, v in inputs.arrays().items()}
+        if inputs.uncut is not None:
+            tensors["image"] = cut_on(device, inputs.uncut, inputs.crop_size)
         return cls(**tensors, crop_size=inputs.crop_size)
 
     def inputs(self) -> CropInputs:

@@ -53,6 +53,11 @@ class TorchEngine:
         return self._weights_sha256
 
     @property
+    def cuts_crops(self) -> bool:
+        """True on other devices than the CPU: the image is uploaded once, not each crop."""
+        return self._device.type != "cpu"
+
+    @property
     def about(self) -> Mapping[str, str]:
         """What runs the network; see `HMREngine`."""
         graphs = {} if self._compiled is None else self._compiled.about

@@ -14,6 +14,7 @@ from metrichmsr_ros.acceleration.fixed_sizes import Columns, FixedSizes, recorde
 from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
+from metrichmsr_ros.hmr.network.cutting import cut_on
 from metrichmsr_ros.hmr.network.execution.packing import packed_estimate, packed_pixels
 from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import MetricHMR
@@ -45,11 +46,11 @@ class CompiledNetwork:
 
     def plain(self, views: CropInputs) -> Tensor:
         """Packed estimates of N views, shown as they are."""
-        return self._sizes("plain", self._estimate, views)(_tensors(views, self._names))
+        return self._sizes("plain", self._estimate, views)(self._tensors(views))
 
     def mirrored(self, views: CropInputs, is_mirrored: AnyArray) -> Tensor:
         """Packed estimates of N views, some of them shown mirrored."""
-        rows = _tensors(views, self._names, is_mirrored)
+        rows = self._tensors(views, is_mirrored)
         return self._sizes("mirrored", self._estimate_mirrored, views)(rows)
 
     def pixels(self, views: CropInputs, is_mirrored: AnyArray) -> Tensor:
@@ -59,7 +60,7 @@ class CompiledNetwork:
 
     def warm_up(self, views: CropInputs) -> None:
         """Record the usual sizes for views like these, which are shown as they are."""
-        self._sizes("plain", self._estimate, views).warm_up(_tensors(views, self._names))
+        self._sizes("plain", self._estimate, views).warm_up(self._tensors(views))
 
     @property
     def about(self) -> Mapping[str, str]:
@@ -69,6 +70,13 @@ class CompiledNetwork:
             recorded += sizes.recorded
             replayed += sizes.replayed
         return {"graph captures by size": _listed(recorded), "graph hits by size": _listed(replayed)}
+
+    def _tensors(self, views: CropInputs, is_mirrored: AnyArray | None = None) -> dict[str, Tensor]:
+        """What the network reads of the views, on the host, but for crops that the device cuts."""
+        tensors = _tensors(views, self._names, is_mirrored)
+        if views.uncut is None:
+            return tensors
+        return tensors | {"image": cut_on(self._recorder.device, views.uncut, views.crop_size)}
 
     @property
     def _names(self) -> tuple[str, ...]:
