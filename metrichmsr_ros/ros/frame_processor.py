@@ -81,8 +81,8 @@ class FrameProcessor:
 
     @property
     def health(self) -> dict[str, str]:
-        """State of CameraInfo, floor and depth of the last image, for diagnostics."""
-        return self._intake.health
+        """State of CameraInfo, floor, depth and fixed frame of the last image, for diagnostics."""
+        return {**self._intake.health, **self._outputs.health}
 
     def rest(self) -> None:
         """Skip an image on purpose: the gap in the stamps is then not a jump of the camera's stamps."""
@@ -140,6 +140,7 @@ class FrameProcessor:
         text = f"image stamps jumped by {jump_s:+.2f} s: everybody is forgotten and found anew"
         self._statistics.starts_anew("" if self._has_rested else text)
         self._pipeline.reset()
+        self._outputs.start_anew()
 
 
 def scale_gain(scene: Scene) -> dict[str, float]:

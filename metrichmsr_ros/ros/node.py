@@ -38,6 +38,7 @@ from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.messages import optional_messages
+from metrichmsr_ros.ros.outputs.fixed_frame import FixedFrameTopics
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.outputs.session_tag import session_tag
 from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
@@ -144,9 +145,9 @@ class PerceptionNode(LifecycleNode):
         infos = CameraInfos(self._no_info, problem=problem, budget=budget)
         depths = DepthImages(budget=budget, problem=problem)
         boxes, topic = DetectedBoxes(), self._image_topic()
-        if self._settings.ground_frame:
-            self._transforms = TransformListener(self)
-        contexts = ContextProvider(self._transforms, depths, boxes, problem, budget=budget)
+        self._transforms = self._listen_to_transforms(self._outputs.fixed_frame)
+        floor_source = self._transforms if self._settings.ground_frame else None
+        contexts = ContextProvider(floor_source, depths, boxes, problem, budget=budget)
         self._processor = FrameProcessor(
             self._pipeline,
             self._outputs,
@@ -159,6 +160,13 @@ class PerceptionNode(LifecycleNode):
         self._subscribe(topic, infos, depths, boxes)
         self.get_logger().info(f"active: {topic} and {self.resolve_topic_name('camera_info')}")
         return result
+
+    def _listen_to_transforms(self, fixed_frame: FixedFrameTopics | None) -> TransformListener | None:
+        if fixed_frame is None:
+            return TransformListener(self) if self._settings.ground_frame else None
+        transforms = TransformListener(self, fixed_frame.transforms_came)
+        fixed_frame.follow(transforms, self._statistics.problem)
+        return transforms
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, let the frame in work finish, disable the publishers."""
@@ -193,6 +201,8 @@ class PerceptionNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
         self._worker = self._processor = None
+        if self._outputs is not None and self._outputs.fixed_frame is not None:
+            self._outputs.fixed_frame.follow(None, self._statistics.problem)
         if self._transforms is not None:
             self._transforms.close()
         self._transforms = None

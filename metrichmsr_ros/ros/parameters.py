@@ -97,6 +97,15 @@ class Settings:
         "distance of people. Empty: unknown.",
         read_only=True,
     )
+    fixed_frame: str = parameter(
+        "",
+        "Frame of /tf that does not move with the robot and whose z points up, e.g. odom. Positions and velocities of "
+        "people are also filtered and predicted there, for ~/people_fixed and ~/predicted. Empty: off.",
+        read_only=True,
+    )
+    predicted_min_probability: float = parameter(
+        0.05, "Leave out points of ~/predicted that are covered with a lower probability.", between=(0, 1)
+    )
     use_floor: bool = parameter(True, "Correct size and distance of people by the floor of ground_frame.")
     use_depth: bool = parameter(
         True, "Correct size and distance of people by the depth topic. Set false if a network estimated that depth."

@@ -50,12 +50,13 @@ class _TransformTopics:
     Args:
         node: owner.
         take: called with each transform and whether it is static.
+        came: called after the transforms of a message were taken.
     """
 
-    def __init__(self, node: Node, take: Callable[[TransformStamped, bool], None]) -> None:
+    def __init__(self, node: Node, take: Callable[[TransformStamped, bool], None], came: Callable[[], None]) -> None:
         from tf2_msgs.msg import TFMessage
 
-        self._node, self._take = node, take
+        self._node, self._take, self._came = node, take, came
         self._moving = Input(node, TFMessage, "/tf", self._on_moving, _QUEUED, "auto")
         # A separate group: transforms must be received while images are handled.
         group = MutuallyExclusiveCallbackGroup()
@@ -69,10 +70,12 @@ class _TransformTopics:
     def _on_moving(self, message: Any) -> None:
         for transform in message.transforms:
             self._take(transform, False)
+        self._came()
 
     def _on_static(self, message: Any) -> None:
         for transform in message.transforms:
             self._take(transform, True)
+        self._came()
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -81,12 +84,21 @@ class _TransformTopics:
             self._node.destroy_subscription(subscription)
 
 
-class _WheelTransformListener:
-    """/tf and /tf_static in a `TransformTree`."""
+def _nothing() -> None:
+    """What is done when transforms came and nobody waits for them."""
 
-    def __init__(self, node: Node) -> None:
+
+class _WheelTransformListener:
+    """/tf and /tf_static in a `TransformTree`.
+
+    Args:
+        node: owner.
+        came: called in the executor's thread after transforms came.
+    """
+
+    def __init__(self, node: Node, came: Callable[[], None] = _nothing) -> None:
         self._node, self._tree = node, TransformTree()
-        self._topics = _TransformTopics(node, self._add)
+        self._topics = _TransformTopics(node, self._add, came)
 
     def _add(self, transform: TransformStamped, is_static: bool) -> None:
         try:
@@ -113,13 +125,17 @@ class _Tf2TransformListener:
     When a bag loops, tf2 clears its buffer at the jump of /clock, but one late message from before the jump makes it
     refuse the first seconds after it. So, as in `TransformTree`, a transform much older than its frame's last one
     clears the buffer. The buffer also removes frames of people who have left, which tf2 would keep for ever.
+
+    Args:
+        node: owner.
+        came: called in the executor's thread after transforms came.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, came: Callable[[], None] = _nothing) -> None:
         self._buffer = tf2_ros.Buffer()  # with the node as argument it would create a service
         self._newest: dict[str, int] = {}
         self._gone = 0
-        self._topics = _TransformTopics(node, self._add)  # tf2's own listener does not match every publisher
+        self._topics = _TransformTopics(node, self._add, came)  # tf2's own listener does not match every publisher
 
     def _add(self, transform: TransformStamped, is_static: bool) -> None:
         if is_static:

@@ -35,7 +35,7 @@ def absolute(name: str) -> str:
 
 
 def test_topics_and_services_of_a_running_node(ros):
-    ros.perception(FakePipeline(), parameters={"ground_frame": "map"})
+    ros.perception(FakePipeline(), parameters={"ground_frame": "map", "fixed_frame": "odom"})
 
     def of_node(names_and_types, expected):
         """Type by name, as the graph says, once it has all that is expected."""

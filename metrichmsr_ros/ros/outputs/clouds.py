@@ -7,6 +7,7 @@ points in one row, and empty clouds are built here.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -29,6 +30,16 @@ def body_points_message(bodies: list[Body], header: Header) -> PointCloud2:
     meshes = [body.person.vertices_cam for body in seen(bodies)]
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     return _cloud(points.astype(np.float32, copy=False)[None], header, is_dense=True)
+
+
+def records_message(records: NDArray[np.void], header: Header) -> PointCloud2:
+    """One row of points; each field of the records (N,), float32 or uint32, is a field of the cloud."""
+    kinds = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint32): PointField.UINT32}
+    offsets = (records.dtype.fields or {}).items()
+    fields = [PointField(name=name, offset=place[1], datatype=kinds[place[0]], count=1) for name, place in offsets]
+    message = _filled(records, fields, header)
+    message.is_dense = True
+    return message
 
 
 def scene_points_message(
@@ -57,13 +68,18 @@ def _cloud(points: Float32Array, header: Header, is_dense: bool) -> PointCloud2:
     """A cloud of points (H, W, 3 or 4) x, y, z and optionally rgb."""
     height, width, count = points.shape
     fields = _XYZ_FIELDS if count == 3 else [*_XYZ_FIELDS, _RGB_FIELD]
-    points = np.ascontiguousarray(points)
-    if create_cloud is not None and points.size:
-        named = points.view(np.dtype([(field.name, np.float32) for field in fields]))
-        message: PointCloud2 = create_cloud(header, fields, named.reshape(-1))
-    else:
-        message = PointCloud2(header=header, fields=fields, point_step=4 * count)
-        message.data = flat(points.reshape(-1).view(np.uint8))
+    named = np.ascontiguousarray(points).view(np.dtype([(field.name, np.float32) for field in fields]))
+    message = _filled(named.reshape(-1), fields, header)
     message.height, message.width, message.row_step = height, width, 4 * count * width
     message.is_dense = is_dense
+    return message
+
+
+def _filled(records: NDArray[np.void], fields: list[PointField], header: Header) -> PointCloud2:
+    if create_cloud is not None and records.size:
+        made: PointCloud2 = create_cloud(header, fields, records)
+        return made
+    message = PointCloud2(header=header, fields=fields, point_step=records.itemsize)
+    message.data = flat(records.view(np.uint8))
+    message.height, message.width, message.row_step = 1, len(records), records.nbytes
     return message

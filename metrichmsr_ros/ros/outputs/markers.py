@@ -54,5 +54,10 @@ def _label(body: Body, header: Header, index: int) -> Marker:
 
 
 def _colour(body: Body) -> ColorRGBA:
-    red, green, blue = (person_colour(body.id) / 255.0).tolist()
-    return ColorRGBA(r=red, g=green, b=blue, a=HIDDEN_ALPHA if body.person.is_occluded else 1.0)
+    return id_colour(body.id, body.person.is_occluded)
+
+
+def id_colour(id: str, is_hidden: bool) -> ColorRGBA:
+    """The colour of an id; faint for people who are predicted, not seen."""
+    red, green, blue = (person_colour(id) / 255.0).tolist()
+    return ColorRGBA(r=red, g=green, b=blue, a=HIDDEN_ALPHA if is_hidden else 1.0)

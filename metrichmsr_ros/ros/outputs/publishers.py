@@ -20,6 +20,7 @@ from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
+from metrichmsr_ros.ros.outputs.fixed_frame import FixedFrameTopics
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import (
@@ -75,6 +76,7 @@ class Outputs:
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
         self._make_topics()
+        self.fixed_frame = self._fixed_frame_topics()
 
     def _make_topics(self) -> None:
         nothing, mesh, depth = OutputRequest(False, False), OutputRequest(True, False), OutputRequest(False, True)
@@ -133,6 +135,17 @@ class Outputs:
                 OutputRequest(False, False),
             )
 
+    def _fixed_frame_topics(self) -> FixedFrameTopics | None:
+        """Topics in the fixed frame; None without the parameter."""
+        if not self.settings.fixed_frame:
+            return None
+        return FixedFrameTopics(
+            self.settings.fixed_frame,
+            lambda message_type, name: self._publisher(message_type, name, _RELIABLE),
+            lambda: self.settings.predicted_min_probability,
+            lambda: self.is_open,
+        )
+
     def _add(self, message_type: Any, name: str, build: Build, needs: OutputRequest) -> None:
         self._topics.append(_Topic(self._publisher(message_type, name, _RELIABLE), build, needs))
 
@@ -171,13 +184,23 @@ class Outputs:
 
         Most nodes of a robot subscribe to /tf, so its subscribers say little about this node.
         """
-        hri = self._human_topics is not None and self._human_topics.has_readers
-        return hri or any(topic.has_readers for topic in self._topics) or self._tf_has_readers()
+        groups = [group for group in (self._human_topics, self.fixed_frame) if group is not None]
+        return any(part.has_readers for part in (*groups, *self._topics)) or self._tf_has_readers()
+
+    @property
+    def health(self) -> dict[str, str]:
+        """State of the fixed frame, for diagnostics; empty without one."""
+        return self.fixed_frame.health if self.fixed_frame is not None else {}
+
+    def start_anew(self) -> None:
+        """Forget everybody, when the stamps of the images jump."""
+        if self.fixed_frame is not None:
+            self.fixed_frame.forget()
 
     def _tf_has_readers(self) -> bool:
         if not (self.settings.publish_tf and self.settings.tf_keeps_awake):
             return False
-        own = self._node.get_name(), self._node.get_namespace()  # this node itself subscribes for `ground_frame`
+        own = self._node.get_name(), self._node.get_namespace()  # this node itself may subscribe
         readers = self._node.get_subscriptions_info_by_topic(self._tf_topic)
         return any((reader.node_name, reader.node_namespace) != own for reader in readers)
 
@@ -208,12 +231,15 @@ class Outputs:
                 topic.publisher.publish(to_rclpy(message) if isinstance(message, PlainMessage) else message)
         if self._human_topics is not None:
             self._human_topics.publish(bodies, scene, header)
+        if self.fixed_frame is not None:
+            self.fixed_frame.offer(bodies, header)
         return len(bodies)
 
     def destroy(self) -> None:
         """Take all topics back."""
-        for publisher in [self._topology, *(topic.publisher for topic in self._topics)]:
+        fixed = self.fixed_frame.publishers if self.fixed_frame is not None else []
+        for publisher in [self._topology, *(topic.publisher for topic in self._topics), *fixed]:
             self._node.destroy_lifecycle_publisher(publisher)
         if self._human_topics is not None:
             self._human_topics.close()
-        self._topics = []
+        self._topics, self.fixed_frame = [], None

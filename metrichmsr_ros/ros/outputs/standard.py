@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from metrichmsr_ros.ros.frames import rotation_matrix
@@ -52,17 +53,28 @@ def _extent(body: Body) -> tuple[AnyArray, AnyArray]:
 def costmap_people(bodies: list[Body], header: Any) -> PlainMessage:
     """people_msgs/People for social costmap layers; a hidden person has a tag and a decreasing reliability."""
     people = [
-        PlainMessage(
-            "people_msgs/msg/Person",
-            {
-                "name": body.id,
-                "position": vector(body.origin, "Point"),
-                "velocity": vector(body.person.velocity_cam, "Point"),
-                "reliability": float(body.person.confidence),
-                "tagnames": ["is_occluded"],
-                "tags": ["true" if body.person.is_occluded else "false"],
-            },
+        costmap_person(
+            body.id,
+            body.origin,
+            body.person.velocity_cam,
+            float(body.person.confidence),
+            {"is_occluded": "true" if body.person.is_occluded else "false"},
         )
         for body in bodies
     ]
     return PlainMessage("people_msgs/msg/People", {"header": header, "people": people})
+
+
+def costmap_person(
+    id: str, position: AnyArray, velocity: AnyArray, reliability: float, tags: Mapping[str, str]
+) -> PlainMessage:
+    """people_msgs/Person: position (3,) m, velocity (3,) m/s, reliability 0 to 1, tags by name."""
+    fields = {
+        "name": id,
+        "position": vector(position, "Point"),
+        "velocity": vector(velocity, "Point"),
+        "reliability": reliability,
+        "tagnames": list(tags),
+        "tags": list(tags.values()),
+    }
+    return PlainMessage("people_msgs/msg/Person", fields)
