@@ -170,6 +170,13 @@ def blank_views(crop_size: tuple[int, int]) -> CropInputs:
     return inputs_from_boxes(np.zeros((height, width, 3), np.uint8), box, camera, crop_size)
 
 
+def blank_landmarks() -> CropInputs:
+    """One person whose landmarks are all in the corner of the crop, with maps of zeros: to try a network on."""
+    blank = blank_views((256, 256))
+    maps = np.zeros((1, 88, 16, 16), np.float32), np.zeros((1, 288, 8, 8), np.float32)
+    return dataclasses.replace(blank, image=None, heavy=np.zeros(1, np.bool_), trunk_maps=maps[0], decoder_maps=maps[1])
+
+
 def inputs_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:
     """The input of the people detected in one image of `camera`, undistorted as it was for BlazePose."""
     _refuse_distortion(camera)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.acceleration.execution import Execution, about_torch
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
-from metrichmsr_ros.hmr.inputs import CropInputs, blank_views
+from metrichmsr_ros.hmr.inputs import CropInputs, blank_landmarks, blank_views
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.encoders import refuse_heavy
 from metrichmsr_ros.hmr.network.execution.compiled import CompiledNetwork
@@ -95,9 +95,10 @@ class TorchEngine:
         return pixels_of(packed_pixels(seen))
 
     def warm_up(self) -> None:
-        """Compile and record the usual batch sizes of networks over pixels now, instead of for the first images."""
-        if self._compiled is not None and not self.config.image_encoder.reads_landmarks:
-            self._compiled.warm_up(blank_views(self.config.image_encoder.crop_size))
+        """Compile and record the usual batch sizes now, not with the first images; mirrored views are left out."""
+        if self._compiled is not None:
+            encoder = self.config.image_encoder
+            self._compiled.warm_up(blank_landmarks() if encoder.reads_landmarks else blank_views(encoder.crop_size))
 
     def _flags(self, is_mirrored: NDArray[np.bool_]) -> torch.Tensor:
         return torch.from_numpy(is_mirrored).to(self._device)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,8 +60,11 @@ class CompiledNetwork:
         return self._sizes("pixels", self._estimate_pixels, views)(rows)
 
     def warm_up(self, views: CropInputs) -> None:
-        """Record the usual sizes for views like these, which are shown as they are."""
+        """Record the usual sizes for views like these, which are shown as they are, and for the pixel branch."""
         self._sizes("plain", self._estimate, views).warm_up(self._tensors(views))
+        if self._model.pixel_position is not None:
+            rows = _tensors(views, (*_OF_LANDMARKS, *_MAPS), np.zeros(len(views), np.bool_))
+            self._sizes("pixels", self._estimate_pixels, views).warm_up(rows)
 
     @property
     def about(self) -> Mapping[str, str]:

@@ -88,6 +88,11 @@ def test_landmarks_mirrored_and_pixels():
     )
     views, flags = batch.inputs(), np.array([False, True, True, False, False])
     compiled, eager = TorchEngine(model, execution=COMPILED), TorchEngine(model)
+    compiled.warm_up()
+    ready = compiled.about["graph captures by size"]
+    assert_equal(compiled(views, np.zeros(5, np.bool_)), eager(views, np.zeros(5, np.bool_)))
+    assert_equal(compiled.from_pixels(views, np.zeros(5, np.bool_)), eager.from_pixels(views, np.zeros(5, np.bool_)))
+    assert compiled.about["graph captures by size"] == ready  # of the network and of its pixel branch
     for turned in (flags, np.zeros(5, np.bool_)):
         assert_equal(compiled(views, turned), eager(views, turned))
     assert_equal(compiled.from_pixels(views, flags), eager.from_pixels(views, flags))
