@@ -8,25 +8,21 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
 
+from benchmarks.clock import milliseconds
 from metrichmsr_ros.body.load import load_body
 
 ROUNDS = 60
 BATCHES = (1, 2, 5, 10)
 
 
-def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Minimum and median over `ROUNDS` calls, after five warm-up calls."""
-    seconds = []
-    for _ in range(ROUNDS + 5):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return 1000 * min(seconds[5:]), 1000 * statistics.median(seconds[5:])
+def least_and_median(call: Callable[[], object]) -> tuple[float, float]:
+    """Minimum and median over `ROUNDS` calls, ms, after five warm-up calls."""
+    times = milliseconds(call, ROUNDS, warm_ups=5)
+    return min(times), statistics.median(times)
 
 
 def main() -> None:
@@ -41,8 +37,8 @@ def main() -> None:
         for people in BATCHES:
             inputs = torch.randn(people, 10), 0.3 * torch.randn(people, 72), torch.randn(people, 3)
             with torch.inference_mode():
-                mesh = milliseconds(lambda model=body, args=inputs: model(*args))  # type: ignore[misc]
-                joints = milliseconds(lambda model=body, args=inputs: model.joints(*args))  # type: ignore[misc]
+                mesh = least_and_median(lambda model=body, args=inputs: model(*args))  # type: ignore[misc]
+                joints = least_and_median(lambda model=body, args=inputs: model.joints(*args))  # type: ignore[misc]
             times = f"{mesh[0]:>10.2f}{mesh[1]:>8.2f}{joints[0]:>12.2f}{joints[1]:>8.2f}"
             print(f"{body.name:<12}{body.num_vertices:>9}{people:>7}{times}")
 

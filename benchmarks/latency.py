@@ -11,12 +11,12 @@ import argparse
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from benchmarks.clock import milliseconds
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.data.rendering.bystanders import stand_people
@@ -61,18 +61,6 @@ def parts() -> dict[str, Callable[[], object]]:
     return measured
 
 
-def milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
-    """Wall-clock times, ms, of `rounds` calls after three warm-up calls."""
-    for _ in range(3):
-        work()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - start))
-    return times
-
-
 def main() -> None:
     """Run the command in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,7 +72,7 @@ def main() -> None:
     print(f"{WIDTH}x{HEIGHT}, {PEOPLE} people\n{'':26} {'min ms':>7} {'median ms':>10}")
     least = {}
     for name, work in parts().items():
-        times = milliseconds(work, options.rounds)
+        times = milliseconds(work, options.rounds, warm_ups=3)
         least[name] = min(times)
         print(f"{name:26} {min(times):7.1f} {statistics.median(times):10.1f}")
     verdict = "within" if least["refiner"] <= TARGET_MS else "over"

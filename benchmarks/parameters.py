@@ -43,9 +43,8 @@ def one_person(config: ModelConfig, dtype: torch.dtype = torch.float32) -> CropB
     )
 
 
-def flops(model: MetricHMR) -> int:
-    """FLOPs of one forward pass for one person; `model` may be on the meta device."""
-    batch = one_person(model.config).to(next(model.parameters()).device)
+def flops(model: torch.nn.Module, batch: CropBatch) -> int:
+    """FLOPs of one forward pass; both may be on the meta device."""
     with FlopCounterMode(display=False) as counter:
         model(batch)
     return counter.get_total_flops()
@@ -83,7 +82,8 @@ def column(preset: str) -> dict[str, str]:
     with torch.device("meta"):
         model = MetricHMR(config).eval().requires_grad_(False)
     parts = {part: millions(getattr(model, part)) for part in PARTS}
-    return parts | {"all": millions(model), "GFLOPs, 1 person": f"{flops(model) / 1e9:.2f}"}
+    operations = flops(model, one_person(config).to("meta"))
+    return parts | {"all": millions(model), "GFLOPs, 1 person": f"{operations / 1e9:.2f}"}
 
 
 def main() -> None:

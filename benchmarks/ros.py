@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from benchmarks.clock import milliseconds
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
@@ -68,15 +68,10 @@ def fake_image(width: int, height: int, encoding: str) -> Image:
     return message
 
 
-def milliseconds(work: Callable[[], Any]) -> tuple[float, float]:
-    """(minimum, median) of `ROUNDS` calls."""
-    work()
-    spent = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        spent.append((time.perf_counter() - start) * 1e3)
-    return min(spent), statistics.median(spent)
+def least_and_median(work: Callable[[], Any]) -> tuple[float, float]:
+    """Minimum and median of `ROUNDS` calls, ms, after one."""
+    times = milliseconds(work, ROUNDS, warm_ups=1)
+    return min(times), statistics.median(times)
 
 
 def row(name: str, times: tuple[float, float]) -> None:
@@ -110,7 +105,7 @@ def bench_input() -> None:
     for width, height in SIZES:
         for encoding in ENCODINGS:
             message = fake_image(width, height, encoding)
-            row(f"{width}x{height} {encoding} -> RGB", milliseconds(partial(image_from_message, message)))
+            row(f"{width}x{height} {encoding} -> RGB", least_and_median(partial(image_from_message, message)))
 
 
 def bench_output() -> None:
@@ -120,8 +115,8 @@ def bench_output() -> None:
             scene = fake_scene(width, height, people)
             name = f"{width}x{height}, {people} people -> "
             last = image_message(scene.depth.metres, header), image_message(scene.image, header)
-            row(name + "essential", milliseconds(partial(essential_messages, scene, header, last[0])))
-            row(name + "every message", milliseconds(partial(every_message, scene, header, *last)))
+            row(name + "essential", least_and_median(partial(essential_messages, scene, header, last[0])))
+            row(name + "every message", least_and_median(partial(every_message, scene, header, *last)))
 
 
 def bench_wire() -> None:
@@ -135,8 +130,8 @@ def bench_wire() -> None:
             kind = type(message)
             publisher = node.create_publisher(kind, f"{kind.__name__}_{width}", 1)
             name = f"{width}x{height}, 4 people, {kind.__name__}"
-            row(name + " serialize", milliseconds(partial(serialize_message, message)))
-            row(name + " publish", milliseconds(partial(publisher.publish, message)))
+            row(name + " serialize", least_and_median(partial(serialize_message, message)))
+            row(name + " publish", least_and_median(partial(publisher.publish, message)))
     node.destroy_node()
     rclpy.shutdown(context=context)
 
@@ -151,7 +146,7 @@ def bench_total() -> None:
         image_from_message(message)
         essential_messages(scene, header, last)
 
-    row("1080p bgr8, 4 people, in and out (<= 3 ms)", milliseconds(frame))
+    row("1080p bgr8, 4 people, in and out (<= 3 ms)", least_and_median(frame))
 
 
 def main() -> None:

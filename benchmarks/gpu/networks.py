@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,14 +12,14 @@ from benchmarks.gpu.limits import Limits
 from benchmarks.gpu.people import Found, inputs_of
 from benchmarks.gpu.work import operations, weight_bytes
 from metrichmsr_ros.acceleration.execution import Execution, Precision
-from metrichmsr_ros.config import build, read_yaml
+from metrichmsr_ros.assets import config_path
+from metrichmsr_ros.config import load_config
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.execution.half_precision import halve
 from metrichmsr_ros.hmr.network.model import MetricHMR
 
-PRESETS = Path(__file__).resolve().parents[2] / "config" / "models"
 MEBIBYTE = 1 << 20
 TARGET_MS = {("paper", 1): 3.0, ("paper", 8): 7.5, ("vitpose-b", 1): 1.2, ("embedded", 1): 0.7}
 """Of the fastest precision, on one H100 or H200."""
@@ -63,7 +62,7 @@ def network_of(preset: str) -> MetricHMR:
     if preset == "embedded":
         return load_model(preset)
     torch.manual_seed(0)
-    return MetricHMR(build(ModelConfig, read_yaml(PRESETS / f"{preset}.yaml"))).eval()
+    return MetricHMR(load_config(ModelConfig, config_path(f"models/{preset}.yaml"))).eval()
 
 
 def executions_of(preset: str) -> tuple[Execution, ...]:

@@ -6,8 +6,8 @@ import copy
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.parameters import flops
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
 
@@ -18,9 +18,7 @@ def operations(model: nn.Module, views: CropInputs) -> float:
     """Floating-point operations of one forward, counted on a device without data: products, convolutions, attention."""
     empty = copy.deepcopy(model).to(_NO_DATA).requires_grad_(False)
     batch = CropBatch.of(views, torch.device("cpu")).to(_NO_DATA)
-    with FlopCounterMode(display=False) as counter:
-        empty(batch)
-    return float(counter.get_total_flops())
+    return float(flops(empty, batch))
 
 
 def weight_bytes(model: nn.Module) -> int:
