@@ -96,7 +96,7 @@ def recorder_of(device: torch.device) -> BatchRecorder:
 class FixedSizes:
     """A forward, ready at fixed batch sizes. Thread-safe.
 
-    Columns must not depend on each other: a batch is padded with rows whose outputs are left out.
+    Rows must not depend on each other: a batch is padded with rows whose outputs are left out.
 
     Args:
         forward: tensors (B, ...) by name, on the device, to one tensor (B, ...).
@@ -114,7 +114,7 @@ class FixedSizes:
 
     @torch.inference_mode()
     def __call__(self, rows: Columns) -> Tensor:
-        """The output of one or more rows, on the host; `rows` are on the host too."""
+        """The output of one or more rows, on the host; `rows` are there too, or already on the device."""
         count = len(next(iter(rows.values())))
         return torch.cat([self._part({name: value[part] for name, value in rows.items()}) for part in parts_of(count)])
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
+from metrichmsr_ros.acceleration.execution import Execution, Precision
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
 
@@ -59,7 +60,7 @@ class EvalOptions:
     preset: str = "embedded"
     body: str = "open_light"
     device: str = "cpu"
-    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    precision: Precision = "float32"
     compile: bool = False
     num_threads: int = 2
 
@@ -127,7 +128,6 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """This pipeline with each calibration, by its name in the table."""
-    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.depth.factory import DepthChoice, source_name
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 

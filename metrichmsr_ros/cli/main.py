@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from metrichmsr_ros.acceleration.execution import Execution, Precision
 from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
 from metrichmsr_ros.io.image_header import MAX_PIXELS
@@ -27,7 +28,7 @@ def predict(
     preset: str = "embedded",
     body: str = "open",
     device: str = "cpu",
-    precision: Literal["float32", "bf16", "fp16"] = "float32",
+    precision: Precision = "float32",
     compile: bool = False,
     depth: str | None = None,
     calibration: str = "auto",
@@ -53,7 +54,6 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.acceleration.execution import Execution
     from metrichmsr_ros.cli.predict import depth_line, people_table, predict_photo, write_depth
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.onnx_engine import OF_PEOPLE
 from metrichmsr_ros.hmr import onnx_engine
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import MetricHMR
@@ -30,7 +28,7 @@ class NetworkGraph(nn.Module):
         """`onnx_engine.inputs_of` N views -> `onnx_engine.OUTPUTS`."""
         encoder = self.network.config.image_encoder
         size = onnx_engine.CROP_SIZE if encoder.reads_landmarks else encoder.crop_size
-        found = estimate_as_seen(self.network, *_views(tensors, size), self.mirror)
+        found = estimate_as_seen(self.network, CropBatch.reading(tensors, size), tensors["is_mirrored"], self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.OUTPUTS)
 
 
@@ -44,7 +42,8 @@ class PixelGraph(nn.Module):
 
     def forward(self, tensors: Tensors) -> tuple[Tensor, ...]:
         """`onnx_engine.PIXEL_INPUTS` of N views -> `onnx_engine.PIXEL_OUTPUTS`."""
-        found = pixels_as_seen(self.pixel_position, *_views(tensors, onnx_engine.CROP_SIZE), self.mirror)
+        views = CropBatch.reading(tensors, onnx_engine.CROP_SIZE)
+        found = pixels_as_seen(self.pixel_position, views, tensors["is_mirrored"], self.mirror)
         return tuple(getattr(found, name) for name in onnx_engine.PIXEL_OUTPUTS)
 
 
@@ -87,13 +86,3 @@ class _Height(nn.Module):
 
     def forward(self, betas: Tensor) -> Tensor:
         return self.body.height(betas)
-
-
-def _views(tensors: Tensors, crop_size: tuple[int, int]) -> tuple[CropBatch, Tensor]:
-    """The views, with any numbers for what the network does not read."""
-    fields: dict[str, Any] = {name: value for name, value in tensors.items() if name != "is_mirrored"}
-    if "landmarks" not in fields:
-        points = tensors["image_size"][:, :1, None].expand(-1, NUM_LANDMARKS, 3)
-        fields |= {"landmarks": points, "world": points, "visibility": points[..., 0], "presence": points[..., 0]}
-    fields["bbox"] = fields["landmarks"][:, :2, :2].flatten(1)  # which no network reads
-    return CropBatch(**fields, crop_size=crop_size), tensors["is_mirrored"]

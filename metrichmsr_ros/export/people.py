@@ -15,8 +15,15 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.crop import crop_matrix
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs, inputs_from_boxes
-from metrichmsr_ros.hmr.network.pixels.branch import DECODER_CELLS, DECODER_CHANNELS, TRUNK_CELLS, TRUNK_CHANNELS
+from metrichmsr_ros.hmr.inputs import (
+    DECODER_CELLS,
+    DECODER_CHANNELS,
+    NUM_LANDMARKS,
+    TRUNK_CELLS,
+    TRUNK_CHANNELS,
+    CropInputs,
+    inputs_from_boxes,
+)
 from metrichmsr_ros.types import Float32Array
 
 IMAGE = (640, 480)

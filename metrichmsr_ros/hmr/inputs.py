@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 
 NUM_LANDMARKS = 39
+TRUNK_CHANNELS, TRUNK_CELLS = 88, 16
+DECODER_CHANNELS, DECODER_CELLS = 288, 8
+"""Of the maps of the landmark network that a branch over pixels reads."""
 BOX_MARGIN = 1.2  # crop size over the size of the box around a person's joints, as in the public training labels
 
 
@@ -78,9 +81,11 @@ class CropInputs:
 
     def joined(self, others: CropInputs) -> CropInputs:
         """These people followed by those of `others`; arrays that one of the two lacks are left out."""
-        ours, added = self.cut().arrays(), others.cut().arrays()
-        joint: dict[str, Any] = {k: np.concatenate([v, added[k]]) if k in added else None for k, v in ours.items()}
-        return dataclasses.replace(self.cut(), **joint)
+        ours, added = self.cut(), others.cut().arrays()
+        joint: dict[str, Any] = {
+            k: np.concatenate([v, added[k]]) if k in added else None for k, v in ours.arrays().items()
+        }
+        return dataclasses.replace(ours, **joint)
 
     def select(self, index: AnyArray) -> CropInputs:
         """The people at `index` (int or bool), in that order."""
@@ -95,6 +100,16 @@ class CropInputs:
             return self
         pixels = _pixels(self.uncut.image, self.uncut.matrices, self.crop_size)
         return dataclasses.replace(self, image=pixels, uncut=None)
+
+
+def refuse_heavy(heavy: Any) -> None:
+    """Reject views of the heavy landmark network, for weights that were not trained on them, with a ValueError.
+
+    Args:
+        heavy: (N,) bool, an array or a tensor; None: there are none.
+    """
+    if heavy is not None and heavy.any():
+        raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
 
 
 def crop_inputs(
@@ -170,11 +185,15 @@ def blank_views(crop_size: tuple[int, int]) -> CropInputs:
     return inputs_from_boxes(np.zeros((height, width, 3), np.uint8), box, camera, crop_size)
 
 
-def blank_landmarks() -> CropInputs:
+def blank_landmarks(crop_size: tuple[int, int]) -> CropInputs:
     """One person whose landmarks are all in the corner of the crop, with maps of zeros: to try a network on."""
-    blank = blank_views((256, 256))
-    maps = np.zeros((1, 88, 16, 16), np.float32), np.zeros((1, 288, 8, 8), np.float32)
-    return dataclasses.replace(blank, image=None, heavy=np.zeros(1, np.bool_), trunk_maps=maps[0], decoder_maps=maps[1])
+    return dataclasses.replace(
+        blank_views(crop_size),
+        image=None,
+        heavy=np.zeros(1, np.bool_),
+        trunk_maps=np.zeros((1, TRUNK_CHANNELS, TRUNK_CELLS, TRUNK_CELLS), np.float32),
+        decoder_maps=np.zeros((1, DECODER_CHANNELS, DECODER_CELLS, DECODER_CELLS), np.float32),
+    )
 
 
 def inputs_from_landmarks(landmark_sets: Sequence[LandmarkSet], camera: Camera) -> CropInputs:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.assets import file_sha256
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
-from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.hmr.inputs import CropInputs, refuse_heavy
 from metrichmsr_ros.hmr.weights import config_in
 from metrichmsr_ros.runtime.graph_file import graph_of, load_graph
 from metrichmsr_ros.runtime.providers import CPU, Providers, name_of
@@ -31,8 +31,6 @@ PIXEL_OUTPUTS = ("transl", "log_deviation", "betas")
 PIXELS = "pixels"
 """Part of the graphs of a network with a pixel branch, see `graph_of`."""
 CROP_SIZE = (256, 256)
-
-
 _OF_CROPS = ("image", "crop_intrinsics", "intrinsics", "image_size", "is_mirrored")
 
 
@@ -93,10 +91,9 @@ class OnnxEngine:
         Raises:
             ValueError: views of the heavy landmark network, by weights that were not trained on them.
         """
-        heavy = np.zeros(len(views), np.bool_) if views.heavy is None else views.heavy
-        if heavy.any() and not self._config.image_encoder.reads_heavy:
-            raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
-        arrays = views.arrays() | {"heavy": heavy}
+        if not self._config.image_encoder.reads_heavy:
+            refuse_heavy(views.heavy)
+        arrays = {"heavy": np.zeros(len(views), np.bool_)} | views.arrays()
         return HMREstimate(*_answers(self._landmarks, self._inputs, OUTPUTS, arrays, is_mirrored))
 
     def from_pixels(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> EstimateFromPixels:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from metrichmsr_ros.acceleration.execution import Precision
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.ros.bags.errors import BagChoiceError, BagError, DamagedBagError
 from metrichmsr_ros.ros.parameters import Settings
@@ -68,7 +69,7 @@ class ReplayOptions:
     preset: str = Settings.preset
     body: str = Settings.body
     device: str = Settings.device
-    precision: Literal["float32", "bf16", "fp16"] = Settings.precision
+    precision: Precision = Settings.precision
     compile: bool = Settings.compile
     num_threads: int = Settings.num_threads
     test_time_augmentation: Literal["none", "flip", "full"] = Settings.test_time_augmentation

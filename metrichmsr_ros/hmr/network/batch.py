@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs
 from metrichmsr_ros.hmr.network.cutting import cut_on
 
 
@@ -38,6 +38,16 @@ class CropBatch:
         if inputs.uncut is not None:
             tensors["image"] = cut_on(device, inputs.uncut, inputs.crop_size)
         return cls(**tensors, crop_size=inputs.crop_size)
+
+    @classmethod
+    def reading(cls, tensors: Mapping[str, torch.Tensor], crop_size: tuple[int, int]) -> CropBatch:
+        """A batch of what a network reads (`onnx_engine.inputs_of`), with any numbers for the rest."""
+        fields: dict[str, Any] = {name: value for name, value in tensors.items() if name != "is_mirrored"}
+        if "landmarks" not in fields:
+            points = tensors["image_size"][:, :1, None].expand(-1, NUM_LANDMARKS, 3)
+            fields |= {"landmarks": points, "world": points, "visibility": points[..., 0], "presence": points[..., 0]}
+        fields["bbox"] = fields["landmarks"][:, :2, :2].flatten(1)  # which no network reads
+        return cls(**fields, crop_size=crop_size)
 
     def inputs(self) -> CropInputs:
         """The same people as arrays."""

@@ -6,13 +6,11 @@ become tokens. The encoders of pixels are in `vit_encoders`.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from metrichmsr_ros.hmr.config import ModelConfig
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
+from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, refuse_heavy
 from metrichmsr_ros.hmr.network.batch import CropBatch, choose
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.ray_map import inverted
@@ -71,12 +69,6 @@ class BlazePoseTokens(LandmarkTokens):
         if batch.heavy.device.type == "cpu" and not torch.compiler.is_compiling():
             refuse_heavy(batch.heavy)  # elsewhere the question would stop the host; engines ask it before
         return tokens
-
-
-def refuse_heavy(heavy: torch.Tensor | NDArray[np.bool_] | None) -> None:
-    """Reject views of the heavy landmark network, for weights that were not trained on them, with a ValueError."""
-    if heavy is not None and heavy.any():
-        raise ValueError("these weights were not trained on the heavy landmark network; leave out its views")
 
 
 def landmark_features(batch: CropBatch) -> torch.Tensor:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from metrichmsr_ros.acceleration.execution import Execution, about_torch
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
-from metrichmsr_ros.hmr.inputs import CropInputs, blank_landmarks, blank_views
+from metrichmsr_ros.hmr.inputs import CropInputs, blank_landmarks, blank_views, refuse_heavy
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.encoders import refuse_heavy
 from metrichmsr_ros.hmr.network.execution.compiled import CompiledNetwork
 from metrichmsr_ros.hmr.network.execution.packing import estimate_of, packed_estimate, packed_pixels, pixels_of
 from metrichmsr_ros.hmr.network.heads import covariance
 from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import HMROutput, MetricHMR
+from metrichmsr_ros.hmr.onnx_engine import CROP_SIZE
 
 
 class TorchEngine:
@@ -98,7 +98,8 @@ class TorchEngine:
         """Compile and record the usual batch sizes now, not with the first images; mirrored views are left out."""
         if self._compiled is not None:
             encoder = self.config.image_encoder
-            self._compiled.warm_up(blank_landmarks() if encoder.reads_landmarks else blank_views(encoder.crop_size))
+            reads_pixels = not encoder.reads_landmarks
+            self._compiled.warm_up(blank_views(encoder.crop_size) if reads_pixels else blank_landmarks(CROP_SIZE))
 
     def _flags(self, is_mirrored: NDArray[np.bool_]) -> torch.Tensor:
         return torch.from_numpy(is_mirrored).to(self._device)

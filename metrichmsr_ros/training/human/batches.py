@@ -17,8 +17,8 @@ import torch
 
 from metrichmsr_ros.data.crop_dataset import DrawnPeople, PersonSample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
+from metrichmsr_ros.hmr.inputs import refuse_heavy
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.hmr.network.encoders import refuse_heavy
 from metrichmsr_ros.hmr.network.losses import Truth
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.calibrate_bias import standing

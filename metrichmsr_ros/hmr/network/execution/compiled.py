@@ -12,18 +12,15 @@ import torch
 from torch import Tensor
 
 from metrichmsr_ros.acceleration.fixed_sizes import Columns, FixedSizes, recorder_of
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS, CropInputs
+from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.crop_camera import CropCamera
 from metrichmsr_ros.hmr.network.cutting import cut_on
 from metrichmsr_ros.hmr.network.execution.packing import packed_estimate, packed_pixels
 from metrichmsr_ros.hmr.network.mirroring import Mirror, estimate_as_seen, pixels_as_seen
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.onnx_engine import PIXEL_INPUTS, inputs_of
 from metrichmsr_ros.types import AnyArray
-
-_OF_PIXELS = ("image", "crop_intrinsics", "intrinsics", "image_size")
-_OF_LANDMARKS = ("landmarks", "visibility", "presence", "world", "crop_intrinsics", "intrinsics", "image_size")
-_MAPS = ("trunk_maps", "decoder_maps")
 
 
 class CompiledNetwork:
@@ -56,14 +53,14 @@ class CompiledNetwork:
 
     def pixels(self, views: CropInputs, is_mirrored: AnyArray) -> Tensor:
         """Packed answers of the pixel branch for N views with maps."""
-        rows = _tensors(views, (*_OF_LANDMARKS, *_MAPS), is_mirrored)
+        rows = self._tensors(views, is_mirrored, PIXEL_INPUTS)
         return self._sizes("pixels", self._estimate_pixels, views)(rows)
 
     def warm_up(self, views: CropInputs) -> None:
         """Record the usual sizes for views like these, which are shown as they are, and for the pixel branch."""
         self._sizes("plain", self._estimate, views).warm_up(self._tensors(views))
         if self._model.pixel_position is not None:
-            rows = _tensors(views, (*_OF_LANDMARKS, *_MAPS), np.zeros(len(views), np.bool_))
+            rows = self._tensors(views, np.zeros(len(views), np.bool_), PIXEL_INPUTS)
             self._sizes("pixels", self._estimate_pixels, views).warm_up(rows)
 
     @property
@@ -75,19 +72,21 @@ class CompiledNetwork:
             replayed += sizes.replayed
         return {"graph captures by size": _listed(recorded), "graph hits by size": _listed(replayed)}
 
-    def _tensors(self, views: CropInputs, is_mirrored: AnyArray | None = None) -> dict[str, Tensor]:
-        """What the network reads of the views, on the host, but for crops that the device cuts."""
-        tensors = _tensors(views, self._names, is_mirrored)
-        if views.uncut is None:
-            return tensors
-        return tensors | {"image": cut_on(self._recorder.device, views.uncut, views.crop_size)}
+    def _tensors(
+        self, views: CropInputs, is_mirrored: AnyArray | None = None, names: tuple[str, ...] | None = None
+    ) -> dict[str, Tensor]:
+        """What the network, or the inputs `names`, read of the views: on the host, but for crops that the device cuts.
 
-    @property
-    def _names(self) -> tuple[str, ...]:
-        encoder = self._model.config.image_encoder
-        if not encoder.reads_landmarks:
-            return _OF_PIXELS
-        return (*_OF_LANDMARKS, "heavy") if encoder.reads_heavy else _OF_LANDMARKS
+        Views that do not say so are by the lighter landmark network.
+        """
+        arrays: dict[str, AnyArray] = {"heavy": np.zeros(len(views), np.bool_)} | views.arrays()
+        if is_mirrored is not None:
+            arrays["is_mirrored"] = is_mirrored
+        read = names or inputs_of(self._model.config)
+        tensors = {name: torch.from_numpy(arrays[name]) for name in read if name in arrays}
+        if views.uncut is not None:
+            tensors["image"] = cut_on(self._recorder.device, views.uncut, views.crop_size)
+        return tensors
 
     def _sizes(self, kind: str, forward: Callable[[tuple[int, int], Columns], Tensor], views: CropInputs) -> FixedSizes:
         key = kind, views.crop_size
@@ -96,7 +95,7 @@ class CompiledNetwork:
         return self._fixed[key]
 
     def _estimate(self, crop_size: tuple[int, int], tensors: Columns) -> Tensor:
-        batch = _batch(crop_size, tensors)
+        batch = CropBatch.reading(tensors, crop_size)
         if self._side is None:
             view, rays = self._rays(batch)
             packed: Tensor = self._decoded(self._model, self._image(batch), rays, view)
@@ -115,11 +114,13 @@ class CompiledNetwork:
         return packed
 
     def _estimate_mirrored(self, crop_size: tuple[int, int], tensors: Columns) -> Tensor:
-        packed: Tensor = self._mirrored(self._model, self._mirror, *_flagged(crop_size, tensors))
+        batch = CropBatch.reading(tensors, crop_size)
+        packed: Tensor = self._mirrored(self._model, self._mirror, batch, tensors["is_mirrored"])
         return packed
 
     def _estimate_pixels(self, crop_size: tuple[int, int], tensors: Columns) -> Tensor:
-        packed: Tensor = self._pixels(self._model, self._mirror, *_flagged(crop_size, tensors))
+        batch = CropBatch.reading(tensors, crop_size)
+        packed: Tensor = self._pixels(self._model, self._mirror, batch, tensors["is_mirrored"])
         return packed
 
 
@@ -134,34 +135,6 @@ def _mirrored(model: MetricHMR, mirror: Mirror, batch: CropBatch, is_mirrored: T
 def _pixels(model: MetricHMR, mirror: Mirror, batch: CropBatch, is_mirrored: Tensor) -> Tensor:
     assert model.pixel_position is not None
     return packed_pixels(pixels_as_seen(model.pixel_position, batch, is_mirrored, mirror))
-
-
-def _tensors(views: CropInputs, names: tuple[str, ...], is_mirrored: AnyArray | None = None) -> dict[str, Tensor]:
-    """What the network reads of the views; views that do not say so are by the lighter landmark network."""
-    arrays = views.arrays()
-    tensors = {name: torch.from_numpy(arrays[name]) for name in names if name in arrays}
-    if "heavy" in names and "heavy" not in arrays:
-        tensors["heavy"] = torch.zeros(len(views), dtype=torch.bool)
-    return tensors if is_mirrored is None else tensors | {"is_mirrored": torch.from_numpy(is_mirrored)}
-
-
-def _flagged(crop_size: tuple[int, int], tensors: Columns) -> tuple[CropBatch, Tensor]:
-    return _batch(crop_size, tensors), tensors["is_mirrored"]
-
-
-def _batch(crop_size: tuple[int, int], tensors: Columns) -> CropBatch:
-    """A batch with zeros for what the network does not read."""
-    given: dict[str, Any] = {name: value for name, value in tensors.items() if name != "is_mirrored"}
-    like = given["crop_intrinsics"]
-    points = like.new_zeros(len(like), NUM_LANDMARKS, 3)
-    unread = {
-        "landmarks": points,
-        "world": points,
-        "visibility": points[..., 0],
-        "presence": points[..., 0],
-        "bbox": like.new_zeros(len(like), 4),
-    }
-    return CropBatch(**(unread | given), crop_size=crop_size)
 
 
 def _listed(counts: Mapping[int, int]) -> str:

@@ -14,15 +14,18 @@ import torch
 from torch import nn
 
 from metrichmsr_ros.hmr.config import PixelPositionConfig
-from metrichmsr_ros.hmr.inputs import NUM_LANDMARKS
+from metrichmsr_ros.hmr.inputs import (
+    DECODER_CELLS,
+    DECODER_CHANNELS,
+    NUM_LANDMARKS,
+    TRUNK_CHANNELS,
+)
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.encoders import GroupedLinear, cliff_vector
 from metrichmsr_ros.hmr.network.moe import HumanMoE
 from metrichmsr_ros.hmr.network.pixels.blocks import InvertedResidual, TransformerBlock
 from metrichmsr_ros.hmr.network.ray_map import inverted, rays_at
 
-TRUNK_CHANNELS, TRUNK_CELLS = 88, 16
-DECODER_CHANNELS, DECODER_CELLS = 288, 8
 CROP_SIDE = 256
 TRUNK_HIDDEN = (528, 864, 864, 864)
 """Hidden channels of the trunk's blocks above stride 16; the first has stride 2."""
