@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from metrichmsr_ros.acceleration.execution import ExecutionError, Precision
 from metrichmsr_ros.config import ConfigError
 
 
@@ -146,3 +147,16 @@ class ModelConfig:
         sampled = self.conditioning == "ray_map" and self.ray_encoder.kind == "sampled"
         if sampled and not self.image_encoder.reads_landmarks:
             raise ConfigError("ray_encoder: 'sampled' needs BlazePose landmarks; use kind: vit")
+
+
+def check_precision(config: ModelConfig, precision: Precision) -> None:
+    """Reject half precision for networks over landmarks.
+
+    Raises:
+        ExecutionError: names the setting and the preset.
+    """
+    if precision != "float32" and config.image_encoder.reads_landmarks:
+        raise ExecutionError(
+            f"precision is {precision!r}, but the network of preset {config.preset!r} reads landmarks and runs in "
+            "float32 alone: set precision to float32, or choose a preset with a Vision Transformer"
+        )

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from metrichmsr_ros.acceleration.execution import Execution
 from metrichmsr_ros.errors import MissingPackageError
+from metrichmsr_ros.hmr.config import check_precision
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.onnx_engine import OnnxEngine
-from metrichmsr_ros.hmr.weights import read_metadata, weights_path
+from metrichmsr_ros.hmr.weights import config_in, weights_path
 from metrichmsr_ros.io.devices import in_place_of
 from metrichmsr_ros.runtime.graph_file import graph_of
 from metrichmsr_ros.runtime.providers import lack_of, providers_of
+from metrichmsr_ros.runtime.weights_file import WeightsHeader
 
 
 def load_engine(
@@ -40,14 +42,15 @@ def load_engine(
     has_graph = graph_of(path).is_file()
     if has_graph and execution.is_plain and (providers := providers_of(device)):
         return OnnxEngine(path, num_threads, providers)
-    read_metadata(path)
+    check_precision(config_in(WeightsHeader.read(path)), execution.precision)
     try:
         from metrichmsr_ros.hmr.network.checkpoint import load_torch_engine
     except ModuleNotFoundError as error:
-        gpu = ", or 'metrichmsr_ros[gpu]' for ONNX Runtime on GPUs" if has_graph else ""
+        gpu = ", or 'metrichmsr_ros[gpu]' for ONNX Runtime on GPUs" if has_graph and execution.is_plain else ""
+        compiled = "compiled, " if execution.compile else ""
         raise MissingPackageError(
-            f"{path.name} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'{gpu}. Without it, "
-            "networks run on cpu, from graphs that `metrichmsr export` wrote where torch is installed"
+            f"{compiled}{path.name} on {device} needs {error.name}: pip install 'metrichmsr_ros[train]'{gpu}. Without "
+            "it, networks run on cpu, from graphs that `metrichmsr export` wrote where torch is installed"
         ) from error
     with in_place_of(lack_of(device) if has_graph else ""):
         return load_torch_engine(path, device, execution)

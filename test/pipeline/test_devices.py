@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
+from metrichmsr_ros.acceleration.execution import Execution, ExecutionError
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice, make_engine
@@ -71,6 +72,17 @@ def test_a_gpu_without_provider_and_without_torch_names_both_extras(no_torch):
     remedies = r"on cuda needs torch: pip install 'metrichmsr_ros\[train\]', or 'metrichmsr_ros\[gpu\]'"
     with pytest.raises(MissingPackageError, match=remedies):
         load_engine("embedded", "cuda")
+
+
+def test_a_precision_that_the_network_has_not_is_refused_before_torch_is_asked_for(no_torch):
+    with pytest.raises(ExecutionError, match="reads landmarks and runs in float32 alone"):
+        load_engine("embedded", execution=Execution("bf16"))
+
+
+def test_compiling_without_torch_names_its_extra_alone(no_torch):
+    with pytest.raises(MissingPackageError, match=r"compiled, embedded.* needs torch: pip install") as error:
+        load_engine("embedded", execution=Execution(compile=True))
+    assert "[gpu]" not in str(error.value)
 
 
 def test_bodies_and_refiners_without_provider_and_without_torch_name_the_extra(no_torch):

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from metrichmsr_ros.acceleration.execution import ExecutionError, Precision
+from metrichmsr_ros.acceleration.execution import Precision
 from metrichmsr_ros.acceleration.precision import DTYPES, halve_linear_layers
-from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.config import check_precision
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.moe import Experts
-
-
-def check_precision(config: ModelConfig, precision: Precision) -> None:
-    """Reject half precision for networks over landmarks.
-
-    Raises:
-        ExecutionError: names the setting and the preset.
-    """
-    if precision != "float32" and config.image_encoder.reads_landmarks:
-        raise ExecutionError(
-            f"precision is {precision!r}, but the network of preset {config.preset!r} reads landmarks and runs in "
-            "float32 alone: set precision to float32, or choose a preset with a Vision Transformer"
-        )
 
 
 def halve(model: MetricHMR, precision: Precision) -> None:
