@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from helpers.declared import depends, extras, requirement_names
 from helpers.repository import ROOT, clean_environment
 
 import metrichmsr_ros
@@ -25,39 +26,6 @@ ROS_PACKAGES = {
     *("hri_msgs", "people_msgs", "ament_index_python", "message_filters", "rosidl_runtime_py", "rosgraph_msgs"),
     *("cv_bridge", "sensor_msgs_py", "tf_transformations"),
 }
-
-# Keys of rosdep's python.yaml (2026-08-22) that are apt packages in Ubuntu 24.04, by name on PyPI.
-ROSDEP_KEYS = {
-    "numpy": "python3-numpy",
-    "scipy": "python3-scipy",
-    "opencv-python-headless": "python3-opencv",
-    "pyyaml": "python3-yaml",
-    "jinja2": "python3-jinja2",
-    "rich": "python3-rich",
-}
-PYTHON_KEYS = set(ROSDEP_KEYS.values())
-
-
-def requirement_names(file: str) -> set[str]:
-    lines = [line.split("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
-    return {re.split(r"[<>=!~ ;\[]", line)[0].lower().replace("_", "-") for line in lines if line}
-
-
-def setup_py_literal(name: str):
-    """A literal that setup.py assigns, read without running it (running it would compile the messages)."""
-    for node in ast.parse((ROOT / "setup.py").read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
-            return node.value
-    raise AssertionError(f"setup.py assigns no {name}")
-
-
-def extra_names() -> set[str]:
-    strings = [n.value for n in ast.walk(setup_py_literal("EXTRAS")) if isinstance(n, ast.Constant)]
-    return {re.split(r"[<>=!~\[]", text)[0].lower() for text in strings} | requirement_names("requirements-train.txt")
-
-
-def extras() -> set[str]:
-    return {str(key.value) for key in setup_py_literal("EXTRAS").keys}
 
 
 def package_files() -> list[Path]:
@@ -107,30 +75,12 @@ def test_versions_agree():
     assert f"## {metrichmsr_ros.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def depends(*tags: str, conditional: bool = False) -> set[str]:
-    """Names of package.xml's dependencies of these kinds, those with a condition or those without."""
-    package = ElementTree.parse(ROOT / "package.xml").getroot()
-    return {str(d.text) for d in package if d.tag in tags and ("condition" in d.attrib) == conditional}
-
-
 def test_package_xml_names_what_is_imported_and_nothing_else():
     package_of = {"tf2_ros": "tf2_ros_py"}  # the Python half of tf2_ros is a package of its own
     paths = [*package_files(), *(ROOT / "launch").glob("*.py")]
     imported = {package_of.get(name, name) for path in paths for name, _ in imports(path) if name in ROS_PACKAGES}
-    run = depends("depend", "exec_depend") - PYTHON_KEYS - {"rosidl_default_runtime", "ros2launch"}
-    assert run == imported
-    assert depends("exec_depend") >= PYTHON_KEYS
-
-
-def test_what_rosdep_cannot_give_is_listed_with_its_reason():
-    page = (ROOT / "docs" / "how_to" / "debian.md").read_text()
-    rows = re.findall(r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
-    listed = {name for name, _, _ in rows} - {"package"}
-    assert requirement_names("requirements.txt") - set(ROSDEP_KEYS) <= listed
-    assert not listed & set(ROSDEP_KEYS)
-    assert listed <= requirement_names("requirements.txt") | extra_names()
-    for requirement in requirement_names("requirements-train.txt") | {"smplx", "onnxruntime-gpu", "transformers"}:
-        assert requirement in listed, requirement
+    run = {name for name in depends("depend", "exec_depend") if not name.startswith("python3-")}
+    assert run - {"rosidl_default_runtime", "ros2launch"} == imported
 
 
 def test_package_xml_makes_optional_what_the_node_does_without():
@@ -194,12 +144,13 @@ def test_imports_are_declared(path):
     The extra `train` may be imported at once, where import-linter's contract on torch allows it.
     """
     core = requirement_names("requirements.txt") | {"torch", "roma", "safetensors"}
+    in_extras = requirement_names("requirements-train.txt").union(*extras().values())
     in_ros = (ROOT / "metrichmsr_ros" / "ros") in path.parents
     for name, eager in imports(path):
         if name in ROS_PACKAGES:
             assert in_ros or not eager, f"{path} needs ROS ({name}) to be imported"
             continue
-        known = core if eager else core | extra_names() | BROUGHT_ALONG
+        known = core if eager else core | in_extras | BROUGHT_ALONG
         assert DISTRIBUTION.get(name, name.replace("_", "-")).lower() in known, f"{path} imports {name}"
 
 

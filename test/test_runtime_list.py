@@ -21,6 +21,7 @@ FULL_ALONE = (
         "test/tools",
         "test/test_builds.py",
         "test/test_packaging.py",
+        "test/test_rosdep.py",
         "test/test_docker.py",
         "test/test_runtime_list.py",
     ),
