@@ -135,7 +135,7 @@ class Statistics:
         level, text = _judge(active, silent, problem, blocked=problem is not None and rates[1] == 0, source=source)
         if text == _RECEIVING and self._resting:
             text = self._resting
-        return _status(name, level, text, values)
+        return status_message(name, level, text, values)
 
     def output_status(
         self, name: str, state: str, about: dict[str, str], problem: tuple[bytes, str] | None = None
@@ -157,7 +157,7 @@ class Statistics:
             values[f"{stage} ms p50"], values[f"{stage} ms p95"] = f"{p50:.1f}", f"{p95:.1f}"
         values |= about | {"memory MiB": f"{resident_bytes() / 2**20:.0f}"} | gpu_memory()
         level, text = problem or (DiagnosticStatus.OK, f"{state}, {doing}")
-        return _status(name, level, text, values)
+        return status_message(name, level, text, values)
 
 
 def _judge(
@@ -172,7 +172,8 @@ def _judge(
     return DiagnosticStatus.OK, _RECEIVING
 
 
-def _status(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:
+def status_message(name: str, level: bytes, text: str, values: dict[str, str]) -> DiagnosticStatus:
+    """A status; `name` is that of the node, a colon and the part."""
     pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
     return DiagnosticStatus(name=name, level=level, message=text, hardware_id=name.split(":")[0], values=pairs)
 

@@ -9,7 +9,6 @@ one worker thread runs the network on the newest image.
 from __future__ import annotations
 
 import gc
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +42,7 @@ from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.outputs.session_tag import session_tag
 from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.parameters import FORMER_NAMES, Settings
-from metrichmsr_ros.ros.process import EndSignals, interrupt_once, process_age_s
+from metrichmsr_ros.ros.process import EndSignals, interrupt_once, process_age_s, start_rclpy
 from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 from metrichmsr_ros.ros.worker import NewestWinsWorker
 
@@ -365,20 +364,6 @@ def make_node(
     return PerceptionNode(load, parameter_overrides=overrides, **node_options)
 
 
-def _init(args: list[str] | None) -> None:
-    """Start rclpy.
-
-    Raises:
-        SystemExit: an argument or a parameter file cannot be used; the message names it.
-    """
-    try:
-        rclpy.init(args=args)
-    except RuntimeError as error:  # names lines of rcl's own source too
-        text = re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
-        remedy = "; set ROS_LOG_DIR to a folder that can be written to" if "log directory" in text else ""
-        sys.exit(f"perception: {text}{remedy}")
-
-
 def _run(signals: EndSignals) -> None:
     """Run one node until a signal comes.
 
@@ -407,7 +392,7 @@ def main(args: list[str] | None = None) -> None:
     signals = interrupt_once()
     try:
         with signals.raising(False):
-            _init(args)
+            start_rclpy("perception", args)
             _run(signals)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # how a node ends

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -15,18 +16,18 @@ from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 _CONVERTS = hasattr(Node, "add_pre_set_parameters_callback")  # not in Humble; there, all types are accepted
 
 
-def declare_parameters(node: Node) -> None:
-    """Declare all parameters on `node`, with the node's initial values.
+def declare_parameters(node: Node, table: Mapping[str, ParameterSpec] = PARAMETERS) -> None:
+    """Declare all parameters of a table on `node`, with the node's initial values.
 
     Raises:
         ParameterError: an initial value is not allowed.
     """
     given = node._parameter_overrides
-    for name, spec in PARAMETERS.items():
+    for name, spec in table.items():
         value = spec.converted(given[name].value) if name in given else spec.default
         node.declare_parameter(name, value, _descriptor(spec), ignore_override=True)
     if _CONVERTS:
-        node.add_pre_set_parameters_callback(_in_types)
+        node.add_pre_set_parameters_callback(partial(_in_types, table))
 
 
 def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
@@ -35,10 +36,18 @@ def read_settings(node: Node, changed: Iterable[Parameter] = ()) -> Settings:
     Raises:
         ParameterError: a value is not allowed.
     """
-    values = {name: node.get_parameter(name).value for name in PARAMETERS}
+    return Settings(**read_values(node, PARAMETERS, changed))
+
+
+def read_values(node: Node, table: Mapping[str, ParameterSpec], changed: Iterable[Parameter] = ()) -> dict[str, Any]:
+    """Current values of a table's parameters by name, with the values of `changed` applied.
+
+    Raises:
+        ParameterError: a value is not allowed.
+    """
+    values = {name: node.get_parameter(name).value for name in table}
     values |= {parameter.name: parameter.value for parameter in changed if parameter.name in values}
-    typed: dict[str, Any] = {name: PARAMETERS[name].converted(value) for name, value in values.items()}
-    return Settings(**typed)
+    return {name: table[name].converted(value) for name, value in values.items()}
 
 
 def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None, SetParametersResult]:
@@ -49,10 +58,10 @@ def check_changes(node: Node, changed: list[Parameter]) -> tuple[Settings | None
         return None, SetParametersResult(successful=False, reason=str(error))
 
 
-def _in_types(changed: list[Parameter]) -> list[Parameter]:
+def _in_types(table: Mapping[str, ParameterSpec], changed: list[Parameter]) -> list[Parameter]:
     """The parameters converted to the types of the table if possible; rclpy refuses the others."""
     return [
-        Parameter(given.name, value=PARAMETERS[given.name].typed(given.value)) if given.name in PARAMETERS else given
+        Parameter(given.name, value=table[given.name].typed(given.value)) if given.name in table else given
         for given in changed
     ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 from metrichmsr_ros.errors import MetricHMRError
 
@@ -136,3 +136,11 @@ class ParameterSpec:
             return "YAML reads it as a boolean: put it in quotes" if isinstance(value, bool) else "give a text"
         kind = "an integer" if isinstance(self.default, int) else "a number"
         return f"choose {kind} from {self.range_text} {self.unit}".rstrip()
+
+
+def parameter_table(settings: type) -> Mapping[str, ParameterSpec]:
+    """The table of a dataclass whose fields are made by `parameter`: by name, in the order of the documentation."""
+    hints = get_type_hints(settings)
+    return {
+        row.name: ParameterSpec(row.name, choices=get_args(hints[row.name]), **row.metadata) for row in fields(settings)
+    }

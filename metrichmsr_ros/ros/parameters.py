@@ -8,10 +8,10 @@ This module imports only the standard library, because launch files import it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
 
-from metrichmsr_ros.ros.parameter_spec import ParameterSpec, parameter
+from metrichmsr_ros.ros.parameter_spec import ParameterSpec, parameter, parameter_table
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,7 @@ class Settings:
         return {"auto": None, "true": True, "false": False}[self.image_rectified]
 
 
-def _table() -> dict[str, ParameterSpec]:
-    hints = get_type_hints(Settings)
-    return {
-        row.name: ParameterSpec(row.name, choices=get_args(hints[row.name]), **row.metadata) for row in fields(Settings)
-    }
-
-
-PARAMETERS: Mapping[str, ParameterSpec] = _table()
+PARAMETERS: Mapping[str, ParameterSpec] = parameter_table(Settings)
 """All parameters by name, in the order of the documentation."""
 
 FORMER_NAMES: Mapping[str, str] = {spec.was: spec.name for spec in PARAMETERS.values() if spec.was}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,3 +90,19 @@ def process_age_s() -> float | None:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
     except (OSError, AttributeError):
         return None
+
+
+def start_rclpy(program: str, args: list[str] | None) -> None:
+    """Start rclpy for a program.
+
+    Raises:
+        SystemExit: an argument or a parameter file cannot be used; the message names it.
+    """
+    import rclpy  # the rest of this module does without ROS
+
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:  # names lines of rcl's own source too
+        text = re.sub(r"\s*,? at /\S+:\d+", "", str(error).removeprefix("failed to initialize rcl: "))
+        remedy = "; set ROS_LOG_DIR to a folder that can be written to" if "log directory" in text else ""
+        sys.exit(f"{program}: {text}{remedy}")

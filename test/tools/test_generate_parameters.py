@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from metrichmsr_ros.ros.fusion.parameters import FusionSettings
 from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,15 +23,24 @@ def tool():
     return module
 
 
-@pytest.mark.parametrize("name", ["config/perception.yaml", "docs/reference/parameters.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config/perception.yaml",
+        "docs/reference/parameters.md",
+        "config/fusion.yaml",
+        "docs/reference/fusion_parameters.md",
+    ],
+)
 def test_the_committed_file_is_the_generated_one(tool, name):
     expected = tool.FILES[ROOT / name]()
     assert (ROOT / name).read_text(encoding="utf-8") == expected, f"run {tool.COMMAND}"
 
 
-def test_the_yaml_file_holds_every_default_in_its_type():
-    values = yaml.safe_load((ROOT / "config" / "perception.yaml").read_text())["/**"]["ros__parameters"]
-    expected = asdict(Settings())
+@pytest.mark.parametrize(("name", "settings"), [("perception", Settings()), ("fusion", FusionSettings())])
+def test_the_yaml_file_holds_every_default_in_its_type(name, settings):
+    values = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())["/**"]["ros__parameters"]
+    expected = asdict(settings)
     assert list(values.items()) == list(expected.items())
     assert [type(value) for value in values.values()] == [type(value) for value in expected.values()]
 

@@ -63,22 +63,25 @@ _NODE: dict[str, dict[str, Any]] = {
 }
 
 
-def node_arguments(*names: str, **defaults: str) -> list[DeclareLaunchArgument]:
+def node_arguments(*names: str, **defaults: Any) -> list[DeclareLaunchArgument]:
     """Arguments of the node that are not its parameters: `names`, and those of `defaults` with that default."""
     changed = {name: _NODE[name] | {"default_value": default} for name, default in defaults.items()}
     return [DeclareLaunchArgument(name, **about) for name, about in ({n: _NODE[n] for n in names} | changed).items()]
 
 
 def parameter_arguments(
-    without: Collection[str] = (), defaults: Mapping[str, str] | None = None
+    without: Collection[str] = (),
+    defaults: Mapping[str, str] | None = None,
+    table: Mapping[str, ParameterSpec] = PARAMETERS,
 ) -> list[DeclareLaunchArgument]:
     """An argument for each parameter of the node; if it is missing or empty, params_file has the value.
 
     Args:
         without: parameters that the launch file sets.
         defaults: default values of arguments; the others are empty.
+        table: parameters of the node.
     """
-    taken = [spec for name, spec in PARAMETERS.items() if name not in without]
+    taken = [spec for name, spec in table.items() if name not in without]
     return [
         _parameter_argument(
             spec, (defaults or {}).get(spec.name, ""), f"the value in params_file ({_default(spec)} as shipped)"
@@ -92,7 +95,9 @@ def parameter_options(names: Iterable[str]) -> list[DeclareLaunchArgument]:
     return [_parameter_argument(PARAMETERS[name], "", _default(PARAMETERS[name])) for name in names]
 
 
-def typed_parameters(context: LaunchContext, names: Iterable[str]) -> dict[str, Value]:
+def typed_parameters(
+    context: LaunchContext, names: Iterable[str], table: Mapping[str, ParameterSpec] = PARAMETERS
+) -> dict[str, Value]:
     """Values, in the parameters' types, of those `names` whose arguments are not empty.
 
     Raises:
@@ -101,12 +106,12 @@ def typed_parameters(context: LaunchContext, names: Iterable[str]) -> dict[str, 
     for was in FORMER_NAMES.keys() & context.launch_configurations.keys():
         raise ParameterError(f"there is no argument {was}; it is called {FORMER_NAMES[was]} now")
     texts = {name: LaunchConfiguration(name).perform(context) for name in names}
-    return {name: PARAMETERS[name].from_text(text) for name, text in texts.items() if text}
+    return {name: table[name].from_text(text) for name, text in texts.items() if text}
 
 
-def given_parameters(context: LaunchContext) -> dict[str, Any]:
+def given_parameters(context: LaunchContext, table: Mapping[str, ParameterSpec] = PARAMETERS) -> dict[str, Any]:
     """Values of all given parameters for `launch_ros`, with their types: it would read the text "7" as a number."""
-    values = typed_parameters(context, PARAMETERS)
+    values = typed_parameters(context, table, table)
     return {k: ParameterValue(v, value_type=str) if isinstance(v, str) else v for k, v in values.items()}
 
 

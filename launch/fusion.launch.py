@@ -1,0 +1,54 @@
+"""The fusion node: people of several perception nodes, each once, in a fixed frame.
+
+    ros2 launch metrichmsr_ros fusion.launch.py cameras:=left,right fixed_frame:=odom
+
+It reads /left/perception/humans and /right/perception/humans, as cameras.launch.py starts their nodes, and publishes
+on /fusion/....
+"""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+
+from metrichmsr_ros.ros.fusion.parameters import FUSION_PARAMETERS
+from metrichmsr_ros.ros.launching.arguments import (
+    SHARE,
+    flag,
+    given_parameters,
+    node_arguments,
+    parameter_arguments,
+)
+from metrichmsr_ros.ros.launching.processes import ends_with_launch, params_file, require_program
+
+PROGRAM = "fusion"
+RESPAWN_DELAY_S = 2.0
+
+ARGUMENTS = [
+    *parameter_arguments(table=FUSION_PARAMETERS),
+    *node_arguments("namespace", "use_sim_time", "log_level", "respawn"),
+    *node_arguments(name=PROGRAM, params_file=PathJoinSubstitution([SHARE, "config", "fusion.yaml"])),
+]
+
+
+def start(context: LaunchContext) -> list[Node]:
+    require_program(context, "metrichmsr_ros", PROGRAM, "build the workspace and source its setup.bash")
+    given = {**given_parameters(context, FUSION_PARAMETERS), "use_sim_time": flag(context, "use_sim_time")}
+    node = Node(
+        package="metrichmsr_ros",
+        executable=PROGRAM,
+        name=LaunchConfiguration("name"),
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[str(params_file(context)), given],
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        exec_name=PROGRAM,
+        output="screen",
+        **ends_with_launch(context, unblocks=True),
+        respawn=flag(context, "respawn"),
+        respawn_delay=RESPAWN_DELAY_S,
+    )
+    return [node]
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])
