@@ -12,6 +12,7 @@ from typing import Any, cast
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -38,7 +39,7 @@ class Ros:
         rclpy.init(context=self.context, domain_id=domain)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.node = rclpy.create_node("tester", context=self.context)
-        self.nodes: list[PerceptionNode] = []
+        self.nodes: list[LifecycleNode] = []
         self.executor.add_node(self.node)
 
     def perception(

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from helpers.repository import ROOT
 
+from metrichmsr_ros.ros.fusion.parameters import FUSION_PARAMETERS
 from metrichmsr_ros.ros.parameters import PARAMETERS
 
 pytest.importorskip("rclpy")
@@ -28,7 +29,8 @@ def prefix(tmp_path, monkeypatch):
     """A place where ROS finds this package and RViz, and the shell `ros2`: stand-ins that note how they are called."""
     index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
     own = tmp_path / "lib" / "metrichmsr_ros"
-    programs = [own / "perception", own / "metrichmsr", tmp_path / "lib" / "rviz2" / "rviz2", tmp_path / "bin" / "ros2"]
+    programs = [own / "perception", own / "fusion", own / "metrichmsr"]
+    programs += [tmp_path / "lib" / "rviz2" / "rviz2", tmp_path / "bin" / "ros2"]
     programs.append(tmp_path / "lib" / "rclcpp_components" / "component_container")
     for folder in (index, tmp_path / "notes", tmp_path / "share" / "metrichmsr_ros", *(p.parent for p in programs)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -250,6 +252,21 @@ def test_several_cameras_share_neither_topics_nor_ids(prefix):
         assert {f"image:=/{side}/image_raw", f"camera_info:=/{side}/camera_info"} <= set(words)
         assert parameters(words)["id_prefix"] == f"{side}_"
         assert parameters(words)["ground_frame"] == "base_link"
+
+
+def test_fusion_starts_its_node_with_its_parameters(prefix):
+    given = ("cameras:=left,right", "fixed_frame:=map", "tf_timeout:=1", "namespace:=robot")
+    [(program, words)] = started(prefix, "fusion", *given)
+    assert program == "fusion"
+    assert {"__node:=fusion", "__ns:=/robot"} <= set(words)
+    found = parameters(words)
+    assert (found["cameras"], found["fixed_frame"], found["tf_timeout"]) == ("left,right", "map", 1.0)
+    assert found["humans_topic"] == "perception/humans"  # of config/fusion.yaml
+
+
+def test_every_parameter_of_fusion_is_an_argument(prefix):
+    shown = {argument.name: argument for argument in description("fusion").get_launch_arguments()}
+    assert FUSION_PARAMETERS.keys() <= shown.keys()
 
 
 @pytest.mark.parametrize(("loop", "expected"), [("true", "--loop"), ("false", "--delay")])
