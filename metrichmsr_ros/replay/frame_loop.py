@@ -13,16 +13,18 @@ import numpy as np
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.replay.bag_source import BagSource
-from metrichmsr_ros.replay.cameras import CameraPoses
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, person_from_estimate
+from metrichmsr_ros.replay.world.camera_poses import CameraPoses
+from metrichmsr_ros.replay.world.fixed_frame import FixedFramePeople
 from metrichmsr_ros.replay.worst_frames import WorstFrames
 from metrichmsr_ros.ros.bags.errors import DamagedBagError
 from metrichmsr_ros.ros.bags.output_bag import OutputBag
+from metrichmsr_ros.ros.frame_names import in_frame
 from metrichmsr_ros.ros.inputs.intake import ReadyFrame
-from metrichmsr_ros.ros.outputs.people import PeopleOptions
+from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
@@ -39,6 +41,7 @@ class FrameLoop:
         truth: true people by stamp of the image.
         poses: camera poses in the world.
         options: options of the replay.
+        fixed: people in the fixed frame; None: not asked for.
         worst: the worst frames so far.
         frames: one record per processed frame, in order.
         cameras: world_from_camera (4, 4) by stamp, for frames with a camera pose.
@@ -48,6 +51,7 @@ class FrameLoop:
     truth: TruthByStamp
     poses: CameraPoses
     options: ReplayOptions
+    fixed: FixedFramePeople | None = None
     worst: WorstFrames = field(init=False)
     frames: list[FrameRecord] = field(default_factory=list)
     cameras: dict[int, Float64Array] = field(default_factory=dict)
@@ -107,6 +111,8 @@ class FrameLoop:
         """The scene of one image; None if the pipeline raised an exception, which is counted as a dropped image."""
         if ready.jump_s is not None:
             self.pipeline.reset()
+            if self.fixed is not None:
+                self.fixed.forget()
         try:
             scene: Scene = self.pipeline.track(
                 ready.image, ready.camera, ready.stamp_s, request=_MESHES, context=ready.context
@@ -128,7 +134,16 @@ class FrameLoop:
         score, caption = frame_score(frame, self.truth)
         self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
         sink.write(scene, ready.header, ready.arrived_ns, overlay)
+        self._keep_fixed(ready, scene, sink)
         log.write(json.dumps(_line(frame)) + "\n")
+
+    def _keep_fixed(self, ready: ReadyFrame, scene: Scene, sink: OutputBag) -> None:
+        if self.fixed is None:
+            return
+        bodies = bodies_of(scene, self.options.id_prefix, self.options.min_confidence)
+        motion = self.fixed.update(bodies, ready.header)
+        if motion is not None:
+            sink.write_fixed(motion, in_frame(ready.header, self.fixed.frame), ready.arrived_ns)
 
     def _disk_full(self, out: Path, why: str) -> ReplayError:
         text = f"cannot write to {out}: {why}. Stopped after {len(self.frames)} frames; free disk space and start again"

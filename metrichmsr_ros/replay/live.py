@@ -17,6 +17,7 @@ from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_
 from metrichmsr_ros.replay.bag_context import RecordedContext
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
+from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
 from metrichmsr_ros.ros.bags.topics import ImageTopics, image_transport_base
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
@@ -87,7 +88,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
     Args:
         path: the bag.
         out: folder for the results; remove an earlier `live/` in it first.
-        options: topics, `image_rectified`, and the options of floor and depth.
+        options: topics, `image_rectified`, and the options of floor, depth and fixed frame.
         pipeline: as for the replay.
         rate: 2.0 plays twice as fast as recorded.
 
@@ -95,16 +96,19 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         ReplayError: ROS 2 is not installed, or the bag cannot be played.
     """
     try:
-        from metrichmsr_ros.ros.playback.live_session import HUMANS_TOPIC, live_session
+        from metrichmsr_ros.ros.playback.live_session import FIXED_TOPICS, HUMANS_TOPIC, PEOPLE_TOPICS, live_session
         from metrichmsr_ros.ros.playback.player import play
     except ImportError as error:
         raise ReplayError(f"a live replay needs ROS 2 and this package's messages ({error})", ExitCode.USAGE) from error
     with replay_errors(), Bag(path) as bag:
         topics = bag.select(options.image, options.camera_info)
         played_topics = {topics.image, topics.camera_info or "", *RecordedContext(bag, options).all_topics}
+        if options.fixed_frame:
+            played_topics |= {topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count}
+        heard = {**PEOPLE_TOPICS, **(FIXED_TOPICS if options.fixed_frame else {})}
         parameters, remaps = _parameters(topics, options), _remaps(topics, options)
         try:
-            with live_session(pipeline, parameters, remaps, out / "live") as (node, recorder, context):
+            with live_session(pipeline, parameters, remaps, out / "live", heard) as (node, recorder, context):
                 played = play(path, context, rate=rate, topics=played_topics, readers=played_topics)
                 sent = played.published[topics.image]
                 while recorder.counts[HUMANS_TOPIC] + sum(node.statistics.drops.values()) < sent:
@@ -136,6 +140,7 @@ def _parameters(topics: ImageTopics, options: ReplayOptions) -> dict[str, Any]:
         "image_rectified": options.image_rectified,
         "publish_vertices": False,
         "ground_frame": options.ground_frame,
+        "fixed_frame": options.fixed_frame,
         "use_floor": options.use_floor,
         "use_depth": options.use_depth,
     }

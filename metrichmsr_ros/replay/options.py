@@ -32,7 +32,10 @@ class ReplayOptions:
         depth_info: CameraInfo topic of the depth images; without it, they have the field of view of the images.
         use_floor: as the node's parameter.
         use_depth: as the node's parameter.
-        world: fixed frame of the camera's transforms in the bag; None takes the root of the tree.
+        fixed_frame: frame in which positions and velocities of people are filtered and written too, as the node's
+            parameter; needs transforms in the bag, or `cameras`.
+        world: fixed frame of the camera's transforms in the bag; None takes `fixed_frame`, without it the root of the
+            tree.
         cameras: file in the TUM format with the camera's poses in the world (optical frame, the bag's time),
             used instead of the bag's transforms.
         truth: topic of a HumanMeshArray or an npz file; None takes the bag's own truth topic if it has one.
@@ -63,6 +66,7 @@ class ReplayOptions:
     depth_info: str | None = None
     use_floor: bool = Settings.use_floor
     use_depth: bool = Settings.use_depth
+    fixed_frame: str = Settings.fixed_frame
     world: str | None = None
     cameras: str | None = None
     truth: str | None = None

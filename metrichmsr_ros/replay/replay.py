@@ -6,7 +6,8 @@ Two runs over one bag give identical digests. Results of each bag:
     estimates.npz     every person of every frame (layout: replay/records.py)
     frames.jsonl      one line per frame, written during the replay
     trajectories/     one TUM file per id: body frame in the camera's optical frame; with transforms in the bag also
-                      ID_world.tum and camera_world.tum
+                      ID_world.tum and camera_world.tum, with a fixed frame also ID_fixed.tum
+    people_fixed.npz  with a fixed frame: people filtered in it (layout: replay/world/fixed_frame.py)
     bag/              rosbag2 (mcap) with the node's topics
     report.html       a self-contained page with all results
 """
@@ -22,15 +23,18 @@ from metrichmsr_ros.geometry.camera import CameraError
 from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
 from metrichmsr_ros.replay.bag_source import BagSource
-from metrichmsr_ros.replay.cameras import CameraPoses, poses_of_bag, poses_of_file
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.provenance import model_config
 from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.replay.report.page import write_report
-from metrichmsr_ros.replay.result import ReplayResult, prepare_folder, write_results
-from metrichmsr_ros.replay.world import world_errors
+from metrichmsr_ros.replay.result import FixedPeople, ReplayResult, prepare_folder, write_results
+from metrichmsr_ros.replay.world.camera_poses import CameraPoses, poses_of_bag, poses_of_file
+from metrichmsr_ros.replay.world.errors import world_errors
+from metrichmsr_ros.replay.world.fixed_errors import fixed_frame_errors
+from metrichmsr_ros.replay.world.fixed_frame import FixedFramePeople
+from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
 
 _RECTIFIED = {"auto": None, "true": True, "false": False}
@@ -73,7 +77,8 @@ def replay_bag(
     with replay_errors(), Bag(path) as bag:
         source, truth, names = _prepare(bag, options)
         images = bag.count(names[0])
-        loop = FrameLoop(pipeline, truth, _camera_poses(bag, options, source), options)
+        poses, fixed = _camera_poses(bag, options, source), _fixed_frame(bag, options, source)
+        loop = FrameLoop(pipeline, truth, poses, options, fixed)
         try:
             prepare_folder(out)
             stopped = loop.run(source, out, min(images, options.limit or images), progress)
@@ -95,6 +100,7 @@ def replay_bag(
                 report=_evaluated(loop.frames, truth),
                 cameras=loop.cameras,
                 world=world_errors(truth, loop.frames, loop.cameras),
+                fixed=_fixed_people(loop),
                 pictures=loop.worst.pictures,
                 wall_s=time.perf_counter() - began,
                 stopped=stopped,
@@ -133,7 +139,29 @@ def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, TruthByStamp,
 def _camera_poses(bag: Bag, options: ReplayOptions, source: BagSource) -> CameraPoses:
     if options.cameras:
         return poses_of_file(Path(options.cameras))
-    return poses_of_bag(bag, options.world, source.context.problem)
+    return poses_of_bag(bag, options.world or options.fixed_frame or None, source.context.problem)
+
+
+def _fixed_frame(bag: Bag, options: ReplayOptions, source: BagSource) -> FixedFramePeople | None:
+    if not options.fixed_frame:
+        return None
+    if options.cameras:
+        poses = poses_of_file(Path(options.cameras))
+    elif any(topic.type == TRANSFORMS and topic.count for topic in bag.topics):
+        # held for no time: the node uses only a transform at the image's stamp; bad ones are already reported
+        poses = poses_of_bag(bag, options.fixed_frame, lambda cause, text: None, held_s=0.0)
+    else:
+        text = f"{bag.path} has no transforms, which --fixed-frame needs; name a file with --cameras"
+        raise ReplayError(text, ExitCode.USAGE)
+    return FixedFramePeople(options.fixed_frame, poses, source.context.problem)
+
+
+def _fixed_people(loop: FrameLoop) -> FixedPeople | None:
+    if loop.fixed is None:
+        return None
+    motions = loop.fixed.motions
+    errors = fixed_frame_errors(loop.truth, loop.frames, motions, loop.fixed.cameras, loop.options.id_prefix)
+    return FixedPeople(loop.fixed.frame, motions, errors)
 
 
 def _evaluated(frames: list[FrameRecord], truth: TruthByStamp) -> SequenceReport | None:

@@ -22,10 +22,28 @@ from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.records import FrameRecord, save_records, sequence_digest
-from metrichmsr_ros.replay.world import CameraPath, WorldErrors, person_trajectories
+from metrichmsr_ros.replay.world.errors import CameraPath, WorldErrors, person_trajectories
+from metrichmsr_ros.replay.world.fixed_errors import FixedFrameErrors
+from metrichmsr_ros.replay.world.fixed_frame import MotionByStamp, fixed_trajectories, save_motions
 from metrichmsr_ros.replay.worst_frames import Picture
 
-_OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", "frames.jsonl", "report.html", RESERVE)
+_FIXED = "people_fixed.npz"
+_OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", _FIXED, "frames.jsonl", "report.html", RESERVE)
+
+
+@dataclass(frozen=True)
+class FixedPeople:
+    """People of a replay in the fixed frame.
+
+    Attributes:
+        frame: name of the frame.
+        motions: people by stamp of the image, for images with a transform.
+        errors: evaluation against the truth; None without ground truth.
+    """
+
+    frame: str
+    motions: MotionByStamp
+    errors: FixedFrameErrors | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,7 @@ class ReplayResult:
         report: evaluation against the truth; None without ground truth.
         cameras: world_from_camera (4, 4) by stamp; empty without camera poses.
         world: errors of people's paths in the world; None without truth, camera poses or a path long enough.
+        fixed: people in the fixed frame; None: not asked for.
         pictures: the worst frames.
         wall_s: duration of the replay in seconds.
         stopped: the error that ended the replay before the end of the bag (a damaged bag, a full disk), or None.
@@ -66,6 +85,7 @@ class ReplayResult:
     report: SequenceReport | None
     cameras: CameraPath
     world: WorldErrors | None
+    fixed: FixedPeople | None
     pictures: list[Picture]
     wall_s: float
     stopped: ReplayError | None
@@ -96,7 +116,8 @@ class ReplayResult:
 
     def rows(self) -> list[tuple[str, str]]:
         """Label and value of every line of the evaluation; empty without ground truth."""
-        return [*(self.report.rows() if self.report else []), *(self.world.rows() if self.world else [])]
+        fixed = self.fixed.errors if self.fixed else None
+        return [row for errors in (self.report, self.world, fixed) if errors for row in errors.rows()]
 
     def result(self) -> dict[str, Any]:
         """The numbers that are identical in every run."""
@@ -117,6 +138,8 @@ class ReplayResult:
             "most_people": max(people, default=0),
             "metrics": metrics,
             "world": asdict(self.world) if self.world else None,
+            "fixed_frame_images": len(self.fixed.motions) if self.fixed else None,
+            "fixed_frame": asdict(self.fixed.errors) if self.fixed and self.fixed.errors else None,
         }
 
 
@@ -167,10 +190,14 @@ def write_results(done: ReplayResult, out: Path) -> None:
     folder = out / "trajectories"
     folder.mkdir(exist_ok=True)
     for name, trajectory in person_trajectories(done.frames).items():
-        safe = "".join(c if c.isalnum() else "_" for c in name)
-        write_tum(folder / f"{safe}.tum", trajectory)
+        write_tum(folder / f"{_safe(name)}.tum", trajectory)
         if moved := in_world(trajectory, done.cameras):
-            write_tum(folder / f"{safe}_world.tum", moved)
+            write_tum(folder / f"{_safe(name)}_world.tum", moved)
+    if done.fixed is not None:
+        for name, trajectory in fixed_trajectories(done.fixed.motions).items():
+            write_tum(folder / f"{_safe(name)}_fixed.tum", trajectory)
+        with whole_file(out / _FIXED) as part:
+            save_motions(part, done.fixed.frame, done.fixed.motions)
     if done.cameras:
         write_tum(folder / "camera_world.tum", camera_trajectory(done.cameras))
     content = {
@@ -191,6 +218,11 @@ def write_results(done: ReplayResult, out: Path) -> None:
     text = json.dumps(_plain(content), indent=2)
     with whole_file(out / "metrics.json") as part:
         part.write_text(text + "\n", encoding="utf-8")
+
+
+def _safe(name: str) -> str:
+    """An id as a part of a file's name."""
+    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def _plain(value: Any) -> Any:

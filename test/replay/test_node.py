@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from geometry_msgs.msg import PoseArray
 from helpers.bag_messages import header
 from helpers.fake_pipeline import make_person
 from helpers.pixel_pipeline import ContextPipeline, PixelPipeline
@@ -121,6 +122,34 @@ def test_the_node_over_dds_has_the_floor_and_depth_of_the_replay(tmp_path, ros):
     beside = ["/cam/depth", "/tf", "/tf_static"]
     assert digest_over_dds(ros, tmp_path, bag, ContextPipeline(), beside, ground_frame="map") == replayed.digest
     assert ignorant.digest != replayed.digest
+
+
+def test_the_node_over_dds_has_the_replays_people_in_the_fixed_frame(tmp_path, ros):
+    bag = write_bag(tmp_path / "bag", KNOWING)
+    replay_bag(bag, tmp_path / "out", ReplayOptions(fixed_frame="map"), PixelPipeline())
+    topic, beside = "/perception/people_fixed_poses", ["/tf", "/tf_static"]
+    with Recorder(tmp_path / "fixed", {topic: PoseArray}, ros.context) as recorder:
+        digest_over_dds(ros, tmp_path, bag, PixelPipeline(), beside, fixed_frame="map")
+        assert recorder.wait_for(topic, len(KNOWING.depths))
+    with Bag(tmp_path / "fixed") as live, Bag(tmp_path / "out/bag") as replayed:
+        kind = "geometry_msgs/msg/PoseArray"
+        theirs, ours = (
+            [TYPES.serialize_cdr(recorded.message, kind) for recorded in opened.messages(topic)]
+            for opened in (live, replayed)
+        )
+    assert len(ours) == len(KNOWING.depths)
+    assert theirs == ours
+
+
+def test_live_replay_has_the_fixed_frame_too(tmp_path, monkeypatch):
+    bag = write_bag(tmp_path / "bag", KNOWING)
+    with free_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        replay_live(bag, tmp_path / "out", ReplayOptions(fixed_frame="map"), PixelPipeline(), rate=0.5)
+    with Bag(tmp_path / "out/live") as recorded:
+        frames = [r.message.header.frame_id for r in recorded.messages("/perception/people_fixed_poses")]
+    assert frames
+    assert set(frames) == {"map"}
 
 
 def test_live_replay_plays_transforms_and_depth_too(tmp_path, monkeypatch):

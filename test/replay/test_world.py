@@ -16,12 +16,12 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
 from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
-from metrichmsr_ros.replay.cameras import HELD_S, CameraPoses, poses_of_bag
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
 from metrichmsr_ros.replay.replay import replay_bag
 from metrichmsr_ros.replay.result import read_metrics
-from metrichmsr_ros.replay.world import world_errors
+from metrichmsr_ros.replay.world.camera_poses import HELD_S, CameraPoses, poses_of_bag
+from metrichmsr_ros.replay.world.errors import world_errors
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.tf_tree import TransformTree
 

@@ -16,6 +16,7 @@ HUMANS = "metrichmsr_ros/msg/HumanMeshArray"
 HUMAN = "metrichmsr_ros/msg/HumanMesh"
 TOPOLOGY = "metrichmsr_ros/msg/MeshTopology"
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
+PEOPLE = "people_msgs/msg/People"
 
 
 def definition_folder() -> Path:
@@ -60,6 +61,15 @@ def register(types: Typestore, type_name: str) -> None:
         f"no definition of {type_name} in {', '.join(map(str, folders))}: install {package}, or source the workspace "
         "that has it"
     )
+
+
+def has_definition(types: Typestore, type_name: str) -> bool:
+    """Whether a type is known or its definition is installed; it is known afterwards."""
+    try:
+        register(types, type_name)
+    except UnreadableBagError:
+        return False
+    return True
 
 
 def _register_files(types: Typestore, folder: Path, type_names: list[str]) -> None:

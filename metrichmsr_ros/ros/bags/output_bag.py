@@ -1,7 +1,8 @@
 """Write the node's outputs into a rosbag2, without ROS.
 
-Topics, types and numbers are the node's: `/perception/humans`, `/perception/topology`, `/tf` with `body_<id>`, and
-on request `/perception/overlay/compressed`. Messages carry the image's header and the bag's time of that image.
+Topics, types and numbers are the node's: `/perception/humans`, `/perception/topology`, `/tf` with `body_<id>`, on
+request `/perception/overlay/compressed`, and with a fixed frame `/perception/people_fixed_poses` and, where people_msgs
+is installed, `/perception/people_fixed`. Messages carry the image's header and the bag's time of that image.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.people.tracking.fixed_frame import PeopleMotion
 from metrichmsr_ros.pipeline.scene import Scene
-from metrichmsr_ros.ros.bags.message_types import TOPOLOGY, TRANSFORMS, register_own_messages
+from metrichmsr_ros.ros.bags.message_types import (
+    PEOPLE,
+    TOPOLOGY,
+    TRANSFORMS,
+    has_definition,
+    register_own_messages,
+)
 from metrichmsr_ros.ros.bags.topics import COMPRESSED
 from metrichmsr_ros.ros.bags.writer import BagWriter
 from metrichmsr_ros.ros.messages import PlainMessage, to_rosbags
+from metrichmsr_ros.ros.outputs.fixed_people import fixed_people, fixed_poses
 from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
 
 NAMESPACE = "/perception"
@@ -37,6 +46,7 @@ class OutputBag:
         self.path = path
         self._writer = BagWriter(path)
         register_own_messages(self._writer.types)
+        self._has_people_msgs = has_definition(self._writer.types, PEOPLE)
         self._body, self._options = body, options
         self._began = False
 
@@ -65,6 +75,16 @@ class OutputBag:
             self._put("/tf", PlainMessage(TRANSFORMS, {"transforms": seen}), log_ns)
         if overlay is not None:
             self._put_overlay(overlay, header, log_ns)
+
+    def write_fixed(self, motion: PeopleMotion, header: Any, log_ns: int) -> None:
+        """Add the messages of people in the fixed frame.
+
+        Args:
+            motion: people in the fixed frame. header: of the image, in that frame. log_ns: log time of the image.
+        """
+        self._put(f"{NAMESPACE}/people_fixed_poses", fixed_poses(motion, header), log_ns)
+        if self._has_people_msgs:
+            self._put(f"{NAMESPACE}/people_fixed", fixed_people(motion, header), log_ns)
 
     def _begin(self, log_ns: int) -> None:
         name = f"{NAMESPACE}/topology"

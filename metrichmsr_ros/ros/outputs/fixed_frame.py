@@ -23,14 +23,8 @@ from metrichmsr_ros.people.tracking.occupancy import Prediction, predict
 from metrichmsr_ros.ros.frame_names import bare, in_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
-from metrichmsr_ros.ros.outputs.fixed_messages import (
-    fixed_markers,
-    fixed_people,
-    fixed_poses,
-    people_of,
-    predicted_cloud,
-    predicted_markers,
-)
+from metrichmsr_ros.ros.outputs.fixed_messages import fixed_markers, predicted_cloud, predicted_markers
+from metrichmsr_ros.ros.outputs.fixed_people import fixed_people, fixed_poses, people_of
 from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.ros.tf_tree import TransformError
 from metrichmsr_ros.types import Float64Array

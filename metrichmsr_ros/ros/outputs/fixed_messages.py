@@ -1,9 +1,8 @@
-"""People in the fixed frame as messages: People, PoseArray, markers, and the places that they will cover."""
+"""People in the fixed frame as messages of rclpy: markers, and the places that they will cover."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
@@ -13,14 +12,10 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from metrichmsr_ros.people.tracking.fixed_frame import PeopleInFrame, PeopleMotion
+from metrichmsr_ros.people.tracking.fixed_frame import PeopleMotion
 from metrichmsr_ros.people.tracking.occupancy import BODY_RADIUS_M, Prediction, floor_ellipses, occupancy
-from metrichmsr_ros.ros.messages import PlainMessage
 from metrichmsr_ros.ros.outputs.clouds import records_message
 from metrichmsr_ros.ros.outputs.markers import id_colour
-from metrichmsr_ros.ros.outputs.people import Body
-from metrichmsr_ros.ros.outputs.poses import pose
-from metrichmsr_ros.ros.outputs.standard import costmap_person
 from metrichmsr_ros.types import AnyArray, Float64Array
 
 PREDICTED = np.dtype(
@@ -31,46 +26,6 @@ PREDICTED = np.dtype(
 _TO_LABEL_M = np.array([0.0, 0.0, 1.0])  # from the hips
 _LEAST_AXIS_M = 0.02
 _FIRST_ALPHA, _LAST_ALPHA = 0.5, 0.1
-
-
-def people_of(bodies: list[Body]) -> PeopleInFrame:
-    """Everybody of one image in the camera's frame, as the filter of the fixed frame takes them."""
-    count = len(bodies)
-    return PeopleInFrame(
-        tuple(body.id for body in bodies),
-        np.array([body.origin for body in bodies], np.float64).reshape(count, 3),
-        np.array([body.person.transl_cov for body in bodies], np.float64).reshape(count, 3, 3),
-        np.array([body.orientation for body in bodies], np.float64).reshape(count, 4),
-        np.array([body.person.confidence for body in bodies], np.float64),
-        np.array([body.person.is_occluded for body in bodies], bool),
-    )
-
-
-def fixed_people(motion: PeopleMotion, header: Any) -> PlainMessage:
-    """people_msgs/People; the tag `covariance` has the 36 numbers of position and velocity, row-major, SI units."""
-    found = motion.people
-    people = [
-        costmap_person(
-            id,
-            found.positions[row],
-            motion.velocities[row],
-            float(found.confidences[row]),
-            {
-                "is_occluded": "true" if found.is_hidden[row] else "false",
-                "covariance": " ".join(f"{number:.6g}" for number in motion.covariances[row].reshape(-1)),
-            },
-        )
-        for row, id in enumerate(found.ids)
-    ]
-    return PlainMessage("people_msgs/msg/People", {"header": header, "people": people})
-
-
-def fixed_poses(motion: PeopleMotion, header: Any) -> PlainMessage:
-    """PoseArray: filtered positions and orientations of the people seen, without ids."""
-    found = motion.people
-    rows = np.flatnonzero(~found.is_hidden)
-    poses = [pose(found.positions[row], found.orientations[row]) for row in rows]
-    return PlainMessage("geometry_msgs/msg/PoseArray", {"header": header, "poses": poses})
 
 
 def fixed_markers(motion: PeopleMotion, header: Header) -> MarkerArray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from geometry_msgs.msg import PoseArray
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from tf2_msgs.msg import TFMessage
@@ -20,6 +21,7 @@ from metrichmsr_ros.ros.playback.recorder import Recorder
 
 HUMANS_TOPIC = "/perception/humans"
 PEOPLE_TOPICS: Mapping[str, Any] = {HUMANS_TOPIC: HumanMeshArray, "/tf": TFMessage}
+FIXED_TOPICS: Mapping[str, Any] = {"/perception/people_fixed_poses": PoseArray}
 
 
 @contextmanager

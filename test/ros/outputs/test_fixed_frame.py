@@ -24,7 +24,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.people.tracking.fixed_frame import PeopleInFrame, PeopleMotion
 from metrichmsr_ros.ros.outputs import fixed_frame
-from metrichmsr_ros.ros.outputs.fixed_messages import PREDICTED, fixed_people, id_number
+from metrichmsr_ros.ros.outputs.fixed_messages import PREDICTED, id_number
+from metrichmsr_ros.ros.outputs.fixed_people import fixed_people
 
 OPTICAL = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 PARAMETERS = {"fixed_frame": "odom", "publish_tf": False}

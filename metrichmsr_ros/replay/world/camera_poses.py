@@ -35,23 +35,35 @@ class CameraPoses:
         """(4, 4) world_from_camera of the camera with this optical frame; None without a transform."""
         camera = self._camera or frame
         try:
-            world = self._world or self._tree.root(camera, stamp_ns)
-            if world == camera and self._world is None:
+            if self._world is None and self._tree.root(camera, stamp_ns) == camera:
                 return None  # the camera has no parent
-            return self._tree.matrix(world, camera, stamp_ns)
+            return self.matrix(frame, stamp_ns)
         except TransformError:
             return None
 
+    def matrix(self, frame: str, stamp_ns: int) -> Float64Array:
+        """As `world_from`.
 
-def poses_of_bag(bag: Bag, world: str | None, problem: Callable[[str, str], None]) -> CameraPoses:
+        Raises:
+            TransformError: there is no transform at that time; the message has the cause.
+        """
+        camera = self._camera or frame
+        world = self._world or self._tree.root(camera, stamp_ns)
+        return self._tree.matrix(world, camera, stamp_ns)
+
+
+def poses_of_bag(
+    bag: Bag, world: str | None, problem: Callable[[str, str], None], held_s: float = HELD_S
+) -> CameraPoses:
     """Camera poses from the transforms of a bag; every pose is None if the bag has no transforms.
 
     Args:
         bag: opened.
         world: as for `CameraPoses`.
         problem: called with cause and text for a transform that cannot be used.
+        held_s: seconds for which the first and the last transform are valid beyond their stamps.
     """
-    tree = TransformTree(kept_s=math.inf, held_s=HELD_S)
+    tree = TransformTree(kept_s=math.inf, held_s=held_s)
     for recorded in bag.messages(*(topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count)):
         for item in recorded.message.transforms:
             if not item.child_frame_id.lstrip("/").startswith(_PERSON):
