@@ -30,23 +30,28 @@ def random_walkers(
         camera_path: pose (4, 4) of the camera at a share of the sequence and with its height; None: it drifts slowly.
     """
     rng = np.random.default_rng(1000 + seed)
-    walkers = [_walker(rng, number, num_frames / fps) for number in range(PEOPLE)]
+    walkers = [_before_camera(rng, number, num_frames / fps) for number in range(PEOPLE)]
     height = float(rng.uniform(0.5, 1.5))
     path = partial(camera_path, height=height) if camera_path else None
     return WalkingSequence(num_frames, fps, walkers=walkers, camera_height=height, camera_path=path)
 
 
-def _walker(rng: np.random.Generator, number: int, seconds: float) -> Walker:
+def _before_camera(rng: np.random.Generator, number: int, seconds: float) -> Walker:
     distance = rng.uniform(NEAR_M, FAR_M)
-    side = rng.uniform(-0.4, 0.4) * distance
+    start = distance, rng.uniform(-0.4, 0.4) * distance
+    return random_walker(rng, f"walker{number + 1}", start, number * seconds / 6)
+
+
+def random_walker(rng: np.random.Generator, id: str, start: tuple[float, float], enters_s: float) -> Walker:
+    """A random person who walks straight on or on a circle from `start` (m), from a moment (s) on."""
     is_round = rng.random() < 0.5
     return Walker(
-        id=f"walker{number + 1}",
+        id=id,
         betas=tuple(rng.normal(0.0, 1.0, 10).tolist()),
         outfit=_outfit(rng),
-        start=(distance, side),
+        start=start,
         heading=float(rng.uniform(-np.pi, np.pi)),
-        enters_s=number * seconds / 6,
+        enters_s=enters_s,
         radius=float(rng.uniform(0.6, 1.2)) if is_round else 0.0,
         pace=float(rng.uniform(0.7, 1.2)),
     )

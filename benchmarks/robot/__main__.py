@@ -8,6 +8,7 @@ Each table is a module of this folder with a function `tables`, which measures a
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 
 from rich.console import Console
@@ -28,7 +29,7 @@ def main() -> None:
     chosen = parser.parse_args().tables or list(TABLES)
     if unknown := [name for name in chosen if name not in TABLES]:
         parser.error(f"there is no table {unknown[0]}; there are {', '.join(TABLES)}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 130)
     for name in chosen:
         for table in import_module(f"benchmarks.robot.{name}").tables():
             console.print(table)

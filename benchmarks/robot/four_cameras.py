@@ -1,10 +1,13 @@
-"""A rendered room with three walkers and four cameras at its corners, and what the pipeline sees in each of them."""
+"""A rendered room with walkers and four cameras at its corners, and what the pipeline sees in each of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi
 
+import numpy as np
+
+from benchmarks.random_walkers import random_walker
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence, level_camera
@@ -53,17 +56,19 @@ class View:
     frame: SequenceFrame
 
 
-def sequence_of(camera: str, num_frames: int) -> WalkingSequence:
-    """The sequence as this camera renders it."""
-    pose = CAMERAS[camera]
-    return WalkingSequence(num_frames, FPS, SIZE, FOV_X, walkers=PEOPLE, camera_path=lambda progress: pose)
+def random_people(seed: int) -> tuple[Walker, ...]:
+    """Three random people who start in the middle of the room."""
+    rng = np.random.default_rng(3000 + seed)
+    places = rng.uniform((1.0, -1.8), (4.5, 1.8), (3, 2)).tolist()
+    return tuple(random_walker(rng, f"walker{number + 1}", (x, y), -1.0) for number, (x, y) in enumerate(places))
 
 
-def views_of(pipeline: Pipeline, camera: str, num_frames: int) -> list[View]:
+def views_of(pipeline: Pipeline, camera: str, num_frames: int, people: tuple[Walker, ...] = PEOPLE) -> list[View]:
     """The pipeline's people in every image of one camera."""
     pipeline.reset()
-    views = []
-    for frame in sequence_of(camera, num_frames):
+    pose, views = CAMERAS[camera], []
+    sequence = WalkingSequence(num_frames, FPS, SIZE, FOV_X, walkers=people, camera_path=lambda progress: pose)
+    for frame in sequence:
         scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=_LEAN)
         views.append(View(camera, frame.stamp_s, frame.T_world_cam, scene.people, frame))
     return views
