@@ -38,6 +38,7 @@ EXTRAS = {
     "vitpose": [*TRAIN, "transformers>=4.48"],
     "depth": [*TRAIN, "transformers>=4.48", "pillow>=10.0"],
     "fleet": ["ray>=2.30"],
+    "annotate": ["pyarrow>=17.0"],
     "test": [*TRAIN, *requirements("requirements-test.txt")],
 }
 NOT_IN_ALL = ("gpu", "smpl", "test")  # another build of ONNX Runtime; not for commercial use; not for users

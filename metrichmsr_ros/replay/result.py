@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
+from metrichmsr_ros.io.whole_files import whole_file
 from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
 from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
@@ -170,17 +169,6 @@ def prepare_folder(out: Path) -> None:
     for folder in ("bag", "trajectories"):
         if (out / folder).is_dir():
             (out / folder).rmdir()
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path for writing `path`: renamed to `path` at the end of the block, deleted after an error."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_results(done: ReplayResult, out: Path) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary
+from metrichmsr_ros.io.whole_files import whole_file
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.report.charts import histogram
 from metrichmsr_ros.replay.report.people_charts import error_curves, map_from_above, people_timeline, start_ns
-from metrichmsr_ros.replay.result import ReplayResult, whole_file
+from metrichmsr_ros.replay.result import ReplayResult
 
 _HERE = Path(__file__).parent
 

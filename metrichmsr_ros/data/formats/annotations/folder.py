@@ -1,0 +1,114 @@
+"""Read an annotation folder: frames, people and tracks of each source as NumPy arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrichmsr_ros.data.formats.annotations.manifest import AnnotationError, Manifest
+from metrichmsr_ros.data.formats.annotations.schema import FRAMES, PEOPLE, VERSION, Column, arrow
+from metrichmsr_ros.data.formats.annotations.shard_writer import table_path
+from metrichmsr_ros.types import AnyArray
+
+TableColumns = dict[str, AnyArray]  # name -> (N, *shape of the column)
+
+
+class AnnotationFolder:
+    """The complete shards of an annotation folder, by source.
+
+    Unknown numbers are NaN, unknown texts are empty. Values have the shapes of `schema.PEOPLE` and `schema.FRAMES`,
+    e.g. `joints_cam` (N, 24, 3).
+
+    Args:
+        path: the `--out` of `metrichmsr annotate`.
+
+    Raises:
+        AnnotationError: it has no manifest of this layout.
+        MissingPackageError: pyarrow is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        arrow()
+        self.path = path
+        self.manifest = Manifest.read(path)
+        self._shards: dict[str, tuple[str, ...]] = {
+            entry.source: entry.shards for entry in self.manifest.inputs if entry.shards
+        }
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the inputs that have annotations, in the order of the manifest."""
+        return tuple(self._shards)
+
+    def frames(self, source: str) -> TableColumns:
+        """Every frame of a source, by index.
+
+        Raises:
+            AnnotationError: an unknown source, or a file that is missing, damaged or of another layout.
+        """
+        return self._table(source, "frames", FRAMES)
+
+    def people(self, source: str) -> TableColumns:
+        """Every person of every frame of a source, by index of the frame. Errors as for `frames`."""
+        return self._table(source, "people", PEOPLE)
+
+    def tracks(self, source: str) -> dict[str, TableColumns]:
+        """The people of a source by id, each by index of the frame. Errors as for `frames`."""
+        people = self.people(source)
+        return {
+            str(name): {column: values[people["id"] == name] for column, values in people.items()}
+            for name in dict.fromkeys(people["id"])
+        }
+
+    def about(self, source: str) -> dict[str, str]:
+        """Metadata of the first file of a source. Errors as for `frames`."""
+        return self._metadata(self._paths(source, "frames")[0])
+
+    def _paths(self, source: str, table: str) -> list[Path]:
+        if source not in self._shards:
+            known = ", ".join(self.sources[:3]) or "none"
+            raise AnnotationError(f"{self.path} has no annotations of {source!r}; it has those of: {known}")
+        return [table_path(self.path, table, shard) for shard in self._shards[source]]
+
+    def _table(self, source: str, table: str, columns: tuple[Column, ...]) -> TableColumns:
+        parts = [self._part(path, columns) for path in self._paths(source, table)]
+        whole = {column.name: np.concatenate([part[column.name] for part in parts]) for column in columns}
+        order = np.argsort(whole["frame"], kind="stable")
+        return {name: values[order] for name, values in whole.items()}
+
+    def _part(self, path: Path, columns: tuple[Column, ...]) -> TableColumns:
+        self._metadata(path)
+        try:
+            read = arrow().parquet.read_table(path, columns=[column.name for column in columns], partitioning=None)
+            return {column.name: _values(column, read.column(column.name)) for column in columns}
+        except (OSError, ValueError, KeyError) as error:
+            raise AnnotationError(f"{path} cannot be read ({error}); annotate its input again") from error
+
+    def _metadata(self, path: Path) -> dict[str, str]:
+        try:
+            found = arrow().parquet.read_metadata(path).metadata or {}
+        except (OSError, ValueError) as error:
+            raise AnnotationError(f"{path} cannot be read ({error}); annotate its input again") from error
+        about = {key.decode(): value.decode() for key, value in found.items()}
+        if about.get("schema") != VERSION:
+            raise AnnotationError(f"{path} has the layout {about.get('schema')}; this version reads {VERSION}")
+        return about
+
+
+def _values(column: Column, chunked: Any) -> AnyArray:
+    """The values of a column, (N, *shape)."""
+    if column.kind == "string":
+        return np.array([value or "" for value in chunked.to_pylist()], dtype=np.str_)
+    if not column.shape:
+        return np.asarray(chunked.to_numpy(), dtype=column.kind)
+    pieces = [_lists(column, piece) for piece in chunked.chunks]
+    return np.concatenate(pieces) if pieces else np.zeros((0, *column.shape), column.kind)
+
+
+def _lists(column: Column, array: Any) -> AnyArray:
+    values = np.full((len(array), column.size), np.nan, column.kind)
+    known = np.asarray(array.is_valid())
+    values[known] = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.size)
+    return values.reshape(-1, *column.shape)
