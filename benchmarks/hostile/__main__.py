@@ -1,0 +1,48 @@
+"""Reads files that are made to hurt, each in a process of its own, and prints what the readers say.
+
+    python -m benchmarks.hostile [--only pickle]
+
+The inputs are generated in a temporary folder. Exit status 1: a reader crashed or hung, let an exception escape that is
+not the package's own, did not name the file, took more than 256 MiB above the start, or more than 2 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.hostile import pickle_doors
+from benchmarks.hostile.apart import run
+
+_SHOWN = 60  # characters of an error
+GROUPS = (pickle_doors,)
+
+
+def main() -> int:
+    """Run the cases and print the table; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="cases whose names contain this text")
+    only: str = parser.parse_args().only
+    table, faults = Table("case", "outcome", "s", "MiB", "fault"), 0
+    cases = [case for group in GROUPS for case in group.cases() if only in case.name]
+    for case in cases:
+        outcome, fault = run(case)
+        faults += bool(fault)
+        text = f"{outcome.kind}: {_short(outcome.text)}"
+        table.add_row(case.name, text, f"{outcome.seconds:.2f}", f"{outcome.memory / 2**20:.0f}", fault)
+    Console(width=200 if not sys.stdout.isatty() else None, markup=False).print(table)
+    print(f"{len(cases)} cases, {faults} with a fault")
+    return 1 if faults or not cases else 0
+
+
+def _short(text: str) -> str:
+    """The first characters of an error, without the temporary folder."""
+    words = (word.rpartition("/")[2] if "/hostile_" in word else word for word in text.split(" "))
+    return " ".join(words)[:_SHOWN]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
