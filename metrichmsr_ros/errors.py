@@ -1,7 +1,15 @@
 """The base of every error that this package raises on purpose.
 
-The command line prints such an error as one line; every other exception is a bug and keeps its traceback.
+The command line prints such an error as one line; every other exception is a bug and keeps its traceback. So what
+parsers of foreign files raise is converted, see `errors_as`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LONGEST_CAUSE = 200  # characters of a foreign error's text, which may quote the file
 
 
 class MetricHMRError(Exception):
@@ -14,3 +22,27 @@ class MissingPackageError(MetricHMRError, ImportError):
 
 class CalibrationWarning(UserWarning):
     """A calibration that is used, but that is unusual for an image of its size; the message names the remedy."""
+
+
+@contextmanager
+def errors_as(kind: type[MetricHMRError], text: str) -> Iterator[None]:
+    """Convert every exception inside the block, other than this package's, to `kind`.
+
+    Parsers of foreign bytes fail in ways that they do not list, up to MemoryError and RecursionError.
+
+    Args:
+        kind: the error to raise.
+        text: names the file, what is wrong with it and the remedy; the cause follows in parentheses.
+    """
+    try:
+        yield
+    except MetricHMRError:
+        raise
+    except Exception as error:
+        raise kind(f"{text} ({cause(error)})") from error
+
+
+def cause(error: BaseException) -> str:
+    """Type and text of an exception in one short line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:_LONGEST_CAUSE]}" if text else type(error).__name__

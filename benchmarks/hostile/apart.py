@@ -27,7 +27,7 @@ class Outcome:
     Attributes:
         kind: "refused", "read", or what should not happen: "escaped", "crashed", "hung".
         text: of the error, or what was read.
-        seconds, memory: of the reader alone; memory in bytes at its peak above the start.
+        seconds, memory: of the reader alone: CPU time, and bytes at the peak above the start.
     """
 
     kind: str
@@ -76,14 +76,14 @@ def _child(case: Case, path: Path, sender: Connection) -> None:
     before = _status("VmRSS")
     most = _status("VmSize") + _ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         kind, text = "read", str(case.read(path))
     except MetricHMRError as error:
         kind, text = "refused", str(error)
     except BaseException as error:
         kind, text = "escaped", f"{type(error).__name__}: {error}"[:2000]
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     sender.send(Outcome(kind, " ".join(text[:2000].split()), seconds, max(0, _status("VmHWM") - before)))
 
 

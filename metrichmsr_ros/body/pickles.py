@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from metrichmsr_ros.io.foreign import cause
+from metrichmsr_ros.errors import cause
 from metrichmsr_ros.io.pickle_reader import read_pickle
 from metrichmsr_ros.io.pickled_arrays import ChumpyArray, NotAPickleError, RefusedPickleError, SparseArray
 

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from metrichmsr_ros.acceleration.execution import ExecutionError, Precision
-from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.config import ConfigError, check_ranges
+
+_SIZES = (1, 8192)  # several times the paper's; a weights file may state any
+_COUNTS = (1, 256)
+_SOME_OR_NONE = (0, 256)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class ImageEncoderConfig:
     heads: int = 12
     dataset_index: int | None = None
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        """Reject sizes out of range with a ConfigError."""
+        check_ranges(self, hidden_size=_SIZES, crop_size=_SIZES, layers=_COUNTS, heads=_COUNTS)
+        check_ranges(self, summary_tokens=_SOME_OR_NONE, dataset_index=(0, 5))
 
     @property
     def reads_landmarks(self) -> bool:
@@ -66,6 +75,11 @@ class RayEncoderConfig:
     heads: int = 16
     weights: str = ""
 
+    def __post_init__(self) -> None:
+        """Reject sizes out of range with a ConfigError."""
+        check_ranges(self, hidden_size=_SIZES, image_size=_SIZES, layers=_COUNTS, heads=_COUNTS)
+        check_ranges(self, grid=(1, 64), rays_per_token=_SIZES, patch_size=_COUNTS)
+
 
 @dataclass(frozen=True)
 class MoEConfig:
@@ -81,6 +95,12 @@ class MoEConfig:
     slots_per_expert: int = 4
     expert_ratio: int = 2  # hidden width of one expert divided by `width`
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Reject sizes out of range with a ConfigError."""
+        check_ranges(self, width=_SIZES, heads=_COUNTS, patch_layers=_SOME_OR_NONE, global_layers=_SOME_OR_NONE)
+        check_ranges(self, global_tokens=_COUNTS, routed_experts=_SOME_OR_NONE, slots_per_expert=_COUNTS)
+        check_ranges(self, expert_ratio=(1, 64), dropout=(0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,10 @@ class PixelPositionConfig:
     mixer: Literal["transformer", "human_moe"] = "transformer"
     moe: MoEConfig = field(default_factory=MoEConfig)
 
+    def __post_init__(self) -> None:
+        """Reject sizes out of range with a ConfigError."""
+        check_ranges(self, width=_SIZES, layers=_COUNTS, heads=_COUNTS, correlation=(-1.0, 1.0))
+
     @property
     def token_width(self) -> int:
         """Features of a token."""
@@ -119,6 +143,10 @@ class HeadConfig:
     hidden: int = 512
     translation: Literal["direct", "crop_ray"] = "crop_ray"
     orientation_frame: Literal["camera", "crop"] = "crop"
+
+    def __post_init__(self) -> None:
+        """Reject sizes out of range with a ConfigError."""
+        check_ranges(self, hidden=_SIZES)
 
 
 @dataclass(frozen=True)

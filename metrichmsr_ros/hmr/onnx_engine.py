@@ -64,6 +64,7 @@ class OnnxEngine:
         self._pixels = load_graph(pixels, file, num_threads, providers) if reads_maps else None
         self._inputs = inputs_of(self._config)
         self._provider = name_of(providers[0])
+        file.check_values()
 
     @property
     def config(self) -> ModelConfig:

@@ -38,9 +38,16 @@ def config_in(weights: WeightsHeader) -> ModelConfig:
     """The network's configuration in its weights file.
 
     Raises:
-        WeightsFileError: of another network, or its configuration cannot be read.
+        WeightsFileError: of another network, its configuration cannot be read, or names weights elsewhere.
     """
-    return weights.config(ModelConfig, FORMAT, "a weights file of metrichmsr's network")
+    config = weights.config(ModelConfig, FORMAT, "a weights file of metrichmsr's network")
+    elsewhere = config.image_encoder.weights or config.ray_encoder.weights
+    if elsewhere:
+        raise WeightsFileError(
+            f"{weights.path}: its configuration names weights elsewhere, {elsewhere[:80]!r}, which are not read; save "
+            "the network with its own weights alone"
+        )
+    return config
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

@@ -33,6 +33,7 @@ class OnnxRefiner:
         file = WeightsHeader.read(weights)
         self._config = refiner_config_in(file)
         self._network = load_graph(graph_of(file.path), file, num_threads, providers)
+        file.check_values()
 
     @property
     def config(self) -> RefinerConfig:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.config import check_ranges
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.calibration.affine import IDENTITY, Calibration, Field
 from metrichmsr_ros.depth.calibration.planes import enlarged, fit_planes, thinned, thinning
@@ -50,6 +51,8 @@ class RefinerConfig:
 
     def __post_init__(self) -> None:
         """Reject sizes that do not fit the network; ValueError names them."""
+        check_ranges(self, width=(8, 4096), height=(8, 4096), channels=(4, 4096))
+        check_ranges(self, dim=(1, 8192), layers=(1, 256), heads=(1, 256))
         if self.width % 8 or self.height % 8:
             raise ValueError(f"refiner grid {self.width}x{self.height} must be multiples of 8")
         if self.dim % self.heads:

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from metrichmsr_ros.acceleration.stored_modules import filled, shapes_of
 from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.onnx_refiner import FORMAT, refiner_config_in
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
@@ -32,11 +33,10 @@ def load_refiner(path: str | Path, device: str | torch.device = "cpu") -> Refine
     Raises:
         WeightsFileError: the file does not exist, is not a refiner, or its weights do not fit its configuration.
     """
-    config = refiner_config_in(WeightsHeader.read(path))
-    try:
-        model = Refiner(config)
-        with safe_open(path, framework="pt", device="cpu") as file:
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
-    except (ValueError, RuntimeError, SafetensorError) as error:
-        raise WeightsFileError(f"{path}: weights and configuration do not fit: {error}") from None
+    file = WeightsHeader.read(path)
+    config = refiner_config_in(file)
+    with errors_as(WeightsFileError, f"{file.path}: weights and configuration do not fit"):
+        file.check_shapes(shapes_of(lambda: Refiner(config)))
+        file.check_values()
+        model = filled(Refiner(config), file.path)
     return model.to(checked_device(device)).eval()

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from metrichmsr_ros.acceleration.execution import Execution
+from metrichmsr_ros.acceleration.stored_modules import filled, shapes_of
 from metrichmsr_ros.assets import file_sha256
-from metrichmsr_ros.config import ConfigError, to_mapping
+from metrichmsr_ros.config import to_mapping
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.execution.half_precision import halve
@@ -56,14 +57,12 @@ def load_model(path_or_preset: str | Path, device: torch.device | str = "cpu", s
     Raises:
         WeightsFileError: missing, unreadable or unfitting file; names the file and the remedy.
     """
-    path = weights_path(path_or_preset, setting)
-    config = config_in(WeightsHeader.read(path))
-    try:
-        model = MetricHMR(config)
-        with safe_open(path, framework="pt", device="cpu") as file:
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  not a dict
-    except (KeyError, ConfigError, RuntimeError, SafetensorError) as error:
-        raise WeightsFileError(f"{path}: weights and configuration do not fit: {error}") from None
+    file = WeightsHeader.read(weights_path(path_or_preset, setting))
+    config = config_in(file)
+    with errors_as(WeightsFileError, f"{file.path}: weights and configuration do not fit"):
+        file.check_shapes(shapes_of(lambda: MetricHMR(config)))
+        file.check_values()
+        model = filled(MetricHMR(config), file.path)
     return model.to(checked_device(device)).eval()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
+from metrichmsr_ros.config import YamlError, parse_yaml
 
 NAME = "metadata.yaml"
 NEWEST_VERSION = 9
@@ -27,10 +27,10 @@ def read_metadata(folder: Path) -> Metadata:
     """The metadata of the bag in `folder`; never raises."""
     path = folder / NAME
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Metadata(problem=f"{folder} has no {NAME}")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YamlError) as error:
         return Metadata(problem=f"{path} cannot be read ({' '.join(str(error).split())})")
     if content is None:
         return Metadata(problem=f"{path} is empty")

@@ -12,6 +12,7 @@ from helpers.simulated_people import simulate
 from helpers.small_networks import TINY_MOE, model_of
 from safetensors.torch import load_file, save_file
 
+from benchmarks.hostile.weights import WEIGHTS
 from metrichmsr_ros.assets import AssetError, asset_path
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
@@ -87,3 +88,41 @@ def test_broken_files_are_named(tmp_path):
     save_file(tensors, tmp_path / "short.safetensors", metadata=read_metadata(tmp_path / "good.safetensors"))
     with pytest.raises(WeightsFileError, match="do not fit"):
         load_model(tmp_path / "short.safetensors")
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTS.keys() - {"a header of a million lists"}))
+def test_hostile_files_are_refused_by_name(tmp_path, name):
+    content, path = WEIGHTS[name], tmp_path / "w.safetensors"
+    path.write_bytes(content if isinstance(content, bytes) else content())
+    with pytest.raises(WeightsFileError, match=r"w\.safetensors"):
+        load_model(path)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    for value in (float("nan"), float("inf"), -float("inf")):
+        model = model_of()
+        with torch.no_grad():
+            list(model.parameters())[-1].reshape(-1)[-1] = value
+        save_model(tmp_path / "w.safetensors", model)
+        with pytest.raises(WeightsFileError, match=r"w\.safetensors: .* not finite"):
+            load_model(tmp_path / "w.safetensors")
+
+
+def test_a_network_is_not_built_before_its_shapes_are_compared(tmp_path, monkeypatch):
+    """The real module takes memory; the planned one, on torch's device meta, none."""
+    save_model(tmp_path / "w.safetensors", model_of())
+    tensors = load_file(tmp_path / "w.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name] = torch.zeros(3, 5, 7)
+    save_file(tensors, tmp_path / "odd.safetensors", metadata=read_metadata(tmp_path / "w.safetensors"))
+    devices = []
+    init = torch.nn.Linear.__init__
+
+    def watched(self, *args, **options):
+        init(self, *args, **options)
+        devices.append(self.weight.device.type)
+
+    monkeypatch.setattr(torch.nn.Linear, "__init__", watched)
+    with pytest.raises(WeightsFileError, match=rf"do not fit: {name} is \(3, 5, 7\)"):
+        load_model(tmp_path / "odd.safetensors")
+    assert set(devices) == {"meta"}
