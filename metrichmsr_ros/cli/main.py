@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from metrichmsr_ros.acceleration.execution import Execution, Precision
+from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions
 from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
 from metrichmsr_ros.io.image_header import MAX_PIXELS
@@ -341,6 +342,42 @@ def replay(
     if live:
         sys.exit(int(live_command(bag, out, options)))
     sys.exit(int(replay_command(bag, out, options, workers, ray, fresh)))
+
+
+@app.command
+def annotate(
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    out: Path | None = None,
+    options: Annotated[AnnotateOptions, tyro.conf.OmitArgPrefixes] = AnnotateOptions(),  # noqa: B008 (frozen)
+    workers: int = 1,
+    ray: str | None = None,
+    gpus: float = 0.0,
+    fresh: bool = False,
+    summary: Path | None = None,
+) -> None:
+    """Estimate the people of photographs, videos, bags and tars; write them as Parquet. Resumes interrupted runs.
+
+    Needs the extra `annotate`. Exit code 1: an input was not annotated, or not wholly; the list at the end says why.
+
+    Args:
+        inputs: photographs, videos, rosbag2 bags, WebDataset tars, folders of them; @FILE or FILE.txt is a list of
+            them, one path a line.
+        out: folder for the annotations.
+        options: intrinsics, model, depth.
+        workers: number of processes, or of actors on a cluster; 0 annotates in this process.
+        ray: address of a Ray cluster to use instead of processes; needs the extra `fleet`.
+        gpus: GPUs of each actor on the cluster.
+        fresh: annotate again what is already done.
+        summary: print what this annotation folder has, and annotate nothing.
+    """
+    from metrichmsr_ros.cli.annotate import Where, annotate_command, summary_command
+
+    if summary is not None:
+        sys.exit(int(summary_command(summary)))
+    if out is None or not inputs:
+        raise AnnotateError("give the inputs and --out FOLDER, or --summary FOLDER to read one")
+    check_output_folder(out)
+    sys.exit(int(annotate_command(inputs, out, options, Where(workers, ray, gpus), fresh)))
 
 
 @app.command(name="eval")

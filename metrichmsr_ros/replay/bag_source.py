@@ -9,12 +9,14 @@ from typing import Any
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
-from metrichmsr_ros.replay.options import ExitCode, ReplayError
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
 from metrichmsr_ros.ros.bags.topics import ImageTopics
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
 from metrichmsr_ros.ros.inputs.intake import Intake, ReadyFrame
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped
+
+_RECTIFIED = {"auto": None, "true": True, "false": False}
 
 
 class GivenCamera:
@@ -104,3 +106,24 @@ class BagSource:
             if recorded.topic in self.context.topics:  # depth may have the images' CameraInfo
                 self.context.take(recorded)
         yield from waiting
+
+
+def source_of(bag: Bag, options: ReplayOptions) -> tuple[BagSource, tuple[str, str]]:
+    """The images of a bag by the options, and the names of the image topic and of where the intrinsics are from.
+
+    Raises:
+        ReplayError: an option is wrong.
+        BagError: a topic is not in the bag or ambiguous.
+    """
+    if options.image_rectified not in _RECTIFIED:
+        raise ReplayError(f"image_rectified is {options.image_rectified!r}; choose auto, true or false", ExitCode.USAGE)
+    try:
+        given = CameraOptions.from_degrees(options.fov, options.intrinsics)
+    except CameraError as error:
+        raise ReplayError(str(error), ExitCode.USAGE) from error
+    topics = bag.select(options.image, options.camera_info, needs_info=not given)
+    parameters = RecordedParameters(
+        _RECTIFIED[options.image_rectified], options.ground_frame, options.use_floor, options.use_depth
+    )
+    source = BagSource(bag, topics, given, RecordedContext(bag, options), parameters)
+    return source, (topics.image, topics.camera_info or f"none, {given}")

@@ -19,10 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
-from metrichmsr_ros.geometry.camera import CameraError
-from metrichmsr_ros.geometry.camera_options import CameraOptions
-from metrichmsr_ros.replay.bag_context import RecordedContext, RecordedParameters
-from metrichmsr_ros.replay.bag_source import BagSource
+from metrichmsr_ros.replay.bag_source import BagSource, source_of
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
@@ -36,8 +33,6 @@ from metrichmsr_ros.replay.world.fixed_errors import fixed_frame_errors
 from metrichmsr_ros.replay.world.fixed_frame import FixedFramePeople
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
-
-_RECTIFIED = {"auto": None, "true": True, "false": False}
 
 
 def load_pipeline(options: ReplayOptions) -> Any:
@@ -121,19 +116,8 @@ def replay_bag(
 
 
 def _prepare(bag: Bag, options: ReplayOptions) -> tuple[BagSource, TruthByStamp, tuple[str, str]]:
-    if options.image_rectified not in _RECTIFIED:
-        raise ReplayError(f"image_rectified is {options.image_rectified!r}; choose auto, true or false", ExitCode.USAGE)
-    try:
-        given = CameraOptions.from_degrees(options.fov, options.intrinsics)
-    except CameraError as error:
-        raise ReplayError(str(error), ExitCode.USAGE) from error
-    topics = bag.select(options.image, options.camera_info, needs_info=not given)
-    truth = load_truth(bag, options.truth)
-    parameters = RecordedParameters(
-        _RECTIFIED[options.image_rectified], options.ground_frame, options.use_floor, options.use_depth
-    )
-    source = BagSource(bag, topics, given, RecordedContext(bag, options), parameters)
-    return source, truth, (topics.image, topics.camera_info or f"none, {given}")
+    source, names = source_of(bag, options)
+    return source, load_truth(bag, options.truth), names
 
 
 def _camera_poses(bag: Bag, options: ReplayOptions, source: BagSource) -> CameraPoses:

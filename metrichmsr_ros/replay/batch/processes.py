@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -20,6 +17,7 @@ from metrichmsr_ros.replay.provenance import code_hash
 from metrichmsr_ros.replay.replay import load_pipeline, replay_bag
 from metrichmsr_ros.replay.result import ReplayResult, read_metrics
 from metrichmsr_ros.ros.bags.locate import find_bags
+from metrichmsr_ros.runtime.worker_processes import Ended, Tell, in_worker_processes
 
 MakePipeline = Callable[[ReplayOptions], Any]
 
@@ -149,23 +147,19 @@ def run_jobs(
         for job in waiting:
             yield run_job(job, progress=progress)
         return
-    threads = ThreadPoolExecutor(min(workers, len(waiting)))
-    try:
-        for future in as_completed([threads.submit(_run_in_process, job) for job in waiting]):
-            yield future.result()
-    finally:
-        threads.shutdown(cancel_futures=True)
+    # a process of its own, so that a killed one affects one bag only
+    for event in in_worker_processes(_make_replayer, waiting, min(workers, len(waiting))):
+        if isinstance(event, Ended):
+            yield event.result or _died(event.task)
 
 
-def _run_in_process(job: ReplayJob) -> Outcome:
-    """Run a job in its own process, so that a killed process affects one bag only."""
-    # spawn: a forked child would inherit the thread pools of torch in an unusable state
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        try:
-            return process.submit(run_job, job).result()
-        except BrokenProcessPool:
-            text = f"{job.bag}: its process was killed or crashed; out of memory? Try fewer --workers"
-            return Outcome(job.bag, job.out, ExitCode.CRASHED, text)
+def _make_replayer() -> Callable[[ReplayJob, Tell], Outcome]:
+    return lambda job, tell: run_job(job)
+
+
+def _died(job: ReplayJob) -> Outcome:
+    text = f"{job.bag}: its process was killed or crashed; out of memory? Try fewer --workers"
+    return Outcome(job.bag, job.out, ExitCode.CRASHED, text)
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:

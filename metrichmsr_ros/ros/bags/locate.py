@@ -35,9 +35,9 @@ def find_bags(path: Path) -> list[Path]:
     """
     if not path.exists():
         raise BagChoiceError(f"there is no bag at {path}")
-    if path.is_file() or _is_bag(path):
+    if path.is_file() or is_bag(path):
         return [path]
-    folders = {folder for folder in path.rglob("*") if folder.is_dir() and _is_bag(folder)}
+    folders = {folder for folder in path.rglob("*") if folder.is_dir() and is_bag(folder)}
     loose = {file for file in path.rglob("*") if _is_data(file) and file.parent not in folders}
     bags = sorted(folders | loose)
     if not bags:
@@ -89,7 +89,8 @@ def without_zstd(name: str) -> str:
     return next((name.removesuffix(suffix) for suffix in ZSTD if name.endswith(suffix)), name)
 
 
-def _is_bag(folder: Path) -> bool:
+def is_bag(folder: Path) -> bool:
+    """Whether a folder is one recording: it has metadata.yaml, or the data files of one split recording."""
     return (folder / NAME).is_file() or _is_split_recording(_data_in(folder))
 
 

@@ -1,0 +1,1 @@
+"""`metrichmsr annotate`: people in metres of photographs, videos, bags and shards, written as an annotation folder."""

@@ -1,0 +1,128 @@
+"""Find what there is to annotate: photographs, videos, bags, tars, folders and lists of them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from metrichmsr_ros.annotation.options import AnnotateError
+from metrichmsr_ros.ros.bags.locate import SUFFIXES as BAGS
+from metrichmsr_ros.ros.bags.locate import is_bag
+
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+VIDEOS = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"),
+    *(".wmv", ".flv", ".ts", ".mts", ".3gp", ".ogv"),
+)
+TARS = (".tar", ".tar.gz", ".tgz")
+LISTS = (".txt", ".list")
+InputKind = Literal["photographs", "video", "bag", "tar", "none"]
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """One input, to which shards and ids belong.
+
+    Attributes:
+        name: in the tables and the manifest; unique.
+        kind: what it is; none: nothing that can be annotated, for the reason in `cause`.
+        path: where it is.
+        files: of photographs: the files, in order.
+        cause: why it cannot be annotated.
+    """
+
+    name: str
+    kind: InputKind
+    path: Path
+    files: tuple[Path, ...] = ()
+    cause: str = ""
+
+
+def find_sources(inputs: Sequence[str]) -> list[InputSource]:
+    """Everything that the inputs name, in their order; what is named twice counts once.
+
+    Args:
+        inputs: paths of photographs, videos, bags, tars and folders of them. `@FILE`, and files that end in .txt, are
+            lists of such paths, one a line, relative to the list; empty lines and lines from # on are left out.
+
+    Raises:
+        AnnotateError: nothing is given, or a list cannot be read.
+    """
+    found = [source for given in inputs for source in _of_input(given)]
+    if not found:
+        raise AnnotateError(f"{', '.join(inputs) or 'no input'}: nothing is named to annotate")
+    once = {source.path.absolute(): source for source in reversed(found)}
+    sources = [source for source in found if once.pop(source.path.absolute(), None) is not None]
+    names = Counter(source.name for source in sources)
+    return [source if names[source.name] == 1 else replace(source, name=source.path.as_posix()) for source in sources]
+
+
+def _of_input(given: str) -> Iterator[InputSource]:
+    if not given.startswith("@") and not given.lower().endswith(LISTS):
+        yield from _at(Path(given), given)
+        return
+    path = Path(given.removeprefix("@"))
+    for line in _lines(path):
+        yield from _at(path.parent / line, line)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise AnnotateError(f"the list {path} cannot be read ({error}); give a text file of one path a line") from error
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _at(path: Path, name: str) -> Iterator[InputSource]:
+    if not path.exists():
+        yield InputSource(name, "none", path, cause="does not exist; check the path")
+    elif path.is_dir() and not is_bag(path):
+        yield from _below(path, name)
+    else:
+        yield _single(path, name) or InputSource(name, "none", path, cause=_unknown(path))
+
+
+def _unknown(path: Path) -> str:
+    kinds = " ".join((*IMAGES, *VIDEOS, *TARS, *BAGS))
+    return f"the suffix {path.suffix or '(none)'} is of no photograph, video, bag or tar; known are {kinds}"
+
+
+def _single(path: Path, name: str) -> InputSource | None:
+    if path.is_dir():
+        return InputSource(name, "bag", path)
+    suffixes: dict[InputKind, tuple[str, ...]] = {"photographs": IMAGES, "video": VIDEOS, "tar": TARS, "bag": BAGS}
+    kinds = [kind for kind, ends in suffixes.items() if path.name.lower().endswith(ends)]
+    if not kinds:
+        return None
+    return InputSource(name, kinds[0], path, (path,) if kinds[0] == "photographs" else ())
+
+
+def _below(folder: Path, name: str) -> Iterator[InputSource]:
+    """The sources in a folder; photographs beside each other are one source."""
+    found = list(_walk(folder, lambda path: path.relative_to(folder).as_posix()))
+    if not found:
+        yield InputSource(name, "none", folder, cause="holds no photograph, video, bag or tar")
+    for source in found:
+        yield replace(source, name=folder.resolve().name) if source.name == "." else source
+
+
+def _walk(folder: Path, named: Callable[[Path], str]) -> Iterator[InputSource]:
+    entries = sorted(Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith("."))
+    photographs = []
+    for path in entries:
+        if path.is_symlink() and path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
+            continue  # it leads back to a folder that it is in
+        if path.is_dir() and not is_bag(path):
+            yield from _walk(path, named)
+        elif (source := _single(path, named(path))) is not None:
+            if source.kind == "photographs":
+                photographs.append(path)
+            else:
+                yield source
+    if photographs:
+        yield InputSource(named(folder), "photographs", folder, tuple(photographs))

@@ -1,0 +1,93 @@
+"""Frames of a video file, or of a part of it, decoded one at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from metrichmsr_ros.annotation.frames import Cameras, SourceFrame
+from metrichmsr_ros.annotation.options import SourceError
+from metrichmsr_ros.geometry.camera import Camera
+
+_MISSING = 0.01  # share of the announced frames that a whole video may lack: containers round its length
+_MISSING_FRAMES = 3
+
+
+class VideoFrames:
+    """Frames of a video; see `frames.FrameStream`.
+
+    Args:
+        path: the file.
+        cameras: give the camera of its first frame, which is that of all.
+        first: index of the first frame to yield.
+        count: frames to yield; None: to the end.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+
+    is_video = True
+
+    def __init__(self, path: Path, cameras: Cameras, first: int = 0, count: int | None = None) -> None:
+        self.damage = ""
+        self._cameras, self._first, self._count = cameras, first, count
+        self._video = cv2.VideoCapture(str(path))
+        if not self._video.isOpened():
+            raise SourceError("OpenCV cannot open this video: it is damaged, or of a codec that OpenCV lacks")
+        self._announced = announced_frames(self._video)
+        fps = float(self._video.get(cv2.CAP_PROP_FPS))
+        self._fps = fps if math.isfinite(fps) and fps > 0 else None
+        last = math.inf if count is None else first + count
+        self.total = None if self._announced is None else int(max(0, min(self._announced, last) - first))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._video.release()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Every frame of the part.
+
+        Frames before it are decoded too: seeking lands on other frames in some files.
+        """
+        camera: Camera | None = None
+        index, stamp_ns = -1, -1
+        end = math.inf if self._count is None else self._first + self._count
+        while index + 1 < end:
+            if not self._video.grab():
+                self._check_length(index + 1)
+                return
+            index, stamp_ns = index + 1, self._stamp_after(stamp_ns)
+            if camera is not None and index < self._first:
+                continue
+            decoded, picture = self._video.retrieve()
+            if not decoded:
+                self.damage = f"frame {index} cannot be decoded; the video was read up to there"
+                return
+            image = np.ascontiguousarray(picture[..., ::-1], np.uint8)
+            camera = camera or self._cameras.of(image)
+            if index >= self._first:
+                yield SourceFrame(index, image, camera, stamp_ns, fps=self._fps)
+
+    def _check_length(self, read: int) -> None:
+        announced = self._announced
+        if announced is not None and announced - read > max(_MISSING_FRAMES, _MISSING * announced):
+            self.damage = f"the video ends after {read} of {announced} frames; it is cut off or damaged"
+
+    def _stamp_after(self, before_ns: int) -> int:
+        """Time of the grabbed frame, after the one before it also where the file does not say."""
+        stamp_ns = round(float(self._video.get(cv2.CAP_PROP_POS_MSEC)) * 1e6)
+        if stamp_ns > before_ns:
+            return stamp_ns
+        if self._fps is None:
+            raise SourceError("the video has neither times nor a frame rate; write it anew with a frame rate")
+        return before_ns + round(1e9 / self._fps)
+
+
+def announced_frames(video: cv2.VideoCapture) -> int | None:
+    """Number of frames that the file claims to have; None if it does not say."""
+    count = float(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    return int(count) if math.isfinite(count) and count > 0 else None

@@ -1,0 +1,81 @@
+"""What is found in folders and lists, and under which names."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.annotated_inputs import write_photographs, write_tar, write_video
+from helpers.recorded_bags import write_bag
+
+from metrichmsr_ros.annotation.inputs import find_sources
+from metrichmsr_ros.annotation.options import AnnotateError
+from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
+
+
+def test_a_folder_has_its_photographs_videos_bags_and_tars(tmp_path):
+    top = tmp_path / "data"
+    write_photographs(top / "photos")
+    write_video(top / "a" / "clip.avi")
+    write_video(top / "b" / "clip.avi")
+    write_bag(top / "bag")
+    write_tar(top / "shard.tar")
+    (top / "notes.md").write_text("not an input")
+    (top / ".hidden.png").write_bytes(b"")
+    found = {source.name: source.kind for source in find_sources([str(top)])}
+    assert found == {
+        "a/clip.avi": "video", "b/clip.avi": "video", "bag": "bag", "photos": "photographs", "shard.tar": "tar",
+    }  # fmt: skip
+
+
+def test_photographs_of_a_folder_are_one_source_in_order(tmp_path):
+    (source,) = find_sources([str(write_photographs(tmp_path / "photos"))])
+    assert source.name == "photos"
+    assert [path.name for path in source.files] == [f"{i:03d}.png" for i in range(6)]
+
+
+def test_equal_names_below_several_folders_stay_apart(tmp_path):
+    for place in ("one", "two"):
+        write_video(tmp_path / place / "clip.avi")
+    found = find_sources([str(tmp_path / "one"), str(tmp_path / "two")])
+    assert len({source.name for source in found}) == 2
+    assert len({shard_name(source.name) for source in found}) == 2
+
+
+def test_what_is_named_twice_counts_once(tmp_path, monkeypatch):
+    write_video(tmp_path / "clip.avi")
+    monkeypatch.chdir(tmp_path)
+    assert [source.name for source in find_sources(["clip.avi", str(tmp_path), "./clip.avi"])] == ["clip.avi"]
+
+
+@pytest.mark.parametrize("given", ["@{}/all.lst", "{}/all.txt"])
+def test_lists_name_inputs_relative_to_themselves(tmp_path, given):
+    write_video(tmp_path / "clip.avi")
+    write_photographs(tmp_path / "photos")
+    for name in ("all.lst", "all.txt"):
+        (tmp_path / name).write_text("# two inputs\nclip.avi\n\n  photos\nnowhere.mp4\n")
+    found = {source.name: source.kind for source in find_sources([given.format(tmp_path)])}
+    assert found == {"clip.avi": "video", "photos": "photographs", "nowhere.mp4": "none"}
+
+
+def test_what_cannot_be_annotated_says_why(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "table.csv").write_text("1,2")
+    found = {
+        s.path.name: s.cause for s in find_sources([str(tmp_path / n) for n in ("empty", "table.csv", "gone.mp4")])
+    }
+    assert found["empty"] == "holds no photograph, video, bag or tar"
+    assert found["table.csv"].startswith("the suffix .csv is of no photograph, video, bag or tar; known are .jpg")
+    assert found["gone.mp4"] == "does not exist; check the path"
+
+
+def test_a_missing_or_empty_list_is_an_error(tmp_path):
+    with pytest.raises(AnnotateError, match=r"nowhere\.txt cannot be read"):
+        find_sources([str(tmp_path / "nowhere.txt")])
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(AnnotateError, match=r"empty\.txt: nothing is named to annotate"):
+        find_sources([str(tmp_path / "empty.txt")])
+
+
+def test_links_in_a_circle_end(tmp_path):
+    write_video(tmp_path / "data" / "clip.avi")
+    (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
+    assert [source.name for source in find_sources([str(tmp_path / "data")])] == ["clip.avi"]
