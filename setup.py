@@ -97,7 +97,7 @@ def plain_data() -> list[tuple[str, list[str]]]:
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/msg", sorted(map(str, Path("msg").glob("*.msg")))),  # to read bags without ROS
-        (f"lib/{NAME}", ["scripts/perception", "scripts/fusion", "scripts/metrichmsr"]),
+        (f"lib/{NAME}", ["scripts/perception", "scripts/fusion", "scripts/follow", "scripts/metrichmsr"]),
     ]
     for top in ("launch", "config"):
         for folder, dirs, files in os.walk(top):

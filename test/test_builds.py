@@ -55,7 +55,7 @@ def test_wheel_without_ros_holds_everything(sources, tmp_path):
         for path in (ROOT / folder).rglob("*.*"):
             if "__pycache__" not in path.parts:
                 assert f"{data}/share/metrichmsr_ros/{path.relative_to(ROOT)}" in names
-    assert {f"{data}/lib/metrichmsr_ros/{program}" for program in ("perception", "fusion")} <= set(names)
+    assert {f"{data}/lib/metrichmsr_ros/{program}" for program in ("perception", "fusion", "follow")} <= set(names)
     entry_points = next(name for name in names if name.endswith("entry_points.txt"))
     assert "metrichmsr = metrichmsr_ros.cli.main:main" in zipfile.ZipFile(wheel).read(entry_points).decode()
 

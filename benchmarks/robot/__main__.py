@@ -14,6 +14,7 @@ from importlib import import_module
 from rich.console import Console
 
 TABLES = {
+    "costmap": "people who are marked in a costmap and leave no trail",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "fusion": "four cameras: root error, ids, and extrinsics that disagree",
 }

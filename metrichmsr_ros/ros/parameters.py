@@ -91,6 +91,9 @@ class Settings:
     points_stride: int = parameter(
         2, "Use every n-th row and column of the depth for ~/points.", unit="px", between=(1, 64)
     )
+    body_points_hidden: bool = parameter(
+        False, "Also put people who are hidden into ~/body_points, where they are predicted inside the image."
+    )
     ground_frame: str = parameter(
         "",
         "Frame of /tf whose z points up and whose z = 0 is the floor, e.g. base_footprint. Feet on that floor give the "

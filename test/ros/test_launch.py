@@ -14,6 +14,7 @@ import pytest
 import yaml
 from helpers.repository import ROOT
 
+from metrichmsr_ros.ros.following.parameters import FOLLOW_PARAMETERS
 from metrichmsr_ros.ros.fusion.parameters import FUSION_PARAMETERS
 from metrichmsr_ros.ros.parameters import PARAMETERS
 
@@ -29,7 +30,7 @@ def prefix(tmp_path, monkeypatch):
     """A place where ROS finds this package and RViz, and the shell `ros2`: stand-ins that note how they are called."""
     index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
     own = tmp_path / "lib" / "metrichmsr_ros"
-    programs = [own / "perception", own / "fusion", own / "metrichmsr"]
+    programs = [own / "perception", own / "fusion", own / "follow", own / "metrichmsr"]
     programs += [tmp_path / "lib" / "rviz2" / "rviz2", tmp_path / "bin" / "ros2"]
     programs.append(tmp_path / "lib" / "rclcpp_components" / "component_container")
     for folder in (index, tmp_path / "notes", tmp_path / "share" / "metrichmsr_ros", *(p.parent for p in programs)):
@@ -267,6 +268,32 @@ def test_fusion_starts_its_node_with_its_parameters(prefix):
 def test_every_parameter_of_fusion_is_an_argument(prefix):
     shown = {argument.name: argument for argument in description("fusion").get_launch_arguments()}
     assert FUSION_PARAMETERS.keys() <= shown.keys()
+
+
+def test_follow_attaches_to_a_running_node(prefix):
+    given = ("humans:=/fusion/humans", "goal:=/goal_update", "fixed_frame:=map", "distance:=2")
+    [(program, words)] = started(prefix, "follow", *given)
+    assert program == "follow"
+    assert {"humans:=/fusion/humans", "~/goal:=/goal_update", "__node:=follow"} <= set(words)
+    found = parameters(words)
+    assert (found["fixed_frame"], found["distance"]) == ("map", 2.0)
+    assert found["choose"] == "nearest"  # of config/follow.yaml
+
+
+def test_follow_starts_perception_on_request_without_sharing_parameters(prefix):
+    given = ("perception:=true", "image:=/cam/image_raw", "fixed_frame:=map", "min_confidence:=0.7", "namespace:=robot")
+    (_, follow), (program, words) = started(prefix, "follow", *given)
+    assert program == "perception"
+    assert {"image:=/cam/image_raw", "__ns:=/robot", "__node:=perception"} <= set(words)
+    assert {"humans:=perception/humans", "__ns:=/robot", "__node:=follow"} <= set(follow)
+    assert parameters(follow)["min_confidence"] == 0.7
+    found = parameters(words)
+    assert (found["fixed_frame"], found["min_confidence"], found["preset"]) == ("", 0.0, "embedded")
+
+
+def test_every_parameter_of_follow_is_an_argument(prefix):
+    shown = {argument.name: argument for argument in description("follow").get_launch_arguments()}
+    assert FOLLOW_PARAMETERS.keys() <= shown.keys()
 
 
 @pytest.mark.parametrize(("loop", "expected"), [("true", "--loop"), ("false", "--delay")])

@@ -109,6 +109,22 @@ def test_an_empty_image_gives_an_empty_array(ros):
     assert seconds_of(humans[0]) == 7.0
 
 
+def test_clearing_points_come_for_every_image_also_of_nobody(ros):
+    pipeline = FakePipeline([make_person()])
+    ros.perception(pipeline)
+    clouds = ros.hear("/perception/clearing_points", PointCloud2)
+    camera = CameraDriver(ros)
+    camera.send_good(7.0)
+    ros.until(lambda: len(clouds) == 1, "a cloud")
+    pipeline.people = []
+    camera.send_good(8.0)
+    ros.until(lambda: len(clouds) == 2, "a cloud of an empty image")
+    assert [seconds_of(cloud) for cloud in clouds] == [7.0, 8.0]
+    assert clouds[0].header.frame_id == FRAME
+    assert clouds[0].width == clouds[1].width > 100
+    assert (pipeline.calls[0][3].vertices, pipeline.calls[0][3].depth) == (False, False)  # rays need neither
+
+
 def test_topology_waits_for_late_subscribers(ros):
     ros.perception(FakePipeline())
     topology = ros.hear("/perception/topology", MeshTopology, latched=True)

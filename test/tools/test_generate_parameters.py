@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from metrichmsr_ros.ros.following.parameters import FollowSettings
 from metrichmsr_ros.ros.fusion.parameters import FusionSettings
 from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
@@ -30,6 +31,8 @@ def tool():
         "docs/reference/parameters.md",
         "config/fusion.yaml",
         "docs/reference/fusion_parameters.md",
+        "config/follow.yaml",
+        "docs/reference/follow_parameters.md",
     ],
 )
 def test_the_committed_file_is_the_generated_one(tool, name):
@@ -37,7 +40,10 @@ def test_the_committed_file_is_the_generated_one(tool, name):
     assert (ROOT / name).read_text(encoding="utf-8") == expected, f"run {tool.COMMAND}"
 
 
-@pytest.mark.parametrize(("name", "settings"), [("perception", Settings()), ("fusion", FusionSettings())])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("perception", Settings()), ("fusion", FusionSettings()), ("follow", FollowSettings())],
+)
 def test_the_yaml_file_holds_every_default_in_its_type(name, settings):
     values = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())["/**"]["ros__parameters"]
     expected = asdict(settings)

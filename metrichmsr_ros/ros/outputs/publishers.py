@@ -19,7 +19,11 @@ from visualization_msgs.msg import MarkerArray
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
-from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
+from metrichmsr_ros.ros.outputs.clouds import (
+    body_points_message,
+    clearing_points_message,
+    scene_points_message,
+)
 from metrichmsr_ros.ros.outputs.fixed_frame import FixedFrameTopics
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
 from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
@@ -95,7 +99,8 @@ class Outputs:
         )
         self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses(bodies, header), nothing)
         self._add(PointCloud2, "~/points", self._points, depth)
-        self._add(PointCloud2, "~/body_points", lambda bodies, scene, header: body_points_message(bodies, header), mesh)
+        self._add(PointCloud2, "~/body_points", self._body_points, mesh)
+        self._add(PointCloud2, "~/clearing_points", self._clearing_points, nothing)
         self._add(
             MarkerArray,
             "~/markers",
@@ -156,6 +161,13 @@ class Outputs:
     def _points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
         image = scene.image if self.settings.points_colour else None
         return scene_points_message(scene.depth.metres, scene.camera, header, image, self.settings.points_stride)
+
+    def _body_points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
+        return body_points_message(bodies, header, scene.camera if self.settings.body_points_hidden else None)
+
+    def _clearing_points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
+        keeps_hidden = not self.settings.body_points_hidden  # else they are marked where they are now
+        return clearing_points_message(bodies, scene.camera, header, keeps_hidden)
 
     def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> PlainMessage:
         return humans(bodies, scene, header, self._body_model.name, self._people_options())

@@ -1,0 +1,121 @@
+"""The rule by which an obstacle layer of Nav2 marks and clears, in NumPy, as its documentation describes it.
+
+Each source keeps its newest cloud only (`observation_persistence` 0). An update first clears the cells of the line from
+each clearing cloud's sensor to each of its points, at most `raytrace_max_range` long. It then marks the cells of the
+points of the marking clouds that lie between the heights and within `obstacle_max_range` of the sensor. The window does
+not roll: it is as large as the room, so that nothing is forgotten at its edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrichmsr_ros.types import Float64Array
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """Parameters by the names of Nav2, m; those of `config/nav2/people_costmap.yaml`.
+
+    Attributes:
+        origin: x, y of the window's corner.
+        size: of the window along x and y.
+    """
+
+    origin: tuple[float, float] = (-4.0, -7.0)
+    size: tuple[float, float] = (14.0, 14.0)
+    resolution: float = 0.05
+    min_obstacle_height: float = -0.5
+    max_obstacle_height: float = 2.5
+    obstacle_max_range: float = 8.0
+    raytrace_max_range: float = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A cloud in the costmap's frame: the sensor's place (3,) and points (N, 3), m."""
+
+    origin: Float64Array
+    points: Float64Array
+
+
+class ObstacleLayer:
+    """One layer's grid.
+
+    Attributes:
+        is_marked: (X, Y) the cells.
+    """
+
+    def __init__(self, config: LayerConfig | None = None) -> None:
+        self.config = config or LayerConfig()
+        x, y = (round(side / self.config.resolution) for side in self.config.size)
+        self.is_marked = np.zeros((x, y), bool)
+
+    def update(self, marking: Observation | None, clearing: Observation | None) -> NDArray[np.bool_]:
+        """Clear, then mark; returns the cells (X, Y) that are marked by this cloud. None: nothing was received yet."""
+        if clearing is not None:
+            self._clear(clearing)
+        marked = np.zeros_like(self.is_marked)
+        if marking is not None:
+            marked[tuple(self._obstacles(marking).T)] = True
+        self.is_marked |= marked
+        return marked
+
+    def cells(self, points: Float64Array) -> NDArray[np.int64]:
+        """(N, 2) cells of points (N, 2 or more), also outside the window."""
+        return np.floor((points[:, :2] - self.config.origin) / self.config.resolution).astype(np.int64)
+
+    def inside(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(N,) whether cells lie in the window."""
+        return np.all((cells >= 0) & (cells < self.is_marked.shape), axis=1)
+
+    def _obstacles(self, seen: Observation) -> NDArray[np.int64]:
+        heights = seen.points[:, 2]
+        is_between = (heights >= self.config.min_obstacle_height) & (heights <= self.config.max_obstacle_height)
+        is_near = np.linalg.norm(seen.points[:, :2] - seen.origin[:2], axis=1) <= self.config.obstacle_max_range
+        cells = self.cells(seen.points[is_between & is_near])
+        return cells[self.inside(cells)]
+
+    def _clear(self, seen: Observation) -> None:
+        start = self.cells(seen.origin[None])
+        if not self.inside(start)[0]:
+            return  # nothing is traced from outside the window
+        ends = self._cut(seen.origin[:2], seen.points[:, :2])
+        cells = line_cells(start[0], self.cells(ends), int(np.ceil(self.config.raytrace_max_range / self._cell)))
+        self.is_marked[tuple(cells[self.inside(cells)].T)] = False
+
+    @property
+    def _cell(self) -> float:
+        return self.config.resolution
+
+    def _cut(self, origin: Float64Array, ends: Float64Array) -> Float64Array:
+        """Ends of the lines, drawn in to the window."""
+        low = np.asarray(self.config.origin)
+        high = low + self.config.size - 1e-3
+        step = ends - origin
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_edge = np.where(step > 0, (high - origin) / step, np.where(step < 0, (low - origin) / step, np.inf))
+        share = np.minimum(to_edge.min(axis=1), 1.0)
+        return np.clip(origin + step * share[:, None], low, high)
+
+
+def line_cells(start: NDArray[np.int64], ends: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """(M, 2) all cells of the lines from one cell (2,) to each of N cells (N, 2), at most `most` cells long.
+
+    Bresenham's lines: one cell a step along the longer axis, beginning with half an error.
+    """
+    step = ends - start
+    size, sign = np.abs(step), np.where(step > 0, 1, -1)
+    is_x = size[:, 0] >= size[:, 1]
+    long, short = size.max(axis=1), size.min(axis=1)
+    share = np.minimum(1.0, most / np.maximum(np.hypot(*step.T), 1e-9))
+    last = (share * long).astype(np.int64)
+    number = np.arange(int(last.max(initial=0)) + 1)
+    across = (long[:, None] // 2 + number * short[:, None]) // np.maximum(long, 1)[:, None]
+    along = np.broadcast_to(number, across.shape)
+    x, y = np.where(is_x[:, None], along, across), np.where(is_x[:, None], across, along)
+    cells = start + np.stack([x, y], axis=-1) * sign[:, None]
+    return cells[number <= last[:, None]].astype(np.int64)

@@ -1,0 +1,90 @@
+"""The follow node: one person of a running perception or fusion node as a frame of /tf and a goal for Nav2.
+
+    ros2 launch metrichmsr_ros follow.launch.py humans:=/perception/humans fixed_frame:=odom goal:=/goal_update
+
+perception:=true also starts a perception node for one camera:
+
+    ros2 launch metrichmsr_ros follow.launch.py perception:=true image:=/cam/image_raw camera_info:=/cam/camera_info
+"""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+
+from metrichmsr_ros.ros.following.parameters import FOLLOW_PARAMETERS
+from metrichmsr_ros.ros.launching.arguments import (
+    CAMERA_TOPICS,
+    SHARE,
+    flag,
+    given_parameters,
+    node_arguments,
+    parameter_arguments,
+    perception,
+)
+from metrichmsr_ros.ros.launching.processes import ends_with_launch, params_file, require_program
+
+PROGRAM = "follow"
+RESPAWN_DELAY_S = 2.0
+
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        "humans",
+        default_value="perception/humans",
+        description="Topic of the people of a perception or fusion node, e.g. /fusion/humans.",
+    ),
+    DeclareLaunchArgument(
+        "goal",
+        default_value="follow/goal",
+        description="Topic of the goals (geometry_msgs/PoseStamped); /goal_update for Nav2's behaviour trees.",
+    ),
+    DeclareLaunchArgument(
+        "perception",
+        default_value="false",
+        description="Also start the perception node of one camera: true or false.",
+    ),
+    *node_arguments(*CAMERA_TOPICS),
+    DeclareLaunchArgument(
+        "perception_params_file",
+        default_value=PathJoinSubstitution([SHARE, "config", "perception.yaml"]),
+        description="YAML file of parameters of the perception node, if that is started.",
+    ),
+    *parameter_arguments(table=FOLLOW_PARAMETERS),
+    *node_arguments("namespace", "use_sim_time", "log_level", "respawn"),
+    *node_arguments(name=PROGRAM, params_file=PathJoinSubstitution([SHARE, "config", "follow.yaml"])),
+]
+
+
+def make_node(context: LaunchContext) -> Node:
+    given = {**given_parameters(context, FOLLOW_PARAMETERS), "use_sim_time": flag(context, "use_sim_time")}
+    return Node(
+        package="metrichmsr_ros",
+        executable=PROGRAM,
+        name=LaunchConfiguration("name"),
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[str(params_file(context)), given],
+        remappings=[("humans", LaunchConfiguration("humans")), ("~/goal", LaunchConfiguration("goal"))],
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        exec_name=PROGRAM,
+        output="screen",
+        **ends_with_launch(context, unblocks=True),
+        respawn=flag(context, "respawn"),
+        respawn_delay=RESPAWN_DELAY_S,
+    )
+
+
+def make_perception(context: LaunchContext) -> GroupAction:
+    """Apart from the arguments of the follow node, some of which have the names of parameters of perception."""
+    same = (*CAMERA_TOPICS, "namespace", "use_sim_time", "log_level")
+    given = {name: LaunchConfiguration(name).perform(context) for name in same}
+    given["params_file"] = LaunchConfiguration("perception_params_file").perform(context)
+    return GroupAction([perception({"name": "perception", **given})], forwarding=False)
+
+
+def start(context: LaunchContext) -> list[Node | GroupAction]:
+    require_program(context, "metrichmsr_ros", PROGRAM, "build the workspace and source its setup.bash")
+    return [make_node(context), *([make_perception(context)] if flag(context, "perception") else [])]
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])

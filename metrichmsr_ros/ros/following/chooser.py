@@ -1,0 +1,87 @@
+"""Who is followed: chosen at the start, by a service, or by an id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metrichmsr_ros.people.following.candidate import Candidate
+from metrichmsr_ros.people.following.config import FollowConfig
+from metrichmsr_ros.people.following.goal import Viewpoint, nearest_in_front
+from metrichmsr_ros.people.following.target import FollowedPerson, FollowedState, FollowStatus
+from metrichmsr_ros.ros.following.parameters import FollowSettings
+
+WAITING = "waiting"
+"""Status while somebody to follow is awaited."""
+
+
+class Chooser:
+    """A `FollowedPerson` and how it is chosen.
+
+    Args:
+        settings: parameters.
+    """
+
+    def __init__(self, settings: FollowSettings) -> None:
+        self._settings = settings
+        self._person = FollowedPerson(
+            FollowConfig(predict_for=settings.predict_for, forget_after=settings.lost_timeout)
+        )
+        self._wanted_id = settings.target_id
+        self._wants_nearest = settings.choose == "nearest" and not settings.target_id
+        self._seen: tuple[Sequence[Candidate], Viewpoint | None, float] = ((), None, 0.0)
+
+    @property
+    def state(self) -> FollowedState:
+        """The person who is followed."""
+        return self._person.state
+
+    @property
+    def status(self) -> str:
+        """The status in a word: idle, waiting, following, predicted or lost."""
+        awaits = self._wants_nearest or bool(self._wanted_id)
+        return WAITING if awaits and self.state.status is FollowStatus.IDLE else self.state.status.value
+
+    def step(self, people: Sequence[Candidate], view: Viewpoint | None, stamp_s: float) -> FollowedState:
+        """Take everybody of one image; `view` is the robot's, None: unknown."""
+        self._seen = people, view, stamp_s
+        state = self._person.step(people, stamp_s)
+        if state.status is FollowStatus.IDLE:
+            chosen = self._chosen(people, view)
+            state = self._follow(chosen) if chosen is not None else state
+        return state
+
+    def select(self, id: str) -> None:
+        """Follow the person with this id instead, now or when seen."""
+        self._person.stop()
+        self._wanted_id, self._wants_nearest = id, False
+        chosen = self._chosen(*self._seen[:2])
+        if chosen is not None:
+            self._follow(chosen)
+
+    def follow_nearest(self) -> str:
+        """Follow the nearest person in front instead; the id, or "" if nobody is there, and nothing is changed."""
+        people, view, _ = self._seen
+        nearest = self._nearest(people, view)
+        return self._follow(nearest).id if nearest is not None else ""
+
+    def stop(self) -> None:
+        """Follow nobody."""
+        self._person.stop()
+        self._wanted_id, self._wants_nearest = "", False
+
+    def _chosen(self, people: Sequence[Candidate], view: Viewpoint | None) -> Candidate | None:
+        if self._wanted_id:
+            named = (person for person in people if person.id == self._wanted_id and not person.is_hidden)
+            return next(named, None)
+        return self._nearest(people, view) if self._wants_nearest else None
+
+    def _nearest(self, people: Sequence[Candidate], view: Viewpoint | None) -> Candidate | None:
+        if view is None:
+            return None
+        sure = [person for person in people if person.confidence >= self._settings.min_confidence]
+        return nearest_in_front(sure, view, self._settings.choose_distance, self._settings.choose_angle)
+
+    def _follow(self, chosen: Candidate) -> FollowedState:
+        people, _, stamp_s = self._seen
+        self._wanted_id, self._wants_nearest = "", False
+        return self._person.follow(chosen, people, stamp_s)

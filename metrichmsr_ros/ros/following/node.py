@@ -1,0 +1,322 @@
+"""The follow node: people of a perception or fusion node in; the frame, goal and status of one of them out.
+
+    ros2 run metrichmsr_ros follow --ros-args -r humans:=/perception/humans -p fixed_frame:=odom
+
+A lifecycle node that configures and activates itself unless `autostart` is false.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header, String
+from std_srvs.srv import Trigger
+
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.people.following.goal import Viewpoint
+from metrichmsr_ros.people.following.target import FollowStatus
+from metrichmsr_ros.ros.diagnostics import status_message
+from metrichmsr_ros.ros.following.chooser import Chooser
+from metrichmsr_ros.ros.following.outputs import FollowOutputs
+from metrichmsr_ros.ros.following.parameters import FOLLOW_PARAMETERS, FollowSettings
+from metrichmsr_ros.ros.following.people import candidates_of
+from metrichmsr_ros.ros.frame_names import bare
+from metrichmsr_ros.ros.fusion.waiting import PlacedFrame, TransformQueue
+from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
+from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.parameter_declaration import declare_parameters, read_values
+from metrichmsr_ros.ros.process import interrupt_once, start_rclpy
+from metrichmsr_ros.ros.tf import WARN_EVERY_S, TransformBroadcaster, TransformListener
+from metrichmsr_ros.ros.tf_tree import TransformError
+
+QUEUED_MESSAGES = 10
+POLL_S = 0.02  # how often waiting messages look for their transforms
+SILENT_AFTER_S = 1.0  # without people, after which nobody is followed any more, at least
+_SUCCESS = TransitionCallbackReturn.SUCCESS
+_HUMANS = ("metrichmsr_ros/msg/HumanMeshArray",)
+
+
+class FollowNode(LifecycleNode):
+    """Lifecycle node around one `FollowedPerson`.
+
+    Args:
+        name: node name.
+        node_options: further arguments of rclpy's Node (context, namespace, parameter_overrides, ...).
+
+    Raises:
+        ParameterError: a parameter has a value that it cannot have.
+    """
+
+    def __init__(self, name: str = "follow", **node_options: Any) -> None:
+        super().__init__(name, **node_options)
+        declare_parameters(self, FOLLOW_PARAMETERS)
+        self._settings = FollowSettings(**read_values(self, FOLLOW_PARAMETERS))
+        for text in misspelt(self._parameter_overrides, self._parameters, {}):
+            self.get_logger().warning(text)
+        self._chooser = Chooser(self._settings)
+        self._queue: TransformQueue | None = None
+        self._transforms: TransformListener | None = None
+        self._outputs: FollowOutputs | None = None
+        self._input: Input | None = None
+        self._problem = ""
+        self._received_s = time.monotonic()
+        self._lock = threading.RLock()
+        self._broadcaster = TransformBroadcaster(self)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._doors = [
+            self.create_subscription(String, "~/select", self._on_select, 10),
+            self.create_service(Trigger, "~/follow_nearest", self._on_follow_nearest),
+            self.create_service(Trigger, "~/stop", self._on_stop),
+        ]
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still, waiting and reports may not
+        self._ticks = [
+            self.create_timer(1.0, self._report, clock=steady),
+            self.create_timer(POLL_S, self._work, clock=steady),
+        ]
+        if self._settings.autostart:
+            self._start_timer = self.create_timer(0.0, self._autostart, clock=steady)
+
+    @property
+    def state(self) -> str:
+        """Lifecycle state: unconfigured, inactive, active or finalized."""
+        return str(self._state_machine.current_state[1])
+
+    # transitions ---------------------------------------------------------------------------------------------------
+
+    def _autostart(self) -> None:
+        self._start_timer.cancel()
+        if self.state == "unconfigured":
+            self.trigger_configure()
+        if self.state == "inactive" and self.context.ok():
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Create the publishers; forget everybody."""
+        settings = self._settings
+        self._chooser = Chooser(settings)
+        self._outputs = FollowOutputs(self, self._broadcaster, settings.person_frame, settings.distance)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Enable the publishers and subscribe."""
+        result = super().on_activate(state)
+        self._transforms = TransformListener(self)
+        self._queue = TransformQueue(
+            self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
+        )
+        self._input = Input(self, HumanMeshArray, "humans", self._on_humans, QUEUED_MESSAGES, "auto")
+        self._received_s = time.monotonic()
+        if self._outputs is not None:
+            self._outputs.forget_status()
+            self._outputs.tell(self._status)
+        self.get_logger().info(f"active: {self._topic} in {self._settings.fixed_frame}")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and disable the publishers."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take the topics back."""
+        self._release()
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and release from any state."""
+        self._release()
+        return _SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything; the node can be configured again."""
+        self.get_logger().error("a transition failed: releasing everything")
+        self._release()
+        return _SUCCESS
+
+    def destroy_node(self) -> None:
+        """Release, then destroy as usual."""
+        self._release()
+        super().destroy_node()
+
+    def _stop(self) -> None:
+        if self._input is not None:
+            self._input.close()
+        if self._transforms is not None:
+            self._transforms.close()
+        self._input = self._queue = self._transforms = None
+
+    def _release(self) -> None:
+        self._stop()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = None
+
+    # work ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _topic(self) -> str:
+        return str(self.resolve_topic_name("humans"))
+
+    @property
+    def _status(self) -> str:
+        """The status in a word; somebody of whom no news comes is lost."""
+        status = self._chooser.status
+        silent = time.monotonic() - self._received_s > max(self._settings.predict_for, SILENT_AFTER_S)
+        is_held = status in (FollowStatus.FOLLOWING.value, FollowStatus.PREDICTED.value)
+        return FollowStatus.LOST.value if silent and is_held else status
+
+    def _on_humans(self, message: HumanMeshArray) -> None:
+        with self._lock:
+            if self._queue is not None:
+                self._queue.add("", message)
+                self._work()
+
+    def _no_transform(self, camera: str, text: str) -> None:
+        self._tell_problem(f"no transform: {text}")
+
+    def _tell_problem(self, text: str) -> None:
+        self._problem = text
+        self.get_logger().warning(text, throttle_duration_sec=WARN_EVERY_S)
+
+    def _work(self) -> None:
+        """Take the people whose transforms have come, and tell of changes."""
+        with self._lock:
+            for frame in self._queue.ready() if self._queue is not None else ():
+                self._take(frame)
+            if self._outputs is not None and self.state == "active":
+                self._outputs.tell(self._status)
+
+    def _take(self, frame: PlacedFrame) -> None:
+        self._received_s = time.monotonic()
+        header = Header(stamp=frame.message.header.stamp, frame_id=bare(self._settings.fixed_frame))
+        people = candidates_of(frame.message, frame.pose, self._tell_problem)
+        view = self._view(frame)
+        state = self._chooser.step(people, view, stamp_ns(header) * 1e-9)
+        if self._outputs is not None:
+            self._outputs.publish(state, header, view)
+
+    def _view(self, frame: PlacedFrame) -> Viewpoint | None:
+        """Where the robot is at the image's stamp; without its frame, where the camera is."""
+        fixed, robot = bare(self._settings.fixed_frame), bare(self._settings.robot_frame)
+        assert self._transforms is not None
+        try:
+            return Viewpoint.of_robot(self._transforms.matrix(fixed, robot, stamp_ns(frame.message.header)))
+        except TransformError as error:
+            if bare(frame.message.header.frame_id) != fixed:
+                return Viewpoint.of_camera(frame.pose)
+            self._tell_problem(f"no place of the robot, so no goal: {error}; set robot_frame")
+            return None
+
+    # requests ------------------------------------------------------------------------------------------------------
+
+    def _on_select(self, message: String) -> None:
+        with self._lock:
+            self._chooser.select(message.data.strip())
+            self.get_logger().info(f"asked to follow {message.data.strip()!r}")
+
+    def _on_follow_nearest(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            id = self._chooser.follow_nearest()
+        near = f"{self._settings.choose_distance:g} m and {self._settings.choose_angle:g} rad"
+        response.success = bool(id)
+        response.message = f"following {id}" if id else f"nobody is seen in front of the robot, within {near}"
+        return response
+
+    def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            self._chooser.stop()
+        response.success, response.message = True, "following nobody"
+        return response
+
+    # health --------------------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        name = self.get_fully_qualified_name().lstrip("/")
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        followed, status = self._chooser.state, self._status
+        values = {
+            "state": self.state,
+            "id": followed.id,
+            "unseen": f"{followed.unseen_s:.1f} s",
+            "found again": str(followed.found_again),
+        }
+        level, text = self._judge(status, followed.id)
+        message.status = [status_message(f"{name}: person", level, text, values)]
+        self._problem = ""
+        self._diagnostics.publish(message)
+
+    def _judge(self, status: str, id: str) -> tuple[bytes, str]:
+        if self.state != "active":
+            return DiagnosticStatus.OK, "not active"
+        silent = time.monotonic() - self._received_s
+        if self._problem:
+            return DiagnosticStatus.WARN, self._problem
+        if silent > SILENT_AFTER_S:
+            mismatch = self._input.mismatch if self._input is not None else ""
+            why = mismatch or elsewhere(self, "humans", self._topic, _HUMANS)
+            return DiagnosticStatus.STALE, f"no people received for {silent:.0f} s: {why}"
+        if status == FollowStatus.LOST.value:
+            return DiagnosticStatus.WARN, f"lost {id}"
+        return DiagnosticStatus.OK, f"{status} {id}".strip()
+
+
+def make_follow_node(parameter_overrides: Mapping[str, Any] | None = None, **node_options: Any) -> FollowNode:
+    """A follow node to add to an executor of your own.
+
+    Args:
+        parameter_overrides: values by parameter name.
+        node_options: further arguments of the node, e.g. `context`, `namespace`, `name`.
+
+    Raises:
+        ParameterError: a parameter has a value that it cannot have.
+    """
+    overrides = [Parameter(name, value=value) for name, value in (parameter_overrides or {}).items()]
+    return FollowNode(parameter_overrides=overrides, **node_options)
+
+
+def _run() -> None:
+    try:
+        node = FollowNode()
+    except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
+        sys.exit(f"follow: {error}")
+    try:
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    finally:
+        node.destroy_node()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one node until SIGINT or SIGTERM."""
+    signals = interrupt_once()
+    try:
+        with signals.raising(False):
+            start_rclpy("follow", args)
+            _run()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how a node ends
+    except Exception:
+        if not signals.came:
+            raise
+        # rclpy was shut down under what was at work
+    finally:
+        rclpy.try_shutdown()
+        signals.close()
+
+
+if __name__ == "__main__":
+    main()

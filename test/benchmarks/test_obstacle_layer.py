@@ -1,0 +1,140 @@
+"""The replica of Nav2's obstacle layer: which cells are marked and cleared, and in which order; what it measures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.fake_pipeline import make_person
+
+from benchmarks.robot.costmap import WAYS, Step, record
+from benchmarks.robot.obstacle_layer import LayerConfig, Observation, ObstacleLayer, line_cells
+from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, level_camera
+from metrichmsr_ros.depth.engine import SceneDepth
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.scene import Scene
+
+CONFIG = LayerConfig(origin=(0.0, 0.0), size=(4.0, 4.0), resolution=0.1)
+SENSOR = np.array([0.05, 2.05, 1.0])
+CAMERA = Camera.from_fov(640, 480, 1.2)
+
+
+def seen(*points):
+    return Observation(SENSOR, np.array(points, np.float64).reshape(-1, 3))
+
+
+def marked(layer):
+    return {tuple(cell) for cell in np.argwhere(layer.is_marked).tolist()}
+
+
+def test_a_point_marks_its_cell():
+    layer = ObstacleLayer(CONFIG)
+    layer.update(seen((1.01, 2.0, 0.5), (1.09, 2.0, 0.5)), None)
+    assert marked(layer) == {(10, 20)}
+
+
+@pytest.mark.parametrize("point", [(1.0, 2.0, -0.6), (1.0, 2.0, 2.6), (9.0, 2.0, 0.5)])
+def test_points_outside_heights_or_window_mark_nothing(point):
+    layer = ObstacleLayer(CONFIG)
+    layer.update(seen(point), None)
+    assert not layer.is_marked.any()
+
+
+def test_points_beyond_the_obstacle_range_mark_nothing():
+    layer = ObstacleLayer(replace(CONFIG, obstacle_max_range=2.0))
+    layer.update(seen((2.0, 2.05, 0.5), (2.1, 2.05, 0.5)), None)
+    assert marked(layer) == {(20, 20)}
+
+
+def test_a_mark_stays_until_a_ray_passes_through_it():
+    layer = ObstacleLayer(CONFIG)
+    layer.update(seen((1.05, 2.05, 0.5), (2.05, 2.05, 0.5), (2.05, 3.05, 0.5)), None)
+    layer.update(seen(), seen((1.55, 2.05, 0.0)))
+    assert marked(layer) == {(20, 20), (20, 30)}  # the first lay on the ray, the second behind its end
+    layer.update(seen(), seen())
+    assert marked(layer) == {(20, 20), (20, 30)}
+
+
+def test_what_a_ray_clears_is_marked_again_in_the_same_update():
+    layer = ObstacleLayer(CONFIG)
+    both = seen((1.05, 2.05, 0.5))
+    layer.update(both, None)
+    layer.update(both, seen((3.05, 2.05, 0.0)))
+    assert marked(layer) == {(10, 20)}
+
+
+def test_rays_clear_no_farther_than_the_raytrace_range():
+    layer = ObstacleLayer(replace(CONFIG, raytrace_max_range=1.5))
+    layer.update(seen((1.0, 2.05, 0.5), (3.05, 2.05, 0.5)), None)
+    layer.update(seen(), seen((30.0, 2.05, 0.0)))
+    assert marked(layer) == {(30, 20)}
+
+
+def test_a_ray_that_leaves_the_window_clears_up_to_its_edge():
+    layer = ObstacleLayer(CONFIG)
+    layer.update(seen((3.95, 2.05, 0.5), (2.05, 3.95, 0.5)), None)
+    layer.update(seen(), seen((40.05, 2.05, 0.0)))
+    assert marked(layer) == {(20, 39)}
+
+
+def test_nothing_is_cleared_from_outside_the_window():
+    layer = ObstacleLayer(CONFIG)
+    layer.update(seen((1.05, 2.05, 0.5)), None)
+    layer.update(None, Observation(np.array([-1.0, 2.05, 1.0]), np.array([[3.0, 2.05, 0.0]])))
+    assert marked(layer) == {(10, 20)}
+
+
+def bresenham(start, end):
+    """One line, step by step."""
+    (x, y), (dx, dy) = start, np.abs(np.subtract(end, start))
+    sx, sy = (1 if b > a else -1 for a, b in zip(start, end, strict=True))
+    cells, error = [(x, y)], max(dx, dy) // 2
+    for _ in range(max(dx, dy)):
+        error += min(dx, dy)
+        is_across = error >= max(dx, dy)
+        error -= max(dx, dy) * is_across
+        x, y = (x + sx, y + sy * is_across) if dx >= dy else (x + sx * is_across, y + sy)
+        cells.append((x, y))
+    return cells
+
+
+def test_lines_go_through_the_cells_of_bresenhams_algorithm():
+    rng = np.random.default_rng(0)
+    ends = rng.integers(-30, 30, (200, 2))
+    start = np.array([3, -4])
+    expected = {cell for end in ends.tolist() for cell in bresenham((3, -4), end)}
+    assert {tuple(cell) for cell in line_cells(start, ends, 1000).tolist()} == expected
+
+
+def step_at(stamp, place, is_seen):
+    """A person of 9 points at `place` (x, y), m, before a level camera; found where it truly is, or not."""
+    pose = level_camera((0.0, 0.0, 1.0), 0.0)
+    points = np.array([[place[0] + x, place[1] + y, 0.9] for x in (-0.1, 0.0, 0.1) for y in (-0.1, 0.0, 0.1)])
+    in_camera = ((points - pose[:3, 3]) @ pose[:3, :3]).astype(np.float32)
+    none = np.zeros(0, np.float32)
+    joints = np.tile(in_camera.mean(axis=0), (24, 1))
+    person = SequencePerson("anna", none, none, joints[0], joints, 1.7, 1.0)
+    frame = SequenceFrame(np.zeros((0, 0, 3), np.uint8), CAMERA, stamp, pose, np.zeros((0, 0), np.float32), (person,))
+    people = [make_person("p1", vertices_cam=in_camera, joints_cam=joints)] if is_seen else []
+    scene = Scene(stamp, CAMERA, frame.image, people, SceneDepth.not_requested(CAMERA))
+    return Step(frame, scene, {"anna": points})
+
+
+def walk():
+    """Somebody walks across the view; the first two images do not show it."""
+    return [step_at(n / 10, (3.02, -0.98 + n / 10), is_seen=n >= 2) for n in range(20)]
+
+
+@pytest.mark.parametrize("way", WAYS[2:])
+def test_a_walk_is_marked_when_seen_and_leaves_no_trail_with_the_clearing_cloud(way):
+    found = record(walk(), way)
+    assert found.delays_s == pytest.approx([0.2])
+    assert min(found.exact) == 1.0
+    assert max(found.trail) == max(found.far) == 0
+
+
+def test_a_walk_leaves_a_trail_without_the_clearing_cloud():
+    found = record(walk(), WAYS[0])
+    assert found.trail[-1] == 3 * 12  # three points side by side; the last 0.6 s of 18 images are no trail yet
+    assert found.far[-1] > 0
