@@ -28,7 +28,8 @@ def test_a_table_that_does_not_exist_is_named(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["robot", "fixed_frames"])
     with pytest.raises(SystemExit):
         robot.main()
-    assert "there is no table fixed_frames; there are fixed_frame, fusion" in capsys.readouterr().err
+    listed = ", ".join(robot.TABLES)
+    assert f"there is no table fixed_frames; there are {listed}\n" in capsys.readouterr().err
 
 
 def test_people_who_are_seen_while_the_camera_drives_are_measured():
