@@ -13,6 +13,7 @@ from metrichmsr_ros.acceleration.execution import Execution, Precision
 from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions
 from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
+from metrichmsr_ros.conversion.options import ConvertOptions, Format
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.replay.options import ReplayOptions
 from metrichmsr_ros.ros.process import EndSignals
@@ -378,6 +379,27 @@ def annotate(
         raise AnnotateError("give the inputs and --out FOLDER, or --summary FOLDER to read one")
     check_output_folder(out)
     sys.exit(int(annotate_command(inputs, out, options, Where(workers, ray, gpus), fresh)))
+
+
+@app.command
+def convert(
+    src: Annotated[Path, tyro.conf.Positional],
+    to: Format,
+    out: Path,
+    options: Annotated[ConvertOptions, tyro.conf.OmitArgPrefixes] = ConvertOptions(),  # noqa: B008 (frozen)
+) -> None:
+    """Convert people of an annotation folder or of a replay to BVH, animated GLB, AMASS, BEDLAM, COCO, TUM or LeRobot.
+
+    Args:
+        src: an annotation folder, the --out of a replay, or an estimates.npz.
+        to: bvh, glb, amass, bedlam, coco, tum or lerobot.
+        out: a new or empty folder; conversion.json lists what is in it.
+        options: frame, body, rate, pictures.
+    """
+    from metrichmsr_ros.cli.convert import convert_command
+
+    check_output_folder(out)
+    convert_command(src, to, out, options)
 
 
 @app.command(name="eval")

@@ -16,7 +16,7 @@ from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
 from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, joints_of
 from metrichmsr_ros.data.formats.scenes import read_prox, read_rich
-from metrichmsr_ros.data.formats.smpl_npz import read_4dhumans, read_bedlam, read_camerahmr
+from metrichmsr_ros.data.formats.smpl_npz import bedlam_body, read_4dhumans, read_bedlam, read_camerahmr
 from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
 from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
 
@@ -101,19 +101,31 @@ def read_image_set(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
     """
     if of.kind not in _READERS or not of.path:
         raise LabelError(f"{of.kind} set: path is {of.path!r}; name the set's label files, shards or folder")
-    if of.kind in _SPEAK_SMPL and not bodies.smpl:
+    if of.kind in _SPEAK_SMPL and not bodies.smpl and not _is_open_bedlam(of):
         raise LabelError(
             f"{of.kind} set {of.path!r} has SMPL labels: set the SMPL files bodies.neutral, bodies.male, ..."
         )
-    if of.kind == "open" and not bodies.trained.startswith("open"):
-        raise LabelError(
-            f"open set {of.path!r}: its betas are the open body's, but the network's body is {bodies.trained}"
-        )
+    if of.kind == "open":
+        _check_trains_open(of, bodies)
     tables = [usable(table) for table in _READERS[of.kind](of, bodies)]
+    if any(table.body == "open" for table in tables):
+        _check_trains_open(of, bodies)
     tables = [table for table in tables if len(table)]
     if not tables:
         raise LabelError(f"{of.kind} set {of.path!r}: it has no person with a usable box")
     return tables
+
+
+def _check_trains_open(of: ImageSet, bodies: LabelBodies) -> None:
+    if not bodies.trained.startswith("open"):
+        raise LabelError(
+            f"{of.kind} set {of.path!r}: its betas are the open body's, but the network's body is {bodies.trained}"
+        )
+
+
+def _is_open_bedlam(of: ImageSet) -> bool:
+    """Whether a set of BEDLAM's layout has files of `metrichmsr convert` alone, whose betas are the open body's."""
+    return of.kind == "bedlam" and all(bedlam_body(path) == "open" for path in _paths(of.path))
 
 
 def usable(table: LabelTable) -> LabelTable:

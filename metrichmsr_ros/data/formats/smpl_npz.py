@@ -28,6 +28,7 @@ PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200
 def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """BEDLAM's training labels of one scene (`bedlam-labels-smpl`).
 
+    `body_model` (N,), which only files of `metrichmsr convert` have, says that the betas are of the open body.
     Camera-frame vertices are SMPL(pose_cam, shape) + trans_cam + cam_ext[:3, 3]. Scenes whose file name has "closeup"
     were rendered on their side: their labels belong to the image rotated by 90 degrees clockwise (720 x 1280).
 
@@ -41,24 +42,47 @@ def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -
     )
     betas = data["shape"][:, :10].astype(np.float32)
     joints = np.zeros((len(betas), 24, 3), np.float32)
+    body = bedlam_body(labels)
     joints[..., :2], joints[..., 2] = data["gtkps"][:, :24, :2], 1.0
     if data["gtkps"].shape[2] > 2:
         joints[..., 2] = data["gtkps"][:, :24, 2]
     return label_table(
         person=_people("bedlam", labels, data),
         image=[images / str(name) for name in data["imgname"]],
+        body=body,
         turn=CLOCKWISE if "closeup" in labels.name else AS_STORED,
         intrinsics=data["cam_int"].astype(np.float64),
         bbox=box_of_side(data["center"], PIXELS_PER_SCALE * data["scale"]),
         pose=data["pose_cam"].astype(np.float32),
         betas=betas,
         transl=(data["trans_cam"] + data["cam_ext"][:, :3, 3]).astype(np.float32),
-        pelvis=pelvis_of(betas, ["neutral"] * len(betas), joints_of),
+        # The open body's rest pelvis is the origin for every shape.
+        pelvis=pelvis_of(betas, ["neutral"] * len(betas), joints_of if body == "smpl" else None),
         joints_2d=joints,
         has_pose=np.ones(len(betas), bool),
         has_betas=np.ones(len(betas), bool),
         has_transl=np.ones(len(betas), bool),
     )
+
+
+def bedlam_body(labels: Path) -> str:
+    """Body model of the betas in a BEDLAM file: "open" or "smpl".
+
+    Raises:
+        LabelError: the file is missing or damaged, or its betas are of several bodies.
+    """
+    if not labels.is_file():
+        raise LabelError(f"label file {labels} is missing")
+    try:
+        names = {str(name) for name in read_npz(labels, {"body_model"}).get("body_model", ["smpl"])}
+    except NpzError as error:
+        raise LabelError(str(error)) from None
+    bodies = {"open" if name.startswith("open") else name for name in names}
+    if len(bodies) != 1 or not bodies <= {"open", "smpl"}:
+        raise LabelError(
+            f"{labels}: body_model holds {', '.join(sorted(names)) or 'nothing'}; it must be one of open, smpl"
+        )
+    return bodies.pop()
 
 
 def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:

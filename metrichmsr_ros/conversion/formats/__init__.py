@@ -1,0 +1,1 @@
+"""One module for each format: values of `conversion` in, files out."""

@@ -1,0 +1,1 @@
+"""What can be converted: annotation folders and results of replays."""
