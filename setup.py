@@ -37,7 +37,7 @@ EXTRAS = {
     "smpl": [*TRAIN, "smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
     "vitpose": [*TRAIN, "transformers>=4.48"],
     "depth": [*TRAIN, "transformers>=4.48", "pillow>=10.0"],
-    "fleet": ["ray>=2.30"],
+    "fleet": ["ray[data]>=2.30,<2.64"],  # which is to take the options of actors by other names
     "annotate": ["pyarrow>=17.0"],
     "test": [*TRAIN, *requirements("requirements-test.txt")],
 }

@@ -124,7 +124,9 @@ class Annotation:
         if self._where.ray is not None:
             from metrichmsr_ros.annotation.on_ray import on_ray
 
-            yield from on_ray(make, waiting, self._where.ray, self._where.workers, self._where.gpus)
+            where = self._where
+            for task, outcome in on_ray(make, waiting, self._where.ray, max(1, where.workers), where.gpus):
+                yield task, outcome or died("actor")
         elif self._where.workers == 0:
             yield from _here(make(), waiting)
         else:

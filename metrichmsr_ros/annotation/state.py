@@ -48,9 +48,16 @@ def writing(folder: Path) -> Iterator[None]:
             raise AnnotateError(f"another `metrichmsr annotate` writes {folder}; wait for it, or stop it") from None
         except OSError:
             pass  # a network file system without locks
-        for name in _SUFFIXES:
-            remove_parts(folder / name)
-        yield
+        _remove_parts(folder)
+        try:
+            yield
+        finally:
+            _remove_parts(folder)  # of workers that died
+
+
+def _remove_parts(folder: Path) -> None:
+    for name in _SUFFIXES:
+        remove_parts(folder / name)
 
 
 def earlier_manifest(folder: Path, made_with: dict[str, Any], fresh: bool) -> Manifest | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,33 @@ def run_jobs_on_ray(jobs: Sequence[ReplayJob], address: str, fresh: bool = False
     Raises:
         ReplayError: Ray is not installed, or `address` has no cluster.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise ReplayError("--ray needs Ray: pip install ray", ExitCode.USAGE) from error
     earlier, waiting = split_done(jobs, fresh)
     yield from earlier
     if not waiting:
         return
+    with connected(address) as ray:
+        yield from _outcomes(ray, waiting)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster; a connection that is already there is used and kept.
+
+    Args:
+        address: address of the cluster, `auto`, or `local` for a cluster that runs only inside the `with` block.
+
+    Raises:
+        ReplayError: Ray is not installed, or `address` has no cluster.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ReplayError("--ray needs Ray: pip install 'metrichmsr_ros[fleet]'", ExitCode.USAGE) from error
     ours = not ray.is_initialized()
     try:
         if ours:
             _connect(ray, address)
-        yield from _outcomes(ray, waiting)
+        yield ray
     finally:
         if ours:
             ray.shutdown()
