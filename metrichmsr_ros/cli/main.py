@@ -15,7 +15,7 @@ from metrichmsr_ros.cli.eval import EvalOptions
 from metrichmsr_ros.cli.user_errors import check_output_folder, one_line_errors
 from metrichmsr_ros.conversion.options import ConvertOptions, Format
 from metrichmsr_ros.io.image_header import MAX_PIXELS
-from metrichmsr_ros.replay.options import ReplayOptions
+from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
 from metrichmsr_ros.ros.process import EndSignals
 
 app = tyro.extras.SubcommandApp()
@@ -354,6 +354,7 @@ def annotate(
     ray: str | None = None,
     gpus: float = 0.0,
     fresh: bool = False,
+    refine: bool = False,
     summary: Path | None = None,
 ) -> None:
     """Estimate the people of photographs, videos, bags and tars; write them as Parquet. Resumes interrupted runs.
@@ -369,6 +370,7 @@ def annotate(
         ray: address of a Ray cluster to use instead of processes; needs the extra `fleet`.
         gpus: GPUs of each actor on the cluster.
         fresh: annotate again what is already done.
+        refine: write the refined recordings to OUT_refined too; `metrichmsr refine` has more options.
         summary: print what this annotation folder has, and annotate nothing.
     """
     from metrichmsr_ros.cli.annotate import Where, annotate_command, summary_command
@@ -378,7 +380,12 @@ def annotate(
     if out is None or not inputs:
         raise AnnotateError("give the inputs and --out FOLDER, or --summary FOLDER to read one")
     check_output_folder(out)
-    sys.exit(int(annotate_command(inputs, out, options, Where(workers, ray, gpus), fresh)))
+    code = annotate_command(inputs, out, options, Where(workers, ray, gpus), fresh)
+    if refine and code in (ExitCode.OK, ExitCode.SOME_FAILED):
+        from metrichmsr_ros.cli.refine import refine_command
+
+        refine_command(out, out.with_name(f"{out.name}_refined"), None, False, options.body)
+    sys.exit(int(code))
 
 
 @app.command
@@ -400,6 +407,32 @@ def convert(
 
     check_output_folder(out)
     convert_command(src, to, out, options)
+
+
+@app.command
+def refine(
+    folder: Annotated[Path, tyro.conf.Positional],
+    out: Path,
+    floor_z: float | None = None,
+    static_camera: bool = False,
+    body: str | None = None,
+) -> None:
+    """Refine annotated recordings over whole tracks, past and future; write a folder of the same layout.
+
+    Positions and poses are smoothed both ways, each person gets one shape, front and back are decided by the whole
+    track, and feet that stand do not slide.
+
+    Args:
+        folder: the --out of `metrichmsr annotate`.
+        out: another folder, for the result.
+        floor_z: height of the floor in the frame of the camera's poses, m, e.g. 0 in odom; it gives people's sizes.
+        static_camera: recordings without camera poses are of cameras that stand still, so that feet can be held.
+        body: body model of the betas; default: open or open_light as the folder says. smpl:/path/to/SMPL otherwise.
+    """
+    from metrichmsr_ros.cli.refine import refine_command
+
+    check_output_folder(out)
+    refine_command(folder, out, floor_z, static_camera, body)
 
 
 @app.command(name="eval")

@@ -1,0 +1,1 @@
+"""Recorded people refined over whole tracks, past and future: position, pose, one size, feet that stand still."""

@@ -1,0 +1,72 @@
+"""Smoothing over time with past and future: penalised least squares, for numbers and for rotations.
+
+The smooth curve x minimises sum_t w_t (y_t - x_t)^2 + stiffness * integral of x''^2, a cubic smoothing spline on the
+stamps (Whittaker 1922; Eilers 2003). Where weights vanish it interpolates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solveh_banded
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.types import Float64Array
+
+ROUNDS = 3  # of reweighting
+OUTLIER = 2.5  # robust standard deviations at which an image counts half
+LEAST_SPREAD_RAD = 0.03
+
+
+def smoothed(values: Float64Array, weights: Float64Array, stamps_s: Float64Array, stiffness: float) -> Float64Array:
+    """The smooth curve through values (T, D).
+
+    Args:
+        values: (T, D). weights: (T,) positive. stamps_s: (T,) increasing.
+        stiffness: s^3 of unit weights; larger is smoother.
+    """
+    if len(values) < 3:
+        return values.copy()
+    banded = _curvature(stamps_s, stiffness)
+    banded[2] += weights
+    return np.asarray(solveh_banded(banded, weights[:, None] * values))
+
+
+def _curvature(stamps_s: Float64Array, stiffness: float) -> Float64Array:
+    """(3, T) upper bands of the quadratic form of the integrated squared second derivative."""
+    before, after = np.diff(stamps_s)[:-1], np.diff(stamps_s)[1:]
+    both = before + after
+    rows = np.stack([2 / (before * both), -2 / (before * after), 2 / (after * both)], axis=1)  # (T - 2, 3)
+    scaled = stiffness * both / 2
+    banded = np.zeros((3, len(stamps_s)))
+    for one in range(3):
+        for two in range(one, 3):
+            banded[2 - (two - one), two : two + len(rows)] += scaled * rows[:, one] * rows[:, two]
+    return banded
+
+
+def smoothed_rotations(
+    rotations: Float64Array, weights: Float64Array, stamps_s: Float64Array, stiffness: float
+) -> Float64Array:
+    """The smooth path through rotations (T, 3, 3); images that lie far off it count little.
+
+    Args:
+        rotations: (T, 3, 3). weights: (T,) positive. stamps_s: (T,) increasing.
+        stiffness: as for `smoothed`, of unit quaternions.
+    """
+    quaternions = _continuous(Rotation.from_matrix(rotations).as_quat())
+    trusted = weights
+    path = quaternions
+    for _ in range(ROUNDS):
+        path = smoothed(quaternions, trusted, stamps_s, stiffness)
+        path = path / np.linalg.norm(path, axis=1, keepdims=True)
+        angles = 2 * np.arccos(np.clip(np.abs((quaternions * path).sum(axis=1)), 0, 1))
+        spread = max(1.4826 * float(np.median(angles[weights >= np.median(weights)])), LEAST_SPREAD_RAD)
+        trusted = weights / (1 + (angles / (OUTLIER * spread)) ** 2)
+    return np.asarray(Rotation.from_quat(path).as_matrix())
+
+
+def _continuous(quaternions: Float64Array) -> Float64Array:
+    """The same rotations with signs that follow one another."""
+    agrees = (quaternions[1:] * quaternions[:-1]).sum(axis=1) >= 0
+    signs = np.concatenate([[1.0], np.cumprod(np.where(agrees, 1.0, -1.0))])
+    return np.asarray(quaternions * signs[:, None])
