@@ -15,6 +15,7 @@ from rich.console import Console
 
 TABLES = {
     "costmap": "people who are marked in a costmap and leave no trail",
+    "following": "each person followed through crossings, losses and changes of id",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "fusion": "four cameras: root error, ids, and extrinsics that disagree",
 }

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -26,8 +25,8 @@ from std_srvs.srv import Trigger
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.people.following.goal import Viewpoint
 from metrichmsr_ros.people.following.target import FollowStatus
-from metrichmsr_ros.ros.diagnostics import status_message
 from metrichmsr_ros.ros.following.chooser import Chooser
+from metrichmsr_ros.ros.following.health import SILENT_AFTER_S, FollowHealth
 from metrichmsr_ros.ros.following.outputs import FollowOutputs
 from metrichmsr_ros.ros.following.parameters import FOLLOW_PARAMETERS, FollowSettings
 from metrichmsr_ros.ros.following.people import candidates_of
@@ -43,7 +42,6 @@ from metrichmsr_ros.ros.tf_tree import TransformError
 
 QUEUED_MESSAGES = 10
 POLL_S = 0.02  # how often waiting messages look for their transforms
-SILENT_AFTER_S = 1.0  # without people, after which nobody is followed any more, at least
 _SUCCESS = TransitionCallbackReturn.SUCCESS
 _HUMANS = ("metrichmsr_ros/msg/HumanMeshArray",)
 
@@ -70,8 +68,7 @@ class FollowNode(LifecycleNode):
         self._transforms: TransformListener | None = None
         self._outputs: FollowOutputs | None = None
         self._input: Input | None = None
-        self._problem = ""
-        self._received_s = time.monotonic()
+        self._health = FollowHealth(self._warn)
         self._lock = threading.RLock()
         self._broadcaster = TransformBroadcaster(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -117,7 +114,7 @@ class FollowNode(LifecycleNode):
             self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
         )
         self._input = Input(self, HumanMeshArray, "humans", self._on_humans, QUEUED_MESSAGES, "auto")
-        self._received_s = time.monotonic()
+        self._health.received()
         if self._outputs is not None:
             self._outputs.forget_status()
             self._outputs.tell(self._status)
@@ -173,7 +170,7 @@ class FollowNode(LifecycleNode):
     def _status(self) -> str:
         """The status in a word; somebody of whom no news comes is lost."""
         status = self._chooser.status
-        silent = time.monotonic() - self._received_s > max(self._settings.predict_for, SILENT_AFTER_S)
+        silent = self._health.silent_s > max(self._settings.predict_for, SILENT_AFTER_S)
         is_held = status in (FollowStatus.FOLLOWING.value, FollowStatus.PREDICTED.value)
         return FollowStatus.LOST.value if silent and is_held else status
 
@@ -184,10 +181,9 @@ class FollowNode(LifecycleNode):
                 self._work()
 
     def _no_transform(self, camera: str, text: str) -> None:
-        self._tell_problem(f"no transform: {text}")
+        self._health.problem(f"no transform: {text}")
 
-    def _tell_problem(self, text: str) -> None:
-        self._problem = text
+    def _warn(self, text: str) -> None:
         self.get_logger().warning(text, throttle_duration_sec=WARN_EVERY_S)
 
     def _work(self) -> None:
@@ -199,9 +195,9 @@ class FollowNode(LifecycleNode):
                 self._outputs.tell(self._status)
 
     def _take(self, frame: PlacedFrame) -> None:
-        self._received_s = time.monotonic()
+        self._health.received()
         header = Header(stamp=frame.message.header.stamp, frame_id=bare(self._settings.fixed_frame))
-        people = candidates_of(frame.message, frame.pose, self._tell_problem)
+        people = candidates_of(frame.message, frame.pose, self._health.problem)
         view = self._view(frame)
         state = self._chooser.step(people, view, stamp_ns(header) * 1e-9)
         if self._outputs is not None:
@@ -216,7 +212,7 @@ class FollowNode(LifecycleNode):
         except TransformError as error:
             if bare(frame.message.header.frame_id) != fixed:
                 return Viewpoint.of_camera(frame.pose)
-            self._tell_problem(f"no place of the robot, so no goal: {error}; set robot_frame")
+            self._health.problem(f"no place of the robot, so no goal: {error}; set robot_frame")
             return None
 
     # requests ------------------------------------------------------------------------------------------------------
@@ -246,31 +242,13 @@ class FollowNode(LifecycleNode):
         name = self.get_fully_qualified_name().lstrip("/")
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        followed, status = self._chooser.state, self._status
-        values = {
-            "state": self.state,
-            "id": followed.id,
-            "unseen": f"{followed.unseen_s:.1f} s",
-            "found again": str(followed.found_again),
-        }
-        level, text = self._judge(status, followed.id)
-        message.status = [status_message(f"{name}: person", level, text, values)]
-        self._problem = ""
+        person = self._chooser.state
+        message.status = [self._health.report(name, self.state, self._status, person, self._hint)]
         self._diagnostics.publish(message)
 
-    def _judge(self, status: str, id: str) -> tuple[bytes, str]:
-        if self.state != "active":
-            return DiagnosticStatus.OK, "not active"
-        silent = time.monotonic() - self._received_s
-        if self._problem:
-            return DiagnosticStatus.WARN, self._problem
-        if silent > SILENT_AFTER_S:
-            mismatch = self._input.mismatch if self._input is not None else ""
-            why = mismatch or elsewhere(self, "humans", self._topic, _HUMANS)
-            return DiagnosticStatus.STALE, f"no people received for {silent:.0f} s: {why}"
-        if status == FollowStatus.LOST.value:
-            return DiagnosticStatus.WARN, f"lost {id}"
-        return DiagnosticStatus.OK, f"{status} {id}".strip()
+    def _hint(self) -> str:
+        mismatch = self._input.mismatch if self._input is not None else ""
+        return mismatch or elsewhere(self, self._topic, "humans", _HUMANS)
 
 
 def make_follow_node(parameter_overrides: Mapping[str, Any] | None = None, **node_options: Any) -> FollowNode:

@@ -53,9 +53,9 @@ class Following:
 
     def see(self, stamp, *people):
         """Publish the people of one image, and wait until the node has taken them."""
-        before = self.node._received_s
+        before = self.node._health.received_s
         self.people.publish(people_message(list(people), make_header(stamp, f"{CAMERA}_optical")))
-        self.ros.until(lambda: self.node._received_s != before, "the message is taken")
+        self.ros.until(lambda: self.node._health.received_s != before, "the message is taken")
 
     def until_status(self, status):
         self.ros.until(lambda: self.statuses and self.statuses[-1].data == status, f"the status {status}")
