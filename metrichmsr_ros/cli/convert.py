@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from metrichmsr_ros.conversion.convert import convert
 from metrichmsr_ros.conversion.options import ConvertOptions, Format
@@ -24,11 +22,10 @@ def convert_command(src: Path, to: Format, out: Path, options: ConvertOptions, c
     """
     console = console or Console()
     files = convert(src, to, out, options)
-    console.print(_table(files[:_MOST_LINES]))
+    for file in files[:_MOST_LINES]:
+        console.print(_line(file), markup=False, highlight=False, soft_wrap=True)
     if len(files) > _MOST_LINES:
-        console.print(
-            f"and {len(files) - _MOST_LINES} more, in {out / 'conversion.json'}", markup=False, soft_wrap=True
-        )
+        console.print(f"and {len(files) - _MOST_LINES} more, in conversion.json", highlight=False)
     left_out = sum(file.left_out for file in files)
     if left_out:
         why = "predicted rows are not labels of pictures" if to == "bedlam" else "their frames have no camera pose"
@@ -36,15 +33,15 @@ def convert_command(src: Path, to: Format, out: Path, options: ConvertOptions, c
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(files: list[Written]) -> Table:
-    table = Table("file", "person", "body", "rows", "held", "fps", "largest shift (ms)", "one shape: off by (mm)")
-    for file in files:
-        shape = "" if file.shape_error_m is None else f"{1000 * file.shape_error_m:.2f}"
-        numbers = (
-            str(file.rows),
-            str(file.held),
-            f"{file.fps:g}" if file.fps else "",
-            f"{1000 * file.largest_shift_s:.2f}",
-        )
-        table.add_row(escape(file.file), escape(file.person), file.body, *numbers, shape)
-    return table
+def _line(file: Written) -> str:
+    """A file, its person and what is not as in the source."""
+    parts = [f"{file.rows} rows"]
+    if file.fps:
+        parts.append(f"{file.fps:g} fps")
+    if file.held:
+        parts.append(f"{file.held} held")
+    if file.largest_shift_s >= 5e-4:
+        parts.append(f"times shifted by up to {1000 * file.largest_shift_s:.0f} ms")
+    if file.shape_error_m is not None:
+        parts.append(f"joints off by up to {1000 * file.shape_error_m:.1f} mm by the one shape")
+    return f"{file.file}: {f'{file.person}, ' if file.person else ''}{', '.join(parts)}"

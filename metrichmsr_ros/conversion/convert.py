@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from metrichmsr_ros.conversion.clock import timed
+from metrichmsr_ros.conversion.file_names import source_names
 from metrichmsr_ros.conversion.formats.write_labels import write_bedlam, write_coco
 from metrichmsr_ros.conversion.formats.write_motions import (
     write_amass,
@@ -18,12 +22,13 @@ from metrichmsr_ros.conversion.formats.write_motions import (
     write_tum_files,
 )
 from metrichmsr_ros.conversion.options import ConvertOptions, Format
+from metrichmsr_ros.conversion.people import Job
 from metrichmsr_ros.conversion.recording import ConvertError, Frames, SourceRecording, checked
 from metrichmsr_ros.conversion.skin import body_spec
-from metrichmsr_ros.conversion.sources.choose import read_recordings
+from metrichmsr_ros.conversion.sources.choose import Sources, find_sources
 from metrichmsr_ros.conversion.written import Written, write_list
 
-_Write = Callable[[Sequence[SourceRecording], ConvertOptions, Path], list[Written]]
+_Write = Callable[[Iterable[Job], ConvertOptions, Path], list[Written]]
 _WRITERS: Mapping[Format, _Write] = {
     "bvh": write_bvh,
     "glb": write_glb,
@@ -53,15 +58,36 @@ def convert(src: Path, to: Format, out: Path, options: ConvertOptions = ConvertO
         raise ConvertError(f"--frame world: {to} labels are those of pictures; leave --frame out")
     if out.is_dir() and any(out.iterdir()):
         raise ConvertError(f"--out {out}: the folder is not empty; name a new one")
-    recordings = [prepared(recording, options) for recording in read_recordings(src, options.source)]
-    if to != "coco" and not any(recording.tracks for recording in recordings):
-        raise ConvertError(f"{src} has no person; there is nothing to convert to {to}")
-    if options.frame == "world":
-        _check_world(src, recordings)
-    out.mkdir(parents=True, exist_ok=True)
-    files = _WRITERS[to](recordings, options, out)
-    write_list(out, {"source": str(src), "format": to, "options": asdict(options)}, files)
+    sources = find_sources(src, options.source)
+    with _whole_folder(out) as part:
+        files = _WRITERS[to](_jobs(sources, options), options, part)
+        if not files:
+            raise ConvertError(f"{src} has no person; there is nothing to convert to {to}")
+        write_list(part, {"source": str(src), "format": to, "options": asdict(options)}, files)
     return files
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that becomes `out` at the end of the block; nothing is left of it after an error."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        part = scratch / "out"
+        part.mkdir()
+        yield part
+        part.replace(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _jobs(sources: Sources, options: ConvertOptions) -> Iterator[Job]:
+    """The recordings, read one by one."""
+    for source, name in source_names(sources.names).items():
+        recording = prepared(sources.read(source), options)
+        if options.frame == "world":
+            _check_world(recording)
+        yield Job(recording, name)
 
 
 def prepared(recording: SourceRecording, options: ConvertOptions) -> SourceRecording:
@@ -111,12 +137,11 @@ def _image_names(recording: SourceRecording, pattern: str) -> list[str]:
         ) from None
 
 
-def _check_world(src: Path, recordings: Sequence[SourceRecording]) -> None:
-    for recording in recordings:
-        poses = recording.frames.world_from_camera
-        seen = [track.frame for track in recording.tracks]
-        if seen and not np.isfinite(poses[np.concatenate(seen)]).all((1, 2)).any():
-            raise ConvertError(
-                f"--frame world: {src} does not have the camera's pose in {recording.source}; leave --frame out, or "
-                "record the camera's poses"
-            )
+def _check_world(recording: SourceRecording) -> None:
+    """Raise ConvertError if people are seen and no frame with them has the camera's pose."""
+    seen = [track.frame for track in recording.tracks]
+    if seen and not np.isfinite(recording.frames.world_from_camera[np.concatenate(seen)]).all((1, 2)).any():
+        raise ConvertError(
+            f"--frame world: {recording.source} does not have the camera's poses; leave --frame out, or choose others "
+            "with --source"
+        )

@@ -57,7 +57,7 @@ def motion_of(recording: SourceRecording, track: PersonTrack, frame: str, axes: 
         poses = np.tile(np.eye(4), (len(track), 1, 1))
     row = np.nonzero(np.isfinite(poses).all((1, 2)))[0]
     turn = axes @ poses[row, :3, :3]
-    rotations = Rotation.from_rotvec(track.pose[row].reshape(-1, 3)).as_matrix().reshape(-1, NUM_JOINTS, 3, 3)
+    rotations = Rotation.from_rotvec(track.pose.reshape(-1, 3)).as_matrix().reshape(-1, NUM_JOINTS, 3, 3)[row]
     rotations[:, 0] = turn @ rotations[:, 0]
     joints = track.joints[row] @ np.swapaxes(turn, 1, 2) + (poses[row, :3, 3] @ axes.T)[:, None]
     weights = shape_weights(track)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.joints import NUM_JOINTS, PARENTS
+from metrichmsr_ros.body.open_tables import OpenTables
 from metrichmsr_ros.conversion.recording import ConvertError, Frames, PersonTrack, SourceRecording, row_name
-from metrichmsr_ros.conversion.skin import Skin
 from metrichmsr_ros.types import Float64Array
 
 
@@ -30,24 +32,37 @@ def in_picture(frames: Frames, track: PersonTrack, pixels: Float64Array) -> NDAr
     return inside
 
 
-def body_landmarks(skin: Skin, regressor: Float64Array, track: PersonTrack) -> Float64Array:
-    """BlazePose's landmarks (N, 33, 3) on the skinned body of each row, m, camera frame.
+@dataclass(frozen=True, eq=False)
+class LandmarkTables:
+    """What places BlazePose's landmarks on the skinned open body without its mesh.
 
-    Args:
-        skin: the body.
-        regressor: (33, V) landmarks as weighted means of vertices.
-        track: the person, each row with its own shape.
+    Attributes:
+        mass: (33, 24) weight of each joint on each landmark.
+        first: (33, 24, 3, 11) weighted positions at rest, for [1, betas].
+        joint_template, joint_directions: (24, 3) and (24, 3, 10), the rest joints.
     """
-    mesh = np.concatenate([skin.template[..., None], skin.directions], 2)  # (V, 3, 11), for [1, betas]
-    mass = regressor @ skin.weights  # (33, 24)
-    first = np.einsum("lv,vj,vck->ljck", regressor, skin.weights, mesh, optimize=True)
-    shapes = np.concatenate([np.ones((len(track), 1)), track.betas], 1)
-    rest = skin.joint_template + np.einsum("jck,nk->njc", skin.joint_directions, track.betas)
-    arms = np.einsum("ljck,nk->nljc", first, shapes) - mass[..., None] * rest[:, None]
-    turns = _turns(track)
-    turned = np.einsum("njab,nljb->nla", turns, arms, optimize=True)
-    landmarks: Float64Array = turned + np.einsum("lj,nja->nla", mass, track.joints)
-    return landmarks
+
+    mass: Float64Array
+    first: Float64Array
+    joint_template: Float64Array
+    joint_directions: Float64Array
+
+    @classmethod
+    def of(cls, tables: OpenTables) -> LandmarkTables:
+        """The tables of an open body."""
+        mesh = np.concatenate([tables.template[..., None], tables.directions], 2)
+        first = np.einsum("lv,vj,vck->ljck", tables.landmark_regressor, tables.weights, mesh, optimize=True)
+        mass = tables.landmark_regressor @ tables.weights
+        return cls(mass, first, tables.joint_template, tables.joint_directions)
+
+    def landmarks(self, track: PersonTrack) -> Float64Array:
+        """Landmarks (N, 33, 3) on the body of each row with the row's own shape, m, camera frame."""
+        shapes = np.concatenate([np.ones((len(track), 1)), track.betas], 1)
+        rest = self.joint_template + np.einsum("jck,nk->njc", self.joint_directions, track.betas)
+        arms = np.einsum("ljck,nk->nljc", self.first, shapes) - self.mass[..., None] * rest[:, None]
+        turned = np.einsum("njab,nljb->nla", _turns(track), arms, optimize=True)
+        landmarks: Float64Array = turned + np.einsum("lj,nja->nla", self.mass, track.joints)
+        return landmarks
 
 
 def _turns(track: PersonTrack) -> Float64Array:

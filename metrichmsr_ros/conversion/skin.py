@@ -24,7 +24,6 @@ class Skin:
         weights: (V, 24) of linear blend skinning.
         joint_template, joint_directions: (24, 3) and (24, 3, 10).
         faces: (F, 3).
-        landmark_regressor: (33, V) BlazePose's landmarks; None for SMPL.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Skin:
     joint_template: Float64Array
     joint_directions: Float64Array
     faces: NDArray[np.int64]
-    landmark_regressor: Float64Array | None
 
     def shaped(self, betas: Float64Array) -> Float64Array:
         """The mesh (V, 3) of betas (10,) at rest, m."""
@@ -71,7 +69,7 @@ def load_skin(spec: str) -> Skin:
     if spec in FILES:
         t = OpenTables.load(spec)
         joints = (t.joint_template, t.joint_directions)
-        return Skin(t.name, t.template, t.directions, t.weights, *joints, t.faces, t.landmark_regressor)
+        return Skin(t.name, t.template, t.directions, t.weights, *joints, t.faces)
     model = load_body(spec)
     smpl: Any = model.smpl
     return Skin(
@@ -82,7 +80,6 @@ def load_skin(spec: str) -> Skin:
         joint_template=_float64(model.joint_template),
         joint_directions=_float64(model.joint_directions),
         faces=model.faces.numpy(),
-        landmark_regressor=None,
     )
 
 

@@ -18,7 +18,7 @@ from benchmarks.conversion.moving_people import (
     write_replay,
 )
 from metrichmsr_ros.conversion.convert import convert
-from metrichmsr_ros.conversion.file_names import file_names
+from metrichmsr_ros.conversion.file_names import file_names, source_names
 from metrichmsr_ros.conversion.options import ConvertOptions
 from metrichmsr_ros.conversion.recording import ConvertError
 from metrichmsr_ros.errors import MetricHMRError
@@ -79,6 +79,30 @@ def test_file_names_are_plain_and_differ() -> None:
     assert found["camera_world"] != "camera_world"
 
 
+def test_sources_have_readable_names() -> None:
+    sources = ["/home/me/walk.mp4", "/else/walk.mp4", "rooms/a.mp4", "bag"]
+    assert list(source_names(sources).values()) == ["walk.mp4", "walk.mp4-2", "rooms_a.mp4", "bag"]
+
+
+def test_an_error_leaves_nothing_behind(walker: MovingPerson, tmp_path: Path) -> None:
+    """The second of two sources has a number that is not finite."""
+    pytest.importorskip("pyarrow", reason="annotation folders are Parquet")
+    from metrichmsr_ros.data.formats.annotations.manifest import Manifest
+
+    pose = walker.pose.copy()
+    pose[3, 5] = np.nan
+    write_annotations(tmp_path / "in", [walker], 20, "good.mp4")
+    good = Manifest.read(tmp_path / "in")
+    write_annotations(tmp_path / "in", [replace(walker, pose=pose)], 20, "worse.mp4")
+    bad = Manifest.read(tmp_path / "in")
+    replace(bad, inputs=good.inputs + bad.inputs).write(tmp_path / "in")
+    with pytest.raises(ConvertError, match=r"worse.mp4: person 'p1', frame 5 .*pose\[5\] is nan"):
+        convert(tmp_path / "in", "bvh", tmp_path / "to/out")
+    assert list((tmp_path / "to").iterdir()) == []
+    convert(tmp_path / "in", "bvh", tmp_path / "to/out", ConvertOptions(source=("good.mp4",)))
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["out"]
+
+
 def test_odd_ids_are_kept_in_the_list_of_files(tmp_path: Path) -> None:
     ids = ["../up", "a b", "a:b", "人"]
     people = [moving_person(name, [0, 1, 2], seed) for seed, name in enumerate(ids)]
@@ -121,7 +145,7 @@ def test_estimates_alone_need_a_body_for_a_skeleton(walker: MovingPerson, tmp_pa
     [
         (ConvertOptions(fps=0.0), "--fps 0.0: must be a positive number"),
         (ConvertOptions(fps=float("nan")), "--fps nan"),
-        (ConvertOptions(frame="world"), "does not have the camera's pose"),
+        (ConvertOptions(frame="world"), "does not have the camera's poses"),
         (ConvertOptions(source=("other.mp4",)), "--source other.mp4"),
         (ConvertOptions(intrinsics=(0.0, 1.0, 1.0, 1.0)), "--intrinsics"),
         (ConvertOptions(image_size=(0, 10)), "--image-size"),
@@ -173,9 +197,9 @@ def test_an_annotation_folder_gives_the_same_files_as_a_replay(walker: MovingPer
 def test_stamps_that_do_not_ascend_need_a_rate(walker: MovingPerson, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="annotation folders are Parquet")
     from metrichmsr_ros.conversion.clock import clock_of, timed
-    from metrichmsr_ros.conversion.sources.choose import read_recordings
+    from metrichmsr_ros.conversion.sources.choose import find_sources
 
-    (recording,) = read_recordings(write_annotations(tmp_path / "in", [walker], 20, fps=None))
+    recording = find_sources(write_annotations(tmp_path / "in", [walker], 20, fps=None)).read("walk.mp4")
     still = replace(recording, frames=replace(recording.frames, stamp_ns=np.zeros(20, np.int64)))
     with pytest.raises(ConvertError, match=r"stamp of frame 1 .*--fps"):
         clock_of(timed(still))
@@ -186,5 +210,5 @@ def test_stamps_that_do_not_ascend_need_a_rate(walker: MovingPerson, tmp_path: P
 
 def test_lerobot_takes_one_rate(walker: MovingPerson, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="LeRobot's files are Parquet")
-    with pytest.raises(ConvertError, match="0 frames per second"):
+    with pytest.raises(ConvertError, match=r"0.2 frames per second"):
         convert(write_replay(tmp_path / "in", [walker], 20), "lerobot", tmp_path / "out", ConvertOptions(fps=0.2))

@@ -8,15 +8,14 @@ Visibility: 2 seen, 1 in the picture but hidden (landmarks of visibility under 0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
-from metrichmsr_ros.conversion.pixels import body_landmarks, check_cameras, check_images, in_picture, projected
+from metrichmsr_ros.conversion.pixels import LandmarkTables, check_cameras, check_images, in_picture, projected
 from metrichmsr_ros.conversion.recording import PersonTrack, SourceRecording
-from metrichmsr_ros.conversion.skin import Skin
 from metrichmsr_ros.types import AnyArray
 
 KEYPOINTS = (
@@ -33,19 +32,19 @@ _JOINTS = [(index, JOINT_NAMES.index(name)) for index, name in enumerate(KEYPOIN
 _SEEN = 0.5  # least visibility of a landmark that counts as seen
 
 
-def coco_document(recordings: Sequence[tuple[SourceRecording, Skin | None]]) -> dict[str, Any]:
-    """The whole JSON document; `Skin` is needed for people of the open body without landmarks.
+def coco_document(recordings: Iterable[tuple[SourceRecording, LandmarkTables | None]]) -> dict[str, Any]:
+    """The whole JSON document; tables are for people of the open body without landmarks.
 
     Raises:
         ConvertError: a frame has no picture name or size, or a person without landmarks no intrinsics.
     """
     images: list[dict[str, Any]] = []
     people: list[dict[str, Any]] = []
-    for recording, skin in recordings:
+    for recording, tables in recordings:
         first = len(images) + 1
         images += _images(recording, first)
         for track in recording.tracks:
-            people += _annotations(recording, track, skin, first, len(people) + 1)
+            people += _annotations(recording, track, tables, first, len(people) + 1)
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": KEYPOINTS, "skeleton": _BONES}
     about = {"description": "estimates of metrichmsr_ros; pixels with integer centres", "version": "1.0"}
     return {"info": about, "licenses": [], "images": images, "annotations": people, "categories": [category]}
@@ -63,9 +62,9 @@ def _images(recording: SourceRecording, first: int) -> list[dict[str, Any]]:
 
 
 def _annotations(
-    recording: SourceRecording, track: PersonTrack, skin: Skin | None, first_image: int, first_id: int
+    recording: SourceRecording, track: PersonTrack, tables: LandmarkTables | None, first_image: int, first_id: int
 ) -> list[dict[str, Any]]:
-    points, visibility, origin = _keypoints(recording, track, skin)
+    points, visibility, origin = _keypoints(recording, track, tables)
     box = np.where(np.isfinite(track.bbox).all(1, keepdims=True), track.bbox, _around(points, visibility))
     rows = []
     for row, frame in enumerate(track.frame):
@@ -91,14 +90,14 @@ def _annotations(
 
 
 def _keypoints(
-    recording: SourceRecording, track: PersonTrack, skin: Skin | None
+    recording: SourceRecording, track: PersonTrack, tables: LandmarkTables | None
 ) -> tuple[AnyArray, AnyArray, list[str]]:
     """Pixels (N, 17, 2), visibility (N, 17) 0, 1 or 2, and by row what they are from."""
     points, seen = track.landmarks[:, _LANDMARKS], track.visibility[:, _LANDMARKS] >= _SEEN
     has = np.all(np.isfinite(points), axis=(1, 2))
     origin = ["landmarks"] * len(track)
     if not has.all():
-        drawn, name = _body_points(recording, track, skin)
+        drawn, name = _body_points(recording, track, tables)
         points = np.where(has[:, None, None], points, drawn)
         seen = np.where(has[:, None], seen, np.isfinite(drawn).all(2))
         origin = ["landmarks" if one else name for one in has]
@@ -108,12 +107,13 @@ def _keypoints(
     return points, visible, origin
 
 
-def _body_points(recording: SourceRecording, track: PersonTrack, skin: Skin | None) -> tuple[AnyArray, str]:
+def _body_points(recording: SourceRecording, track: PersonTrack, tables: LandmarkTables | None) -> tuple[AnyArray, str]:
     """Pixels (N, 17, 2) of the estimated body, NaN where it does not have the point, and what they are."""
     check_cameras(recording, track)
-    if skin is not None and skin.landmark_regressor is not None:
-        landmarks = body_landmarks(skin, skin.landmark_regressor, track)
-        return projected(recording.frames, track, landmarks)[0][:, _LANDMARKS], "projected landmarks of the body"
+    if tables is not None:
+        return projected(recording.frames, track, tables.landmarks(track))[0][
+            :, _LANDMARKS
+        ], "projected landmarks of the body"
     pixels = projected(recording.frames, track, track.joints)[0]
     points = np.full((len(track), len(KEYPOINTS), 2), np.nan)
     for keypoint, joint in _JOINTS:

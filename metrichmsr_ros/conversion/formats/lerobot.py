@@ -76,23 +76,26 @@ def episode_of(source: str, track: PersonTrack, motion: PlacedMotion, grid: Grid
     return Episode(source, track.id, columns)
 
 
-def write_dataset(out: Path, episodes: Iterable[Episode], fps: int, task: str) -> int:
+def write_dataset(out: Path, episodes: Iterable[tuple[Episode, int]], task: str) -> int:
     """Write the data set's folder; returns the number of frames.
 
     Args:
         out: the folder.
-        episodes: at least one.
-        fps: frames per second, a whole number in LeRobot.
+        episodes: with the data set's frames per second; nothing is written without any.
         task: text of the one task.
 
     Raises:
         MissingPackageError: pyarrow is not installed.
     """
     arrow()
-    written = _Written(out, fps, task)
-    for episode in episodes:
-        written.add(episode)
-    written.close()
+    written = _Written(out, task)
+    try:
+        for episode, fps in episodes:
+            written.add(episode, fps)
+    finally:
+        written.close()
+    if not written.rows:
+        return 0
     meta = out / "meta"
     meta.mkdir(parents=True, exist_ok=True)
     _write_table(out / _EPISODES.format(chunk_index=0, file_index=0), _episode_table(written.rows))
@@ -110,8 +113,8 @@ class _Written:
     """Writes data files, one row group an episode, and keeps the rows of the episodes' table."""
 
     out: Path
-    fps: int
     task: str
+    fps: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     stats: list[dict[str, Stats]] = field(default_factory=list)
     frames: int = 0
@@ -119,9 +122,9 @@ class _Written:
     _file: int = 0
     _bytes: int = 0
 
-    def add(self, episode: Episode) -> None:
+    def add(self, episode: Episode, fps: int) -> None:
         """Append an episode, in a new file if the present one is full."""
-        pa = arrow()
+        pa, self.fps = arrow(), fps
         table = pa.table(self._arrays(episode), schema=pa.schema([(n, _type(n)) for n in _FEATURES]))
         if self._writer is not None and self._bytes + table.nbytes > FILE_MB << 20:
             self.close()

@@ -22,25 +22,30 @@ from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.types import AnyArray, Float64Array
 from metrichmsr_ros.visual.overlay import person_colour
 
-_GAP = 1.5  # frame times without a row of the person, after which the body is hidden
-
 
 @dataclass(frozen=True, eq=False)
 class MovingPerson:
-    """A person of the scene: id, motion with y up, and the times (N,) of its rows in s from the scene's start."""
+    """A person of the scene.
+
+    Attributes:
+        id: unique in the scene.
+        motion: with y up.
+        seconds: (N,) times of its rows from the scene's start.
+        until: (N,) times of the scene's next frames.
+    """
 
     id: str
     motion: PlacedMotion
     seconds: Float64Array
+    until: Float64Array
 
 
-def scene_glb(people: list[MovingPerson], skin: Skin, fps: float, about: dict[str, Any]) -> bytes:
+def scene_glb(people: list[MovingPerson], skin: Skin, about: dict[str, Any]) -> bytes:
     """The file of a recording.
 
     Args:
         people: at least one, each with at least one row.
         skin: their body.
-        fps: frames per second.
         about: stored as `asset.extras`.
     """
     file = GlbFile()
@@ -51,7 +56,7 @@ def scene_glb(people: list[MovingPerson], skin: Skin, fps: float, about: dict[st
     for person in people:
         root = _add_skeleton(file, skin.rest_joints(person.motion.betas), person)
         nodes += [root, _add_body(file, skin, person, root)]
-        _animate(file, person, root, fps, channels, samplers)
+        _animate(file, person, root, channels, samplers)
     file.append("animations", {"name": "people", "channels": channels, "samplers": samplers})
     file.append("scenes", {"nodes": nodes})
     file.json["scene"] = 0
@@ -115,7 +120,6 @@ def _animate(
     file: GlbFile,
     person: MovingPerson,
     root: int,
-    fps: float,
     channels: list[dict[str, Any]],
     samplers: list[dict[str, Any]],
 ) -> None:
@@ -130,18 +134,23 @@ def _animate(
     for joint in range(NUM_JOINTS):
         add(joint, "rotation", times, turns[:, joint], "LINEAR")
     add(0, "translation", times, person.motion.root.astype(np.float32), "LINEAR")
-    shown_at, scale = shown(person.seconds, 1.0 / fps)
+    shown_at, scale = shown(person.seconds, person.until)
     add(0, "scale", file.array(shown_at.astype(np.float32), limits=True), scale, "STEP")
 
 
-def shown(seconds: Float64Array, period: float) -> tuple[Float64Array, AnyArray]:
-    """Times (K,) and scales (K, 3) float32 of when a person with rows at `seconds` is shown: 1, or 0 where hidden."""
+def shown(seconds: Float64Array, until: Float64Array) -> tuple[Float64Array, AnyArray]:
+    """Times (K,) and scales (K, 3) float32 of when a person is shown: 1, or 0 in frames that it is not in.
+
+    Args:
+        seconds: (N,) times of the person's rows.
+        until: (N,) times of the frames after them.
+    """
     keys = [] if seconds[0] <= 0 else [(0.0, 0.0)]
-    for row, time in enumerate(seconds):
-        if row == 0 or time - seconds[row - 1] > _GAP * period:
-            keys.append((float(time), 1.0))
-        if row + 1 == len(seconds) or seconds[row + 1] - time > _GAP * period:
-            keys.append((float(time + period), 0.0))
+    for row in range(len(seconds)):
+        if row == 0 or until[row - 1] < seconds[row]:
+            keys.append((seconds[row], 1.0))
+        if row + 1 == len(seconds) or until[row] < seconds[row + 1]:
+            keys.append((until[row], 0.0))
     times, scales = (np.array(values) for values in zip(*keys, strict=True))
     return times, np.repeat(scales[:, None], 3, 1).astype(np.float32)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from metrichmsr_ros.body.open_tables import FILES
-from metrichmsr_ros.conversion.file_names import file_names
+from metrichmsr_ros.body.open_tables import FILES, OpenTables
 from metrichmsr_ros.conversion.formats.bedlam import bedlam_arrays
 from metrichmsr_ros.conversion.formats.coco import coco_document
 from metrichmsr_ros.conversion.options import ConvertOptions
+from metrichmsr_ros.conversion.people import Job
+from metrichmsr_ros.conversion.pixels import LandmarkTables
 from metrichmsr_ros.conversion.recording import ConvertError, SourceRecording
-from metrichmsr_ros.conversion.skin import Skin, load_skin
 from metrichmsr_ros.conversion.written import Written
 
 _COCO = "annotations.json"
 
 
-def write_bedlam(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_bedlam(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`SOURCE.npz` with the labels of a source."""
-    files, names = [], file_names(recording.source for recording in recordings)
-    for recording in recordings:
+    files = []
+    for job in jobs:
+        recording = job.recording
         if not recording.tracks:
             continue
         if not recording.body:
@@ -32,16 +33,25 @@ def write_bedlam(recordings: Sequence[SourceRecording], options: ConvertOptions,
         if not arrays:
             continue
         # The reader takes "closeup" in a name as BEDLAM's, whose pictures lie on their side.
-        name = names[recording.source].replace("closeup", "close-up") + ".npz"
+        name = job.name.replace("closeup", "close-up") + ".npz"
         with (out / name).open("wb") as stream:
             np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
         files.append(Written(name, recording.source, "", recording.body, len(arrays["scale"]), left_out=left_out))
     return files
 
 
-def write_coco(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_coco(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`annotations.json` of all sources."""
-    skins: dict[str, Skin | None] = {name: load_skin(name) for name in {r.body for r in recordings} if name in FILES}
-    document = coco_document([(recording, skins.get(recording.body)) for recording in recordings])
+    document = coco_document(_with_tables(jobs))
     (out / _COCO).write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     return [Written(_COCO, rows=len(document["annotations"]))]
+
+
+def _with_tables(jobs: Iterable[Job]) -> Iterator[tuple[SourceRecording, LandmarkTables | None]]:
+    """The recordings with what places landmarks on their body, of open bodies."""
+    known: dict[str, LandmarkTables] = {}
+    for job in jobs:
+        body = job.recording.body
+        if body in FILES and body not in known:
+            known[body] = LandmarkTables.of(OpenTables.load(body))
+        yield job.recording, known.get(body)

@@ -2,89 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from metrichmsr_ros.conversion.clock import Clock, Grid, clock_of, grid_of
-from metrichmsr_ros.conversion.file_names import file_names
 from metrichmsr_ros.conversion.formats.amass import amass_arrays
 from metrichmsr_ros.conversion.formats.bvh import bvh_text
 from metrichmsr_ros.conversion.formats.lerobot import Episode, episode_of, write_dataset
 from metrichmsr_ros.conversion.formats.skinned_glb import MovingPerson, scene_glb
 from metrichmsr_ros.conversion.formats.tum import camera_path, person_trajectory
-from metrichmsr_ros.conversion.motion import KEPT, Y_UP, Z_UP, PlacedMotion, motion_of, shape_error
+from metrichmsr_ros.conversion.motion import KEPT, Y_UP, Z_UP, shape_error
 from metrichmsr_ros.conversion.options import ConvertOptions
-from metrichmsr_ros.conversion.recording import ConvertError, PersonTrack, SourceRecording
+from metrichmsr_ros.conversion.people import CAMERA_FILE, Job, ready_people
+from metrichmsr_ros.conversion.recording import ConvertError, SourceRecording
 from metrichmsr_ros.conversion.skin import Skin, body_spec, load_skin
 from metrichmsr_ros.conversion.written import Written
-from metrichmsr_ros.data.formats.annotations.schema import arrow
 from metrichmsr_ros.evaluation.trajectories import write_tum
-from metrichmsr_ros.types import Float64Array
 
-_CAMERA = "camera_world"  # a file beside those of people
-
-
-@dataclass(frozen=True, eq=False)
-class _Person:
-    """One person to write: where from, motion with at least one row, clock, and the name of its file."""
-
-    recording: SourceRecording
-    track: PersonTrack
-    motion: PlacedMotion
-    clock: Clock
-    path: str  # relative to the output folder, without ending
-
-    @property
-    def seconds(self) -> Float64Array:
-        """(N,) times of the motion's rows from the start of the recording."""
-        return self.clock.seconds[self.track.frame[self.motion.row]]
-
-    def grid(self, fps: float) -> Grid:
-        """The motion's rows on slots of 1 / fps."""
-        return grid_of(self.seconds, fps)
-
-    def written(self, ending: str, fps: float, grid: Grid | None = None, shape_m: float | None = None) -> Written:
-        """The entry of the list of files."""
-        first = self.track.frame[self.motion.row[0]]
-        return Written(
-            file=self.path + ending,
-            source=self.recording.source,
-            person=self.track.id,
-            body=self.recording.body,
-            rows=len(self.motion.row),
-            held=int(grid.is_held.sum()) if grid else 0,
-            left_out=len(self.track) - len(self.motion.row),
-            fps=fps,
-            first_stamp_ns=int(self.recording.frames.stamp_ns[first]),
-            largest_shift_s=grid.largest_shift_s if grid else 0.0,
-            shape_error_m=shape_m,
-        )
+_KEPT = {"camera": KEPT, "world": KEPT}
 
 
-def _people(
-    recordings: Sequence[SourceRecording], options: ConvertOptions, axes: dict[str, Float64Array]
-) -> Iterator[list[_Person]]:
-    """The people of each recording who have a row in the frame that the user asks for."""
-    folders = file_names(recording.source for recording in recordings)
-    for recording in recordings:
-        names = file_names((track.id for track in recording.tracks), reserved=[_CAMERA])
-        clock = clock_of(recording)
-        motions = [motion_of(recording, track, options.frame, axes[options.frame]) for track in recording.tracks]
-        yield [
-            _Person(recording, track, motion, clock, f"{folders[recording.source]}/{names[track.id]}")
-            for track, motion in zip(recording.tracks, motions, strict=True)
-            if len(motion.row)
-        ]
+class _Skins:
+    """Bodies of recordings, each loaded once."""
 
+    def __init__(self, options: ConvertOptions) -> None:
+        self._body = options.body
+        self._loaded: dict[str, Skin] = {}
 
-def _skins(recordings: Sequence[SourceRecording], options: ConvertOptions) -> dict[str, Skin]:
-    """The body of each recording by its source; each body is loaded once."""
-    specs = {recording.source: body_spec(recording, options.body) for recording in recordings if recording.tracks}
-    loaded = {spec: load_skin(spec) for spec in set(specs.values())}
-    return {source: loaded[spec] for source, spec in specs.items()}
+    def of(self, recording: SourceRecording) -> Skin:
+        """The body of a recording. Errors as `body_spec` and `load_skin`."""
+        spec = body_spec(recording, self._body)
+        if spec not in self._loaded:
+            self._loaded[spec] = load_skin(spec)
+        return self._loaded[spec]
 
 
 def _new(path: Path) -> Path:
@@ -92,92 +43,101 @@ def _new(path: Path) -> Path:
     return path
 
 
-def write_bvh(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_bvh(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`SOURCE/ID.bvh` for each person."""
-    files, skins = [], _skins(recordings, options)
-    for people in _people(recordings, options, Y_UP):
+    files, skins = [], _Skins(options)
+    for people in ready_people(jobs, options.frame, Y_UP):
+        skin = skins.of(people[0].job.recording)
         for person in people:
-            fps, rest = person.clock.fps, skins[person.recording.source].rest_joints(person.motion.betas)
-            grid = person.grid(fps)
-            text = bvh_text(person.motion, rest, grid, fps)
-            _new(out / f"{person.path}.bvh").write_text(text, encoding="ascii")
-            files.append(person.written(".bvh", fps, grid, shape_error(person.motion, rest)))
+            fps, rest = person.clock.fps, skin.rest_joints(person.motion.betas)
+            grid, path = person.grid(fps), f"{person.path}.bvh"
+            _new(out / path).write_text(bvh_text(person.motion, rest, grid, fps), encoding="ascii")
+            files.append(person.written(path, fps, grid, shape_error(person.motion, rest)))
     return files
 
 
-def write_glb(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_glb(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`SOURCE.glb` with all people of a source."""
-    files, skins = [], _skins(recordings, options)
-    for people in _people(recordings, options, Y_UP):
-        if not people:
-            continue
-        recording, fps = people[0].recording, people[0].clock.fps
-        skin, name = skins[recording.source], Path(people[0].path).parent.as_posix()
-        moving = [MovingPerson(person.track.id, person.motion, person.seconds) for person in people]
+    files, skins = [], _Skins(options)
+    for people in ready_people(jobs, options.frame, Y_UP):
+        job, fps = people[0].job, people[0].clock.fps
+        skin, path = skins.of(job.recording), f"{job.name}.glb"
+        moving = [MovingPerson(person.track.id, person.motion, person.seconds, person.until) for person in people]
         about = {
-            "source": recording.source,
+            "source": job.recording.source,
             "frame": f"{options.frame}, y up, metres",
             "body_model": skin.name,
             "note": "linear blend skinning; shape that depends on the pose is not in this file",
         }
-        _new(out / f"{name}.glb").write_bytes(scene_glb(moving, skin, fps, about))
+        (out / path).write_bytes(scene_glb(moving, skin, about))
         for person in people:
             error = shape_error(person.motion, skin.rest_joints(person.motion.betas))
-            entry = person.written("", fps, None, error)
-            files.append(replace(entry, file=f"{name}.glb", body=skin.name))
+            files.append(person.written(path, fps, None, error))
     return files
 
 
-def write_amass(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_amass(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`SOURCE/ID.npz` for each person."""
     files = []
-    for people in _people(recordings, options, Z_UP):
+    for people in ready_people(jobs, options.frame, Z_UP):
         for person in people:
-            fps = person.clock.fps
+            fps, path, body = person.clock.fps, f"{person.path}.npz", person.job.recording.body
             grid = person.grid(fps)
-            arrays = amass_arrays(person.motion, person.track, grid, fps, person.recording.body, options.frame)
-            with _new(out / f"{person.path}.npz").open("wb") as stream:
+            arrays = amass_arrays(person.motion, person.track, grid, fps, body, options.frame)
+            with _new(out / path).open("wb") as stream:
                 np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-            files.append(person.written(".npz", fps, grid))
+            files.append(person.written(path, fps, grid))
     return files
 
 
-def write_tum_files(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_tum_files(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`SOURCE/ID.tum` for each person, and in the world `SOURCE/camera_world.tum`."""
     files = []
-    for people in _people(recordings, options, {"camera": KEPT, "world": KEPT}):
+    for people in ready_people(jobs, options.frame, _KEPT):
+        recording = people[0].job.recording
         for person in people:
-            trajectory = person_trajectory(person.recording.frames, person.track, options.frame)
+            path = f"{person.path}.tum"
+            trajectory = person_trajectory(recording.frames, person.track, options.frame)
             if trajectory is not None:
-                write_tum(_new(out / f"{person.path}.tum"), trajectory)
-                files.append(person.written(".tum", 0.0))
-        camera = camera_path(people[0].recording.frames) if people and options.frame == "world" else None
+                write_tum(_new(out / path), trajectory)
+                files.append(person.written(path, 0.0))
+        camera = camera_path(recording.frames) if options.frame == "world" else None
         if camera is not None:
-            path = f"{Path(people[0].path).parent.as_posix()}/{_CAMERA}.tum"
+            path = f"{people[0].job.name}/{CAMERA_FILE}.tum"
             write_tum(out / path, camera)
-            files.append(Written(path, people[0].recording.source, rows=len(camera.stamp_ns)))
+            files.append(Written(path, recording.source, rows=len(camera.stamp_ns)))
     return files
 
 
-def write_lerobot(recordings: Sequence[SourceRecording], options: ConvertOptions, out: Path) -> list[Written]:
+def write_lerobot(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """A LeRobot data set of all people; its rate is the whole number nearest to the source's."""
-    arrow()
-    rates = {round(clock_of(recording).fps) for recording in recordings if recording.tracks}
-    if len(rates) > 1 or min(rates) < 1:
-        raise ConvertError(
-            f"the sources have {', '.join(map(str, sorted(rates)))} frames per second, a LeRobot data set has one "
-            "whole number; convert sources of one rate with --source, or give --fps"
-        )
-    fps = rates.pop()
     files: list[Written] = []
 
-    def episodes() -> Iterator[Episode]:
-        for people in _people(recordings, options, {"camera": KEPT, "world": KEPT}):
+    def episodes() -> Iterator[tuple[Episode, int]]:
+        for people in ready_people(jobs, options.frame, _KEPT):
+            fps = _whole_rate(people[0].job.recording.source, people[0].clock.fps)
             for person in people:
                 grid = person.grid(fps)
-                entry = person.written("", fps, grid)
-                files.append(replace(entry, file=f"episode {len(files)}"))
-                yield episode_of(person.recording.source, person.track, person.motion, grid)
+                files.append(person.written(f"episode {len(files)}", fps, grid))
+                yield episode_of(person.job.recording.source, person.track, person.motion, grid), fps
 
-    write_dataset(out, episodes(), fps, options.task)
+    write_dataset(out, _of_one_rate(episodes()), options.task)
     return files
+
+
+def _whole_rate(source: str, fps: float) -> int:
+    if round(fps) < 1:
+        raise ConvertError(f"{source} has {fps:g} frames per second, LeRobot needs a whole number from 1; give --fps")
+    return round(fps)
+
+
+def _of_one_rate(episodes: Iterable[tuple[Episode, int]]) -> Iterator[tuple[Episode, int]]:
+    rates: set[int] = set()
+    for episode, fps in episodes:
+        rates.add(fps)
+        if len(rates) > 1:
+            raise ConvertError(
+                f"{episode.source} has {fps} frames per second, sources before it {min(rates - {fps})}; a LeRobot data "
+                "set has one rate; convert sources of one rate with --source, or give --fps"
+            )
+        yield episode, fps

@@ -1,8 +1,6 @@
-"""Recordings from an annotation folder, one for each source."""
+"""A recording from one source of an annotation folder."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 
@@ -11,19 +9,14 @@ from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder, Tab
 from metrichmsr_ros.types import AnyArray
 
 
-def read_annotations(path: Path, only: tuple[str, ...] = ()) -> list[SourceRecording]:
-    """The recordings of a folder; `only`: those of these sources.
+def read_annotations(folder: AnnotationFolder, source: str) -> SourceRecording:
+    """The recording of one source of a folder.
 
     Raises:
         AnnotationError: a table is missing, damaged or of another layout.
-        MissingPackageError: pyarrow is not installed.
-        ConvertError: a frame is there twice, or a person's frame is not in the table of frames.
+        ConvertError: a frame is there twice, people are of several bodies, or a person's frame is not in the table of
+            frames.
     """
-    folder = AnnotationFolder(path)
-    return [_recording(folder, source) for source in folder.sources if not only or source in only]
-
-
-def _recording(folder: AnnotationFolder, source: str) -> SourceRecording:
     table = folder.frames(source)
     number = table["frame"]
     if (np.diff(number) <= 0).any():
