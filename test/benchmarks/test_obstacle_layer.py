@@ -6,18 +6,39 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 from helpers.fake_pipeline import make_person
+from helpers.repository import ROOT
 
 from benchmarks.robot.costmap import WAYS, Step, record
 from benchmarks.robot.obstacle_layer import LayerConfig, Observation, ObstacleLayer, line_cells
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, level_camera
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.tracking.clearing import RANGE_M, clearing_points
 from metrichmsr_ros.pipeline.scene import Scene
 
 CONFIG = LayerConfig(origin=(0.0, 0.0), size=(4.0, 4.0), resolution=0.1)
 SENSOR = np.array([0.05, 2.05, 1.0])
 CAMERA = Camera.from_fov(640, 480, 1.2)
+
+
+def test_the_replica_has_the_values_of_the_sample_for_nav2():
+    sample = yaml.safe_load((ROOT / "config" / "nav2" / "people_costmap.yaml").read_text())
+    layer = sample["local_costmap"]["local_costmap"]["ros__parameters"]["people_layer"]
+    assert layer["observation_sources"].split() == ["bodies", "nobody"]
+    bodies, nobody = layer["bodies"], layer["nobody"]
+    assert (bodies["marking"], bodies["clearing"], nobody["marking"], nobody["clearing"]) == (True, False, False, True)
+    assert (bodies["topic"], nobody["topic"]) == ("/perception/body_points", "/perception/clearing_points")
+    assert bodies["observation_persistence"] == nobody["observation_persistence"] == 0.0
+    config = LayerConfig()
+    for source in (layer, bodies):
+        heights = source["min_obstacle_height"], source["max_obstacle_height"]
+        assert heights == (config.min_obstacle_height, config.max_obstacle_height)
+    assert bodies["obstacle_max_range"] == config.obstacle_max_range
+    assert config.obstacle_max_range < nobody["raytrace_max_range"] == config.raytrace_max_range < RANGE_M
+    ends = clearing_points(CAMERA, np.zeros((0, 3)))
+    assert np.abs(ends[:, 1]).max() < nobody["max_obstacle_height"] == -nobody["min_obstacle_height"]
 
 
 def seen(*points):

@@ -34,12 +34,13 @@ class FollowOutputs:
     def __init__(self, node: LifecycleNode, broadcaster: TransformBroadcaster, frame: str, distance: float) -> None:
         self._node, self._broadcaster, self._frame, self._distance = node, broadcaster, frame, distance
         overridable = {"qos_overriding_options": QoSOverridingOptions.with_default_policies()}
+        self._pose = node.create_lifecycle_publisher(PoseStamped, "~/pose", _RELIABLE, **overridable)
         self._goal = node.create_lifecycle_publisher(PoseStamped, "~/goal", _RELIABLE, **overridable)
         self._status = node.create_lifecycle_publisher(String, "~/status", _LATCHED, **overridable)
         self._last = ""
 
     def publish(self, state: FollowedState, header: Header, view: Viewpoint | None) -> None:
-        """Publish frame and goal of a person who is seen or predicted; nothing of one who is lost.
+        """Publish frame, pose and goal of a person who is seen or predicted; nothing of one who is lost.
 
         Args:
             state: the person.
@@ -51,11 +52,10 @@ class FollowOutputs:
         x, y, z = state.position.tolist()
         frame = transform(header, self._frame, (x, y, z), _about_z(state.heading))
         self._broadcaster.sendTransform([to_rclpy(frame)])
+        self._pose.publish(PoseStamped(header=header, pose=_pose(x, y, z, state.heading)))
         if view is not None:
             place, yaw = goal_before(state.position, view, self._distance)
-            turn = dict(zip("xyzw", _about_z(yaw), strict=True))
-            at = Pose(position=Point(x=float(place[0]), y=float(place[1])), orientation=Quaternion(**turn))
-            self._goal.publish(PoseStamped(header=header, pose=at))
+            self._goal.publish(PoseStamped(header=header, pose=_pose(float(place[0]), float(place[1]), 0.0, yaw)))
 
     def tell(self, status: str) -> None:
         """Publish the status if it is another one."""
@@ -69,8 +69,13 @@ class FollowOutputs:
 
     def destroy(self) -> None:
         """Take the topics back."""
-        for publisher in (self._goal, self._status):
+        for publisher in (self._pose, self._goal, self._status):
             self._node.destroy_lifecycle_publisher(publisher)
+
+
+def _pose(x: float, y: float, z: float, yaw: float) -> Pose:
+    turn = dict(zip("xyzw", _about_z(yaw), strict=True))
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(**turn))
 
 
 def _about_z(angle: float) -> Any:

@@ -75,6 +75,7 @@ class Following:
 
 def test_the_nearest_person_becomes_a_frame_and_a_goal(ros):
     following = Following(ros, distance=1.5)
+    poses = ros.hear("/follow/pose", PoseStamped)
     following.until_status("waiting")
     following.see(100.0, someone("p2", ASIDE), someone("p1"))
     following.until_status("following")
@@ -82,6 +83,10 @@ def test_the_nearest_person_becomes_a_frame_and_a_goal(ros):
     np.testing.assert_allclose(following.frames()[0], [100.0, *PLACE[:2]], atol=1e-5)
     (transform,) = following.transforms[-1].transforms
     assert transform.header.frame_id == "odom"
+    ros.until(lambda: poses, "a pose")
+    at = poses[0].pose.position
+    np.testing.assert_allclose([at.x, at.y, at.z], PLACE, atol=1e-5)
+    assert poses[0].header == following.goals[0].header
     goal = following.goals[0]
     assert (goal.header.frame_id, seconds_of(goal)) == ("odom", 100.0)
     gap = PLACE[:2] - [0.0, -5.0]  # no base_link: the camera counts as the robot
