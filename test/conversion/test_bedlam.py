@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.conversion.moving_people import K, MovingPerson, moving_person, write_replay
+from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.conversion.convert import convert
 from metrichmsr_ros.conversion.options import ConvertOptions
 from metrichmsr_ros.conversion.recording import ConvertError
+from metrichmsr_ros.data.crop_dataset import PeopleCrops
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.formats.smpl_npz import read_bedlam
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
+from metrichmsr_ros.io.images import write_image
 
 CAMERA = ConvertOptions(
     image_names="{frame:04d}.jpg", intrinsics=(K[0, 0], K[1, 1], K[0, 2], K[1, 2]), image_size=(1280, 720)
@@ -57,6 +60,19 @@ def test_a_set_of_the_open_body_trains_without_smpl_and_never_as_smpl(labels: Pa
     assert (table.pelvis == 0).all()
     with pytest.raises(LabelError, match="betas are the open body's"):
         read_image_set(of, LabelBodies("smpl:/x.npz", {}, {}))
+
+
+def test_a_sample_of_the_trainer_has_the_persons_joints_and_shape(
+    labels: Path, walker: MovingPerson, tmp_path: Path
+) -> None:
+    for frame in walker.frame:
+        write_image(tmp_path / f"{frame:04d}.jpg", np.zeros((720, 1280, 3), np.uint8))
+    crops = PeopleCrops(read_bedlam(labels, tmp_path), load_body("open_light"), (64, 64))
+    for row in range(len(walker.frame)):
+        _, truth = crops[row]
+        assert np.abs(truth.joints_cam[0].numpy() - walker.joints[row]).max() < 1e-4
+        assert np.abs(truth.betas[0].numpy() - walker.betas[row]).max() < 1e-6
+        assert all(bool(mask) for mask in (truth.has_betas, truth.has_transl, truth.has_joints_cam))
 
 
 def test_labels_of_two_bodies_are_refused(labels: Path) -> None:

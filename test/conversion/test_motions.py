@@ -256,6 +256,20 @@ def test_a_lerobot_data_set_holds_one_episode_a_person(replay: Path, walker: Mov
         assert stats[name]["count"] == [35]
 
 
+def test_a_full_data_file_of_lerobot_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="LeRobot's files are Parquet")
+    monkeypatch.setattr("metrichmsr_ros.conversion.formats.lerobot_files.FILE_MB", 0)
+    people = [moving_person(f"p{seed}", range(3), seed) for seed in range(3)]
+    convert(write_replay(tmp_path / "in", people, 3), "lerobot", tmp_path / "out")
+    episodes = pq.read_table(tmp_path / "out/meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    for number, episode in enumerate(episodes):
+        place = (episode["data/chunk_index"], episode["data/file_index"])
+        assert place == (0, number)
+        table = pq.read_table(tmp_path / "out/data/chunk-{:03d}/file-{:03d}.parquet".format(*place), partitioning=None)
+        assert table["index"].to_pylist() == list(range(3 * number, 3 * number + 3))
+        assert set(table["episode_index"].to_pylist()) == {number}
+
+
 def test_the_task_of_a_lerobot_data_set_is_the_index_that_pandas_reads(replay: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="LeRobot's files are Parquet")
     pandas = pytest.importorskip("pandas", reason="LeRobot reads its tasks with pandas")

@@ -9,7 +9,8 @@ import numpy as np
 
 from metrichmsr_ros.conversion.formats.amass import amass_arrays
 from metrichmsr_ros.conversion.formats.bvh import bvh_text
-from metrichmsr_ros.conversion.formats.lerobot import Episode, episode_of, write_dataset
+from metrichmsr_ros.conversion.formats.lerobot import episode_of, write_dataset
+from metrichmsr_ros.conversion.formats.lerobot_files import Episode
 from metrichmsr_ros.conversion.formats.skinned_glb import MovingPerson, scene_glb
 from metrichmsr_ros.conversion.formats.tum import camera_path, person_trajectory
 from metrichmsr_ros.conversion.motion import KEPT, Y_UP, Z_UP, shape_error
