@@ -18,6 +18,7 @@ TABLES = {
     "following": "each person followed through crossings, losses and changes of id",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "fusion": "four cameras: root error, ids, and extrinsics that disagree",
+    "gestures": "gestures of people: precision, recall, and where they point",
 }
 """Modules by name, and what they measure."""
 

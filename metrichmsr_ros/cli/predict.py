@@ -174,6 +174,8 @@ def _person_as_json(person: PersonEstimate) -> dict[str, Any]:
         "distance": round(float(np.linalg.norm(person.transl_cam)), 4),
         "height": round(person.height, 4),
         "joints": _rounded(person.joints_cam),
+        "gestures": list(person.gestures),
+        "pointing": _rounded(person.pointing_cam) if person.pointing_cam.any() else None,
     }
 
 

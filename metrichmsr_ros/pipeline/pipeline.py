@@ -28,10 +28,12 @@ from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
+from metrichmsr_ros.people.gestures.recognition import GestureRecogniser
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 from metrichmsr_ros.pipeline.engines import load_engine
+from metrichmsr_ros.pipeline.gestures import with_gestures, with_still_gestures
 from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
 from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses
@@ -87,6 +89,7 @@ class Pipeline:
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
+        self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
         self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
@@ -184,7 +187,7 @@ class Pipeline:
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, found, camera, context, None)
             with clock("body"):
-                people = self._people(found, estimate, fixes, request)
+                people = with_still_gestures(self._people(found, estimate, fixes, request), camera.size)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, None, request)
         return Scene(None, camera, image, people, depth, clock.seconds)
@@ -230,6 +233,7 @@ class Pipeline:
                 estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids)
             with clock("body"):
                 people = self._moving(self._people(seen, estimate, fixes, request), stamp_s)
+                people = with_gestures(people, self._gestures, camera.size, stamp_s)
                 self._poses.moved(people)
                 if estimate is not None:
                     self._hidden.see(ids, estimate, stamp_s)
@@ -313,6 +317,7 @@ class Pipeline:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
         self._hidden.forget_all_but(ids)
+        self._gestures.forget_all_but(ids)
         self._poses.forget_all_but(ids)
         self._fixer.forget_all_but(ids)
 

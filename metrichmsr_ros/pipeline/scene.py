@@ -72,6 +72,9 @@ class PersonEstimate:
         position_cov6: (6, 6) covariance of filtered root position and velocity; NaN in single images.
         landmarks: of BlazePose, in pixels.
         scale_correction: correction by floor or depth sensor; None without either.
+        gestures: names, of `metrichmsr_ros.people.gestures.recognition.NAMES`; in single images raised hands and
+            pointing alone.
+        pointing_cam: (3,) unit vector in which the person points; zeros: nowhere.
     """
 
     id: str
@@ -90,6 +93,8 @@ class PersonEstimate:
     position_cov6: Float32Array
     landmarks: LandmarkSet
     scale_correction: ScaleCorrection | None = None
+    gestures: tuple[str, ...] = ()
+    pointing_cam: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))
 
 
 @dataclass(frozen=True)

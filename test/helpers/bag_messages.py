@@ -97,6 +97,7 @@ def truth_message(stamp_ns: int, depth: float) -> Any:
             twist=new("geometry_msgs/msg/Twist", linear=vector, angular=vector), covariance=np.zeros(36),
         ),
         height=1.75, joints=skeleton(depth).reshape(-1), vertices=np.zeros(0, np.float32), body_model="truth",
+        gestures=[], pointing=vector,
     )  # fmt: skip
     return new(HUMANS, header=header(stamp_ns), humans=[human])
 

@@ -27,7 +27,8 @@ from metrichmsr_ros.ros.node import PerceptionNode
 
 
 def test_people_come_out_under_the_header_of_their_image(ros):
-    person = make_person()
+    pointing = np.array([0.6, 0.0, -0.8], np.float32)
+    person = make_person(gestures=("waving_left", "pointing_right"), pointing_cam=pointing)
     ros.perception(FakePipeline([person]))
     heard = {
         name: ros.hear(f"/perception/{name}", kind)
@@ -49,6 +50,8 @@ def test_people_come_out_under_the_header_of_their_image(ros):
     np.testing.assert_array_equal(human.joints.reshape(24, 3), person.joints_cam)
     np.testing.assert_array_equal(np.array(human.vertices).reshape(-1, 3), person.vertices_cam)
     assert (human.id, human.age, human.body_model) == ("a1", 3, "fake_body")
+    assert list(human.gestures) == ["waving_left", "pointing_right"]
+    np.testing.assert_array_equal([human.pointing.x, human.pointing.y, human.pointing.z], pointing)
     assert transforms[0].transforms[0].child_frame_id == "body_a1"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
+from metrichmsr_ros.data.synthesis.acts.scripts import ArmScript
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Walker:
         enters_s: time at which the walk begins, s.
         radius: of the circle, m.
         pace: ratio of the speed to that of the recorded walk.
+        arms: what the arms do; None: they swing as in the recorded walk.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Walker:
     enters_s: float
     radius: float = 0.0
     pace: float = 1.0
+    arms: ArmScript | None = None
 
     @property
     def all_betas(self) -> list[float]:

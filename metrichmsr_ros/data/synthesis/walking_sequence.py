@@ -87,14 +87,14 @@ class WalkingSequence(Sequence[SequenceFrame]):
         if num_frames < 1:
             raise ValueError(f"num_frames is {num_frames}; a sequence has at least one frame")
         self.num_frames, self.fps = num_frames, fps
-        self._walkers = tuple(walkers)
+        self.walkers = tuple(walkers)
         self._camera_path = camera_path or partial(_drifting_camera, camera_height)
         self.camera = camera = Camera.from_fov(*size, fov_x)
         self.body = load_body_engine(BODY)
         self.faces, tables = self.body.faces, OpenTables.load(BODY)
         walk = np.load(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
-        self._colours = {walker.id: vertex_colours(tables, walker.outfit) for walker in self._walkers}
+        self._colours = {walker.id: vertex_colours(tables, walker.outfit) for walker in self.walkers}
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         stamp_s = number / self.fps
         T_world_cam = self._camera_path(number / self.num_frames)
         image, depth, points = render_tiled_room(TiledRoom(), self.camera, T_world_cam)
-        present = [walker for walker in self._walkers if stamp_s >= walker.enters_s]
+        present = [walker for walker in self.walkers if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
         for vertices_world, _, _ in bodies:
             _cast_shadow(image, points, vertices_world)
@@ -134,6 +134,8 @@ class WalkingSequence(Sequence[SequenceFrame]):
         """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
         step = walked_s * walker.pace * self._cycle_fps
         pose = self._cycle[int(step) % len(self._cycle)].copy()
+        if walker.arms is not None:
+            pose = walker.arms.posed(pose, walked_s).astype(pose.dtype)
         place, heading = walker.place_after(walked_s * walker.pace * self._speed)
         root = Rotation.from_euler("z", heading) * Rotation.from_matrix(_WORLD_FROM_SMPL)
         pose[:3] = (root * Rotation.from_rotvec(pose[:3])).as_rotvec()

@@ -81,6 +81,8 @@ def fused_human(person: FusedPerson, header: Any, id: str) -> HumanMesh:
     human.vertices = flat(vertices.astype(np.float32))
     human.body = _body(seen.body, person, turn)
     human.velocity = _velocity(seen.velocity, person)
+    human.gestures = [] if person.is_hidden else seen.gestures
+    human.pointing = Vector3() if person.is_hidden else Vector3(**_fields(turn.apply(_xyz(seen.pointing))))
     return human
 
 

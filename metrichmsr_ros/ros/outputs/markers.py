@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.types import AnyArray
 from metrichmsr_ros.visual.overlay import person_colour
 
 HIDDEN_ALPHA = 0.3  # of people who are predicted, not seen
+POINTS_M = 1.0  # length of the arrow of who points
 
 
 def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> MarkerArray:
-    """Skeletons and ids for RViz; starts with DELETEALL, to remove the markers of the image before."""
+    """Skeletons, ids, gestures and pointing arrows; starts with DELETEALL, to remove those of the image before."""
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
         markers += [_skeleton(body, header, index, parents), _label(body, header, index)]
+        markers += _pointing(body, header, index)
     return MarkerArray(markers=markers)
 
 
@@ -45,12 +49,29 @@ def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Mark
 
 
 def _label(body: Body, header: Header, index: int) -> Marker:
-    marker = Marker(header=header, ns="id", id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, text=body.id)
+    text = "\n".join([*(name.replace("_", " ") for name in body.person.gestures), body.id])
+    marker = Marker(header=header, ns="id", id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, text=text)
     above_head = body.person.joints_cam[:, 1].min() - 0.25  # y points down in the optical frame
     marker.pose.position = Point(x=float(body.origin[0]), y=float(above_head), z=float(body.origin[2]))
     marker.pose.orientation.w, marker.scale.z = 1.0, 0.2
     marker.color = _colour(body)
     return marker
+
+
+def _pointing(body: Body, header: Header, index: int) -> list[Marker]:
+    """One arrow from the wrist, where the person points."""
+    direction, gestures = body.person.pointing_cam, body.person.gestures
+    sides = [side for side in ("left", "right") if f"pointing_{side}" in gestures]
+    if not sides or not direction.any():
+        return []
+    wrist = body.person.joints_cam[JOINT_NAMES.index(f"{sides[0]}_wrist")]
+    marker = Marker(header=header, ns="pointing", id=index, type=Marker.ARROW, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x, marker.scale.y, marker.scale.z = 0.03, 0.08, 0.12
+    marker.color = _colour(body)
+    ends = wrist, wrist + POINTS_M * direction
+    marker.points = [Point(x=x, y=y, z=z) for x, y, z in (end.astype(np.float64).tolist() for end in ends)]
+    return [marker]
 
 
 def _colour(body: Body) -> ColorRGBA:

@@ -102,6 +102,8 @@ def _human(body: Body, camera: Camera, header: Any, body_model: str, options: Pe
         "joints": _row(person.joints_cam),
         "vertices": _row(person.vertices_cam if options.publish_vertices else np.zeros(0)),
         "body_model": body_model,
+        "gestures": list(person.gestures),
+        "pointing": vector(person.pointing_cam),
     }
     return PlainMessage("metrichmsr_ros/msg/HumanMesh", fields)
 

@@ -1,12 +1,14 @@
 """REP-155: /humans/bodies/tracked and the topics of every body, if hri_msgs is installed.
 
 Ids are those of this node, with `id_prefix`; the `body_<id>` frames are on /tf. The topics of a body exist while its
-person is tracked, from the image after the first. Pixels are of the rectified image.
+person is tracked, from the image after the first. Pixels are of the rectified image. A gesture is published when it
+begins.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,7 @@ class HumanTopics:
         self._lock = threading.Lock()
         self._present: frozenset[str] = frozenset()  # ids in the last image
         self._bodies: dict[str, dict[str, Any]] = {}
+        self._gestures: dict[str, frozenset[str]] = {}  # gestures by id, as hri_msgs names them
         self._change = node.create_guard_condition(self._follow)
 
     @property
@@ -66,6 +69,7 @@ class HumanTopics:
                 self._change.trigger()
             for body in bodies:
                 self._publish_body(body, scene, header)
+            self._publish_gestures(bodies, header)
         self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
 
     def _publish_body(self, body: Body, scene: Scene, header: Header) -> None:
@@ -73,6 +77,18 @@ class HumanTopics:
         for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
             if name in topics and topics[name].get_subscription_count() > 0:
                 topics[name].publish(build(body, scene, header, self._hri))
+
+    def _publish_gestures(self, bodies: list[Body], header: Header) -> None:
+        """What has begun since the last image; what goes on is not repeated."""
+        now = {body.id: gesture_names(body.person.gestures) for body in bodies}
+        for id, names in now.items():
+            topic = self._bodies.get(id, {}).get("gesture")
+            if topic is None:
+                continue  # nobody could hear of it yet
+            for name in sorted(names - self._gestures.get(id, frozenset())):
+                gesture = getattr(self._hri.Gesture, name)
+                topic.publish(self._hri.Gesture(header=header, gesture=gesture))
+        self._gestures = {id: names for id, names in now.items() if id in self._bodies}
 
     def _follow(self) -> None:
         """Create the topics of people who are new in the last image, destroy those of people who are gone."""
@@ -83,7 +99,12 @@ class HumanTopics:
                 self._open(new)
 
     def _open(self, body_id: str) -> None:
-        kinds = {"roi": self._hri.NormalizedRegionOfInterest2D, "cropped": Image, "skeleton2d": self._hri.Skeleton2D}
+        kinds = {
+            "roi": self._hri.NormalizedRegionOfInterest2D,
+            "cropped": Image,
+            "skeleton2d": self._hri.Skeleton2D,
+            "gesture": self._hri.Gesture,
+        }
         self._bodies[body_id] = {
             name: self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", _QOS)
             for name, kind in kinds.items()
@@ -100,6 +121,14 @@ class HumanTopics:
             for body_id in list(self._bodies):
                 self._close(body_id)
             self._node.destroy_publisher(self._tracked)
+
+
+def gesture_names(gestures: Collection[str]) -> frozenset[str]:
+    """Constants of hri_msgs/Gesture for a person's gestures; pointing has none of its own and is OTHER."""
+    raised = [side for side in ("left", "right") if f"hand_raised_{side}" in gestures]
+    names = {"BOTH_HANDS_RAISED"} if len(raised) == 2 else {f"{side.upper()}_HAND_RAISED" for side in raised}
+    names |= {"WAVING" for gesture in gestures if gesture.startswith("waving_")}
+    return frozenset(names | {"OTHER" for gesture in gestures if gesture.startswith("pointing_")})
 
 
 def roi_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:

@@ -60,6 +60,21 @@ def test_every_part_of_the_body_is_carried_into_the_fixed_frame(camera):
 
 
 @pytest.mark.parametrize("camera", list(POSES))
+def test_people_point_in_the_fixed_frame(camera):
+    ahead = np.array([0.6, 0.8, 0.0])
+    pointing = (POSES[camera][:3, :3].T @ ahead).astype(np.float32)
+    people = PeopleFusion()
+    frame = placed(camera, gestures=("pointing_left",), pointing_cam=pointing)
+    (person,) = people.step(sightings_of(frame, pytest.fail), 7.5)
+    human = fused_human(person, make_header(7.5, "odom"), "x_p1")
+    assert list(human.gestures) == ["pointing_left"]
+    np.testing.assert_allclose([human.pointing.x, human.pointing.y, human.pointing.z], ahead, atol=1e-6)
+    (hidden,) = people.step([], 8.5)
+    human = fused_human(hidden, make_header(8.5, "odom"), "x_p1")
+    assert (list(human.gestures), human.pointing.x, human.pointing.y) == ([], 0.0, 0.0)
+
+
+@pytest.mark.parametrize("camera", list(POSES))
 def test_the_body_faces_along_x_of_the_fixed_frame_whatever_the_camera(camera):
     human = fused(camera)
     turn = human.body.pose.orientation

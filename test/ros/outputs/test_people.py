@@ -196,6 +196,27 @@ def test_markers_begin_by_clearing_and_join_every_joint_to_its_parent():
     assert label.text == "a1"
 
 
+def test_markers_name_gestures_and_point():
+    pointing = np.array([0.6, 0.0, -0.8], np.float32)
+    person = make_person(gestures=("hand_raised_left", "pointing_right"), pointing_cam=pointing)
+    *_, label, arrow = markers_message(bodies_of(scene_of(person)), HEADER, FakeBody.parents).markers
+    assert label.text == "hand raised left\npointing right\na1"
+    start, end = ([point.x, point.y, point.z] for point in arrow.points)
+    assert arrow.type == arrow.ARROW
+    np.testing.assert_allclose(start, person.joints_cam[21], atol=1e-6)
+    np.testing.assert_allclose(np.subtract(end, start), pointing, atol=1e-6)
+
+
+def test_gestures_are_sent():
+    pointing = np.array([0.6, 0.0, -0.8], np.float32)
+    person = make_person(gestures=("hand_raised_left", "pointing_right"), pointing_cam=pointing)
+    scene = scene_of(person, make_person("b2"))
+    first, second = to_rclpy(humans(bodies_of(scene), scene, HEADER, "open", PeopleOptions("", 0.0, 0.5, True))).humans
+    assert (list(first.gestures), list(second.gestures)) == (["hand_raised_left", "pointing_right"], [])
+    assert (first.pointing.x, first.pointing.y, first.pointing.z) == pytest.approx((0.6, 0.0, -0.8))
+    assert (second.pointing.x, second.pointing.y, second.pointing.z) == (0, 0, 0)
+
+
 def made(message):
     """A message of a package that may not be installed: of its own class where it is, else plain attributes."""
     if optional_messages(message.type.split("/")[0]):

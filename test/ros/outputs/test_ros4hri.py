@@ -43,10 +43,16 @@ class Skeleton:
         self.skeleton = [SimpleNamespace(x=0.0, y=0.0, c=-1.0) for _ in range(18)]
 
 
+class Gesture(SimpleNamespace):
+    OTHER, HANDS_ON_FACE, ARMS_CROSSED, LEFT_HAND_RAISED, RIGHT_HAND_RAISED, BOTH_HANDS_RAISED, WAVING = range(7)
+
+
 @pytest.fixture
 def hri():
     stand_in = SimpleNamespace(
-        Skeleton2D=Skeleton, NormalizedRegionOfInterest2D=lambda **fields: SimpleNamespace(**fields)
+        Skeleton2D=Skeleton,
+        NormalizedRegionOfInterest2D=lambda **fields: SimpleNamespace(**fields),
+        Gesture=Gesture,
     )
     return optional_messages("hri_msgs") or stand_in
 
@@ -148,7 +154,7 @@ class RecordingNode:
 def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     node = RecordingNode()
     ids_list = SimpleNamespace(IdsList=lambda header, ids: ids)
-    kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D")}
+    kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D", "Gesture")}
     topics = HumanTopics(node, SimpleNamespace(**vars(ids_list), **kinds))
     landmarks = SimpleNamespace(pixels=np.zeros((39, 2), np.float32), visibility=np.ones(39))
     scene = scene_of(make_person("a1", landmarks=landmarks))
@@ -164,6 +170,7 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     publish_in_the_worker(bodies_of(scene))
     names = {f"/humans/bodies/a1/{name}" for name in ("roi", "cropped", "skeleton2d")}
     assert {name for name, sent in node.topics.items() if len(sent) == 1} == names
+    names.add("/humans/bodies/a1/gesture")
     assert node.triggered == 1
     publish_in_the_worker([])
     assert names < node.topics.keys()
@@ -172,6 +179,29 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     assert (node.triggered, node.threads) == (2, {threading.current_thread()})
     topics.close()
     assert (node.topics, node.wake) == ({}, None)
+
+
+def test_a_gesture_is_published_once_when_it_begins(hri):
+    node = RecordingNode()
+    kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D", "Gesture")}
+    topics = HumanTopics(node, SimpleNamespace(IdsList=lambda header, ids: ids, **kinds))
+    landmarks = SimpleNamespace(pixels=np.zeros((39, 2), np.float32), visibility=np.ones(39))
+
+    def publish(*gestures):
+        scene = scene_of(make_person("a1", landmarks=landmarks, gestures=gestures))
+        topics.publish(bodies_of(scene), scene, HEADER)
+        return [message.gesture for message in node.topics.get("/humans/bodies/a1/gesture", [])]
+
+    names = hri.Gesture
+    assert publish("hand_raised_left") == []  # the topic is made after the first image
+    node.wake()
+    assert publish("hand_raised_left") == [names.LEFT_HAND_RAISED]
+    assert publish("hand_raised_left") == [names.LEFT_HAND_RAISED]
+    assert publish("hand_raised_left", "hand_raised_right")[1:] == [names.BOTH_HANDS_RAISED]
+    assert publish() == publish()
+    assert publish("hand_raised_right", "waving_right")[2:] == [names.RIGHT_HAND_RAISED, names.WAVING]
+    assert publish("pointing_left")[4:] == [names.OTHER]
+    assert node.topics["/humans/bodies/a1/gesture"][0].header is HEADER
 
 
 def test_topics_of_bodies_come_and_go_with_the_people():

@@ -1,0 +1,1 @@
+"""What the arms of rendered people do: gestures, and what looks like them."""

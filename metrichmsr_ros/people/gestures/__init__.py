@@ -1,0 +1,1 @@
+"""Gestures of people from their joints in 3D: raised hands, waving, pointing."""

@@ -1,0 +1,197 @@
+"""Gestures of stick figures: when they begin and end, at several frame rates, from any side, and what is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.stick_figures import (
+    HANGING,
+    MIRROR,
+    OTHERS,
+    POINTING,
+    RAISED,
+    figure,
+    front_view,
+    mirrored,
+    names_between,
+    watch,
+    wave,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from metrichmsr_ros.people.gestures.recognition import NAMES, NONE, GestureRecogniser, still_gestures
+from metrichmsr_ros.people.gestures.sights import HIDDEN
+
+BEGIN_S, END_S, LAST_S = 1.0, 4.0, 6.0
+POSES = {"hand_raised": lambda seconds: RAISED, "pointing": lambda seconds: POINTING, "waving": wave(RAISED, 1.2)}
+EXPECTED = {"hand_raised": {"hand_raised"}, "pointing": {"pointing"}, "waving": {"hand_raised", "waving"}}
+LATE_S = {"hand_raised": 0.75, "pointing": 0.75, "waving": 1.8}  # the latest begin, at 5 images a second
+
+
+def acting(gesture, left=True, right=False):
+    """Joints over time: arms hang, make the gesture from `BEGIN_S` to `END_S`, and hang again."""
+
+    def at(seconds):
+        bones = POSES[gesture](seconds) if BEGIN_S <= seconds < END_S else HANGING
+        return figure(bones if left else HANGING, bones if right else HANGING)
+
+    return at
+
+
+def stamps(fps, last_s=LAST_S):
+    return [number / fps for number in range(round(last_s * fps))]
+
+
+@pytest.mark.parametrize("fps", [5.0, 15.0, 30.0, 60.0])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("gesture", list(POSES))
+def test_a_gesture_begins_and_ends(gesture, side, fps):
+    said = watch(acting(gesture, side == "left", side == "right"), stamps(fps))
+    expected = {f"{name}_{side}" for name in EXPECTED[gesture]}
+    assert all(names == set() for names in names_between(said, 0.0, BEGIN_S + 0.15))
+    assert all(names == expected for names in names_between(said, BEGIN_S + LATE_S[gesture], END_S - 0.01))
+    assert all(names == set() for names in names_between(said, END_S + 0.55, LAST_S))
+    assert {name for one in said for name in one.gestures.names} == expected
+
+
+@pytest.mark.parametrize("gesture", ["hand_raised", "pointing"])
+def test_a_held_pose_is_found_at_two_images_a_second(gesture):
+    said = watch(acting(gesture), stamps(2.0))
+    assert all(names == {f"{gesture}_left"} for names in names_between(said, BEGIN_S + 0.6, END_S - 0.01))
+
+
+@pytest.mark.parametrize("gesture", list(POSES))
+def test_missing_images_change_little(gesture):
+    kept = np.random.default_rng(3).random(90) > 0.4
+    some = [stamp for stamp, keep in zip(stamps(15.0), kept, strict=True) if keep]
+    said = watch(acting(gesture), some)
+    expected = {f"{name}_left" for name in EXPECTED[gesture]}
+    assert all(names == expected for names in names_between(said, BEGIN_S + 1.8, END_S - 0.01))
+    assert all(names == set() for names in names_between(said, END_S + 0.6, LAST_S))
+
+
+@pytest.mark.parametrize("gesture", list(POSES))
+def test_a_mirrored_person_uses_the_other_hand(gesture):
+    at = acting(gesture)
+    as_is, mirror = watch(at, stamps(15.0)), watch(lambda seconds: mirrored(at(seconds)), stamps(15.0))
+    for one, other in zip(as_is, mirror, strict=True):
+        assert {name.replace("left", "right") for name in one.gestures.names} == set(other.gestures.names)
+        np.testing.assert_allclose(np.array(one.gestures.pointing) * MIRROR, other.gestures.pointing, atol=1e-12)
+
+
+@pytest.mark.parametrize("gesture", list(POSES))
+def test_both_hands(gesture):
+    said = watch(acting(gesture, right=True), stamps(15.0))
+    expected = {f"{name}_{side}" for name in EXPECTED[gesture] for side in ("left", "right")}
+    assert names_between(said, END_S - 0.2, END_S - 0.01)[-1] == expected
+
+
+@pytest.mark.parametrize("gesture", list(POSES))
+def test_arms_that_the_image_does_not_show_make_no_gesture(gesture):
+    said = watch(acting(gesture), stamps(15.0), hidden=True)
+    assert all(one.gestures == NONE for one in said)
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_other_poses_are_no_gestures(name):
+    said = watch(lambda seconds: figure(OTHERS[name], OTHERS[name]), stamps(10.0))
+    assert all(one.gestures == NONE for one in said)
+
+
+def test_the_arms_of_a_walk_are_no_gestures():
+    def at(seconds):
+        swing = 0.5 * np.sin(2 * np.pi * 0.9 * seconds)
+        left = (0.1, -np.cos(swing), np.sin(swing)), (0.1, -np.cos(swing + 0.3), np.sin(swing + 0.3))
+        right = (0.1, -np.cos(-swing), np.sin(-swing)), (0.1, -np.cos(0.3 - swing), np.sin(0.3 - swing))
+        return figure(left, right)
+
+    assert all(one.gestures == NONE for one in watch(at, stamps(15.0)))
+
+
+def test_an_arm_that_passes_by_is_no_gesture():
+    """From hanging, over straight ahead, to hanging in 0.8 s."""
+
+    def at(seconds):
+        angle = -np.pi / 2 * np.cos(np.clip((seconds - 1.0) / 0.8, 0, 1) * 2 * np.pi)
+        bone = (0.1, np.sin(angle), np.cos(angle))
+        return figure((bone, bone))
+
+    assert all(one.gestures == NONE for one in watch(at, stamps(30.0, 3.0)))
+
+
+@pytest.mark.parametrize(("hertz", "waves"), [(0.2, False), (0.6, True), (1.0, True), (2.0, True), (3.0, True)])
+def test_waves_are_between_half_and_three_hertz(hertz, waves):
+    said = watch(lambda seconds: figure(wave(RAISED, hertz)(seconds)), stamps(20.0, 8.0))
+    assert ("waving_left" in said[-1].gestures.names) == waves
+    assert "hand_raised_left" in said[-1].gestures.names
+
+
+def test_a_hand_that_trembles_is_raised_and_does_not_wave():
+    said = watch(lambda seconds: figure(wave(RAISED, 2.0, 0.06)(seconds)), stamps(20.0))
+    assert set(said[-1].gestures.names) == {"hand_raised_left"}
+
+
+def test_people_point_along_the_line_from_head_to_wrist():
+    joints = figure(right=POINTING)
+    line = joints[21] - joints[15]
+    gestures = still_gestures(joints, front_view(joints))
+    assert gestures.names == ("pointing_right",)
+    np.testing.assert_allclose(gestures.pointing, line / np.linalg.norm(line), atol=1e-12)
+    assert still_gestures(joints, (HIDDEN, HIDDEN)) == NONE
+
+
+def test_a_single_image_shows_raised_hands():
+    joints = figure(RAISED, RAISED)
+    assert still_gestures(joints, front_view(joints)).names == ("hand_raised_left", "hand_raised_right")
+
+
+def test_people_who_are_gone_are_forgotten():
+    joints, recogniser = figure(RAISED), GestureRecogniser()
+    for stamp in (0.0, 0.2, 0.4):
+        recogniser.update("a1", joints, front_view(joints), stamp)
+    recogniser.forget_all_but({"b2"})
+    assert recogniser.update("a1", joints, front_view(joints), 0.6) == NONE
+
+
+@pytest.mark.parametrize("later", [3.0, -1.0])
+def test_after_a_gap_or_a_jump_back_a_pose_counts_anew(later):
+    joints, recogniser = figure(RAISED), GestureRecogniser()
+    said = [recogniser.update("a1", joints, front_view(joints), stamp) for stamp in (0.0, 0.2, 0.4)]
+    assert said[-1].names == ("hand_raised_left",)
+    assert recogniser.update("a1", joints, front_view(joints), later) == NONE
+
+
+def test_people_do_not_share_a_state():
+    recogniser, up, down = GestureRecogniser(), figure(RAISED), figure()
+    for stamp in (0.0, 0.2, 0.4):
+        raised = recogniser.update("a1", up, front_view(up), stamp)
+        other = recogniser.update("b2", down, front_view(down), stamp)
+    assert (raised.names, other) == (("hand_raised_left",), NONE)
+
+
+def test_a_body_without_extent_or_with_numbers_that_are_none_makes_no_gesture():
+    for joints in (np.zeros((24, 3)), np.full((24, 3), np.nan)):
+        assert still_gestures(joints, front_view(figure())) == NONE
+        assert GestureRecogniser().update("a1", joints, front_view(figure()), 0.0) == NONE
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    gesture=st.sampled_from(list(POSES)),
+    yaw=st.floats(-np.pi, np.pi),
+    place=st.tuples(*[st.floats(-10.0, 10.0)] * 3),
+    size=st.floats(0.6, 1.3),
+)
+def test_gestures_do_not_depend_on_where_people_stand_how_they_turn_and_how_tall_they_are(gesture, yaw, place, size):
+    at, turn = acting(gesture), Rotation.from_euler("y", yaw)
+    recogniser, moved = GestureRecogniser(), GestureRecogniser()
+    for stamp in stamps(10.0, 3.0):
+        joints = at(stamp)
+        here = recogniser.update("a1", joints, front_view(joints), stamp)
+        there = moved.update("a1", turn.apply(size * joints) + place, front_view(joints), stamp)
+        assert there.names == here.names
+        np.testing.assert_allclose(there.pointing, turn.apply(here.pointing), atol=1e-6)
+    assert here.names != ()
+    assert set(here.names) <= set(NAMES)

@@ -1,0 +1,62 @@
+"""What the image shows of arms: inside, visible, and how far the hand is from the elbow across the trunk."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrichmsr_ros.people.gestures.sights import HIDDEN, arm_sights
+
+SIZE = 640, 480
+SHOULDERS, HIPS, ELBOWS, WRISTS, HANDS = [11, 12], [23, 24], [13, 14], [15, 16], [17, 18, 19, 20]
+
+
+def landmarks():
+    """A person from the front, 100 px of trunk; the left hand is 30 px right of its elbow, the right one above it."""
+    pixels = np.full((39, 2), 300.0)
+    pixels[SHOULDERS] = (340, 150), (260, 150)
+    pixels[HIPS] = (330, 250), (270, 250)
+    pixels[ELBOWS] = (370, 130), (230, 130)
+    pixels[WRISTS] = (390, 80), (230, 80)
+    pixels[HANDS] = (405, 60), (235, 60), (395, 60), (225, 60)
+    return SimpleNamespace(pixels=pixels, visibility=np.ones(39))
+
+
+def test_the_swing_is_in_lengths_of_the_trunk():
+    left, right = arm_sights(landmarks(), SIZE)
+    assert (left.is_seen, right.is_seen) == (True, True)
+    assert (abs(left.swing), right.swing) == pytest.approx((0.3, 0.0))
+
+
+@given(st.floats(-np.pi, np.pi), st.floats(0.2, 3.0))
+def test_the_swing_is_the_same_when_the_camera_rolls_and_comes_nearer(roll, zoom):
+    person, cos, sin = landmarks(), np.cos(roll), np.sin(roll)
+    person.pixels = zoom * person.pixels @ np.array([[cos, sin], [-sin, cos]])
+    turned = arm_sights(person, SIZE)
+    assert [sight.swing for sight in turned] == pytest.approx([s.swing for s in arm_sights(landmarks(), SIZE)])
+
+
+@pytest.mark.parametrize("pixel", [(-1.0, 80.0), (640.0, 80.0), (390.0, -0.5), (390.0, 480.0), (np.nan, 80.0)])
+def test_a_wrist_outside_the_image_is_not_seen(pixel):
+    person = landmarks()
+    person.pixels[15] = pixel
+    left, right = arm_sights(person, SIZE)
+    assert (left.is_seen, right.is_seen) == (False, True)
+
+
+@pytest.mark.parametrize("landmark", [13, 15])
+def test_a_hidden_wrist_or_elbow_hides_the_arm(landmark):
+    person = landmarks()
+    person.visibility[landmark] = 0.1
+    left, right = arm_sights(person, SIZE)
+    assert (left.is_seen, right.is_seen) == (False, True)
+
+
+def test_a_person_without_a_trunk_shows_no_arms():
+    person = landmarks()
+    person.pixels[:] = 100.0
+    assert arm_sights(person, SIZE) == (HIDDEN, HIDDEN)
