@@ -25,8 +25,8 @@ from metrichmsr_ros.conversion.formats.lerobot_files import (
     DATA_PATH,
     FEATURES,
     FILE_MB,
-    DataFiles,
     Episode,
+    EpisodeFiles,
 )
 from metrichmsr_ros.conversion.formats.lerobot_stats import joined_stats
 from metrichmsr_ros.conversion.motion import PlacedMotion
@@ -64,7 +64,7 @@ def write_dataset(out: Path, episodes: Iterable[tuple[Episode, int]], task: str)
         MissingPackageError: pyarrow is not installed.
     """
     arrow()
-    written = DataFiles(out, task)
+    written = EpisodeFiles(out, task)
     try:
         for episode, fps in episodes:
             written.add(episode, fps)
@@ -111,7 +111,7 @@ def _write_table(path: Path, table: Any) -> None:
     arrow().parquet.write_table(table, path)
 
 
-def _info(written: DataFiles) -> dict[str, Any]:
+def _info(written: EpisodeFiles) -> dict[str, Any]:
     features = {
         name: {"dtype": dtype, "shape": [width], "names": names} for name, (dtype, width, names) in FEATURES.items()
     }

@@ -45,7 +45,7 @@ class Episode:
 
 
 @dataclass
-class DataFiles:
+class EpisodeFiles:
     """Writes data files, a new one where the present one is full.
 
     Attributes:
