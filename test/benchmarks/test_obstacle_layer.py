@@ -159,3 +159,19 @@ def test_a_walk_leaves_a_trail_without_the_clearing_cloud():
     found = record(walk(), WAYS[0])
     assert found.trail[-1] == 3 * 12  # three points side by side; the last 0.6 s of 18 images are no trail yet
     assert found.far[-1] > 0
+
+
+@pytest.mark.parametrize("pitch", [-0.2, 0.0, 0.2, 0.5])
+def test_the_clearing_cloud_clears_all_that_a_tilted_camera_sees_of_people(pitch):
+    layer = ObstacleLayer(LayerConfig(origin=(-2.0, -5.0), size=(10.0, 10.0)))
+    pose = level_camera((0.0, 0.0, 1.1), 0.3, pitch)
+    layer.is_marked[:] = True
+    ends = clearing_points(CAMERA, np.zeros((0, 3))).astype(np.float64)
+    layer.update(None, Observation(pose[:3, 3], ends @ pose[:3, :3].T + pose[:3, 3]))
+    x, y, z = np.meshgrid(np.arange(-1.97, 8, 0.05), np.arange(-4.97, 5, 0.05), np.arange(0.1, 1.8, 0.1), indexing="ij")
+    pixels = CAMERA.project((np.stack([x, y, z], -1) - pose[:3, 3]) @ pose[:3, :3])
+    is_seen = ((pixels >= 0) & (pixels < CAMERA.size)).all(axis=-1).any(axis=-1)
+    assert is_seen.sum() > 5000
+    assert (layer.is_marked & is_seen).sum() == 0
+    behind = (x[..., 0] - pose[0, 3]) * np.cos(0.3) + (y[..., 0] - pose[1, 3]) * np.sin(0.3) < -1.0
+    assert layer.is_marked[behind].all()

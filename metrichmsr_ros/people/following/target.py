@@ -93,7 +93,7 @@ class FollowedPerson:
         """
         if self._looks is None:
             return self.state
-        if stamp_s < self._stamp_s:
+        if stamp_s < self._stamp_s or stamp_s - self._seen_s > self._config.forget_after:
             self.stop()
             return self.state
         self._stamp_s = stamp_s
@@ -148,9 +148,7 @@ class FollowedPerson:
 
     def _miss(self, position: Float64Array, velocity: Float64Array, stamp_s: float) -> FollowedState:
         unseen, last = stamp_s - self._seen_s, self.state
-        if unseen > self._config.forget_after:
-            self.stop()
-        elif unseen > self._config.predict_for:
+        if unseen > self._config.predict_for:
             self.state = FollowedState(FollowStatus.LOST, last.id, None, None, last.heading, unseen, last.found_again)
         else:
             self.state = FollowedState(

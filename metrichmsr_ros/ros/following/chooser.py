@@ -26,9 +26,13 @@ class Chooser:
         self._person = FollowedPerson(
             FollowConfig(predict_for=settings.predict_for, forget_after=settings.lost_timeout)
         )
-        self._wanted_id = settings.target_id
-        self._wants_nearest = settings.choose == "nearest" and not settings.target_id
         self._seen: tuple[Sequence[Candidate], Viewpoint | None, float] = ((), None, 0.0)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Choose as at the start."""
+        self._wanted_id = self._settings.target_id
+        self._wants_nearest = self._settings.choose == "nearest" and not self._wanted_id
 
     @property
     def state(self) -> FollowedState:
@@ -42,7 +46,12 @@ class Chooser:
         return WAITING if awaits and self.state.status is FollowStatus.IDLE else self.state.status.value
 
     def step(self, people: Sequence[Candidate], view: Viewpoint | None, stamp_s: float) -> FollowedState:
-        """Take everybody of one image; `view` is the robot's, None: unknown."""
+        """Take everybody of one image; `view` is the robot's, None: unknown.
+
+        An earlier stamp than before, as of a bag that loops, begins anew.
+        """
+        if stamp_s < self._seen[2]:
+            self._begin()
         self._seen = people, view, stamp_s
         state = self._person.step(people, stamp_s)
         if state.status is FollowStatus.IDLE:

@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from metrichmsr_ros.people.following.target import FollowedState, FollowStatus
 from metrichmsr_ros.ros.diagnostics import status_message
 
-SILENT_AFTER_S = 1.0  # without people
+SILENT_AFTER_S = 1.0  # without messages of people
 
 
 class FollowHealth:

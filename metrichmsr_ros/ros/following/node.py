@@ -224,7 +224,8 @@ class FollowNode(LifecycleNode):
 
     def _on_follow_nearest(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
-            id = self._chooser.follow_nearest()
+            is_silent = self._health.silent_s > SILENT_AFTER_S  # who was there may have left
+            id = "" if is_silent else self._chooser.follow_nearest()
         near = f"{self._settings.choose_distance:g} m and {self._settings.choose_angle:g} rad"
         response.success = bool(id)
         response.message = f"following {id}" if id else f"nobody is seen in front of the robot, within {near}"

@@ -63,6 +63,12 @@ def test_who_is_not_seen_is_predicted_then_lost_then_forgotten():
     assert walk.see(5, lambda: [walk.walker()]).status is FollowStatus.IDLE  # only a new choice follows again
 
 
+def test_the_own_id_is_not_taken_after_a_pause_that_is_longer_than_the_search():
+    walk = Walk()
+    walk.time += CONFIG.forget_after + 1.0  # no image came meanwhile
+    assert walk.followed.step([walk.walker()], walk.time).status is FollowStatus.IDLE
+
+
 def test_a_hidden_person_counts_as_not_seen():
     walk = Walk()
     assert walk.see(3, lambda: [walk.walker(is_hidden=True)]).status is FollowStatus.PREDICTED

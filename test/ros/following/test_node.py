@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.following.health import SILENT_AFTER_S
 from metrichmsr_ros.ros.following.node import make_follow_node
 from metrichmsr_ros.ros.parameter_spec import ParameterError
 
@@ -185,6 +186,21 @@ def test_an_id_that_is_given_at_the_start_is_awaited(ros):
     following.see(100.1, someone(), someone("p2", ASIDE))
     following.until_status("following")
     assert following.node._chooser.state.id == "p2"
+
+
+def test_when_the_stamps_begin_anew_so_does_the_choice(ros):
+    following = Following(ros)
+    following.see(100.0, someone())
+    following.until_status("following")
+    following.see(50.0, someone("p8"))
+    assert following.node._chooser.state.id == "p8"
+
+
+def test_nobody_is_chosen_from_people_of_long_ago(ros):
+    following = Following(ros, choose="none")
+    following.see(100.0, someone())
+    ros.until(lambda: following.node._health.silent_s > SILENT_AFTER_S, "silence")
+    assert not following.ask("follow_nearest").success
 
 
 def test_people_without_a_transform_are_left_out_and_told(ros):
