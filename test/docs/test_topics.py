@@ -13,6 +13,8 @@ pytest.importorskip("metrichmsr_ros.msg")
 from helpers.fake_pipeline import FakePipeline
 from helpers.repository import ROOT
 
+from metrichmsr_ros.ros.following.node import make_follow_node
+
 OF_EVERY_NODE = {"/rosout", "/parameter_events", "/perception/transition_event", "/clock"}
 OPTIONAL = ("hri_msgs", "people_msgs", "vision_msgs")
 
@@ -52,3 +54,21 @@ def test_topics_and_services_of_a_running_node(ros):
     assert of_node(ros.node.get_subscriber_names_and_types_by_node, subscribed) == subscribed
     services = listed("Services")
     assert of_node(ros.node.get_service_names_and_types_by_node, services).items() >= services.items()
+
+
+def test_topics_and_services_of_a_running_follow_node(ros):
+    node = make_follow_node(context=ros.context)
+    ros.executor.add_node(node)
+    ros.nodes.append(node)
+    rows = {name.replace("/perception/", "/follow/"): kind for name, kind in listed("The follow node").items()}
+    services = {name: kind.replace("/msg/", "/srv/") for name, kind in rows.items() if kind.startswith("std_srvs/")}
+    topics = {name: kind for name, kind in rows.items() if name not in services}
+
+    def found(names_and_types):
+        return {name: kinds[0] for name, kinds in names_and_types("follow", "/")}
+
+    ros.until(lambda: topics.keys() <= found(ros.node.get_publisher_names_and_types_by_node).keys(), "the topics")
+    own = OF_EVERY_NODE | {"/follow/transition_event"}
+    published = found(ros.node.get_publisher_names_and_types_by_node)
+    assert {name: kind for name, kind in published.items() if name not in own} == topics
+    assert found(ros.node.get_service_names_and_types_by_node).items() >= services.items()
