@@ -6,8 +6,12 @@ parsers of foreign files raise is converted, see `errors_as`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+Reader = TypeVar("Reader", bound=Callable[..., Any])
 
 _LONGEST_CAUSE = 200  # characters of a foreign error's text, which may quote the file
 
@@ -40,6 +44,25 @@ def errors_as(kind: type[MetricHMRError], text: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise kind(f"{text} ({cause(error)})") from error
+
+
+def reads(kind: type[MetricHMRError], what: str) -> Callable[[Reader], Reader]:
+    """Decorate a reader whose first argument is the path of a foreign file: its other errors become `kind`.
+
+    Args:
+        kind: the error to raise.
+        what: the file in words, "a BVH motion".
+    """
+
+    def decorated(reader: Reader) -> Reader:
+        @wraps(reader)
+        def checked(path: Any, *arguments: Any, **options: Any) -> Any:
+            with errors_as(kind, f"{path} is not {what}, or is damaged; copy or download it again"):
+                return reader(path, *arguments, **options)
+
+        return cast(Reader, checked)
+
+    return decorated
 
 
 def cause(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.engine import BodyError
 from metrichmsr_ros.body.joints import LANDMARK_NAMES, NUM_JOINTS, PARENTS
+from metrichmsr_ros.errors import errors_as
+from metrichmsr_ros.io.npz import read_npz
 from metrichmsr_ros.types import Float64Array
 
 Arrays = dict[str, NDArray[Any]]
@@ -67,17 +70,28 @@ class OpenTables:
         """Load "open" or "open_light" from the data files of the package.
 
         Raises:
-            BodyError: another name.
+            BodyError: another name, or the data file lacks a part.
+            NpzError: the data file is damaged.
         """
         if name not in FILES:
             raise BodyError(f"body: unknown open body {name!r}; choose from {', '.join(FILES)}")
-        return cls.of(load_arrays(FILES[name]))
+        return cls.read(asset_path(FILES[name]))
+
+    @classmethod
+    def read(cls, path: Path) -> OpenTables:
+        """Read a data file of an open body.
+
+        Raises:
+            BodyError: the file lacks a part, or parts contradict each other.
+            NpzError: the file is damaged.
+        """
+        with errors_as(BodyError, f"{path} is not a data file of an open body, or is damaged; install it again"):
+            return cls.of(read_npz(path))
 
 
 def load_arrays(file_name: str) -> Arrays:
-    """All arrays of one npz file of the package; pickled content is not allowed."""
-    with np.load(asset_path(file_name), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    """All arrays of one npz file of the package. Raises NpzError if it is damaged."""
+    return read_npz(asset_path(file_name))
 
 
 def to_smpl_dict(arrays: Arrays) -> dict[str, NDArray[Any]]:

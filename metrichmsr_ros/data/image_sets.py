@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from metrichmsr_ros.data.formats.scenes import read_prox, read_rich
 from metrichmsr_ros.data.formats.smpl_npz import bedlam_body, read_4dhumans, read_bedlam, read_camerahmr
 from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
 from metrichmsr_ros.data.formats.webdataset import read_4dhumans_tar, read_open
+from metrichmsr_ros.io.texts import read_json
 
 Kind = Literal[
     "open",
@@ -162,7 +162,7 @@ def _read_rich(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
         raise LabelError(
             f"rich set {of.path!r}: genders: {of.genders!r} is not a file; give a JSON of subject to gender"
         )
-    genders = json.loads(Path(of.genders).expanduser().read_text())
+    genders = read_json(Path(of.genders).expanduser())
     views = [folder for folder in _paths(f"{root}/images/{of.split}/{of.sequences}/cam_*") if folder.is_dir()]
     joints = bodies.joints_of_smplx()
     return [

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.errors import reads
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.io.texts import TextFileError, read_text
 from metrichmsr_ros.types import Float64Array
 
 
@@ -64,6 +66,7 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+@reads(MetricInputError, "a trajectory in TUM's format")
 def read_tum(path: Path) -> Trajectory:
     """Read one trajectory, in the order of the file.
 
@@ -104,9 +107,9 @@ def _pose_of(words: list[str]) -> tuple[int, list[float]] | None:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise MetricInputError(f"{path} is not a text file; TUM's format is text") from None
+        return read_text(path)
+    except TextFileError as error:
+        raise MetricInputError(f"{error}; TUM's format is text") from None
 
 
 def _nanoseconds(seconds: str) -> int:

@@ -162,12 +162,12 @@ def check_text(values: AnyArray) -> None:
     """Refuse texts with characters that do not exist, of which reading the array would fail later.
 
     Raises:
-        NotAPickleError: there is one.
+        ValueError: there is one.
     """
     if values.dtype.kind == "U" and values.size:
         codes = np.ascontiguousarray(values).reshape(-1).view(f"{values.dtype.byteorder}u4")
         if codes.max() > 0x10FFFF:
-            raise NotAPickleError("a text with characters that do not exist")
+            raise ValueError("a text with characters that do not exist")
 
 
 def _bytes(data: object) -> bytes | bytearray:

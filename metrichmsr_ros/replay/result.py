@@ -14,6 +14,7 @@ from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
+from metrichmsr_ros.io.texts import read_json
 from metrichmsr_ros.io.whole_files import whole_file
 from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
 from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
@@ -232,7 +233,7 @@ def read_metrics(out: Path) -> dict[str, Any]:
     """
     path = out / "metrics.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MetricInputError(f"{path} cannot be read ({error}); is {out} the --out of a finished replay?") from error
+        content: dict[str, Any] = dict(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise MetricInputError(f"{path} cannot be used: {error}; is {out} the --out of a finished replay?") from error
     return content

@@ -58,3 +58,35 @@ def test_one_array_and_several_are_told_apart(tmp_path):
         read_npz(tmp_path / "one.npy")
     with pytest.raises(NpzError, match=r"several\.npz holds several arrays"):
         read_npy(tmp_path / "several.npz")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_arrays_of_every_kind_are_read_as_numpy_reads_them(tmp_path, compressed):
+    values = {
+        "rows": np.arange(12.0).reshape(3, 4),
+        "columns": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        "swapped": np.arange(3, dtype=">i2"),
+        "text": np.array(["a", "bcd"]),
+        "word": np.array("open"),
+        "nothing": np.zeros((0, 3), np.float32),
+        "empty text": np.array([""], "<U0"),
+        "fields": np.zeros(3, [("a", "<f8"), ("b", "<i4")]),
+        "flags": np.array([True, False]),
+    }
+    (np.savez_compressed if compressed else np.savez)(tmp_path / "a.npz", **values)
+    found = read_npz(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as expected:
+        assert found.keys() == set(expected.files)
+        for name in expected.files:
+            np.testing.assert_array_equal(found[name], expected[name])
+            assert found[name].dtype == expected[name].dtype
+            assert found[name].flags["F_CONTIGUOUS"] == expected[name].flags["F_CONTIGUOUS"]
+            assert found[name].flags["WRITEABLE"]
+    np.save(tmp_path / "a.npy", values["columns"])
+    np.testing.assert_array_equal(read_npy(tmp_path / "a.npy"), values["columns"])
+
+
+def test_a_file_that_unfolds_without_bounds_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(2**24))
+    with pytest.raises(NpzError, match=r"a\.npz would unfold from \d+ bytes to 0\.1 GB"):
+        read_npz(tmp_path / "a.npz")

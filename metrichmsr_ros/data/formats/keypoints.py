@@ -6,7 +6,6 @@ annotated point gets confidence 1, visible or not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,15 @@ from scipy.io import loadmat
 
 from metrichmsr_ros.data.formats.joint_maps import AIC_14, COCO_17, MPII_16, to_joints
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_of_side, label_table
+from metrichmsr_ros.errors import reads
+from metrichmsr_ros.io.texts import TextFileError, read_json
 from metrichmsr_ros.types import AnyArray
 
 MPII_PIXELS_PER_SCALE = 200.0
 MPII_BOX_MARGIN = 1.25  # `scale` is the person's height; boxes of the other releases are a little larger
 
 
+@reads(LabelError, "a label file of COCO")
 def read_coco(labels: Path, images: Path) -> LabelTable:
     """COCO's `person_keypoints_<split>.json`: people with at least one key point, without crowds."""
     data = _json(labels)
@@ -39,6 +41,7 @@ def read_coco(labels: Path, images: Path) -> LabelTable:
     )
 
 
+@reads(LabelError, "a label file of AI Challenger")
 def read_aic(labels: Path, images: Path) -> LabelTable:
     """AI Challenger's `keypoint_<split>_annotations_*.json`; images are `<image_id>.jpg`."""
     entries = _json(labels)
@@ -56,6 +59,7 @@ def read_aic(labels: Path, images: Path) -> LabelTable:
     )
 
 
+@reads(LabelError, "MPII's label file")
 def read_mpii(labels: Path, images: Path) -> LabelTable:
     """MPII's `mpii_human_pose_v1_u12_1.mat`: the people of the training images who have joints, a position and a scale.
 
@@ -109,6 +113,6 @@ def _json(path: Path) -> Any:
     if not path.is_file():
         raise LabelError(f"label file {path} is missing")
     try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise LabelError(f"{path}: not JSON: {error}") from None
+        return read_json(path)
+    except TextFileError as error:
+        raise LabelError(str(error)) from None

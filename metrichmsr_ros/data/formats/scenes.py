@@ -6,7 +6,6 @@ computed by `joints_of` with the data set's SMPL-X models.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -25,7 +24,9 @@ from metrichmsr_ros.data.formats.labels import (
     label_table,
     to_camera,
 )
+from metrichmsr_ros.errors import reads
 from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.texts import read_json
 from metrichmsr_ros.types import AnyArray
 
 PROX_FEMALE = frozenset({"162", "3452", "159", "3403"})
@@ -33,6 +34,7 @@ PROX_DEPTH_UNIT = 1e-3 / 8.0  # metres per step of the 16-bit depth images
 PARAMETERS = ("transl", "global_orient", "body_pose", "betas")
 
 
+@reads(LabelError, "RICH's folder")
 def read_rich(
     root: Path, split: str, sequence: str, camera: int, joints_of: JointsOf, genders: dict[str, str]
 ) -> LabelTable:
@@ -60,6 +62,7 @@ def read_rich(
     )
 
 
+@reads(LabelError, "PROX's folder")
 def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
     """One PROX recording with its PROXD fits, e.g. "N3OpenArea_00157_01"; fits are in the colour camera's frame.
 
@@ -97,6 +100,7 @@ def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
     )
 
 
+@reads(LabelError, "a 16-bit depth image")
 def read_prox_depth(path: Path) -> NDArray[np.float32]:
     """A PROX depth image in metres, (424, 512), flipped as the labels, NaN without a measurement."""
     try:
@@ -127,6 +131,7 @@ def prox_points(depth: NDArray[np.float32], calibration: Path) -> NDArray[np.flo
     return shared @ to_color[:3, :3].T + to_color[:3, 3]
 
 
+@reads(LabelError, "a fit of SMPL-X")
 def _smplx_fit(path: Path) -> dict[str, AnyArray]:
     data = load_array_pickle(path)
     missing = [name for name in PARAMETERS if name not in data]
@@ -175,6 +180,7 @@ def _smplx_table(
     }
 
 
+@reads(LabelError, "RICH's folder")
 def rich_camera(root: Path, sequence: str, camera: int) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Extrinsics (4, 4) from RICH's multi-camera to the camera frame, intrinsics (3, 3) and distortion (<= 5,)."""
     path = root / "scan_calibration" / sequence.split("_")[0] / "calibration" / f"{camera:03d}.xml"
@@ -206,10 +212,11 @@ def _rich_image(folder: Path, frame: str, camera: int) -> Path:
     return found[0] if found else folder / f"{frame}_{camera:02d}.jpeg"
 
 
+@reads(LabelError, "a calibration file")
 def _json(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
     if not path.is_file():
         raise LabelError(f"calibration file {path} is missing")
-    data: dict[str, Any] = json.loads(path.read_text())
+    data: dict[str, Any] = dict(read_json(path))
     missing = [name for name in required if name not in data]
     if missing:
         raise LabelError(f"{path}: field(s) missing: {', '.join(missing)}")

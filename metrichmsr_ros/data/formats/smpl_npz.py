@@ -19,12 +19,14 @@ from metrichmsr_ros.data.formats.labels import (
     box_of_side,
     label_table,
 )
+from metrichmsr_ros.errors import reads
 from metrichmsr_ros.io.npz import NpzError, names_in, read_npz
 from metrichmsr_ros.types import AnyArray
 
 PIXELS_PER_SCALE = 200.0  # `scale` of the SPIN family: box side in px / 200
 
 
+@reads(LabelError, "a label file of BEDLAM")
 def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """BEDLAM's training labels of one scene (`bedlam-labels-smpl`).
 
@@ -65,6 +67,7 @@ def read_bedlam(labels: Path, images: Path, joints_of: JointsOf | None = None) -
     )
 
 
+@reads(LabelError, "a label file of BEDLAM")
 def bedlam_body(labels: Path) -> str:
     """Body model of the betas in a BEDLAM file: "open" or "smpl".
 
@@ -85,6 +88,7 @@ def bedlam_body(labels: Path) -> str:
     return bodies.pop()
 
 
+@reads(LabelError, "a label file of CameraHMR")
 def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """CameraHMR's pseudo labels of AIC, COCO or MPII (`aic-release.npz`, `coco-release.npz`, `mpii-release.npz`).
 
@@ -110,6 +114,7 @@ def read_camerahmr(labels: Path, images: Path, joints_of: JointsOf | None = None
     )
 
 
+@reads(LabelError, "a label file of 4D-Humans")
 def read_4dhumans(labels: Path, images: Path, joints_of: JointsOf | None = None) -> LabelTable:
     """A label npz of the 4D-Humans release (COCO, MPII, AIC, InstaVariety ...).
 

@@ -10,19 +10,24 @@ import io
 import os
 import re
 import tarfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.errors import MetricHMRError, errors_as
+from metrichmsr_ros.io.npz import arrays_in
 from metrichmsr_ros.types import AnyArray
 
 _PLACE = re.compile(r"^(?P<tar>.+)/@(?P<offset>\d+)\+(?P<size>\d+)/")
+
+
+_LARGEST_FILE = 2**28  # bytes of one file in a shard; an image has some MB
+_UNREADABLE = "not a readable tar shard; copy or render it again"
 
 
 class ShardError(MetricHMRError, ValueError):
@@ -47,16 +52,19 @@ class TarSample:
 
     def read(self, extension: str) -> bytes:
         """The bytes of one file; raises ShardError if the tar is truncated inside it."""
-        content = self.tar.extractfile(self.files[extension])
-        assert content is not None  # `tar_samples` lists plain files only
-        with _shard_errors(f"{self.shard}: not a readable tar shard"):
+        member = self.files[extension]
+        if member.size > _LARGEST_FILE:
+            raise ShardError(f"{self.shard}: {member.name[:80]} has {member.size / 1e9:.1f} GB, which no sample has")
+        with errors_as(ShardError, f"{self.shard}: {_UNREADABLE}"):
+            content = self.tar.extractfile(member)
+            assert content is not None  # `tar_samples` lists plain files only
             return content.read()
 
     def arrays(self, extension: str = "npz") -> dict[str, AnyArray]:
         """The arrays of a file in NumPy's npz format; raises ShardError if it is not one."""
-        stream = io.BytesIO(self.read(extension))
-        with _shard_errors(f"{self.shard}:{self.key}.{extension}: not a readable npz file"), np.load(stream) as arrays:
-            return dict(arrays)
+        content, where = self.read(extension), f"{self.shard}:{self.key}.{extension}"
+        with errors_as(ShardError, f"{where}: not a readable npz file; copy or render the shard again"):
+            return arrays_in(io.BytesIO(content), len(content), where)
 
     def path(self, extension: str) -> Path:
         """Path of the file in the shard, for `read_file`."""
@@ -72,18 +80,27 @@ def tar_samples(shard: Path) -> Iterator[TarSample]:
     """
     if not shard.is_file():
         raise ShardError(f"shard {shard} is missing")
-    with _shard_errors(f"{shard}: not a readable tar shard"), tarfile.open(shard) as tar:
-        members = (member for member in tar if member.isfile())
+    with (
+        errors_as(ShardError, f"{shard}: {_UNREADABLE}"),
+        shard.open("rb") as file,
+        tarfile.open(fileobj=_Bounded(file), mode="r:") as tar,  # type: ignore[call-overload]
+    ):
+        members = (_stored_whole(shard, member) for member in tar if member.isfile())
         for key, group in groupby(members, lambda member: _split(member.name)[0]):
             yield TarSample(shard, key, {_split(member.name)[1]: member for member in group}, tar)
+        file.seek(tar.offset)  # tarfile takes a damaged header, or the end of the file, for the end of the archive
+        if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise ShardError(f"{shard}: cut off or damaged at byte {tar.offset}; copy or render it again")
 
 
 def read_file(path: Path) -> bytes | None:
-    """The bytes of a file, in a tar or not; None if it cannot be read."""
+    """The bytes of a file, in a tar or not; None if it cannot be read, or is larger than any image."""
     place = _PLACE.match(path.as_posix())
     try:
         if place is None:
-            return path.read_bytes()
+            return path.read_bytes() if path.stat().st_size <= _LARGEST_FILE else None
+        if int(place["size"]) > _LARGEST_FILE:
+            return None
         with Path(place["tar"]).open("rb") as tar:
             tar.seek(int(place["offset"]))
             return tar.read(int(place["size"]))
@@ -134,10 +151,21 @@ def _split(name: str) -> tuple[str, str]:
     return folder + slash + stem, extension
 
 
-@contextmanager
-def _shard_errors(text: str) -> Iterator[None]:
-    """Convert read errors inside the block to a ShardError whose message starts with `text`."""
-    try:
-        yield
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        raise ShardError(f"{text} ({error})") from None
+def _stored_whole(shard: Path, member: tarfile.TarInfo) -> tarfile.TarInfo:
+    if member.issparse():
+        raise ShardError(f"{shard}: {member.name[:80]} is stored as a sparse file; pack it without --sparse")
+    return member
+
+
+class _Bounded:
+    """A tar file of which no part is read that is larger than any sample's: lengths in its headers may be any."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell, self.seek, self.name = file.tell, file.seek, file.name
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes, or those that are left."""
+        if not 0 <= size <= _LARGEST_FILE + tarfile.BLOCKSIZE:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._file.read(size)

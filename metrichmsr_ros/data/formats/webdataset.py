@@ -12,6 +12,7 @@ from metrichmsr_ros.body.pickles import loads_arrays
 from metrichmsr_ros.data.formats.joint_maps import BODY_44, to_joints
 from metrichmsr_ros.data.formats.labels import LabelError, LabelTable, box_around, box_of_side, label_table
 from metrichmsr_ros.data.formats.tar_samples import ShardError, TarSample, tar_samples
+from metrichmsr_ros.errors import reads
 from metrichmsr_ros.types import AnyArray
 
 Content = TypeVar("Content")
@@ -23,6 +24,7 @@ FIELDS_4DHUMANS = ("keypoints_2d", "center", "scale", "body_pose", "betas", "has
 PICTURES = ("jpg", "jpeg", "png")
 
 
+@reads(LabelError, "an open shard")
 def read_open(shard: Path) -> LabelTable:
     """The people of an open shard (`metrichmsr synthesize`) whose sample has an image; betas of the open body.
 
@@ -63,6 +65,7 @@ def read_open(shard: Path) -> LabelTable:
     )
 
 
+@reads(LabelError, "a shard of 4D-Humans")
 def read_4dhumans_tar(shard: Path) -> LabelTable:
     """One tar of 4D-Humans' training data: `KEY.jpg` and `KEY.data.pyd`, a pickled list with a dictionary per person.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from metrichmsr_ros.data.mocap.clip import Clip, MotionError, euler, unit
+from metrichmsr_ros.errors import reads
+from metrichmsr_ros.io.texts import read_text
 
 
 @dataclass
@@ -59,13 +61,14 @@ def _direction(joints: list[_Joint], index: int) -> np.ndarray:
     return unit(children[0] if children else end if end is not None else np.zeros(3))
 
 
+@reads(MotionError, "a BVH motion")
 def read_bvh(path: Path) -> Clip:
     """Read a BVH clip whose rest pose is y up, facing +z; offsets are in metres.
 
     Raises:
         MotionError: the hierarchy or the number of columns is wrong.
     """
-    head, separator, body = path.read_text().partition("MOTION")
+    head, separator, body = read_text(path).partition("MOTION")
     if not separator:
         raise MotionError(f"{path}: no MOTION section")
     joints = _parse_hierarchy(head.split()[1:], path)

@@ -6,12 +6,15 @@ NSF EIA-0196217.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.mocap.clip import Clip, MotionError, unit
+from metrichmsr_ros.errors import reads
+from metrichmsr_ros.io.texts import read_text
 
 _CMU_FPS = 120.0
 _INCH = 0.0254
@@ -59,13 +62,14 @@ _EXPMAP_TREE = (
 )
 
 
+@reads(MotionError, "a CMU motion of exponential maps")
 def read_expmap(path: Path) -> Clip:
     """Read CMU motion as exponential maps: 3 root numbers, then 38 rotation vectors, comma-separated (T, 117).
 
     Raises:
         MotionError: a row does not have 117 numbers.
     """
-    rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    rows = np.loadtxt(io.StringIO(read_text(path)), delimiter=",", ndmin=2)
     if rows.shape[1] != 117:
         raise MotionError(f"{path}: {rows.shape[1]} columns, expected 117 (CMU 38 joints)")
     globals_: list[np.ndarray] = []
@@ -90,7 +94,7 @@ def read_expmap(path: Path) -> Clip:
 
 def _read_asf(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, str], float]:
     """Bones {name: {direction, axis, dof}}, parents {child: parent} and metres per length unit of a skeleton file."""
-    text = path.read_text()
+    text = read_text(path)
     bones: dict[str, dict[str, list[str]]] = {}
     for block in text.partition(":bonedata")[2].partition(":hierarchy")[0].split("begin")[1:]:
         fields = {words[0]: words[1:] for words in map(str.split, block.splitlines()) if words}
@@ -108,7 +112,7 @@ def _read_asf(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, st
 
 def _read_amc_frames(path: Path) -> dict[str, np.ndarray]:
     frames: dict[str, list[list[float]]] = {}
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         words = line.split()
         if len(words) > 1 and not words[0].startswith((":", "#")):
             frames.setdefault(words[0], []).append([float(w) for w in words[1:]])
@@ -118,6 +122,7 @@ def _read_amc_frames(path: Path) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in frames.items() if len(values) == count}
 
 
+@reads(MotionError, "an Acclaim motion with its skeleton")
 def read_amc(path: Path) -> Clip:
     """Read an Acclaim motion; the skeleton is the only `.asf` file in its folder.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.mocap.clip import Clip, MotionError
+from metrichmsr_ros.errors import reads
+from metrichmsr_ros.io.texts import read_json
 
 # name, parent, numbers in the row (4 = quaternion wxyz, 1 = angle about +z), rest direction in DeepMimic's frame.
 _TREE = (
@@ -30,16 +31,14 @@ _TREE = (
 _TO_SMPL = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
 
 
+@reads(MotionError, "a DeepMimic motion")
 def read_deepmimic(path: Path) -> Clip:
     """Read a DeepMimic humanoid3d clip.
 
     Raises:
         MotionError: the file is not a DeepMimic JSON, or its rows do not have 44 numbers.
     """
-    try:
-        rows = np.array(json.loads(path.read_text())["Frames"], dtype=np.float64)
-    except (ValueError, KeyError) as error:
-        raise MotionError(f"{path}: not a DeepMimic motion ({error})") from error
+    rows = np.array(read_json(path)["Frames"], dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != 44:
         raise MotionError(f"{path}: rows of shape {rows.shape}, expected (T, 44) of humanoid3d")
     globals_: list[np.ndarray] = []

@@ -29,6 +29,7 @@ PERSON_ARRAYS = {
     "joints_cam": (24, 3),
 }
 OPTIONAL_ARRAYS = ("landmarks_cam", "visible_fraction")  # left out unless every shard has them
+_IMAGE_SHAPES = {"intrinsics": (3, 3), "image_size": (2,)}
 IMAGE_ARRAYS = ("intrinsics", "image_size")  # one per image in the shards, repeated for each row here
 
 
@@ -63,7 +64,14 @@ def _check(sample: Rows, where: str) -> None:
     missing = {*IMAGE_ARRAYS, *PERSON_ARRAYS} - sample.keys()
     if missing:
         raise ShardError(f"{where}: lacks {sorted(missing)}")
-    people = len(sample["pose"])
-    for name, shape in PERSON_ARRAYS.items():
-        if sample[name].shape != (people, *shape):
-            raise ShardError(f"{where}: {name} is {sample[name].shape}, expected {(people, *shape)}")
+    people = len(np.atleast_1d(sample["pose"]))
+    expected = {name: (people, *shape) for name, shape in PERSON_ARRAYS.items()} | _IMAGE_SHAPES
+    for name, shape in expected.items():
+        if sample[name].shape != shape:
+            raise ShardError(f"{where}: {name} is {sample[name].shape}, expected {shape}")
+    for name in sample.keys() & {*expected, *OPTIONAL_ARRAYS, "heavy"}:
+        if sample[name].dtype.kind not in "biuf":
+            raise ShardError(f"{where}: {name} has values of type {sample[name].dtype}, expected numbers")
+    for name in sample.keys() & {*OPTIONAL_ARRAYS, "heavy"}:
+        if len(np.atleast_1d(sample[name])) != people:
+            raise ShardError(f"{where}: {name} has {len(np.atleast_1d(sample[name]))} rows, expected {people}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
 from metrichmsr_ros.data.formats.labels import LabelError
+from metrichmsr_ros.io.texts import TextFileError, read_json
 
 AnyBody = TypeVar("AnyBody")
 
@@ -38,10 +38,10 @@ def read_genders(file: Path) -> dict[str, str]:
     if not file.is_file():
         raise LabelError(f"{file} is missing; name RICH's gender.json (part of its rich_toolkit) with --genders")
     try:
-        genders = json.loads(file.read_text())
-    except ValueError as error:
-        raise LabelError(f"{file} is not a JSON file: {error}") from error
-    if not isinstance(genders, dict) or not set(genders.values()) <= {"male", "female"}:
+        genders = read_json(file)
+    except TextFileError as error:
+        raise LabelError(str(error)) from None
+    if not isinstance(genders, dict) or not all(value in ("male", "female") for value in genders.values()):
         raise LabelError(f'{file} must hold an object like {{"9": "female", "11": "male"}}')
     return genders
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.formats.scenes import prox_points, read_prox_depth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.io.images import ImageDataError, decode_image
+from metrichmsr_ros.io.texts import read_json
 
 _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds
 
@@ -52,10 +52,10 @@ def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]
         raise LabelError(f"{path} is missing or unreadable: {error}") from None
     file = data / "calibration" / "Color.json"
     try:
-        calibration = json.loads(file.read_text(encoding="utf-8"))
+        calibration = read_json(file)
         intrinsics = np.array(calibration["camera_mtx"], np.float64)
         lens = np.array(calibration["k"], np.float64).reshape(-1)[:5]
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise LabelError(f"{file} cannot be read: {error}") from error
     height, width = image.shape[:2]
     camera = Camera(width, height, intrinsics, "plumb_bob", lens) if lens.any() else Camera(width, height, intrinsics)

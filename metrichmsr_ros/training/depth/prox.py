@@ -6,7 +6,6 @@ the measured one times a random error per person, like that of an estimate. No S
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,7 @@ from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.texts import read_json
 
 NOBODY = 255  # value of BodyIndex at pixels without a person
 PERSON_STD = 0.04  # relative error of a person's distance
@@ -72,7 +72,7 @@ def _nearest(image: NDArray, size: tuple[int, int]) -> NDArray:
 
 def _infrared(path: Path) -> Camera:
     try:
-        intrinsics = np.array(json.loads(path.read_text(encoding="utf-8"))["camera_mtx"], np.float64)
-    except (OSError, ValueError, KeyError) as error:
+        intrinsics = np.array(read_json(path)["camera_mtx"], np.float64)
+    except (ValueError, KeyError, TypeError) as error:
         raise LabelError(f"{path} cannot be read: {error}") from error
     return Camera(512, 424, intrinsics)  # distortion of a pixel or two is ignored: the field is smooth

@@ -20,6 +20,7 @@ from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.depth.calibration.losses import refiner_loss
 from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
@@ -87,10 +88,11 @@ class DepthRun:
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises ConfigError if it was written with another configuration."""
         state = read_state(path, self.config, self.device)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step_count = state["step"]
+        with errors_as(ConfigError, f"{path} does not fit this network; delete it to start again"):
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step_count = state["step"]
 
 
 def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:

@@ -6,8 +6,10 @@ A person is about 1.5 kB without pixels, so a hundred thousand people fit in mem
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from metrichmsr_ros.data.synthesis.landmark_rows import Rows, read_rows
 from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.losses import Truth
+from metrichmsr_ros.io.npz import NpzError, read_npz
 
 CROP_SIZE = (256, 256)
 
@@ -67,14 +70,15 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
         return read_rows(paths)
     states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     file = cache / f"looks-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
-    if file.exists():
-        with np.load(file) as arrays:
-            rows = dict(arrays)
+    with contextlib.suppress(NpzError, KeyError):  # a cache that cannot be read is none
+        rows = read_npz(file)
         return rows, tuple(rows.pop("keys").tolist())
     rows, keys = read_rows(paths)
     cache.mkdir(parents=True, exist_ok=True)
     arrays = rows | {"keys": np.array(keys)}
-    np.savez(file, **arrays)
+    with tempfile.TemporaryDirectory(prefix="looks-", dir=cache) as folder:
+        np.savez(Path(folder, file.name), **arrays)  # type: ignore[arg-type]
+        Path(folder, file.name).replace(file)
     return rows, keys
 
 

@@ -17,11 +17,12 @@ from torch.distributed.tensor import DTensor
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.config import to_mapping
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.hmr.network.checkpoint import load_model, saved_config
 from metrichmsr_ros.hmr.network.losses import human_losses, total_loss
 from metrichmsr_ros.hmr.network.model import MetricHMR, load_balance
 from metrichmsr_ros.hmr.network.pixels.grafting import without_branch
-from metrichmsr_ros.training.checkpoints import write_state
+from metrichmsr_ros.training.checkpoints import load_state, write_state
 from metrichmsr_ros.training.distributed import Processes, held_here, part_like, whole
 from metrichmsr_ros.training.human.batches import Batches, generator_of, total_steps
 from metrichmsr_ros.training.human.config import TrainConfig, TrainingError, differing_keys
@@ -114,12 +115,16 @@ class HumanRun:
 
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises TrainingError if it was written with another configuration or data."""
-        state: dict[str, Any] = torch.load(path, map_location=self.among.device, weights_only=True)
+        state = load_state(path, self.among.device)
         changed = differing_keys(self.config, state["config"])
         if changed or state["people"] != len(self.batches):
             people = f"it was trained on {state['people']} people, the data now has {len(self.batches)}"
             reason = f"{changed} changed" if changed else people
             raise TrainingError(f"{path}: cannot be resumed, {reason}; name another output folder or delete it")
+        with errors_as(TrainingError, f"{path} does not fit this network; delete it to start again"):
+            self._continue(state)
+
+    def _continue(self, state: dict[str, Any]) -> None:
         # set_model_state_dict would silently keep the initial value of a parameter that is not in the file.
         current = self.model.state_dict()
         self.model.load_state_dict({name: part_like(value, current[name]) for name, value in state["model"].items()})

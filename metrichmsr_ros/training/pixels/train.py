@@ -16,6 +16,7 @@ import torch
 
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import ConfigError, to_mapping
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
@@ -101,11 +102,12 @@ class PixelRun:
     def resume(self, path: Path) -> None:
         """Continues from `path`. Raises ConfigError if it was written with another configuration."""
         state = read_state(path, self.config, self.device)
-        self.branch.load_state_dict(state["branch"])
-        self.auxiliary.load_state_dict(state["auxiliary"])
-        self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step_count, self.position = state["step"], Position(**state["position"])
+        with errors_as(ConfigError, f"{path} does not fit this network; delete it to start again"):
+            self.branch.load_state_dict(state["branch"])
+            self.auxiliary.load_state_dict(state["auxiliary"])
+            self.average = state["average"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step_count, self.position = state["step"], Position(**state["position"])
 
 
 def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str], None] = print) -> Path:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS
 from metrichmsr_ros.data.synthesis.crops.look import CropLook
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.errors import MetricHMRError, errors_as
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 
 VERSION = 2
@@ -107,11 +107,11 @@ def about_crops(path: Path) -> dict[str, Any]:
     Raises:
         CropShardError: the file is not a shard of crops, or is one of another version.
     """
-    try:
-        with safe_open(path, "numpy") as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {})["about"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise CropShardError(f"{path}: not a shard of crops: {error}") from None
+    with (
+        errors_as(CropShardError, f"{path}: not a shard of crops, or damaged; make it again"),
+        safe_open(path, "numpy") as file,
+    ):
+        about: dict[str, Any] = dict(json.loads((file.metadata() or {})["about"]))
     if about.get("version") != VERSION:
         raise CropShardError(
             f"{path}: crops of version {about.get('version')}, not {VERSION}; make them again with "

@@ -1,0 +1,47 @@
+"""Text files of others: one error for every way in which reading them can fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from metrichmsr_ros.errors import MetricHMRError, cause
+
+_LARGEST = 2**30  # bytes; COCO's key points have 240 MB
+
+
+class TextFileError(MetricHMRError, ValueError):
+    """A file is missing, too large, no text or no JSON; the message names it and the remedy."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        TextFileError: it is missing, too large or no text.
+    """
+    try:
+        size = path.stat().st_size
+        if size > _LARGEST:
+            raise TextFileError(f"{path} has {size / 1e9:.1f} GB, at most {_LARGEST / 1e9:.1f} are read; is it a text?")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TextFileError(f"{path} is missing; check the path") from None
+    except OSError as error:
+        raise TextFileError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TextFileError(f"{path} is not a text file, or is damaged; copy or download it again") from None
+
+
+def read_json(path: Path) -> Any:
+    """The values of a JSON file.
+
+    Raises:
+        TextFileError: as `read_text`, or the text is no JSON.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except Exception as error:  # JSONDecodeError, RecursionError, and ValueError for a number without end
+        raise TextFileError(f"{path} is not JSON, or is damaged ({cause(error)}); copy or download it again") from None
