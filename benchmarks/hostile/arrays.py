@@ -7,7 +7,7 @@ import json
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from safetensors.numpy import save
 
 from benchmarks.hostile.case import Case, file_of, sparse_file
+from benchmarks.hostile.damage import cuts, damaged, several
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.open_tables import FILES, OpenTables
 from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard
@@ -62,30 +63,6 @@ ZIPS: Mapping[str, Callable[[], bytes]] = {
     "an archive of nothing else": lambda: zipped(b"no array"),
     **{name: lambda content=content: zipped(content) for name, content in NPYS.items() if content},  # type: ignore[misc]
 }
-
-
-def cuts(content: bytes, count: int) -> Iterator[bytes]:
-    """The file without its end, `count` times."""
-    for number in range(count):
-        yield content[: len(content) * number // count]
-
-
-def damaged(content: bytes, count: int) -> Iterator[bytes]:
-    """The file with sixteen wrong bytes, at `count` places."""
-    for number in range(count):
-        place = len(content) * number // count
-        yield content[:place] + bytes(255 - byte for byte in content[place : place + 16]) + content[place + 16 :]
-
-
-def several(suffix: str, contents: Callable[[], Iterator[bytes]]) -> Callable[[Path], Path]:
-    """A writer of a folder of files."""
-
-    def write(folder: Path) -> Path:
-        for number, content in enumerate(contents()):
-            (folder / f"{number:03d}{suffix}").write_bytes(content)
-        return folder
-
-    return write
 
 
 def each(read: Callable[[Path], Any], may_be_read: bool = False) -> Callable[[Path], Any]:

@@ -15,14 +15,17 @@ from rosbags.rosbag2 import Reader
 
 from metrichmsr_ros.ros.bags.errors import Ros1BagError, UnreadableBagError
 from metrichmsr_ros.ros.bags.locate import ZSTD, refuse_ros1, without_zstd
+from metrichmsr_ros.ros.bags.mcap_records import LARGEST_RECORD, MAGIC, layout_of, unpacked_beginning, zstd_size
 from metrichmsr_ros.ros.bags.packed import refuse_packed
 from metrichmsr_ros.ros.bags.sqlite_file import SqliteFile
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw, Salvage
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins like this: its first byte is 0
-_MCAP_MAGIC = b"\x89MCAP0\r\n"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _BLOCK = 2**20  # bytes
+_LARGEST_UNSTATED = 2**25  # bytes of a message that does not state what it unfolds to; recorders do
+_SMALLEST_LIMIT = 2**26  # bytes that a small packed file may unfold to
+_MOST_UNFOLDED = 200  # times its own size, of a larger one
 
 
 class DataFile(Protocol):
@@ -67,7 +70,12 @@ def decompressed(message: bytes) -> bytes:
     """The serialized message; decompressed if the recorder compressed each message."""
     if not message.startswith(_ZSTD_MAGIC):
         return message
-    return zstandard.ZstdDecompressor().decompressobj().decompress(message)
+    stated = zstd_size(message)
+    most = _LARGEST_UNSTATED if stated < 0 else stated
+    content = unpacked_beginning(message, "zstd", most + 1) if most <= LARGEST_RECORD else b""
+    if len(content) > most or len(content) < stated:
+        raise UnreadableBagError(f"a packed message does not unfold to the {most} bytes that it may have")
+    return content
 
 
 def words(error: Exception) -> str:
@@ -106,6 +114,9 @@ class _SalvagedMcap:
 
 
 def _open_mcap(path: Path, plain: Path, stack: ExitStack) -> DataFile:
+    problem = layout_of(plain).problem if _begins(plain, MAGIC) else ""
+    if problem:
+        return _salvaged(path, plain, problem)
     try:
         reader = Reader(plain)
         reader.open()
@@ -137,8 +148,8 @@ def _begins(path: Path, magic: bytes) -> bool:
 
 def _has_end(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(-len(_MCAP_MAGIC), 2)
-        return file.read() == _MCAP_MAGIC
+        file.seek(-len(MAGIC), 2)
+        return file.read() == MAGIC
 
 
 def _decompressed(path: Path, stack: ExitStack) -> Path:
@@ -147,8 +158,12 @@ def _decompressed(path: Path, stack: ExitStack) -> Path:
     target = Path(folder, without_zstd(path.name))
     with path.open("rb") as packed, target.open("wb") as plain:
         stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        left = max(_SMALLEST_LIMIT, _MOST_UNFOLDED * path.stat().st_size)
         try:
             while block := stream.read(_BLOCK):
+                left -= len(block)
+                if left < 0:
+                    raise UnreadableBagError(f"it unfolds to more than {_MOST_UNFOLDED} times its size: use `unzstd`.")
                 plain.write(block)
         except zstandard.ZstdError:
             pass  # opening the result reports its missing end

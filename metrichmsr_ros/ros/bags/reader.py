@@ -120,7 +120,7 @@ class Bag:
 
     def _missing(self, files: Mapping[Path, DataFile], failures: Mapping[Path, UnreadableBagError]) -> list[str]:
         cut = [
-            f"{path} has no readable end ({file.damage}); the messages before it were read."
+            f"{path} has no readable end ({file.damage}); the {sum(file.counts.values())} messages before it were read."
             for path, file in files.items()
             if file.damage
         ]

@@ -20,6 +20,7 @@ from metrichmsr_ros.ros.bags.truncated_mcap import Raw
 
 _ROWS = "SELECT topic_id, timestamp, data FROM messages"
 _Contents = tuple[dict[int, tuple[str, str]], dict[int, int], int | None]  # topics, messages of each, first time
+_MOST_TOPICS = 100_000
 _PAGE_SIZE_AT = 16  # offset in the header; two bytes
 
 
@@ -67,29 +68,56 @@ class SqliteFile:
         marks = ", ".join("?" * len(chosen))
         query = f"{_ROWS} WHERE topic_id IN ({marks}) ORDER BY timestamp, id"
         with closing(self._database.execute(query, tuple(chosen))) as rows:
-            yield from (Raw(*chosen[n], log_ns, data) for n, log_ns, data in rows)
+            yield from (Raw(*chosen[n], *_checked(log_ns, data)) for n, log_ns, data in rows)
 
     def _read_topics(self) -> dict[int, tuple[str, str]]:
-        rows = self._database.execute("SELECT id, name, type FROM topics ORDER BY id")
+        rows = self._database.execute("SELECT id, name, type FROM topics ORDER BY id").fetchmany(_MOST_TOPICS)
+        if not all(isinstance(text, str) for _, *texts in rows for text in texts):
+            raise sqlite3.DatabaseError("its topics have no names and types")
         return {number: (name, kind) for number, name, kind in rows}
 
     def _whole_rows(self) -> Iterator[tuple[int, int, bytes]]:
         with closing(self._database.execute(f"{_ROWS} ORDER BY id")) as rows:
             try:
-                yield from rows
+                yield from ((number, *_checked(log_ns, data)) for number, log_ns, data in rows)
             except sqlite3.DatabaseError:
                 return
 
     def _contents(self) -> _Contents:
+        _check_tables(self._database)
         numbers = dict(self._database.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
-        return self._read_topics(), numbers, self._database.execute("SELECT min(timestamp) FROM messages").fetchone()[0]
+        first = self._database.execute("SELECT min(timestamp) FROM messages").fetchone()[0]
+        return self._read_topics(), numbers, first if first is None else _checked(first, b"")[0]
 
     def _whole_contents(self) -> _Contents:
+        _check_tables(self._database)
         numbers, first = Counter[int](), None
         for number, log_ns, _ in self._whole_rows():
             numbers[number] += 1
             first = log_ns if first is None else min(first, log_ns)
         return self._read_topics(), numbers, first
+
+
+def _check_tables(database: sqlite3.Connection) -> None:
+    """Refuse tables that are computed when they are read: views, virtual tables and generated columns.
+
+    Raises:
+        sqlite3.DatabaseError: there is one.
+    """
+    computed = database.execute(
+        "SELECT name FROM sqlite_master WHERE name IN ('topics', 'messages') AND (type != 'table' OR rootpage = 0)"
+    ).fetchall()
+    for table in ("topics", "messages"):
+        computed += database.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden > 0", (table,)).fetchall()
+    if computed:
+        raise sqlite3.DatabaseError(f"its {computed[0][0]!r} is computed, where a recording holds a plain table")
+
+
+def _checked(log_ns: object, data: object) -> tuple[int, bytes]:
+    """Time and content of a message, whose columns may hold values of any type."""
+    if not isinstance(log_ns, int) or not isinstance(data, bytes):
+        raise sqlite3.DatabaseError("a message without a time in ns or without bytes")
+    return log_ns, data
 
 
 def _connected(path: Path, mode: str, stack: ExitStack) -> sqlite3.Connection:

@@ -1,7 +1,8 @@
 """Read truncated mcap files, for example after a crash or an empty battery.
 
 Without the index at its end, a file is read record by record from its beginning (https://mcap.dev/spec). Lengths in a
-damaged file are arbitrary, so a read beyond the end of the file is refused before memory is allocated.
+damaged file are arbitrary, so a read beyond the end of the file is refused before memory is allocated. Of the chunk in
+which a file ends, the messages before the end are read.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import NamedTuple
 
 from mcap.exceptions import EndOfFile, McapError
 from mcap.records import Channel, Chunk, DataEnd, Header, McapRecord, Message, Schema
-from mcap.stream_reader import StreamReader, get_chunk_data_stream
+from mcap.stream_reader import StreamReader
 
-_LARGEST_RECORD = 2**30  # bytes; a chunk of rosbag2 has 0.8 MB, or one larger message
+from metrichmsr_ros.ros.bags.mcap_records import LARGEST_RECORD, DamagedChunkError, cut_chunk, layout_of, unpacked
 
 
 class Raw(NamedTuple):
@@ -66,14 +67,16 @@ class _Pass:
         self._channels: dict[int, tuple[str, str]] = {}
 
     def messages(self) -> Iterator[Raw]:
+        end = layout_of(self._path).end
         with self._path.open("rb", buffering=0) as file:
-            for record in _records(file, self._path.stat().st_size):
+            for record in _records(file, end):
                 if isinstance(record, DataEnd):  # the rest repeats schemas and channels
                     self.has_end = True
                     return
                 if isinstance(record, Header):
                     self.profile = record.profile
                 yield from self._messages(self._inside(record) if isinstance(record, Chunk) else [record])
+        yield from self._messages(_inside(cut_chunk(self._path, end)))
 
     def _messages(self, records: Iterable[McapRecord]) -> Iterator[Raw]:
         for record in records:
@@ -87,19 +90,21 @@ class _Pass:
     def _inside(self, chunk: Chunk) -> Iterator[McapRecord]:
         """The records of a chunk up to the first incomplete one; none if it cannot be decompressed."""
         try:
-            if chunk.uncompressed_size > _LARGEST_RECORD:
-                raise EndOfFile
-            stream, size = get_chunk_data_stream(chunk, validate_crc=True)
-            data = stream.read(size)
-        except Exception:  # each compression has its own errors
+            data = unpacked(chunk.data, chunk.compression, chunk.uncompressed_size, chunk.uncompressed_crc)
+        except DamagedChunkError:
             self.damaged_chunks += 1
             return iter(())
-        return _records(BytesIO(data), size, skip_magic=True)
+        return _inside(data)
+
+
+def _inside(content: bytes) -> Iterator[McapRecord]:
+    """The whole records of an unpacked chunk, or of its beginning."""
+    return _records(BytesIO(content), len(content), skip_magic=True)
 
 
 def _records(raw: RawIOBase | BytesIO, size: int, skip_magic: bool = False) -> Iterator[McapRecord]:
     """Records of `size` bytes up to the first incomplete one; chunks are not unpacked."""
-    limit = min(size, _LARGEST_RECORD)
+    limit = min(size, LARGEST_RECORD)
     reader = StreamReader(_WholeReads(raw, size), skip_magic, emit_chunks=True, record_size_limit=limit)
     try:
         yield from reader.records
