@@ -28,6 +28,7 @@ class Candidate:
         body_model: of `betas`; shapes of different models are not compared.
         confidence: 0 to 1.
         is_hidden: predicted by the tracker, not seen.
+        raises_hand: whether a hand is raised.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Candidate:
     body_model: str = "open"
     confidence: float = 1.0
     is_hidden: bool = False
+    raises_hand: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers.

@@ -33,6 +33,7 @@ class Chooser:
         """Choose as at the start."""
         self._wanted_id = self._settings.target_id
         self._wants_nearest = self._settings.choose == "nearest" and not self._wanted_id
+        self._wants_hand = self._settings.choose == "raised_hand" and not self._wanted_id
 
     @property
     def state(self) -> FollowedState:
@@ -42,7 +43,7 @@ class Chooser:
     @property
     def status(self) -> str:
         """The status in a word: idle, waiting, following, predicted or lost."""
-        awaits = self._wants_nearest or bool(self._wanted_id)
+        awaits = self._wants_nearest or self._wants_hand or bool(self._wanted_id)
         return WAITING if awaits and self.state.status is FollowStatus.IDLE else self.state.status.value
 
     def step(self, people: Sequence[Candidate], view: Viewpoint | None, stamp_s: float) -> FollowedState:
@@ -62,7 +63,7 @@ class Chooser:
     def select(self, id: str) -> None:
         """Follow the person with this id instead, now or when seen."""
         self._person.stop()
-        self._wanted_id, self._wants_nearest = id, False
+        self._wanted_id, self._wants_nearest, self._wants_hand = id, False, False
         chosen = self._chosen(*self._seen[:2])
         if chosen is not None:
             self._follow(chosen)
@@ -74,14 +75,17 @@ class Chooser:
         return self._follow(nearest).id if nearest is not None else ""
 
     def stop(self) -> None:
-        """Follow nobody."""
+        """Follow nobody; with `choose: raised_hand`, until somebody raises a hand."""
         self._person.stop()
         self._wanted_id, self._wants_nearest = "", False
+        self._wants_hand = self._settings.choose == "raised_hand"
 
     def _chosen(self, people: Sequence[Candidate], view: Viewpoint | None) -> Candidate | None:
         if self._wanted_id:
             named = (person for person in people if person.id == self._wanted_id and not person.is_hidden)
             return next(named, None)
+        if self._wants_hand:
+            return self._nearest([person for person in people if person.raises_hand], view)
         return self._nearest(people, view) if self._wants_nearest else None
 
     def _nearest(self, people: Sequence[Candidate], view: Viewpoint | None) -> Candidate | None:
@@ -93,4 +97,5 @@ class Chooser:
     def _follow(self, chosen: Candidate) -> FollowedState:
         people, _, stamp_s = self._seen
         self._wanted_id, self._wants_nearest = "", False
+        self._wants_hand = self._settings.choose == "raised_hand"  # again, once nobody is followed
         return self._person.follow(chosen, people, stamp_s)

@@ -30,21 +30,22 @@ class FollowSettings:
         read_only=True,
     )
     person_frame: str = parameter("followed_person", "Name of the frame of the person who is followed.", read_only=True)
-    choose: Literal["nearest", "none"] = parameter(
+    choose: Literal["nearest", "raised_hand", "none"] = parameter(
         "nearest",
-        "Who is followed after the start. nearest: the nearest person in front of the robot, once there is one. none: "
-        "nobody until ~/follow_nearest or ~/select is used.",
+        "Who is followed after the start. nearest: the nearest person in front of the robot, once there is one. "
+        "raised_hand: the same, of those who raise a hand; also whenever nobody is followed. none: nobody until "
+        "~/follow_nearest or ~/select is used.",
         read_only=True,
     )
     target_id: str = parameter(
         "", "Follow the person with this id, once seen, instead of what choose says.", read_only=True
     )
     choose_distance: float = parameter(
-        4.0, "Greatest distance at which the nearest person is chosen.", unit="m", between=(0.1, 50), read_only=True
+        4.0, "Greatest distance at which somebody is chosen.", unit="m", between=(0.1, 50), read_only=True
     )
     choose_angle: float = parameter(
         0.6,
-        "Greatest angle to each side of straight ahead at which the nearest person is chosen.",
+        "Greatest angle to each side of straight ahead at which somebody is chosen.",
         unit="rad",
         between=(0.01, 3.2),
         read_only=True,
@@ -70,7 +71,7 @@ class FollowSettings:
     lost_timeout: float = parameter(
         10.0,
         "Time after the last sighting after which a lost person is no longer looked for. Nobody is followed then until "
-        "~/follow_nearest or ~/select is used.",
+        "~/follow_nearest or ~/select is used, or, with choose: raised_hand, until somebody raises a hand.",
         unit="s",
         between=(0.1, 3600),
         read_only=True,

@@ -11,6 +11,7 @@ from metrichmsr_ros.people.following.candidate import Candidate, CandidateError
 from metrichmsr_ros.ros.frames import rotation_matrix
 from metrichmsr_ros.types import Float64Array
 
+_RAISED = "hand_raised_"  # and the side
 _FLOOR_M2 = 1e-6  # added to covariances: a source that states none is not certain
 
 
@@ -45,4 +46,5 @@ def _candidate(human: Any, pose: Float64Array) -> Candidate:
         body_model=human.body_model,
         confidence=float(human.confidence),
         is_hidden=bool(human.is_occluded),
+        raises_hand=any(name.startswith(_RAISED) for name in human.gestures),
     )

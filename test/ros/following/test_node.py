@@ -170,6 +170,21 @@ def test_who_is_followed_is_chosen_by_id_and_by_service(ros):
     following.until_status("following")
 
 
+def test_who_raises_a_hand_is_followed_and_after_a_stop_the_next_who_does(ros):
+    following = Following(ros, choose="raised_hand", choose_distance=6.0)
+    following.see(100.0, someone(), someone("p2", ASIDE, gestures=("waving_left",)))
+    assert following.node._chooser.status == "waiting"
+    following.see(100.1, someone(), someone("p2", ASIDE, gestures=("hand_raised_left", "waving_left")))
+    following.until_status("following")
+    assert following.node._chooser.state.id == "p2"
+    following.see(100.2, someone(gestures=("hand_raised_right",)), someone("p2", ASIDE))
+    assert following.node._chooser.state.id == "p2"  # another hand changes nothing while somebody is followed
+    following.ask("stop")
+    following.until_status("waiting")
+    following.see(100.3, someone(gestures=("hand_raised_right",)), someone("p2", ASIDE))
+    assert following.node._chooser.state.id == "p1"
+
+
 def test_people_too_far_or_aside_are_not_chosen(ros):
     following = Following(ros, choose_distance=3.0)
     following.see(100.0, someone())
@@ -234,5 +249,5 @@ def test_people_of_a_fusion_node_are_followed_in_their_own_frame(ros):
 
 
 def test_a_wrong_choice_is_refused_with_what_is_allowed(ros):
-    with pytest.raises(ParameterError, match="choose one of nearest, none"):
+    with pytest.raises(ParameterError, match="choose one of nearest, raised_hand, none"):
         make_follow_node({"choose": "tallest"}, context=ros.context)
