@@ -43,6 +43,10 @@ class DataFile(Protocol):
     def damage(self) -> str:
         """Which part of it is missing, as text; empty if it is complete."""
 
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """Text of message definitions in it by type, each with those that it uses; empty where it has none."""
+
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:
         """Messages of the given topics, in the order of recording."""
 
@@ -93,6 +97,7 @@ class _IndexedMcap:
         for connection in reader.connections:
             self.counts[connection.topic, connection.msgtype] += connection.msgcount
         self.start_ns, self.damage = reader.start_time, ""
+        self.definitions = {c.msgtype: c.msgdef.data for c in reader.connections}
 
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:
         wanted = [c for c in self._reader.connections if c.topic in names]
@@ -106,7 +111,7 @@ class _SalvagedMcap:
 
     def __init__(self, salvage: Salvage, damage: str) -> None:
         self._salvage, self.damage = salvage, damage
-        self.counts = salvage.counts
+        self.counts, self.definitions = salvage.counts, salvage.definitions
         self.start_ns = min((raw.log_ns for raw in salvage.messages()), default=0)
 
     def messages(self, names: frozenset[str]) -> Iterator[Raw]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from rosbags.typesys import get_types_from_msg
+from rosbags.typesys import TypesysError, get_types_from_msg
 from rosbags.typesys.store import Typestore
 
 from metrichmsr_ros.assets import AssetError, config_roots
@@ -15,6 +16,7 @@ from metrichmsr_ros.ros.bags.errors import UnreadableBagError
 HUMANS = "metrichmsr_ros/msg/HumanMeshArray"
 HUMAN = "metrichmsr_ros/msg/HumanMesh"
 TOPOLOGY = "metrichmsr_ros/msg/MeshTopology"
+_NEEDED = {HUMANS: {"header", "humans"}, HUMAN: {"id", "joints"}, TOPOLOGY: {"faces"}}  # fields of every version
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
 PEOPLE = "people_msgs/msg/People"
 
@@ -37,6 +39,29 @@ def definition_folder() -> Path:
 def register_own_messages(types: Typestore) -> None:
     """Add HumanMesh, HumanMeshArray and MeshTopology to a type store with the standard messages of ROS 2."""
     _register_files(types, definition_folder(), [HUMAN, HUMANS, TOPOLOGY])
+
+
+def register_recorded_messages(types: Typestore, definitions: Mapping[str, str]) -> None:
+    """As `register_own_messages`, but as a bag defines them, which an earlier version of this package may have written.
+
+    Args:
+        types: the store. definitions: text by type, with the types that it uses; those that the bag lacks, or that
+            cannot be read, are today's.
+    """
+    for kind in (HUMANS, HUMAN, TOPOLOGY):
+        if kind in definitions and kind not in types.fielddefs:
+            _register_text(types, definitions[kind], kind)
+    register_own_messages(types)
+
+
+def _register_text(types: Typestore, text: str, kind: str) -> None:
+    """Register the new types of a definition; a text that is none of our messages registers nothing."""
+    try:
+        defined = get_types_from_msg(text, kind)
+    except TypesysError:
+        return
+    if all(needed <= {name for name, _ in defined[own][1]} for own, needed in _NEEDED.items() if own in defined):
+        types.register({name: fields for name, fields in defined.items() if name not in types.fielddefs})
 
 
 def register(types: Typestore, type_name: str) -> None:

@@ -25,7 +25,7 @@ from metrichmsr_ros.ros.bags.errors import (
     UnreadableBagError,
 )
 from metrichmsr_ros.ros.bags.locate import data_files
-from metrichmsr_ros.ros.bags.message_types import register_own_messages
+from metrichmsr_ros.ros.bags.message_types import register_recorded_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw
 
@@ -66,7 +66,6 @@ class Bag:
         self._files: list[DataFile] | None = None
         self._stack = ExitStack()
         self._types: Typestore = get_typestore(Stores.LATEST)
-        register_own_messages(self._types)
 
     def __enter__(self) -> Bag:
         """Open it. A truncated file is read up to its end, and `damage` describes it.
@@ -85,6 +84,8 @@ class Bag:
                 raise UnreadableBagError(self._refusal(failures))
             self._stack = stack.pop_all()
         self._files = sorted(files.values(), key=lambda file: file.start_ns)
+        for file in self._files:
+            register_recorded_messages(self._types, file.definitions)
         self.damage = " ".join([*self._missing(files, failures), *([found.missing] if found.missing else [])])
         return self
 

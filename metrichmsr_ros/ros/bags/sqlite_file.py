@@ -33,12 +33,14 @@ class SqliteFile:
 
     Attributes:
         counts: messages by topic and type. start_ns: log time of the first. damage: text about missing data.
+        definitions: empty; the package's own are taken.
 
     Raises:
         sqlite3.Error: it is not a database, or lacks the tables of a bag.
     """
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.definitions: dict[str, str] = {}
         self.damage = "its last page is cut off" if _rest(path) else ""
         if not self.damage:
             log = path.with_name(path.name + "-wal")

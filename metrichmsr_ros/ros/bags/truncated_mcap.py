@@ -38,7 +38,7 @@ class Salvage:
     Attributes:
         counts: messages by topic and type. damaged_chunks: chunks left out because they cannot be decompressed or
             differ from their checksum. is_whole: whether each file was read to the end of its data. profile: of the
-            first file, e.g. ros2.
+            first file, e.g. ros2. definitions: text of message definitions by type.
     """
 
     def __init__(self, files: list[Path]) -> None:
@@ -48,6 +48,7 @@ class Salvage:
         self.damaged_chunks = sum(each.damaged_chunks for each in passes)
         self.is_whole = not self.damaged_chunks and all(each.has_end for each in passes)
         self.profile = passes[0].profile if passes else ""
+        self.definitions = {name: text for each in passes for name, text in each.definitions.items()}
 
     def messages(self) -> Iterator[Raw]:
         """All messages in file order; a truncation raises no error."""
@@ -62,6 +63,7 @@ class _Pass:
         self.damaged_chunks = 0
         self.has_end = False
         self.profile = ""
+        self.definitions: dict[str, str] = {}
         self._path = path
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
@@ -82,6 +84,7 @@ class _Pass:
         for record in records:
             if isinstance(record, Schema):
                 self._schemas[record.id] = record.name
+                self.definitions[record.name] = record.data.decode("utf-8", "replace")
             elif isinstance(record, Channel):
                 self._channels[record.id] = record.topic, self._schemas.get(record.schema_id, "")
             elif isinstance(record, Message) and record.channel_id in self._channels:
