@@ -21,6 +21,7 @@ from metrichmsr_ros.data.formats.annotations.shard_writer import ShardWriter
 from metrichmsr_ros.geometry.camera import CameraError
 from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
+from metrichmsr_ros.runtime.read_ahead import read_ahead
 from metrichmsr_ros.types import Float32Array
 
 PipelineMaker = Callable[[AnnotateOptions], Any]
@@ -108,7 +109,7 @@ class Annotator:
         """The row of every frame, and the depth of its scene."""
         self._pipeline.reset()
         tracked = IdNames(task.id_prefix)
-        for frame in stream:
+        for frame in read_ahead(stream):
             named = tracked if stream.is_video else IdNames(f"f{frame.index}-")
             try:
                 scene = self._scene(frame, stream.is_video)

@@ -78,6 +78,8 @@ def earlier_manifest(folder: Path, made_with: dict[str, Any], fresh: bool) -> Ma
     if changed:
         name = changed[0]
         text = f"{folder} was annotated with {name} {found.options.get(name)}, not {made_with[name]}"
+        if name == "code_sha256":
+            text = f"{folder} was annotated by another version of this package"
         raise AnnotateError(f"{text}; choose another --out, or --fresh to annotate everything again")
     return found
 

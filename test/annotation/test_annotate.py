@@ -258,6 +258,14 @@ def test_other_options_are_refused_unless_everything_is_done_again(tmp_path):
     run([video], tmp_path / "out", replace(OPTIONS, fov=50.0, num_threads=3))  # threads change no result
 
 
+def test_another_version_of_the_package_is_refused(tmp_path, monkeypatch):
+    video = write_video(tmp_path / "walk.avi")
+    run([video], tmp_path / "out")
+    monkeypatch.setattr("metrichmsr_ros.annotation.state.code_hash", lambda: "later")
+    with pytest.raises(AnnotateError, match="annotated by another version of this package; choose another --out"):
+        run([video], tmp_path / "out")
+
+
 def test_a_process_that_dies_once_costs_nothing(tmp_path):
     video = write_video(tmp_path / "walk.avi", (3.0, DEADLY, 4.0))
     make = partial(make_dying_once, tmp_path / "died")
