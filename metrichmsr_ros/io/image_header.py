@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 Size = tuple[int, int]  # width, height
 MAX_PIXELS = 64 * 2**20  # that are decoded unless the caller asks for more; 200 MB as RGB
+_MOST_SKIPPED = 4096  # bytes between two segments of a JPEG
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of every kind
 _JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
@@ -54,7 +55,13 @@ def _or_none(size: Callable[[memoryview], Size | None], data: memoryview) -> Siz
 def _jpeg_segments(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Code and content of each segment before the picture's own data."""
     position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:  # libjpeg skips bytes between segments
+            skipped = bytes(data[position : position + _MOST_SKIPPED]).find(b"\xff")
+            if skipped < 0:
+                return
+            position += skipped
+            continue
         code = data[position + 1]
         if code == 0xDA:
             return
@@ -100,8 +107,10 @@ def _webp(data: memoryview) -> Size | None:
 
 
 def _tiff(data: memoryview) -> Size:
+    """The picture, or one of its tiles where that is larger: memory is taken for either."""
     tags = _tiff_tags(data)
-    return tags[256], tags[257]
+    picture, tile = (tags[256], tags[257]), (tags.get(322, 0), tags.get(323, 0))
+    return max(picture, tile, key=_area)
 
 
 def _tiff_tags(data: memoryview) -> dict[int, int]:
@@ -143,16 +152,21 @@ def _jpeg2000(data: memoryview) -> Size:
     if bytes(data[:4]) == _J2K:
         right, bottom, left, top = struct.unpack(">IIII", data[8:24])
         return right - left, bottom - top
-    place = bytes(data[:4096]).index(b"ihdr") + 4
+    head = bytes(data[:65536])
+    place, code = head.index(b"ihdr") + 4, head.find(_J2K)
     height, width = struct.unpack(">II", data[place : place + 8])
-    return width, height
+    return max((width, height), _jpeg2000(data[code:]) if code > 0 else (0, 0), key=_area)
 
 
 def _isobmff(data: memoryview) -> Size:
     """AVIF and HEIF: the largest of the picture's parts."""
     head = bytes(data[:65536])
     sizes = [struct.unpack(">II", head[m.end() + 4 : m.end() + 12]) for m in re.finditer(b"ispe", head)]
-    return max(sizes, key=lambda size: size[0] * size[1])
+    return max(sizes, key=_area)
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
 
 
 def _netpbm(data: memoryview) -> Size:

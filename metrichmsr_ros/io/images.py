@@ -21,6 +21,7 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.image_header import MAX_PIXELS, exif_orientation, image_size
 from metrichmsr_ros.types import AnyArray, ImageArray
 
+_NO_IMAGE = "not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file"
 _SMALL_FILE = 2**20  # bytes; holds the headers and metadata of an image of any size
 _BYTES_PER_PIXEL = 16  # of an uncompressed file: four channels of 32 bits
 # Steps that turn a stored image upright, by EXIF orientation: whether to mirror it sideways, then quarter turns.
@@ -61,11 +62,21 @@ def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
         OSError: the file cannot be read.
         ImageDataError: as for `decode_image`, or the file is larger than an image of `max_pixels` can be.
     """
+    data = image_bytes(path, max_pixels)
+    return Photograph(decode_image(data, upright=True, max_pixels=max_pixels), exif_orientation(memoryview(data)))
+
+
+def image_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ImageTooLargeError: it is larger than an image of `max_pixels` can be.
+    """
     size = path.stat().st_size
     if size > max(_BYTES_PER_PIXEL * max_pixels, _SMALL_FILE):
         raise ImageTooLargeError(f"a file of {size / 1e6:.0f} MB is larger than any picture of {_mpx(max_pixels)}")
-    data = path.read_bytes()
-    return Photograph(decode_image(data, upright=True, max_pixels=max_pixels), exif_orientation(memoryview(data)))
+    return path.read_bytes()
 
 
 def write_image(path: Path, image: AnyArray) -> None:
@@ -127,13 +138,15 @@ def _decoded(data: Any, flags: int, max_pixels: int) -> AnyArray:
     except cv2.error as error:
         raise ImageDataError(f"OpenCV does not read this image: {error.err}") from None
     if image is None:
-        raise ImageDataError("not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file")
+        raise ImageDataError(_NO_IMAGE)
     return image
 
 
 def _check_size(data: Any, max_pixels: int) -> None:
     size = image_size(memoryview(data).cast("B"))
-    if size is not None and size[0] * size[1] > max_pixels:
+    if size is None:
+        raise ImageDataError(_NO_IMAGE)
+    if size[0] * size[1] > max_pixels:
         raise ImageTooLargeError(
             f"the header says {size[0]}x{size[1]} pixels ({_mpx(size[0] * size[1])}), at most {_mpx(max_pixels)} are "
             "taken; make it smaller or allow more pixels"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from metrichmsr_ros.io.images import MAX_PIXELS
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag, Recorded
@@ -27,6 +28,7 @@ class RecordedParameters:
     use_depth: bool
     detections_class: str = ""
     detections_min_score: float = 0.0
+    max_pixels: int = MAX_PIXELS
 
 
 class RecordedContext:

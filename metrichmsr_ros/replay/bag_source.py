@@ -123,7 +123,11 @@ def source_of(bag: Bag, options: ReplayOptions) -> tuple[BagSource, tuple[str, s
         raise ReplayError(str(error), ExitCode.USAGE) from error
     topics = bag.select(options.image, options.camera_info, needs_info=not given)
     parameters = RecordedParameters(
-        _RECTIFIED[options.image_rectified], options.ground_frame, options.use_floor, options.use_depth
+        _RECTIFIED[options.image_rectified],
+        options.ground_frame,
+        options.use_floor,
+        options.use_depth,
+        max_pixels=int(options.max_megapixels * 2**20),
     )
     source = BagSource(bag, topics, given, RecordedContext(bag, options), parameters)
     return source, (topics.image, topics.camera_info or f"none, {given}")

@@ -48,6 +48,7 @@ class ReplayOptions:
         test_time_augmentation: none, flip or full, as the node's parameter.
         limit: stop after this many images; 0 processes all.
         id_prefix: prefix of every id in the output bag, as the node's parameter.
+        max_megapixels: larger images are left out, as the node's parameter.
         min_confidence: people of lower confidence are left out of the output bag, as the node's parameter.
         orientation_stddev: standard deviation of the body's orientation in the output bag, radians, as the node's
             parameter.
@@ -79,6 +80,7 @@ class ReplayOptions:
     test_time_augmentation: Literal["none", "flip", "full"] = Settings.test_time_augmentation
     limit: int = 0
     id_prefix: str = Settings.id_prefix
+    max_megapixels: float = Settings.max_megapixels
     min_confidence: float = Settings.min_confidence
     orientation_stddev: float = Settings.orientation_stddev
     overlay: bool = False

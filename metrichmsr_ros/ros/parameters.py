@@ -123,6 +123,11 @@ class Settings:
     max_age: float = parameter(
         0.0, "Drop images that are older than this by the node's clock. 0: drop none.", unit="s", between=(0, 60)
     )
+    max_megapixels: float = parameter(
+        64.0,
+        "Drop larger images by their header, before memory is taken for them. One megapixel is 2^20 pixels.",
+        between=(0.01, 1024),
+    )
     lazy: bool = parameter(True, "Run the network only while a topic of this node has a subscriber.")
     tf_keeps_awake: bool = parameter(
         False, "With lazy: also run the network while another node subscribes to /tf, as most nodes of a robot do."
@@ -151,6 +156,11 @@ class Settings:
         unit="rad",
         between=(0, 3.2),
     )
+
+    @property
+    def max_pixels(self) -> int:
+        """`max_megapixels` in pixels."""
+        return int(self.max_megapixels * 2**20)
 
     @property
     def rectified(self) -> bool | None:

@@ -25,7 +25,7 @@ from metrichmsr_ros.data.formats.labels import (
     to_camera,
 )
 from metrichmsr_ros.errors import reads
-from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, image_bytes
 from metrichmsr_ros.io.texts import read_json
 from metrichmsr_ros.types import AnyArray
 
@@ -104,7 +104,7 @@ def read_prox(root: Path, recording: str, joints_of: JointsOf) -> LabelTable:
 def read_prox_depth(path: Path) -> NDArray[np.float32]:
     """A PROX depth image in metres, (424, 512), flipped as the labels, NaN without a measurement."""
     try:
-        stored = decode_as_stored(path.read_bytes())
+        stored = decode_as_stored(image_bytes(path))
     except (OSError, ImageDataError) as error:
         raise LabelError(f"{path}: missing, or not a 16-bit depth image: {error}") from None
     if stored.dtype != np.uint16:

@@ -14,7 +14,7 @@ from metrichmsr_ros.data.rendering.textured_room import TexturedRoom, random_tex
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.io.image_header import MAX_PIXELS
-from metrichmsr_ros.io.images import ImageDataError, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_image, image_bytes
 
 _MAX_PIXELS = 4 * MAX_PIXELS  # panoramas are large
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -51,7 +51,7 @@ def load_backgrounds(folder: Path | None, held_out: bool, max_side: int = 1400) 
     panoramas: list[np.ndarray] = []
     for path in _images_of_split(Path(folder), held_out):
         try:
-            image = decode_image(path.read_bytes(), upright=True, max_pixels=_MAX_PIXELS)
+            image = decode_image(image_bytes(path, _MAX_PIXELS), upright=True, max_pixels=_MAX_PIXELS)
         except ImageDataError as error:
             raise BackgroundsError(f"backgrounds: {path}: {error}") from None
         scale = min(1.0, max_side / max(image.shape[:2]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.data.formats.labels import LabelError
 from metrichmsr_ros.data.formats.scenes import prox_points, read_prox_depth
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.io.images import ImageDataError, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_image, image_bytes
 from metrichmsr_ros.io.texts import read_json
 
 _TIME = re.compile(r"__(\d+)\.(\d+)\.(\d+)\.(\d+)$")  # hours, minutes, seconds, milliseconds
@@ -47,7 +47,7 @@ def read_color(data: Path, frame: ProxFrame) -> tuple[NDArray[np.uint8], Camera]
     """
     path = data / "recordings" / frame.recording / "Color" / f"{frame.name}.jpg"
     try:
-        image = decode_image(path.read_bytes(), upright=False)
+        image = decode_image(image_bytes(path), upright=False)
     except (OSError, ImageDataError) as error:
         raise LabelError(f"{path} is missing or unreadable: {error}") from None
     file = data / "calibration" / "Color.json"

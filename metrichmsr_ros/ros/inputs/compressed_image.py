@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import MAX_PIXELS, ImageDataError, ImageTooLargeError, decode_as_stored
 from metrichmsr_ros.ros.inputs.bit_depth import BitDepth
 from metrichmsr_ros.ros.inputs.conversion_errors import (
     VIDEO_REMEDY,
@@ -29,7 +29,7 @@ _VIDEO_STARTS = (b"\0\0\1", b"\0\0\0\1", b"DKIF", b"OggS", b"\x1a\x45\xdf\xa3")
 _MP4_MARK = b"ftyp"
 
 
-def image_from_compressed(message: Any, depth: BitDepth | None = None) -> ImageArray:
+def image_from_compressed(message: Any, depth: BitDepth | None = None, max_pixels: int = MAX_PIXELS) -> ImageArray:
     """JPEG, PNG and other formats of OpenCV -> HWC uint8 RGB (H, W, 3).
 
     EXIF orientation is ignored, because CameraInfo describes the sensor's pixels.
@@ -37,15 +37,18 @@ def image_from_compressed(message: Any, depth: BitDepth | None = None) -> ImageA
     Args:
         message: from rclpy or a bag.
         depth: value range of the video, for 16-bit images; None: the range of this image.
+        max_pixels: larger images are refused by the size in their header.
 
     Raises:
-        ConversionError: empty, cut off or undecodable data, an image beyond `MAX_PIXELS`, a depth image, a packet of
+        ConversionError: empty, cut off or undecodable data, an image beyond `max_pixels`, a depth image, a packet of
             video, or an unknown Bayer pattern.
     """
     _check_kind(message)
     raw, _, compressed = message.format.partition(";")
     try:
-        pixels = decode_as_stored(message.data)
+        pixels = decode_as_stored(message.data, max_pixels)
+    except ImageTooLargeError as error:
+        raise ConversionError(f"compressed image: {error} (max_megapixels)") from None
     except ImageDataError as error:
         size = len(message.data)
         raise ConversionError(

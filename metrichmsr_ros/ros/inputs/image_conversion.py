@@ -32,7 +32,7 @@ _YUV_TO_RGB = np.array([[1.164, 0.0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.
 _YUV_TO_RGB = np.hstack([_YUV_TO_RGB, -_YUV_TO_RGB @ np.array([[16.0], [128.0], [128.0]])])
 
 
-def image_from_message(message: Any, depth: BitDepth | None = None) -> ImageArray:
+def image_from_message(message: Any, depth: BitDepth | None = None, max_pixels: int = MAX_PIXELS) -> ImageArray:
     """`sensor_msgs/Image` -> HWC uint8 RGB (H, W, 3).
 
     Padded rows and big-endian 16-bit values are supported; a `step` of 0 means that the driver did not set it. An
@@ -41,18 +41,19 @@ def image_from_message(message: Any, depth: BitDepth | None = None) -> ImageArra
     Args:
         message: from rclpy or a bag.
         depth: value range of the video, for 16-bit images; None: the range of this image.
+        max_pixels: larger images are refused.
 
     Raises:
-        ConversionError: a size of zero or beyond `MAX_PIXELS`, a `step` or `data` too short for the size, or an
+        ConversionError: a size of zero or beyond `max_pixels`, a `step` or `data` too short for the size, or an
             unsupported encoding.
     """
     encoding = canonical(message.encoding)
     if message.width == 0 or message.height == 0:
         raise ConversionError(f"image is {message.width}x{message.height}: the driver publishes empty images")
-    if message.width * message.height > MAX_PIXELS:
+    if message.width * message.height > max_pixels:
         raise ConversionError(
-            f"image is {message.width}x{message.height}, more than {MAX_PIXELS / 1e6:.0f} megapixels: correct its "
-            "header, or publish smaller images"
+            f"image is {message.width}x{message.height}, more than {max_pixels / 1e6:.0f} megapixels: correct its "
+            "header, publish smaller images, or raise max_megapixels"
         )
     if encoding in PACKED:
         return _from_packed(message, PACKED[encoding], depth or BitDepth())

@@ -76,6 +76,10 @@ class IntakeParameters(ContextParameters, Protocol):
     def rectified(self) -> bool | None:
         """Whether images are rectified; None: by the topic's name, else by D of the CameraInfo."""
 
+    @property
+    def max_pixels(self) -> int:
+        """Larger images are dropped."""
+
 
 class Intake:
     """Turns image messages into ready frames, in the order of their arrival.
@@ -123,7 +127,7 @@ class Intake:
         """
         self._budget.begin()
         began = time.perf_counter()
-        image = self._converted(message)
+        image = self._converted(message, parameters.max_pixels)
         self._check_brightness(image)
         converted = time.perf_counter()
         header, size = message.header, (image.shape[1], image.shape[0])
@@ -149,10 +153,10 @@ class Intake:
         self._check_for_several_cameras(header, size, camera)
         return camera
 
-    def _converted(self, message: Any) -> ImageArray:
+    def _converted(self, message: Any, max_pixels: int) -> ImageArray:
         convert = image_from_message if hasattr(message, "encoding") else image_from_compressed
         try:
-            return convert(message, self._bit_depth)
+            return convert(message, self._bit_depth, max_pixels)
         except ConversionError as error:
             raise FrameDropped("bad image", str(error)) from error
 

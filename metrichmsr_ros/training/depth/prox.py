@@ -18,7 +18,7 @@ from metrichmsr_ros.data.rendering.depth_rooms import Place
 from metrichmsr_ros.depth.anchor import Anchor
 from metrichmsr_ros.depth.sources.base import stretched
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.io.images import ImageDataError, decode_as_stored
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, image_bytes
 from metrichmsr_ros.io.texts import read_json
 
 NOBODY = 255  # value of BodyIndex at pixels without a person
@@ -49,7 +49,7 @@ def _place(path: Path, camera: Camera, size: tuple[int, int], rng: np.random.Gen
     depth = read_prox_depth(path)
     index_path = path.parents[1] / "BodyIndex" / path.name
     try:
-        stored = decode_as_stored(index_path.read_bytes())
+        stored = decode_as_stored(image_bytes(index_path))
     except (OSError, ImageDataError) as error:
         raise LabelError(f"{index_path}: missing or unreadable: {error}") from None
     if stored.shape != depth.shape:

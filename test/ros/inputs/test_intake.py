@@ -17,7 +17,7 @@ from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate
 
 WIDTH, HEIGHT = 8, 6
 SECOND = 10**9
-AUTO = SimpleNamespace(rectified=None)
+AUTO = SimpleNamespace(rectified=None, max_pixels=10**6)
 
 
 def header(seconds: float) -> Any:
@@ -114,7 +114,7 @@ def test_without_a_stamp_the_arrival_serves_and_that_is_reported():
 )
 def test_the_topic_says_whether_images_are_rectified_unless_the_user_does(topic, given, expected):
     intake, cameras, *_ = make_intake(topic)
-    intake.frame(image(1.0), 0, SimpleNamespace(rectified=given))
+    intake.frame(image(1.0), 0, SimpleNamespace(rectified=given, max_pixels=10**6))
     assert cameras.asked == [((WIDTH, HEIGHT), expected)]
 
 

@@ -159,6 +159,7 @@ def test_camera_info_transform_and_depth_are_waited_for_within_one_budget():
     intake = Intake("/image", infos, contexts, lambda *_: None, budget)
     settings = SimpleNamespace(
         rectified=None,
+        max_pixels=10**6,
         ground_frame="floor",
         use_floor=True,
         use_depth=True,
