@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 GATE = 2.5  # standard deviations; evidence farther from the current mean belongs to another object
-RECALL_STD = 0.03  # of log s: how much the estimated size of one person varies with posture and landmarks
+RECALL_STD = 0.01  # of log s: how much the measured size of one person varies with posture
+GROSS_BIASES = 7.0  # stated biases that a badly calibrated mount reaches: 2 degrees instead of 0.3
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class ScaleEvidence:
     def std(self) -> float:
         """Standard deviation of one measurement."""
         return math.hypot(self.noise, self.bias)
+
+    @property
+    def overrules_prior(self) -> bool:
+        """Whether this holds even if the network's prior does not allow it.
+
+        A stair or a platform under the feet makes people seem larger than they are. Nothing under them makes them seem
+        smaller: a child. Sizes in memory were accepted before.
+        """
+        is_below = self.source == "floor" and self.log_scale < -GROSS_BIASES * self.bias
+        return is_below or self.source == "memory"
 
 
 @dataclass(frozen=True)
@@ -88,12 +99,14 @@ class SizeMemory:
 def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[ScaleEvidence]:
     """Evidence that agrees with the network's log s = 0 +- `prior_std` and with more precise evidence.
 
-    It may be of another object: a foot on a stair is not on the floor, a table in front of a person is nearer.
+    It may be of another object: a foot on a stair is not on the floor, a table in front of a person is nearer. What
+    cannot be of another object needs to agree with more precise evidence only.
     """
     kept: list[ScaleEvidence] = []
     for item in sorted((e for e in evidence if e is not None), key=lambda e: e.std):
         mean, std = _combined(prior_std, kept)
-        if abs(item.log_scale - mean) <= GATE * math.hypot(item.std, std):
+        agrees = abs(item.log_scale - mean) <= GATE * math.hypot(item.std, std)
+        if agrees or (not kept and item.overrules_prior):
             kept.append(item)
     return kept
 
@@ -120,7 +133,11 @@ def corrected_scale(
 
 
 def _combined(prior_std: float, evidence: list[ScaleEvidence]) -> tuple[float, float]:
-    """Mean and standard deviation of log s: the guess 0 +- `prior_std` and the evidence, whose biases are shared."""
+    """Mean and standard deviation of log s: the guess 0 +- `prior_std` and the evidence, whose biases are shared.
+
+    A guess that contradicts the evidence is taken as uncertain as it must be to lie on the gate: its errors have
+    heavier tails than a Gaussian.
+    """
     if not evidence:
         return 0.0, prior_std
     weights = [item.noise**-2 for item in evidence]
@@ -128,5 +145,6 @@ def _combined(prior_std: float, evidence: list[ScaleEvidence]) -> tuple[float, f
     mean = sum(w * item.log_scale for w, item in zip(weights, evidence, strict=True)) / total
     bias = sum(w * item.bias**2 for w, item in zip(weights, evidence, strict=True)) / total
     variance = 1 / total + bias
-    share = prior_std**2 / (prior_std**2 + variance)
+    prior = max(prior_std**2, (mean / GATE) ** 2 - variance)
+    share = prior / (prior + variance)
     return share * mean, math.sqrt(share * variance)

@@ -18,7 +18,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.raster import rasterize_many
 from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
-from metrichmsr_ros.pipeline.scale.evidence import ScaleEvidence, SizeMemory, corrected_scale
+from metrichmsr_ros.pipeline.scale.evidence import RECALL_STD, ScaleEvidence, SizeMemory, corrected_scale
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
@@ -48,7 +48,7 @@ def all_seen(pixels=(100.0, 100.0), visibility=1.0):
 
 @given(st.floats(-0.2, 0.2), st.floats(0.01, 0.3), st.floats(0.06, 0.3))
 def test_one_measurement_is_the_product_of_two_gaussians(log_scale, noise, prior):
-    fix = corrected_scale(prior, 0.5, [ScaleEvidence(log_scale, noise, 0.0, "floor")])
+    fix = corrected_scale(prior, 0.5, [ScaleEvidence(log_scale, noise, 0.0, "depth")])
     if abs(log_scale) > 2.5 * math.hypot(noise, prior):
         assert (fix.scale, fix.std, fix.sources) == (1.0, prior, ())
         return
@@ -69,7 +69,7 @@ def test_bias_does_not_average_out_and_noise_does():
         corrected_scale(0.1, 0.5, [ScaleEvidence(0.05, 0.1, 0.04, "floor")], memory)
     remembered = memory.recall(0.5)
     assert remembered.bias == pytest.approx(0.04)
-    assert remembered.noise == pytest.approx(0.03, abs=1e-3)  # posture alone
+    assert remembered.noise == pytest.approx(math.hypot(RECALL_STD, 0.1 / math.sqrt(1000)))  # posture, nearly alone
     assert remembered.log_scale == pytest.approx(0.05)
     assert memory.recall(0.45).log_scale == pytest.approx(0.10)  # the network takes the same person for smaller
 
@@ -186,3 +186,47 @@ def test_scaling_moves_people_to_their_true_distance_and_reports_its_deviation(b
     unknown, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext())
     np.testing.assert_allclose(unknown.transl, guess, atol=1e-6)
     assert fix.scale == 1.0
+
+
+def floor_evidence(log_scale: float, bias: float = 0.015) -> ScaleEvidence:
+    return ScaleEvidence(log_scale, 0.03, bias, "floor")
+
+
+def test_a_child_on_the_floor_is_small_whatever_the_prior_says():
+    memory = SizeMemory()
+    first = corrected_scale(0.06, 0.5, [floor_evidence(-0.28)], memory)
+    assert first.sources == ("floor",)
+    assert -0.28 <= np.log(first.scale) < -0.25
+    later = corrected_scale(0.06, 0.5, [None], memory)
+    assert later.sources == ("memory",)
+    assert -0.28 <= np.log(later.scale) < -0.25
+
+
+def test_somebody_on_a_platform_is_not_enlarged():
+    fix = corrected_scale(0.06, 0.5, [floor_evidence(+0.28)], SizeMemory())
+    assert fix.scale == 1.0
+    assert fix.sources == ()
+
+
+def test_a_mount_that_is_two_degrees_off_makes_no_children():
+    fix = corrected_scale(0.03, 0.5, [floor_evidence(-0.25, bias=0.05)], SizeMemory())
+    assert fix.scale == 1.0
+
+
+def test_a_depth_sensor_that_contradicts_the_prior_sees_something_else():
+    fix = corrected_scale(0.06, 0.5, [ScaleEvidence(-0.28, 0.02, 0.01, "depth")], SizeMemory())
+    assert fix.scale == 1.0
+
+
+def test_the_floor_below_gives_way_to_a_more_precise_depth():
+    depth = ScaleEvidence(0.0, 0.005, 0.0, "depth")
+    fix = corrected_scale(0.06, 0.5, [floor_evidence(-0.3), depth])
+    assert fix.sources == ("depth",)
+    assert fix.scale == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_estimate_of_size_in_memory_is_nearly_reached():
+    memory = SizeMemory()
+    for _ in range(50):
+        fix = corrected_scale(0.06, 0.5, [floor_evidence(-0.1)], memory)
+    assert np.log(fix.scale) == pytest.approx(-0.1, abs=0.012)
