@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.io.image_header import MAX_PIXELS, exif_orientation, image_size
+from metrichmsr_ros.io.image_header import MAX_PIXELS, Size, exif_orientation, image_size
 from metrichmsr_ros.types import AnyArray, ImageArray
 
 _NO_IMAGE = "not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file"
@@ -130,9 +130,12 @@ def decode_as_stored(data: Any, max_pixels: int = MAX_PIXELS) -> AnyArray:
 def _decoded(data: Any, flags: int, max_pixels: int) -> AnyArray:
     if memoryview(data).nbytes == 0:
         raise ImageDataError("an image of 0 bytes; copy it again")
-    _check_size(data, max_pixels)
+    size = image_size(memoryview(data).cast("B"))
+    _check_size(size, max_pixels)
     if is_jpeg_cut_off(data):
         raise ImageDataError(f"this JPEG is cut off after {memoryview(data).nbytes} bytes; copy it again")
+    if size is None:  # its size could not be refused
+        raise ImageDataError(_NO_IMAGE)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
@@ -142,11 +145,8 @@ def _decoded(data: Any, flags: int, max_pixels: int) -> AnyArray:
     return image
 
 
-def _check_size(data: Any, max_pixels: int) -> None:
-    size = image_size(memoryview(data).cast("B"))
-    if size is None:
-        raise ImageDataError(_NO_IMAGE)
-    if size[0] * size[1] > max_pixels:
+def _check_size(size: Size | None, max_pixels: int) -> None:
+    if size is not None and size[0] * size[1] > max_pixels:
         raise ImageTooLargeError(
             f"the header says {size[0]}x{size[1]} pixels ({_mpx(size[0] * size[1])}), at most {_mpx(max_pixels)} are "
             "taken; make it smaller or allow more pixels"
