@@ -19,6 +19,7 @@ TABLES = {
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "fusion": "four cameras: root error, ids, and extrinsics that disagree",
     "gestures": "gestures of people: precision, recall, and where they point",
+    "rep155": "kinematic trees: how far links are from joints, and how often a URDF changes",
 }
 """Modules by name, and what they measure."""
 

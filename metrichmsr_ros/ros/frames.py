@@ -59,13 +59,27 @@ def joint_frames(pose: AnyArray, joints: AnyArray, origin: AnyArray, parents: An
     Returns:
         positions (24, 3), orientations (24, 4), float64.
     """
-    local = Rotation.from_rotvec(pose.reshape(-1, 3).astype(np.float64))
-    turned = [Rotation.identity()]  # the root turns the body
+    turned = Rotation.from_matrix(joint_rotations(pose, parents))
+    return joint_positions(pose, joints, origin), turned.as_quat()
+
+
+def joint_positions(pose: AnyArray, joints: AnyArray, origin: AnyArray) -> AnyArray:
+    """Positions (24, 3) of one person's joints in the person's body frame; arguments as of `joint_frames`."""
+    body = (Rotation.from_rotvec(pose[:3].astype(np.float64)) * _SMPL_FROM_BODY).as_matrix()
+    positions: AnyArray = (joints.astype(np.float64) - origin) @ body
+    return positions
+
+
+def joint_rotations(pose: AnyArray, parents: AnyArray | Sequence[int]) -> AnyArray:
+    """Rotations (24, 3, 3) of one person's joints in the person's body frame; arguments as of `joint_frames`."""
+    local = Rotation.from_rotvec(pose.reshape(-1, 3).astype(np.float64)).as_matrix()
+    turned = local.copy()
+    turned[0] = np.eye(3)  # the root turns the body
     for joint in range(1, len(local)):
-        turned.append(turned[int(parents[joint])] * local[joint])
-    orientations = _SMPL_FROM_BODY.inv() * Rotation.concatenate(turned) * _SMPL_FROM_BODY
-    body = (local[0] * _SMPL_FROM_BODY).as_matrix()
-    return (joints.astype(np.float64) - origin) @ body, orientations.as_quat()
+        turned[joint] = turned[int(parents[joint])] @ local[joint]
+    axes = _SMPL_FROM_BODY.as_matrix()
+    rotations: AnyArray = axes.T @ turned @ axes
+    return rotations
 
 
 def rotation_matrix(orientation: AnyArray) -> AnyArray:

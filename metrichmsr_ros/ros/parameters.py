@@ -148,7 +148,17 @@ class Settings:
     joint_frames: bool = parameter(
         False, "Also broadcast <joint>_<id> under body_<id>: all 24 joints with their orientations."
     )
-    publish_hri: bool = parameter(True, "Publish /humans/bodies/* of REP-155 if hri_msgs is installed.", read_only=True)
+    link_frames: bool = parameter(
+        False,
+        "Also broadcast <link>_<id> under body_<id>: the links of REP-155's kinematic tree, as a robot_state_publisher "
+        "of each body would.",
+    )
+    publish_hri: bool = parameter(
+        True,
+        "Publish /humans/bodies/<id>/* of REP-155: URDF, joint states, position and velocity; with hri_msgs installed "
+        "also the list of ids, regions, crops and skeletons.",
+        read_only=True,
+    )
     publish_vertices: bool = parameter(True, "Fill HumanMesh.vertices.")
     orientation_stddev: float = parameter(
         0.3,

@@ -36,6 +36,8 @@ from metrichmsr_ros.ros.outputs.people import (
     joint_transforms,
     topology,
 )
+from metrichmsr_ros.ros.outputs.rep155.messages import link_transforms
+from metrichmsr_ros.ros.outputs.rep155.trees import KinematicTrees
 from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics
 from metrichmsr_ros.ros.outputs.standard import costmap_people, detections, poses
 from metrichmsr_ros.ros.parameters import Settings
@@ -77,6 +79,7 @@ class Outputs:
         self._faces, self._parents = np.asarray(body_model.faces), np.asarray(body_model.parents)
         self._tf_topic = node.resolve_topic_name("/tf")
         self._images: dict[str, Image] = {}  # reused for every frame
+        self._trees = KinematicTrees()
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
         self._make_topics()
@@ -122,8 +125,8 @@ class Outputs:
         self._make_optional_topics()
 
     def _make_optional_topics(self) -> None:
-        hri = optional_messages("hri_msgs") if self.settings.publish_hri else None
-        self._human_topics = HumanTopics(self._node, hri) if hri else None
+        hri = optional_messages("hri_msgs")
+        self._human_topics = HumanTopics(self._node, hri, self._trees) if self.settings.publish_hri else None
         vision, people = optional_messages("vision_msgs"), optional_messages("people_msgs")
         if vision:
             self._add(
@@ -231,9 +234,8 @@ class Outputs:
             request: request of the scene; a topic with a newer subscriber starts with the next frame.
         """
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
-        transforms = body_transforms(bodies, header)
-        if self.settings.joint_frames:
-            transforms += joint_transforms(bodies, header, self._parents, self._body_model.joint_names)
+        self._trees.keep({body.id for body in bodies})
+        transforms = self._transforms(bodies, header)
         if self.settings.publish_tf and transforms and header.frame_id:
             self._broadcaster.sendTransform([to_rclpy(transform) for transform in transforms])
         for topic in self._topics:
@@ -246,6 +248,17 @@ class Outputs:
         if self.fixed_frame is not None:
             self.fixed_frame.offer(bodies, header)
         return len(bodies)
+
+    def _transforms(self, bodies: list[Body], header: Header) -> list[PlainMessage]:
+        """Frames of the people seen; a joint whose frame is also a link's (`head_<id>`) is sent once."""
+        transforms = body_transforms(bodies, header)
+        if self.settings.link_frames:
+            transforms += link_transforms(bodies, header, self._trees)
+        if self.settings.joint_frames:
+            sent = {message.fields["child_frame_id"] for message in transforms}
+            joints = joint_transforms(bodies, header, self._parents, self._body_model.joint_names)
+            transforms += [message for message in joints if message.fields["child_frame_id"] not in sent]
+        return transforms
 
     def destroy(self) -> None:
         """Take all topics back."""

@@ -1,8 +1,8 @@
-"""REP-155: /humans/bodies/tracked and the topics of every body, if hri_msgs is installed.
+"""REP-155: /humans/bodies/tracked and the topics of every body.
 
 Ids are those of this node, with `id_prefix`; the `body_<id>` frames are on /tf. The topics of a body exist while its
-person is tracked, from the image after the first. Pixels are of the rectified image. A gesture is published when it
-begins.
+person is tracked, from the image after the first. Without hri_msgs only those of its kinematic model (`rep155/`) do.
+Pixels are of the rectified image. A gesture is published when it begins.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -22,6 +23,8 @@ from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.ros.frames import pixel_box
 from metrichmsr_ros.ros.outputs.images import image_message
 from metrichmsr_ros.ros.outputs.people import Body
+from metrichmsr_ros.ros.outputs.rep155.topics import KINDS, LATCHED, KinematicMessages
+from metrichmsr_ros.ros.outputs.rep155.trees import KinematicTrees
 
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 # Skeleton2D's constants by BlazePose landmark; NECK is the midpoint of the shoulders.
@@ -42,12 +45,14 @@ class HumanTopics:
 
     Args:
         node: owner of the publishers.
-        hri: the Python module hri_msgs.msg.
+        hri: the Python module hri_msgs.msg; None where it is not installed.
+        trees: kinematic trees of the people.
     """
 
-    def __init__(self, node: Node, hri: Any) -> None:
+    def __init__(self, node: Node, hri: Any, trees: KinematicTrees) -> None:
         self._node, self._hri = node, hri
-        self._tracked = node.create_publisher(hri.IdsList, "/humans/bodies/tracked", _QOS)
+        self._tracked = node.create_publisher(hri.IdsList, "/humans/bodies/tracked", _QOS) if hri else None
+        self._kinematics = KinematicMessages(node, trees)
         self._lock = threading.Lock()
         self._present: frozenset[str] = frozenset()  # ids in the last image
         self._bodies: dict[str, dict[str, Any]] = {}
@@ -58,25 +63,28 @@ class HumanTopics:
     def has_readers(self) -> bool:
         """Whether one of the topics has a subscriber."""
         with self._lock:
-            topics = [self._tracked, *(topic for topics in self._bodies.values() for topic in topics.values())]
+            topics = [topic for topics in self._bodies.values() for topic in topics.values()]
+            topics += [self._tracked] if self._tracked is not None else []
             return any(topic.get_subscription_count() > 0 for topic in topics)
 
     def publish(self, bodies: list[Body], scene: Scene, header: Header) -> None:
         """Publish the list of tracked bodies, and the subscribed topics of each; the list is empty without people."""
         with self._lock:
             self._present = frozenset(body.id for body in bodies)
-            if self._present != self._bodies.keys():
-                self._change.trigger()
             for body in bodies:
                 self._publish_body(body, scene, header)
             self._publish_gestures(bodies, header)
-        self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
+            if self._present != self._bodies.keys() or self._kinematics.has_news:
+                self._change.trigger()
+        if self._tracked is not None:
+            self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
 
     def _publish_body(self, body: Body, scene: Scene, header: Header) -> None:
         topics = self._bodies.get(body.id, {})
         for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
             if name in topics and topics[name].get_subscription_count() > 0:
                 topics[name].publish(build(body, scene, header, self._hri))
+        self._kinematics.publish(topics, body, header)
 
     def _publish_gestures(self, bodies: list[Body], header: Header) -> None:
         """What has begun since the last image; what goes on is not repeated."""
@@ -97,18 +105,27 @@ class HumanTopics:
                 self._close(gone)
             for new in self._present - self._bodies.keys():
                 self._open(new)
+            self._kinematics.follow(self._present)
 
     def _open(self, body_id: str) -> None:
-        kinds = {
-            "roi": self._hri.NormalizedRegionOfInterest2D,
-            "cropped": Image,
-            "skeleton2d": self._hri.Skeleton2D,
-            "gesture": self._hri.Gesture,
-        }
-        self._bodies[body_id] = {
-            name: self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", _QOS)
-            for name, kind in kinds.items()
-        }
+        hri, kinds = self._hri, dict(KINDS)
+        if hri:
+            kinds |= {"roi": hri.NormalizedRegionOfInterest2D, "cropped": Image, "skeleton2d": hri.Skeleton2D}
+            kinds["gesture"] = hri.Gesture
+        topics = self._bodies[body_id] = {}
+        try:
+            for name, kind in kinds.items():
+                qos = LATCHED if name == "urdf" else _QOS
+                topics[name] = self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", qos)
+        except InvalidTopicNameException:
+            self._warn_of_name(body_id)
+
+    def _warn_of_name(self, body_id: str) -> None:
+        self._node.get_logger().warning(
+            f"the id {body_id} cannot be a part of a topic's name, so there are no topics /humans/bodies/{body_id}/: "
+            "let id_prefix begin with a letter and have only letters, digits and single _, or set publish_hri to false",
+            once=True,
+        )
 
     def _close(self, body_id: str) -> None:
         for publisher in self._bodies.pop(body_id).values():
@@ -120,7 +137,9 @@ class HumanTopics:
             self._node.destroy_guard_condition(self._change)
             for body_id in list(self._bodies):
                 self._close(body_id)
-            self._node.destroy_publisher(self._tracked)
+            self._kinematics.follow(())
+            if self._tracked is not None:
+                self._node.destroy_publisher(self._tracked)
 
 
 def gesture_names(gestures: Collection[str]) -> frozenset[str]:

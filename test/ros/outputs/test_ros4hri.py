@@ -21,6 +21,7 @@ from metrichmsr_ros.ros.frames import body_frames, joint_frames
 from metrichmsr_ros.ros.messages import optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.markers import mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import bodies_of, joint_transforms
+from metrichmsr_ros.ros.outputs.rep155.trees import KinematicTrees
 from metrichmsr_ros.ros.outputs.ros4hri import HumanTopics, cropped_message, roi_message, skeleton_message
 
 HEADER = make_header(12.5)
@@ -129,12 +130,20 @@ class RecordingNode:
     """Makes publishers that keep what they get, and says in which thread they came and went."""
 
     def __init__(self):
-        self.topics, self.threads, self.triggered = {}, set(), 0
+        self.topics, self.threads, self.triggered, self.parameters = {}, set(), 0, {}
 
     def create_publisher(self, kind, name, qos):
         self.threads.add(threading.current_thread())
         self.topics[name] = sent = []
         return SimpleNamespace(name=name, publish=sent.append, get_subscription_count=lambda: 1)
+
+    def declare_parameter(self, name, value, descriptor, ignore_override):
+        self.threads.add(threading.current_thread())
+        self.parameters[name] = value
+
+    def undeclare_parameter(self, name):
+        self.threads.add(threading.current_thread())
+        del self.parameters[name]
 
     def destroy_publisher(self, publisher):
         self.threads.add(threading.current_thread())
@@ -155,7 +164,7 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     node = RecordingNode()
     ids_list = SimpleNamespace(IdsList=lambda header, ids: ids)
     kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D", "Gesture")}
-    topics = HumanTopics(node, SimpleNamespace(**vars(ids_list), **kinds))
+    topics = HumanTopics(node, SimpleNamespace(**vars(ids_list), **kinds), KinematicTrees())
     landmarks = SimpleNamespace(pixels=np.zeros((39, 2), np.float32), visibility=np.ones(39))
     scene = scene_of(make_person("a1", landmarks=landmarks))
 
@@ -168,15 +177,18 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     assert node.topics == {"/humans/bodies/tracked": [["a1"]]}
     node.wake()
     publish_in_the_worker(bodies_of(scene))
-    names = {f"/humans/bodies/a1/{name}" for name in ("roi", "cropped", "skeleton2d")}
+    of_hri, of_ros = ("roi", "cropped", "skeleton2d"), ("urdf", "joint_states", "position", "velocity")
+    names = {f"/humans/bodies/a1/{name}" for name in (*of_hri, *of_ros)}
     assert {name for name, sent in node.topics.items() if len(sent) == 1} == names
     names.add("/humans/bodies/a1/gesture")
-    assert node.triggered == 1
+    assert (node.triggered, node.parameters) == (2, {})
+    node.wake()
+    assert node.parameters == {"human_description_a1": node.topics["/humans/bodies/a1/urdf"][0].data}
     publish_in_the_worker([])
     assert names < node.topics.keys()
     node.wake()
     assert node.topics == {"/humans/bodies/tracked": [["a1"], ["a1"], []]}
-    assert (node.triggered, node.threads) == (2, {threading.current_thread()})
+    assert (node.triggered, node.threads, node.parameters) == (3, {threading.current_thread()}, {})
     topics.close()
     assert (node.topics, node.wake) == ({}, None)
 
@@ -184,7 +196,7 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
 def test_a_gesture_is_published_once_when_it_begins(hri):
     node = RecordingNode()
     kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D", "Gesture")}
-    topics = HumanTopics(node, SimpleNamespace(IdsList=lambda header, ids: ids, **kinds))
+    topics = HumanTopics(node, SimpleNamespace(IdsList=lambda header, ids: ids, **kinds), KinematicTrees())
     landmarks = SimpleNamespace(pixels=np.zeros((39, 2), np.float32), visibility=np.ones(39))
 
     def publish(*gestures):
