@@ -133,6 +133,18 @@ def model_path(name: str) -> Path:
     return path
 
 
+def checked_model_path(name: str) -> Path:
+    """As `model_path`, for a network that is loaded now: its content is compared with what was fetched.
+
+    Raises:
+        AssetError: as `model_path`, or the file has another sha256.
+    """
+    path = model_path(name)
+    if file_sha256(path) != MODELS[name].sha256:
+        raise AssetError(f"{path} is damaged (other sha256): run `metrichmsr setup` to fetch it again")
+    return path
+
+
 def config_path(name: str) -> Path:
     """Path of a configuration file given relative to `config/`, e.g. `models/embedded.yaml`.
 

@@ -202,3 +202,13 @@ def test_configuration_is_found_in_source_prefix_and_workspaces(tmp_path, monkey
     (source / "config/models/embedded.yaml").touch()
     (source / "package.xml").touch()  # marks a source tree; another folder named config is not searched
     assert assets.config_path("models/embedded.yaml") == source / "config/models/embedded.yaml"
+
+
+def test_a_network_that_was_damaged_after_it_was_fetched_is_named(cache: Path, expect) -> None:
+    expect(FASTDEPTH, b"weights")
+    cache.mkdir(parents=True)
+    (cache / FASTDEPTH).write_bytes(b"weights")
+    assert assets.checked_model_path(FASTDEPTH) == cache / FASTDEPTH
+    (cache / FASTDEPTH).write_bytes(b"weighty")
+    with pytest.raises(AssetError, match=r"fastdepth\.onnx is damaged .*metrichmsr setup"):
+        assets.checked_model_path(FASTDEPTH)

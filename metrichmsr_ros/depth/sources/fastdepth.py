@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.assets import model_path
+from metrichmsr_ros.assets import checked_model_path
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthMap, stretched
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.runtime.providers import CPU, Providers
@@ -22,7 +22,7 @@ class FastDepth:
     """`fastdepth.onnx`. The image is resized to 224x224; `resampled` maps the depth back.
 
     Args:
-        path: the ONNX file; None: the file that `metrichmsr setup` downloads (AssetError if it is missing).
+        path: the ONNX file; None: the file that `metrichmsr setup` downloads (AssetError if it is missing or damaged).
         num_threads: CPU threads of one call.
         providers: what computes; see `providers_of`.
 
@@ -33,7 +33,7 @@ class FastDepth:
     name = "fastdepth"
 
     def __init__(self, path: str | Path | None = None, num_threads: int = 1, providers: Providers = CPU) -> None:
-        self._network = OnnxNetwork(path or model_path("fastdepth.onnx"), num_threads, providers)
+        self._network = OnnxNetwork(path or checked_model_path("fastdepth.onnx"), num_threads, providers)
         (self._input,), (self._output,) = self._network.inputs, self._network.outputs
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
