@@ -51,6 +51,8 @@ def fake_person(index: int) -> PersonEstimate:
         joints_cam=rng.normal(0, 1, (24, 3)).astype(np.float32),
         vertices_cam=rng.normal(0, 1, (VERTICES, 3)).astype(np.float32), height=1.7,
         velocity_cam=np.zeros(3, np.float32), position_cov6=covariance, landmarks=None,  # type: ignore[arg-type]
+        joint_confidence=np.ones(24, np.float32), joint_cov=np.tile(covariance[:3, :3], (24, 1, 1)),
+        orientation_cov=covariance[3:, 3:],
     )  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def essential_messages(scene: Scene, header: Header, last: Image) -> list[Any]:
     """The messages that a robot subscribes to: people with their meshes, transforms, depth and its calibration."""
     bodies = bodies_of(scene)
     return [
-        to_rclpy(humans(bodies, scene, header, "open_light", PeopleOptions("", 0.0, 0.3, True))),
+        to_rclpy(humans(bodies, scene, header, "open_light", PeopleOptions("", 0.0, True))),
         [to_rclpy(transform) for transform in body_transforms(bodies, header)],
         image_message(scene.depth.metres, header, last),
         camera_info_message(scene.camera, header),

@@ -44,7 +44,6 @@ PARAMETER_OPTIONS = (
     "use_depth",
     "id_prefix",
     "min_confidence",
-    "orientation_stddev",
 )
 
 ARGUMENTS = [

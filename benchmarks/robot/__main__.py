@@ -17,6 +17,7 @@ TABLES = {
     "costmap": "people who are marked in a costmap and leave no trail",
     "following": "each person followed through crossings, losses and changes of id",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
+    "joints": "joints and orientations inside their stated deviations, and joints that are visible",
     "fusion": "four cameras: root error, ids, and extrinsics that disagree",
     "gestures": "gestures of people: precision, recall, and where they point",
     "rep155": "kinematic trees: how far links are from joints, and how often a URDF changes",

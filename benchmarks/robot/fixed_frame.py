@@ -130,6 +130,7 @@ def _people(scene: Scene) -> PeopleInFrame:
         np.array([_hips(person.joints_cam) for person in scene.people]).reshape(count, 3),
         np.array([person.transl_cov for person in scene.people], np.float64).reshape(count, 3, 3),
         np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)),
+        np.array([person.orientation_cov for person in scene.people], np.float64).reshape(count, 3, 3),
         np.array([person.confidence for person in scene.people]),
         np.array([person.is_occluded for person in scene.people], bool),
     )

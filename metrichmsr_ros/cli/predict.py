@@ -174,6 +174,9 @@ def _person_as_json(person: PersonEstimate) -> dict[str, Any]:
         "distance": round(float(np.linalg.norm(person.transl_cam)), 4),
         "height": round(person.height, 4),
         "joints": _rounded(person.joints_cam),
+        "joint_confidence": _rounded(person.joint_confidence, 4),
+        "joint_covariances": _rounded(person.joint_cov, 7),
+        "orientation_covariance": _rounded(person.orientation_cov, 7),
         "gestures": list(person.gestures),
         "pointing": _rounded(person.pointing_cam) if person.pointing_cam.any() else None,
     }

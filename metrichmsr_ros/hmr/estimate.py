@@ -19,12 +19,17 @@ class HMREstimate:
         betas: (B, 10).
         transl: (B, 3) m.
         transl_deviation: (B, 2) m, standard deviation along and across the line of sight.
+        spread: (B, 24) rad, by how much the rotations of joints differ between the views that were averaged; NaN for
+            people with one view. None: nobody has several views.
+        doubt: (B,) probability 0..1 that they face otherwise: front for back; None: no view and no memory objects.
     """
 
     rotmats: Float32Array
     betas: Float32Array
     transl: Float32Array
     transl_deviation: Float32Array
+    spread: Float32Array | None = None
+    doubt: Float32Array | None = None
 
     def __len__(self) -> int:
         """Number of people."""
@@ -37,10 +42,17 @@ class HMREstimate:
 
     def select(self, rows: AnyArray | Sequence[int]) -> HMREstimate:
         """The people at `rows` (int or bool), in that order."""
-        return HMREstimate(self.rotmats[rows], self.betas[rows], self.transl[rows], self.transl_deviation[rows])
+        return HMREstimate(
+            self.rotmats[rows],
+            self.betas[rows],
+            self.transl[rows],
+            self.transl_deviation[rows],
+            None if self.spread is None else self.spread[rows],
+            None if self.doubt is None else self.doubt[rows],
+        )
 
     def joined(self, more: HMREstimate) -> HMREstimate:
-        """These people followed by those of `more`."""
+        """These people followed by those of `more`, each a single view: without `spread` and `doubt`."""
         names = ("rotmats", "betas", "transl", "transl_deviation")
         return HMREstimate(*(np.concatenate([getattr(self, name), getattr(more, name)]) for name in names))
 

@@ -127,12 +127,26 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
         return means
 
     output = views.output
+    rotmats = nearest_rotations(mean(output.rotmats))
+    everybody = sums_by_person(views.weight, views.person, views.people)
     return HMREstimate(
-        rotmats=nearest_rotations(mean(output.rotmats)),
+        rotmats=rotmats,
         betas=mean(output.betas),
         transl=mean(output.transl),
         transl_deviation=mean(output.transl_deviation),
+        spread=np.where(
+            (sums_by_person((weight > 0).astype(np.float32), views.person, views.people) > 1)[:, None],
+            np.sqrt(mean(_squared_turns(output.rotmats, rotmats[views.person]))),
+            np.float32(np.nan),
+        ),
+        doubt=(1 - total / everybody).astype(np.float32),
     )
+
+
+def _squared_turns(first: Float32Array, second: Float32Array) -> Float32Array:
+    """(...) rad^2, about the squared angles between rotations (..., 3, 3), from the distance of their matrices."""
+    turns: Float32Array = np.square(first - second).sum((-1, -2)) / 2
+    return turns
 
 
 def sums_by_person(values: AnyArray, person: IndexArray, people: int) -> AnyArray:

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.hmr.estimate import HMREstimate
+from metrichmsr_ros.pipeline.scene import PersonEstimate
+from metrichmsr_ros.pipeline.uncertainty.hidden import grown
+from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty
 from metrichmsr_ros.types import Float32Array, Float64Array
 
+_HIPS = [1, 2]
 CONFIDENCE_HALF_LIFE_S = 0.5  # a hidden person's confidence halves in this time
 
 
@@ -18,6 +22,8 @@ class _LastSeen:
     stamp_s: float
     rotmats: Float32Array  # (24, 3, 3)
     betas: Float32Array  # (10,)
+    relative: Float32Array  # (24, 3) m, joints from the middle of the hips
+    uncertainty: PoseUncertainty
 
 
 class HiddenPeople:
@@ -30,10 +36,22 @@ class HiddenPeople:
         """Whether this person has been seen."""
         return person_id in self._last
 
-    def see(self, ids: Sequence[str], estimate: HMREstimate, stamp_s: float) -> None:
-        """Remember the B people of `estimate`, who are seen at `stamp_s`."""
-        for row, person_id in enumerate(ids):
-            self._last[person_id] = _LastSeen(stamp_s, estimate.rotmats[row], estimate.betas[row])
+    def see(self, ids: Sequence[str], estimate: HMREstimate, people: Sequence[PersonEstimate], stamp_s: float) -> None:
+        """Remember `people`, who are seen at `stamp_s`, and are among those of `estimate` by `ids`."""
+        rows = {person_id: row for row, person_id in enumerate(ids)}
+        for person in people:
+            row, joints = rows[person.id], person.joints_cam
+            known = PoseUncertainty(person.joint_confidence, person.joint_cov, person.orientation_cov)
+            relative = joints - joints[_HIPS].mean(axis=0)
+            self._last[person.id] = _LastSeen(stamp_s, estimate.rotmats[row], estimate.betas[row], relative, known)
+
+    def uncertainty(self, ids: Sequence[str], stamp_s: float) -> PoseUncertainty:
+        """That of H people who have been hidden since they were last seen."""
+        parts = [
+            grown(last.uncertainty, last.relative, last.rotmats[0], max(stamp_s - last.stamp_s, 0.0))
+            for last in (self._last[person_id] for person_id in ids)
+        ]
+        return PoseUncertainty.stacked(parts)
 
     def confidence(self, person_id: str, stamp_s: float) -> float:
         """Factor 1 to 0 on the confidence of a person who has been hidden since last seen."""

@@ -13,6 +13,7 @@ from metrichmsr_ros.people.detection.search import Sighting
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
+from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty
 from metrichmsr_ros.types import Float32Array
 
 
@@ -38,11 +39,13 @@ def person_estimates(
     posed: PosedBodies,
     heights: Float32Array,
     fixes: Sequence[ScaleCorrection | None],
+    uncertainty: PoseUncertainty,
 ) -> list[PersonEstimate]:
     """Everybody in front of the camera, without a velocity (NaN).
 
     Args:
         found: B people. estimate, posed: of the same people. heights: (B,) m. fixes: corrections of their scale.
+        uncertainty: of their poses.
     """
     poses, covariances = axis_angles(estimate.rotmats).reshape(len(estimate), -1), estimate.transl_cov
     return [
@@ -62,6 +65,9 @@ def person_estimates(
             velocity_cam=np.full(3, np.nan, np.float32),
             position_cov6=np.full((6, 6), np.nan, np.float32),
             landmarks=person.landmarks,
+            joint_confidence=uncertainty.joint_confidence[row],
+            joint_cov=uncertainty.joint_cov[row],
+            orientation_cov=uncertainty.orientation_cov[row],
             scale_correction=fix,
         )
         for row, (person, fix) in enumerate(zip(found, fixes, strict=True))

@@ -41,6 +41,8 @@ from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
+from metrichmsr_ros.pipeline.uncertainty.evidence import Evidence, evidence_of
+from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty, uncertainty_from
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier
 from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
@@ -64,6 +66,7 @@ class Pipeline:
         load_heavy: called when it is first needed for BlazePose with the heavier landmark network; may return None.
         detector: finds people; None: the detector that ships with the package.
         workers: run networks' calls of one image at the same time; None: one after the other.
+        uncertainty: of the poses of the people seen in an image.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Pipeline:
         load_heavy: Callable[[], BlazePose | None] = lambda: None,
         detector: PersonDetector | None = None,
         workers: Workers | None = None,
+        uncertainty: Callable[[Evidence], PoseUncertainty] = uncertainty_from,
     ) -> None:
         self.engine = engine
         self.body = body
@@ -85,7 +89,7 @@ class Pipeline:
         encoder = engine.config.image_encoder
         load = load_heavy if encoder.reads_heavy else lambda: None
         self._views = ViewMaker(blazepose, encoder.reads_landmarks, load, workers)
-        self._workers = workers
+        self._workers, self.uncertainty = workers, uncertainty
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
         self._hidden = HiddenPeople()
@@ -187,7 +191,7 @@ class Pipeline:
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, found, camera, context, None)
             with clock("body"):
-                people = with_still_gestures(self._people(found, estimate, fixes, request), camera.size)
+                people = with_still_gestures(self._people(found, estimate, fixes, request, camera), camera.size)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, None, request)
         return Scene(None, camera, image, people, depth, clock.seconds)
@@ -232,11 +236,11 @@ class Pipeline:
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids)
             with clock("body"):
-                people = self._moving(self._people(seen, estimate, fixes, request), stamp_s)
+                people = self._moving(self._people(seen, estimate, fixes, request, camera), stamp_s)
                 people = with_gestures(people, self._gestures, camera.size, stamp_s)
                 self._poses.moved(people)
                 if estimate is not None:
-                    self._hidden.see(ids, estimate, stamp_s)
+                    self._hidden.see(ids, estimate, people, stamp_s)
                 hidden = self._predicted(found, request, stamp_s)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, stamp_s, request)
@@ -272,11 +276,13 @@ class Pipeline:
         estimate: HMREstimate | None,
         fixes: Sequence[ScaleCorrection | None],
         request: OutputRequest,
+        camera: Camera,
     ) -> list[PersonEstimate]:
         if estimate is None:
             return []
         posed = pose_bodies(self.body, estimate, request)
-        return person_estimates(found, estimate, posed, self.body.height(estimate.betas), fixes)
+        known = self.uncertainty(evidence_of(estimate, posed.joints, [person.landmarks for person in found], camera))
+        return person_estimates(found, estimate, posed, self.body.height(estimate.betas), fixes, known)
 
     def _moving(self, people: list[PersonEstimate], stamp_s: float) -> list[PersonEstimate]:
         """The same people with velocities and the covariance of position and velocity."""
@@ -301,7 +307,9 @@ class Pipeline:
         motions = {person.id: self._filters[person.id].predict(stamp_s) for person in hidden}
         positions, covariances = zip(*((m[0], m[2][:3, :3]) for m in motions.values()), strict=True)
         estimate = self._hidden.estimate(list(motions), list(positions), list(covariances))
-        people = self._people(hidden, estimate, [None] * len(hidden), request)
+        posed, heights = pose_bodies(self.body, estimate, request), self.body.height(estimate.betas)
+        uncertainty = self._hidden.uncertainty(list(motions), stamp_s)
+        people = person_estimates(hidden, estimate, posed, heights, [None] * len(hidden), uncertainty)
         return [
             replace(
                 person,

@@ -135,7 +135,11 @@ class VideoPoses:
             views = self._estimator.with_more(views, image, heavy, camera)
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
         estimate = self._estimator.with_pixels(decided(views, agrees), first, pixels())
-        steady = replace(estimate, rotmats=self._rotations(estimate.rotmats, ids, stamp_s))
+        steady = replace(
+            estimate,
+            rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
+            doubt=self._facing.doubt(estimate, ids),
+        )
         return self._shapes(steady, ids)
 
     def moved(self, people: Sequence[PersonEstimate]) -> None:

@@ -71,6 +71,10 @@ class PersonEstimate:
         velocity_cam: (3,) m/s of the root, relative to the camera; NaN in single images.
         position_cov6: (6, 6) covariance of filtered root position and velocity; NaN in single images.
         landmarks: of BlazePose, in pixels.
+        joint_confidence: (24,) probability 0 to 1 that the joint is inside the image and visible; 0 of hidden people.
+        joint_cov: (24, 3, 3) covariance of `joints_cam` relative to the middle of the hips, m^2; that of an absolute
+            position is this and `transl_cov`.
+        orientation_cov: (3, 3) covariance of the root's orientation, rad^2, about the fixed axes of the frame.
         scale_correction: correction by floor or depth sensor; None without either.
         gestures: names, of `metrichmsr_ros.people.gestures.recognition.NAMES`; in single images raised hands and
             pointing alone.
@@ -92,6 +96,9 @@ class PersonEstimate:
     velocity_cam: Float32Array
     position_cov6: Float32Array
     landmarks: LandmarkSet
+    joint_confidence: Float32Array
+    joint_cov: Float32Array
+    orientation_cov: Float32Array
     scale_correction: ScaleCorrection | None = None
     gestures: tuple[str, ...] = ()
     pointing_cam: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))

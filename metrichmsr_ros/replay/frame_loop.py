@@ -151,7 +151,7 @@ class FrameLoop:
 
 
 def _people_options(options: ReplayOptions) -> PeopleOptions:
-    return PeopleOptions(options.id_prefix, options.min_confidence, options.orientation_stddev, options.vertices)
+    return PeopleOptions(options.id_prefix, options.min_confidence, options.vertices)
 
 
 def _line(frame: FrameRecord) -> dict[str, Any]:

@@ -50,8 +50,6 @@ class ReplayOptions:
         id_prefix: prefix of every id in the output bag, as the node's parameter.
         max_megapixels: larger images are left out, as the node's parameter.
         min_confidence: people of lower confidence are left out of the output bag, as the node's parameter.
-        orientation_stddev: standard deviation of the body's orientation in the output bag, radians, as the node's
-            parameter.
         overlay: write overlay images to the output bag.
         vertices: write mesh vertices to the output bag.
         worst: number of worst frames in the report.
@@ -82,7 +80,6 @@ class ReplayOptions:
     id_prefix: str = Settings.id_prefix
     max_megapixels: float = Settings.max_megapixels
     min_confidence: float = Settings.min_confidence
-    orientation_stddev: float = Settings.orientation_stddev
     overlay: bool = False
     vertices: bool = False
     worst: int = 8

@@ -10,6 +10,9 @@ Layout of `estimates.npz`, which is also the input format for predictions of oth
     id              (N,)       str
     joints_cam      (N,24,3)   float32, m, camera optical frame, SMPL order
     pose (N,72), betas (N,10), transl (N,3), confidence (N,), height (N,), bbox (N,4): float32, NaN if unknown
+    joint_confidence (N,24): float32, NaN if unknown, as are
+    joint_cov       (N,24,3,3) float32, m^2, of joints relative to the middle of the hips
+    orientation_cov (N,3,3)    float32, rad^2
     occluded        (N,)       bool
 """
 
@@ -26,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.io.npz import NpzError, read_npz
+from metrichmsr_ros.ros.frames import joint_covariance_matrices
 from metrichmsr_ros.types import Float32Array
 
 _SHAPES = {
@@ -36,6 +40,9 @@ _SHAPES = {
     "confidence": (),
     "height": (),
     "bbox": (4,),
+    "joint_confidence": (24,),
+    "joint_cov": (24, 3, 3),
+    "orientation_cov": (3, 3),
 }
 
 
@@ -52,6 +59,9 @@ class PersonRecord:
     height: float
     bbox: Float32Array  # (4,) x0 y0 x1 y1
     occluded: bool = False
+    joint_confidence: Float32Array = field(default_factory=lambda: _unknown(24))  # (24,)
+    joint_cov: Float32Array = field(default_factory=lambda: _unknown(24, 3, 3))  # m^2, about the middle of the hips
+    orientation_cov: Float32Array = field(default_factory=lambda: _unknown(3, 3))  # rad^2
 
     @property
     def root(self) -> Float32Array:
@@ -69,7 +79,7 @@ class FrameRecord:
 
     @property
     def digest(self) -> str:
-        """Hex sha256 over all fields except durations and boxes; equal only for estimates identical bit by bit."""
+        """Hex sha256 over all but durations, boxes and uncertainty; equal only for the same estimates bit by bit."""
         sha = hashlib.sha256(str(self.stamp_ns).encode())
         for person in sorted(self.people, key=lambda p: p.id):
             sha.update(person.id.encode() + bytes([person.occluded]))
@@ -98,6 +108,9 @@ def person_from_estimate(person: Any) -> PersonRecord:
         height=float(np.float32(person.height)),
         bbox=_float32(person.bbox),
         occluded=bool(person.is_occluded),
+        joint_confidence=_float32(person.joint_confidence),
+        joint_cov=_float32(person.joint_cov),
+        orientation_cov=_float32(person.orientation_cov),
     )
 
 
@@ -116,7 +129,23 @@ def person_from_message(human: Any) -> PersonRecord:
         height=float(human.height),
         bbox=_float32(box),
         occluded=bool(human.is_occluded),
+        **_uncertainty_of(human),
     )
+
+
+def _uncertainty_of(human: Any) -> dict[str, Float32Array]:
+    """Of joints and orientation; nothing of a message from before those fields, whose orientation had a parameter."""
+    if not hasattr(human, "joint_confidence"):
+        return {}
+    return {
+        "joint_confidence": _float32(human.joint_confidence),
+        "joint_cov": _float32(joint_covariance_matrices(human.joint_covariances)),
+        "orientation_cov": _float32(human.body.covariance).reshape(6, 6)[3:, 3:],
+    }
+
+
+def _unknown(*shape: int) -> Float32Array:
+    return np.full(shape, np.nan, np.float32)
 
 
 def _float32(values: ArrayLike) -> Float32Array:

@@ -26,6 +26,7 @@ LEFT_HIP, RIGHT_HIP = 1, 2
 # Rotation whose columns are REP-155's x, y, z in SMPL axes: (0, 0, 1), (1, 0, 0), (0, 1, 0).
 _SMPL_FROM_BODY = Rotation.from_quat([-0.5, -0.5, -0.5, 0.5])
 NOT_ESTIMATED = -1.0
+_UPPER = np.triu_indices(3)
 
 
 def body_frames(poses: Sequence[AnyArray], joints: Sequence[AnyArray]) -> tuple[AnyArray, AnyArray]:
@@ -90,17 +91,33 @@ def rotation_matrix(orientation: AnyArray) -> AnyArray:
     return matrix
 
 
-def pose_covariance(position: AnyArray, orientation_stddev: float) -> AnyArray:
+def pose_covariance(position: AnyArray, orientation: AnyArray) -> AnyArray:
     """(36,) float64, row-major over x, y, z and rotations about the fixed axes (REP-103).
 
     Args:
         position: (3, 3) covariance of the position, m^2.
-        orientation_stddev: radians, on the diagonal, because the model does not estimate one.
+        orientation: (3, 3) covariance of the orientation, rad^2, about the fixed axes. Errors of the two count as
+            independent.
     """
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = position
-    covariance[3:, 3:] = np.eye(3) * orientation_stddev**2
+    covariance[3:, 3:] = orientation
     return covariance.reshape(36)
+
+
+def joint_covariance_rows(covariances: AnyArray) -> AnyArray:
+    """(144,) float32: xx, xy, xz, yy, yz, zz of each of 24 covariances (24, 3, 3)."""
+    rows, columns = _UPPER
+    return np.ascontiguousarray(covariances[:, rows, columns], np.float32).reshape(-1)
+
+
+def joint_covariance_matrices(rows: AnyArray) -> AnyArray:
+    """(24, 3, 3) covariances of `joint_covariance_rows`, float64."""
+    matrices = np.zeros((24, 3, 3))
+    upper = np.asarray(rows, np.float64).reshape(24, 6)
+    matrices[:, _UPPER[0], _UPPER[1]] = upper
+    matrices[:, _UPPER[1], _UPPER[0]] = upper
+    return matrices
 
 
 def twist_covariance(linear: AnyArray) -> AnyArray:

@@ -160,12 +160,6 @@ class Settings:
         read_only=True,
     )
     publish_vertices: bool = parameter(True, "Fill HumanMesh.vertices.")
-    orientation_stddev: float = parameter(
-        0.3,
-        "Standard deviation of the body's orientation in its covariance. The model does not estimate one.",
-        unit="rad",
-        between=(0, 3.2),
-    )
 
     @property
     def max_pixels(self) -> int:

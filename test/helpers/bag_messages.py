@@ -96,7 +96,8 @@ def truth_message(stamp_ns: int, depth: float) -> Any:
             "geometry_msgs/msg/TwistWithCovariance",
             twist=new("geometry_msgs/msg/Twist", linear=vector, angular=vector), covariance=np.zeros(36),
         ),
-        height=1.75, joints=skeleton(depth).reshape(-1), vertices=np.zeros(0, np.float32), body_model="truth",
+        height=1.75, joints=skeleton(depth).reshape(-1), joint_confidence=np.ones(24, np.float32),
+        joint_covariances=np.zeros(144, np.float32), vertices=np.zeros(0, np.float32), body_model="truth",
         gestures=[], pointing=vector,
     )  # fmt: skip
     return new(HUMANS, header=header(stamp_ns), humans=[human])

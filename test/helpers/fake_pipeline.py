@@ -12,7 +12,7 @@ import numpy as np
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
-from metrichmsr_ros.types import ImageArray
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 DEADLINE_S = 120.0  # never reached on a good day; generous for a busy machine that imports torch anew
 
@@ -46,8 +46,18 @@ def make_person(person_id: str = "a1", seed: int = 0, **changes: Any) -> PersonE
         "velocity_cam": np.array([0.5, 0.0, -1.0], np.float32),
         "position_cov6": covariance,
         "landmarks": None,
+        "joint_confidence": rng.uniform(0, 1, 24).astype(np.float32),
+        "joint_cov": _covariances(rng, 24),
+        "orientation_cov": _covariances(rng, 1)[0],
     }
     return PersonEstimate(**(fields | changes))
+
+
+def _covariances(rng: np.random.Generator, count: int) -> Float32Array:
+    """(count, 3, 3), symmetric."""
+    roots = rng.normal(0, 0.1, (count, 3, 3))
+    covariances = roots @ roots.swapaxes(1, 2)
+    return ((covariances + covariances.swapaxes(1, 2)) / 2).astype(np.float32)
 
 
 class FakePipeline:

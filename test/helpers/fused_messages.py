@@ -77,7 +77,7 @@ def people_message(people: Sequence[PersonEstimate], header: Header) -> HumanMes
     """As a perception node publishes them."""
     camera = Camera.from_fov(64, 48, 1.2)
     scene = Scene(0.0, camera, np.zeros((48, 64, 3), np.uint8), list(people), None)  # type: ignore[arg-type]
-    return to_rclpy(humans(bodies_of(scene), scene, header, "open_light", PeopleOptions("", 0.0, 0.3, True)))
+    return to_rclpy(humans(bodies_of(scene), scene, header, "open_light", PeopleOptions("", 0.0, True)))
 
 
 def frame_of(camera: str) -> str:

@@ -41,6 +41,8 @@ class PixelPipeline:
             transl_cov=np.eye(3, dtype=np.float32) * 0.01, joints_cam=joints, vertices_cam=vertices, height=1.7,
             velocity_cam=np.zeros(3, np.float32), position_cov6=np.eye(6, dtype=np.float32),
             landmarks=None,  # type: ignore[arg-type]
+            joint_confidence=np.full(24, 0.8, np.float32), orientation_cov=np.eye(3, dtype=np.float32) * 0.04,
+            joint_cov=np.tile(np.eye(3, dtype=np.float32) * 4e-4, (24, 1, 1)),
         )  # fmt: skip
         return self._scene(stamp_s, camera, image, [person])
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from helpers.facing_views import views_of
 from helpers.simulated_people import SMALL_MOE, simulate
 from scipy.spatial.transform import Rotation
 
@@ -17,7 +18,7 @@ from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.mirroring import mirrored, mirrored_back
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.test_time_augmentation import HEAVY_WEIGHT, ViewRoles, estimate_from_views
+from metrichmsr_ros.hmr.test_time_augmentation import HEAVY_WEIGHT, ViewRoles, estimate_from_views, mean_of
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,18 @@ def test_every_person_gets_the_mean_over_its_own_views(people, model, engine):
             expected = turns.mean(weights=[w for _, _, w in views]).as_matrix()
             np.testing.assert_allclose(found.rotmats[row, joint], expected, atol=1e-4)
     np.testing.assert_allclose(found.transl_cov, covariance(found.transl, found.transl_deviation))
+
+
+def test_views_tell_how_much_they_differ_and_who_dissents():
+    """Two views 20 degrees apart are 10 from their mean; the third faces away and is left out."""
+    views = views_of([[0, 20, 180], [90]])
+    mean = mean_of(views, views.voted(views.weight))
+    np.testing.assert_allclose(mean.spread[0, 0], np.deg2rad(10), rtol=5e-3)  # the chord, not the arc
+    np.testing.assert_allclose(mean.spread[0, 1:], 0, atol=1e-3)
+    assert np.isnan(mean.spread[1]).all()
+    np.testing.assert_allclose(mean.doubt, [1 / 3, 0], atol=1e-6)
+    second = mean.select([1])
+    assert (second.spread.shape, second.doubt.tolist()) == ((1, 24), [0])
 
 
 class FakeFacing:

@@ -52,6 +52,16 @@ def test_the_covariance_grows_and_the_confidence_falls_while_hidden(scenes):
     assert np.trace(people[-1].transl_cov) > np.trace(people[0].transl_cov)
 
 
+def test_joints_and_orientation_are_less_and_less_known_while_hidden(scenes):
+    people = [scene.people[0] for scene in scenes[SEEN - 1 :]]
+    assert people[0].joint_confidence.max() > 0.5
+    assert not any(person.joint_confidence.any() for person in people[1:])
+    ankles = [np.trace(person.joint_cov[7]) for person in people]
+    turns = [np.trace(person.orientation_cov) for person in people]
+    assert (np.diff(ankles) > 0).all()
+    assert (np.diff(turns) > 0).all()
+
+
 def test_the_velocity_of_a_hidden_person_is_that_before(scenes):
     people = [scene.people[0] for scene in scenes[SEEN - 1 :]]
     for person in people[1:]:

@@ -50,7 +50,7 @@ register_own_messages(TYPES)
 
 @pytest.mark.parametrize(
     "options",
-    [PeopleOptions("", 0.0, 0.3, True), PeopleOptions("left_", 0.6, 0.1, False), PeopleOptions("", 1.0, 0.3, True)],
+    [PeopleOptions("", 0.0, True), PeopleOptions("left_", 0.6, False), PeopleOptions("", 1.0, True)],
 )
 def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path, options):
     body = PixelPipeline().body
@@ -82,7 +82,7 @@ def test_a_replay_has_the_defaults_of_the_node():
     replayed = {field.name: field.default for field in fields(ReplayOptions)}
     shared = replayed.keys() & PARAMETERS.keys()
     assert {name: replayed[name] for name in shared} == {name: PARAMETERS[name].default for name in shared}
-    assert {"id_prefix", "min_confidence", "orientation_stddev", "preset", "use_floor"} <= shared
+    assert {"id_prefix", "min_confidence", "preset", "use_floor"} <= shared
 
 
 def digest_over_dds(ros, tmp_path, bag, pipeline, readers=(), **parameters):

@@ -101,7 +101,7 @@ def test_parameters_are_described_checked_and_change_live(ros):
     )
     assert not any(result.successful for result in refused)
     assert node.set_parameters([Parameter("image_rectified", value=True)])[0].successful  # as YAML reads `true`
-    for name in ("preset", "image_transport", "max_age", "id_prefix", "orientation_stddev"):
+    for name in ("preset", "image_transport", "max_age", "id_prefix", "min_confidence"):
         assert node.describe_parameter(name).description
 
 

@@ -100,7 +100,7 @@ def test_texts_of_launch_arguments_become_values(name, text, expected):
         ("lazy", "maybe", "choose true or false"),
         ("num_threads", "two", "choose an integer from 1 to 64"),
         ("num_threads", "0", "choose an integer from 1 to 64"),
-        ("orientation_stddev", "4", "choose a number from 0 to 3.2 rad"),
+        ("max_age", "90", "choose a number from 0 to 60 s"),
         ("image_transport", "theora", "choose one of raw, compressed"),
     ],
 )
@@ -150,9 +150,9 @@ def set_one(node, name, value):
 def test_descriptors_state_type_range_choices_and_unit(node):
     made = node()
     described = {name: made.describe_parameter(name) for name in PARAMETERS}
-    (span,) = described["orientation_stddev"].floating_point_range
-    assert (span.from_value, span.to_value) == (0.0, pytest.approx(3.2))
-    assert "Unit: rad." in described["orientation_stddev"].description
+    (span,) = described["max_age"].floating_point_range
+    assert (span.from_value, span.to_value) == (0.0, pytest.approx(60.0))
+    assert "Unit: s." in described["max_age"].description
     (span,) = described["num_threads"].integer_range
     assert (span.from_value, span.to_value) == (1, 64)
     assert described["image_transport"].additional_constraints == "one of raw, compressed"

@@ -51,11 +51,12 @@ class RenderedPerson:
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """One rendered image HWC uint8 RGB, its camera and its people."""
+    """One rendered image HWC uint8 RGB, its camera, its people, and depth (H, W) m, NaN at the background."""
 
     image: np.ndarray
     camera: Camera
     people: tuple[RenderedPerson, ...]
+    depth: np.ndarray
 
 
 class SceneMaker:
@@ -96,7 +97,7 @@ class SceneMaker:
         image = photograph(picture, rng)
         fractions = [_visible_fraction(f, number, raster, view) for number, f in enumerate(figures)]
         truths = [replace(t, visible_fraction=s) for t, s in zip(truths, fractions, strict=True)]
-        return RenderedScene(image, view.camera, tuple(truths))
+        return RenderedScene(image, view.camera, tuple(truths), raster.depth)
 
     def _person(self, rng: np.random.Generator) -> PlacedPerson:
         pose, kind = random_pose(self._bank, rng, self._held_out)

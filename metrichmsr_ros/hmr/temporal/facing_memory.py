@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrichmsr_ros.hmr.estimate import unit
+from metrichmsr_ros.hmr.estimate import HMREstimate, unit
 from metrichmsr_ros.hmr.facing import front_of
 from metrichmsr_ros.hmr.test_time_augmentation import Views, sums_by_person
-from metrichmsr_ros.types import Float64Array, FloatingArray
+from metrichmsr_ros.types import Float32Array, Float64Array, FloatingArray
 
 BINS = 48
 _FLOOR = 0.003  # likelihood of any angle whatever the view shows, relative to the best
@@ -105,6 +105,19 @@ class FacingMemory:
         belief = belief / belief.sum((1, 2), keepdims=True)
         self._beliefs |= {name: (stamp_s, belief[row]) for row, name in enumerate(ids)}
         return _agree(belief, seen, views)
+
+    def doubt(self, estimate: HMREstimate, ids: Sequence[str]) -> Float32Array:
+        """(B,) probability that people face more than 90 degrees from where `estimate` has them face.
+
+        Args:
+            estimate: of the B people `ids`, who are in the memory.
+        """
+        up, sight = estimate.rotmats[:, 0, :, 1], unit(estimate.transl)
+        towards = unit((up * sight).sum(-1, keepdims=True) * up - sight)
+        angle = _angle(front_of(estimate.rotmats), towards, np.cross(up, towards))
+        belief = np.stack([self._beliefs[name][1].sum(0) for name in ids])
+        behind = np.cos(angle[:, None] - _centres()) < 0
+        return (belief * behind).sum(-1).astype(np.float32)
 
     def forget_all_but(self, ids: Collection[str]) -> None:
         """Drop the beliefs about all people but `ids`."""

@@ -25,6 +25,7 @@ class PeopleInFrame:
         positions: (N, 3) middle of the hips.
         covariances: (N, 3, 3) of the positions, m^2.
         orientations: (N, 4) of the bodies, x, y, z, w.
+        orientation_covariances: (N, 3, 3) of those, rad^2, about the axes of the frame.
         confidences: (N,) 0 to 1.
         is_hidden: (N,) whether the person was not seen; the position is then no measurement.
     """
@@ -33,6 +34,7 @@ class PeopleInFrame:
     positions: Float64Array
     covariances: Float64Array
     orientations: Float64Array
+    orientation_covariances: Float64Array
     confidences: Float64Array
     is_hidden: NDArray[np.bool_]
 
@@ -47,6 +49,7 @@ class PeopleInFrame:
             positions=self.positions @ turn.T + pose[:3, 3],
             covariances=turn @ self.covariances @ turn.T,
             orientations=orientations,
+            orientation_covariances=turn @ self.orientation_covariances @ turn.T,
         )
 
 
@@ -109,6 +112,7 @@ class FixedFrameFilter:
             places,
             covariances[:, :3, :3],
             people.orientations[known],
+            people.orientation_covariances[known],
             people.confidences[known],
             people.is_hidden[known],
         )

@@ -7,6 +7,7 @@ Layout of `people_fixed.npz`; positions are the middle of the hips, SI units, fl
     stamp_ns         (N,)       int64, the image of each person
     id               (N,)       as in the output bag
     position (N,3), velocity (N,3), covariance (N,6,6) of both, orientation (N,4) x y z w, confidence (N,)
+    orientation_covariance (N,3,3)  rad^2, about the axes of the fixed frame
     occluded         (N,)       bool: predicted, not seen
 """
 
@@ -93,6 +94,7 @@ def save_motions(path: Path, frame: str, motions: MotionByStamp) -> None:
         "velocity": numbers(lambda motion: motion.velocities, 3),
         "covariance": numbers(lambda motion: motion.covariances, 6, 6),
         "orientation": numbers(lambda motion: motion.people.orientations, 4),
+        "orientation_covariance": numbers(lambda motion: motion.people.orientation_covariances, 3, 3),
         "confidence": numbers(lambda motion: motion.people.confidences),
         "occluded": np.array([motion.people.is_hidden[row] for _, motion, row in rows], bool),
     }

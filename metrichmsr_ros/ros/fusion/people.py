@@ -14,7 +14,7 @@ from sensor_msgs.msg import RegionOfInterest
 from metrichmsr_ros.fusion.people_fusion import FusedPerson
 from metrichmsr_ros.fusion.sighting import CameraSighting, SightingError
 from metrichmsr_ros.msg import HumanMesh
-from metrichmsr_ros.ros.frames import twist_covariance
+from metrichmsr_ros.ros.frames import joint_covariance_matrices, joint_covariance_rows, twist_covariance
 from metrichmsr_ros.ros.fusion.waiting import PlacedFrame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import flat
@@ -77,6 +77,8 @@ def fused_human(person: FusedPerson, header: Any, id: str) -> HumanMesh:
     human.pose = _turned_root(np.asarray(seen.pose, np.float32), turn)
     human.translation = Vector3(**_fields(joints[0] - rest_root))
     human.joints = joints.astype(np.float32).reshape(-1)
+    spread = matrix @ joint_covariance_matrices(seen.joint_covariances) @ matrix.T
+    human.joint_covariances = joint_covariance_rows(spread)
     vertices = np.asarray(seen.vertices, np.float64).reshape(-1, 3) @ matrix.T + move
     human.vertices = flat(vertices.astype(np.float32))
     human.body = _body(seen.body, person, turn)

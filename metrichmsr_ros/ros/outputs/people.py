@@ -16,6 +16,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.ros.frames import (
     body_frames,
+    joint_covariance_rows,
     joint_frames,
     pixel_box,
     pose_covariance,
@@ -33,13 +34,11 @@ class PeopleOptions:
     Attributes:
         id_prefix: prefix of every id.
         min_confidence: people of lower confidence are omitted.
-        orientation_stddev: standard deviation of body orientations, radians.
         publish_vertices: whether HumanMesh has the mesh vertices.
     """
 
     id_prefix: str
     min_confidence: float
-    orientation_stddev: float
     publish_vertices: bool
 
 
@@ -78,7 +77,7 @@ def humans(bodies: list[Body], scene: Scene, header: Any, body_model: str, optio
         scene: scene with the camera.
         header: header of the image.
         body_model: name of the body model.
-        options: `orientation_stddev` and `publish_vertices`.
+        options: `publish_vertices`.
     """
     people = [_human(body, scene.camera, header, body_model, options) for body in bodies]
     return PlainMessage("metrichmsr_ros/msg/HumanMeshArray", {"header": header, "humans": people})
@@ -96,10 +95,12 @@ def _human(body: Body, camera: Camera, header: Any, body_model: str, options: Pe
         "pose": _row(person.pose),
         "betas": _row(person.betas),
         "translation": vector(person.transl_cam),
-        "body": pose_with_covariance(body, options.orientation_stddev),
+        "body": pose_with_covariance(body),
         "velocity": _velocity(person),
         "height": float(person.height),
         "joints": _row(person.joints_cam),
+        "joint_confidence": _row(person.joint_confidence),
+        "joint_covariances": joint_covariance_rows(person.joint_cov),
         "vertices": _row(person.vertices_cam if options.publish_vertices else np.zeros(0)),
         "body_model": body_model,
         "gestures": list(person.gestures),
@@ -135,9 +136,9 @@ def joint_transforms(bodies: list[Body], header: Any, parents: AnyArray, names: 
     return transforms
 
 
-def pose_with_covariance(body: Body, orientation_stddev: float) -> PlainMessage:
+def pose_with_covariance(body: Body) -> PlainMessage:
     """PoseWithCovariance of the body frame."""
-    covariance = pose_covariance(body.person.transl_cov, orientation_stddev)
+    covariance = pose_covariance(body.person.transl_cov, body.person.orientation_cov)
     return PlainMessage("geometry_msgs/msg/PoseWithCovariance", {"pose": body.pose, "covariance": covariance})
 
 

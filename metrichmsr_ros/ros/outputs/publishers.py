@@ -132,7 +132,7 @@ class Outputs:
             self._add(
                 vision.Detection3DArray,
                 "~/detections",
-                lambda bodies, scene, header: detections(bodies, header, self.settings.orientation_stddev),
+                lambda bodies, scene, header: detections(bodies, header),
                 OutputRequest(True, False),
             )
         if people:
@@ -177,9 +177,7 @@ class Outputs:
 
     def _people_options(self) -> PeopleOptions:
         settings = self.settings
-        return PeopleOptions(
-            settings.id_prefix, settings.min_confidence, settings.orientation_stddev, settings.publish_vertices
-        )
+        return PeopleOptions(settings.id_prefix, settings.min_confidence, settings.publish_vertices)
 
     def _image(self, name: str, image: NDArray[Any], header: Header) -> Image:
         message = self._images[name] = image_message(image, header, self._images.get(name))

@@ -19,19 +19,19 @@ def poses(bodies: list[Body], header: Any) -> PlainMessage:
     )
 
 
-def detections(bodies: list[Body], header: Any, orientation_stddev: float) -> PlainMessage:
+def detections(bodies: list[Body], header: Any) -> PlainMessage:
     """vision_msgs/Detection3DArray of the people seen. Boxes have the axes of the body frame."""
-    found = [_detection(body, header, orientation_stddev) for body in seen(bodies)]
+    found = [_detection(body, header) for body in seen(bodies)]
     return PlainMessage("vision_msgs/msg/Detection3DArray", {"header": header, "detections": found})
 
 
-def _detection(body: Body, header: Any, orientation_stddev: float) -> PlainMessage:
+def _detection(body: Body, header: Any) -> PlainMessage:
     low, high = _extent(body)
     centre = body.origin + rotation_matrix(body.orientation) @ ((low + high) / 2)
     kind = {"class_id": "person", "score": float(body.person.confidence)}
     hypothesis = {
         "hypothesis": PlainMessage("vision_msgs/msg/ObjectHypothesis", kind),
-        "pose": pose_with_covariance(body, orientation_stddev),
+        "pose": pose_with_covariance(body),
     }
     box = {"center": pose(centre, body.orientation), "size": vector(high - low)}
     fields = {

@@ -134,3 +134,24 @@ def test_beliefs_stay_probabilities():
         _, belief = memory._beliefs["a"]
         assert math.isclose(float(belief.sum()), 1.0, abs_tol=1e-4)
         assert belief.min() >= 0
+
+
+def test_doubt_is_small_after_views_that_agree_and_grows_with_those_that_do_not():
+    memory = FacingMemory()
+    watched([0] * 20, memory)
+    steady = memory.doubt(views_of([[0]]).output, ["a"])
+    assert 0 <= steady[0] < 0.05
+    assert memory.doubt(views_of([[180]]).output, ["a"])[0] == pytest.approx(1 - steady[0], abs=1e-3)
+    for number in range(20, 26):
+        memory.update(views_of([[180]]), ["a"], number * DT)
+    confused = memory.doubt(views_of([[0]]).output, ["a"])
+    assert steady[0] < confused[0] < 0.5
+
+
+def test_doubt_is_that_of_each_person():
+    memory = FacingMemory()
+    for number in range(20):
+        memory.update(views_of([[0], [90]]), ["a", "b"], number * DT)
+    found = memory.doubt(views_of([[180], [90]]).output, ["a", "b"])
+    assert found[0] > 0.9
+    assert found[1] < 0.1

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.people.tracking.fixed_frame import FixedFrameFilter, PeopleInFrame
 
 NOISE = np.diag([0.02, 0.03, 0.2]) ** 2  # m^2, along the camera's axes
+TURNS = np.diag([0.1, 0.3, 0.2]) ** 2  # rad^2, about the camera's axes
 
 
 def people(positions, ids=None, hidden=()):
@@ -19,6 +20,7 @@ def people(positions, ids=None, hidden=()):
         np.array(positions, float).reshape(count, 3),
         np.tile(NOISE, (count, 1, 1)),
         np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)),
+        np.tile(TURNS, (count, 1, 1)),
         np.ones(count),
         np.array([name in hidden for name in names], bool),
     )
@@ -56,6 +58,8 @@ def test_covariances_and_bodies_turn_with_the_frame():
     drawn = rng.multivariate_normal(before.positions[0], NOISE, 200_000) @ pose[:3, :3].T + pose[:3, 3]
     np.testing.assert_allclose(after.positions[0], drawn.mean(axis=0), atol=2e-3)
     np.testing.assert_allclose(after.covariances[0], np.cov(drawn.T), atol=4e-4)
+    turns = rng.multivariate_normal(np.zeros(3), TURNS, 200_000) @ pose[:3, :3].T
+    np.testing.assert_allclose(after.orientation_covariances[0], np.cov(turns.T), atol=1e-3)
     chest = pose[:3, :3] @ ahead.apply([1.0, 0.0, 0.0])
     np.testing.assert_allclose(Rotation.from_quat(after.orientations[0]).apply([1.0, 0.0, 0.0]), chest, atol=1e-12)
 

@@ -29,6 +29,7 @@ def moving(rng, count):
         positions,
         covariances[:, :3, :3],
         np.tile([0.0, 0, 0, 1], (count, 1)),
+        np.tile(0.04 * np.eye(3), (count, 1, 1)),
         np.ones(count),
         np.zeros(count, bool),
     )

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.fusion.people_fusion import PeopleFusion
 from metrichmsr_ros.geometry.rotations import rotation_matrices
+from metrichmsr_ros.ros.frames import joint_covariance_matrices
 from metrichmsr_ros.ros.fusion.people import fused_human, sightings_of
 from metrichmsr_ros.ros.fusion.waiting import PlacedFrame
 
@@ -53,6 +54,11 @@ def test_every_part_of_the_body_is_carried_into_the_fixed_frame(camera):
     np.testing.assert_allclose(np.asarray(human.joints).reshape(-1, 3), expected, atol=1e-5)
     vertices = np.asarray(message.vertices).reshape(-1, 3) @ pose[:3, :3].T + pose[:3, 3]
     np.testing.assert_allclose(np.asarray(human.vertices).reshape(-1, 3), vertices, atol=1e-5)
+    np.testing.assert_array_equal(human.joint_confidence, message.joint_confidence)
+    turned = pose[:3, :3] @ joint_covariance_matrices(message.joint_covariances) @ pose[:3, :3].T
+    np.testing.assert_allclose(joint_covariance_matrices(human.joint_covariances), turned, atol=1e-6)
+    angular = pose[:3, :3] @ np.reshape(message.body.covariance, (6, 6))[3:, 3:] @ pose[:3, :3].T
+    np.testing.assert_allclose(np.reshape(human.body.covariance, (6, 6))[3:, 3:], angular, atol=1e-6)
     point = human.body.pose.position
     np.testing.assert_allclose([point.x, point.y, point.z], PLACE, atol=1e-5)
     np.testing.assert_allclose(human.pose[3:], message.pose[3:])

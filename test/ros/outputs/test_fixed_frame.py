@@ -223,6 +223,7 @@ def test_people_and_their_covariances_are_told_in_fields_and_tags():
         np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
         covariance[:, :3, :3],
         np.tile([0.0, 0.0, 0.0, 1.0], (2, 1)),
+        np.arange(18.0).reshape(2, 3, 3),
         np.array([0.9, 0.4]),
         np.array([False, True]),
     )
@@ -233,6 +234,7 @@ def test_people_and_their_covariances_are_told_in_fields_and_tags():
     assert (second["name"], second["reliability"]) == ("p2", 0.4)
     tags = dict(zip(second["tagnames"], second["tags"], strict=True))
     assert tags["is_occluded"] == "true"
+    assert [float(word) for word in tags["orientation_covariance"].split()] == list(range(9, 18))
     np.testing.assert_array_equal(np.array(tags["covariance"].split(), float), np.arange(36.0, 72.0))
 
 

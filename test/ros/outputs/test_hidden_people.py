@@ -39,7 +39,7 @@ def bodies(scene):
 
 def test_topics_that_cannot_mark_anybody_leave_the_hidden_out(bodies):
     assert len(poses(bodies, HEADER).fields["poses"]) == 1
-    assert [d.fields["id"] for d in detections(bodies, HEADER, 0.3).fields["detections"]] == ["b2"]
+    assert [d.fields["id"] for d in detections(bodies, HEADER).fields["detections"]] == ["b2"]
     assert body_points_message(bodies, HEADER).width == len(bodies[1].person.vertices_cam)
     assert [t.fields["child_frame_id"] for t in body_transforms(bodies, HEADER)] == ["body_b2"]
 

@@ -19,7 +19,14 @@ from helpers.ros_messages import FRAME, make_header
 
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
-from metrichmsr_ros.ros.frames import body_frames, pixel_box, pose_covariance, rotation_matrix, twist_covariance
+from metrichmsr_ros.ros.frames import (
+    body_frames,
+    joint_covariance_matrices,
+    pixel_box,
+    pose_covariance,
+    rotation_matrix,
+    twist_covariance,
+)
 from metrichmsr_ros.ros.messages import PlainMessage, message_class, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.clouds import body_points_message, scene_points_message
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
@@ -78,9 +85,10 @@ def test_nobody_has_no_frames():
 
 def test_covariances_are_row_major_position_first():
     position = np.array([[1.0, 2, 3], [2, 4, 5], [3, 5, 6]])
-    pose, twist = pose_covariance(position, 0.5), twist_covariance(position)
+    pose, twist = pose_covariance(position, position / 4), twist_covariance(position)
     assert [pose[0], pose[1], pose[2], pose[7], pose[8], pose[14]] == [1, 2, 3, 4, 5, 6]
-    assert [pose[21], pose[28], pose[35], pose[22]] == [0.25, 0.25, 0.25, 0]
+    assert [pose[21], pose[22], pose[23], pose[28], pose[29], pose[35]] == [0.25, 0.5, 0.75, 1, 1.25, 1.5]
+    assert not pose.reshape(6, 6)[:3, 3:].any()
     assert [twist[14], twist[21], twist[28], twist[35]] == [6, -1, -1, -1]
 
 
@@ -105,7 +113,7 @@ def test_human_mesh_carries_every_number():
     person = make_person(seed=2)
     scene = scene_of(person)
     bodies = bodies_of(scene, "left_")
-    (human,) = to_rclpy(humans(bodies, scene, HEADER, "open_body", PeopleOptions("", 0.0, 0.5, True))).humans
+    (human,) = to_rclpy(humans(bodies, scene, HEADER, "open_body", PeopleOptions("", 0.0, True))).humans
     assert (human.header, human.id, human.body_model) == (HEADER, "left_a1", "open_body")
     assert (human.confidence, human.is_occluded, human.age) == (0.75, False, 3)
     assert human.height == pytest.approx(1.7)
@@ -113,6 +121,11 @@ def test_human_mesh_carries_every_number():
     np.testing.assert_array_equal(human.betas, person.betas)
     assert [human.translation.x, human.translation.z] == pytest.approx([0.1, 3.0])
     np.testing.assert_allclose(human.body.covariance.reshape(6, 6)[:3, :3], person.transl_cov)
+    np.testing.assert_allclose(human.body.covariance.reshape(6, 6)[3:, 3:], person.orientation_cov)
+    np.testing.assert_array_equal(human.joint_confidence, person.joint_confidence)
+    assert len(human.joint_covariances) == 24 * 6
+    np.testing.assert_array_equal(human.joint_covariances[6 * 4 : 6 * 5], person.joint_cov[4][np.triu_indices(3)])
+    np.testing.assert_array_equal(joint_covariance_matrices(human.joint_covariances), person.joint_cov)
     np.testing.assert_allclose(human.velocity.covariance.reshape(6, 6)[:3, :3], person.position_cov6[3:, 3:])
     assert [human.velocity.twist.linear.x, human.velocity.twist.linear.z] == [0.5, -1.0]
     assert human.body.pose.position.x == pytest.approx(bodies[0].origin[0])
@@ -233,7 +246,7 @@ def attributes(value):
 def test_detections_enclose_the_body_in_its_own_axes():
     person = make_person(vertices_cam=np.random.default_rng(1).normal(0, 0.4, (200, 3)).astype(np.float32))
     bodies = bodies_of(scene_of(person))
-    message = made(detections(bodies, HEADER, 0.3))
+    message = made(detections(bodies, HEADER))
     (detection,) = message.detections
     centre, size = detection.bbox.center.position, detection.bbox.size
     rotation = rotation_matrix(bodies[0].orientation)
