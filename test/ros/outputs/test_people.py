@@ -224,7 +224,7 @@ def test_gestures_are_sent():
     pointing = np.array([0.6, 0.0, -0.8], np.float32)
     person = make_person(gestures=("hand_raised_left", "pointing_right"), pointing_cam=pointing)
     scene = scene_of(person, make_person("b2"))
-    first, second = to_rclpy(humans(bodies_of(scene), scene, HEADER, "open", PeopleOptions("", 0.0, 0.5, True))).humans
+    first, second = to_rclpy(humans(bodies_of(scene), scene, HEADER, "open", PeopleOptions("", 0.0, True))).humans
     assert (list(first.gestures), list(second.gestures)) == (["hand_raised_left", "pointing_right"], [])
     assert (first.pointing.x, first.pointing.y, first.pointing.z) == pytest.approx((0.6, 0.0, -0.8))
     assert (second.pointing.x, second.pointing.y, second.pointing.z) == (0, 0, 0)
