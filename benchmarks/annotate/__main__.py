@@ -37,6 +37,7 @@ _SMALL = 160  # px, width of cheap pictures
 _MB = 1e6
 HAS_RAY = importlib.util.find_spec("ray") is not None
 PARTS = ("speed", "memory", "kills")
+KINDS = ("driver", "worker", "node")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Size:
         long: frames of the video for the memory.
         kills: of all kinds of processes together.
         stand_in: memory and kills with a stand-in for the networks.
+        kinds: of processes to kill.
     """
 
     videos: int = 4
@@ -55,6 +57,7 @@ class Size:
     long: int = 10_000
     kills: int = 20
     stand_in: bool = False
+    kinds: tuple[str, ...] = KINDS
 
 
 def measure_speed(scratch: Path, size: Size) -> None:
@@ -109,10 +112,11 @@ def measure_memory(scratch: Path, size: Size) -> None:
 def measure_kills(scratch: Path, size: Size) -> None:
     """Kill drivers, workers and nodes."""
     inputs = write_videos(scratch / "kills", 3, rendered(12, _SMALL), 12)
-    kinds = ("driver", "worker", "node")[: 3 if HAS_RAY else 2]
-    counts = dict(zip(kinds, map(len, np.array_split(range(size.kills), len(kinds))), strict=True))
-    for what in ("driver", "worker"):
+    counts = dict(zip(size.kinds, map(len, np.array_split(range(size.kills), len(size.kinds))), strict=True))
+    for what in (kind for kind in size.kinds if kind != "node"):
         _kill(what, inputs, scratch, counts[what], None, size.stand_in)
+    if "node" not in size.kinds:
+        return
     if not HAS_RAY:
         print("Ray is not installed: no node was killed")
         return
@@ -167,13 +171,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--kills", type=int, help="of all kinds of processes; default 20, with --quick 3")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of processes to kill")
     parser.add_argument("--frames", type=int, help="of the long video; default 10000, with --quick 600")
     parser.add_argument("--stand-in", action="store_true", help="measure memory and kills without the networks")
     parser.add_argument("--scratch", type=Path, help="empty folder for inputs and results; default: a temporary one")
     args = parser.parse_args()
     usual = Size(videos=2, frames=12, long=600, kills=3) if args.quick else Size()
     long, count = args.frames or usual.long, args.kills or usual.kills
-    size = Size(usual.videos, usual.frames, long, count, args.stand_in)
+    size = Size(usual.videos, usual.frames, long, count, args.stand_in, tuple(args.kinds))
     measure = {"speed": measure_speed, "memory": measure_memory, "kills": measure_kills}
     with _scratch(args.scratch) as scratch:
         for part in args.parts:

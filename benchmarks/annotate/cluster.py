@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,11 @@ class Nodes:
 
     def __init__(self) -> None:
         self._head = _started(*_HEAD)
-        self._second = _started(f"--address={ADDRESS}")
+        try:
+            self._second = _started(f"--address={ADDRESS}")
+        except RuntimeError:
+            kill_tree(self._head.pid)
+            raise
 
     def kill_second(self) -> None:
         """Kill -9 every process of the second node."""
@@ -41,7 +46,8 @@ class Nodes:
 
 @contextmanager
 def two_nodes() -> Iterator[Nodes]:
-    """Two nodes that end with the block."""
+    """Two nodes that end with the block; this process and those that it starts may use them without a token."""
+    os.environ["RAY_AUTH_MODE"] = "disabled"
     nodes = Nodes()
     try:
         yield nodes

@@ -51,12 +51,12 @@ class DetectionRota:
     def __init__(self, divisors: tuple[float, ...], min_side: int, overlap: float, pauses: Pauses) -> None:
         self._pyramid = (divisors, min_side, overlap)
         self._pauses = pauses
-        self._size = (0, 0)
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, with the whole image."""
+        """Begin anew, with the whole image and then the first tile."""
         self._calls, self._still_calls, self._last_s = 0, 0, -np.inf
+        self._size = (0, 0)  # so that the tiles' turns begin anew too
 
     def is_due(self, stamp_s: float, need: Need) -> bool:
         """Whether enough time has passed since the last call for this need."""

@@ -191,6 +191,13 @@ def test_every_tile_of_the_pyramid_is_searched_and_the_whole_image_most_often():
     assert set(chosen) == set(tile_pyramid(640, 480, (1.5, 3.0), 96, 0.25))
 
 
+def test_after_a_reset_the_tiles_come_in_the_same_order_as_at_first():
+    rota = DetectionRota((1.5, 3.0), 96, 0.25, Pauses(0.5, 0.25, 0.0))
+    first = [rota.choose(640, 480, 0.1 * k, Need.URGENT) for k in range(40)]
+    rota.reset()
+    assert [rota.choose(640, 480, 0.1 * k, Need.URGENT) for k in range(40)] == first
+
+
 def test_the_detector_rests_while_nothing_is_new():
     rota = DetectionRota((1.5,), 96, 0.25, Pauses(0.5, 0.25, 0.0))
     chosen = [rota.choose(640, 480, 0.1 * k, Need.CALM) for k in range(9)]
