@@ -6,7 +6,9 @@ network = OnnxNetwork(path, num_threads=2)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import onnxruntime
@@ -20,6 +22,10 @@ _HARMFUL = ("QuickGeluFusion",)  # its kernel lacks the blocked layout of convol
 
 class OnnxNetworkError(MetricHMRError, ValueError):
     """ONNX Runtime cannot load the graph, or lacks a provider that was asked for."""
+
+
+class DamagedNetworkError(OnnxNetworkError):
+    """The file of a graph has another sha256 than when it was made."""
 
 
 class OnnxNetwork:
@@ -56,6 +62,24 @@ class OnnxNetwork:
             raise OnnxNetworkError(f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}") from error
         _check_started(self._session, providers)
 
+    @classmethod
+    def checked(cls, model: Path, sha256: str, num_threads: int = 1, providers: Providers = CPU) -> OnnxNetwork:
+        """The network of a file whose sha256 is known; another thread computes it while ONNX Runtime loads the file.
+
+        Raises:
+            DamagedNetworkError: the file has another sha256.
+            FileNotFoundError, OnnxNetworkError: as for the class.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(lambda: hashlib.sha256(model.read_bytes()).hexdigest())
+            try:
+                network = cls(model, num_threads, providers)
+            except OnnxNetworkError:
+                _check_digest(model, found.result(), sha256)
+                raise
+            _check_digest(model, found.result(), sha256)
+        return network
+
     @property
     def inputs(self) -> dict[str, tuple[int | str, ...]]:
         """Shapes by input's name; an axis of any length is a string."""
@@ -82,6 +106,11 @@ class OnnxNetwork:
             raise ValueError(f"inputs without values: {', '.join(empty)}")
         found: list[AnyArray] = self._session.run(list(outputs), dict(inputs))
         return found
+
+
+def _check_digest(model: Path, found: str, sha256: str) -> None:
+    if found != sha256:
+        raise DamagedNetworkError(f"{model} is damaged: its sha256 is {found}, not {sha256 or 'known'}")
 
 
 def _check_installed(providers: Providers) -> None:

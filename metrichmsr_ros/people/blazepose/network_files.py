@@ -3,11 +3,12 @@
     path = converted("pose_landmark_full.tflite")     # ~/.cache/metrichmsr/pose_landmark_full-e9a5c5cb17f7-3.onnx
 
 A file's name has the first digits of its source's sha256 and the converter's version, so a changed source or converter
-never meets an old graph.
+never meets an old graph. A file beside it, `.onnx.sha256`, has its own sha256, so a damaged graph is not used.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -29,6 +30,13 @@ class GraphError(MetricHMRError, OSError):
 def graph_path(name: str) -> Path:
     """Where the graph of one of `NETWORKS` belongs; it may not exist yet."""
     return cache_dir() / f"{Path(name).stem}-{MODELS[name].sha256[:12]}-{CONVERTER_VERSION}.onnx"
+
+
+def sha256_of(graph: Path) -> str:
+    """The sha256 that a graph had when it was made; empty where nobody wrote it down."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return _digest_file(graph).read_text(encoding="ascii").strip()
+    return ""
 
 
 def converted(name: str) -> Path:
@@ -57,9 +65,11 @@ def make_graph(name: str) -> Path:
     graph = convert(content)
     try:
         with tempfile.TemporaryDirectory(prefix="convert-", dir=path.parent) as folder:
-            part = Path(folder, path.name)
+            part, digest = Path(folder, path.name), Path(folder, _digest_file(path).name)
             part.write_bytes(graph)
+            digest.write_text(hashlib.sha256(graph).hexdigest() + "\n", encoding="ascii")
             os.replace(part, path)  # other processes see all of it or nothing
+            os.replace(digest, _digest_file(path))
     except OSError as error:
         raise GraphError(
             f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
@@ -80,7 +90,12 @@ def make_graphs() -> list[Path]:
     for path in paths:
         for old in set(path.parent.glob(f"{path.name.split('-')[0]}-*.onnx")) - {path}:
             old.unlink(missing_ok=True)
+            _digest_file(old).unlink(missing_ok=True)
     return paths
+
+
+def _digest_file(graph: Path) -> Path:
+    return graph.with_name(f"{graph.name}.sha256")
 
 
 def graph_of(path: str | Path) -> Path | bytes:

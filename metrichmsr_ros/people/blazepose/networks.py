@@ -31,9 +31,9 @@ from metrichmsr_ros.people.blazepose.landmarks import (
     TrunkMaps,
 )
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
-from metrichmsr_ros.people.blazepose.network_files import NETWORKS, converted, graph_of
+from metrichmsr_ros.people.blazepose.network_files import NETWORKS, converted, graph_of, make_graph, sha256_of
 from metrichmsr_ros.runtime.providers import CPU, Providers
-from metrichmsr_ros.runtime.session import OnnxNetwork, OnnxNetworkError
+from metrichmsr_ros.runtime.session import DamagedNetworkError, OnnxNetwork, OnnxNetworkError
 from metrichmsr_ros.types import FloatingArray, ImageArray
 
 __all__ = ["BlazePose", "Detection", "ImageError", "LandmarkSet", "Roi"]
@@ -203,10 +203,22 @@ class BlazePose:
 def _load(name: str, path: str | Path | None, side: int, num_threads: int, providers: Providers) -> OnnxNetwork:
     """The network in the cache or in the file that the caller names; its input is a square of `side` pixels."""
     try:
-        network = OnnxNetwork(converted(name) if path is None else graph_of(path), num_threads, providers)
+        if path is None:
+            network = _load_cached(name, num_threads, providers)
+        else:
+            network = OnnxNetwork(graph_of(path), num_threads, providers)
     except OnnxNetworkError as error:
         raise OnnxNetworkError(f"{error}; `metrichmsr setup` makes the graphs again") from error
     found = network.inputs.get("images", ())
     if found[1:] != (side, side, 3):
         raise ValueError(f"{path or name} takes input {found}, not (n, {side}, {side}, 3): wrong network file")
     return network
+
+
+def _load_cached(name: str, num_threads: int, providers: Providers) -> OnnxNetwork:
+    """The network in the cache, whose graph is made again where it is damaged."""
+    graph = converted(name)
+    try:
+        return OnnxNetwork.checked(graph, sha256_of(graph), num_threads, providers)
+    except DamagedNetworkError:
+        return OnnxNetwork(make_graph(name), num_threads, providers)
