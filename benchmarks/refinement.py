@@ -11,6 +11,7 @@ are seen, jitter is that of whole tracks.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -192,7 +193,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none", num_threads=1)
     for knows_floor in (True, False):
-        Console().print(table(pipeline, knows_floor))
+        Console(width=None if sys.stdout.isatty() else 130).print(table(pipeline, knows_floor))
 
 
 if __name__ == "__main__":

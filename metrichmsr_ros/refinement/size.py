@@ -15,6 +15,7 @@ import numpy as np
 
 from metrichmsr_ros.body.engine import BodyEngine, PosedBodies
 from metrichmsr_ros.depth.sources.ground_plane import Plane
+from metrichmsr_ros.pipeline.scale.evidence import GATE
 from metrichmsr_ros.pipeline.scale.ground_contact import sole_on_floor
 from metrichmsr_ros.refinement.track import RecordedTrack
 from metrichmsr_ros.types import Float64Array
@@ -106,8 +107,10 @@ def combined_scale(floor: FloorScale | None, offset: float = 0.0, offset_std: fl
     """
     if floor is None:
         return 0.0, PRIOR_STD
-    share = PRIOR_STD**2 / (PRIOR_STD**2 + floor.std**2)
-    return share * (floor.log_scale + offset), math.hypot(math.sqrt(share) * floor.std, offset_std)
+    scale = floor.log_scale + offset
+    prior = max(PRIOR_STD**2, (scale / GATE) ** 2 - floor.std**2)  # a prior that contradicts the floor is less certain
+    share = prior / (prior + floor.std**2)
+    return share * scale, math.hypot(math.sqrt(share) * floor.std, offset_std)
 
 
 def shared_camera_height(scales: Sequence[FloorScale]) -> tuple[float, float] | None:
