@@ -14,11 +14,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hostile import arrays, bags, pickle_doors, pictures, texts, weights
+from benchmarks.hostile import arrays, bags, networks, pickle_doors, pictures, texts, weights
 from benchmarks.hostile.apart import run
 
 _SHOWN = 60  # characters of an error
-GROUPS = (pickle_doors, weights, pictures, texts, arrays, bags)
+GROUPS = (pickle_doors, weights, pictures, texts, arrays, networks, bags)
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from metrichmsr_ros.conversion.recording import ConvertError, Frames, PersonTrack, SourceRecording
 from metrichmsr_ros.evaluation.trajectories import read_tum
+from metrichmsr_ros.io.texts import read_json
 from metrichmsr_ros.replay.records import FrameRecord, PersonRecord, load_records
 from metrichmsr_ros.types import Float64Array
 
@@ -38,7 +38,7 @@ def _about(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except ValueError as error:
         raise ConvertError(
             f"{path} is not JSON ({error}); replay the bag again, or convert a copy of {ESTIMATES}"

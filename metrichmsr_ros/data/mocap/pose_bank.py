@@ -55,7 +55,7 @@ class PoseBank:
         """Read a bank; None reads the package's own. Raises MotionError if `path` is not a bank."""
         try:
             return cls._read(path or asset_path("poses.npz"))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             command = "python -m metrichmsr_ros.data.mocap.pose_bank MOTION_FOLDER OUT.npz"
             raise MotionError(f"{path}: not a bank of poses; make one with `{command}`") from None
 

@@ -26,6 +26,7 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.mesh import vertex_normals
 from metrichmsr_ros.geometry.raster import interpolate, rasterize
 from metrichmsr_ros.geometry.rotations import rotation_matrices
+from metrichmsr_ros.io.npz import read_npz
 from metrichmsr_ros.types import Float64Array
 
 # SMPL axes (y up, facing z) to the world's (z up, facing x).
@@ -92,7 +93,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         self.camera = camera = Camera.from_fov(*size, fov_x)
         self.body = load_body_engine(BODY)
         self.faces, tables = self.body.faces, OpenTables.load(BODY)
-        walk = np.load(asset_path("walk_cycle.npz"))
+        walk = read_npz(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
         self._colours = {walker.id: vertex_colours(tables, walker.outfit) for walker in self.walkers}
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))

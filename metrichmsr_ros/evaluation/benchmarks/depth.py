@@ -109,5 +109,5 @@ def _file_errors(truth: Path, predicted: Path, protocol: DepthProtocol) -> Depth
     try:
         true, estimated = read_npz(truth), read_npz(predicted)
         return depth_errors(estimated["depth"], true["depth"], true.get("mask"), protocol)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise MetricInputError(f"{predicted} against {truth}: {error}") from error

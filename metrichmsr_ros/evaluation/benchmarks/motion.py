@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.trajectories import read_tum
 from metrichmsr_ros.io.npz import NpzError, read_npz
@@ -105,7 +106,8 @@ def load_motions(path: Path) -> Iterator[Motion]:
     if not files:
         raise MetricInputError(f"{path} holds no .npz files")
     for file in files:
-        yield from _file_motions(file)
+        with errors_as(MetricInputError, f"{file} does not have the layout of motions, or is damaged"):
+            yield from _file_motions(file)
 
 
 def with_cameras(motion: Motion, folder: Path | None) -> Motion:

@@ -15,8 +15,9 @@ import tempfile
 from pathlib import Path
 
 from metrichmsr_ros.assets import MODELS, cache_dir, model_path
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.errors import MetricHMRError, errors_as
 
+_LARGEST_TFLITE = 2**26  # bytes
 CONVERTER_VERSION = 3
 """To be raised with every change of what `conversion.convert` writes."""
 
@@ -106,8 +107,17 @@ def graph_of(path: str | Path) -> Path | bytes:
         TfliteError: not a .tflite file, or not one of these networks.
     """
     from metrichmsr_ros.people.blazepose.conversion import convert
+    from metrichmsr_ros.people.blazepose.tflite_reader import TfliteError
 
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; run `metrichmsr setup` or pass the path of the .tflite file")
-    return path if path.suffix == ".onnx" else convert(path.read_bytes())
+    if path.suffix == ".onnx":
+        return path
+    if path.stat().st_size > _LARGEST_TFLITE:
+        raise TfliteError(f"{path} has {path.stat().st_size / 1e6:.0f} MB; BlazePose's networks have at most 28")
+    with errors_as(TfliteError, f"{path} is none of BlazePose's networks, or is damaged"):
+        try:
+            return convert(path.read_bytes())
+        except TfliteError as error:
+            raise TfliteError(f"{path}: {error}") from error

@@ -6,6 +6,7 @@ computed here and do not appear among the operations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import tflite
 
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.errors import MetricHMRError, errors_as
 from metrichmsr_ros.types import AnyArray
 
 _DTYPES = {
@@ -45,6 +46,9 @@ _TABLES = {
     "DEPTH_TO_SPACE": "DepthToSpaceOptions",
     "CONCATENATION": "ConcatenationOptions",
 }
+
+
+_MOST_WEIGHTS = 2**24  # of one tensor
 
 
 class TfliteError(MetricHMRError, ValueError):
@@ -88,6 +92,11 @@ def read_tflite(content: bytes) -> TfliteGraph:
     """
     if content[4:8] != b"TFL3":
         raise TfliteError("not a .tflite file: bytes 4 to 8 are not 'TFL3'")
+    with errors_as(TfliteError, "the .tflite file is damaged; download it again"):
+        return _graph_in(content)
+
+
+def _graph_in(content: bytes) -> TfliteGraph:
     model = tflite.Model.GetRootAs(content, 0)
     if model.SubgraphsLength() != 1:
         raise TfliteError(f"{model.SubgraphsLength()} graphs in the file; only files with one can be read")
@@ -152,6 +161,8 @@ def _dense(values: AnyArray, shape: AnyArray, sparsity: Any) -> AnyArray:
     order = sparsity.TraversalOrderAsNumpy()
     if sparsity.BlockMapLength() or order.tolist() != list(range(len(shape))):
         raise TfliteError("sparse weights in blocks or in another order of axes cannot be read")
+    if not 0 <= math.prod(shape.tolist()) <= _MOST_WEIGHTS:
+        raise TfliteError(f"a tensor of shape {shape.tolist()}, larger than those of these networks")
     flat = np.zeros(1, np.int64)
     for axis, length in enumerate(shape):
         entry = sparsity.DimMetadata(axis)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from metrichmsr_ros.data.formats.annotations.schema import VERSION
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.io.texts import read_json
 from metrichmsr_ros.io.whole_files import whole_file
 
 NAME = "manifest.json"
@@ -81,7 +82,7 @@ class Manifest:
         """
         path = folder / NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             if content["schema"] != VERSION:
                 raise AnnotationError(f"{path} has the layout {content['schema']}; this version reads {VERSION}")
             inputs = [InputEntry(**{**entry, "shards": tuple(entry["shards"])}) for entry in content["inputs"]]
