@@ -39,7 +39,9 @@ class StandIn:
             pose=np.zeros(72, np.float32), betas=np.zeros(10, np.float32), transl_cam=numbers,
             transl_cov=np.eye(3, dtype=np.float32), joints_cam=np.tile(numbers, (24, 1)),
             vertices_cam=np.zeros((0, 3), np.float32), height=1.7, velocity_cam=numbers,
-            position_cov6=np.eye(6, dtype=np.float32), landmarks=None,  # type: ignore[arg-type]
+            position_cov6=np.eye(6, dtype=np.float32), joint_confidence=np.ones(24, np.float32),
+            joint_cov=np.zeros((24, 3, 3), np.float32), orientation_cov=np.eye(3, dtype=np.float32),
+            landmarks=None,  # type: ignore[arg-type]
         )  # fmt: skip
         return Scene(stamp_s, camera, image, [person], SceneDepth.not_requested(camera))
 

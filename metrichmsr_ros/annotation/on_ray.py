@@ -48,7 +48,7 @@ def on_ray(
         outcomes = from_items(rows, override_num_blocks=len(rows)).map(
             actor,
             fn_constructor_args=(make, os.getcwd()),
-            compute=ActorPoolStrategy(min_size=1, max_size=count, max_tasks_in_flight_per_actor=1),
+            compute=ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
             num_cpus=1,
             num_gpus=gpus or None,
             ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _RETRIES},

@@ -73,7 +73,7 @@ def _person(person: PersonEstimate, name: str) -> PersonRow:
         joints_cam=person.joints_cam,
         height=person.height,
         velocity_cam=person.velocity_cam,
-        joint_confidence=getattr(person, "joint_confidence", None),
+        joint_confidence=person.joint_confidence,
         landmarks_px=None if landmarks is None else landmarks.pixels[:_LANDMARKS].astype(np.float32),
         landmark_visibility=None if landmarks is None else landmarks.visibility[:_LANDMARKS].astype(np.float32),
     )

@@ -70,6 +70,7 @@ def test_a_video_is_tracked_with_the_times_of_its_frames(tmp_path):
     assert {(w, h) for w, h in zip(frames["width"], frames["height"], strict=True)} == {(64, 48)}
     np.testing.assert_allclose(frames["K"][:, 0, 0], 32 / np.tan(np.radians(30)), rtol=1e-6)
     assert people["landmarks_px"].shape == (6, 33, 2)
+    np.testing.assert_allclose(people["joint_confidence"], 0.8)
 
 
 def test_photographs_have_ids_of_their_own_and_names(tmp_path):
