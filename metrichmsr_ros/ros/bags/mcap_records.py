@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import lz4.frame  # comes with mcap
+import lz4.frame
 import zstandard
 
 LARGEST_RECORD = 2**28  # bytes; a chunk of rosbag2 has 0.8 MB, or one larger message
