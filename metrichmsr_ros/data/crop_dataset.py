@@ -180,7 +180,12 @@ def truth_of(
         "has_joints_cam": label.has_pose and label.has_betas and not is_foreign,
         "has_joints_2d": bool((label.joints_2d[:, 2] > 0).any()),
     }
-    return Truth(**tensors, joints_cam=joints, **{name: torch.tensor([bool(mask)]) for name, mask in masks.items()})
+    importance = {
+        "weight": torch.tensor([label.weight], dtype=torch.float32),
+        "position_sigma": torch.tensor([label.position_sigma], dtype=torch.float32),
+    }
+    known = {name: torch.tensor([bool(mask)]) for name, mask in masks.items()}
+    return Truth(**tensors, joints_cam=joints, **known, **importance)
 
 
 def without_distortion(image: NDArray[np.uint8], label: PersonLabel) -> tuple[NDArray[np.uint8], PersonLabel]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
+from metrichmsr_ros.data.formats.annotated import read_annotated
 from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
 from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, joints_of
 from metrichmsr_ros.data.formats.scenes import read_prox, read_rich
@@ -34,6 +35,7 @@ Kind = Literal[
     "rich",
     "prox",
     "rendered",
+    "annotated",
 ]
 
 
@@ -43,14 +45,16 @@ class ImageSet:
 
     Attributes:
         kind: published layout of the data set (docs/how_to/datasets.md).
-        path: glob pattern of label files or shards; for 3dpw, emdb, rich and prox the data set's folder; for rendered
-            the folder of photographs and textures, or nothing.
-        images: folder that image names are relative to, if `path` names label files.
+        path: glob pattern of label files or shards; for 3dpw, emdb, rich, prox and annotated the data set's folder; for
+            rendered the folder of photographs and textures, or nothing.
+        images: folder that image names are relative to, if `path` names label files; for annotated the folder of the
+            inputs, if they are no longer where they were.
         weight: sampling frequency relative to the other sets, independent of the size.
         split: train, validation or test, for 3dpw and rich.
-        sequences: glob pattern of the sequences or recordings.
+        sequences: glob pattern of the sequences, recordings or, for annotated, sources.
         genders: JSON file of {"subject": "male" or "female"}, for rich.
         children: share of children, for rendered.
+        min_confidence: people of lower confidence are left out, for annotated.
     """
 
     kind: Kind
@@ -61,6 +65,7 @@ class ImageSet:
     sequences: str = "*"
     genders: str = ""
     children: float = 0.05
+    min_confidence: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -192,6 +197,17 @@ def _shards(read: Callable[[Path], LabelTable]) -> _Reader:
     return lambda of, bodies: [read(path) for path in _paths(of.path)]
 
 
+def _read_annotated(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
+    return read_annotated(
+        Path(of.path).expanduser(),
+        bodies.trained,
+        bodies.joints_of(),
+        Path(of.images).expanduser() if of.images else None,
+        of.sequences,
+        of.min_confidence,
+    )
+
+
 _SPEAK_SMPL = frozenset({"bedlam", "camerahmr", "4dhumans", "4dhumans_tar", "3dpw", "emdb"})
 _READERS: Mapping[str, _Reader] = {
     "open": _shards(read_open),
@@ -206,4 +222,5 @@ _READERS: Mapping[str, _Reader] = {
     "emdb": _read_emdb,
     "rich": _read_rich,
     "prox": _read_prox,
+    "annotated": _read_annotated,
 }

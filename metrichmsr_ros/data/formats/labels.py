@@ -25,7 +25,7 @@ from metrichmsr_ros.types import AnyArray
 JointsOf = Callable[[AnyArray, AnyArray, str], AnyArray]
 """(betas (10,), pose (72,), gender) -> joints (24, 3) of the data set's body model with zero translation, metres."""
 
-AS_STORED, CLOCKWISE, MIRRORED = "as stored", "clockwise", "mirrored"
+AS_STORED, CLOCKWISE, MIRRORED, UPRIGHT = "as stored", "clockwise", "mirrored", "upright"
 
 
 class LabelError(MetricHMRError, ValueError):
@@ -38,7 +38,7 @@ class PersonLabel:
 
     person: str  # name for messages: data set, image and person
     image: Path
-    turn: str  # transformation of the stored image to match the labels: "as stored", "clockwise", "mirrored"
+    turn: str  # from the stored image to the labels: "as stored", "clockwise", "mirrored", "upright" (by its EXIF)
     body: str  # body model of the parameters: "smpl", "smplx" or "open"
     gender: str  # "neutral", "female", "male"
     intrinsics: AnyArray  # (3, 3); NaN if the data set has no intrinsics
@@ -52,6 +52,8 @@ class PersonLabel:
     has_pose: bool
     has_betas: bool
     has_transl: bool
+    weight: float = 1.0  # of the person in the loss
+    position_sigma: float = 0.0  # standard deviation of the labelled position, m; 0: exact
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class LabelTable:
     has_pose: AnyArray  # (N,) bool
     has_betas: AnyArray  # (N,) bool
     has_transl: AnyArray  # (N,) bool
+    weight: AnyArray  # (N,)
+    position_sigma: AnyArray  # (N,) m
 
     def __len__(self) -> int:
         """Number of people."""
@@ -97,7 +101,8 @@ class LabelTable:
 
 
 def label_table(*, person: Sequence[str], image: Sequence[Path], **columns: Any) -> LabelTable:
-    """Build a table; missing columns get defaults: neutral gender, zeros, masks False, NaN for intrinsics and bbox."""
+    """Build a table; missing columns get defaults: neutral gender, zeros, masks False, NaN for intrinsics and bbox,
+    weight 1."""
     count = len(person)
     defaults: dict[str, Any] = {
         "turn": AS_STORED,
@@ -107,6 +112,8 @@ def label_table(*, person: Sequence[str], image: Sequence[Path], **columns: Any)
         "distortion": np.zeros((count, 5)),
         "bbox": np.full((count, 4), np.nan, np.float32),
         "joints_2d": np.zeros((count, 24, 3), np.float32),
+        "weight": np.ones(count, np.float32),
+        "position_sigma": np.zeros(count, np.float32),
     }
     for name, width in (("pose", 72), ("betas", 10), ("transl", 3), ("pelvis", 3)):
         defaults[name] = np.zeros((count, width), np.float32)
@@ -181,7 +188,7 @@ def read_image(label: PersonLabel) -> NDArray[np.uint8]:
     if not stored:
         raise LabelError(f"{label.person}: image {label.image} is missing or unreadable")
     try:
-        image = decode_image(stored, upright=False)
+        image = decode_image(stored, upright=label.turn == UPRIGHT)
     except ImageDataError as error:
         raise LabelError(f"{label.person}: image {label.image}: {error}") from None
     if label.turn == CLOCKWISE:

@@ -5,6 +5,7 @@
 
 All distances are un-squared (robust: BlazePose and pseudo labels are sometimes wrong). Every term is a mean over the
 whole batch in which samples without the label count as zero, so that data-parallel training equals one large batch.
+Labels that are estimates themselves count by `Truth.weight`, their positions also by `Truth.position_sigma`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from metrichmsr_ros.hmr.network.model import HMROutput
 
 TAIL = 8.0  # degrees of freedom of the Student's t likelihood
 NEAR_PLANE = 0.1  # metres; depth of nearer joints is clamped to this before projection
+HALF_TRUSTED = 0.1  # deviation of a labelled position over its distance that halves its weight
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Truth:
     """Labels of B people, camera frame, metres. pose: (B,72) axis-angle; betas: (B,10); transl: (B,3); joints_cam:
     (B,24,3); joints_2d: (B,24,3) full-image u, v and confidence 0..1; has_*: (B,) bool, False if a data set
     lacks the label; landmarks_cam: (B,33,3) true positions of BlazePose's landmarks, if known (for augmentation).
+    weight: (B,) factor on the person's losses; None: 1. position_sigma: (B,) standard deviation of the labelled
+    position, m, 0 where it is exact; None: 0.
     """
 
     pose: torch.Tensor
@@ -58,13 +62,15 @@ class Truth:
     has_joints_cam: torch.Tensor
     has_joints_2d: torch.Tensor
     landmarks_cam: torch.Tensor | None = None
+    weight: torch.Tensor | None = None
+    position_sigma: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Number of people."""
         return len(self.pose)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All fields by name, without landmarks_cam if it is None."""
+        """All fields by name, without those that are None."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in named.items() if value is not None}
 
@@ -100,6 +106,7 @@ def human_losses(
         joints = body.joints(output.betas, output.rotmats, zero)
         vertex_error = joints.new_zeros(len(truth))
     joints_cam = joints + output.transl[:, None]
+    trust, is_exact = _trust_in_position(truth)
     terms = {
         "joints_2d": (_reprojection(joints_cam, truth, batch), truth.has_joints_2d),
         "joints_3d": (_distance(_centred(joints), _centred(truth.joints_cam)).mean(-1), truth.has_joints_cam),
@@ -107,10 +114,11 @@ def human_losses(
         "pose": (_distance(output.rotmats.flatten(-2), true_rotmats.flatten(-2)).mean(-1), truth.has_pose),
         "betas": ((output.betas - truth.betas).abs().mean(-1), truth.has_betas),
         "height": ((body.height(output.betas) - body.height(truth.betas)).abs(), truth.has_betas),
-        "position": (_relative_position(joints_cam[:, 0], truth.joints_cam[:, 0]), truth.has_transl),
-        "uncertainty": (_uncertainty(output, joints_cam[:, 0], truth.joints_cam[:, 0]), truth.has_transl),
+        "position": (trust * _relative_position(joints_cam[:, 0], truth.joints_cam[:, 0]), truth.has_transl),
+        "uncertainty": (_uncertainty(output, joints_cam[:, 0], truth.joints_cam[:, 0]), truth.has_transl & is_exact),
     }
-    losses = {name: torch.where(mask, value, 0.0).mean() for name, (value, mask) in terms.items()}
+    weight = 1.0 if truth.weight is None else truth.weight
+    losses = {name: (torch.where(mask, value, 0.0) * weight).mean() for name, (value, mask) in terms.items()}
     return losses | {"load_balance": output.load_balance}
 
 
@@ -137,6 +145,16 @@ def _reprojection(joints_cam: torch.Tensor, truth: Truth, batch: CropBatch) -> t
 def _relative_position(root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:
     """(B,): distance of the roots over the true distance from the camera."""
     return _distance(root, true_root) / true_root.norm(dim=-1).clamp_min(NEAR_PLANE)
+
+
+def _trust_in_position(truth: Truth) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B,) factor on the position's error, 1 where the label is exact, and (B,) whether it is.
+
+    Inexact positions do not train the deviations: they would measure the label's error together with the network's.
+    """
+    distance = truth.joints_cam[:, 0].norm(dim=-1).clamp_min(NEAR_PLANE)
+    sigma = torch.zeros_like(distance) if truth.position_sigma is None else truth.position_sigma
+    return 1 / (1 + (sigma / distance / HALF_TRUSTED).square()), sigma == 0
 
 
 def _uncertainty(output: HMROutput, root: torch.Tensor, true_root: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ batch of a single process.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import Protocol, cast
 
@@ -24,7 +24,7 @@ from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.config import TrainConfig
 from metrichmsr_ros.training.human.landmark_augment import augment
-from metrichmsr_ros.training.human.landmark_table import PeopleTable
+from metrichmsr_ros.training.human.landmark_table import PeopleTable, joined
 
 
 class Batches(Protocol):
@@ -91,6 +91,26 @@ class LandmarkBatches:
             generator = generator_of(self.config.seed, 1, epoch)
             self._order = (epoch, torch.randperm(len(self), generator=generator))
         return self._order[1]
+
+
+class MixedLandmarkBatches(LandmarkBatches):
+    """Batches of several tables, each drawn by its weight; in each, everybody is drawn once before anybody is twice."""
+
+    def __init__(self, config: TrainConfig, tables: Sequence[PeopleTable], weights: Sequence[float]) -> None:
+        super().__init__(config, joined(tables))
+        self._lengths, self._weights = [len(table) for table in tables], tuple(weights)
+        self._next_step = -1
+        self._draws: Iterator[int] = iter(())
+
+    def index(self, step: int) -> torch.Tensor:
+        """As in `LandmarkBatches`."""
+        size = self.config.batch_size
+        if step != self._next_step:
+            count = (total_steps(self.config, len(self)) - step) * size
+            sampler = MixSampler(self._lengths, self._weights, max(count, size), self.config.seed, step * size)
+            self._draws = iter(sampler)
+        self._next_step = step + 1
+        return torch.tensor(list(islice(self._draws, size)))
 
 
 class ImageBatches:

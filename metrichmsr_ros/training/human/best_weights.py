@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metrichmsr_ros.hmr.network.checkpoint import save_model
+from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.network.pixels.grafting import with_branch_of
 from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.human.config import TrainConfig
 
@@ -38,7 +39,9 @@ class WeightsFile:
         return True
 
     def write(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> None:
-        """Writes `model`, replacing an earlier file."""
+        """Writes `model`, with the branch of its initial weights if `config.keep_branch`, replacing an earlier file."""
+        if self._config.keep_branch:
+            model = with_branch_of(model, load_model(self._config.initial_weights, setting="initial_weights"))
         save_model(self.path, model, self._provenance(step, metrics))
 
     def _score(self, metrics: Mapping[str, float]) -> float:

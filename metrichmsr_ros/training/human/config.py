@@ -57,7 +57,8 @@ class TrainConfig:
     """One training run.
 
     Networks over landmarks are trained on `train` and validated on `validation`: glob patterns of shards, which share
-    no motion and no shape. Networks over pixels are trained on `images` and validated on `validation_images`.
+    no motion and no shape. They can also be trained on annotated sets of `images`; shards then have the weight 1.
+    Networks over pixels are trained on `images` and validated on `validation_images`.
     """
 
     name: str = "embedded"
@@ -71,7 +72,8 @@ class TrainConfig:
     workers: int = 0  # processes that cut crops; 0: the training process cuts them
     simulated: int = 0  # simulated people, drawn near those of the shards with their landmark errors, before training
     standing_repeats: int = 0  # additional draws per epoch of people who stand or walk; landmark data only
-    initial_weights: str = ""  # a .safetensors file of the same network to start from, e.g. for fine-tuning
+    initial_weights: str = ""  # preset or .safetensors file of the same network to start from, e.g. for fine-tuning
+    keep_branch: bool = False  # write the weights with the pixel branch of `initial_weights`, unchanged
     output: str = "out/train"
     batch_size: int = 256  # people, over all processes together
     steps: int = 0  # 0: take `epochs`
@@ -99,8 +101,8 @@ class TrainConfig:
         over_pixels = not self.model.image_encoder.reads_landmarks
         if over_pixels and (self.train or self.validation):
             raise ConfigError("train: shards hold landmarks, but this network reads pixels; set `images` instead")
-        if not over_pixels and (self.images or self.validation_images):
-            raise ConfigError("images: this network reads landmarks, not pixels; set `train` to its shards instead")
+        if not over_pixels:
+            self._check_landmark_data()
         if self.model.image_encoder.reads_maps:
             raise ConfigError(
                 "model: image_encoder.kind blazepose_pixels has a branch that is trained by itself: use kind blazepose "
@@ -113,6 +115,19 @@ class TrainConfig:
         unknown = set(self.keep_best) - set(HELD_OUT_FIGURES)
         if unknown:
             raise ConfigError(f"keep_best: unknown metrics {sorted(unknown)}; choose from {list(HELD_OUT_FIGURES)}")
+        if self.keep_branch and (over_pixels or not self.initial_weights):
+            raise ConfigError("keep_branch: name weights with a pixel branch in `initial_weights`, e.g. embedded")
+
+    def _check_landmark_data(self) -> None:
+        if self.validation_images or any(of.kind != "annotated" for of in self.images):
+            raise ConfigError(
+                "images: this network reads landmarks, not pixels; set `train` to its shards instead, or `images` to "
+                "sets of kind annotated"
+            )
+        if self.images and self.standing_repeats:
+            raise ConfigError("standing_repeats: is for shards alone; set it to 0 where `images` are given")
+        if self.simulated and self.images and not self.train:
+            raise ConfigError("simulated: people are simulated around those of shards; set `train`, or simulated: 0")
 
 
 def differing_keys(config: TrainConfig, written: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import contextlib
 import glob
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,21 @@ class PeopleTable:
             yield self.select(index)
 
 
+def joined(tables: Sequence[PeopleTable]) -> PeopleTable:
+    """The people of all tables; true landmarks (`landmarks_cam`) are left out unless every table has them."""
+    inputs, *others = [table.inputs for table in tables]
+    for batch in others:
+        inputs = inputs.joined(batch)
+    truths = [_with_importance(table.truth) for table in tables]
+    names = set.intersection(*(set(truth.keys()) for truth in truths))
+    labels = {name: torch.cat([truth[name] for truth in truths]) for name in names}
+    return PeopleTable(inputs, Truth(**labels), tuple(key for table in tables for key in table.keys))
+
+
+def _with_importance(truth: Truth) -> dict[str, torch.Tensor]:
+    return {"weight": torch.ones(len(truth)), "position_sigma": torch.zeros(len(truth)), **truth.tensors()}
+
+
 def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTable:
     """The people of `load_rows` as a table."""
     rows, keys = load_rows(patterns, cache)
@@ -69,11 +84,18 @@ def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows,
     if cache is None:
         return read_rows(paths)
     states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    file = cache / f"looks-{hashlib.sha256(repr(states).encode()).hexdigest()[:16]}.npz"
+    return cached_rows(cache, repr(states), lambda: read_rows(paths))
+
+
+def cached_rows(
+    cache: Path, state: str, make: Callable[[], tuple[Rows, tuple[str, ...]]]
+) -> tuple[Rows, tuple[str, ...]]:
+    """What `make` returns, stored in the folder `cache` and read from there while `state` is the same."""
+    file = cache / f"looks-{hashlib.sha256(state.encode()).hexdigest()[:16]}.npz"
     with contextlib.suppress(NpzError, KeyError):  # a cache that cannot be read is none
         rows = read_npz(file)
         return rows, tuple(rows.pop("keys").tolist())
-    rows, keys = read_rows(paths)
+    rows, keys = make()
     cache.mkdir(parents=True, exist_ok=True)
     arrays = rows | {"keys": np.array(keys)}
     with tempfile.TemporaryDirectory(prefix="looks-", dir=cache) as folder:
@@ -124,9 +146,8 @@ def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:
         "bbox": np.concatenate([body_pixels.min(1), body_pixels.max(1)], axis=-1),
     }
     labels = {name: rows[name] for name in ("pose", "betas", "transl", "joints_cam")} | {"joints_2d": joints_2d}
-    if "landmarks_cam" in rows:
-        labels["landmarks_cam"] = rows["landmarks_cam"]
-    has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels if name != "landmarks_cam"}
+    has = {f"has_{name}": torch.ones(len(keys), dtype=torch.bool) for name in labels}
+    labels |= {name: rows[name] for name in ("landmarks_cam", "weight", "position_sigma") if name in rows}
     return PeopleTable(
         CropBatch(
             **{k: torch.from_numpy(v.astype(np.float32)) for k, v in inputs.items()},

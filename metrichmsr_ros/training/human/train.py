@@ -19,11 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.training.distributed import Processes, processes
-from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches
+from metrichmsr_ros.training.human.annotated_looks import annotated_people
+from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches, MixedLandmarkBatches
 from metrichmsr_ros.training.human.best_weights import WeightsFile
 from metrichmsr_ros.training.human.config import TrainConfig, load_train_config
 from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
-from metrichmsr_ros.training.human.landmark_table import load_people, load_rows, table_of, with_simulated
+from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people, load_rows, table_of, with_simulated
 from metrichmsr_ros.training.human.trainer import HumanRun
 from metrichmsr_ros.training.human.validation import HeldOut, validate
 
@@ -38,18 +39,29 @@ def train(config: TrainConfig, device: str = "cpu") -> Path:
         console = Console(quiet=not among.is_first)
         body = load_body(config.model.body)
         with console.status("reading data"):
-            people, held_out = _image_data(config) if config.images else _landmark_data(config, body)
+            people, held_out = (
+                _landmark_data(config, body) if config.model.image_encoder.reads_landmarks else _image_data(config)
+            )
         console.print(f"{len(people)} training people, {len(held_out) if held_out else 0} held out")
         return train_on(config, people, held_out, body, among, console)
 
 
 def _landmark_data(config: TrainConfig, body: BodyModel) -> tuple[Batches, HeldOut | None]:
     cache = Path(config.output) / "cache"
+    held_out = load_people(config.validation, cache) if config.validation else None
+    if not config.images:
+        return LandmarkBatches(config, _rendered(config, body, cache)), held_out
+    tables, weights = annotated_people(config, body, cache)
+    if config.train:
+        tables, weights = [*tables, _rendered(config, body, cache)], [*weights, 1.0]
+    return MixedLandmarkBatches(config, tables, weights), held_out
+
+
+def _rendered(config: TrainConfig, body: BodyModel, cache: Path) -> PeopleTable:
     rows, keys = load_rows(config.train, cache)
     if config.simulated:
         rows, keys = with_simulated(rows, keys, config.simulated, config.seed, body)
-    held_out = load_people(config.validation, cache) if config.validation else None
-    return LandmarkBatches(config, table_of(rows, keys)), held_out
+    return table_of(rows, keys)
 
 
 def _image_data(config: TrainConfig) -> tuple[Batches, HeldOut | None]:

@@ -11,7 +11,7 @@ import torch
 from helpers.simulated_people import simulate
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.hmr.network.losses import HumanLossWeights, human_losses, project, total_loss
+from metrichmsr_ros.hmr.network.losses import HALF_TRUSTED, HumanLossWeights, human_losses, project, total_loss
 from metrichmsr_ros.hmr.network.model import HMROutput
 
 
@@ -84,6 +84,31 @@ def test_half_a_mask_is_half_the_loss(people, body):
     truth = dataclasses.replace(people.truth, has_betas=half)
     whole = human_losses(wrong, people.truth, people.inputs, body)["betas"]
     assert human_losses(wrong, truth, people.inputs, body)["betas"].item() == pytest.approx(whole.item() / 2)
+
+
+def test_weights_of_people_scale_their_losses(people, body):
+    """Everybody's shape is wrong by 1, so that the term is the mean weight."""
+    weight = torch.tensor([0.5, 0.9, 0.0, 1.0, 0.6, 0.75])
+    wrong = dataclasses.replace(output_of(people.truth), betas=people.truth.betas + 1, transl=people.truth.transl + 1)
+    weighted = human_losses(wrong, dataclasses.replace(people.truth, weight=weight), people.inputs, body)
+    assert weighted["betas"].item() == pytest.approx(weight.mean().item(), rel=1e-5)
+    distance = people.truth.joints_cam[:, 0].norm(dim=-1)
+    true = people.truth.joints_cam[:, 0]
+    moved = body.joints(wrong.betas, wrong.rotmats, torch.zeros_like(true))[:, 0] + wrong.transl
+    expected = (weight * (moved - true).norm(dim=-1) / distance).mean()
+    assert weighted["position"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_positions_count_less_the_less_exact_they_are_and_do_not_train_deviations(people, body):
+    distance = people.truth.joints_cam[:, 0].norm(dim=-1)
+    wrong = dataclasses.replace(output_of(people.truth), transl=people.truth.transl + 1)
+    exact = human_losses(wrong, people.truth, people.inputs, body)
+    for relative, share in ((0.0, 1.0), (1.0, 0.5), (3.0, 0.1)):
+        truth = dataclasses.replace(people.truth, position_sigma=relative * HALF_TRUSTED * distance)
+        losses = human_losses(wrong, truth, people.inputs, body)
+        assert losses["position"].item() == pytest.approx(share * exact["position"].item(), rel=1e-4)
+        assert losses["uncertainty"].item() == (exact["uncertainty"].item() if relative == 0 else 0.0)
+        assert losses["joints_3d"].item() == exact["joints_3d"].item()
 
 
 def test_uncertainty_loss_is_minimal_at_the_true_deviation(people, body):

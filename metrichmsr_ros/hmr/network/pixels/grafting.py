@@ -31,5 +31,12 @@ def with_branch(model: MetricHMR, branch: Mapping[str, torch.Tensor], config: Pi
     return whole.eval()
 
 
+def with_branch_of(model: MetricHMR, other: MetricHMR) -> MetricHMR:
+    """A copy of the network with the branch of `other`; the model itself if that has none."""
+    if other.pixel_position is None:
+        return model
+    return with_branch(model, other.pixel_position.state_dict(), other.config.pixel_position)
+
+
 def _rest(model: MetricHMR) -> dict[str, torch.Tensor]:
     return {name: value for name, value in model.state_dict().items() if not name.startswith(_PREFIX)}
