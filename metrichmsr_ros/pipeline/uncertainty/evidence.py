@@ -77,8 +77,9 @@ class Evidence:
         swing: (B, 24) m, root mean square by which each joint differs between views, as far as rotations of joints
             move it against the hips; 0 without several views.
         turned: (B,) rad, by how much the root differs between views; 0 without several views.
-        other: (B, 24, 3) m, `relative` in the other reading of the same outlines: depth reflected, sides swapped.
-        other_turn: (B, 3) rotation vector from this reading's root to the other one's.
+        other: (B, 24, 3) m, `relative` in the other reading of the same outlines: depth reflected, sides swapped. If
+            nobody is in more than the usual doubt, it is `relative`.
+        other_turn: (B, 3) rotation vector from this reading's root to the other one's; zeros likewise.
         doubt: (B,) probability 0..1 of that other reading.
     """
 
@@ -119,7 +120,10 @@ def evidence_of(
     margin, px_per_m = _in_image(joints, camera)
     spread = np.zeros((count, NUM_JOINTS), np.float32) if estimate.spread is None else np.nan_to_num(estimate.spread)
     sight, root = unit(estimate.transl), estimate.rotmats[:, 0]
-    other, other_turn = _other_reading(relative, root, sight)
+    doubt = np.zeros(count, np.float32) if estimate.doubt is None else estimate.doubt
+    other, other_turn = relative, np.zeros((count, 3), np.float32)
+    if (doubt > USUAL_DOUBT).any():  # seldom, and a third of the time
+        other, other_turn = _other_reading(relative, root, sight)
     heights = np.ptp(joints @ root[:, :, 1:2], axis=1)[:, 0]
     return Evidence(
         relative=relative,
@@ -137,7 +141,7 @@ def evidence_of(
         turned=spread[:, 0],
         other=other,
         other_turn=other_turn,
-        doubt=np.zeros(count, np.float32) if estimate.doubt is None else estimate.doubt,
+        doubt=doubt,
     )
 
 

@@ -23,7 +23,8 @@ def body_axes(evidence: Evidence) -> Float32Array:
     up, front = evidence.root[..., 1], evidence.root[..., 2]
     away = evidence.sight - (evidence.sight * up).sum(-1, keepdims=True) * up
     away = unit(away + _END_ON * (np.linalg.norm(away, axis=-1, keepdims=True) < _END_ON) * front)
-    return np.stack([up, away, np.cross(up, away)], axis=-1)
+    across = up[:, [1, 2, 0]] * away[:, [2, 0, 1]] - up[:, [2, 0, 1]] * away[:, [1, 2, 0]]
+    return np.stack([up, away, across], axis=-1)
 
 
 def orientation_influences(evidence: Evidence) -> Float32Array:
