@@ -39,6 +39,7 @@ EXTRAS = {
     "depth": [*TRAIN, "transformers>=4.48", "pillow>=10.0"],
     "fleet": ["ray[data]>=2.30,<2.64"],  # which is to take the options of actors by other names
     "annotate": ["pyarrow>=17.0"],
+    "view": ["viser>=1.1"],
     "test": [*TRAIN, *requirements("requirements-test.txt")],
 }
 NOT_IN_ALL = ("gpu", "smpl", "test")  # another build of ONNX Runtime; not for commercial use; not for users

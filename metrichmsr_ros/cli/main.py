@@ -17,6 +17,7 @@ from metrichmsr_ros.conversion.options import ConvertOptions, Format
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
 from metrichmsr_ros.ros.process import EndSignals
+from metrichmsr_ros.viewer.options import ViewOptions
 
 app = tyro.extras.SubcommandApp()
 
@@ -386,6 +387,29 @@ def annotate(
 
         refine_command(out, out.with_name(f"{out.name}_refined"), None, False, options.body)
     sys.exit(int(code))
+
+
+@app.command
+def view(
+    path: Annotated[Path, tyro.conf.Positional],
+    options: Annotated[ViewOptions, tyro.conf.OmitArgPrefixes] = ViewOptions(),  # noqa: B008 (frozen)
+    host: str = "127.0.0.1",
+    port: int | None = None,
+) -> None:
+    """Look at people in the browser, in metres: bodies, camera, depth, paths, with a timeline and a ruler.
+
+    Needs the extra `view`, and no internet. Ctrl-C ends it.
+
+    Args:
+        path: a photograph, video or rosbag2 bag, whose people are estimated; an annotation folder, the --out of a
+            replay or a bag of the node's people, which are shown as they are.
+        options: what to show of it, model, intrinsics.
+        host: address that the page listens on; others than this machine's own show it to the network.
+        port: of the page; default: 8080, or the next free one.
+    """
+    from metrichmsr_ros.cli.view import view_command
+
+    view_command(path, host, port, options)
 
 
 @app.command

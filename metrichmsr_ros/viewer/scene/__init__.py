@@ -1,0 +1,1 @@
+"""What the viewer draws: arrays in the axes of the scene, and the handles that hold them."""

@@ -1,0 +1,1 @@
+"""Sources of the viewer: each yields its frames in order."""
