@@ -13,3 +13,4 @@ Float64Array = NDArray[np.float64]
 FloatingArray = NDArray[np.floating]  # float32 or float64
 IndexArray = NDArray[np.integer[Any]]
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
+Triple = tuple[float, float, float]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from metrichmsr_ros.body.human_description.tree import TreeJoint, Triple
+from metrichmsr_ros.body.human_description.tree import TreeJoint
+from metrichmsr_ros.types import Triple
 
 Quaternion = tuple[float, float, float, float]
 

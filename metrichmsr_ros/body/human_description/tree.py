@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from metrichmsr_ros.body.human_description.segments import Segments
-from metrichmsr_ros.types import AnyArray
+from metrichmsr_ros.types import AnyArray, Triple
 
-Triple = tuple[float, float, float]
 JointKind = Literal["revolute", "prismatic", "fixed"]
 
 _AXES: dict[str, Triple] = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 
 from metrichmsr_ros.body.human_description.segments import Segments
-from metrichmsr_ros.body.human_description.tree import SIDES, TreeJoint, Triple, joints_of
+from metrichmsr_ros.body.human_description.tree import SIDES, TreeJoint, joints_of
+from metrichmsr_ros.types import Triple
 
 _LIMB_RADIUS_M = 0.03
 _HEAD_SHARE = 0.08  # radius of the head by Segments.stature

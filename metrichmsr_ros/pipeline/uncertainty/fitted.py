@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metrichmsr_ros.types import Triple
+
 JOINT_KINDS = (
     "pelvis", "hip", "spine1", "spine2", "spine3", "knee", "ankle", "foot",
     "neck", "collar", "head", "shoulder", "elbow", "wrist", "hand",
@@ -14,7 +16,6 @@ JOINT_INFLUENCES = ("hidden", "outside", "cut", "small", "bent", "tilt")
 ORIENTATION_INFLUENCES = ("hidden", "cut", "small", "bent", "tilt")
 
 Pair = tuple[float, float]
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
