@@ -65,9 +65,12 @@ class Differences:
         self._found[name] += np.where(np.isfinite(gaps), gaps, np.inf).tolist()
 
     def add_fields(self, graph: object, torch: object, prefix: str = "") -> None:
-        """Note every array of two values of one dataclass."""
+        """Note every array of two values of one dataclass; what a network does not answer, neither of them has."""
         for field in fields(graph):  # type: ignore[arg-type]
-            self.add(prefix + field.name, getattr(graph, field.name), getattr(torch, field.name))
+            ours, theirs = getattr(graph, field.name), getattr(torch, field.name)
+            assert (ours is None) == (theirs is None)
+            if ours is not None:
+                self.add(prefix + field.name, ours, theirs)
 
     def of(self, name: str) -> NDArray[np.float64]:
         """(N,) differences of a quantity."""
