@@ -109,7 +109,7 @@ def _text_of(path: Path) -> str:
     try:
         return read_text(path)
     except TextFileError as error:
-        raise MetricInputError(f"{error}; TUM's format is text") from None
+        raise MetricInputError(f"{error}; name a text file in TUM's format") from None
 
 
 def _nanoseconds(seconds: str) -> int:

@@ -150,7 +150,7 @@ def test_the_camera_of_a_file_equals_the_camera_of_the_transforms(tmp_path):
     with pytest.raises(ReplayError, match=r"--cameras: .*nowhere") as caught:
         replay_bag(plain, tmp_path / "file", ReplayOptions(cameras="nowhere.tum"), PixelPipeline())
     assert caught.value.code is ExitCode.USAGE
-    with pytest.raises(ReplayError, match=r"--cameras: .*: Is a directory; name a file") as caught:
+    with pytest.raises(ReplayError, match=r"--cameras: .*: Is a directory; name a text file") as caught:
         replay_bag(plain, tmp_path / "file", ReplayOptions(cameras=str(tmp_path)), PixelPipeline())
     assert caught.value.code is ExitCode.USAGE
 

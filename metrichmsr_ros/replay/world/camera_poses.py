@@ -82,8 +82,6 @@ def poses_of_file(file: Path) -> CameraPoses:
     """
     try:
         path = read_tum(file)
-    except OSError as error:
-        raise ReplayError(f"--cameras: {file}: {error.strerror}; name a file with poses", ExitCode.USAGE) from error
     except MetricInputError as error:
         raise ReplayError(f"--cameras: {error}", ExitCode.USAGE) from error
     tree = TransformTree(kept_s=math.inf, held_s=HELD_S)
