@@ -87,7 +87,10 @@ def with_arm(pose: FloatingArray, bones: Float64Array, side: str) -> FloatingArr
 
 
 def _turn(start: FloatingArray, end: FloatingArray) -> Rotation:
-    """The smallest rotation that takes one unit vector (3,) to another that is not its opposite."""
+    """The smallest rotation that takes one unit vector (3,) to another; to its opposite, one of many."""
     axis, cosine = np.cross(start, end), float(start @ end)
     length = float(np.linalg.norm(axis))
+    if length < 1e-9 and cosine < 0:
+        across = np.cross(start, np.eye(3)[np.argmin(np.abs(start))])
+        return Rotation.from_rotvec(np.pi * across / np.linalg.norm(across))
     return Rotation.from_rotvec(axis / max(length, 1e-12) * np.arctan2(length, cosine))

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
@@ -48,6 +48,7 @@ def bones_of(body, pose, side):
 
 @settings(max_examples=30, deadline=None)
 @given(upper=DIRECTIONS, fore=DIRECTIONS, side=st.sampled_from(["left", "right"]))
+@example(upper=(-0.5, 0.0, 0.0), fore=(0.0, 0.0, 1.0), side="left")  # the opposite of the arm at rest
 def test_the_posed_body_has_the_arm(body, upper, fore, side):
     bones = arm(upper, fore)
     if bones[0] @ bones[1] < -0.9:
