@@ -17,15 +17,13 @@ from metrichmsr_ros.ros.launching.arguments import (
     CAMERA_TOPICS,
     SHARE,
     flag,
-    given_parameters,
     node_arguments,
     parameter_arguments,
     perception,
 )
-from metrichmsr_ros.ros.launching.processes import ends_with_launch, params_file, require_program
+from metrichmsr_ros.ros.launching.processes import node_of, require_program
 
 PROGRAM = "follow"
-RESPAWN_DELAY_S = 2.0
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -55,24 +53,6 @@ ARGUMENTS = [
 ]
 
 
-def make_node(context: LaunchContext) -> Node:
-    given = {**given_parameters(context, FOLLOW_PARAMETERS), "use_sim_time": flag(context, "use_sim_time")}
-    return Node(
-        package="metrichmsr_ros",
-        executable=PROGRAM,
-        name=LaunchConfiguration("name"),
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[str(params_file(context)), given],
-        remappings=[("humans", LaunchConfiguration("humans")), ("~/goal", LaunchConfiguration("goal"))],
-        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-        exec_name=PROGRAM,
-        output="screen",
-        **ends_with_launch(context, unblocks=True),
-        respawn=flag(context, "respawn"),
-        respawn_delay=RESPAWN_DELAY_S,
-    )
-
-
 def make_perception(context: LaunchContext) -> GroupAction:
     """Apart from the arguments of the follow node, some of which have the names of parameters of perception."""
     same = (*CAMERA_TOPICS, "namespace", "use_sim_time", "log_level")
@@ -83,7 +63,8 @@ def make_perception(context: LaunchContext) -> GroupAction:
 
 def start(context: LaunchContext) -> list[Node | GroupAction]:
     require_program(context, "metrichmsr_ros", PROGRAM, "build the workspace and source its setup.bash")
-    return [make_node(context), *([make_perception(context)] if flag(context, "perception") else [])]
+    node = node_of(context, PROGRAM, FOLLOW_PARAMETERS, {"humans": "humans", "~/goal": "goal"})
+    return [node, *([make_perception(context)] if flag(context, "perception") else [])]
 
 
 def generate_launch_description() -> LaunchDescription:

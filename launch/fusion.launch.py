@@ -8,21 +8,14 @@ on /fusion/....
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
 
 from metrichmsr_ros.ros.fusion.parameters import FUSION_PARAMETERS
-from metrichmsr_ros.ros.launching.arguments import (
-    SHARE,
-    flag,
-    given_parameters,
-    node_arguments,
-    parameter_arguments,
-)
-from metrichmsr_ros.ros.launching.processes import ends_with_launch, params_file, require_program
+from metrichmsr_ros.ros.launching.arguments import SHARE, node_arguments, parameter_arguments
+from metrichmsr_ros.ros.launching.processes import node_of, require_program
 
 PROGRAM = "fusion"
-RESPAWN_DELAY_S = 2.0
 
 ARGUMENTS = [
     *parameter_arguments(table=FUSION_PARAMETERS),
@@ -33,21 +26,7 @@ ARGUMENTS = [
 
 def start(context: LaunchContext) -> list[Node]:
     require_program(context, "metrichmsr_ros", PROGRAM, "build the workspace and source its setup.bash")
-    given = {**given_parameters(context, FUSION_PARAMETERS), "use_sim_time": flag(context, "use_sim_time")}
-    node = Node(
-        package="metrichmsr_ros",
-        executable=PROGRAM,
-        name=LaunchConfiguration("name"),
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[str(params_file(context)), given],
-        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-        exec_name=PROGRAM,
-        output="screen",
-        **ends_with_launch(context, unblocks=True),
-        respawn=flag(context, "respawn"),
-        respawn_delay=RESPAWN_DELAY_S,
-    )
-    return [node]
+    return [node_of(context, PROGRAM, FUSION_PARAMETERS, {})]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -15,39 +15,20 @@ from metrichmsr_ros.ros.launching.arguments import (
     OTHER_TOPICS,
     SHARE,
     flag,
-    given_parameters,
     node_arguments,
     parameter_arguments,
 )
-from metrichmsr_ros.ros.launching.processes import PROGRAM, check_start, ends_with_launch, params_file
+from metrichmsr_ros.ros.launching.processes import PROGRAM, check_start, ends_with_launch, node_of
+from metrichmsr_ros.ros.parameters import PARAMETERS
 
 TOPICS = (*CAMERA_TOPICS, *OTHER_TOPICS)
 SHOWN = ("overlay", "depth/image", "markers", "mesh_markers", "body_points", "points", "poses")  # by the RViz file
-RESPAWN_DELAY_S = 2.0
 
 ARGUMENTS = [
     *node_arguments(*TOPICS, "namespace", "name", "params_file", "use_sim_time", "log_level", "respawn"),
     *node_arguments("rviz", "rviz_frame"),
     *parameter_arguments(),
 ]
-
-
-def make_node(context: LaunchContext) -> Node:
-    given = {**given_parameters(context), "use_sim_time": flag(context, "use_sim_time")}
-    return Node(
-        package="metrichmsr_ros",
-        executable=PROGRAM,
-        name=LaunchConfiguration("name"),
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[str(params_file(context)), given],
-        remappings=[(topic, LaunchConfiguration(topic)) for topic in TOPICS],
-        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-        exec_name=PROGRAM,
-        output="screen",
-        **ends_with_launch(context, unblocks=True),
-        respawn=flag(context, "respawn"),
-        respawn_delay=RESPAWN_DELAY_S,
-    )
 
 
 def make_rviz(context: LaunchContext) -> Node:
@@ -67,7 +48,8 @@ def make_rviz(context: LaunchContext) -> Node:
 
 def start(context: LaunchContext) -> list[Node]:
     check_start(context)
-    return [make_node(context), *([make_rviz(context)] if flag(context, "rviz") else [])]
+    node = node_of(context, PROGRAM, PARAMETERS, {topic: topic for topic in TOPICS})
+    return [node, *([make_rviz(context)] if flag(context, "rviz") else [])]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -57,3 +57,20 @@ def ros():
         session = Ros(domain)
         yield session
         session.close()
+
+
+@pytest.fixture
+def start(ros):
+    """Starts Python programs in the domain of `ros`, and kills those that are left after the test."""
+    from helpers.repository import environment
+
+    running = []
+
+    def begin(*command):
+        running.append(subprocess.Popen([sys.executable, *command], env=environment(ROS_DOMAIN_ID=str(ros.domain))))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.wait()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import spsolve
 
+from metrichmsr_ros.refinement.smoothing import second_derivative
 from metrichmsr_ros.types import AnyArray, Float64Array
 
 TOES = (10, 11)  # SMPL's foot joints, the balls of the feet
@@ -109,13 +110,11 @@ def _sparse(rows: AnyArray, columns: AnyArray, value: float, shape: tuple[int, i
 
 def _bending(stamps_s: Float64Array, total: int) -> csc_matrix:
     """Rows of the second derivative of the shifts, weighted."""
-    before, after = np.diff(stamps_s)[:-1], np.diff(stamps_s)[1:]
-    both = before + after
-    weight = np.sqrt(SHIFT_STIFFNESS * both / 2)
-    parts = np.stack([2 / (before * both), -2 / (before * after), 2 / (after * both)], axis=1) * weight[:, None]
-    rows = np.repeat(np.arange(len(both)), 3)
-    columns = rows + np.tile([0, 1, 2], len(both))
-    return csc_matrix((parts.reshape(-1), (rows, columns)), shape=(len(both), total))
+    factors, spans = second_derivative(stamps_s)
+    weighted = factors * np.sqrt(SHIFT_STIFFNESS * spans)[:, None]
+    rows = np.repeat(np.arange(len(spans)), 3)
+    columns = rows + np.tile([0, 1, 2], len(spans))
+    return csc_matrix((weighted.reshape(-1), (rows, columns)), shape=(len(spans), total))
 
 
 def stance_places(joints_world: Float64Array, found: list[Stance]) -> Float64Array:

@@ -31,16 +31,24 @@ def smoothed(values: Float64Array, weights: Float64Array, stamps_s: Float64Array
     return np.asarray(solveh_banded(banded, weights[:, None] * values))
 
 
-def _curvature(stamps_s: Float64Array, stiffness: float) -> Float64Array:
-    """(3, T) upper bands of the quadratic form of the integrated squared second derivative."""
+def second_derivative(stamps_s: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """The second derivative at each inner stamp, from its value and its neighbours'.
+
+    Returns:
+        (T - 2, 3) factors of the values before, at and after, 1/s^2; (T - 2,) s, the time that each stands for.
+    """
     before, after = np.diff(stamps_s)[:-1], np.diff(stamps_s)[1:]
     both = before + after
-    rows = np.stack([2 / (before * both), -2 / (before * after), 2 / (after * both)], axis=1)  # (T - 2, 3)
-    scaled = stiffness * both / 2
+    return np.stack([2 / (before * both), -2 / (before * after), 2 / (after * both)], axis=1), both / 2
+
+
+def _curvature(stamps_s: Float64Array, stiffness: float) -> Float64Array:
+    """(3, T) upper bands of the quadratic form of the integrated squared second derivative."""
+    rows, spans = second_derivative(stamps_s)
     banded = np.zeros((3, len(stamps_s)))
     for one in range(3):
         for two in range(one, 3):
-            banded[2 - (two - one), two : two + len(rows)] += scaled * rows[:, one] * rows[:, two]
+            banded[2 - (two - one), two : two + len(rows)] += stiffness * spans * rows[:, one] * rows[:, two]
     return banded
 
 

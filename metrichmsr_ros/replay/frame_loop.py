@@ -24,7 +24,7 @@ from metrichmsr_ros.ros.bags.errors import DamagedBagError
 from metrichmsr_ros.ros.bags.output_bag import OutputBag
 from metrichmsr_ros.ros.frame_names import in_frame
 from metrichmsr_ros.ros.inputs.intake import ReadyFrame
-from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of
+from metrichmsr_ros.ros.outputs.people import Body, PeopleOptions
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
@@ -133,14 +133,12 @@ class FrameLoop:
         overlay = draw_overlay(scene, faces) if self.options.overlay else None
         score, caption = frame_score(frame, self.truth)
         self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
-        sink.write(scene, ready.header, ready.arrived_ns, overlay)
-        self._keep_fixed(ready, scene, sink)
+        self._keep_fixed(ready, sink.write(scene, ready.header, ready.arrived_ns, overlay), sink)
         log.write(json.dumps(_line(frame)) + "\n")
 
-    def _keep_fixed(self, ready: ReadyFrame, scene: Scene, sink: OutputBag) -> None:
+    def _keep_fixed(self, ready: ReadyFrame, bodies: list[Body], sink: OutputBag) -> None:
         if self.fixed is None:
             return
-        bodies = bodies_of(scene, self.options.id_prefix, self.options.min_confidence)
         motion = self.fixed.update(bodies, ready.header)
         if motion is not None:
             sink.write_fixed(motion, in_frame(ready.header, self.fixed.frame), ready.arrived_ns)

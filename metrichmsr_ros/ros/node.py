@@ -15,13 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
@@ -36,13 +33,15 @@ from metrichmsr_ros.ros.inputs.intake import Intake
 from metrichmsr_ros.ros.inputs.scene_context import ContextProvider
 from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
+from metrichmsr_ros.ros.lifecycle.managed_node import ManagedNode
+from metrichmsr_ros.ros.lifecycle.program import run_program
 from metrichmsr_ros.ros.messages import optional_messages
 from metrichmsr_ros.ros.outputs.fixed_frame import FixedFrameTopics
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.outputs.session_tag import session_tag
 from metrichmsr_ros.ros.parameter_declaration import check_changes, declare_parameters, read_settings
 from metrichmsr_ros.ros.parameters import FORMER_NAMES, Settings
-from metrichmsr_ros.ros.process import EndSignals, interrupt_once, process_age_s, start_rclpy
+from metrichmsr_ros.ros.process import EndSignals, process_age_s
 from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 from metrichmsr_ros.ros.worker import NewestWinsWorker
 
@@ -51,10 +50,10 @@ from metrichmsr_ros.ros.worker import NewestWinsWorker
 QUEUED_IMAGES = 10
 REMIND_S = 30.0  # how often a silent camera is told
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_FAILURE = TransitionCallbackReturn.FAILURE
 
 
-class PerceptionNode(LifecycleNode):
+class PerceptionNode(ManagedNode):
     """Lifecycle node around one pipeline and one camera.
 
     Args:
@@ -95,26 +94,14 @@ class PerceptionNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still, health reports may not
         self._report_timer = self.create_timer(1.0, self._report, clock=steady)
         if self._settings.autostart:
-            self._start_timer = self.create_timer(0.0, self._autostart, clock=steady)
+            self.start_by_itself(steady)
 
     @property
     def statistics(self) -> Statistics:
         """Counts of images and latencies since the node was made."""
         return self._statistics
 
-    @property
-    def state(self) -> str:
-        """Lifecycle state: unconfigured, inactive, active or finalized."""
-        return str(self._state_machine.current_state[1])
-
     # transitions ---------------------------------------------------------------------------------------------------
-
-    def _autostart(self) -> None:
-        self._start_timer.cancel()
-        if self.state == "unconfigured":
-            self.trigger_configure()
-        if self.state == "inactive" and self.context.ok():
-            self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
@@ -167,33 +154,8 @@ class PerceptionNode(LifecycleNode):
         fixed_frame.follow(transforms, self._statistics.problem)
         return transforms
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, let the frame in work finish, disable the publishers."""
-        self._stop()
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release publishers, model and GPU memory."""
-        self._release()
-        return _SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop and release from any state."""
-        self._release()
-        return _SUCCESS
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything; the node is unconfigured afterwards and can be configured again."""
-        self.get_logger().error("a transition failed: releasing everything")
-        self._release()
-        return _SUCCESS
-
-    def destroy_node(self) -> None:
-        """Stop the worker, then destroy as usual."""
-        self._release()
-        super().destroy_node()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Unsubscribe, and let the frame in work finish."""
         for source in self._inputs.values():
             source.close()
         self._inputs = {}
@@ -206,8 +168,8 @@ class PerceptionNode(LifecycleNode):
             self._transforms.close()
         self._transforms = None
 
-    def _release(self) -> None:
-        self._stop()
+    def release(self) -> None:
+        """Release publishers, model and GPU memory."""
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs = self._pipeline = None
@@ -364,45 +326,21 @@ def make_node(
     return PerceptionNode(load, parameter_overrides=overrides, **node_options)
 
 
-def _run(signals: EndSignals) -> None:
-    """Run one node until a signal comes.
-
-    Raises:
-        SystemExit: the value of a parameter cannot be used; the message names it.
-    """
+def _made_for_process(signals: EndSignals) -> PerceptionNode:
+    """A node of its own process, whose loading a signal breaks off."""
 
     def load(settings: Settings) -> ScenePipeline:
         with signals.raising(True):
             return load_pipeline(settings)
 
-    try:
-        node = PerceptionNode(load, owns_process=True)
-    except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
-        sys.exit(f"perception: {error}")
-    try:
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    finally:
-        node.destroy_node()
+    return PerceptionNode(load, owns_process=True)
 
 
 def main(args: list[str] | None = None) -> None:
     """Run one node until SIGINT or SIGTERM."""
-    signals = interrupt_once()
     try:
-        with signals.raising(False):
-            start_rclpy("perception", args)
-            _run(signals)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node ends
-    except Exception:
-        if not signals.came:
-            raise
-        # rclpy was shut down under what was at work
+        run_program("perception", _made_for_process, args)
     finally:
-        rclpy.try_shutdown()
-        signals.close()
         gc.freeze()  # all that is left dies with the process; to walk through torch first would cost seconds
 
 

@@ -28,7 +28,7 @@ from metrichmsr_ros.ros.bags.topics import COMPRESSED
 from metrichmsr_ros.ros.bags.writer import BagWriter
 from metrichmsr_ros.ros.messages import PlainMessage, to_rosbags
 from metrichmsr_ros.ros.outputs.fixed_people import fixed_people, fixed_poses
-from metrichmsr_ros.ros.outputs.people import PeopleOptions, bodies_of, body_transforms, humans, topology
+from metrichmsr_ros.ros.outputs.people import Body, PeopleOptions, bodies_of, body_transforms, humans, topology
 
 NAMESPACE = "/perception"
 
@@ -60,12 +60,15 @@ class OutputBag:
         """Write the index; the bag is complete even if the replay stopped early."""
         self._writer.close()
 
-    def write(self, scene: Scene, header: Any, log_ns: int, overlay: NDArray[np.uint8] | None = None) -> None:
+    def write(self, scene: Scene, header: Any, log_ns: int, overlay: NDArray[np.uint8] | None = None) -> list[Body]:
         """Add the messages of one processed image.
 
         Args:
             scene: result of the image. header: of the image, from `rosbags`. log_ns: log time of the image.
             overlay: (H, W, 3) uint8 RGB.
+
+        Returns:
+            The people of the messages.
         """
         if not self._began:
             self._begin(log_ns)
@@ -75,6 +78,7 @@ class OutputBag:
             self._put("/tf", PlainMessage(TRANSFORMS, {"transforms": seen}), log_ns)
         if overlay is not None:
             self._put_overlay(overlay, header, log_ns)
+        return bodies
 
     def write_fixed(self, motion: PeopleMotion, header: Any, log_ns: int) -> None:
         """Add the messages of people in the fixed frame.

@@ -7,18 +7,14 @@ A lifecycle node that configures and activates itself unless `autostart` is fals
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
@@ -36,18 +32,18 @@ from metrichmsr_ros.ros.fusion.waiting import PlacedFrame, TransformQueue
 from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.lifecycle.managed_node import ManagedNode
+from metrichmsr_ros.ros.lifecycle.program import run_program
 from metrichmsr_ros.ros.outputs.session_tag import session_tag
 from metrichmsr_ros.ros.parameter_declaration import declare_parameters, read_values
-from metrichmsr_ros.ros.process import interrupt_once, start_rclpy
 from metrichmsr_ros.ros.tf import TransformBroadcaster, TransformListener
 
 QUEUED_MESSAGES = 10
 POLL_S = 0.02  # how often waiting messages look for their transforms
-_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _HUMANS = ("metrichmsr_ros/msg/HumanMeshArray",)
 
 
-class FusionNode(LifecycleNode):
+class FusionNode(ManagedNode):
     """Lifecycle node around one `PeopleFusion`.
 
     Args:
@@ -77,26 +73,14 @@ class FusionNode(LifecycleNode):
         self._broadcaster = TransformBroadcaster(self) if self._settings.publish_tf else None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still, waiting and reports may not
-        self._timers = [
+        self._ticks = [
             self.create_timer(1.0, self._report, clock=steady),
             self.create_timer(POLL_S, self._work, clock=steady),
         ]
         if self._settings.autostart:
-            self._start_timer = self.create_timer(0.0, self._autostart, clock=steady)
-
-    @property
-    def state(self) -> str:
-        """Lifecycle state: unconfigured, inactive, active or finalized."""
-        return str(self._state_machine.current_state[1])
+            self.start_by_itself(steady)
 
     # transitions ---------------------------------------------------------------------------------------------------
-
-    def _autostart(self) -> None:
-        self._start_timer.cancel()
-        if self.state == "unconfigured":
-            self.trigger_configure()
-        if self.state == "inactive" and self.context.ok():
-            self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the publishers; forget everybody."""
@@ -126,33 +110,8 @@ class FusionNode(LifecycleNode):
         self.get_logger().info(f"active: {', '.join(map(self._topic, self._cameras))} in {self._settings.fixed_frame}")
         return result
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe and disable the publishers."""
-        self._stop()
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take the topics back."""
-        self._release()
-        return _SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop and release from any state."""
-        self._release()
-        return _SUCCESS
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything; the node can be configured again."""
-        self.get_logger().error("a transition failed: releasing everything")
-        self._release()
-        return _SUCCESS
-
-    def destroy_node(self) -> None:
-        """Release, then destroy as usual."""
-        self._release()
-        super().destroy_node()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Unsubscribe."""
         for source in self._inputs.values():
             source.close()
         self._inputs, self._queue = {}, None
@@ -160,8 +119,8 @@ class FusionNode(LifecycleNode):
             self._transforms.close()
         self._transforms = None
 
-    def _release(self) -> None:
-        self._stop()
+    def release(self) -> None:
+        """Take the topics back."""
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs = None
@@ -235,35 +194,9 @@ def make_fusion_node(parameter_overrides: Mapping[str, Any] | None = None, **nod
     return FusionNode(parameter_overrides=overrides, **node_options)
 
 
-def _run() -> None:
-    try:
-        node = FusionNode()
-    except (ParameterException, ValueError) as error:  # names the parameter, its value and what is allowed
-        sys.exit(f"fusion: {error}")
-    try:
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    finally:
-        node.destroy_node()
-
-
 def main(args: list[str] | None = None) -> None:
     """Run one node until SIGINT or SIGTERM."""
-    signals = interrupt_once()
-    try:
-        with signals.raising(False):
-            start_rclpy("fusion", args)
-            _run()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node ends
-    except Exception:
-        if not signals.came:
-            raise
-        # rclpy was shut down under what was at work
-    finally:
-        rclpy.try_shutdown()
-        signals.close()
+    run_program("fusion", lambda signals: FusionNode(), args)
 
 
 if __name__ == "__main__":

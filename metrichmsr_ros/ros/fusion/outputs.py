@@ -13,9 +13,10 @@ from std_msgs.msg import Header
 
 from metrichmsr_ros.fusion.people_fusion import FusedPerson
 from metrichmsr_ros.msg import HumanMesh, HumanMeshArray
-from metrichmsr_ros.ros.fusion.people import fused_human
-from metrichmsr_ros.ros.messages import optional_messages, to_rclpy
+from metrichmsr_ros.ros.fusion.people import fused_human, xyz_of
+from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.poses import transform
+from metrichmsr_ros.ros.outputs.standard import costmap_person
 from metrichmsr_ros.ros.tf import TransformBroadcaster
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)  # matches reliable and best-effort readers
@@ -36,10 +37,10 @@ class FusionOutputs:
     ) -> None:
         self._node, self._broadcaster = node, broadcaster
         self._id_prefix, self._min_confidence = id_prefix, min_confidence
-        self._people_msgs = optional_messages("people_msgs")
+        people = optional_messages("people_msgs")
         self._humans = self._publisher(HumanMeshArray, "~/humans")
         self._poses = self._publisher(PoseArray, "~/poses")
-        self._people = self._publisher(self._people_msgs.People, "~/people") if self._people_msgs else None
+        self._people = self._publisher(people.People, "~/people") if people else None
 
     def _publisher(self, message_type: Any, name: str) -> Any:
         overridable = QoSOverridingOptions.with_default_policies()
@@ -52,20 +53,11 @@ class FusionOutputs:
         self._humans.publish(HumanMeshArray(header=header, humans=humans))
         seen = [human for human in humans if not human.is_occluded]
         self._poses.publish(PoseArray(header=header, poses=[human.body.pose for human in seen]))
-        if self._people is not None and self._people_msgs is not None:
-            self._people.publish(self._people_msgs.People(header=header, people=[self._person(h) for h in humans]))
+        if self._people is not None:
+            self._people.publish(to_rclpy(_people(humans, header)))
         if self._broadcaster is not None and seen:
             self._broadcaster.sendTransform([_transform(human) for human in seen])
         return len(humans)
-
-    def _person(self, human: HumanMesh) -> Any:
-        assert self._people_msgs is not None
-        person = self._people_msgs.Person(name=human.id, position=human.body.pose.position)
-        linear = human.velocity.twist.linear
-        person.velocity.x, person.velocity.y, person.velocity.z = linear.x, linear.y, linear.z
-        person.reliability = float(human.confidence)
-        person.tagnames, person.tags = ["is_occluded"], ["true" if human.is_occluded else "false"]
-        return person
 
     def destroy(self) -> None:
         """Take the topics back."""
@@ -76,6 +68,21 @@ class FusionOutputs:
 
 def _transform(human: HumanMesh) -> Any:
     """`body_<id>` under the fixed frame."""
-    place, turn = human.body.pose.position, human.body.pose.orientation
-    xyz, xyzw = (place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w)
-    return to_rclpy(transform(human.header, f"body_{human.id}", xyz, xyzw))
+    turn = human.body.pose.orientation
+    xyzw = (turn.x, turn.y, turn.z, turn.w)
+    return to_rclpy(transform(human.header, f"body_{human.id}", xyz_of(human.body.pose.position), xyzw))
+
+
+def _people(humans: list[HumanMesh], header: Header) -> PlainMessage:
+    """people_msgs/People."""
+    people = [
+        costmap_person(
+            human.id,
+            xyz_of(human.body.pose.position),
+            xyz_of(human.velocity.twist.linear),
+            float(human.confidence),
+            {"is_occluded": "true" if human.is_occluded else "false"},
+        )
+        for human in humans
+    ]
+    return PlainMessage("people_msgs/msg/People", {"header": header, "people": people})

@@ -44,7 +44,7 @@ def _sighting(frame: PlacedFrame, human: HumanMesh) -> CameraSighting:
         camera=frame.camera,
         id=human.id,
         stamp_s=stamp_ns(frame.message.header) * 1e-9,
-        position=turn @ _xyz(human.body.pose.position) + place,
+        position=turn @ xyz_of(human.body.pose.position) + place,
         covariance=(covariance + covariance.T) / 2,
         origin=place,
         height=float(human.height),
@@ -67,9 +67,9 @@ def fused_human(person: FusedPerson, header: Any, id: str) -> HumanMesh:
     """
     seen, pose = person.best.source
     matrix, turn = pose[:3, :3], Rotation.from_matrix(pose[:3, :3])
-    move = person.motion.position - matrix @ _xyz(seen.body.pose.position)  # camera frame to the fused place
+    move = person.motion.position - matrix @ xyz_of(seen.body.pose.position)  # camera frame to the fused place
     joints = np.asarray(seen.joints, np.float64).reshape(-1, 3) @ matrix.T + move
-    rest_root = np.asarray(seen.joints[:3], np.float64) - _xyz(seen.translation)  # of the unposed body at the origin
+    rest_root = np.asarray(seen.joints[:3], np.float64) - xyz_of(seen.translation)  # of the unposed body at the origin
     human = copy(seen)  # with all that does not depend on the frame
     human.header, human.id = header, id
     human.confidence, human.is_occluded, human.age = float(person.confidence), person.is_hidden, person.age
@@ -84,7 +84,7 @@ def fused_human(person: FusedPerson, header: Any, id: str) -> HumanMesh:
     human.body = _body(seen.body, person, turn)
     human.velocity = _velocity(seen.velocity, person)
     human.gestures = [] if person.is_hidden else seen.gestures
-    human.pointing = Vector3() if person.is_hidden else Vector3(**_fields(turn.apply(_xyz(seen.pointing))))
+    human.pointing = Vector3() if person.is_hidden else Vector3(**_fields(turn.apply(xyz_of(seen.pointing))))
     return human
 
 
@@ -114,7 +114,8 @@ def _velocity(seen: Any, person: FusedPerson) -> Any:
     return velocity
 
 
-def _xyz(vector: Any) -> Float64Array:
+def xyz_of(vector: Any) -> Float64Array:
+    """(3,) of a Point or Vector3."""
     return np.array([vector.x, vector.y, vector.z])
 
 

@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext
 from launch.substitutions import LaunchConfiguration, SubstitutionFailure
+from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
-from metrichmsr_ros.ros.launching.arguments import flag, typed_parameters
+from metrichmsr_ros.ros.launching.arguments import flag, given_parameters, typed_parameters
+from metrichmsr_ros.ros.parameter_spec import ParameterSpec
 from metrichmsr_ros.ros.parameters import PARAMETERS
 
 PROGRAM = "perception"
+RESPAWN_DELAY_S = 2.0
 _DIES_WITH_PARENT = ("setpriv", "--pdeathsig=TERM")
 _BLOCKED = ("env", "--block-signal=INT,TERM")  # GNU coreutils 8.31 and newer
+
+
+def node_of(
+    context: LaunchContext, program: str, table: Mapping[str, ParameterSpec], remappings: Mapping[str, str]
+) -> Node:
+    """A node of this package, as the launch arguments say.
+
+    Args:
+        context: with the arguments name, namespace, params_file, use_sim_time, log_level and respawn.
+        program: of the package.
+        table: its parameters, which are launch arguments too.
+        remappings: the node's name of a topic -> the launch argument with its new name.
+    """
+    given = {**given_parameters(context, table), "use_sim_time": flag(context, "use_sim_time")}
+    return Node(
+        package="metrichmsr_ros",
+        executable=program,
+        name=LaunchConfiguration("name"),
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[str(params_file(context)), given],
+        remappings=[(topic, LaunchConfiguration(argument)) for topic, argument in remappings.items()],
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        exec_name=program,
+        output="screen",
+        **ends_with_launch(context, unblocks=True),
+        respawn=flag(context, "respawn"),
+        respawn_delay=RESPAWN_DELAY_S,
+    )
 
 
 def ends_with_launch(context: LaunchContext, unblocks: bool = False) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,27 +12,12 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from helpers.fake_pipeline import DEADLINE_S
 from helpers.fused_messages import POSES, walker_at
-from helpers.repository import ROOT, TESTS, environment
+from helpers.repository import ROOT, TESTS
 from helpers.ros_messages import seconds_of
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 CAMERA = TESTS / "helpers" / "ros_camera_of_people.py"
-
-
-@pytest.fixture
-def start(ros):
-    """Starts Python programs, and ends them after the test."""
-    running = []
-
-    def begin(*command):
-        running.append(subprocess.Popen([sys.executable, *command], env=environment(ROS_DOMAIN_ID=str(ros.domain))))
-        return running[-1]
-
-    yield begin
-    for process in running:
-        process.kill()
-        process.wait()
 
 
 def test_the_frame_follows_a_walker_and_ends_with_the_camera(ros, start):

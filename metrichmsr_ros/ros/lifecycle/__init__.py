@@ -1,0 +1,1 @@
+"""What all lifecycle nodes of this package share: how they start, end and let go."""
