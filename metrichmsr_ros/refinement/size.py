@@ -8,17 +8,19 @@ share it: their mean says how high the camera is, and the floor how large each o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from metrichmsr_ros.body.engine import BodyEngine, PosedBodies
+from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.pipeline.scale.evidence import GATE
 from metrichmsr_ros.pipeline.scale.ground_contact import sole_on_floor
+from metrichmsr_ros.refinement.feet import TOES
 from metrichmsr_ros.refinement.track import RecordedTrack
-from metrichmsr_ros.types import Float64Array
+from metrichmsr_ros.types import Float32Array, Float64Array
 
 PRIOR_STD = 0.06  # of log size, as the network estimates it
 CORRELATED_S = 0.5  # errors of posture in images closer than this are nearly the same
@@ -26,6 +28,7 @@ LEAST_IMAGES = 3  # with a foot on the floor
 LEAST_AGREEING = 0.5  # share of the images that must agree, else the person does not walk on this floor
 OUTLIER = 2.0  # standard deviations at which an image counts half
 HEIGHTS_M = (0.6, 2.4)  # of people; what gives another size is not a floor under feet
+POSED_TOGETHER = 64  # meshes, which bounds memory
 _ROUNDS = 10
 
 
@@ -60,12 +63,11 @@ def floor_scale(track: RecordedTrack, body: BodyEngine, heights: Float64Array, f
         floor_z: height of the floor in the world, m.
     """
     scales, noises, biases = [], [], []
-    for at in np.flatnonzero(track.is_seen & track.feet_seen.any(axis=1)):
+    for at, vertices, joints in _meshes(track, body, np.flatnonzero(track.is_seen & track.feet_seen.any(axis=1))):
         pose = track.T_world_cam[at]
         floor = Plane(pose[2, :3].copy(), float(floor_z - pose[2, 3]))
-        mesh = _mesh(track, body, int(at))
-        lower = int(np.argmin(mesh.joints[0][[10, 11]] @ floor.up))
-        evidence = sole_on_floor(mesh.vertices[0], floor, track.focal_px) if track.feet_seen[at, lower] else None
+        lower = int(np.argmin(joints[list(TOES)] @ floor.up))
+        evidence = sole_on_floor(vertices, floor, track.focal_px) if track.feet_seen[at, lower] else None
         if evidence is not None:
             scales.append(evidence.log_scale + math.log(heights[at]))
             noises.append(evidence.noise)
@@ -82,10 +84,15 @@ def floor_scale(track: RecordedTrack, body: BodyEngine, heights: Float64Array, f
     return FloorScale(mean - mean_log_height(track, heights), spread, float(np.mean(biases)))
 
 
-def _mesh(track: RecordedTrack, body: BodyEngine, at: int) -> PosedBodies:
-    rows = slice(at, at + 1)
-    arrays = (track.betas[rows], track.rotmats[rows], track.transl_cam[rows])
-    return body.posed(*(array.astype(np.float32) for array in arrays))
+def _meshes(
+    track: RecordedTrack, body: BodyEngine, images: NDArray[np.intp]
+) -> Iterator[tuple[int, Float32Array, Float32Array]]:
+    """Each of these images with its mesh (V, 3) and joints (24, 3), camera frame; posed many at a time."""
+    for first in range(0, len(images), POSED_TOGETHER):
+        rows = images[first : first + POSED_TOGETHER]
+        arrays = (track.betas[rows], track.rotmats[rows], track.transl_cam[rows])
+        posed = body.posed(*(array.astype(np.float32) for array in arrays))
+        yield from zip(rows.tolist(), posed.vertices, posed.joints, strict=True)
 
 
 def _robust_mean(values: Float64Array, noise: Float64Array) -> tuple[float, float]:
