@@ -18,6 +18,7 @@ MOST_MEMORY = 256 * 2**20  # bytes above the start
 MOST_SECONDS = 2.0
 _ADDRESS_SPACE = 4 * 2**30  # bytes above the start, so that a bomb hurts its own process alone
 _PATIENCE_S = 30.0
+_RUNS = 3  # of a case that is slow, because other processes slow one down
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ def run(case: Case) -> tuple[Outcome, str]:
     with tempfile.TemporaryDirectory(prefix="hostile_") as folder:
         path = case.write(Path(folder))
         outcome = _apart(case, path)
+        for _ in range(_RUNS - 1):
+            if outcome.kind == "hung" or outcome.seconds <= MOST_SECONDS:
+                break
+            outcome = min(outcome, _apart(case, path), key=lambda each: each.seconds)
         return outcome, outcome.fault(case, path.name)
 
 
