@@ -31,7 +31,7 @@ endef
 .DEFAULT_GOAL := help
 # Both virtual environments are set up in build/.
 .NOTPARALLEL:
-.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime lint format docs bench colcon clean distclean
+.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime coverage mutation lint format docs bench colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
@@ -58,6 +58,17 @@ test: lint pytest pytest-runtime ## run linters, layer and type checks, and all 
 
 pytest: setup-tests ## run all tests only
 	$(RUN) $(BIN)/python -m pytest
+
+coverage: setup-tests ## run all tests and print which lines they ran; fails below the floor in pyproject.toml
+	rm -rf out/coverage && mkdir -p out/coverage
+	$(RUN) $(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage html --quiet --directory out/coverage/html --fail-under 0
+	$(BIN)/python -m coverage report --skip-covered --sort cover
+
+mutation: setup-tests ## change geometry and metrics in thousands of places and count what the tests notice; an hour
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -r requirements-mutation.txt
+	$(RUN) $(BIN)/python tools/mutation.py
 
 pytest-runtime: setup-runtime-tests ## run the tests of test/runtime_tests.txt where torch is not installed
 	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest --without-torch $$(grep -v '^#' test/runtime_tests.txt)
@@ -91,7 +102,7 @@ colcon: setup ## build as a package of a ROS workspace, in install/
 	  --cmake-args -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python3"
 
 clean: ## remove build outputs and results; keep the virtual environments and the networks
-	rm -rf build install log dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build install log dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the virtual environments and the generated messages

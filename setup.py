@@ -158,7 +158,7 @@ DATA = staged_data() if MESSAGES else plain_data()
 
 setup(
     name="metrichmsr-ros",
-    version="0.1.0",
+    version="1.0.0",
     description="Metric people and metric depth from one RGB camera: a ROS 2 node and a Python library",
     long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").is_file() else "",
     long_description_content_type="text/markdown",

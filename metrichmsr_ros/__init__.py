@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metrichmsr_ros.pipeline.pipeline import Pipeline
     from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "Camera",

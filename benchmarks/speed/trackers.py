@@ -44,12 +44,13 @@ class Tracker:
 
     Args:
         command: a program that calls `frame_pipe.serve`.
+        folder: where it starts.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path = _ROOT) -> None:
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT, env=dict(environment)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=dict(environment)
         )
         self.first_s: float | None = None
         """Time from the start of the process to its first result, s."""
@@ -80,16 +81,21 @@ class Tracker:
 
 
 @contextmanager
-def trackers(peer_python: Path | None, *options: str) -> Iterator[dict[str, Tracker]]:
-    """Ours, and MediaPipe's where there is a Python with its wheel, by the names `ours` and `mediapipe`.
+def trackers(peer_python: Path | None, release: Path | None, *options: str) -> Iterator[dict[str, Tracker]]:
+    """Ours, an earlier release's, and MediaPipe's, by the names `ours`, `release` and `mediapipe`.
 
     Args:
-        peer_python: the Python of an environment with `mediapipe`.
+        peer_python: the Python of an environment with `mediapipe`; None leaves it out.
+        release: a checkout of the release; None leaves it out.
         options: of `benchmarks.speed.ours`.
     """
+    ours = [sys.executable, "-m", "benchmarks.speed.ours", *options]
     with ExitStack() as stack:
-        started = {"ours": Tracker([sys.executable, "-m", "benchmarks.speed.ours", *options], os.environ)}
+        started = {"ours": Tracker(ours, os.environ)}
         stack.callback(started["ours"].close)
+        if release is not None:
+            started["release"] = Tracker(ours, {**os.environ, "PYTHONPATH": str(release)}, release)
+            stack.callback(started["release"].close)
         if peer_python is not None:
             alone = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
             started["mediapipe"] = Tracker([str(peer_python), "-m", "benchmarks.speed.mediapipe_peer"], alone)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from helpers.markdown import anchors, inline_code, links, pages, shell_commands
 from helpers.repository import ROOT
+from helpers.tools import load_tool
 
 PATHS = re.compile(
     r"(?<![\w/.~-])(?:benchmarks|cmake|config|docs|launch|metrichmsr_ros|msg|scripts|test|tools)/[\w./*-]*[\w*]"
@@ -22,14 +20,6 @@ NOT_FILES = re.compile(r"metrichmsr_ros[./](?:msg\b|[A-Z]\w*$)|^metrichmsr_ros\.
 
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
-
-
-def load_tool(file: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(file, ROOT / "tools" / f"{file}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

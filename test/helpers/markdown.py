@@ -9,6 +9,7 @@ from pathlib import Path
 
 from helpers.repository import ROOT
 
+ROOT_PAGES = ("README", "CONTRIBUTING", "QUALITY_DECLARATION", "SECURITY")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\s*\Z")
 
@@ -29,8 +30,8 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README, CONTRIBUTING and all of docs/."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """The pages of the root folder and all of docs/."""
+    return [*(ROOT / f"{name}.md" for name in ROOT_PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[Block]:
