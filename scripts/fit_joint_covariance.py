@@ -28,6 +28,7 @@ from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
 from metrichmsr_ros.geometry.rotations import rotation_matrices
+from metrichmsr_ros.io.whole_files import whole_file
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.pipeline.uncertainty.evidence import Evidence
@@ -112,7 +113,8 @@ class Collector:
         """Everything so far, by name; not before there is anybody."""
         arrays = {name: np.array([row[name] for row in self._rows]) for name in self._rows[0]}
         if self._save:
-            np.savez(self._save, **arrays)
+            with whole_file(self._save) as part, part.open("wb") as stream:
+                np.savez(stream, **arrays)
         return arrays
 
     def _evidence_of(self, person: PersonEstimate) -> dict[str, Any]:

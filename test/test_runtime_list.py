@@ -25,7 +25,7 @@ FULL_ALONE = (
         "test/test_docker.py",
         "test/test_runtime_list.py",
     ),
-    "test/cli/test_mistakes.py",  # those of training too
+    *("test/cli/test_full_disk.py", "test/cli/test_mistakes.py"),  # those of training too
     # The node and replays of bags: some of their tests run twice, all of them take two minutes.
     *("test/ros", "test/replay"),
 )

@@ -20,6 +20,7 @@ from metrichmsr_ros.data.formats.annotations.rows import FrameRow
 from metrichmsr_ros.data.formats.annotations.shard_writer import ShardWriter
 from metrichmsr_ros.geometry.camera import CameraError
 from metrichmsr_ros.geometry.camera_options import CameraOptions
+from metrichmsr_ros.io.whole_files import DiskFullError
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.runtime.read_ahead import read_ahead
 from metrichmsr_ros.types import Float32Array
@@ -72,6 +73,8 @@ class Annotator:
                 return self._written(task, stream, tell)
         except (SourceError, CameraError) as error:
             return ShardOutcome("failed", str(error))
+        except DiskFullError as error:
+            return ShardOutcome("failed", str(error), is_fatal=True, full_disk=error)
         except OSError as error:  # readers turn theirs into SourceError
             text = f"cannot write to {self._folder}: {error.strerror or error}; free space or choose another --out"
             return ShardOutcome("failed", text, is_fatal=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metrichmsr_ros.data.formats.annotations.manifest import State
+from metrichmsr_ros.io.whole_files import DiskFullError
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class ShardOutcome:
         weights_sha256: of the network; empty if unknown.
         skipped: an earlier run wrote it.
         is_fatal: all others will fail in the same way.
+        full_disk: the error of a disk that became full.
     """
 
     state: State
@@ -30,3 +32,4 @@ class ShardOutcome:
     weights_sha256: str = ""
     skipped: bool = False
     is_fatal: bool = False
+    full_disk: DiskFullError | None = None

@@ -90,6 +90,7 @@ class Annotation:
         Raises:
             AnnotateError: the folder belongs to other options or to another run; the model cannot be loaded; the
                 folder cannot be written to; there is no cluster.
+            DiskFullError: the disk of the folder became full; the shards before are kept.
             OSError: the folder cannot be written to.
         """
         with writing(self.out):
@@ -108,7 +109,7 @@ class Annotation:
                     if isinstance(said, ShardOutcome):
                         self.outcomes[task] = said
                         if said.is_fatal:
-                            raise AnnotateError(f"{task.source.name}: {said.cause}")
+                            raise said.full_disk or AnnotateError(f"{task.source.name}: {said.cause}")
                         if time.monotonic() - saved_s > _SAVE_S:
                             saved_s = time.monotonic()
                             save()

@@ -30,6 +30,7 @@ from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.io.images import write_image
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.replay.records import PersonRecord
 
@@ -149,9 +150,9 @@ def _latency_by_people(answers: Answers, latencies_s: dict[int, float]) -> dict[
 def _write_report(
     report: SequenceReport, folders: DemoFolders, drops: dict[str, int], by_people: dict[int, float]
 ) -> None:
-    (folders.out / "report.md").write_text(report.markdown(), encoding="utf-8")
+    write_whole(folders.out / "report.md", report.markdown())
     numbers = {"machine": _machine(), "dropped": drops, "latency_p50_by_people": by_people, **report.as_dict()}
-    (folders.out / "report.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    write_whole(folders.out / "report.json", json.dumps(numbers, indent=1) + "\n")
 
 
 def _write_overlays(folders: DemoFolders, console: Console) -> None:
@@ -169,7 +170,7 @@ def _write_overlays(folders: DemoFolders, console: Console) -> None:
             video.write(np.ascontiguousarray(image))
         video.release()
         if file.exists():  # not where this OpenCV has no encoder
-            shutil.copyfile(file, folders.out / "overlay.mp4")
+            write_whole(folders.out / "overlay.mp4", file.read_bytes())
     write_image(folders.out / "overlay.png", _sheet(images)[..., ::-1])
 
 

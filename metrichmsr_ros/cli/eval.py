@@ -12,6 +12,7 @@ from rich.progress import track
 
 from metrichmsr_ros.acceleration.execution import Execution, Precision
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.io.whole_files import full_disk
 from metrichmsr_ros.replay.options import ExitCode, ReplayOptions
 
 DATASETS = ("3dpw", "emdb1", "emdb2", "rich", "prox", "synfocal", "open")
@@ -83,7 +84,7 @@ def eval_command(benchmark: str, options: EvalOptions, console: Console | None =
             console.print(f"wrote {options.out}/{benchmark}.md, .csv, .json", markup=False, highlight=False)
     except (EvalError, MetricInputError, LabelError, OSError) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return ExitCode.USAGE
+        return ExitCode.OUTPUT if full_disk(error, "") else ExitCode.USAGE
     return ExitCode.OK
 
 

@@ -27,6 +27,7 @@ from metrichmsr_ros.hmr.network.expert_routing import at_pixels, patch_maps, pat
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.io.image_header import MAX_PIXELS
 from metrichmsr_ros.io.images import write_image
+from metrichmsr_ros.io.whole_files import whole_file, write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene
 from metrichmsr_ros.types import AnyArray, ImageArray
@@ -148,7 +149,7 @@ def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> t
     names = LANDMARK_NAMES if weights.shape[1] == len(LANDMARK_NAMES) else JOINT_NAMES
     mean, spread = np.nanmean(weights[:, rows], 0), np.nanstd(weights[:, rows], 0)
     experts = [f"expert {k + 1}" for k in range(weights.shape[2])]
-    with (out / "routing.csv").open("w", newline="", encoding="utf-8") as file:
+    with whole_file(out / "routing.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["joint", "people", *experts, *(f"{e} deviation" for e in experts)])
         for i, row in enumerate(rows):
@@ -157,7 +158,7 @@ def write_tables(out: Path, weights: AnyArray, limits: tuple[float, float]) -> t
     for i, row in enumerate(rows):
         cells = [f"**{v:.3f}**" if k == mean[i].argmax() else f"{v:.3f}" for k, v in enumerate(mean[i])]
         lines.append(f"| {names[row].replace('_', ' ')} | {count[row]} | {' | '.join(cells)} |")
-    (out / "routing.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out / "routing.md", "\n".join(lines) + "\n")
     picture = draw_table([names[row].replace("_", " ") for row in rows], mean, limits)
     return _write(out / "routing.png", picture), out / "routing.csv", out / "routing.md"
 

@@ -24,6 +24,7 @@ from metrichmsr_ros.io.images import (
     read_photograph,
     write_image,
 )
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.visual.overlay import draw_overlay, person_colour
@@ -116,7 +117,7 @@ def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -
     out.mkdir(parents=True, exist_ok=True)
     overlay, numbers = out / f"{photo.stem}_overlay.png", out / f"{photo.stem}.json"
     write_image(overlay, draw_overlay(scene, pipeline.faces))
-    numbers.write_text(json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
+    write_whole(numbers, json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
     mesh = out / f"{photo.stem}.glb" if scene.people else None
     if mesh is not None:
         _write_glb(scene.people, pipeline.faces, mesh)
@@ -134,7 +135,8 @@ def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) 
     write_image(picture, draw_scene(scene, faces))
     v, u = np.nonzero(known)
     points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth.metres[v, u])
-    trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(cloud)
+    content = trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(file_type="ply")
+    write_whole(cloud, content)
     return [millimetres, picture, cloud]
 
 
@@ -214,4 +216,4 @@ def _write_glb(people: list[PersonEstimate], faces: NDArray[np.int64], path: Pat
         mesh = trimesh.Trimesh(person.vertices_cam @ _GLTF_FROM_OPTICAL, faces, process=False)
         mesh.visual = trimesh.visual.TextureVisuals(material=material)
         meshes.add_geometry(mesh, geom_name=person.id, node_name=person.id)
-    meshes.export(path)
+    write_whole(path, meshes.export(file_type="glb"))

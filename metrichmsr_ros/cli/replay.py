@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.io.whole_files import full_disk, write_whole
 from metrichmsr_ros.replay.batch.processes import MakePipeline, Outcome, ReplayJob, overall, plan, run_jobs
 from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
 from metrichmsr_ros.replay.compare import compare
@@ -195,10 +196,10 @@ def compare_command(
     try:
         result = compare(first, second)
         if markdown is not None:
-            markdown.write_text(result.markdown(), encoding="utf-8")
+            write_whole(markdown, result.markdown())
     except (MetricInputError, OSError) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return ExitCode.USAGE
+        return ExitCode.OUTPUT if full_disk(error, "") else ExitCode.USAGE
     console.print(result.table())
     console.print(result.verdict())
     return ExitCode.OK if result.is_identical else ExitCode.SOME_FAILED

@@ -1,4 +1,4 @@
-"""What the command line does with mistakes and their surroundings: one line, exit code 2, any terminal."""
+"""What the command line does with mistakes and their surroundings: one line and an exit code, on any terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from metrichmsr_ros.errors import CalibrationWarning, MetricHMRError
+from metrichmsr_ros.io.whole_files import full_disk
+from metrichmsr_ros.replay.options import ExitCode
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 _EXTRA_TRAIN = ("torch", "roma", "safetensors", "tensorboard")
@@ -24,8 +26,6 @@ _REMEDIES = {
     errno.EACCES: "choose a path that you may use, or change its permissions",
     errno.EPERM: "choose a path that you may use, or change its permissions",
     errno.EROFS: "choose a path that can be written to",
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
@@ -59,19 +59,35 @@ def one_line_errors(prog: str) -> Iterator[None]:
         _show_warnings_as_lines(prog)
         try:
             yield
+            sys.stdout.flush()
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:  # `| head` has read enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             sys.exit(CLOSED_PIPE)
         except MetricHMRError as error:
-            _end(prog, str(error))
+            _end(prog, str(error), ExitCode.OUTPUT if full_disk(error, "") else USAGE)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in _EXTRA_TRAIN:
                 raise
             _end(prog, f"this needs {error.name}, which is not installed: pip install 'metrichmsr_ros[train]'")
         except OSError as error:
+            if (full := full_disk(error, error.filename or "the output")) is not None:
+                _keep_or_drop_output()
+                _end(prog, str(full), ExitCode.OUTPUT)
             _end(prog, os_error_line(error))
+
+
+def _keep_or_drop_output() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    """What cannot be printed is not tried again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def os_error_line(error: OSError) -> str:
@@ -83,9 +99,9 @@ def os_error_line(error: OSError) -> str:
     )
 
 
-def _end(prog: str, text: str) -> NoReturn:
+def _end(prog: str, text: str, code: int = USAGE) -> NoReturn:
     print(f"{prog}: error: {' '.join(text.split(chr(10)))}", file=sys.stderr)
-    sys.exit(USAGE)
+    sys.exit(int(code))
 
 
 def _show_warnings_as_lines(prog: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,6 +24,7 @@ from metrichmsr_ros.conversion.recording import ConvertError, Frames, SourceReco
 from metrichmsr_ros.conversion.skin import body_spec
 from metrichmsr_ros.conversion.sources.choose import Sources, find_sources
 from metrichmsr_ros.conversion.written import Written, write_list
+from metrichmsr_ros.io.whole_files import whole_folder
 
 _Write = Callable[[Iterable[Job], ConvertOptions, Path], list[Written]]
 _WRITERS: Mapping[Format, _Write] = {
@@ -59,26 +57,12 @@ def convert(src: Path, to: Format, out: Path, options: ConvertOptions = ConvertO
     if out.is_dir() and any(out.iterdir()):
         raise ConvertError(f"--out {out}: the folder is not empty; name a new one")
     sources = find_sources(src, options.source)
-    with _whole_folder(out) as part:
+    with whole_folder(out) as part:
         files = _WRITERS[to](_jobs(sources, options), options, part)
         if not files:
             raise ConvertError(f"{src} has no person; there is nothing to convert to {to}")
         write_list(part, {"source": str(src), "format": to, "options": asdict(options)}, files)
     return files
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that becomes `out` at the end of the block; nothing is left of it after an error."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        part = scratch / "out"
-        part.mkdir()
-        yield part
-        part.replace(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _jobs(sources: Sources, options: ConvertOptions) -> Iterator[Job]:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from metrichmsr_ros.io.whole_files import write_whole
+
 NAME = "conversion.json"
 
 
@@ -46,4 +48,4 @@ class Written:
 def write_list(out: Path, about: dict[str, Any], files: Sequence[Written]) -> None:
     """Write `conversion.json`."""
     content = about | {"files": [asdict(file) for file in files]}
-    (out / NAME).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(out / NAME, json.dumps(content, indent=1, allow_nan=False) + "\n")

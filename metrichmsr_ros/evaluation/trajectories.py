@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.errors import reads
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.io.texts import TextFileError, read_text
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import Float64Array
 
 
@@ -63,7 +64,7 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
     for stamp, position, turn in zip(trajectory.stamp_ns, trajectory.positions, trajectory.quaternions, strict=True):
         numbers = " ".join(f"{value:.9g}" for value in (*position, *turn))
         lines.append(f"{int(stamp) // 10**9}.{int(stamp) % 10**9:09d} {numbers}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 @reads(MetricInputError, "a trajectory in TUM's format")

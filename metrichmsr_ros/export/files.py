@@ -6,8 +6,6 @@ for exported in export("embedded"):
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.export.onnx_graph import GraphSource, export_graph
 from metrichmsr_ros.export.sources import body_source, network_sources, refiner_source
 from metrichmsr_ros.hmr.weights import weights_path
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.runtime.graph_file import LAYOUT, graph_of, load_graph
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
@@ -72,9 +71,7 @@ def write_graph(source: GraphSource, path: Path) -> Exported:
     """
     weights = source.weights
     about = {} if weights is None else {LAYOUT: weights.layout_sha256, "config": weights.metadata["config"]}
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(export_graph(source, {"format": "metrichmsr-graph-1"} | about))
-    os.replace(partial, path)
+    write_whole(path, export_graph(source, {"format": "metrichmsr-graph-1"} | about))
     network = OnnxNetwork(path) if weights is None else load_graph(path, weights)
     exported = Exported(path, differences(source, network, source.people))
     worst = max(exported.differences, key=lambda name: exported.differences[name])
@@ -109,4 +106,5 @@ def _placed(weights: Path, out: Path | None) -> WeightsHeader:
     if out is None or out.resolve() == weights.resolve().parent:
         return found
     out.mkdir(parents=True, exist_ok=True)
-    return WeightsHeader.read(shutil.copyfile(weights, out / weights.name))
+    write_whole(out / weights.name, weights.read_bytes())
+    return WeightsHeader.read(out / weights.name)

@@ -19,6 +19,7 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.image_header import MAX_PIXELS, Size, exif_orientation, image_size
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import AnyArray, ImageArray
 
 _NO_IMAGE = "not an image that OpenCV can read; give a JPEG, PNG, TIFF, WebP or BMP file"
@@ -83,7 +84,7 @@ def write_image(path: Path, image: AnyArray) -> None:
     """Write `image` (H, W, 3) uint8 RGB, or (H, W) of 8 or 16 bits, in the format given by the suffix of `path`.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; nothing of it is left.
         ImageDataError: OpenCV does not write this format or size.
     """
     ordered = image[..., ::-1] if image.ndim == 3 else image
@@ -93,7 +94,7 @@ def write_image(path: Path, image: AnyArray) -> None:
         raise ImageDataError(f"{path}: OpenCV does not write this image: {error.err}") from None
     if not done:
         raise ImageDataError(f"{path}: OpenCV does not write this image of {image.shape[1]}x{image.shape[0]}")
-    path.write_bytes(data.tobytes())
+    write_whole(path, data.tobytes())
 
 
 def decode_image(data: Any, *, upright: bool, max_pixels: int = MAX_PIXELS) -> ImageArray:

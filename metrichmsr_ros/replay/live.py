@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.bag_context import RecordedContext
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
@@ -129,7 +130,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         seconds=played.seconds,
         agreement=_agreement(frames, out / "estimates.npz"),
     )
-    (out / "live.json").write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
+    write_whole(out / "live.json", json.dumps(asdict(result), indent=2) + "\n")
     return result
 
 

@@ -86,7 +86,7 @@ class ReplayOptions:
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `metrichmsr replay`, `compare` and `eval`."""
+    """Exit codes of `metrichmsr replay`, `compare` and `eval`; OUTPUT is that of every command for a full disk."""
 
     OK = 0  # all images were processed and all results written
     SOME_FAILED = 1  # several bags: at least one failed, the others are finished

@@ -15,7 +15,7 @@ from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
 from metrichmsr_ros.io.texts import read_json
-from metrichmsr_ros.io.whole_files import whole_file
+from metrichmsr_ros.io.whole_files import remove_parts, whole_file, write_whole
 from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
 from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
@@ -153,6 +153,8 @@ def prepare_folder(out: Path) -> None:
     if out.is_file():
         raise ReplayError(f"--out {out} is a file; name a folder", ExitCode.USAGE)
     out.mkdir(parents=True, exist_ok=True)
+    for place in (out, out / "trajectories"):
+        remove_parts(place)
     for folder, suffixes in (("bag", (".mcap", ".yaml")), ("trajectories", (".tum",))):
         foreign = sorted(p.name for p in (out / folder).glob("*") if p.suffix not in suffixes)
         if foreign:
@@ -205,8 +207,7 @@ def write_results(done: ReplayResult, out: Path) -> None:
         },
     }
     text = json.dumps(_plain(content), indent=2)
-    with whole_file(out / "metrics.json") as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_whole(out / "metrics.json", text + "\n")
 
 
 def _safe(name: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -38,20 +40,24 @@ class Ended(Generic[Work, Answer]):
 
 @dataclass
 class _Process(Generic[Work]):
-    """A worker process, and the task that it does; `attempts` counts the processes that were given that task."""
+    """A worker process, and the task that it does; `attempts` counts the processes that were given that task.
+
+    Nothing is sent through `life`: the system closes it when this process is killed, which the worker notices.
+    """
 
     process: BaseProcess
     pipe: Connection
+    life: Connection
     task: Work | None = None
     attempts: int = 0
 
 
 def in_worker_processes(
     make: Callable[[], DoTask[Work, Answer]], tasks: Sequence[Work], count: int, attempts: int = 1
-) -> Iterator[Told[Work] | Ended[Work, Answer]]:
+) -> Generator[Told[Work] | Ended[Work, Answer], None, None]:
     """Do all tasks; yield what the workers say and every result, as they come.
 
-    When the caller stops early or is killed, the processes end too: at once, or when they next say something.
+    When the caller stops early or is killed, the processes end at once, in the middle of their tasks.
 
     Args:
         make: makes the function that does tasks, once in each process; must be picklable, as must tasks and results.
@@ -87,10 +93,12 @@ def _started(make: Callable[[], DoTask[Work, Answer]]) -> _Process[Work]:
     # spawn: a forked child would inherit the thread pools of the networks in an unusable state
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(make, theirs), daemon=True)
+    life, callers = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(make, theirs, life), daemon=True)
     process.start()
     theirs.close()
-    return _Process(process, ours)
+    life.close()
+    return _Process(process, ours, callers)
 
 
 def _give(one: _Process[Work], task: Work, attempts: int) -> None:
@@ -112,6 +120,7 @@ def _event(one: _Process[Work]) -> Told[Work] | Ended[Work, Any]:
 def _died(one: _Process[Work], waiting: deque[tuple[Work, int]], attempts: int) -> Ended[Work, Any] | None:
     """What the death of a process means for its task: another attempt first of all, or no result."""
     one.pipe.close()
+    one.life.close()
     one.process.join()
     task = one.task
     if task is None:
@@ -124,14 +133,16 @@ def _died(one: _Process[Work], waiting: deque[tuple[Work, int]], attempts: int) 
 
 def _end(one: _Process[Work]) -> None:
     one.pipe.close()
+    one.life.close()
     if one.task is not None:
         one.process.terminate()
     one.process.join()
 
 
-def _serve(make: Callable[[], DoTask[Work, Answer]], pipe: Connection) -> None:
+def _serve(make: Callable[[], DoTask[Work, Answer]], pipe: Connection, life: Connection) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; the caller ends this one
+    threading.Thread(target=_end_with_caller, args=(life,), daemon=True).start()
 
     def say(is_result: bool, content: Any) -> None:
         try:
@@ -147,3 +158,9 @@ def _serve(make: Callable[[], DoTask[Work, Answer]], pipe: Connection) -> None:
             return
         do = do or make()
         say(True, do(task, lambda message: say(False, message)))
+
+
+def _end_with_caller(life: Connection) -> None:
+    """Wait until the caller's end of the pipe is closed, then end at once."""
+    life.poll(None)
+    os._exit(1)

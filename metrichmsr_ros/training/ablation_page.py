@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from metrichmsr_ros.io.whole_files import write_whole
+
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`values` with the keys of `changes` replaced; mappings inside are changed key by key."""
@@ -25,4 +27,4 @@ def cell(values: Sequence[float], digits: int) -> str:
 def write_page(path: Path, title: str, table: str) -> None:
     """Writes title and table; the text that a page has from its first second-level heading on is kept."""
     _, heading, text = path.read_text(encoding="utf-8").partition("\n## ") if path.exists() else ("", "", "")
-    path.write_text(f"# {title}\n\n{table}{heading}{text}", encoding="utf-8")
+    write_whole(path, f"# {title}\n\n{table}{heading}{text}")

@@ -12,6 +12,7 @@ import torch
 
 from metrichmsr_ros.config import ConfigError, to_mapping
 from metrichmsr_ros.errors import errors_as
+from metrichmsr_ros.io.whole_files import whole_file
 
 _NAMES = {"torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "collections OrderedDict"}
 _PICKLE = "/data.pkl"
@@ -20,9 +21,8 @@ _LARGEST_PICKLE = 2**26  # bytes; names, shapes and numbers without the tensors 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write the state of a run; an interrupted write leaves the old file."""
-    partial = path.with_suffix(".partial")
-    torch.save(dict(state), partial)
-    partial.replace(path)
+    with whole_file(path) as part, part.open("wb") as stream:  # torch keeps the errors of a stream, not of a path
+        torch.save(dict(state), stream)
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any]:

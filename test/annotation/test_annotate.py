@@ -24,6 +24,7 @@ from helpers.annotated_inputs import (
     write_tar,
     write_video,
 )
+from helpers.full_disk import files_of_at_most
 from helpers.pixel_pipeline import DEADLY, make_no_pipeline
 from helpers.recorded_bags import Recipe, write_bag
 
@@ -33,6 +34,7 @@ from metrichmsr_ros.annotation.run import Annotation, Where
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.geometry.camera import CameraError
+from metrichmsr_ros.io.whole_files import DiskFullError
 
 pytest.importorskip("pyarrow")
 OPTIONS = AnnotateOptions(fov=60.0)
@@ -71,6 +73,20 @@ def test_a_video_is_tracked_with_the_times_of_its_frames(tmp_path):
     np.testing.assert_allclose(frames["K"][:, 0, 0], 32 / np.tan(np.radians(30)), rtol=1e-6)
     assert people["landmarks_px"].shape == (6, 33, 2)
     np.testing.assert_allclose(people["joint_confidence"], 0.8)
+
+
+@pytest.mark.parametrize("where", [HERE, Where(workers=1)])
+def test_a_full_disk_ends_the_run_and_keeps_the_shards_before(tmp_path, where):
+    photos, out = write_photographs(tmp_path / "photos"), tmp_path / "out"
+    assert run([photos], out).is_clean
+    kept = contents(out)
+    del kept["manifest.json"]
+    videos = [write_video(tmp_path / f"{name}.avi", WALK * 9) for name in "ab"]
+    with files_of_at_most(6_000), pytest.raises(DiskFullError, match=r"part-.*\.parquet cannot be written: File too"):
+        run(videos, out, where=where)
+    assert {name: content for name, content in contents(out).items() if name != "manifest.json"} == kept
+    assert list(out.rglob(".*.part")) == []
+    assert run(videos, out).is_clean
 
 
 def test_photographs_have_ids_of_their_own_and_names(tmp_path):

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from metrichmsr_ros.data.formats.tar_samples import new_shard
+from metrichmsr_ros.io.whole_files import whole_file
+
 
 def counting() -> Callable[[int], tuple[int, int, int]]:
     """Answers with the job, the process and how many jobs this process has done."""
@@ -31,10 +34,25 @@ def killed() -> Callable[[Any], dict[str, int]]:
     """Finishes shard 0 of each split; is killed in the middle of any other, as by the system for lack of memory."""
 
     def work(job: Any) -> dict[str, int]:
-        job.partial.write_bytes(b"half")
-        if job.number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        job.partial.rename(job.path)
+        with whole_file(job.path) as part:
+            part.write_bytes(b"half")
+            if job.number:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return {"shards": 1, "images": job.images}
+
+    return work
+
+
+def killed_once() -> Callable[[Any], dict[str, int]]:
+    """Is killed in the middle of each shard when it does it for the first time."""
+
+    def work(job: Any) -> dict[str, int]:
+        tried = job.path.with_suffix(".tried")
+        with new_shard(job.path):
+            if not tried.exists():
+                tried.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        tried.unlink()
         return {"shards": 1, "images": job.images}
 
     return work
@@ -44,9 +62,8 @@ def endless() -> Callable[[Any], None]:
     """Prints its process's number, then works for ever."""
 
     def work(job: Any) -> None:
-        if hasattr(job, "partial"):
-            job.partial.write_bytes(b"half")
-        print(os.getpid(), flush=True)
-        threading.Event().wait()
+        with whole_file(job.path):
+            print(os.getpid(), flush=True)
+            threading.Event().wait()
 
     return work

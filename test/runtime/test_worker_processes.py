@@ -57,12 +57,12 @@ def test_whoever_stops_early_ends_the_processes():
             os.kill(process, 0)
 
 
-def test_processes_end_with_a_caller_that_is_killed():
+def test_processes_end_with_a_killed_caller_in_the_middle_of_their_tasks():
     code = (
-        "from helpers.serving import make_talker\n"
+        "from helpers.serving import make_deaf\n"
         "from metrichmsr_ros.runtime.worker_processes import in_worker_processes\n"
         "if __name__ == '__main__':\n"
-        "    for event in in_worker_processes(make_talker, [0], 1):\n"
+        "    for event in in_worker_processes(make_deaf, [0], 1):\n"
         "        print(event.message, flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE) as caller:

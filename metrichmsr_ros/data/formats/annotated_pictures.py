@@ -15,7 +15,7 @@ from metrichmsr_ros.data.formats.annotations.folder import TableColumns
 from metrichmsr_ros.data.formats.annotations.manifest import InputEntry
 from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
 from metrichmsr_ros.data.formats.labels import LabelError
-from metrichmsr_ros.io.whole_files import whole_file
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import AnyArray
 
 MISSING = Path()
@@ -94,8 +94,7 @@ def _write(video: Path, frames: TableColumns, waiting: Sequence[int], files: dic
             )
         try:
             files[place].parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(files[place]) as part:
-                part.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+            write_whole(files[place], cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
         except OSError as error:
             raise LabelError(
                 f"{files[place]}: frames of videos are written there, which failed ({error.strerror or error}); copy "

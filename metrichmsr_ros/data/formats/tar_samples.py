@@ -7,7 +7,6 @@ also has a path `<shard>.tar/@<offset>+<size>/<name in the shard>`: `read_file` 
 from __future__ import annotations
 
 import io
-import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError, errors_as
 from metrichmsr_ros.io.npz import arrays_in
+from metrichmsr_ros.io.whole_files import whole_file
 from metrichmsr_ros.types import AnyArray
 
 _PLACE = re.compile(r"^(?P<tar>.+)/@(?P<offset>\d+)\+(?P<size>\d+)/")
@@ -108,26 +108,11 @@ def read_file(path: Path) -> bytes | None:
         return None
 
 
-def unfinished(path: Path, process: int) -> Path:
-    """The temporary name of a shard while it is written."""
-    return path.with_suffix(f".{process}.part")
-
-
 @contextmanager
-def new_shard(path: Path, process: int | None = None) -> Iterator[tarfile.TarFile]:
-    """A tar file to write to. It has a temporary name until it is complete; it is deleted after an error.
-
-    Args:
-        path: path of the complete shard.
-        process: process id in the temporary name; this process's id by default.
-    """
-    partial = unfinished(path, os.getpid() if process is None else process)
-    try:
-        with tarfile.open(partial, "w") as tar:
-            yield tar
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def new_shard(path: Path) -> Iterator[tarfile.TarFile]:
+    """A tar file to write to. It has a temporary name until it is complete; it is deleted after an error."""
+    with whole_file(path) as part, tarfile.open(part, "w") as tar:
+        yield tar
 
 
 def add_file(tar: tarfile.TarFile, name: str, content: bytes) -> None:

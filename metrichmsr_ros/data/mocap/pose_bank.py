@@ -24,6 +24,7 @@ from metrichmsr_ros.data.mocap.deepmimic import read_deepmimic
 from metrichmsr_ros.data.mocap.read import read_motion_folder
 from metrichmsr_ros.data.mocap.retarget import retarget
 from metrichmsr_ros.io.npz import read_npz
+from metrichmsr_ros.io.whole_files import whole_file
 
 SPLIT_EVERY = 8  # one clip of eight is held out for validation
 WALK_FPS = 30.0
@@ -73,15 +74,16 @@ class PoseBank:
 
     def save(self, path: Path) -> None:
         """Write the bank, poses as float16 (0.001 rad)."""
-        np.savez_compressed(
-            path,
-            poses=self.poses.astype(np.float16),
-            held_out=self.held_out,
-            sources=self.sources.astype(np.uint8),
-            names=np.array(self.names),
-            walk=self.walk.astype(np.float16),
-            walk_root=self.walk_root.astype(np.float32),
-        )
+        with whole_file(path) as part, part.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                poses=self.poses.astype(np.float16),
+                held_out=self.held_out,
+                sources=self.sources.astype(np.uint8),
+                names=np.array(self.names),
+                walk=self.walk.astype(np.float16),
+                walk_root=self.walk_root.astype(np.float32),
+            )
 
 
 def without_heading(poses: np.ndarray) -> np.ndarray:

@@ -13,25 +13,25 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard, unfinished
+from metrichmsr_ros.data.formats.tar_samples import add_arrays, add_file, new_shard
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.rendering.background import load_backgrounds
 from metrichmsr_ros.data.synthesis.contact_sheet import contact_sheet
 from metrichmsr_ros.data.synthesis.observe import observe
 from metrichmsr_ros.data.synthesis.samples import sample_arrays
 from metrichmsr_ros.data.synthesis.scene import SceneMaker
-from metrichmsr_ros.data.synthesis.worker_pool import killed_message, run_in_processes
+from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_message, run_in_processes
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.images import write_image
+from metrichmsr_ros.io.whole_files import only_whole_files
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
@@ -68,19 +68,13 @@ class SynthesisConfig:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard to write: its file, split and number, the images in it, the run's config and its first process."""
+    """One shard to write: its file, split and number, the images in it, and the run's config."""
 
     path: Path
     held_out: bool
     number: int
     images: int
     config: SynthesisConfig
-    run: int = field(default_factory=os.getpid)
-
-    @property
-    def partial(self) -> Path:
-        """The file's name until the shard is complete."""
-        return unfinished(self.path, self.run)
 
 
 def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[str, int]:
@@ -94,7 +88,8 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
         Numbers of shards, images, people and missed people made by this call.
 
     Raises:
-        SynthesisError: a count is negative, no image is requested, or a process was killed; finished shards are kept.
+        SynthesisError: a count is negative, no image is requested, or the processes of a shard were killed twice;
+            finished shards are kept.
         AssetError: the BlazePose networks are not in the cache.
         BackgroundsError, MotionError: the folder of backgrounds or the bank of poses does not exist.
     """
@@ -102,7 +97,7 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
     out.mkdir(parents=True, exist_ok=True)
     total = {"shards": 0, "images": 0, "people": 0, "missed": 0}
     start = time.monotonic()
-    with closing(_run(jobs, config.workers or os.cpu_count() or 1)) as results:
+    with only_whole_files(out), closing(_run(jobs, config.workers or os.cpu_count() or 1)) as results:
         for result in results:
             total = {name: total[name] + result.get(name, 0) for name in total}
             _report(total, len(jobs), time.monotonic() - start)
@@ -136,7 +131,7 @@ def write_shard(
 ) -> dict[str, int]:
     """Write one shard, under a temporary name until it is complete; returns the counts of its contents."""
     counts = {"shards": 1, "images": 0, "people": 0, "missed": 0}
-    with new_shard(job.path, job.run) as tar:
+    with new_shard(job.path) as tar:
         for index in range(job.images):
             rng = np.random.default_rng([job.config.seed, int(job.held_out), job.number, index])
             scene = maker.make(rng)
@@ -184,11 +179,8 @@ def _run(jobs: list[ShardJob], workers: int) -> Generator[dict[str, int], None, 
         return
     try:
         yield from run_in_processes(_single_threaded_worker, jobs, workers)
-    except BrokenProcessPool as error:
+    except KilledError as error:
         raise SynthesisError(killed_message("--workers")) from error
-    finally:
-        for job in jobs:
-            job.partial.unlink(missing_ok=True)  # left by a process that ended before its shard was complete
 
 
 def _report(total: dict[str, int], shards: int, seconds: float) -> None:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import lru_cache
-from multiprocessing.connection import Connection
-from typing import TypeVar
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]  # typeshed lacks it
+from typing import Any, Generic, TypeVar
+
+from metrichmsr_ros.runtime.worker_processes import Ended, Tell, in_worker_processes
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Worker = Callable[[Task], Result]
 
+_ATTEMPTS = 2  # a process can die of something else than its job, which its second death shows
+
+
+class KilledError(RuntimeError):
+    """Every process that was given a job was killed or crashed."""
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[Result]):
+    """What a worker returned, in a list, or what it raised."""
+
+    result: list[Result]
+    error: Any = None
+
 
 def killed_message(option: str) -> str:
     """What a command says whose process was killed; `option` sets its number of processes."""
     return (
-        "one of the processes was killed or crashed, perhaps for lack of memory. All finished shards are kept: "
-        f"the same command continues with the rest; fewer {option} need less memory"
+        "one of the processes was killed or crashed, and so was that which did its work again, perhaps for lack of "
+        "memory. All finished shards are kept: the same command continues with the rest; fewer "
+        f"{option} need less memory"
     )
 
 
 def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Task], count: int) -> Iterator[Result]:
-    """Results of all jobs, in the order in which the jobs finish.
+    """Results of all jobs, in the order in which the jobs finish. The job of a process that dies is done once more.
 
     When the caller stops early, by an exception or Ctrl-C, the processes end at once, without finishing their jobs.
 
@@ -35,37 +49,28 @@ def run_in_processes(make: Callable[[], Worker[Task, Result]], jobs: Sequence[Ta
         jobs: must be picklable. count: number of processes.
 
     Raises:
-        BrokenProcessPool: a process was killed or crashed. Exceptions raised by jobs are raised unchanged.
+        KilledError: two processes died of the same job. Exceptions raised by jobs are raised unchanged.
     """
-    # spawn: a forked child would inherit the thread pools of torch in an unusable state
-    context = multiprocessing.get_context("spawn")
-    caller_ended, caller = context.Pipe(duplex=False)
-    with caller_ended, caller, ProcessPoolExecutor(min(count, len(jobs)), context, _start, (caller_ended,)) as pool:
+    events = in_worker_processes(partial(_answering, make), jobs, min(count, len(jobs)), _ATTEMPTS)
+    with closing(events):
+        for event in events:
+            if isinstance(event, Ended):
+                if event.result is None:
+                    raise KilledError(f"{_ATTEMPTS} processes died of {event.task}")
+                if event.result.error is not None:
+                    raise event.result.error
+                yield from event.result.result
+
+
+def _answering(make: Callable[[], Worker[Task, Result]]) -> Callable[[Task, Tell], _Answer[Result]]:
+    """A worker whose exceptions, and those of its making, are answers."""
+    made: list[Worker[Task, Result]] = []
+
+    def do(task: Task, tell: Tell) -> _Answer[Result]:
         try:
-            for future in as_completed([pool.submit(_do, make, job) for job in jobs]):
-                yield future.result()
-        except BaseException:
-            caller.close()
-            raise
+            made.extend(() if made else (make(),))
+            return _Answer([made[0](task)])
+        except Exception as error:
+            return _Answer([], ExceptionWithTraceback(error, error.__traceback__))
 
-
-def _start(caller_ended: Connection) -> None:
-    """Initialise a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; the caller ends the others
-    threading.Thread(target=_end_with_caller, args=(caller_ended,), daemon=True).start()
-
-
-def _end_with_caller(caller_ended: Connection) -> None:
-    """Wait until the caller's end of the pipe is closed; the system also closes it when the caller is killed."""
-    caller_ended.poll(None)
-    os._exit(1)
-
-
-def _do(make: Callable[[], Worker[Task, Result]], job: Task) -> Result:
-    return _worker(make)(job)
-
-
-@lru_cache(maxsize=1)
-def _worker(make: Callable[[], Worker[Task, Result]]) -> Worker[Task, Result]:
-    """This process's worker."""
-    return make()
+    return do

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from metrichmsr_ros.acceleration.stored_modules import filled, shapes_of
 from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.onnx_refiner import FORMAT, refiner_config_in
 from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
 
@@ -24,7 +25,7 @@ def save_refiner(path: str | Path, model: Refiner, metadata: Mapping[str, str] |
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {**(metadata or {}), "format": FORMAT, "config": json.dumps(asdict(model.config))}
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(tensors, path, metadata=header)
+    write_whole(path, save(tensors, header))  # `save_file` would make a file that only its owner can read
 
 
 def load_refiner(path: str | Path, device: str | torch.device = "cpu") -> Refiner:

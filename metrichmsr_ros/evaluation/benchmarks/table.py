@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import SOURCE, Published
+from metrichmsr_ros.io.whole_files import write_whole
 
 MEASURED = "measured here"
 _STATED = "(paper)"
@@ -96,7 +97,7 @@ class Scoreboard:
         """Write NAME.md, NAME.csv and NAME.json into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in (("md", self.markdown()), ("csv", self.csv()), ("json", self.json())):
-            (folder / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+            write_whole(folder / f"{name}.{suffix}", text)
 
 
 def published_lines(rows: Sequence[Published]) -> list[Line]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from metrichmsr_ros.acceleration.execution import Execution
 from metrichmsr_ros.acceleration.stored_modules import filled, shapes_of
@@ -21,6 +21,7 @@ from metrichmsr_ros.hmr.network.execution.half_precision import halve
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.weights import FORMAT, config_in, weights_path
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.runtime.weights_file import WeightsFileError, WeightsHeader
 
 
@@ -31,10 +32,7 @@ def save_model(path: str | Path, model: MetricHMR, metadata: Mapping[str, Any] |
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    partial = path.with_suffix(path.suffix + ".partial")
-    save_file(tensors, partial, metadata=header)
-    partial.chmod(0o644)  # safetensors creates it for its owner only; other users read an installed package
-    partial.replace(path)
+    write_whole(path, save(tensors, header))  # `save_file` would make a file that only its owner can read
 
 
 def saved_config(model: MetricHMR) -> ModelConfig:

@@ -11,6 +11,7 @@ from traceback import extract_tb
 from typing import Any
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.frame_loop import FrameProgress
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
 from metrichmsr_ros.replay.provenance import code_hash
@@ -112,7 +113,7 @@ def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
         fingerprint = job.fingerprint
         done = replay_bag(job.bag, job.out, job.options, pipeline, progress)
         if done.code is not ExitCode.OUTPUT:
-            (job.out / "job.sha256").write_text(fingerprint)
+            write_whole(job.out / "job.sha256", fingerprint)
     except ReplayError as error:
         return Outcome(job.bag, job.out, error.code, str(error))
     except OSError as error:

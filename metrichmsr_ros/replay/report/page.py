@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary
-from metrichmsr_ros.io.whole_files import whole_file
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.report.charts import histogram
 from metrichmsr_ros.replay.report.people_charts import error_curves, map_from_above, people_timeline, start_ns
@@ -33,8 +33,7 @@ class _Figure:
 
 def write_report(done: ReplayResult, out: Path) -> None:
     """Write `report.html` into `out`."""
-    with whole_file(out / "report.html") as part:
-        part.write_text(report_html(done), encoding="utf-8")
+    write_whole(out / "report.html", report_html(done))
 
 
 def report_html(done: ReplayResult) -> str:

@@ -22,6 +22,7 @@ from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.weights import load_refiner, save_refiner
 from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.depth.batches import DepthBatch, DepthSample, draw_batch, draw_places, draw_samples
 from metrichmsr_ros.training.depth.config import DepthTrainConfig
@@ -101,6 +102,7 @@ def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str],
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     samples = draw_samples(config, draw_places(config, report), report)
+    remove_parts(folder)
     run, checkpoint = DepthRun(config, samples, device), folder / "checkpoint.pt"
     if checkpoint.exists():
         run.resume(checkpoint)
@@ -115,8 +117,8 @@ def train(config: DepthTrainConfig, device: str = "cpu", report: Callable[[str],
             report(_brief(run, history))
             history, last = [], time.monotonic()
         if run.step_count % config.checkpoint_every == 0 or at_end:
+            save_refiner(weights, run.average, _provenance(run))  # first: a finished run is not trained again
             run.save(checkpoint)
-            save_refiner(weights, run.average, _provenance(run))
     return weights
 
 

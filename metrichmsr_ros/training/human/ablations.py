@@ -21,6 +21,7 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.config import build, to_mapping
 from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.io.line_files import append_line, whole_lines
 from metrichmsr_ros.training.ablation_page import cell, with_changes, write_page
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
@@ -63,9 +64,10 @@ def ablate(config: TrainConfig, seeds: tuple[int, ...] = (0, 1), out: Path | Non
         for name, changes in ROWS.items():
             run = dataclasses.replace(config, model=changed(config.model, changes), seed=seed)
             key = json.dumps(to_mapping(run), sort_keys=True)
-            metrics = _earlier_result(done, run) or _train_and_validate(run, people, held_out, body)
-            with done.open("a") as file:
-                file.write(json.dumps({"key": key, "row": name, "seed": seed, "metrics": metrics}) + "\n")
+            metrics = _earlier_result(done, run)
+            if metrics is None:
+                metrics = _train_and_validate(run, people, held_out, body)
+                append_line(done, json.dumps({"key": key, "row": name, "seed": seed, "metrics": metrics}))
             results[name].append(metrics)
             console.print(f"seed {seed}, {name}: MPJPE {metrics['mpjpe']:.1f} mm, root {metrics['root']:.3f} m")
     table = markdown(results, config, len(people), len(held_out), seeds)
@@ -93,7 +95,7 @@ def _train_and_validate(
 
 def _earlier_result(path: Path, run: TrainConfig) -> dict[str, float] | None:
     """The metrics of an equal configuration in `path`; keys that the file does not have count as their defaults."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    rows = [json.loads(line) for line in whole_lines(path)]
     return next((row["metrics"] for row in rows if not differing_keys(run, json.loads(row["key"]))), None)
 
 

@@ -31,7 +31,7 @@ class WeightsFile:
 
     def offer(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> bool:
         """Writes the averaged `model` of `step` if its score is the lowest so far; returns whether it was written."""
-        score = self._score(metrics)
+        score = self._score(_rounded(metrics))  # as a resumed run reads them
         if not score < self._best_score:
             return False
         self._best_score = score
@@ -51,8 +51,16 @@ class WeightsFile:
         config = self._config
         sets = [Path(p).name for p in config.train] + [f"{s.kind}: {Path(s.path).name}" for s in config.images]
         data = {"train": sets, "people": self._people, "steps": step, "seed": config.seed}
-        rounded = {name: round(value, 5) for name, value in metrics.items()}
-        return {"preset": config.model.preset, "git_revision": _git_revision(), "data": data, "metrics": rounded}
+        return {
+            "preset": config.model.preset,
+            "git_revision": _git_revision(),
+            "data": data,
+            "metrics": _rounded(metrics),
+        }
+
+
+def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 5) for name, value in metrics.items()}
 
 
 def _git_revision() -> str:

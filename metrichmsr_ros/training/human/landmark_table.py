@@ -6,10 +6,9 @@ A person is about 1.5 kB without pixels, so a hundred thousand people fit in mem
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
-import tempfile
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,11 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.data.synthesis.landmark_rows import Rows, read_rows
 from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
+from metrichmsr_ros.errors import cause
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.losses import Truth
 from metrichmsr_ros.io.npz import NpzError, read_npz
+from metrichmsr_ros.io.whole_files import remove_parts, whole_file
 
 CROP_SIZE = (256, 256)
 
@@ -92,16 +93,26 @@ def cached_rows(
 ) -> tuple[Rows, tuple[str, ...]]:
     """What `make` returns, stored in the folder `cache` and read from there while `state` is the same."""
     file = cache / f"looks-{hashlib.sha256(state.encode()).hexdigest()[:16]}.npz"
-    with contextlib.suppress(NpzError, KeyError):  # a cache that cannot be read is none
-        rows = read_npz(file)
-        return rows, tuple(rows.pop("keys").tolist())
+    remove_parts(cache)
+    if (found := _cached(file)) is not None:
+        return found
     rows, keys = make()
     cache.mkdir(parents=True, exist_ok=True)
-    arrays = rows | {"keys": np.array(keys)}
-    with tempfile.TemporaryDirectory(prefix="looks-", dir=cache) as folder:
-        np.savez(Path(folder, file.name), **arrays)  # type: ignore[arg-type]
-        Path(folder, file.name).replace(file)
+    with whole_file(file) as part, part.open("wb") as stream:
+        np.savez(stream, **rows, keys=np.array(keys))  # type: ignore[arg-type]
     return rows, keys
+
+
+def _cached(file: Path) -> tuple[Rows, tuple[str, ...]] | None:
+    """The content of a cache; None if there is none, or if it cannot be read."""
+    if not file.is_file():
+        return None
+    try:
+        rows = read_npz(file)
+        return rows, tuple(rows.pop("keys").tolist())
+    except (NpzError, KeyError) as error:
+        print(f"{file} cannot be read and is made again ({cause(error)})", file=sys.stderr)
+        return None
 
 
 def with_simulated(

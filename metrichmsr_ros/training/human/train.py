@@ -18,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
+from metrichmsr_ros.io.line_files import keep_lines
+from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.training.distributed import Processes, processes
 from metrichmsr_ros.training.human.annotated_looks import annotated_people
 from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches, MixedLandmarkBatches
@@ -84,9 +86,10 @@ def train_on(
     if checkpoint.exists():
         run.resume(checkpoint)
         console.print(f"resumed {checkpoint} at step {run.step_count}")
+    remove_parts(folder)
     weights_file = WeightsFile(folder / f"{config.name}.safetensors", config, len(people))
     metrics: dict[str, float] = {}
-    with _scalars(folder, among) as log, _progress(console) as progress:
+    with _scalars(folder, among, run.step_count) as log, _progress(console) as progress:
         task = progress.add_task("train", total=run.total_steps, completed=run.step_count, losses="")
         while run.step_count < run.total_steps:
             losses = run.step()
@@ -107,6 +110,8 @@ def train_on(
     model = run.averaged_model()
     if among.is_first:
         if not config.keep_best:
+            if held_out is not None and not metrics:  # the run was killed after its last step
+                metrics = validate(model, held_out, run.body)
             weights_file.write(run.step_count, model, metrics)
         console.print(f"wrote {weights_file.path}")
     among.barrier()
@@ -135,8 +140,11 @@ def _progress(console: Console) -> Progress:
 
 
 @contextmanager
-def _scalars(folder: Path, among: Processes) -> Iterator[Any]:
-    """A function (step, group, numbers) that appends to metrics.jsonl and, if it is installed, to TensorBoard."""
+def _scalars(folder: Path, among: Processes, begun: int) -> Iterator[Any]:
+    """A function (step, group, numbers) that appends to metrics.jsonl and, if it is installed, to TensorBoard.
+
+    What a killed run wrote of steps after `begun`, which are made again, is removed.
+    """
     if not among.is_first:
         yield lambda step, group, numbers: None
         return
@@ -144,7 +152,8 @@ def _scalars(folder: Path, among: Processes) -> Iterator[Any]:
     with suppress(ImportError):
         from torch.utils.tensorboard import SummaryWriter
 
-        board = SummaryWriter(str(folder))
+        board = SummaryWriter(str(folder), purge_step=begun + 1)
+    keep_lines(folder / "metrics.jsonl", lambda line: json.loads(line)["step"] <= begun)
     with (folder / "metrics.jsonl").open("a") as file:
 
         def log(step: int, group: str, numbers: dict[str, float]) -> None:

@@ -65,6 +65,13 @@ def test_a_killed_process_ends_the_run_with_words_and_keeps_whole_shards(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} <= {"val-00000.tar", "train-00000.tar"}
 
 
+def test_the_shard_of_a_killed_process_is_made_again(tmp_path):
+    said, errors = started("killed_once", tmp_path).communicate(timeout=DEADLINE_S)
+    assert (said, "Traceback" in errors) == ("", False)
+    names = ["train-00000.tar", "train-00001.tar", "val-00000.tar"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
 def test_ctrl_c_ends_every_process_in_the_middle_of_its_shard(tmp_path):
     with started("endless", tmp_path) as run:
         assert run.stdout is not None
@@ -86,3 +93,7 @@ def test_no_process_outlives_a_killed_run(tmp_path):
             run.stdout.readline()
         run.kill()
         run.communicate(timeout=DEADLINE_S)  # returns once every process that could still write has ended
+    assert len(list(tmp_path.glob(".*.part"))) == 2
+    said, _ = started("killed_once", tmp_path).communicate(timeout=DEADLINE_S)
+    assert said == ""
+    assert list(tmp_path.glob(".*")) == []  # the same command, started again, removes what the killed run left

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 
 import pytest
 import torch
+from helpers.full_disk import files_of_at_most
 from helpers.landmark_shards import write_landmark_shard
 from helpers.landmark_training import ALONE, QUIET, SMALL, config_of, losses_of, run_of
 from helpers.simulated_people import simulate
@@ -15,11 +17,13 @@ from metrichmsr_ros.data.formats.tar_samples import ShardError
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.weights import read_metadata
+from metrichmsr_ros.io.whole_files import DiskFullError
 from metrichmsr_ros.runtime.weights_file import WeightsFileError
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people
 from metrichmsr_ros.training.human.train import train_on
+from metrichmsr_ros.training.human.trainer import HumanRun
 from metrichmsr_ros.training.human.validation import validate
 
 
@@ -61,6 +65,68 @@ def test_resumed_training_repeats_the_uninterrupted_one(people, body, tmp_path):
     assert losses_of(second, 3) == expected[3:]
     for a, b in zip(whole.averaged_model().parameters(), second.averaged_model().parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+class Killed(BaseException):
+    """Ends a run as a kill does: nobody handles it."""
+
+
+def files_of(folder):
+    """Metadata and content of the weights, and the lines of the log, of a run.
+
+    The metadata of a safetensors file has no order of its own.
+    """
+    weights = folder / "run.safetensors"
+    content = weights.read_bytes()
+    tensors = content[8 + int.from_bytes(content[:8], "little") :]
+    return read_metadata(weights), tensors, (folder / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("keep_best", [(), ("mpjpe", "root")])
+@pytest.mark.parametrize(("place", "call"), [("save", 1), ("averaged_model", 2), ("save", 2), ("averaged_model", 3)])
+def test_a_killed_run_ends_with_the_files_of_an_undisturbed_one(
+    people, body, tmp_path, monkeypatch, keep_best, place, call
+):
+    more = {"keep_best": keep_best, "validation": ("read already",)} if keep_best else {}
+    configs = [config_of(tmp_path / end, name="run", **more) for end in ("whole", "killed")]
+    batches = [LandmarkBatches(config, people) for config in configs]
+    train_on(configs[0], batches[0], people, body, ALONE, QUIET)
+    calls, method = [], getattr(HumanRun, place)
+
+    def killed(self, *arguments):
+        calls.append(1)
+        if len(calls) == call:
+            raise Killed
+        return method(self, *arguments)
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(HumanRun, place, killed)
+        train_on(configs[1], batches[1], people, body, ALONE, QUIET)
+    train_on(configs[1], batches[1], people, body, ALONE, QUIET)
+    assert files_of(tmp_path / "killed/run") == files_of(tmp_path / "whole/run")
+    assert len(files_of(tmp_path / "killed/run")[2].splitlines()) == 6 + 2
+
+
+def test_a_line_that_a_kill_cut_is_written_again(people, body, tmp_path):
+    config = config_of(tmp_path, name="run")
+    batches = LandmarkBatches(config, people)
+    train_on(config, batches, people, body, ALONE, QUIET)
+    log = tmp_path / "run/metrics.jsonl"
+    whole = log.read_text()
+    log.write_text(whole + whole[:17])
+    train_on(config, batches, people, body, ALONE, QUIET)
+    assert log.read_text() == whole
+
+
+def test_a_state_that_does_not_fit_on_the_disk_leaves_the_one_before(people, body, tmp_path):
+    run = run_of(config_of(tmp_path), people, body)
+    run.save(tmp_path / "checkpoint.pt")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    run.step()
+    with files_of_at_most(50_000), pytest.raises(DiskFullError, match=r"checkpoint.pt cannot be written: File too"):
+        run.save(tmp_path / "checkpoint.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
 def test_resuming_with_another_configuration_raises_an_error(people, body, tmp_path):
@@ -180,6 +246,23 @@ def test_shards_are_read_once_and_then_from_the_cache(tmp_path):
         assert cached.keys == people.keys
         assert torch.equal(cached.inputs.crop_intrinsics, people.inputs.crop_intrinsics)
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-100], lambda content: b"", lambda content: content[1:]])
+def test_a_cache_that_cannot_be_read_is_reported_and_made_again(tmp_path, capsys, damage):
+    write_landmark_shard(tmp_path / "train-0.tar", [2, 0, 1])
+    patterns = [str(tmp_path / "train-0.tar")]
+    people = load_people(patterns, tmp_path / "cache")
+    (cache,) = (tmp_path / "cache").iterdir()
+    content = cache.read_bytes()
+    cache.write_bytes(damage(content))
+    (tmp_path / "cache" / f".{cache.name}.1.part").write_bytes(b"half")  # of a killed run
+    assert load_people(patterns, tmp_path / "cache").keys == people.keys
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{cache} cannot be read and is made again" in line
+    assert [path.read_bytes() for path in (tmp_path / "cache").iterdir()] == [content]
+    load_people(patterns, tmp_path / "cache")
+    assert capsys.readouterr().err == ""
 
 
 def test_shards_name_the_landmark_network(tmp_path):

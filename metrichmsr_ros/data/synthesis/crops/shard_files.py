@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from metrichmsr_ros.data.mocap.pose_sampler import KINDS
 from metrichmsr_ros.data.synthesis.crops.look import CropLook
 from metrichmsr_ros.errors import MetricHMRError, errors_as
+from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 
 VERSION = 2
@@ -84,7 +85,7 @@ def write_crops(path: Path, crops: Sequence[CropArrays], about: dict[str, Any]) 
     """Write a shard; each array of the file has the crops as its first dimension. `about` is kept as JSON."""
     stacked = {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
     notes = {"about": json.dumps({"version": VERSION, "crops": len(crops), **about})}
-    path.write_bytes(save(stacked, notes))  # `save_file` would make a file that only its owner can read
+    write_whole(path, save(stacked, notes))  # `save_file` would make a file that only its owner can read
 
 
 def read_crops(path: Path, names: Sequence[str] | None = None) -> CropArrays:

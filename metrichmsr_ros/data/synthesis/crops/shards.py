@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,13 +21,13 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.formats.tar_samples import unfinished
 from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 from metrichmsr_ros.data.synthesis.crops.look import looks_at
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops
-from metrichmsr_ros.data.synthesis.worker_pool import killed_message, run_in_processes
+from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_message, run_in_processes
+from metrichmsr_ros.io.whole_files import only_whole_files
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
 _FASTEST_STEP_S = 0.1  # no process makes a step quicker; bounds the jobs of a run that ends by time
@@ -90,7 +89,8 @@ def synthesize_crops(out: Path, config: CropConfig) -> dict[str, int]:
         Numbers of shards, people drawn and crops kept by this call.
 
     Raises:
-        CropShardError: the folder holds shards of another configuration, or a process was killed; finished shards stay.
+        CropShardError: the folder holds shards of another configuration, or its processes were killed;
+            finished shards stay.
         AssetError: the BlazePose networks are not in the cache.
         BackgroundsError: the folder of backgrounds does not exist or holds an image that cannot be read.
     """
@@ -99,7 +99,7 @@ def synthesize_crops(out: Path, config: CropConfig) -> dict[str, int]:
         _same_configuration(path, config)
     jobs = [job for job in plan(out, config, time.time()) if not job.path.exists()]
     total, start = {"shards": 0, "people": 0, "crops": 0}, time.monotonic()
-    with closing(_run(jobs, config.processes or os.cpu_count() or 1)) as results:
+    with only_whole_files(out), closing(_run(jobs, config.processes or os.cpu_count() or 1)) as results:
         for result in results:
             total = {name: total[name] + result[name] for name in total}
             if result["shards"]:
@@ -141,12 +141,7 @@ def write_crop_shard(
                     answer = heavy.landmarks(look.rendered.picture, look.landmarks.roi, min_score=0)
                 kept.append(crop_arrays(look, person, config.maps, answer))
         drawn += PEOPLE
-    partial = unfinished(job.path, os.getpid())
-    try:
-        write_crops(partial, kept, _about(config) | {"held_out": job.held_out, "number": job.number, "drawn": drawn})
-        partial.replace(job.path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_crops(job.path, kept, _about(config) | {"held_out": job.held_out, "number": job.number, "drawn": drawn})
     return {"shards": 1, "people": drawn, "crops": len(kept)}
 
 
@@ -205,7 +200,7 @@ def _run(jobs: list[CropJob], processes: int) -> Generator[dict[str, int], None,
         return
     try:
         yield from run_in_processes(_single_threaded_worker, jobs, processes)
-    except BrokenProcessPool as error:
+    except KilledError as error:
         raise CropShardError(killed_message("--processes")) from error
 
 
