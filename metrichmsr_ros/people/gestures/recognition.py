@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from metrichmsr_ros.people.gestures.arms import Arm, Vector, arms_of
 from metrichmsr_ros.people.gestures.poses import LIMITS, STAYS, PoseLimits, can_wave, is_pointing, is_raised
 from metrichmsr_ros.people.gestures.sights import ArmSight
-from metrichmsr_ros.people.gestures.timing import Oscillation, Stillness, Switch
+from metrichmsr_ros.people.gestures.timing import Stillness, Switch
+from metrichmsr_ros.people.gestures.waves import SwayLimits, WaveFinder
 from metrichmsr_ros.types import FloatingArray
 
 NAMES = ("hand_raised_left", "hand_raised_right", "waving_left", "waving_right", "pointing_left", "pointing_right")
@@ -17,7 +18,7 @@ NOWHERE: Vector = (0.0, 0.0, 0.0)
 
 _HELD_S = 0.3  # for which a pose must be held, and after which it has ended
 _STILL_RAD = 0.6  # by which the forearm of a pointing arm may move
-_SWING = 0.12  # least swing of a waving hand, in lengths of the trunk in the image
+_WAVES, _WAVES_STILL = SwayLimits(0.4, 0.055), SwayLimits(0.2, 0.05)  # in lengths of the trunk in the image
 _GAP_S = 0.8  # after which an arm that was not seen is seen anew
 
 
@@ -42,7 +43,7 @@ class _ArmMemory:
     raised: Switch = field(default_factory=lambda: Switch(_HELD_S))
     points: Switch = field(default_factory=lambda: Switch(_HELD_S))
     still: Stillness = field(default_factory=lambda: Stillness(_STILL_RAD))
-    swing: Oscillation = field(default_factory=lambda: Oscillation(_SWING))
+    swing: WaveFinder = field(default_factory=lambda: WaveFinder(_WAVES, _WAVES_STILL))
 
     def update(self, arm: Arm, sight: ArmSight, stamp_s: float) -> tuple[bool, bool, bool]:
         """Whether the hand is raised, waves and points, after an image."""
@@ -54,9 +55,11 @@ class _ArmMemory:
         return raised or waves, waves, self.points.update(points, stamp_s) and not (raised or waves)
 
     def _waves(self, arm: Arm, sight: ArmSight, stamp_s: float) -> bool:
-        if sight.is_seen and can_wave(arm):
+        if not sight.is_seen:
+            return False
+        if can_wave(arm):
             return self.swing.update(sight.swing, stamp_s)
-        self.swing = Oscillation(_SWING)
+        self.swing.forget()
         return False
 
 
@@ -74,8 +77,8 @@ class GestureRecogniser:
     """Follows the arms of the people of a video by their ids.
 
     Durations are measured with stamps, so that the frame rate hardly matters: a pose counts after 0.3 s, a wave after
-    three turning points. A wave needs more than two images a period: at 5 images a second one of 2 Hz is seen, at 2
-    images none.
+    eight images and most of a period. A wave needs more than two images a period: at 5 images a second one of 2 Hz is
+    seen, at 2 images none.
     """
 
     def __init__(self) -> None:

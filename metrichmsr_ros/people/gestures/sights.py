@@ -15,6 +15,7 @@ from metrichmsr_ros.people.gestures.arms import SIDES
 
 MIN_WRIST, MIN_ELBOW = 0.5, 0.3
 """Least visibility of landmarks of an arm that is seen; elbows of arms that cross the trunk have less."""
+_MARGIN = 0.1  # error of landmarks at the image's edge, in lengths of the trunk
 _NUMBER = {name: number for number, name in enumerate(LANDMARK_NAMES)}
 _PARTS = ("elbow", "wrist", "index", "pinky")
 _ARM = {side: tuple(_NUMBER[f"{side}_{part}"] for part in _PARTS) for side in SIDES}
@@ -27,7 +28,8 @@ class ArmSight:
     """One arm in an image.
 
     Attributes:
-        is_seen: whether the wrist is inside the image, and it and the elbow are not hidden.
+        is_seen: whether the wrist is inside the image, up to the error of landmarks at its edge, and it and the elbow
+            are not hidden.
         swing: of the hand from the elbow across the trunk, in lengths of the trunk; its sign has no meaning.
     """
 
@@ -64,7 +66,8 @@ def _sight(
 ) -> ArmSight:
     elbow, wrist, index, pinky = arm
     x, y = pixels[wrist]
-    is_inside = 0.0 <= x <= size[0] - 1 and 0.0 <= y <= size[1] - 1
+    margin = _MARGIN / math.hypot(*across)
+    is_inside = -margin <= x <= size[0] - 1 + margin and -margin <= y <= size[1] - 1 + margin
     is_seen = is_inside and visibility[wrist] > MIN_WRIST and visibility[elbow] > MIN_ELBOW
     hand = [(pixels[index][axis] + pixels[pinky][axis]) / 2 - pixels[elbow][axis] for axis in range(2)]
     return ArmSight(is_seen, hand[0] * across[0] + hand[1] * across[1])

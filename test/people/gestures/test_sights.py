@@ -40,12 +40,19 @@ def test_the_swing_is_the_same_when_the_camera_rolls_and_comes_nearer(roll, zoom
     assert [sight.swing for sight in turned] == pytest.approx([s.swing for s in arm_sights(landmarks(), SIZE)])
 
 
-@pytest.mark.parametrize("pixel", [(-1.0, 80.0), (640.0, 80.0), (390.0, -0.5), (390.0, 480.0), (np.nan, 80.0)])
+@pytest.mark.parametrize("pixel", [(-11.0, 80.0), (651.0, 80.0), (390.0, -10.5), (390.0, 491.0), (np.nan, 80.0)])
 def test_a_wrist_outside_the_image_is_not_seen(pixel):
     person = landmarks()
     person.pixels[15] = pixel
     left, right = arm_sights(person, SIZE)
     assert (left.is_seen, right.is_seen) == (False, True)
+
+
+@pytest.mark.parametrize("pixel", [(-9.0, 80.0), (648.0, 80.0), (390.0, -9.0), (390.0, 488.0)])
+def test_a_wrist_at_the_edge_is_seen_although_its_landmark_is_outside_by_less_than_a_tenth_of_the_trunk(pixel):
+    person = landmarks()
+    person.pixels[15] = pixel
+    assert all(sight.is_seen for sight in arm_sights(person, SIZE))
 
 
 @pytest.mark.parametrize("landmark", [13, 15])
