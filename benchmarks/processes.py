@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,16 @@ def running(command: Sequence[str]) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+LONGEST_S = 900.0  # of a command of a benchmark; only a hang takes longer
+
+
+def run_to_end(line: Sequence[str]) -> float:
+    """Run a command without its output; seconds. Raises CalledProcessError if it fails."""
+    began = time.perf_counter()
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=LONGEST_S)
+    return time.perf_counter() - began
 
 
 def cpu_seconds(pid: int) -> float:
@@ -51,3 +62,28 @@ def kill_tree(pid: int) -> None:
     for one in (*descendants(pid), pid):
         with suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and has not ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def kill_session(leader: int) -> None:
+    """Kill -9 the process group of a process that began a session, and wait until all of its session have ended."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    while any(is_running(one) for one in _session(leader)):
+        time.sleep(0.01)
+
+
+def _session(leader: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                found.append(int(stat.parent.name))
+    return found

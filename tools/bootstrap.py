@@ -12,6 +12,8 @@ of the tools goes to `setup.log` there; the terminal shows the running step and 
 from __future__ import annotations
 
 import argparse
+import csv
+import errno
 import hashlib
 import importlib.util
 import os
@@ -22,7 +24,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,10 @@ RUNTIME_TOOLS = ("pytest", "hypothesis")  # of requirements-test.txt: all that t
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 # Packages that a ROS installation has from apt; our pins would install other versions that hide them.
 SYSTEM_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "setuptools")
+
+
+# Descriptors of the lock, which tools inherit: what a killed set-up leaves running keeps the next one waiting.
+_LOCKS: list[int] = []
 
 
 class SetupError(RuntimeError):
@@ -78,7 +84,7 @@ def shell(*command: str | Path, env: dict[str, str] | None = None) -> None:
         log.flush()
         offset = log.tell()
         process = subprocess.Popen(
-            words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=env
+            words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=env, pass_fds=_LOCKS
         )
         shown = 0.0
         try:
@@ -93,10 +99,10 @@ def shell(*command: str | Path, env: dict[str, str] | None = None) -> None:
                     elif elapsed - shown >= 10:
                         shown = elapsed
                         print(f"    {elapsed:3.0f} s  {last_line()[:90]}", flush=True)
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait()
-            raise
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
     if live:
         print("\r\033[K", end="", flush=True)
     if code != 0:
@@ -129,6 +135,7 @@ def pip(*arguments: str | Path) -> None:
     constraints = ros_constraints() if ROS_SOURCED else ROOT / "constraints.txt"
     # Compiling all modules takes longer than all other steps; Python compiles those that it imports.
     quick = ["--no-input", "--no-compile", "--disable-pip-version-check"]
+    remove_half_installed()
     shell(PYTHON, "-m", "pip", "install", *quick, "-c", constraints, *arguments)
 
 
@@ -154,12 +161,45 @@ def make_venv() -> None:
     """Create `VENV`, or keep one that works and has system packages if and only if a ROS installation is sourced."""
     config = VENV / "pyvenv.cfg"
     setting = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
-    works = PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
-    if works and config.is_file() and setting in config.read_text():
+    works = PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    if works and config.is_file() and setting in config.read_text() and "pip" not in half_installed():
         return
-    shutil.rmtree(VENV)
-    VENV.mkdir()
+    for path in VENV.iterdir():
+        if path != LOG:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     shell(sys.executable, "-m", "venv", *(["--system-site-packages"] if ROS_SOURCED else []), VENV)
+
+
+def half_installed() -> list[str]:
+    """Names of packages in `VENV` of which files are missing or cut off: pip was killed while it installed them.
+
+    pip takes them for installed. Compiled modules are not counted, because Python writes them itself.
+    """
+    broken = []
+    for about in sorted(VENV.glob("lib/python3*/site-packages/*.dist-info")):
+        record = about / "RECORD"
+        rows = list(csv.reader(record.read_text().splitlines())) if record.is_file() else []
+        if not rows or not all(_is_whole(about.parent / row[0], row[2]) for row in rows if len(row) == 3):
+            broken.append(about.name.split("-")[0].lower())
+    return broken
+
+
+def _is_whole(path: Path, size: str) -> bool:
+    if path.suffix == ".pyc" or not size:  # a record does not know its own size
+        return path.suffix == ".pyc" or path.exists()
+    return path.is_file() and path.stat().st_size >= int(size)  # a larger one was changed on purpose
+
+
+def remove_half_installed() -> None:
+    """Remove what a killed pip left, so that pip installs those packages again."""
+    packages = VENV.glob("lib/python3*/site-packages")
+    for folder in packages:
+        for left in folder.glob("~*"):  # the packages that pip was replacing
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    broken = half_installed()
+    for about in VENV.glob("lib/python3*/site-packages/*.dist-info"):
+        if about.name.split("-")[0].lower() in broken:
+            shutil.rmtree(about)
 
 
 def cmake_tools() -> list[str]:
@@ -195,6 +235,7 @@ def install_package() -> None:
     """`pip install -e .`, which builds the messages with CMake."""
     env = build_environment() | {"METRICHMSR_MSGS": "1"}
     options = ["--no-build-isolation", "--no-deps", "--verbose", "--disable-pip-version-check"]
+    remove_half_installed()
     shell(PYTHON, "-m", "pip", "install", *options, "-e", ROOT, env=env)
 
 
@@ -273,37 +314,25 @@ def check_machine() -> None:
 
 
 def main() -> int:
-    """Run the steps whose inputs changed; returns the exit code."""
+    """Set up; returns the exit code: 1 for a step that failed, 5 for a full disk."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tests", action="store_true", help="also install PyTorch and the packages of the tests")
     parser.add_argument("--runtime-tests", action="store_true", help="also install pytest, but no PyTorch")
     parser.add_argument("--docs", action="store_true", help="also install the packages of the documentation site")
     parser.add_argument("--torch-index", default="", help="extra package index for torch only; 'cpu' for PyTorch's own")
     arguments = parser.parse_args()
-    stamps = VENV / "setup"
-    base = ""
     started = time.monotonic()
     before = LOG.stat().st_size if LOG.is_file() else 0
-    done = 0
     try:
-        todo = steps(arguments.tests, arguments.docs, arguments.torch_index, arguments.runtime_tests)
-        for number, step in enumerate(todo, 1):
-            current = digest(step, base)
-            base = base or current
-            stamp = stamps / step.key
-            if stamp.is_file() and stamp.read_text() == current and all(path.exists() for path in step.made):
-                continue
-            if not done:
-                check_machine()
-                VENV.mkdir(exist_ok=True)
-            print(f"[{number}/{len(todo)}] {step.title}", flush=True)
-            step.run()
-            stamps.mkdir(parents=True, exist_ok=True)
-            stamp.write_text(current)
-            done += 1
+        with assets.alone(ROOT, lambda: print("waiting for another set-up in this folder", flush=True)) as lock:
+            _LOCKS[:] = [lock]
+            done = run_steps(steps(arguments.tests, arguments.docs, arguments.torch_index, arguments.runtime_tests))
     except SetupError as error:
-        print(f"error: {error}\n(whole log: {LOG})" if LOG.is_file() else f"error: {error}", file=sys.stderr)
-        return 1
+        return failed(str(error), 5 if assets.says_full(str(error)) else 1)
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        text = f"{error.filename or VENV}: {error.strerror}; "
+        return failed(text + ("free some space" if is_full else "check its permissions"), 5 if is_full else 1)
     if done:
         with LOG.open("rb") as log:
             log.seek(before)
@@ -311,6 +340,35 @@ def main() -> int:
         took = time.monotonic() - started
         print(f"set-up finished in {took:.0f} s, {megabytes:.0f} MB of packages and networks (log: {LOG})")
     return 0
+
+
+def run_steps(todo: Sequence[Step]) -> int:
+    """Run the steps whose inputs changed, or that did not come to their end; returns their number."""
+    stamps = VENV / "setup"
+    base = ""
+    done = 0
+    for number, step in enumerate(todo, 1):
+        current = digest(step, base)
+        base = base or current
+        stamp = stamps / step.key
+        if stamp.is_file() and stamp.read_text() == current and all(path.exists() for path in step.made):
+            continue
+        if not done:
+            check_machine()
+            VENV.mkdir(exist_ok=True)
+        print(f"[{number}/{len(todo)}] {step.title}", flush=True)
+        stamp.unlink(missing_ok=True)  # of other inputs: this step is not done while it runs
+        step.run()
+        stamps.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(current)  # a part of it is another text, so that the step runs again
+        done += 1
+    return done
+
+
+def failed(text: str, code: int) -> int:
+    """Print an error and the place of the log; returns the exit code."""
+    print(f"error: {text}\n(whole log: {LOG})" if LOG.is_file() else f"error: {text}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from benchmarks.annotate import kills
 from benchmarks.annotate.cluster import ADDRESS, Nodes, two_nodes
 from benchmarks.annotate.stand_in import make_stand_in
 from benchmarks.annotate.videos import FOV_DEG, rendered, write_video, write_videos
-from benchmarks.processes import resident
+from benchmarks.processes import resident, run_to_end
 from metrichmsr_ros.annotation.annotator import load_pipeline
 from metrichmsr_ros.annotation.options import AnnotateOptions
 from metrichmsr_ros.annotation.outcome import ShardOutcome
@@ -129,14 +129,14 @@ def _kill(what: str, inputs: list[str], scratch: Path, count: int, nodes: Nodes 
     more = ["--workers", "2", *(["--ray", ADDRESS] if nodes else [])]
     line_of = partial(kills.annotate_line, stand_in, inputs, more)
     reference = scratch / f"undisturbed_{what}"
-    lasts_s = kills.run(line_of(reference))
+    lasts_s = run_to_end(line_of(reference))
     rng, clean, hit, number = np.random.default_rng(0), 0, 0, 0
     while hit < count and number < _TRIES * count:  # now and then the command has ended before
         line, number = line_of(scratch / f"{what}_{number}"), number + 1
         said = kills.disturbed(line, rng.uniform(0, lasts_s), _killer(what, nodes))
         if nodes is not None and "nothing" not in said:
             nodes.start_second()
-        kills.run(line)
+        run_to_end(line)
         found = kills.faults(scratch / f"{what}_{number - 1}", reference)
         clean, hit = clean + found.are_none, hit + ("nothing" not in said)
         if not found.are_none:

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.annotate.videos import FOV_DEG
-from benchmarks.processes import descendants
+from benchmarks.processes import LONGEST_S, descendants, is_running
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder
 
-_LONGEST_S = 600.0
 Kill = Callable[[int], str]  # of the driver's process id; says what it killed
 
 
@@ -42,13 +41,6 @@ def annotate_line(stand_in: bool, inputs: Sequence[str], more: Sequence[str], ou
     return [*line, "--num-threads", "1", *more]
 
 
-def run(line: Sequence[str]) -> float:
-    """Run a command to its end; seconds."""
-    began = time.perf_counter()
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=_LONGEST_S)
-    return time.perf_counter() - began
-
-
 def disturbed(line: Sequence[str], after_s: float, kill: Kill) -> str:
     """Run a command, and kill a part of it after some seconds; what was killed, and how the command ended."""
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
@@ -59,7 +51,7 @@ def disturbed(line: Sequence[str], after_s: float, kill: Kill) -> str:
         except subprocess.TimeoutExpired:
             family = descendants(driver.pid)
             killed = kill(driver.pid)
-        code = driver.wait(_LONGEST_S)
+        code = driver.wait(LONGEST_S)
     for one in family:
         _wait_for(one)
     return f"{killed}; the command ended with {code}"
@@ -73,7 +65,7 @@ def kill_driver(driver: int) -> str:
 
 def kill_worker(driver: int) -> str:
     """Kill a worker process, as soon as there is one."""
-    while Path(f"/proc/{driver}/cmdline").is_file() and not _is_zombie(driver):
+    while is_running(driver):
         workers = [pid for pid in descendants(driver) if b"spawn_main" in _command(pid)]
         if workers:
             os.kill(workers[-1], signal.SIGKILL)
@@ -104,14 +96,7 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def _wait_for(pid: int) -> None:
     """Wait until a process has ended, which a worker does soon after its driver."""
-    while b"spawn_main" in _command(pid) and not _is_zombie(pid):
+    while b"spawn_main" in _command(pid) and is_running(pid):
         time.sleep(0.01)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from helpers.full_disk import files_of_at_most
 from helpers.repository import ROOT
 
 
@@ -80,3 +84,105 @@ downloading mediapipe==0.10.14 (35 MB): 1 s
 """
     assert bootstrap.packages_mb(log) == pytest.approx(2 + 16.8 + 35 + 0.0015 + 35 + 1200)
     assert bootstrap.packages_mb("") == 0
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch) -> Iterator[ModuleType]:
+    """A set-up in a folder of its own."""
+    monkeypatch.setenv("METRICHMSR_VENV", str(tmp_path / "venv"))
+    with loaded() as module:
+        monkeypatch.setattr(module, "check_machine", lambda: None)
+        monkeypatch.setattr(sys, "argv", ["bootstrap.py"])
+        yield module
+
+
+def install(folder: Path, name: str, record: str | None, *files: str) -> None:
+    """What pip has installed of a package."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Name: {name}\n")
+    if record is not None:
+        (about / "RECORD").write_text(record)
+    for file in files:
+        (folder / file).write_text("content")
+
+
+def test_packages_that_a_killed_pip_left_are_removed_so_that_pip_installs_them(environment):
+    folder = environment.VENV / "lib" / "python3.11" / "site-packages"
+    install(folder, "whole", "whole.py,sha256=x,7\nwhole-1.0.dist-info/RECORD,,\ncache.pyc,,\n", "whole.py")
+    install(folder, "changed", "changed.py,sha256=x,3\n", "changed.py")
+    install(folder, "missing", "missing.py,sha256=x,7\n")
+    install(folder, "cut", "cut.py,sha256=x,8\n", "cut.py")
+    install(folder, "unlisted", None, "unlisted.py")
+    install(folder, "begun", "", "begun.py")
+    (folder / "~hole").mkdir()
+    assert environment.half_installed() == ["begun", "cut", "missing", "unlisted"]
+    environment.remove_half_installed()
+    assert environment.half_installed() == []
+    left = ["begun.py", "changed-1.0.dist-info", "changed.py", "cut.py", "unlisted.py", "whole-1.0.dist-info"]
+    assert sorted(path.name for path in folder.iterdir()) == [*left, "whole.py"]
+
+
+def step_of(module: ModuleType, run: Callable[[], None]) -> list[Any]:
+    return [
+        module.Step("one", "the first", ("input",), lambda: None),
+        module.Step("two", "the second", ("input",), run),
+    ]
+
+
+def test_a_step_that_fails_ends_with_a_code_and_the_log_and_runs_again(environment, monkeypatch, capsys):
+    fails = lambda: environment.shell(sys.executable, "-c", "print('why'); raise SystemExit(3)")  # noqa: E731
+    monkeypatch.setattr(environment, "steps", lambda *_: step_of(environment, fails))
+    assert environment.main() == 1
+    said = capsys.readouterr().err
+    assert "failed with exit code 3; its last lines:\nwhy\n" in said
+    assert said.endswith(f"(whole log: {environment.LOG})\n")
+    done: list[int] = []
+    monkeypatch.setattr(environment, "steps", lambda *_: step_of(environment, lambda: done.append(1)))
+    for _ in range(2):
+        assert environment.main() == 0
+    assert done == [1]
+    assert capsys.readouterr().out.count("the second") == 1
+
+
+def test_an_interrupted_step_is_not_done_also_where_it_was_done_before(environment, monkeypatch):
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    stamp = environment.VENV / "setup" / "two"
+    stamp.parent.mkdir(parents=True)
+    stamp.write_text("of other inputs")
+    monkeypatch.setattr(environment, "steps", lambda *_: step_of(environment, killed))
+    with pytest.raises(KeyboardInterrupt):
+        environment.main()
+    assert [path.name for path in stamp.parent.iterdir()] == ["one"]
+
+
+def test_a_full_disk_has_its_exit_code(environment, monkeypatch, capsys):
+    steps = step_of(environment, lambda: (environment.VENV / "large").write_bytes(bytes(9000)))
+    monkeypatch.setattr(environment, "steps", lambda *_: steps)
+    with files_of_at_most(5000):
+        assert environment.main() == 5
+    assert "File too large; free some space" in capsys.readouterr().err
+
+
+def test_a_second_set_up_waits_for_what_a_killed_one_left_running(environment, monkeypatch, capsys):
+    """The tools inherit the lock, so they need not be found to be waited for."""
+    code = (
+        "import subprocess, sys; sys.path.insert(0, 'tools'); import bootstrap\n"
+        "from metrichmsr_ros import assets\n"
+        "with assets.alone(bootstrap.ROOT, print) as lock:\n"
+        "    subprocess.Popen(['cat'], pass_fds=[lock])\n"
+    )
+    tool = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE)
+    assert tool.wait(60) == 0
+    said: list[str] = []
+
+    def told(line: str, **_: Any) -> None:
+        said.append(line)
+        tool.stdin.close()  # the tool ends
+
+    monkeypatch.setattr("builtins.print", told)
+    monkeypatch.setattr(environment, "steps", lambda *_: [])
+    assert environment.main() == 0
+    assert said == ["waiting for another set-up in this folder"]

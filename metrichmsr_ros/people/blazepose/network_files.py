@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from metrichmsr_ros.assets import MODELS, cache_dir, model_path
 from metrichmsr_ros.errors import MetricHMRError, errors_as
+from metrichmsr_ros.io.whole_files import remove_parts, write_whole
 
 _LARGEST_TFLITE = 2**26  # bytes
 CONVERTER_VERSION = 3
@@ -65,12 +64,8 @@ def make_graph(name: str) -> Path:
         raise GraphError(f"{source} is damaged (other sha256): run `metrichmsr setup` to fetch it again")
     graph = convert(content)
     try:
-        with tempfile.TemporaryDirectory(prefix="convert-", dir=path.parent) as folder:
-            part, digest = Path(folder, path.name), Path(folder, _digest_file(path).name)
-            part.write_bytes(graph)
-            digest.write_text(hashlib.sha256(graph).hexdigest() + "\n", encoding="ascii")
-            os.replace(part, path)  # other processes see all of it or nothing
-            os.replace(digest, _digest_file(path))
+        write_whole(path, graph)
+        write_whole(_digest_file(path), hashlib.sha256(graph).hexdigest() + "\n")
     except OSError as error:
         raise GraphError(
             f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
@@ -87,6 +82,7 @@ def make_graphs() -> list[Path]:
     Raises:
         GraphError: as for `converted`.
     """
+    remove_parts(cache_dir())
     paths = [make_graph(name) for name in NETWORKS if (cache_dir() / name).is_file()]
     for path in paths:
         for old in set(path.parent.glob(f"{path.name.split('-')[0]}-*.onnx")) - {path}:

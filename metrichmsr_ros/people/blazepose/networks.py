@@ -10,6 +10,7 @@ Pre- and post-processing follow MediaPipe's published graphs (`pose_detection_cp
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -220,5 +221,6 @@ def _load_cached(name: str, num_threads: int, providers: Providers) -> OnnxNetwo
     graph = converted(name)
     try:
         return OnnxNetwork.checked(graph, sha256_of(graph), num_threads, providers)
-    except DamagedNetworkError:
+    except DamagedNetworkError as error:
+        print(f"{error}; it is made again", file=sys.stderr)
         return OnnxNetwork(make_graph(name), num_threads, providers)

@@ -99,7 +99,7 @@ def cached_rows(
     rows, keys = make()
     cache.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part, part.open("wb") as stream:
-        np.savez(stream, **rows, keys=np.array(keys))  # type: ignore[arg-type]
+        np.savez(stream, **dict(sorted(rows.items())), keys=np.array(keys))  # type: ignore[arg-type]
     return rows, keys
 
 
