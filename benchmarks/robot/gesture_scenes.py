@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,13 +20,15 @@ from metrichmsr_ros.data.synthesis.walking_sequence import (
 )
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
-from metrichmsr_ros.types import Float64Array
+from metrichmsr_ros.types import Float64Array, FloatingArray
 
 FPS, SECONDS = 10.0, 14.0
 NEAR_M, FAR_M = 1.5, 8.0
 VIEWS = {"front": 0.0, "side": np.pi / 2, "back": np.pi}
 """Angle between a person's front and the camera, radians."""
-NEAR = 0.25  # of the distance, within which an estimate belongs to a person
+NEAR_RAD = 0.15
+"""Angle at the camera within which an estimate belongs to a person. Distances do not count: one camera places a short
+person too far away, who gestures all the same."""
 _TURNS = 0.5  # radians by which a person's view differs from the nominal one
 _WALKS = 0.25  # share of people who walk
 _SPINE = tuple(JOINT_NAMES.index(name) for name in ("pelvis", "spine1", "spine2", "spine3"))
@@ -112,7 +114,7 @@ def _moment(
         float(np.linalg.norm(person.transl_cam)),
         tuple(side for side in SIDES if _shows(frame, person, side)),
         ahead,
-        _estimate_of(person, found),
+        estimate_of(person.transl_cam, found),
     )
 
 
@@ -134,8 +136,11 @@ def _shows(frame: SequenceFrame, person: SequencePerson, side: str) -> bool:
     return int((inside & (depth > points[:, 2] - _LIMB_M)).sum()) >= 2
 
 
-def _estimate_of(person: SequencePerson, found: list[PersonEstimate]) -> PersonEstimate | None:
-    gaps = [float(np.linalg.norm(one.transl_cam - person.transl_cam)) for one in found]
-    if not gaps or min(gaps) > NEAR * float(np.linalg.norm(person.transl_cam)):
-        return None
-    return found[int(np.argmin(gaps))]
+def estimate_of(place: FloatingArray, found: Sequence[PersonEstimate]) -> PersonEstimate | None:
+    """Who is found in the direction of a true root (3,) m; of several the nearest to it, None where nobody is."""
+    there = [one for one in found if _angle(one.transl_cam, place) < NEAR_RAD]
+    return min(there, key=lambda one: float(np.linalg.norm(one.transl_cam - place)), default=None)
+
+
+def _angle(one: FloatingArray, other: FloatingArray) -> float:
+    return float(np.arctan2(np.linalg.norm(np.cross(one, other)), one @ other))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.fake_pipeline import make_person
 
-from benchmarks.robot.gesture_scenes import Moment, gesturing_people
+from benchmarks.robot.gesture_scenes import Moment, estimate_of, gesturing_people
 from benchmarks.robot.gesture_scores import delays, direction_errors, precision_recall, verdicts
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.data.synthesis.acts.scripts import HANGING, Act
@@ -92,3 +92,14 @@ def test_scenes_are_the_same_for_the_same_seed():
     again, same = gesturing_people(3)
     assert (views, [w.start for w in sequence.walkers]) == (again, [w.start for w in same.walkers])
     assert all(1.5 <= np.hypot(*walker.start) <= 8.0 for walker in sequence.walkers)
+
+
+def test_an_estimate_belongs_to_the_person_in_its_direction_however_far_away_it_is():
+    place = np.array([-1.5, 0.5, 4.5])
+    far, beside = (make_person(id, transl_cam=(scale * place + shift).astype(np.float32)) for id, scale, shift in (
+        ("far", 1.5, np.zeros(3)), ("beside", 1.0, np.array([1.5, 0.0, 0.0])),
+    ))  # fmt: skip
+    assert estimate_of(place, [beside, far]) is far
+    assert estimate_of(place, [beside]) is None
+    nearer = make_person("nearer", transl_cam=place.astype(np.float32))
+    assert estimate_of(place, [far, nearer]) is nearer

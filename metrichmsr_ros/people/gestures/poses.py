@@ -28,7 +28,7 @@ class PoseLimits:
     reach: float = 0.87
     lowest: float = -0.55
     highest: float = 0.85
-    from_head: float = 0.45
+    from_head: float = 0.32
     straight: float = 0.94
 
 
@@ -41,7 +41,7 @@ STAYS = PoseLimits(
     reach=0.83,
     lowest=-0.70,
     highest=0.95,
-    from_head=0.40,
+    from_head=0.28,
     straight=0.92,
 )
 """Limits for an arm that gestures already."""

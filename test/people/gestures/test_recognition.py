@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.people.gestures.recognition import NAMES, NONE, GestureRecogniser, still_gestures
-from metrichmsr_ros.people.gestures.sights import HIDDEN
+from metrichmsr_ros.people.gestures.sights import HIDDEN, ArmSight
 
 BEGIN_S, END_S, LAST_S = 1.0, 4.0, 6.0
 POSES = {"hand_raised": lambda seconds: RAISED, "pointing": lambda seconds: POINTING, "waving": wave(RAISED, 1.2)}
@@ -131,6 +131,50 @@ def test_waves_are_between_half_and_three_hertz(hertz, waves):
 def test_a_hand_that_trembles_is_raised_and_does_not_wave():
     said = watch(lambda seconds: figure(wave(RAISED, 2.0, 0.06)(seconds)), stamps(20.0))
     assert set(said[-1].gestures.names) == {"hand_raised_left"}
+
+
+def seen_swings(swing, fps=10.0, noise=0.01):
+    """Names at the end of 4 s in which the hand is up and the image shows a swing over time."""
+    rng, recogniser, joints = np.random.default_rng(1), GestureRecogniser(), figure(RAISED)
+    for stamp in stamps(fps, 4.0):
+        sights = ArmSight(True, swing(stamp) + rng.normal(0.0, noise)), HIDDEN
+        said = recogniser.update("a1", joints, sights, stamp)
+    return set(said.names)
+
+
+@pytest.mark.parametrize("fps", [8.0, 15.0, 30.0])
+@pytest.mark.parametrize("hertz", [0.8, 1.5, 2.2])
+def test_a_wave_from_the_side_is_small_in_the_image_and_found(hertz, fps):
+    swing = 0.32 * np.cos(np.radians(75))
+    assert "waving_left" in seen_swings(lambda seconds: swing * np.sin(2 * np.pi * hertz * seconds), fps)
+
+
+@pytest.mark.parametrize("fps", [8.0, 15.0, 30.0])
+def test_a_wave_of_somebody_who_walks_and_turns_is_found(fps):
+    def swing(seconds):
+        gait, wave = 0.03 * np.sin(2 * np.pi * 1.9 * seconds), 0.3 * np.sin(2 * np.pi * 1.2 * seconds)
+        return 0.2 * np.sin(0.8 * seconds) + gait + wave
+
+    assert "waving_left" in seen_swings(swing, fps)
+
+
+@pytest.mark.parametrize("fps", [8.0, 15.0, 30.0])
+def test_a_raised_hand_of_somebody_who_walks_and_turns_does_not_wave(fps):
+    def swing(seconds):
+        return 0.3 * np.sin(0.8 * seconds) + 0.03 * np.sin(2 * np.pi * 1.9 * seconds)
+
+    assert seen_swings(swing, fps, 0.02) == {"hand_raised_left"}
+
+
+def test_a_wave_goes_on_after_the_arm_was_hidden_for_a_moment():
+    recogniser, joints = GestureRecogniser(), figure(RAISED)
+    said = {}
+    for stamp in stamps(10.0, 4.0):
+        sight = HIDDEN if 2.0 < stamp < 2.35 else ArmSight(True, 0.3 * np.sin(2 * np.pi * 1.5 * stamp))
+        said[round(stamp, 1)] = set(recogniser.update("a1", joints, (sight, HIDDEN), stamp).names)
+    assert "waving_left" in said[2.0]
+    assert "waving_left" not in said[2.2]
+    assert "waving_left" in said[2.4]
 
 
 def test_people_point_along_the_line_from_head_to_wrist():
