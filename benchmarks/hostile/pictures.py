@@ -57,6 +57,7 @@ PICTURES: Mapping[str, Callable[[], bytes]] = {
     "a JPEG with bytes between its segments": lambda: _between(jpeg(32_000, 32_000)),
     "a PNG of 2**31 x 2**31": lambda: png(2**31 - 1, 2**31 - 1),
     "a PNG of 40000x40000": lambda: png(40_000, 40_000),
+    "a PNG with a part of 4 GB": lambda: encoded(".png")[:33] + b"\xf0\0\0\0" + encoded(".png")[37:],
     "a PNG without a size": lambda: png(0, 0),
     "a TIFF of 2**20 x 2**20": lambda: tiff({**_TIFF, 256: 2**20, 257: 2**20}),
     "a TIFF with tiles of a gigabyte": lambda: tiff({**_TIFF, 322: 2**15, 323: 2**15, 324: 8, 325: 8}),

@@ -11,6 +11,11 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.fusion.config import FusionConfig
 from metrichmsr_ros.types import AnyArray, Float64Array
 
+FARTHEST_M = 1e6
+"""Of a place from the origin of the fixed frame: the squares of larger numbers leave no digit for a person's size."""
+
+_VARIANCES_M2 = (1e-12, 1e12)  # smallest and largest along any direction that can be inverted
+
 
 class SightingError(MetricHMRError, ValueError):
     """A sighting with numbers that cannot be fused; the message names the camera, the person and the number."""
@@ -54,14 +59,20 @@ class CameraSighting:
         """Check shapes and numbers.
 
         Raises:
-            SightingError: a number is not finite, a shape is wrong, or the covariance is not positive definite.
+            SightingError: a number is not finite or beyond what can be computed with, a shape is wrong, or the
+                covariance is not positive definite.
         """
         who = f"person {self.id!r} of camera {self.camera!r}"
-        if self.position.shape != (3,) or not np.isfinite(self.position).all():
-            raise SightingError(f"{who} has the position {self.position.tolist()}; give 3 finite numbers")
+        for name in ("position", "origin"):
+            place = getattr(self, name)
+            if place.shape != (3,) or not (np.abs(place) <= FARTHEST_M).all():
+                raise SightingError(f"{who} has the {name} {place.tolist()}; give 3 numbers within {FARTHEST_M:g} m")
+        if not np.isfinite([self.height, self.quality, self.confidence, *self.betas]).all():
+            raise SightingError(f"{who} has a height, confidence or betas that are not finite; give finite numbers")
         if self.covariance.shape != (3, 3) or not _is_positive(self.covariance):
             raise SightingError(
-                f"{who} has the position covariance {self.covariance.tolist()}; give a symmetric positive definite one"
+                f"{who} has the position covariance {self.covariance.tolist()}; give a symmetric positive definite "
+                f"one, of variances from {_VARIANCES_M2[0]:g} to {_VARIANCES_M2[1]:g} m^2"
             )
 
     @property
@@ -87,4 +98,5 @@ class CameraSighting:
 def _is_positive(covariance: Float64Array) -> bool:
     if not np.isfinite(covariance).all() or not np.allclose(covariance, covariance.T, atol=1e-9):
         return False
-    return bool(np.linalg.eigvalsh(covariance)[0] > 0)
+    variances = np.linalg.eigvalsh(covariance)
+    return bool(_VARIANCES_M2[0] <= variances[0] and variances[-1] <= _VARIANCES_M2[1])

@@ -3,13 +3,12 @@
 All image files of the package are read and written here. The size is read from the header and checked before the
 image is decoded. OpenCV gets bytes, never paths, because it opens only paths that are valid UTF-8.
 
-OpenCV decodes a truncated JPEG without an error: the missing part is grey, or the whole image is black. So JPEGs are
-checked first. OpenCV itself rejects truncated files of the other formats.
+OpenCV decodes a truncated JPEG without an error, and takes memory for what a PNG says that it will hold. So both are
+checked first, see `cut_off.py`. OpenCV itself rejects truncated files of the other formats.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import cv2
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.io.cut_off import is_jpeg_cut_off, is_png_cut_off
 from metrichmsr_ros.io.image_header import MAX_PIXELS, Size, exif_orientation, image_size
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import AnyArray, ImageArray
@@ -27,12 +27,6 @@ _SMALL_FILE = 2**20  # bytes; holds the headers and metadata of an image of any 
 _BYTES_PER_PIXEL = 16  # of an uncompressed file: four channels of 32 bits
 # Steps that turn a stored image upright, by EXIF orientation: whether to mirror it sideways, then quarter turns.
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
-
-_START, _END = b"\xff\xd8", b"\xff\xd9"
-_SCAN, _END_CODE = 0xDA, 0xD9
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
-_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither a stuffed 0xFF nor a restart marker
-_PADDING = 64  # cameras append zeros after the end marker; the fast check skips at most this many bytes
 
 
 class ImageDataError(MetricHMRError, ValueError):
@@ -133,8 +127,9 @@ def _decoded(data: Any, flags: int, max_pixels: int) -> AnyArray:
         raise ImageDataError("an image of 0 bytes; copy it again")
     size = image_size(memoryview(data).cast("B"))
     _check_size(size, max_pixels)
-    if is_jpeg_cut_off(data):
-        raise ImageDataError(f"this JPEG is cut off after {memoryview(data).nbytes} bytes; copy it again")
+    for kind, is_cut_off in (("JPEG", is_jpeg_cut_off), ("PNG", is_png_cut_off)):
+        if is_cut_off(data):
+            raise ImageDataError(f"this {kind} is cut off after {memoryview(data).nbytes} bytes; copy it again")
     if size is None:  # its size could not be refused
         raise ImageDataError(_NO_IMAGE)
     try:
@@ -161,37 +156,3 @@ def _mpx(pixels: int) -> str:
 def _turned(image: AnyArray, orientation: int) -> AnyArray:
     mirror, quarters = _TURNS.get(orientation, (False, 0))
     return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirror else image, quarters))
-
-
-def is_jpeg_cut_off(data: Any) -> bool:
-    """Whether `data` (bytes, or any buffer of bytes) is a JPEG that ends before its end-of-image marker (ITU-T T.81).
-
-    Bytes after that marker (padding, a second image) are ignored. False for data that is not a JPEG.
-    """
-    view = memoryview(data).cast("B")
-    if bytes(view[:2]) != _START:
-        return False
-    if bytes(view[-_PADDING:]).rstrip(b"\0").endswith(_END):
-        return False
-    return not _has_end(bytes(view))
-
-
-def _has_end(data: bytes) -> bool:
-    """Walk the segments, so that the end marker of an embedded thumbnail does not count."""
-    position = 2
-    while position + 2 <= len(data):
-        code = data[position + 1]
-        if code == _END_CODE:
-            return True
-        if code == 0xFF:  # fill byte
-            position += 1
-        elif code in _WITHOUT_LENGTH:
-            position += 2
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if code == _SCAN:
-            following = _MARKER_IN_SCAN.search(data, position)
-            if following is None:
-                return False
-            position = following.start()
-    return False

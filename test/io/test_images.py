@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from helpers.exif import jpeg_with_orientation, png_with_orientation
 
-from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, decode_grey, decode_image, is_jpeg_cut_off
+from metrichmsr_ros.io.cut_off import is_jpeg_cut_off, is_png_cut_off
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, decode_grey, decode_image
 
 KINDS = {
     "baseline": [],
@@ -106,11 +107,22 @@ def test_numbers_come_as_stored(dtype, extension):
     np.testing.assert_array_equal(found, depth)
 
 
+def test_the_end_of_a_png_is_missed_where_a_part_states_more_than_there_is():
+    content = cv2.imencode(".png", picture(32))[1].tobytes()
+    assert not is_png_cut_off(content)
+    assert not is_png_cut_off(content + b"behind the end")
+    assert not is_png_cut_off(jpeg())
+    place = content.index(b"IDAT")
+    lies = content[: place - 4] + b"\xf0\0\0\0" + content[place:]  # 4 GB, which OpenCV would ask for
+    for cut in (lies, content[:200], content[: place + 4]):
+        assert is_png_cut_off(cut)
+
+
 @pytest.mark.parametrize("decode", [lambda data: decode_image(data, upright=True), decode_grey, decode_as_stored])
 def test_what_is_not_a_whole_picture_is_refused(decode):
     content = jpeg()
     for data, words in ((b"", "0 bytes"), (b"text" * 50, "not an image"), (content[:900], "cut off after 900 bytes")):
         with pytest.raises(ImageDataError, match=words):
             decode(data)
-    with pytest.raises(ImageDataError, match="not an image"):
+    with pytest.raises(ImageDataError, match="cut off after 200 bytes"):
         decode(cv2.imencode(".png", picture(32))[1].tobytes()[:200])

@@ -9,6 +9,9 @@ import numpy as np
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.types import Float64Array
 
+_FARTHEST_M = 1e6  # from the origin of the fixed frame
+_VARIANCES_M2 = (1e-12, 1e12)  # smallest and largest along any direction that can be inverted
+
 
 class CandidateError(MetricHMRError, ValueError):
     """A person with numbers that cannot be followed; the message names the person and the number."""
@@ -46,14 +49,26 @@ class Candidate:
         """Check the numbers.
 
         Raises:
-            CandidateError: a number is not finite, or the covariance is not positive definite.
+            CandidateError: a number is not finite or beyond what can be computed with, or the covariance is not
+                positive definite.
         """
-        for name in ("position", "heading", "height", "betas"):
+        for name in ("position", "heading", "height", "betas", "confidence"):
             value = np.asarray(getattr(self, name))
             if not np.isfinite(value).all():
                 raise CandidateError(f"person {self.id!r} has the {name} {value.tolist()}; give finite numbers")
-        if not np.isfinite(self.covariance).all() or np.linalg.eigvalsh(self.covariance)[0] <= 0:
+        if (np.abs(self.position) > _FARTHEST_M).any():
             raise CandidateError(
-                f"person {self.id!r} has the position covariance {self.covariance.tolist()}; "
-                "give a positive definite one"
+                f"person {self.id!r} is at {self.position.tolist()}; give a place within {_FARTHEST_M:g} m"
             )
+        if not _is_positive(self.covariance):
+            raise CandidateError(
+                f"person {self.id!r} has the position covariance {self.covariance.tolist()}; give a positive definite "
+                f"one, of variances from {_VARIANCES_M2[0]:g} to {_VARIANCES_M2[1]:g} m^2"
+            )
+
+
+def _is_positive(covariance: Float64Array) -> bool:
+    if not np.isfinite(covariance).all():
+        return False
+    variances = np.linalg.eigvalsh(covariance)
+    return bool(_VARIANCES_M2[0] <= variances[0] and variances[-1] <= _VARIANCES_M2[1])

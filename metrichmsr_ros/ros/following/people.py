@@ -9,6 +9,7 @@ import numpy as np
 
 from metrichmsr_ros.people.following.candidate import Candidate, CandidateError
 from metrichmsr_ros.ros.frames import rotation_matrix
+from metrichmsr_ros.ros.human_numbers import unusable_numbers
 from metrichmsr_ros.types import Float64Array
 
 _RAISED = "hand_raised_"  # and the side
@@ -33,6 +34,9 @@ def candidates_of(message: Any, pose: Float64Array, unusable: Callable[[str], No
 
 
 def _candidate(human: Any, pose: Float64Array) -> Candidate:
+    problem = unusable_numbers(human)
+    if problem:
+        raise CandidateError(problem)
     turn, at, axes = pose[:3, :3], human.body.pose.position, human.body.pose.orientation
     covariance = turn @ np.asarray(human.body.covariance).reshape(6, 6)[:3, :3] @ turn.T
     chest = turn @ rotation_matrix(np.array([axes.x, axes.y, axes.z, axes.w]))[:, 0]

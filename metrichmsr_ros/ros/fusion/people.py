@@ -16,6 +16,7 @@ from metrichmsr_ros.fusion.sighting import CameraSighting, SightingError
 from metrichmsr_ros.msg import HumanMesh
 from metrichmsr_ros.ros.frames import joint_covariance_matrices, joint_covariance_rows, twist_covariance
 from metrichmsr_ros.ros.fusion.waiting import PlacedFrame
+from metrichmsr_ros.ros.human_numbers import unusable_numbers
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import flat
 from metrichmsr_ros.types import AnyArray, Float64Array
@@ -38,6 +39,9 @@ def sightings_of(frame: PlacedFrame, unusable: Callable[[str], None]) -> list[Ca
 
 
 def _sighting(frame: PlacedFrame, human: HumanMesh) -> CameraSighting:
+    problem = unusable_numbers(human)
+    if problem:
+        raise SightingError(f"{frame.camera}: {problem}")
     turn, place = frame.pose[:3, :3], frame.pose[:3, 3]
     covariance = turn @ np.asarray(human.body.covariance).reshape(6, 6)[:3, :3] @ turn.T
     return CameraSighting(

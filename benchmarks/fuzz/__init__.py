@@ -1,0 +1,1 @@
+"""Random inputs for every door of the package: messages, parameters and files. `python -m benchmarks.fuzz --help`."""

@@ -1,0 +1,1 @@
+"""The doors: what each takes, and inputs to start from."""
