@@ -115,6 +115,7 @@ def _refined_source(
         floor_z=options.floor_z if has_poses else None,
         shares_floor=has_poses,
         locks_feet=has_poses or options.static_camera,
+        knows_vertical=has_poses,
     )
     refined = refine(recorded, body, config)
     result = RefinedSource(

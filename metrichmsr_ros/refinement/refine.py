@@ -12,6 +12,7 @@ from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.refinement.facing import exchanged, other_side
 from metrichmsr_ros.refinement.feet import Stance, root_shifts, stance_places, stances, toe_targets
+from metrichmsr_ros.refinement.gait import with_own_gait
 from metrichmsr_ros.refinement.legs import reach
 from metrichmsr_ros.refinement.position import Path, smoothed_path
 from metrichmsr_ros.refinement.size import (
@@ -37,13 +38,15 @@ class RefineConfig:
         pose_stiffness: of the smoothing of joint rotations, s^3.
         floor_z: height of the floor in the world, m; None: not known.
         shares_floor: whether all people walk on one floor where its height is not known.
-        locks_feet: whether feet that stand are held; needs the camera's motion.
+        locks_feet: whether feet that stand are held, and walking people keep their own gait; needs the camera's motion.
+        knows_vertical: whether the world's z points up exactly, so that a gait says how a person leans.
     """
 
     pose_stiffness: float = 2e-4
     floor_z: float | None = None
     shares_floor: bool = True
     locks_feet: bool = True
+    knows_vertical: bool = True
 
 
 def refine(
@@ -97,7 +100,7 @@ def _refined(
     path = _path(track, places, covariances)
     turned = exchanged(track, path.velocities)
     rotmats = np.where(turned[:, None, None, None], other_side(track.rotmats), track.rotmats)
-    rotmats = _smoothed_pose(track.with_rotmats(rotmats), config.pose_stiffness)
+    rotmats = _pose(track.with_rotmats(rotmats), path, body, betas, config)
     roots, rotmats, stance = _with_still_feet(track, body, betas, rotmats, path.positions, config)
     roots_cam = track.to_camera(roots[:, None])[:, 0]
     joints = _joints(body, betas, rotmats, roots_cam)
@@ -166,6 +169,20 @@ def _path(track: RecordedTrack, places: Float64Array, covariances: Float64Array)
     turns = track.turns
     world = track.to_world(places[:, None])[:, 0]
     return smoothed_path(track.stamps_s, world, turns @ covariances @ np.swapaxes(turns, 1, 2), track.is_seen)
+
+
+def _pose(
+    track: RecordedTrack, path: Path, body: BodyEngine, betas: Float32Array, config: RefineConfig
+) -> Float64Array:
+    """(T, 24, 3, 3) smoothed; where the camera's motion is known, a walking person's is drawn to the person's gait."""
+    smooth = _smoothed_pose(track, config.pose_stiffness)
+    if not config.locks_feet:
+        return smooth
+    joints = _joints(body, betas, track.rotmats, track.to_camera(path.positions[:, None])[:, 0])
+    drawn = with_own_gait(track, smooth, path.velocities, joints)
+    if not config.knows_vertical:
+        drawn[:, 0] = smooth[:, 0]
+    return drawn
 
 
 def _smoothed_pose(track: RecordedTrack, stiffness: float) -> Float64Array:

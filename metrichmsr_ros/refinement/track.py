@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,11 @@ class RecordedTrack:
     def to_camera(self, points_world: Float64Array) -> Float64Array:
         """Points (T, N, 3) of the world in the camera."""
         return np.asarray((points_world - self.T_world_cam[:, None, :3, 3]) @ self.turns)
+
+    def part(self, images: slice) -> RecordedTrack:
+        """Some of the images."""
+        arrays: dict[str, Any] = {name: value[images] for name, value in vars(self).items() if name != "focal_px"}
+        return replace(self, **arrays)
 
     def with_rotmats(self, rotmats: Float64Array) -> RecordedTrack:
         """The same track in other poses."""
