@@ -3,8 +3,8 @@
     python tools/mutation.py [--floor 80]     # needs mutmut; `make mutation` installs it. An hour on two cores
 
 mutmut makes the changes (`[tool.mutmut]` in pyproject.toml) and runs only tests that reach them. An interrupted run
-goes on where it stopped. Exit status 1: less than the floor, per cent, of the changes were noticed. `mutmut browse` shows
-the others.
+goes on where it stopped. Exit status 1: less than the floor, per cent, of the changes were noticed. `mutmut browse`
+shows the others.
 """
 
 from __future__ import annotations
