@@ -391,7 +391,7 @@ def annotate(
 
 @app.command
 def view(
-    path: Annotated[Path, tyro.conf.Positional],
+    path: Annotated[str, tyro.conf.Positional],
     options: Annotated[ViewOptions, tyro.conf.OmitArgPrefixes] = ViewOptions(),  # noqa: B008 (frozen)
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -402,7 +402,7 @@ def view(
 
     Args:
         path: a photograph, video or rosbag2 bag, whose people are estimated; an annotation folder, the --out of a
-            replay or a bag of the node's people, which are shown as they are.
+            replay or a bag of the node's people, which are shown as they are; topic:NAME, people of a running node.
         options: what to show of it, model, intrinsics.
         host: address that the page listens on; others than this machine's own show it to the network.
         port: of the page; default: 8080, or the next free one.

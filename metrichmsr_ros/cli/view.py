@@ -14,7 +14,9 @@ from metrichmsr_ros.viewer.sources.choose import open_source
 from metrichmsr_ros.viewer.viewer import Viewer
 
 
-def view_command(path: Path, host: str, port: int | None, options: ViewOptions, console: Console | None = None) -> None:
+def view_command(
+    path: Path | str, host: str, port: int | None, options: ViewOptions, console: Console | None = None
+) -> None:
     """Show what is at a path until Ctrl-C.
 
     Args:

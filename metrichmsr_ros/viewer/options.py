@@ -26,10 +26,10 @@ class ViewOptions:
         body: open_light, open or smpl:/path/to/SMPL file; default: open_light, and for recorded people what their
             files say.
         device: of the networks, e.g. cpu or cuda.
-        image: image topic of bags; None searches by type and name.
-        camera_info: topic of the CameraInfo of bags; None searches by name.
+        image: image topic of bags; None searches by type and name. Of a live topic: adds its pictures.
+        camera_info: topic of the CameraInfo of bags; None searches by name. Of a live topic: beside the image.
         image_rectified: auto, true or false, of bags, as the node's parameter.
-        world: fixed frame of bags; None takes the root of the transforms.
+        world: fixed frame of bags; None takes the root of the transforms. Of a live topic: None is the camera's frame.
         max_pixels: larger photographs are refused before memory is taken for them.
     """
 

@@ -69,10 +69,12 @@ class Panel:
 
         widget.on_update(on_update)
 
-    def show_time(self, index: int, count: int, status: str) -> None:
-        """Show the frame that is on, of how many, and the line below."""
+    def show_time(self, index: int, first: int, count: int, status: str) -> None:
+        """Show the frame that is on, the oldest that can be shown, how many there are, and the line below."""
         if self._slider.max != max(1, count - 1):
             self._slider.max, self._slider.disabled = max(1, count - 1), count < 2
+        if self._slider.min != min(first, self._slider.max - 1):
+            self._slider.min = min(first, self._slider.max - 1)
         if self._slider.value != index:
             self._slider.value = index
         if self._status.content != status:

@@ -11,14 +11,19 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 class Player:
     """Plays frames at their own times. It never asks what time it is: every call says it.
 
+    Args:
+        is_playing: whether it plays at first.
+        is_live: while playing, the newest frame is on.
+
     Attributes:
         index: the frame that is on.
         is_playing: whether time goes on.
         speed: seconds of the recording per second.
     """
 
-    def __init__(self, is_playing: bool) -> None:
+    def __init__(self, is_playing: bool, is_live: bool = False) -> None:
         self.index = 0
+        self._is_live = is_live
         self.is_playing = is_playing
         self.speed = 1.0
         self._from: tuple[float, float] | None = None  # time now, time of the recording
@@ -49,6 +54,9 @@ class Player:
             ended: whether no more frames come.
         """
         self.index = min(self.index, len(times) - 1)
+        if self._is_live and self.is_playing:
+            self.index = len(times) - 1
+            return self.index
         if not self.is_playing or len(times) == 1:
             self._from = None
             return self.index

@@ -37,8 +37,8 @@ class Viewer:
     """
 
     def __init__(self, server: Any, source: ViewSource, most: int, load_body: Callable[[str], BodyEngine]) -> None:
-        self.timeline = Timeline(most)
-        self.player = Player(source.is_video)
+        self.timeline = Timeline(most, forgets=source.is_live)
+        self.player = Player(source.is_video, source.is_live)
         self.shown = Shown(paths=source.is_video)
         self._server, self._source, self._load_body = server, source, load_body
         self._panel = Panel(server.gui, source.name, source.notes, source.is_video)
@@ -60,6 +60,7 @@ class Viewer:
     def close(self) -> None:
         """Read no more, and wait for the frame that is being read: a network must not outlive the process."""
         self.timeline.close()
+        self._source.close()
         if self._reader is not None:
             self._reader.join(_LONGEST_FRAME_S)
 
@@ -75,11 +76,11 @@ class Viewer:
         if not len(self.timeline):
             return
         self._prepare()
-        index = self.player.advance(now_s, self.timeline.times(), self.timeline.ended)
+        index = max(self.timeline.first, self.player.advance(now_s, self.timeline.times(), self.timeline.ended))
         if self._state != (index, False):
             self._draw(index)
             self._state = (index, False)
-        self._panel.show_time(index, len(self.timeline), self._status(index))
+        self._panel.show_time(index, self.timeline.first, len(self.timeline), self._status(index))
 
     def _prepare(self) -> None:
         """Begin with the first frame, and add new ones to the paths."""
@@ -94,6 +95,7 @@ class Viewer:
             self._look(self._drawer.draw(first), None)
         while len(self._paths) < len(self.timeline):
             self._paths.add(self.timeline[len(self._paths)])
+        self._paths.forget_before(self.timeline.first)
 
     def _draw(self, index: int) -> None:
         assert self._drawer is not None
@@ -104,7 +106,7 @@ class Viewer:
 
     def _status(self, index: int) -> str:
         frame, count = self.timeline[index], len(self.timeline)
-        lines = [f"{frame.time_s:.2f} s, frame {index + 1} of {count}" + ("" if self.timeline.ended else ", reading")]
+        lines = [f"{frame.time_s:.2f} s, frame {index + 1} of {count}" + self._what_comes()]
         if self._source.is_video:
             lines.append(f"Axes: {self._frame_name}, z up.")
         if self._drawn is not None and self._drawn.pose is None:
@@ -112,6 +114,11 @@ class Viewer:
         if self._drawn is not None and self._drawn.floor is not None:
             lines.append(f"Floor: {'measured' if self._drawn.floor.is_measured else 'under the feet'}.")
         return "  \n".join(lines)
+
+    def _what_comes(self) -> str:
+        if self.timeline.ended:
+            return ""
+        return ", live" if self._source.is_live else ", reading"
 
     def _act(self) -> None:
         while True:

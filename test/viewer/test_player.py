@@ -85,3 +85,21 @@ def test_a_closed_timeline_reads_no_more():
     timeline = Timeline(100)
     timeline.fill(frames(100), timeline.close)
     assert len(timeline) == 1
+
+
+def test_a_live_source_shows_the_newest_frame_until_somebody_scrubs():
+    player = Player(True, is_live=True)
+    assert [player.advance(0.0, TIMES[:count], ended=False) for count in (1, 3, 4)] == [0, 2, 3]
+    player.play(False)
+    player.seek(1)
+    assert player.advance(9.0, TIMES, ended=False) == 1
+    player.play(True)
+    assert player.advance(9.0, TIMES, ended=False) == 3
+
+
+def test_a_live_timeline_forgets_the_oldest_frames():
+    timeline = Timeline(3, forgets=True)
+    timeline.fill(frames(9))
+    assert (len(timeline), timeline.first, timeline.note) == (9, 6, "")
+    assert [timeline[index].number for index in (0, 6, 8)] == [6, 6, 8]
+    assert timeline.times() == [number / 10 for number in range(9)]

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.viewer_pages import received
 
 from benchmarks.conversion.moving_people import moving_person
+from benchmarks.view import received
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.viewer.frames import PointCloud, ViewFrame, ViewPerson, jpeg_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from metrichmsr_ros.types import Float64Array
@@ -20,7 +22,7 @@ class Paths:
     def __init__(self, in_world: bool) -> None:
         self._in_world = in_world
         self._frames = 0
-        self._steps: dict[str, list[tuple[int, float, Float64Array]]] = {}
+        self._steps: dict[str, deque[tuple[int, float, Float64Array]]] = {}
 
     def add(self, frame: ViewFrame) -> None:
         """Add the next frame."""
@@ -28,12 +30,20 @@ class Paths:
         if pose is not None:
             for person in frame.people:
                 place = moved(pose, person.joints[0])
-                self._steps.setdefault(person.id, []).append((self._frames, frame.time_s, place))
+                self._steps.setdefault(person.id, deque()).append((self._frames, frame.time_s, place))
         self._frames += 1
 
     def __len__(self) -> int:
         """Frames so far."""
         return self._frames
+
+    def forget_before(self, index: int) -> None:
+        """Forget the frames before `index`, and people who are in no other."""
+        for person, steps in list(self._steps.items()):
+            while steps and steps[0][0] < index:
+                steps.popleft()
+            if not steps:
+                del self._steps[person]
 
     def of(self, person: str, index: int) -> Float64Array:
         """Lines (M, 2, 3) m along the path of a person up to the frame `index`."""

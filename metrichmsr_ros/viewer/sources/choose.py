@@ -16,15 +16,17 @@ from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.viewer.options import ViewError, ViewOptions
 from metrichmsr_ros.viewer.sources.estimated import estimated_frames
 from metrichmsr_ros.viewer.sources.folders import annotation_source, chosen, replay_source
+from metrichmsr_ros.viewer.sources.live import PREFIX, live_source
 from metrichmsr_ros.viewer.sources.people_bags import has_images, people_source, people_topics
 from metrichmsr_ros.viewer.sources.source import ViewSource
 
 
-def open_source(path: Path, options: ViewOptions, make: PipelineMaker = load_pipeline) -> ViewSource:
+def open_source(path: Path | str, options: ViewOptions, make: PipelineMaker = load_pipeline) -> ViewSource:
     """What is at a path, by its kind.
 
     Args:
-        path: a photograph, a video, a folder of them, a bag, an annotation folder, or the `--out` of a replay.
+        path: a photograph, a video, a folder of them, a bag, an annotation folder, the `--out` of a replay, or
+            `topic:NAME` of a live topic.
         options: what to show of it.
         make: loads the pipeline for what has no estimates yet; it is called with the first frame.
 
@@ -32,10 +34,13 @@ def open_source(path: Path, options: ViewOptions, make: PipelineMaker = load_pip
         ViewError: there is nothing at the path that can be shown.
         MetricHMRError: of another kind: what is there cannot be read; the message says why.
     """
-    if not path.exists():
-        raise ViewError(f"{path} does not exist; check the path")
     if options.frames < 1:
         raise ViewError(f"--frames {options.frames}: at least 1 is needed")
+    if str(path).startswith(PREFIX):
+        return live_source(str(path).removeprefix(PREFIX), options)
+    path = Path(path)
+    if not path.exists():
+        raise ViewError(f"{path} does not exist; check the path, or write {PREFIX}/NAME for a live topic")
     if (path / MANIFEST).is_file():
         return annotation_source(path, options)
     if (path / ESTIMATES).is_file() or path.suffix == ".npz":

@@ -94,7 +94,7 @@ def _frame(
     return ViewFrame(
         number=number,
         time_s=time_s,
-        people=tuple(_person(human) for human in message.humans),
+        people=tuple(person_of(human) for human in message.humans),
         camera=None if source is None else source.camera,
         picture=b"" if image is None else jpeg_of(image),
         world_from_camera=poses.world_from(message.header.frame_id, stamp_ns),
@@ -114,7 +114,8 @@ def _pictures(path: Path, options: ViewOptions, stack: ExitStack) -> Iterator[So
         return
 
 
-def _person(human: Any) -> ViewPerson:
+def person_of(human: Any) -> ViewPerson:
+    """A person of a HumanMeshArray, of rclpy or of a bag."""
     record = person_from_message(human)
     covariance = np.array(human.body.covariance, np.float64).reshape(6, 6)[:3, :3]
     return ViewPerson(

@@ -11,6 +11,10 @@ from metrichmsr_ros.viewer.frames import ViewFrame
 Stepped = TypeVar("Stepped")
 
 
+def _nothing() -> None:
+    """How a source ends that ends by itself."""
+
+
 @dataclass(frozen=True)
 class ViewSource:
     """One source.
@@ -21,6 +25,8 @@ class ViewSource:
         body: body model of the people for `load_body_engine`; None: unknown, only joints can be drawn.
         is_video: whether frames follow each other in time, so that people move along paths.
         notes: what the user should know about it.
+        is_live: whether frames come as they happen, without end: the newest is shown, and old ones are forgotten.
+        close: called once no more frames are wanted; it ends `frames`.
     """
 
     name: str
@@ -28,6 +34,8 @@ class ViewSource:
     body: str | None
     is_video: bool
     notes: tuple[str, ...] = ()
+    is_live: bool = False
+    close: Callable[[], None] = _nothing
 
 
 class InStep(Generic[Stepped]):

@@ -1,0 +1,194 @@
+"""People of a live topic, one message after the other, with the picture and the camera's pose that belong to each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo, Image
+
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera_info import camera_from_info
+from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.graph_hints import elsewhere
+from metrichmsr_ros.ros.inputs.conversion_errors import ConversionError
+from metrichmsr_ros.ros.inputs.image_conversion import image_from_message
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
+from metrichmsr_ros.ros.inputs.subscription import Input
+from metrichmsr_ros.ros.tf import TransformListener
+from metrichmsr_ros.ros.tf_tree import TransformError
+from metrichmsr_ros.types import Float64Array, ImageArray
+
+SILENT_S = 3.0  # without people before the log says so
+_QUEUED, _IMAGES = 50, 60
+_WAIT_S, _POLL_S = 0.3, 0.01  # for the transform of a message
+_KIND = "metrichmsr_ros/msg/HumanMeshArray"
+
+
+@dataclass(frozen=True)
+class FeedTopics:
+    """What to receive.
+
+    Attributes:
+        people: topic of HumanMeshArray.
+        image: topic of the images that the people were found in; empty: none.
+        camera_info: of these images; empty: `camera_info` beside `image`, as image_transport names it.
+        world: fixed frame of `/tf` in which the camera's pose is wanted; empty: none.
+    """
+
+    people: str
+    image: str = ""
+    camera_info: str = ""
+    world: str = ""
+
+    @property
+    def info_topic(self) -> str:
+        """Topic of the CameraInfo."""
+        return self.camera_info or f"{self.image.rpartition('/')[0]}/camera_info"
+
+
+@dataclass(frozen=True, eq=False)
+class FedPeople:
+    """One message.
+
+    Attributes:
+        message: the HumanMeshArray.
+        image: (H, W, 3) uint8 RGB with the message's stamp; None if it did not come.
+        camera: of the image.
+        world_from_camera: (4, 4) at the stamp; None without a transform.
+    """
+
+    message: Any
+    image: ImageArray | None
+    camera: Camera | None
+    world_from_camera: Float64Array | None
+
+
+class PeopleFeed:
+    """Receives in a thread; iterating waits for the next message, and ends after `close`.
+
+    At most 50 messages wait; older ones are left out, because a viewer shows the present.
+    """
+
+    def __init__(self, topics: FeedTopics, context: Context | None = None) -> None:
+        self._topics, self._owned = topics, context is None
+        self._context = Context() if context is None else context
+        if self._owned:
+            rclpy.init(context=self._context)
+        self._node = rclpy.create_node("metrichmsr_view", context=self._context)
+        self._messages: deque[Any] = deque(maxlen=_QUEUED)
+        self._images: deque[Any] = deque(maxlen=_IMAGES)
+        self._info: Any = None
+        self._came, self._closed = threading.Condition(), False
+        self._last_s = time.monotonic()
+        self._inputs = [Input(self._node, HumanMeshArray, topics.people, self._on_people, 10, "auto")]
+        if topics.image:
+            self._inputs.append(Input(self._node, Image, topics.image, self._images.append, 5, "auto"))
+            self._inputs.append(Input(self._node, CameraInfo, topics.info_topic, self._on_info, 1, "auto"))
+        self._transforms = TransformListener(self._node) if topics.world else None
+        self._node.create_timer(1.0, self._tell_of_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="people feed", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[FedPeople]:
+        """The messages from now on, without end until `close`."""
+        while True:
+            with self._came:
+                self._came.wait_for(lambda: self._messages or self._closed)
+                if self._closed:
+                    return
+                message = self._messages.popleft()
+            yield FedPeople(message, self._image_of(message), self._camera(), self._pose_of(message))
+
+    def close(self) -> None:
+        """Receive no more, and end whoever iterates."""
+        with self._came:
+            if self._closed:
+                return
+            self._closed = True
+            self._came.notify_all()
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+        if self._owned:
+            rclpy.try_shutdown(context=self._context)
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _on_people(self, message: Any) -> None:
+        with self._came:
+            self._last_s = time.monotonic()
+            self._messages.append(message)
+            self._came.notify_all()
+
+    def _on_info(self, message: Any) -> None:
+        self._info = message
+
+    def _tell_of_silence(self) -> None:
+        silent_s = time.monotonic() - self._last_s
+        if silent_s >= SILENT_S:
+            topic = self._node.resolve_topic_name(self._topics.people)
+            why = self._inputs[0].mismatch or elsewhere(self._node, topic, "the topic", (_KIND,))
+            text = f"no people on {topic} for {silent_s:.0f} s: {why}"
+            self._node.get_logger().warning(text, throttle_duration_sec=10.0)
+
+    def _image_of(self, message: Any) -> ImageArray | None:
+        """The image with the message's stamp; waits a little, because large messages take longer."""
+        if not self._topics.image:
+            return None
+        stamp, until_s = stamp_ns(message.header), time.monotonic() + _WAIT_S
+        while not self._closed:
+            image = next((each for each in list(self._images) if stamp_ns(each.header) == stamp), None)
+            if image is not None:
+                return self._converted(image)
+            if time.monotonic() > until_s or any(stamp_ns(each.header) > stamp for each in list(self._images)):
+                return None  # a newer one came: this one does not come any more
+            time.sleep(_POLL_S)
+        return None
+
+    def _converted(self, image: Any) -> ImageArray | None:
+        try:
+            return image_from_message(image)
+        except ConversionError as error:
+            self._warn(f"{self._topics.image}: {error}")
+            return None
+
+    def _camera(self) -> Camera | None:
+        if self._info is None:
+            return None
+        try:
+            return camera_from_info(self._info)
+        except ValueError as error:
+            self._warn(f"{self._topics.info_topic}: {error}")
+            return None
+
+    def _pose_of(self, message: Any) -> Float64Array | None:
+        """The camera's pose in the fixed frame; waits a little, because transforms come after images."""
+        if self._transforms is None:
+            return None
+        until_s = time.monotonic() + _WAIT_S
+        while not self._closed:
+            try:
+                return self._transforms.matrix(self._topics.world, message.header.frame_id, stamp_ns(message.header))
+            except TransformError as error:
+                if time.monotonic() > until_s:
+                    self._warn(f"no camera pose in {self._topics.world}: {error}")
+                    return None
+            time.sleep(_POLL_S)
+        return None
+
+    def _warn(self, text: str) -> None:
+        self._node.get_logger().warning(text, throttle_duration_sec=10.0)
