@@ -17,8 +17,8 @@ from benchmarks.processes import run_to_end
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 
 _CLI = (sys.executable, "-m", "metrichmsr_ros.cli.main")
-_SHARDS = ("--count", "24", "--val-count", "8", "--images-per-shard", "4", "--workers", "2")
-_VIDEOS, _FRAMES = 3, 60
+_SHARDS = ("--count", "12", "--val-count", "4", "--images-per-shard", "2", "--workers", "2")
+_VIDEOS, _FRAMES = 4, 20
 _TRAINING = """\
 name: killed
 model:
@@ -28,9 +28,9 @@ train: [{shards}/train-*.tar]
 validation: [{shards}/val-*.tar]
 output: {out}
 batch_size: 16
-steps: 240
-validate_every: 60
-checkpoint_every: 20
+steps: 120
+validate_every: 30
+checkpoint_every: 10
 log_every: 5
 """
 _TIMES = ("events.out.tfevents", "report.html", ".lock")  # hold times of the run, or nothing
@@ -63,7 +63,7 @@ def replay(inputs: Path) -> Command:
     sequence = WalkingSequence(120, 10.0)
     for number in range(2):
         if not (inputs / f"bags/{number}").is_dir():
-            write_sequence_bag(inputs / f"bags/{number}", (sequence[40 + 20 * number + i] for i in range(12)))
+            write_sequence_bag(inputs / f"bags/{number}", (sequence[40 + 20 * number + i] for i in range(8)))
     return Command("replay", lambda out: [*_CLI, "replay", str(inputs / "bags"), "--out", str(out)], content)
 
 

@@ -56,8 +56,8 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def _remove_parts(folder: Path) -> None:
-    for name in _SUFFIXES:
-        remove_parts(folder / name)
+    for place in (folder, *(folder / name for name in _SUFFIXES)):
+        remove_parts(place)
 
 
 def earlier_manifest(folder: Path, made_with: dict[str, Any], fresh: bool) -> Manifest | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from metrichmsr_ros.errors import CalibrationWarning, MetricHMRError
-from metrichmsr_ros.io.whole_files import full_disk
+from metrichmsr_ros.io.whole_files import full_disk, remove_parts
 from metrichmsr_ros.replay.options import ExitCode
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
@@ -35,7 +35,11 @@ class OutputError(MetricHMRError, ValueError):
 
 
 def check_output_folder(out: Path) -> None:
-    """Raise OutputError before the work begins if `out` can not become a folder of results."""
+    """Remove what killed commands left half-written in `out`.
+
+    Raises:
+        OutputError: `out` can not become a folder of results, which is said before the work begins.
+    """
     try:
         nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     except OSError as error:
@@ -44,6 +48,7 @@ def check_output_folder(out: Path) -> None:
         raise OutputError(f"--out {out}: {nearest} is a file; name a folder")
     if not os.access(nearest, os.W_OK):
         raise OutputError(f"--out {out}: {nearest} cannot be written to; name another folder")
+    remove_parts(out)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.export.onnx_graph import GraphSource, export_graph
 from metrichmsr_ros.export.sources import body_source, network_sources, refiner_source
 from metrichmsr_ros.hmr.weights import weights_path
-from metrichmsr_ros.io.whole_files import write_whole
+from metrichmsr_ros.io.whole_files import remove_parts, write_whole
 from metrichmsr_ros.runtime.graph_file import LAYOUT, graph_of, load_graph
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
@@ -71,6 +71,7 @@ def write_graph(source: GraphSource, path: Path) -> Exported:
     """
     weights = source.weights
     about = {} if weights is None else {LAYOUT: weights.layout_sha256, "config": weights.metadata["config"]}
+    remove_parts(path.parent)
     write_whole(path, export_graph(source, {"format": "metrichmsr-graph-1"} | about))
     network = OnnxNetwork(path) if weights is None else load_graph(path, weights)
     exported = Exported(path, differences(source, network, source.people))

@@ -12,6 +12,7 @@ from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder, TableColumns
 from metrichmsr_ros.data.formats.annotations.manifest import AnnotationError, InputEntry
 from metrichmsr_ros.data.formats.annotations.shard_writer import ShardWriter, shard_name
+from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.refinement.annotation_rows import changed_rows, frame_rows, recorded_track
 from metrichmsr_ros.refinement.refine import RefineConfig, refine
 from metrichmsr_ros.types import Float64Array
@@ -74,6 +75,8 @@ def refine_folder(
     """
     folder = AnnotationFolder(path)
     _check(folder, out, body)
+    for name in ("frames", "people"):
+        remove_parts(out / name)
     results, entries = [], []
     for entry in folder.manifest.inputs:
         if entry.shards:

@@ -325,6 +325,7 @@ def test_half_written_files_of_killed_runs_are_removed(tmp_path):
     run([video], out)
     (frames,) = (out / "frames").iterdir()
     frames.rename(out / "frames" / f".{frames.name}.abc.part")  # killed before its last step
+    (out / ".manifest.json.abc.part").write_text("half")
     assert run([video], out).outcomes != {}
     assert distances(out, str(video)) == SEEN
     assert list(out.rglob(".*.part")) == []

@@ -14,6 +14,7 @@ from helpers.repository import environment
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli import main as cli
+from metrichmsr_ros.cli.user_errors import check_output_folder
 
 skip_without_blazepose()
 
@@ -42,6 +43,13 @@ def test_the_mesh_of_a_photograph(tmp_path, monkeypatch, capsys):
     line = run((*PREDICT, str(tmp_path / "out")), 25_000, monkeypatch, capsys)
     assert "astronaut.glb cannot be written: File too large; " in line
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["astronaut.json"]
+
+
+def test_the_next_command_removes_what_a_killed_one_left(tmp_path):
+    (tmp_path / ".a.json.123.part").write_text("half")
+    (tmp_path / "a.json").write_text("of another command")
+    check_output_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_shards(tmp_path, monkeypatch, capsys):

@@ -22,6 +22,7 @@ from metrichmsr_ros.body.open_body import OpenBody
 from metrichmsr_ros.data.formats.tar_samples import add_arrays, new_shard
 from metrichmsr_ros.data.synthesis.landmark_rows import IMAGE_ARRAYS, Rows, read_rows
 from metrichmsr_ros.data.synthesis.landmark_simulator import NEEDED, LandmarkSimulator
+from metrichmsr_ros.io.whole_files import remove_parts
 
 
 def simulate(shards: Sequence[Path], out: Path, count: int, seed: int = 0, per_shard: int = 5000) -> int:
@@ -38,6 +39,7 @@ def simulate(shards: Sequence[Path], out: Path, count: int, seed: int = 0, per_s
         raise TypeError("simulation needs the open body")
     simulator = LandmarkSimulator(read_rows(shards)[0], body)
     out.mkdir(parents=True, exist_ok=True)
+    remove_parts(out)
     written = 0
     for number, first in enumerate(range(0, count, per_shard)):
         path = out / f"sim-{number:05d}.tar"

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import SOURCE, Published
-from metrichmsr_ros.io.whole_files import write_whole
+from metrichmsr_ros.io.whole_files import remove_parts, write_whole
 
 MEASURED = "measured here"
 _STATED = "(paper)"
@@ -96,6 +96,7 @@ class Scoreboard:
     def write(self, folder: Path, name: str) -> None:
         """Write NAME.md, NAME.csv and NAME.json into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
+        remove_parts(folder)
         for suffix, text in (("md", self.markdown()), ("csv", self.csv()), ("json", self.json())):
             write_whole(folder / f"{name}.{suffix}", text)
 

@@ -23,6 +23,7 @@ from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.hmr.network.pixels.grafting import with_branch
 from metrichmsr_ros.io.devices import checked_device
+from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig
 from metrichmsr_ros.training.pixels.crops import CropTruth, Position, batch_of, endless, held_out
@@ -119,6 +120,7 @@ def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str],
         torch.set_num_threads(config.threads)
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(folder)
     weights, checkpoint = folder / f"{config.name}.safetensors", folder / "checkpoint.pt"
     run, held = PixelRun(config, device), held_out(Path(config.crops))
     if checkpoint.exists():
