@@ -1,7 +1,8 @@
 """Feet that stand do not slide: which feet stand, where, and how far the root moves for them.
 
-A foot stands while it is slow and low. Its place over one stance is one point: the root is moved a little, smoothly, to
-agree with all stances (linear least squares). What is left is for the legs (`legs.reach`).
+A foot stands while it is slow and low; in a walk, while it is so in the mean over all strides. Its place over one
+stance is one point: the root is moved a little, smoothly, to agree with all stances (linear least squares). What is
+left is for the legs (`legs.reach`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import spsolve
 
+from metrichmsr_ros.refinement.gait_phase import stride_waves
 from metrichmsr_ros.refinement.smoothing import second_derivative
 from metrichmsr_ros.types import AnyArray, Float64Array
 
@@ -21,6 +23,8 @@ SLOW_M_S = 0.3  # a foot that stands is slower, as estimated,
 SLOW_SHARE = 0.9  # or slower than this share of the root's speed: a foot that swings is about twice as fast as the root
 LOW_M = 0.07  # and not higher than this above the lowest place of its surroundings
 AROUND_S = 0.6  # these surroundings
+FASTEST_SHARE = 3.0  # of the root's speed; faster feet are errors
+LEAST_AVERAGED = 15  # images of a walk, over which the speeds of feet are averaged
 LEAST_S = 0.15  # shorter stances are none
 STANCE_STD_M = 0.01
 SHIFT_STIFFNESS = 1e-3  # s^3, of the root's shift over time
@@ -41,17 +45,27 @@ class Stance:
         return slice(self.first, self.last + 1)
 
 
-def stances(joints_world: Float64Array, stamps_s: Float64Array, is_seen: NDArray[np.bool_]) -> list[Stance]:
+def stances(
+    joints_world: Float64Array,
+    stamps_s: Float64Array,
+    is_seen: NDArray[np.bool_],
+    phases: Float64Array | None = None,
+) -> list[Stance]:
     """Stances of both feet.
 
     Args:
         joints_world: (T, 24, 3) m, z up. stamps_s: (T,). is_seen: (T,) whether the person is seen.
+        phases: (T,) rad of the strides, whose speeds of feet are averaged; NaN: not known. None: of no image.
     """
     found = []
-    limit = np.maximum(SLOW_M_S, SLOW_SHARE * _speeds(joints_world[:, 0], stamps_s))
+    root = _speeds(joints_world[:, 0], stamps_s)
+    limit = np.maximum(SLOW_M_S, SLOW_SHARE * root)
+    speeds = np.stack([_speeds(joints_world[:, toe], stamps_s) for toe in TOES])
+    if phases is not None:
+        speeds = _as_in_every_stride(speeds, np.maximum(root, SLOW_M_S), phases, is_seen)
     for foot, toe in enumerate(TOES):
         places = joints_world[:, toe]
-        slow = _speeds(places, stamps_s) < limit
+        slow = speeds[foot] < limit
         near = np.abs(stamps_s[:, None] - stamps_s[None, :]) <= AROUND_S
         lowest = np.where(near, joints_world[None, :, list(TOES), 2].min(axis=2), np.inf).min(axis=1)
         stands = slow & is_seen & (places[:, 2] < lowest + LOW_M)
@@ -63,6 +77,20 @@ def _speeds(places: Float64Array, stamps_s: Float64Array) -> Float64Array:
     """(T,) m/s over the floor: the lower of the speeds before and after each image."""
     steps = np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1) / np.diff(stamps_s)
     return np.minimum(np.append(steps, np.inf), np.insert(steps, 0, np.inf))
+
+
+def _as_in_every_stride(
+    speeds: Float64Array, root: Float64Array, phases: Float64Array, is_seen: NDArray[np.bool_]
+) -> Float64Array:
+    """(2, T) m/s, where phases are known the mean of both feet over all strides, in proportion to the root's (T,)."""
+    known = ~np.isnan(phases)
+    if np.count_nonzero(known & is_seen) < LEAST_AVERAGED:
+        return speeds
+    waves = [stride_waves(phases + turn) for turn in (0.0, np.pi)]  # the right foot is half a stride later
+    both = np.concatenate([wave[known & is_seen] for wave in waves])
+    shares = np.minimum(speeds / root, FASTEST_SHARE)[:, known & is_seen].reshape(-1)
+    factors = np.linalg.lstsq(both, shares, rcond=None)[0]
+    return np.stack([np.where(known, (wave @ factors) * root, own) for wave, own in zip(waves, speeds, strict=True)])
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ is not steady, or the window holds too few strides, the smoothed pose stays as i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -18,18 +19,27 @@ from metrichmsr_ros.types import Float64Array
 
 WINDOW_S = 12.0  # longer tracks have several, one begins every half of this
 SPEEDS_M_S = (0.3, 0.5)  # below the first nobody walks, above the second everybody does
-MOST_UNEXPLAINED = 0.4  # share of the ankles' motion that is no steady wave
-LEAST_STRIDES, LEAST_S = 1.0, 2.0  # in which the person is seen: each side then shows every phase
+MOST_UNEXPLAINED = 0.5  # share of the ankles' motion that is no steady wave
+LEAST_STRIDES, LEAST_S = 1.0, 1.5  # in which the person is seen: each side then shows every phase
+LEAST_SHARE = 0.5  # of a window in an image whose phase it tells
 SPACING_S = 0.1  # images closer than this have nearly the same errors and share their weight
 ANKLES = (7, 8)  # SMPL's left and right
 # Axes of an upright body (x left, y up, z front) to those of a world (z up) in which it faces x.
 _FORWARDS = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
+@dataclass(frozen=True, eq=False)
+class GaitPoses:
+    """Poses (T, 24, 3, 3), and phases (T,) of the stride, rad; NaN where nobody walks in a steady rhythm."""
+
+    rotmats: Float64Array
+    phases: Float64Array
+
+
 def with_own_gait(
     track: RecordedTrack, smooth: Float64Array, velocities: Float64Array, joints_cam: Float64Array
-) -> Float64Array:
-    """Poses (T, 24, 3, 3) like `smooth`, but of a walking person nearer to that person's gait.
+) -> GaitPoses:
+    """Poses like `smooth`, but of a walking person nearer to that person's gait.
 
     Args:
         track: estimates.
@@ -40,17 +50,19 @@ def with_own_gait(
     speeds = np.linalg.norm(velocities[:, :2], axis=1)
     walks = np.clip((speeds - SPEEDS_M_S[0]) / (SPEEDS_M_S[1] - SPEEDS_M_S[0]), 0.0, 1.0)
     own = Rotation.from_matrix(smooth.reshape(-1, 3, 3)).as_quat().reshape(*smooth.shape[:2], 4)
-    mixed, free = np.zeros_like(own), np.ones(len(track))
+    mixed, free, phases = np.zeros_like(own), np.ones(len(track)), np.full(len(track), np.nan)
     for images, shares in _windows(track.stamps_s):
-        poses = _gait_in(track.part(images), velocities[images], walks[images], joints_cam[images])
-        if poses is not None:
+        found = _gait_in(track.part(images), velocities[images], walks[images], joints_cam[images])
+        if found is not None:
             share = shares * walks[images]
-            turned = Rotation.from_matrix(poses.reshape(-1, 3, 3)).as_quat().reshape(*poses.shape[:2], 4)
+            turned = Rotation.from_matrix(found.rotmats.reshape(-1, 3, 3)).as_quat().reshape(len(share), -1, 4)
             signs = np.where((turned * own[images]).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
             mixed[images] += share[:, None, None] * signs * turned
             free[images] -= share
+            tells = (shares >= LEAST_SHARE) & (share > 0)
+            phases[images] = np.where(tells, found.phases, phases[images])
     mixed += free[:, None, None] * own
-    return np.asarray(Rotation.from_quat(mixed.reshape(-1, 4)).as_matrix().reshape(smooth.shape))
+    return GaitPoses(Rotation.from_quat(mixed.reshape(-1, 4)).as_matrix().reshape(smooth.shape), phases)
 
 
 def _windows(stamps_s: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
@@ -72,8 +84,8 @@ def _windows(stamps_s: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
 
 def _gait_in(
     track: RecordedTrack, velocities: Float64Array, walks: Float64Array, joints_cam: Float64Array
-) -> Float64Array | None:
-    """Poses (T, 24, 3, 3) of one window; None where there is no steady walk."""
+) -> GaitPoses | None:
+    """Poses and phases of one window; None where there is no steady walk."""
     if len(track) < 3:
         return None
     spacing = np.minimum(np.gradient(track.stamps_s), LONGEST_STEP_S)
@@ -92,7 +104,7 @@ def _gait_in(
     in_path = np.einsum("tji,tj->ti", axes, sight)
     poses = drawn_to_gait(Strides(rotmats, in_path, found.phases, weights, track.stamps_s))
     poses[:, 0] = axes @ poses[:, 0]
-    return poses
+    return GaitPoses(poses, found.phases)
 
 
 def _path_axes(track: RecordedTrack, velocities: Float64Array) -> Float64Array:

@@ -18,6 +18,7 @@ LONGEST_STEP_S = 0.25  # between images; with fewer images the wave is not seen
 LEAST_SWING_M = 0.05  # root mean square; smaller is no walk
 DRIFT_STIFFNESS = 0.05  # s^3, of the phase against a steady rhythm
 LEAST_SLOPE = 0.1  # of the wave, as a share of its steepest, where the phase follows the gap
+HARMONICS = 3  # of what repeats itself in each stride
 _ROUNDS = 15
 
 
@@ -69,3 +70,9 @@ def _with_drift(
         steps = np.where(np.abs(slope) > LEAST_SLOPE, (swings / amplitude - wave) / np.where(slope == 0, 1, slope), 0.0)
         drift = smoothed((drift + steps)[:, None], weights * slope**2 + 1e-6, stamps_s, DRIFT_STIFFNESS)[:, 0]
     return np.asarray(steady + drift)
+
+
+def stride_waves(phases: Float64Array) -> Float64Array:
+    """(T, 1 + 2 HARMONICS) at phases (T,): the constant, cosines and sines."""
+    harmonics = phases[:, None] * np.arange(1, HARMONICS + 1)
+    return np.concatenate([np.ones((len(phases), 1)), np.cos(harmonics), np.sin(harmonics)], axis=1)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.joints import MIRROR_JOINTS, PARENTS
+from metrichmsr_ros.refinement.gait_phase import HARMONICS, stride_waves
 from metrichmsr_ros.refinement.smoothing import smoothed
 from metrichmsr_ros.refinement.track import NUM_JOINTS
 from metrichmsr_ros.types import Float64Array
@@ -25,7 +26,6 @@ ACROSS_SIGHT_RAD = 0.15  # and of a turn in depth, 5 cm (the errors of joints in
 VARIES_RAD = 0.1  # differences between strides of one person
 SIDES_RAD = 0.05  # differences between the gait's two sides
 CORRELATED = 5.0  # images 0.1 s apart whose errors are nearly the same
-HARMONICS = 3
 DEVIATION_STIFFNESS = 1e-4  # s^3, of what deviates from the gait
 TAILS = 2.0  # images that lie farther off than this many mean squared deviations count less than half
 _ROUNDS = 4
@@ -100,7 +100,7 @@ def _gait_of_joint(
         vectors: (T, 3) of this side's joint and of the mirrored other side's.
         sights: (T, 3) likewise, in the axes of the joint.
     """
-    waves, later = _waves(strides.phases), _waves(strides.phases + np.pi)
+    waves, later = stride_waves(strides.phases), stride_waves(strides.phases + np.pi)
     designs = np.concatenate([waves, waves], axis=1), np.concatenate([later, -later], axis=1)
     rooted = [_root_information(sight) for sight in sights]
     weights = [strides.weights, strides.weights]
@@ -117,12 +117,6 @@ def _gait_of_joint(
         gaps = [np.einsum("tij,tj->ti", r, v - d @ found) for r, v, d in zip(rooted, vectors, designs, strict=True)]
         weights = [strides.weights / (1 + (gap**2).mean(axis=1) / TAILS) for gap in gaps]
     return designs[0] @ found, weights[0]
-
-
-def _waves(phases: Float64Array) -> Float64Array:
-    """(T, 1 + 2 HARMONICS): the constant, cosines and sines."""
-    harmonics = phases[:, None] * np.arange(1, HARMONICS + 1)
-    return np.concatenate([np.ones((len(phases), 1)), np.cos(harmonics), np.sin(harmonics)], axis=1)
 
 
 def _root_information(sight: Float64Array) -> Float64Array:

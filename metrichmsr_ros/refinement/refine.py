@@ -12,7 +12,7 @@ from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.resize import Resizer
 from metrichmsr_ros.refinement.facing import exchanged, other_side
 from metrichmsr_ros.refinement.feet import Stance, root_shifts, stance_places, stances, toe_targets
-from metrichmsr_ros.refinement.gait import with_own_gait
+from metrichmsr_ros.refinement.gait import GaitPoses, with_own_gait
 from metrichmsr_ros.refinement.legs import reach
 from metrichmsr_ros.refinement.position import Path, smoothed_path
 from metrichmsr_ros.refinement.size import (
@@ -100,8 +100,8 @@ def _refined(
     path = _path(track, places, covariances)
     turned = exchanged(track, path.velocities)
     rotmats = np.where(turned[:, None, None, None], other_side(track.rotmats), track.rotmats)
-    rotmats = _pose(track.with_rotmats(rotmats), path, body, betas, config)
-    roots, rotmats, stance = _with_still_feet(track, body, betas, rotmats, path.positions, config)
+    gait = _pose(track.with_rotmats(rotmats), path, body, betas, config)
+    roots, rotmats, stance = _with_still_feet(track, body, betas, gait, path.positions, config)
     roots_cam = track.to_camera(roots[:, None])[:, 0]
     joints = _joints(body, betas, rotmats, roots_cam)
     turns = track.turns
@@ -122,15 +122,15 @@ def _with_still_feet(
     track: RecordedTrack,
     body: BodyEngine,
     betas: Float32Array,
-    rotmats: Float64Array,
+    gait: GaitPoses,
     roots: Float64Array,
     config: RefineConfig,
 ) -> tuple[Float64Array, Float64Array, NDArray[np.bool_]]:
     """Roots (T, 3) in the world, poses, and which feet stand (T, 2)."""
-    stance = np.zeros((len(track), 2), bool)
+    stance, rotmats = np.zeros((len(track), 2), bool), gait.rotmats
     joints_world = track.to_world(_joints(body, betas, rotmats, track.to_camera(roots[:, None])[:, 0]))
-    found = stances(joints_world, track.stamps_s, track.is_seen) if config.locks_feet and len(track) > 2 else []
-    if not found:
+    found = stances(joints_world, track.stamps_s, track.is_seen, gait.phases) if len(track) > 2 else []
+    if not found or not config.locks_feet:
         return roots, rotmats, stance
     for item in found:
         stance[item.images, item.foot] = True
@@ -171,17 +171,15 @@ def _path(track: RecordedTrack, places: Float64Array, covariances: Float64Array)
     return smoothed_path(track.stamps_s, world, turns @ covariances @ np.swapaxes(turns, 1, 2), track.is_seen)
 
 
-def _pose(
-    track: RecordedTrack, path: Path, body: BodyEngine, betas: Float32Array, config: RefineConfig
-) -> Float64Array:
-    """(T, 24, 3, 3) smoothed; where the camera's motion is known, a walking person's is drawn to the person's gait."""
+def _pose(track: RecordedTrack, path: Path, body: BodyEngine, betas: Float32Array, config: RefineConfig) -> GaitPoses:
+    """Smoothed; where the camera's motion is known, a walking person's is drawn to the person's gait."""
     smooth = _smoothed_pose(track, config.pose_stiffness)
     if not config.locks_feet:
-        return smooth
+        return GaitPoses(smooth, np.full(len(track), np.nan))
     joints = _joints(body, betas, track.rotmats, track.to_camera(path.positions[:, None])[:, 0])
     drawn = with_own_gait(track, smooth, path.velocities, joints)
     if not config.knows_vertical:
-        drawn[:, 0] = smooth[:, 0]
+        drawn.rotmats[:, 0] = smooth[:, 0]
     return drawn
 
 
