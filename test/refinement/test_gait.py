@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.joints import MIRROR_JOINTS
 from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.refinement.feet import TOES, stances
 from metrichmsr_ros.refinement.gait import WINDOW_S, _windows, with_own_gait
 from metrichmsr_ros.refinement.gait_phase import rhythm
 from metrichmsr_ros.refinement.gait_pose import Strides, drawn_to_gait
@@ -167,3 +168,37 @@ def test_a_walk_that_is_seen_wrongly_for_a_second_is_refined_by_the_rest():
     before = angles(wrong, truth.rotmats)[30:55, [LEFT_HIP, RIGHT_HIP]].mean()
     after = angles(found.rotmats, truth.rotmats)[30:55, [LEFT_HIP, RIGHT_HIP]].mean()
     assert after < 0.7 * before
+
+
+def feet_of_a_walk(seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Joints (T, 24, 3), phases (T,) and which feet stand (T, 2): each 0.6 of a stride, 1 m a stride, 1 stride a s."""
+    t = stamps(seconds)
+    joints = np.zeros((len(t), 24, 3))
+    joints[:, 0, 0] = t
+    standing = np.zeros((len(t), 2), bool)
+    for foot, offset in enumerate((0.0, 0.5)):
+        strides, share = np.divmod(t + offset + 1e-9, 1.0)
+        joints[:, TOES[foot], 0] = strides - offset + np.clip((share - 0.6) / 0.4, 0.0, 1.0)
+        standing[:, foot] = share <= 0.6
+    return joints, 2 * np.pi * t, standing
+
+
+def test_one_step_that_seems_to_slide_stands_as_in_all_strides():
+    joints, phases, standing = feet_of_a_walk(8.0)
+    joints[31:36, TOES[0], 0] += np.array([0.1, 0.25, 0.35, 0.5, 0.6])
+    seen, t = np.ones(len(joints), bool), stamps(8.0)
+    found = {name: np.zeros_like(standing) for name in ("alone", "averaged")}
+    for name, known in (("alone", None), ("averaged", phases)):
+        for stance in stances(joints, t, seen, known):
+            found[name][stance.images, stance.foot] = True
+    step = slice(31, 36)
+    assert standing[step, 0].all()
+    assert not found["alone"][step, 0].all()
+    assert found["averaged"][step, 0].all()
+    assert (found["averaged"] == standing).mean() > 0.85
+
+
+def test_feet_stand_as_seen_where_no_rhythm_is_known():
+    joints, _, _ = feet_of_a_walk(4.0)
+    seen, t = np.ones(len(joints), bool), stamps(4.0)
+    assert stances(joints, t, seen, np.full(len(t), np.nan)) == stances(joints, t, seen)
