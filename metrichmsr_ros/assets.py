@@ -33,6 +33,7 @@ Progress = Callable[[str], None]
 DOWNLOAD_LIMIT_S = 1800.0
 _FETCH = "fetch-"  # prefix of folders of packages that are being downloaded
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRITABLE = "set XDG_CACHE_HOME to a writable folder"
 _USAGE, _OUTPUT = 2, 5  # exit codes of every command: a wrong setting; no space
 
 
@@ -368,9 +369,10 @@ def main() -> int:
         print(f"{clear}error: {error}", file=sys.stderr)
         return _OUTPUT if says_full(str(error)) else 1
     except OSError as error:
-        place = error.filename or cache_dir()
-        print(f"{clear}error: {place}: {error.strerror}; set XDG_CACHE_HOME to a writable folder", file=sys.stderr)
-        return _OUTPUT if error.errno in _FULL else _USAGE
+        is_full, place = error.errno in _FULL, error.filename or cache_dir()
+        remedy = "free some space, or set XDG_CACHE_HOME to a folder with more" if is_full else _WRITABLE
+        print(f"{clear}error: {place}: {error.strerror}; {remedy}", file=sys.stderr)
+        return _OUTPUT if is_full else _USAGE
     for name, result in results.items():
         print(f"{clear}{name}: {result if isinstance(result, Path) else f'skipped, {result}'}")
     return 0

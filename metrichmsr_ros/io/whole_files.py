@@ -103,7 +103,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
             yield part
             part.replace(path)
     except Exception as error:
-        _raise(error, path)
+        full = full_disk(error, path)
+        if full is None:
+            raise
+        raise DiskFullError(path, full.errno or errno.ENOSPC) from error  # not of the file in the temporary folder
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -92,7 +92,14 @@ def test_a_full_disk_leaves_nothing_and_names_the_file_and_the_remedy(tmp_path):
     path = tmp_path / "a.bin"
     with files_of_at_most(1000), pytest.raises(DiskFullError, match=r"a\.bin cannot be written: File too large; raise"):
         write_whole(path, bytes(5000))
+    with files_of_at_most(1000), pytest.raises(DiskFullError, match=r"/folder cannot be written: "):
+        write_in_a_folder(tmp_path / "folder")
     assert names(tmp_path) == []
+
+
+def write_in_a_folder(path) -> None:
+    with whole_folder(path) as part:
+        write_whole(part / "a.bin", bytes(5000))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

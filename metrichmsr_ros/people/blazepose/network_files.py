@@ -69,7 +69,7 @@ def make_graph(name: str) -> Path:
     except OSError as error:
         raise GraphError(
             f"{path} cannot be written ({error.strerror}): run `metrichmsr setup` as a user who may write there, or "
-            "with XDG_CACHE_HOME set to a writable folder"
+            "with XDG_CACHE_HOME set to a writable folder with 100 MB of space"
         ) from error
     return path
 
