@@ -6,16 +6,18 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.node import Node
 
 from metrichmsr_ros.depth.engine import SceneDepth
 
 WARN_EVERY_S = 5.0
+REMIND_S = 30.0  # how often a silent input is told
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
 # does not hide another problem
@@ -203,3 +205,14 @@ def resident_bytes() -> int:
     """Resident memory of this process (Linux; 0 elsewhere)."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0
+
+
+def tell_of_silence(node: Node, statuses: Sequence[DiagnosticStatus]) -> None:
+    """Log the inputs from which nothing comes, in one line at most every `REMIND_S`."""
+    silent = [f"{status.name.partition(': ')[2]}: {status.message}" for status in statuses if _is_stale(status)]
+    if silent:
+        node.get_logger().warning("; ".join(silent), throttle_duration_sec=REMIND_S)
+
+
+def _is_stale(status: DiagnosticStatus) -> bool:
+    return bool(status.level == DiagnosticStatus.STALE)

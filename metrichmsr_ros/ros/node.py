@@ -23,7 +23,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from metrichmsr_ros.ros.diagnostics import Statistics
+from metrichmsr_ros.ros.diagnostics import REMIND_S, Statistics
 from metrichmsr_ros.ros.frame_processor import Frame, FrameProcessor, ScenePipeline
 from metrichmsr_ros.ros.graph_hints import elsewhere, misspelt, namesakes
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
@@ -48,7 +48,6 @@ from metrichmsr_ros.ros.worker import NewestWinsWorker
 # A packet lost on the way is sent again, and all images that it held up come at once: they must not overwrite each
 # other unseen. Which of them is processed is for the worker to say: the newest.
 QUEUED_IMAGES = 10
-REMIND_S = 30.0  # how often a silent camera is told
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _FAILURE = TransitionCallbackReturn.FAILURE
 

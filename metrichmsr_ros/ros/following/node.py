@@ -21,6 +21,7 @@ from std_srvs.srv import Trigger
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.people.following.goal import Viewpoint
 from metrichmsr_ros.people.following.target import FollowStatus
+from metrichmsr_ros.ros.diagnostics import tell_of_silence
 from metrichmsr_ros.ros.following.chooser import Chooser
 from metrichmsr_ros.ros.following.health import SILENT_AFTER_S, FollowHealth
 from metrichmsr_ros.ros.following.outputs import FollowOutputs
@@ -204,6 +205,7 @@ class FollowNode(ManagedNode):
         message.header.stamp = self.get_clock().now().to_msg()
         person = self._chooser.state
         message.status = [self._health.report(name, self.state, self._status, person, self._hint)]
+        tell_of_silence(self, message.status)
         self._diagnostics.publish(message)
 
     def _hint(self) -> str:

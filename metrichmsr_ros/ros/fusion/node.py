@@ -22,7 +22,7 @@ from metrichmsr_ros.fusion.config import FusionConfig
 from metrichmsr_ros.fusion.frame_sets import FrameSet, FrameSets
 from metrichmsr_ros.fusion.people_fusion import PeopleFusion
 from metrichmsr_ros.msg import HumanMeshArray
-from metrichmsr_ros.ros.diagnostics import status_message
+from metrichmsr_ros.ros.diagnostics import status_message, tell_of_silence
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.fusion.health import CameraHealth, extrinsics_status
 from metrichmsr_ros.ros.fusion.outputs import FusionOutputs
@@ -176,6 +176,7 @@ class FusionNode(ManagedNode):
             *self._health.camera_statuses(name, self.state == "active", self._hint),
             extrinsics_status(name, self._fusion.disagreements.offsets()),
         ]
+        tell_of_silence(self, message.status)
         self._diagnostics.publish(message)
 
 

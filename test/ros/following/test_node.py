@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from helpers.fused_messages import POSES, extrinsics, people_message, person_at
 from helpers.ros_messages import make_header, seconds_of
+from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -136,6 +137,7 @@ def test_a_lost_person_has_no_frame_and_no_goal_until_found_again(ros):
 
 def test_without_news_from_perception_the_person_is_lost(ros):
     following = Following(ros, predict_for=0.1)
+    log = ros.hear("/rosout", Log)
     following.see(100.0, someone())
     following.until_status("following")
     following.until_status("lost")
@@ -144,6 +146,7 @@ def test_without_news_from_perception_the_person_is_lost(ros):
         lambda: any(s.level == DiagnosticStatus.STALE for report in following.reports for s in report.status),
         "a report of the silence",
     )
+    ros.until(lambda: any("no people received" in line.msg for line in log), "a line in the log")
 
 
 def test_who_is_followed_is_chosen_by_id_and_by_service(ros):

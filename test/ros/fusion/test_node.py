@@ -15,10 +15,12 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray
 from helpers.fused_messages import extrinsics, people_message, seen_by, walker_at
 from helpers.ros_messages import make_header, seconds_of
+from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros.diagnostics import SILENT_AFTER_S
 from metrichmsr_ros.ros.fusion.node import make_fusion_node
 from metrichmsr_ros.ros.parameter_spec import ParameterError
 
@@ -101,6 +103,16 @@ def test_without_a_transform_people_are_left_out_and_the_camera_is_named(ros):
     ros.until(named, "a warning about east")
     assert "no transform: odom to east_optical" in cameras.status("camera east").message
     assert all(len(message.humans) <= 1 for message in cameras.humans)
+
+
+def test_cameras_from_which_nothing_comes_are_in_the_log(ros):
+    fusion = Cameras(ros)
+    log = ros.hear("/rosout", Log)
+    for camera in CAMERAS:
+        fusion.node._health._last_s[camera] -= SILENT_AFTER_S
+    ros.until(lambda: any("nothing received" in line.msg for line in log), "a line in the log")
+    (line,) = [line.msg for line in log if "nothing received" in line.msg]
+    assert all(f"camera {name}: nothing received for" in line for name in CAMERAS)
 
 
 def test_an_empty_array_is_published_when_nobody_is_seen(ros):
