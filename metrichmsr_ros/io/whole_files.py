@@ -66,6 +66,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         DiskFullError: there is no space for it; nothing of it is left.
     """
+    path = path.resolve() if path.is_symlink() else path  # the link stays
     part = _part_of(path)
     try:
         part.touch()
@@ -74,15 +75,21 @@ def whole_file(path: Path) -> Iterator[Path]:
             _sync(part)
             part.replace(path)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename == str(part):
+            error.filename = str(path)
         _raise(error, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file at once; text as UTF-8. Errors as `whole_file`."""
+    """Write a file at once, text as UTF-8; also to a pipe or device, such as /dev/stdout. Errors as `whole_file`."""
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(data)
+        return
     with whole_file(path) as part:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.write_bytes(data)
 
 
 @contextmanager

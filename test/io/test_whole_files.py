@@ -62,6 +62,24 @@ def test_nothing_is_left_after_an_error(tmp_path, kind):
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
+def test_errors_name_the_file_and_not_its_temporary_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(tmp_path / "none" / "a.txt", "a")
+    assert caught.value.filename == str(tmp_path / "none" / "a.txt")
+
+
+def test_links_stay_and_pipes_are_written_to(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+    code = "import pathlib; from metrichmsr_ros.io import whole_files\n"
+    code += "whole_files.write_whole(pathlib.Path('/dev/stdout'), 'x')"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"x")
+
+
 def test_others_may_read_what_this_user_writes(tmp_path):
     write_whole(tmp_path / "ours", b"")
     (tmp_path / "usual").touch()
