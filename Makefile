@@ -31,7 +31,7 @@ endef
 .DEFAULT_GOAL := help
 # Both virtual environments are set up in build/.
 .NOTPARALLEL:
-.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime coverage mutation lint format docs bench colcon clean distclean
+.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime coverage mutation lint format docs bench fuzz colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
@@ -96,6 +96,12 @@ bench: setup-tests ## run the benchmarks that need no data on this machine (inst
 	  echo "== python -m benchmarks.$$name"; \
 	  $(RUN) $(BIN)/python -m "benchmarks.$$name" || exit 1; \
 	done
+
+FUZZ_S ?= 3600
+FUZZ_OUT ?= out/fuzz
+
+fuzz: setup-tests ## give every door random inputs for FUZZ_S seconds (3600); findings and corpus in out/fuzz
+	$(RUN) $(BIN)/python -m benchmarks.fuzz --seconds $(FUZZ_S) --out $(FUZZ_OUT)
 
 colcon: setup ## build as a package of a ROS workspace, in install/
 	$(RUN) AMENT_PREFIX_PATH="$(CURDIR)/.venv:$(AMENT_PREFIX_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/colcon build --packages-select metrichmsr_ros \

@@ -46,8 +46,19 @@ def errors_as(kind: type[MetricHMRError], text: str) -> Iterator[None]:
         raise kind(f"{text} ({cause(error)})") from error
 
 
+@contextmanager
+def naming(kind: type[MetricHMRError], path: Any) -> Iterator[None]:
+    """Put the name of a file before errors of `kind` inside the block that do not name it."""
+    try:
+        yield
+    except kind as error:
+        if str(path) in str(error):
+            raise
+        raise kind(f"{path}: {error}") from error
+
+
 def reads(kind: type[MetricHMRError], what: str) -> Callable[[Reader], Reader]:
-    """Decorate a reader whose first argument is the path of a foreign file: its other errors become `kind`.
+    """Decorate a reader whose first argument is the path of a foreign file: its errors become `kind` and name the file.
 
     Args:
         kind: the error to raise.
@@ -57,7 +68,8 @@ def reads(kind: type[MetricHMRError], what: str) -> Callable[[Reader], Reader]:
     def decorated(reader: Reader) -> Reader:
         @wraps(reader)
         def checked(path: Any, *arguments: Any, **options: Any) -> Any:
-            with errors_as(kind, f"{path} is not {what}, or is damaged; copy or download it again"):
+            is_none = f"{path} is not {what}, or is damaged; copy or download it again"
+            with naming(kind, path), errors_as(kind, is_none):
                 return reader(path, *arguments, **options)
 
         return cast(Reader, checked)

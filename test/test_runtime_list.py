@@ -15,7 +15,7 @@ from helpers.repository import ROOT, TESTS, environment
 TRAINING = {"torch", "roma", "safetensors", "transformers", "onnxscript", "numba", "smplx"}
 # These import none of them, and still run in the full environment alone.
 FULL_ALONE = (
-    *("test/data", "test/evaluation", "test/benchmarks"),  # training data and measurements
+    *("test/data", "test/evaluation", "test/benchmarks", "test/fuzz"),  # training data and measurements
     *(
         "test/docs",
         "test/tools",

@@ -111,10 +111,10 @@ def cases() -> list[Case]:
         Case("open shard: 120 cuts", several(".tar", lambda: cuts(shard, 120)), each(read_open, True)),
         Case("open shard: 120 places", several(".tar", lambda: damaged(shard, 120)), each(read_open, True)),
         *(Case(f"shard: {name}", write, _rows) for name, write in SHARDS.items()),
-        Case("shard of crops: 50 cuts", several(".safetensors", lambda: cuts(_crops(), 50)), each(read_crops)),
-        Case("checkpoint.pt: 100 cuts", several(".pt", lambda: cuts(_state(), 100)), each(_load)),
-        Case("checkpoint.pt: 100 places", several(".pt", lambda: damaged(_state(), 100)), each(_load, True)),
-        Case("checkpoint.pt: bytearray(2e10)", file_of("a.pt", _bytearray), _load),
+        Case("shard of crops: 50 cuts", several(".safetensors", lambda: cuts(crops(), 50)), each(read_crops)),
+        Case("checkpoint.pt: 100 cuts", several(".pt", lambda: cuts(state(), 100)), each(_load)),
+        Case("checkpoint.pt: 100 places", several(".pt", lambda: damaged(state(), 100)), each(_load, True)),
+        Case("checkpoint.pt: bytearray(2e10)", file_of("a.pt", asks_for_bytearray), _load),
         Case("checkpoint.pt: a gigabyte in a megabyte", file_of("a.pt", ZIPS["a gigabyte in a megabyte"]), _load),
     ]
 
@@ -161,18 +161,20 @@ def _with_npz(folder: Path, content: bytes) -> Path:
     return folder / "a.tar"
 
 
-def _crops() -> bytes:
+def crops() -> bytes:
+    """A small shard of crops."""
     return save({"person": np.arange(1000)}, {"about": json.dumps({"version": VERSION})})
 
 
-def _state() -> bytes:
+def state() -> bytes:
+    """A small state of a training."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "checkpoint.pt")
         write_state(path, {"config": {"a": 1}, "step": 3, "model": {"w": torch.ones(50, 50)}})
         return path.read_bytes()
 
 
-def _bytearray() -> bytes:
+def asks_for_bytearray() -> bytes:
     """A state whose list of tensors asks for a bytearray of 20 GB, which torch.load allows."""
     with io.BytesIO() as file:
         with zipfile.ZipFile(file, "w") as archive:

@@ -94,6 +94,8 @@ PICKLES: Mapping[str, bytes | Callable[[], bytes]] = {
     "a place in the memo at 2**32": _BEFORE + b"]r\xff\xff\xff\xffs.",
     "a number of a million digits": _BEFORE + b"I" + b"9" * 10**6 + b"\ns.",
     "a key whose hash takes 2**60 steps": key_of_tuples(60),
+    "a name whose text has 2**60 parts": lambda: key_of_tuples(60)[:-4] + b"\x8c\x01a\x93.",
+    "a type whose text has 2**60 parts": lambda: b"\x80\x02cnumpy\ndtype\n" + key_of_tuples(60)[3:-4] + b"\x85R.",
     "a list of 10**9 numbers in 2 kB": lambda: laughs(1000, 3),
     "200,000 nested lists": b"\x80\x02}U\x0av_template" + b"]" * 200_000 + b"a" * 199_999 + b"s.",
     "a list of itself": of_itself,

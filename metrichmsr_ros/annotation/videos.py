@@ -64,7 +64,7 @@ class VideoFrames:
             if camera is not None and index < self._first:
                 continue
             decoded, picture = self._video.retrieve()
-            if not decoded:
+            if not decoded or picture is None:  # OpenCV says so of some frames that it has no picture of
                 self.damage = f"frame {index} cannot be decoded; the video was read up to there"
                 return
             image = np.ascontiguousarray(picture[..., ::-1], np.uint8)

@@ -5,7 +5,9 @@ Reads the user's own `SMPLX_MALE.npz` and so on; expressions, hands and jaw do n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import roma
@@ -38,6 +40,7 @@ class SmplxJoints:
         missing = [name for name in _NEEDED if name not in arrays]
         if missing:
             raise BodyError(f"{path}: not an SMPL-X npz, array(s) missing: {', '.join(missing)}")
+        _check_shapes(path, arrays)
         regressor = np.asarray(arrays["J_regressor"], np.float64)[:SHARED]
         self._rest = regressor @ np.asarray(arrays["v_template"], np.float64)
         shapes = np.asarray(arrays["shapedirs"], np.float64)[:, :, :NUM_BETAS]
@@ -51,3 +54,14 @@ class SmplxJoints:
         rotations = roma.rotvec_to_rotmat(torch.from_numpy(np.asarray(pose, np.float64)).reshape(1, NUM_JOINTS, 3))
         posed: AnyArray = chain(rotations, torch.from_numpy(rest)[None])[1][0].numpy()
         return posed
+
+
+def _check_shapes(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays that are not those of one mesh; expressions may follow the betas, and hands the joints."""
+    count = np.shape(arrays["v_template"])[:1]
+    least = {"v_template": (*count, 3), "shapedirs": (*count, 3, NUM_BETAS), "J_regressor": (SHARED, *count)}
+    for name, shape in least.items():
+        values = np.asarray(arrays[name])
+        is_fit = values.ndim == len(shape) and all(a >= b for a, b in zip(values.shape, shape, strict=True))
+        if not is_fit or values.dtype.kind not in "iuf" or count not in (values.shape[:1], values.shape[1:]):
+            raise BodyError(f"{path}: {name} is {values.dtype} {values.shape}, expected numbers {shape}; not SMPL-X?")

@@ -163,7 +163,9 @@ class _Machine:
             name, module = self._stack.pop(), self._stack.pop()
         else:
             module, _, name = pair.partition(" ")
-        self._stack.append(named(str(module)[:100], str(name)[:100]))
+        if not isinstance(module, str) or not isinstance(name, str):  # the text of nested tuples has no end
+            raise NotAPickleError("a name that is no text")
+        self._stack.append(named(module[:100], name[:100]))
 
     def call(self, _: object) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()

@@ -33,7 +33,9 @@ class PlainDtype:
     """Replaces numpy.dtype: numbers, texts or objects, without fields, nested types or sizes of their own."""
 
     def __init__(self, code: object, *_: object) -> None:
-        text = code.decode("latin1") if isinstance(code, bytes) else str(code)
+        if not isinstance(code, (str, bytes)):  # the text of nested tuples has no end
+            raise NotAPickleError(f"array of a type that is a {type(code).__name__}, not a text")
+        text = code.decode("latin1") if isinstance(code, bytes) else code
         if not _DTYPE.fullmatch(text):
             raise NotAPickleError(f"array of type {text[:20]!r}; only numbers, texts and objects are read")
         self.dtype = np.dtype(object) if text.lstrip("<>=|").startswith("O") else np.dtype(text)

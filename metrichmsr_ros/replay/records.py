@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.io.npz import NpzError, read_npz
 from metrichmsr_ros.ros.frames import joint_covariance_matrices
@@ -180,11 +181,25 @@ def load_records(path: Path) -> list[FrameRecord]:
     for name in ("stamp_ns", "id", "joints_cam"):
         if name not in arrays:
             raise MetricInputError(f"{path} lacks '{name}'; it has {', '.join(sorted(arrays))}")
+    with errors_as(MetricInputError, f"{path} does not have the layout of a replay's estimates, or is damaged"):
+        return _records(path, arrays)
+
+
+def _records(path: Path, arrays: dict[str, NDArray[Any]]) -> list[FrameRecord]:
     count = len(arrays["id"])
     for name, shape in _SHAPES.items():
         values = arrays.setdefault(name, np.full((count, *shape), np.nan, np.float32))
         if values.shape != (count, *shape):
             raise MetricInputError(f"{path}: '{name}' has shape {values.shape}; expected {(count, *shape)}")
+        if values.dtype.kind not in "fiu":
+            raise MetricInputError(f"{path}: '{name}' is of type {values.dtype}; expected numbers")
+    for name in ("stamp_ns", "frame_stamp_ns"):
+        if name in arrays and (arrays[name].ndim != 1 or arrays[name].dtype.kind not in "iu"):
+            raise MetricInputError(
+                f"{path}: '{name}' is {arrays[name].dtype} {arrays[name].shape}; expected integers (N,)"
+            )
+    if len(arrays["stamp_ns"]) != count or len(arrays.get("occluded", arrays["id"])) != count:
+        raise MetricInputError(f"{path}: 'stamp_ns', 'id' and 'occluded' must be of one length")
     stamps = arrays["stamp_ns"]
     hidden = arrays.get("occluded", np.zeros(count, bool))
     people: dict[int, list[PersonRecord]] = {int(s): [] for s in arrays.get("frame_stamp_ns", stamps)}

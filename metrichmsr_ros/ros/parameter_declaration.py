@@ -68,7 +68,9 @@ def _in_types(table: Mapping[str, ParameterSpec], changed: list[Parameter]) -> l
 
 def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=spec.text + spec.limits, read_only=spec.read_only)
-    descriptor.dynamic_typing = not _CONVERTS and isinstance(spec.default, float | str)
+    # rclpy's own text about a wrong type names neither the parameter nor a remedy; `check_changes` refuses it by name.
+    # A read-only parameter has no other check than rclpy's.
+    descriptor.dynamic_typing = not spec.read_only or (not _CONVERTS and isinstance(spec.default, float | str))
     if spec.choices:
         descriptor.additional_constraints = f"one of {spec.range_text}"
     if spec.between and isinstance(spec.default, float):

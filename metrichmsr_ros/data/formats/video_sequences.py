@@ -13,7 +13,7 @@ import numpy as np
 from metrichmsr_ros.body.pickles import load_array_pickle
 from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, box_around, label_table, to_camera
 from metrichmsr_ros.data.formats.smpl_npz import pelvis_of
-from metrichmsr_ros.errors import errors_as
+from metrichmsr_ros.errors import errors_as, naming
 from metrichmsr_ros.types import AnyArray
 
 GENDERS = {"m": "male", "f": "female", "male": "male", "female": "female", "neutral": "neutral"}
@@ -34,7 +34,8 @@ def read_3dpw(root: Path, sequence: str, joints_of: JointsOf, split: str = "*") 
         ("poses", "trans", "betas", "genders", "jointPositions", "campose_valid", "cam_poses", "cam_intrinsics"),
     )
     images = root / "imageFiles" / sequence
-    with errors_as(LabelError, f"{found[0]} does not have 3DPW's layout, or is damaged; download it again"):
+    wrong = f"{found[0]} does not have 3DPW's layout, or is damaged; download it again"
+    with naming(LabelError, found[0]), errors_as(LabelError, wrong):
         return [_actor_3dpw(data, actor, images, joints_of) for actor in range(len(data["poses"]))]
 
 
@@ -79,7 +80,8 @@ def read_emdb(sequence: Path, joints_of: JointsOf) -> LabelTable:
     if len(found) != 1:
         raise LabelError(f"{sequence}: {len(found)} files *_data.pkl found, expected one")
     data = _fields(found[0], ("gender", "name", "good_frames_mask", "camera", "smpl", "kp2d", "bboxes"))
-    with errors_as(LabelError, f"{found[0]} does not have EMDB's layout, or is damaged; download it again"):
+    wrong = f"{found[0]} does not have EMDB's layout, or is damaged; download it again"
+    with naming(LabelError, found[0]), errors_as(LabelError, wrong):
         return _person_emdb(sequence, data, joints_of)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.depth.sources.base import DepthError
+from metrichmsr_ros.errors import naming
 from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, image_bytes
 from metrichmsr_ros.io.npz import NpzError, read_npy
 from metrichmsr_ros.types import Float32Array
@@ -62,4 +63,5 @@ def load_depth(path: str | Path) -> Float32Array:
             pixels = decode_as_stored(image_bytes(file))
         except ImageDataError as error:
             raise DepthError(f"{file}: {error} (for depth: .npy, .png or .tiff)") from None
-    return metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")
+    with naming(DepthError, file):
+        return metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")

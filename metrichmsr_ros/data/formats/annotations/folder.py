@@ -10,6 +10,7 @@ import numpy as np
 from metrichmsr_ros.data.formats.annotations.manifest import AnnotationError, Manifest
 from metrichmsr_ros.data.formats.annotations.schema import FRAMES, PEOPLE, VERSION, Column, arrow
 from metrichmsr_ros.data.formats.annotations.shard_writer import table_path
+from metrichmsr_ros.errors import errors_as
 from metrichmsr_ros.types import AnyArray
 
 TableColumns = dict[str, AnyArray]  # name -> (N, *shape of the column)
@@ -80,18 +81,14 @@ class AnnotationFolder:
 
     def _part(self, path: Path, columns: tuple[Column, ...]) -> TableColumns:
         self._metadata(path)
-        try:
+        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
             read = arrow().parquet.read_table(path, columns=[column.name for column in columns], partitioning=None)
             return {column.name: _values(column, read.column(column.name)) for column in columns}
-        except (OSError, ValueError, KeyError) as error:
-            raise AnnotationError(f"{path} cannot be read ({error}); annotate its input again") from error
 
     def _metadata(self, path: Path) -> dict[str, str]:
-        try:
+        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
             found = arrow().parquet.read_metadata(path).metadata or {}
-        except (OSError, ValueError) as error:
-            raise AnnotationError(f"{path} cannot be read ({error}); annotate its input again") from error
-        about = {key.decode(): value.decode() for key, value in found.items()}
+            about = {key.decode(): value.decode() for key, value in found.items()}
         if about.get("schema") != VERSION:
             raise AnnotationError(f"{path} has the layout {about.get('schema')}; this version reads {VERSION}")
         return about
