@@ -34,7 +34,7 @@ from tf2_msgs.msg import TFMessage
 
 from benchmarks.processes import cpu_seconds, running
 from benchmarks.ros import fake_image
-from benchmarks.soak import SIZE, InstantPipeline
+from benchmarks.soak.nodes import SIZE, InstantPipeline
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros import node as perception

@@ -17,6 +17,7 @@ POLYNOMIAL_MODELS = ("plumb_bob", "rational_polynomial")
 DISTORTION_MODELS = ("none", *POLYNOMIAL_MODELS, "equidistant")
 
 _NEWTON_STEPS = 30
+_LARGEST = 1e12  # coefficient of any lens: the products of larger ones are not finite
 _TOLERANCE = 1e-9  # of a normalised coordinate: about a millionth of a pixel
 
 
@@ -25,6 +26,8 @@ def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
     count = coefficients.size
     if not np.isfinite(coefficients).all():
         return f"distortion coefficients are not finite: {coefficients.tolist()}"
+    if (np.abs(coefficients) > _LARGEST).any():
+        return f"distortion coefficients are beyond any lens: {coefficients.tolist()}; calibrate the camera again"
     if model in OTHER_PROJECTIONS:
         return (
             f"distortion model '{model}' is another projection than {', '.join(DISTORTION_MODELS)}; publish rectified "

@@ -10,6 +10,8 @@ from numpy.polynomial import Polynomial
 
 from metrichmsr_ros.types import Float64Array
 
+_NO_TERM = 1e-30  # share of the largest coefficient: a smaller last one turns nothing that a camera sees
+
 
 def polynomial_turning_radius(coefficients: Float64Array) -> float:
     """Radius |(x/z, y/z)| at which the radial part of OpenCV's polynomial model turns; infinity if it never does.
@@ -33,6 +35,7 @@ def equidistant_turning_angle(coefficients: Float64Array) -> float:
 
 
 def _first_positive_root(polynomial: Polynomial) -> float:
-    roots = polynomial.trim().roots()
+    size = np.abs(polynomial.coef).max()
+    roots = polynomial.trim(_NO_TERM * size).roots()
     real = roots.real[(np.abs(roots.imag) <= 1e-9 * np.abs(roots)) & (roots.real > 0)]
     return float(real.min(initial=np.inf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def unusable_numbers(human: Any) -> str:
     if len(human.vertices) % 3:
         return f"person {human.id!r} has {len(human.vertices)} numbers of vertices; give three for each"
     turn, move, hand = human.body.pose.orientation, human.translation, human.pointing
-    norm = float(np.linalg.norm([turn.x, turn.y, turn.z, turn.w]))
+    norm = math.hypot(turn.x, turn.y, turn.z, turn.w)
     if not _LEAST_NORM < norm < 1 / _LEAST_NORM:
         return f"person {human.id!r} has an orientation of length {norm:g}; give a unit quaternion"
     for name, vector in (("translation", move), ("pointing", hand)):

@@ -188,8 +188,8 @@ class TransformTree:
 def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: Sequence[float]) -> Float64Array:
     pose = np.eye(4)
     pose[:3, 3] = translation
-    length = np.linalg.norm(quaternion)
-    if not np.isfinite(pose).all() or not np.isfinite(length) or length < 1e-6:
+    length = math.hypot(*quaternion)  # of huge numbers infinity, without a warning
+    if not np.isfinite(pose).all() or not math.isfinite(length) or length < 1e-6:
         raise TransformError(
             f"the transform from {child!r} to {parent!r} is not a pose: translation {tuple(translation)}, "
             f"quaternion {tuple(quaternion)}; correct its publisher"

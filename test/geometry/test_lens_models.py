@@ -171,3 +171,24 @@ def test_lenses_that_never_turn_are_drawn_to_the_corners():
     for model, d in (("plumb_bob", [0.2, 0.05, 0, 0, 0]), ("equidistant", [0.05, 0.01, 0.0, 0.0])):
         far = Camera(512, 512, K, model, np.array(d)).project([5.0, 5.0, 1.0])
         assert np.isfinite(far).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "d"),
+    [
+        ("rational_polynomial", [1.0, 0, 0, 0, 0, 0, 0, 5e-324]),
+        ("plumb_bob", [0.3, 1e-300, 0, 0, -1e-300]),
+        ("equidistant", [0.1, 0, 0, 1e-310]),
+    ],
+)
+def test_coefficients_of_next_to_nothing_turn_no_lens(model, d):
+    largest = np.abs(d).max()
+    plain = [number if abs(number) == largest else 0.0 for number in d]
+    points = np.array([[0.1, 0.2, 1.0], [0.3, -0.1, 1.0]])
+    found = camera_of(model, d, rectified=False).project(points)
+    np.testing.assert_allclose(found, camera_of(model, plain, rectified=False).project(points))
+
+
+def test_coefficients_beyond_any_lens_are_refused():
+    with pytest.raises(CameraError, match="beyond any lens"):
+        camera_of("plumb_bob", [1e200, 0, 0, 0, 0])

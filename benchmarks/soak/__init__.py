@@ -1,0 +1,1 @@
+"""Endurance of the perception node under faults. `python -m benchmarks.soak --help`."""
