@@ -22,6 +22,7 @@ from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
 JUMP_S = 1.0  # a transform older than the last one by more than this restarts the history
+_FARTHEST_M = 1e12  # of one frame from another: longer chains of larger numbers cannot be inverted
 _MAX_KEPT = 10_000  # samples per frame
 _MAX_DEPTH = 100  # a longer chain has a loop
 
@@ -189,7 +190,7 @@ def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: 
     pose = np.eye(4)
     pose[:3, 3] = translation
     length = math.hypot(*quaternion)  # of huge numbers infinity, without a warning
-    if not np.isfinite(pose).all() or not math.isfinite(length) or length < 1e-6:
+    if not (np.abs(pose) <= _FARTHEST_M).all() or not 1e-6 <= length <= 1e6:
         raise TransformError(
             f"the transform from {child!r} to {parent!r} is not a pose: translation {tuple(translation)}, "
             f"quaternion {tuple(quaternion)}; correct its publisher"

@@ -184,3 +184,12 @@ def test_messages_are_taken_in_and_a_leading_slash_means_nothing():
     tree.add_stamped(SimpleNamespace(header=header, child_frame_id="/base", transform=transform))
     for target, source in (("map", "base"), ("/map", "/base")):
         assert tree.matrix(target, source, SECOND + 5)[:3, 3].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("translation", "quaternion"),
+    [((1e300, 0, 0), (0, 0, 0, 1)), ((0, 0, 0), (1e200, 0, 0, 1e200)), ((0, 0, 0), (0, 5e-324, 0, 0))],
+)
+def test_numbers_that_no_pose_has_are_refused(translation, quaternion):
+    with pytest.raises(TransformError, match="not a pose"):
+        TransformTree().add("base", "camera", 0, translation, quaternion)

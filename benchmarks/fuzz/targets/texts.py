@@ -6,14 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.fuzz.target import Target, reads_among, reads_file
+from benchmarks.fuzz.targets import whole_files
 from benchmarks.fuzz.targets.array_files import made
+from benchmarks.fuzz.targets.whole_files import pickled
 from benchmarks.hostile.texts import JSONS
 from benchmarks.hostile.yaml_bombs import YAMLS
 from metrichmsr_ros.annotation.inputs import find_sources
 from metrichmsr_ros.assets import config_path
 from metrichmsr_ros.config import load_config, read_yaml
 from metrichmsr_ros.data.formats.annotations.manifest import Manifest
+from metrichmsr_ros.data.formats.annotations.schema import VERSION
 from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco
 from metrichmsr_ros.data.formats.scenes import read_prox
 from metrichmsr_ros.data.mocap.bvh import read_bvh
@@ -42,7 +47,7 @@ _AIC = [
 _MANIFEST = {
     **{"package_version": "1", "weights_sha256": "a", "preset": "embedded", "body_model": "open", "options": {}},
     "inputs": [{"source": "a", "kind": "bag", "path": "a", "state": "done", "cause": "", "shards": ["a-0"]}],
-    "schema": "1",
+    "schema": VERSION,
 }
 _METADATA = b"""rosbag2_bagfile_information:
   version: 9
@@ -73,10 +78,12 @@ Frame Time: 0.033
 0 0 0 1 2 3 4 5 6
 0 0 0 1 2 3 4 5 6
 """
-_ASF = b":units\n:root\nposition 0 0 0\n:bonedata\nbegin\nname x\ndirection 1 0 0\nlength 1\ndof rx\nend\n"
+_ASF = (
+    b":units\n:root\nposition 0 0 0\n:bonedata\nbegin\nname x\ndirection 1 0 0\nlength 1\naxis 0 0 0 XYZ\ndof rx\nend\n"
+)
 _ASF += b":hierarchy\nbegin\nroot x\nend\n"
 _AMC = b":FULLY-SPECIFIED\n:DEGREES\n1\nroot 0 0 0 0 0 0\nx 1\n2\nroot 0 0 0 0 0 0\nx 1\n"
-_CLIP = {"Loop": "wrap", "Frames": [[0.033] + [0.0] * 43] * 2}
+_CLIP = {"Loop": "wrap", "Frames": [[0.033] + [1.0] * 43] * 2}
 
 
 def _yamls(name: str) -> Callable[[], dict[str, bytes]]:
@@ -101,7 +108,7 @@ def _same(folder: Path) -> Path:
 def _prox(folder: Path) -> Path:
     fit = folder / "PROXD/a_162_01/results/s001/000.pkl"
     fit.parent.mkdir(parents=True)
-    fit.write_bytes(b"")
+    fit.write_bytes(pickled(whole_files.prox()))
     return folder
 
 
@@ -132,16 +139,16 @@ def _among(
 TARGETS = (
     _file("yaml", read_yaml, _yamls("models/embedded.yaml"), "a.yaml"),
     _file("model_config", lambda path: load_config(ModelConfig, path), _yamls("models/embedded.yaml"), "a.yaml"),
-    _file("train_config", load_train_config, _yamls("models/embedded.yaml"), "a.yaml"),
-    _file("depth_config", load_depth_config, _yamls("models/embedded.yaml"), "a.yaml"),
-    _file("pixel_config", load_pixel_config, _yamls("models/embedded.yaml"), "a.yaml"),
+    _file("train_config", load_train_config, _yamls("train/embedded.yaml"), "a.yaml"),
+    _file("depth_config", load_depth_config, _yamls("train/depth.yaml"), "a.yaml"),
+    _file("pixel_config", load_pixel_config, _yamls("train/pixels.yaml"), "a.yaml"),
     _file("coco", lambda path: read_coco(path, Path()), _jsons(_COCO), "a.json"),
     _file("aic", lambda path: read_aic(path, Path()), _jsons(_AIC), "a.json"),
     _file("deepmimic", read_deepmimic, _jsons(_CLIP), "a.json"),
     _file("genders", read_genders, _jsons({"9": "male"}), "gender.json"),
     _file("tum", read_tum, _one(b"# t\n1.5 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1\n"), "a.tum"),
     _file("bvh", read_bvh, _one(_BVH), "a.bvh"),
-    _file("expmap", read_expmap, _one(b",".join([b"0.1"] * 99) + b"\n"), "a.txt"),
+    _file("expmap", read_expmap, _one(b",".join([b"0.1"] * 117) + b"\n"), "a.txt"),
     _among("amc", read_amc, _one(_AMC), "a.amc", _with_skeleton),
     _among("asf", read_amc, _one(_ASF), "skeleton.asf", _skeleton),
     _among("metrics", read_metrics, _jsons({"bag": "a", "options": {"body": "open"}}), "metrics.json", _same),
@@ -149,7 +156,7 @@ TARGETS = (
     _among("bag_metadata", read_metadata, lambda: {**made(YAMLS)(), "fair": _METADATA}, "metadata.yaml", _same),
     _among(
         "prox_camera",
-        lambda root: read_prox(root, "a_162_01", lambda *_: None),  # type: ignore[arg-type]
+        lambda root: read_prox(root, "a_162_01", lambda *_: np.zeros((24, 3))),
         _jsons({"camera_mtx": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "k": [0, 0, 0, 0, 0]}),
         "calibration/Color.json",
         _prox,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from metrichmsr_ros.config import ConfigError, build, read_yaml
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
-from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.errors import MetricHMRError, naming
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.losses import HumanLossWeights
 
@@ -154,7 +154,8 @@ def load_train_config(path: str | Path) -> TrainConfig:
     path = Path(path)
     values = read_yaml(path)
     if isinstance(values.get("model"), str):
-        values["model"] = read_yaml(path.parent / values["model"])
+        with naming(ConfigError, path):
+            values["model"] = read_yaml(path.parent / values["model"])
     try:
         return build(TrainConfig, values)
     except ConfigError as error:
