@@ -162,12 +162,17 @@ def make_venv() -> None:
     config = VENV / "pyvenv.cfg"
     setting = f"include-system-site-packages = {str(ROS_SOURCED).lower()}"
     works = PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
-    if works and config.is_file() and setting in config.read_text() and "pip" not in half_installed():
+    if works and config.is_file() and setting in config.read_text() and has_whole_pip():
         return
     for path in VENV.iterdir():
         if path != LOG:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     shell(sys.executable, "-m", "venv", *(["--system-site-packages"] if ROS_SOURCED else []), VENV)
+
+
+def has_whole_pip() -> bool:
+    """Whether `venv`, which installs pip last, came to its end."""
+    return any(VENV.glob("lib/python3*/site-packages/pip-*.dist-info")) and "pip" not in half_installed()
 
 
 def half_installed() -> list[str]:

@@ -123,6 +123,15 @@ def test_packages_that_a_killed_pip_left_are_removed_so_that_pip_installs_them(e
     assert sorted(path.name for path in folder.iterdir()) == [*left, "whole.py"]
 
 
+@pytest.mark.parametrize(
+    ("record", "whole"), [("pip.py,sha256=x,7\n", True), ("pip.py,sha256=x,9\n", False), ("", False)]
+)
+def test_an_environment_without_a_whole_pip_was_not_finished(environment, record, whole):
+    assert not environment.has_whole_pip()
+    install(environment.VENV / "lib" / "python3.11" / "site-packages", "pip", record, "pip.py")
+    assert environment.has_whole_pip() == whole
+
+
 def step_of(module: ModuleType, run: Callable[[], None]) -> list[Any]:
     return [
         module.Step("one", "the first", ("input",), lambda: None),
