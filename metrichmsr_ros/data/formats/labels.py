@@ -143,6 +143,9 @@ def joints_of(models: Mapping[str, BodyModel]) -> JointsOf:
     return joints
 
 
+_FARTHEST_M = 1e9  # of a camera
+
+
 def to_camera(
     pose: AnyArray, transl: AnyArray, world_to_camera: AnyArray, pelvis: AnyArray
 ) -> tuple[AnyArray, AnyArray]:
@@ -156,6 +159,8 @@ def to_camera(
         world_to_camera: (N, 4, 4) or (4, 4); the 3x3 part is orthogonal with determinant +1.
         pelvis: (N, 3) rest pelvis J0 of the people's betas.
     """
+    if not (np.abs(world_to_camera) <= _FARTHEST_M).all():  # SciPy's search for the nearest rotation would not end
+        raise LabelError("camera poses are not finite, or beyond 1e9 m; download the file again")
     matrix = np.asarray(world_to_camera, np.float64)
     turn, shift = matrix[..., :3, :3], matrix[..., :3, 3]
     root = Rotation.from_matrix(turn) * Rotation.from_rotvec(np.asarray(pose[:, :3], np.float64))
