@@ -22,6 +22,8 @@ WINDOW_SIDE = 240
 _MARGIN = 4
 _BAND_M = 0.15  # around the body's surface: chest, arms and legs at once, but not the wall behind
 _SEARCH = 3.0  # prior deviations of log s in which the surface is looked for
+WHOLE_SHARE = 0.85  # of the measured pixels of a whole body, above and below its middle
+_MOST_WRONG = math.log(2.0)  # -log s up to which a whole body is looked for
 
 
 def depth_of_bodies(
@@ -45,9 +47,15 @@ def depth_of_bodies(
     both = np.isfinite(measured) & anchor.mask
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.log(measured[both].astype(np.float64) / anchor.depth[both])
-    owner, modelled = anchor.person[both], anchor.depth[both]
+    owner, modelled, rows = anchor.person[both], anchor.depth[both], np.nonzero(both)[0]
     seen = np.bincount(anchor.person[anchor.mask], minlength=len(priors))
-    return [_evidence(ratio[owner == n], modelled[owner == n], prior, int(seen[n])) for n, prior in enumerate(priors)]
+    found = []
+    for n, prior in enumerate(priors):
+        of_one = owner == n
+        distances = ratio[of_one], modelled[of_one]
+        whole = _whole_body(*distances, rows[of_one], int(seen[n]))
+        found.append(whole or _evidence(*distances, prior, int(seen[n])))
+    return found
 
 
 def _window(vertices_cam: Sequence[ArrayLike], camera: Camera) -> Camera:
@@ -60,6 +68,25 @@ def _window(vertices_cam: Sequence[ArrayLike], camera: Camera) -> Camera:
     width, height = (int(side) for side in np.ceil((high - low) * ratio) + 1)
     matrix = np.array([[ratio, 0, -ratio * low[0]], [0, ratio, -ratio * low[1]], [0, 0, 1]])
     return camera.transformed(matrix, (width, height))
+
+
+def _whole_body(
+    ratio: NDArray[np.float64], modelled: NDArray[np.float32], rows: NDArray[np.intp], seen: int
+) -> ScaleEvidence | None:
+    """Evidence of one person whose whole visible body was measured as one surface nearer than the network says.
+
+    A child: what stands in front of a person hides a part, and the part beside it is farther away. What is measured
+    behind where a person should be may be the wall.
+    """
+    if len(ratio) < max(MIN_PIXELS, MIN_SHARE * seen):  # sensors have holes, at hair and black clothes
+        return None
+    distance = float(np.median(modelled))
+    middle, band = float(np.median(ratio)), _BAND_M / distance
+    near = np.abs(ratio - middle) < band * math.exp(-middle)  # the band has its width where the surface is
+    upper = rows < np.median(rows)
+    if not -_MOST_WRONG <= middle <= 0 or min(near[upper].mean(), near[~upper].mean()) < WHOLE_SHARE:
+        return None
+    return ScaleEvidence(float(np.median(ratio[near])), SURFACE_STD / distance, SENSOR_STD, "depth", is_whole=True)
 
 
 def _evidence(

@@ -26,12 +26,14 @@ class ScaleEvidence:
         noise: standard deviation of the error that is independent in each image.
         bias: standard deviation of the error that all images share, e.g. a tilted camera mount; not averaged out.
         source: of the measurement, "floor" or "depth".
+        is_whole: the whole body was measured, so nothing is in front of it.
     """
 
     log_scale: float
     noise: float
     bias: float
     source: str
+    is_whole: bool = False
 
     @property
     def std(self) -> float:
@@ -43,10 +45,10 @@ class ScaleEvidence:
         """Whether this holds even if the network's prior does not allow it.
 
         A stair or a platform under the feet makes people seem larger than they are. Nothing under them makes them seem
-        smaller: a child. Sizes in memory were accepted before.
+        smaller: a child. What stands in front of a person hides a part alone. Sizes in memory were accepted before.
         """
         is_below = self.source == "floor" and self.log_scale < -GROSS_BIASES * self.bias
-        return is_below or self.source == "memory"
+        return is_below or self.is_whole or self.source == "memory"
 
 
 @dataclass(frozen=True)

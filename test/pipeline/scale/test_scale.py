@@ -230,3 +230,25 @@ def test_an_estimate_of_size_in_memory_is_nearly_reached():
     for _ in range(50):
         fix = corrected_scale(0.06, 0.5, [floor_evidence(-0.1)], memory)
     assert np.log(fix.scale) == pytest.approx(-0.1, abs=0.012)
+
+
+@pytest.mark.parametrize("front", ["nothing", "a table", "a pole", "holes"])
+def test_a_child_whose_whole_body_is_measured_is_small_whatever_the_prior_says(body, front):
+    """Measured whole it is a child; behind a table it may be anything."""
+    mesh = standing(body, 3.0)[3].vertices[0]
+    depth = depth_of(body, [mesh])
+    if front == "a table":
+        depth[150:] = 2.0
+    elif front == "a pole":
+        depth[:, 155:161] = 2.0
+    elif front == "holes":
+        depth[np.random.default_rng(0).random(depth.shape) < 0.4] = np.nan
+    (evidence,) = depth_of_bodies([mesh / 0.75], body.faces, [0.04], DepthMap(depth, CAMERA, "test", True), CAMERA)
+    scale = corrected_scale(0.04, 0.5, [evidence]).scale
+    assert scale == (1.0 if front == "a table" else pytest.approx(0.75, abs=0.01))
+
+
+def test_a_wall_behind_is_no_giant(body):
+    mesh = standing(body, 3.0)[3].vertices[0]
+    wall = DepthMap(np.full((240, 320), 4.2, np.float32), CAMERA, "test", True)
+    assert depth_of_bodies([mesh], body.faces, [0.04], wall, CAMERA) == [None]
