@@ -1,8 +1,8 @@
 """Feet that stand do not slide: which feet stand, where, and how far the root moves for them.
 
-A foot stands while it is slow and low; in a walk, while it is so in the mean over all strides. Its place over one
-stance is one point: the root is moved a little, smoothly, to agree with all stances (linear least squares). What is
-left is for the legs (`legs.reach`).
+A foot stands while it is slow and low; in a walk, while it is so in the mean over all strides, which also tells how
+long a foot stands whose person is hidden for part of the step. Its place over one stance is one point: the root is
+moved a little, smoothly, to agree with all stances (linear least squares). What is left is for the legs (`legs.reach`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ AROUND_S = 0.6  # these surroundings
 FASTEST_SHARE = 3.0  # of the root's speed; faster feet are errors
 LEAST_AVERAGED = 15  # images of a walk, over which the speeds of feet are averaged
 LEAST_S = 0.15  # shorter stances are none
+LEAST_SWING_S = 0.25  # from one stance to the next of the same foot; swings last 0.35 s and more, even in a run
 STANCE_STD_M = 0.01
-SHIFT_STIFFNESS = 1e-3  # s^3, of the root's shift over time
+SHIFT_STIFFNESS = 2e-3  # s^3, of the root's shift over time: slower than the steps of a walk
 BLEND_S = 0.25  # before and after a stance the leg moves over to its own motion
 
 
@@ -51,7 +52,7 @@ def stances(
     is_seen: NDArray[np.bool_],
     phases: Float64Array | None = None,
 ) -> list[Stance]:
-    """Stances of both feet.
+    """Stances of both feet in which the person is seen at least once.
 
     Args:
         joints_world: (T, 24, 3) m, z up. stamps_s: (T,). is_seen: (T,) whether the person is seen.
@@ -61,15 +62,18 @@ def stances(
     root = _speeds(joints_world[:, 0], stamps_s)
     limit = np.maximum(SLOW_M_S, SLOW_SHARE * root)
     speeds = np.stack([_speeds(joints_world[:, toe], stamps_s) for toe in TOES])
+    is_known = is_seen
     if phases is not None:
         speeds = _as_in_every_stride(speeds, np.maximum(root, SLOW_M_S), phases, is_seen)
+        is_known = is_seen | ~np.isnan(phases)  # while a walker is hidden, the stride goes on
     for foot, toe in enumerate(TOES):
         places = joints_world[:, toe]
         slow = speeds[foot] < limit
         near = np.abs(stamps_s[:, None] - stamps_s[None, :]) <= AROUND_S
         lowest = np.where(near, joints_world[None, :, list(TOES), 2].min(axis=2), np.inf).min(axis=1)
-        stands = slow & is_seen & (places[:, 2] < lowest + LOW_M)
-        found += [Stance(foot, *run) for run in _runs(stands) if stamps_s[run[1]] - stamps_s[run[0]] >= LEAST_S]
+        stands = slow & is_known & (places[:, 2] < lowest + LOW_M)
+        runs = [Stance(foot, *run) for run in _without_short_swings(_runs(stands), stamps_s)]
+        found += [s for s in runs if stamps_s[s.last] - stamps_s[s.first] >= LEAST_S and is_seen[s.images].any()]
     return found
 
 
@@ -99,10 +103,22 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))
 
 
+def _without_short_swings(runs: list[tuple[int, int]], stamps_s: Float64Array) -> list[tuple[int, int]]:
+    """Runs joined where no foot can have swung between them: it did not leave its place."""
+    joined: list[tuple[int, int]] = []
+    for first, last in runs:
+        if joined and stamps_s[first] - stamps_s[joined[-1][1]] < LEAST_SWING_S:
+            joined[-1] = joined[-1][0], last
+        else:
+            joined.append((first, last))
+    return joined
+
+
 def root_shifts(
     joints_world: Float64Array,
     stamps_s: Float64Array,
     found: list[Stance],
+    is_seen: NDArray[np.bool_],
     root_std_m: float,
     places: Float64Array | None = None,
 ) -> Float64Array:
@@ -112,12 +128,14 @@ def root_shifts(
 
     Args:
         joints_world: (T, 24, 3) m. stamps_s: (T,). found: the stances.
+        is_seen: (T,) whether the person is seen; the feet of other images say nothing about the root.
         root_std_m: how far the root may move.
         places: (S, 3) m of the stances; None: they are found too.
     """
     count, free = len(stamps_s), len(found) if places is None else 0
     images = np.concatenate([np.arange(stance.first, stance.last + 1) for stance in found])
     numbers = np.concatenate([np.full(stance.last + 1 - stance.first, number) for number, stance in enumerate(found)])
+    images, numbers = images[is_seen[images]], numbers[is_seen[images]]
     toes = np.array([TOES[found[number].foot] for number in numbers])
     lines = np.arange(len(images))
     right = -joints_world[images, toes] / STANCE_STD_M
@@ -145,9 +163,10 @@ def _bending(stamps_s: Float64Array, total: int) -> csc_matrix:
     return csc_matrix((weighted.reshape(-1), (rows, columns)), shape=(len(spans), total))
 
 
-def stance_places(joints_world: Float64Array, found: list[Stance]) -> Float64Array:
-    """(S, 3) m: where each stance's foot stands."""
-    return np.array([joints_world[s.images, TOES[s.foot]].mean(axis=0) for s in found]).reshape(len(found), 3)
+def stance_places(joints_world: Float64Array, found: list[Stance], is_seen: NDArray[np.bool_]) -> Float64Array:
+    """(S, 3) m: where each stance's foot stands, in the mean of the images (T,) in which it is seen."""
+    places = [joints_world[s.images, TOES[s.foot]][is_seen[s.images]].mean(axis=0) for s in found]
+    return np.array(places).reshape(len(found), 3)
 
 
 def toe_targets(

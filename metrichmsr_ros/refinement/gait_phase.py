@@ -16,7 +16,7 @@ from metrichmsr_ros.types import Float64Array
 FREQUENCIES_HZ = np.arange(0.5, 1.6, 0.02)  # of strides, each of two steps: a slow walk to a run
 LONGEST_STEP_S = 0.25  # between images; with fewer images the wave is not seen
 LEAST_SWING_M = 0.05  # root mean square; smaller is no walk
-DRIFT_STIFFNESS = 0.05  # s^3, of the phase against a steady rhythm
+DRIFT_STIFFNESS = 1.5  # s^3, of the phase against a steady rhythm, which changes by a tenth in about 2 s
 LEAST_SLOPE = 0.1  # of the wave, as a share of its steepest, where the phase follows the gap
 HARMONICS = 3  # of what repeats itself in each stride
 _ROUNDS = 15

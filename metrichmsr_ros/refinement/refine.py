@@ -25,7 +25,7 @@ from metrichmsr_ros.refinement.smoothing import smoothed_rotations
 from metrichmsr_ros.refinement.track import NUM_JOINTS, RecordedTrack, RefinedTrack
 from metrichmsr_ros.types import Float32Array, Float64Array
 
-ROOT_STDS_M = (0.015, 0.05, 0.2)  # how far the root moves for stances: at first, and then for what legs do not reach
+ROOT_STDS_M = (0.015, 0.05, 0.2, 0.2)  # how far the root moves for stances; the later for what legs do not reach
 SMALLEST_DISTANCE_M = 0.1
 ASSUMED_HEIGHT_M = 1.0  # of the lowest camera over a floor of unknown height; any gives the same result
 
@@ -136,9 +136,9 @@ def _with_still_feet(
         stance[item.images, item.foot] = True
     places: Float64Array | None = None
     for root_std in ROOT_STDS_M:
-        shifts = root_shifts(joints_world, track.stamps_s, found, root_std, places)
+        shifts = root_shifts(joints_world, track.stamps_s, found, track.is_seen, root_std, places)
         roots, joints_world = roots + shifts, joints_world + shifts[:, None]
-        places = stance_places(joints_world, found) if places is None else places
+        places = stance_places(joints_world, found, track.is_seen) if places is None else places
         rotmats = _on_their_places(track, rotmats, joints_world, found, places)
         joints_world = track.to_world(_joints(body, betas, rotmats, track.to_camera(roots[:, None])[:, 0]))
     return roots, rotmats, stance

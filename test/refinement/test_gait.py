@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.joints import MIRROR_JOINTS
 from metrichmsr_ros.body.load import load_body_engine
-from metrichmsr_ros.refinement.feet import TOES, stances
+from metrichmsr_ros.refinement.feet import TOES, Stance, root_shifts, stance_places, stances
 from metrichmsr_ros.refinement.gait import WINDOW_S, _windows, with_own_gait
 from metrichmsr_ros.refinement.gait_phase import rhythm
 from metrichmsr_ros.refinement.gait_pose import Strides, drawn_to_gait
@@ -75,6 +75,18 @@ def test_images_without_weight_do_not_disturb_the_phase():
     assert found is not None
     gap = (found.phases - 2 * np.pi * t + np.pi) % (2 * np.pi) - np.pi
     assert np.abs(gap).max() < 0.2
+
+
+def test_errors_that_last_do_not_bend_the_rhythm_at_the_end_of_a_track():
+    t, late = stamps(5.0), slice(-5, None)
+    true = 2 * np.pi * 0.9 * t
+    gaps = 0.5 * np.cos(true)
+    gaps[late] = 0.5 * np.cos(true[late] - 0.8)  # as if the last half second came late
+    found = rhythm(gaps, t, np.ones(len(t)))
+    assert found is not None
+    gap = (found.phases - true + np.pi) % (2 * np.pi) - np.pi
+    assert np.abs(gap[late]).max() < 0.65
+    assert np.abs(gap[:-5]).max() < 0.4
 
 
 def test_no_rhythm_is_found_in_noise_stillness_or_few_images():
@@ -202,3 +214,37 @@ def test_feet_stand_as_seen_where_no_rhythm_is_known():
     joints, _, _ = feet_of_a_walk(4.0)
     seen, t = np.ones(len(joints), bool), stamps(4.0)
     assert stances(joints, t, seen, np.full(len(t), np.nan)) == stances(joints, t, seen)
+
+
+def test_a_foot_stands_on_while_its_person_is_hidden_for_part_of_the_step():
+    joints, phases, standing = feet_of_a_walk(8.0)
+    seen, t = np.ones(len(joints), bool), stamps(8.0)
+    seen[28:34] = False  # ends in the middle of a step of the left foot, whose stance is that of images 30 to 36
+    found = stances(joints, t, seen, phases)
+    assert any(s.foot == 0 and s.first <= 31 and s.last >= 35 for s in found)
+    assert not any(s.foot == 0 and s.first < 34 <= s.last for s in stances(joints, t, seen))
+    seen[28:38] = False
+    for stance in stances(joints, t, seen, phases):
+        assert seen[stance.images].any()
+        assert standing[stance.images, stance.foot].mean() > 0.7
+
+
+def test_a_foot_that_seems_to_move_in_one_image_of_its_step_did_not_swing():
+    joints, _, _ = feet_of_a_walk(4.0)
+    joints[23, TOES[0], 0] += 0.1
+    joints[24:27, TOES[0], 0] += 0.2  # two steps of 0.1 m at the speed of the root, which makes image 23 fast
+    found = [s for s in stances(joints, stamps(4.0), np.ones(len(joints), bool)) if s.foot == 0]
+    assert sum(s.first <= 23 <= s.last for s in found) == 1
+    assert len(found) == 4
+
+
+def test_feet_of_images_in_which_nobody_is_seen_move_neither_the_root_nor_the_place():
+    t = stamps(1.0)
+    joints = np.zeros((len(t), 24, 3))
+    seen = np.ones(len(t), bool)
+    seen[:4] = False
+    joints[:4, TOES[0], 0] = 0.5
+    found = [Stance(0, 0, len(t) - 1)]
+    np.testing.assert_allclose(root_shifts(joints, t, found, seen, 0.2), 0.0, atol=1e-9)
+    np.testing.assert_allclose(stance_places(joints, found, seen), 0.0, atol=1e-9)
+    assert np.abs(root_shifts(joints, t, found, np.ones(len(t), bool), 0.2)).max() > 0.05
