@@ -28,7 +28,7 @@ LEAST_AVERAGED = 15  # images of a walk, over which the speeds of feet are avera
 LEAST_S = 0.15  # shorter stances are none
 LEAST_SWING_S = 0.25  # from one stance to the next of the same foot; swings last 0.35 s and more, even in a run
 STANCE_STD_M = 0.01
-SHIFT_STIFFNESS = 2e-3  # s^3, of the root's shift over time: slower than the steps of a walk
+SHIFT_STIFFNESS = 3e-3  # s^3, of the root's shift over time: slower than the steps of a walk
 BLEND_S = 0.25  # before and after a stance the leg moves over to its own motion
 
 
