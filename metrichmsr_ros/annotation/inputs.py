@@ -79,7 +79,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _at(path: Path, name: str) -> Iterator[InputSource]:
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        yield InputSource(name, "none", path, cause=f"cannot be opened ({error.strerror}); check the path")
+        return
+    if not is_there:
         yield InputSource(name, "none", path, cause="does not exist; check the path")
     elif path.is_dir() and not is_bag(path):
         yield from _below(path, name)

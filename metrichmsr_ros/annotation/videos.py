@@ -14,6 +14,7 @@ from metrichmsr_ros.annotation.options import SourceError
 from metrichmsr_ros.geometry.camera import Camera
 
 _MISSING = 0.01  # share of the announced frames that a whole video may lack: containers round its length
+_LATEST_NS = 2**62  # stamps are 64 bits
 _MISSING_FRAMES = 3
 
 
@@ -79,9 +80,9 @@ class VideoFrames:
 
     def _stamp_after(self, before_ns: int) -> int:
         """Time of the grabbed frame, after the one before it also where the file does not say."""
-        stamp_ns = round(float(self._video.get(cv2.CAP_PROP_POS_MSEC)) * 1e6)
-        if stamp_ns > before_ns:
-            return stamp_ns
+        stamp_ms = float(self._video.get(cv2.CAP_PROP_POS_MSEC))
+        if math.isfinite(stamp_ms) and before_ns < stamp_ms * 1e6 < _LATEST_NS:
+            return round(stamp_ms * 1e6)
         if self._fps is None:
             raise SourceError("the video has neither times nor a frame rate; write it anew with a frame rate")
         return before_ns + round(1e9 / self._fps)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
 import pytest
 from helpers.annotated_inputs import write_photographs, write_tar, write_video
 from helpers.recorded_bags import write_bag
 
+from metrichmsr_ros.annotation.frames import Cameras
 from metrichmsr_ros.annotation.inputs import find_sources
 from metrichmsr_ros.annotation.options import AnnotateError
+from metrichmsr_ros.annotation.videos import VideoFrames
 from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
+from metrichmsr_ros.geometry.camera_options import CameraOptions
 
 
 def test_a_folder_has_its_photographs_videos_bags_and_tars(tmp_path):
@@ -79,3 +87,25 @@ def test_links_in_a_circle_end(tmp_path):
     write_video(tmp_path / "data" / "clip.avi")
     (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
     assert [source.name for source in find_sources([str(tmp_path / "data")])] == ["clip.avi"]
+
+
+def test_a_name_that_no_file_can_have_says_why(tmp_path):
+    (source,) = find_sources([str(tmp_path / ("x" * 5000))])
+    assert source.kind == "none"
+    assert source.cause.startswith("cannot be opened (File name too long)")
+
+
+@pytest.mark.parametrize("times_ms", [[math.nan] * 3, [math.inf] * 3, [1e30] * 3, [-1.0] * 3])
+def test_a_video_whose_times_are_no_times_has_those_of_its_rate(tmp_path, monkeypatch, times_ms):
+    video = VideoFrames(
+        write_video(tmp_path / "walk.avi", (1.0, 1.0, 1.0)), Cameras(CameraOptions.from_degrees(60.0, None))
+    )
+    real, left = video._video, iter(times_ms)
+    fake = SimpleNamespace(
+        grab=real.grab, retrieve=real.retrieve, release=real.release,
+        get=lambda what: next(left) if what == cv2.CAP_PROP_POS_MSEC else real.get(what),
+    )  # fmt: skip
+    monkeypatch.setattr(video, "_video", fake)
+    stamps = [frame.stamp_ns for frame in video]
+    assert len(set(np.diff(stamps))) == 1
+    assert stamps[1] > stamps[0] >= 0
