@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 Size = tuple[int, int]  # width, height
 MAX_PIXELS = 64 * 2**20  # that are decoded unless the caller asks for more; 200 MB as RGB
+_MOST_DIGITS = 12  # of a width or height that is written in decimal digits
 _MOST_SKIPPED = 4096  # bytes between two segments of a JPEG
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of every kind
@@ -179,7 +180,12 @@ def _netpbm(data: memoryview) -> Size:
 def _two_numbers(found: re.Match[bytes] | None) -> Size:
     if found is None:
         raise ValueError("no size")
-    return int(found[1]), int(found[2])
+    return _number(found[1]), _number(found[2])
+
+
+def _number(digits: bytes) -> int:
+    """The number, or its first digits where it is far beyond any size: it may be longer than Python converts."""
+    return int(digits.lstrip(b"0")[:_MOST_DIGITS] or b"0")
 
 
 def _radiance(data: memoryview) -> Size:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.hostile import pictures
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.image_header import image_size
-from metrichmsr_ros.io.images import decode_image
+from metrichmsr_ros.io.images import ImageTooLargeError, decode_image
 from metrichmsr_ros.ros.inputs.conversion_errors import ConversionError
 from metrichmsr_ros.ros.inputs.image_conversion import image_from_compressed, image_from_message
 
@@ -56,3 +56,20 @@ def test_the_limit_of_the_node_is_the_callers():
     assert image_from_message(raw, max_pixels=200).shape == (10, 20, 3)
     with pytest.raises(ConversionError, match="raise max_megapixels"):
         image_from_message(raw, max_pixels=199)
+
+
+@pytest.mark.parametrize("digits", [12, 400, 3000])
+@pytest.mark.parametrize("form", ["P6\n{0} 2\n255\n", "P7\nWIDTH {0}\nHEIGHT 2\n", "#?RADIANCE\n\n-Y {0} +X 2\n"])
+def test_a_size_of_many_digits_is_too_large(form, digits):
+    with pytest.raises(ImageTooLargeError, match="megapixels"):
+        decode_image(form.format("9" * digits).encode() + bytes(50), upright=True)
+
+
+def test_zeros_before_a_size_are_no_size():
+    content = b"P6\n" + b"0" * 30 + b"2 1\n255\n" + bytes(6)
+    assert image_size(memoryview(content)) == (2, 1)
+
+
+def test_a_picture_of_no_pixels_is_none():
+    with pytest.raises(MetricHMRError):
+        decode_image(b"P6\n0 2\n255\n" + bytes(50), upright=True)
