@@ -98,7 +98,7 @@ def begin(table: Table, changed: list[Parameter]) -> str:
 def start(folder: Path) -> Run:
     """Runs sets of parameters on a node of each kind."""
     context = Context()
-    rclpy.init(context=context, domain_id=_DOMAIN, args=["--ros-args", "--log-level", "fatal"])
+    rclpy.init(context=context, domain_id=_DOMAIN, args=[])  # a level of the log would be that of the whole process
     makers: tuple[tuple[Callable[..., Node], Table, dict[str, Any]], ...] = (
         (make_node, PARAMETERS, {}),
         (make_fusion_node, FUSION_PARAMETERS, {"cameras": "a,b"}),
