@@ -19,6 +19,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import cv2
 from rich.console import Console
 from rich.table import Table
 
@@ -39,6 +40,7 @@ def main() -> int:
         return 2
     if options.replay:
         return replayed(chosen[0], options.replay)
+    cv2.setNumThreads(1)  # here: OpenCV's threads may not be changed in a fork of a process that has some
     campaign = Campaign(chosen, Store(options.out), options.seed, options.workers, lambda line: print(line, flush=True))
     campaign.run(options.seconds)
     return show(campaign, chosen)

@@ -17,8 +17,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 
-import cv2
-
 from benchmarks.fuzz.judge import MOST_MEMORY, Verdict, judged
 from benchmarks.fuzz.mutation import LARGEST, Mutator
 from benchmarks.fuzz.target import Target
@@ -97,7 +95,6 @@ def quiet() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    cv2.setNumThreads(1)
     faulthandler.disable()
 
 
