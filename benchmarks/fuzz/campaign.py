@@ -122,6 +122,8 @@ class Campaign:
                 verdict = Verdict("crash", f"the process ended with {worker.process.exitcode}")
         elif worker.in_work.seconds > PATIENCE_S:
             verdict = Verdict("hang", f"more than {PATIENCE_S:.0f} s")
+        elif worker.in_work.data is None and time.monotonic() - worker.started > 2 * PATIENCE_S:
+            verdict = Verdict("hang", "the target did not begin")
         else:
             return False
         worker.process.kill()
