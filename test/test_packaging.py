@@ -119,7 +119,9 @@ def test_constraints_pin_every_requirement():
     for file in (f"requirements{part}.txt" for part in ("", "-train", "-test", "-ros")):
         assert requirement_names(file) <= pinned, file
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    assert all(re.fullmatch(r"[a-z0-9-]+==[^ ]+( ; python_version (<|>=) \"3\.11\")?", line) for line in lines)
+    assert all(
+        re.fullmatch(r"[a-z0-9-]+==[^ ]+( ; python(_full)?_version (<|>=) \"3\.11(\.5)?\")?", line) for line in lines
+    )
 
 
 def test_every_extra_that_a_text_names_exists():
