@@ -97,3 +97,10 @@ def test_every_option_of_every_command_is_in_the_reference(reference):
         shown = set(re.findall(r"(?<!\w)--[a-z][a-z-]*", reference.help_of(command))) - {"--help"}
         in_table = set(re.findall(r"--[a-z][a-z-]*", section))
         assert shown <= in_table, f"{command}: {sorted(shown - in_table)} missing in docs/reference/cli.md"
+
+
+def test_the_site_lists_every_page():
+    listed = set(
+        re.findall(r"(\w+/\w+\.md|index\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert listed == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
