@@ -84,7 +84,14 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         _warm_up(pipeline)
     with console.status(f"3/4 playing {num_frames / FPS:.0f} s through the node over ROS 2"):
         session = run_bag_through_node(folders.sequence, folders.perception, pipeline)
-    answers, received_ns = _answers(folders)
+    found, received_ns = _answers(folders)
+    answers = {stamp: people for stamp, people in found.items() if stamp in session.sent_ns}
+    if len(answers) < len(found):
+        console.print(
+            f"{len(found) - len(answers)} messages of another perception node in this ROS domain are left out; set "
+            "ROS_DOMAIN_ID to a number of your own",
+            highlight=False,
+        )
     latencies = {stamp: (received_ns[stamp] - session.sent_ns[stamp]) / 1e9 for stamp in answers}
     report = _evaluate(folders, answers, list(latencies.values()))
     by_people = _latency_by_people(answers, latencies)
