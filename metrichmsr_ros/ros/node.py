@@ -8,6 +8,7 @@ one worker thread runs the network on the newest image.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import time
@@ -172,9 +173,9 @@ class PerceptionNode(ManagedNode):
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs = self._pipeline = None
+        _give_memory_back()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
-            gc.collect()
             torch.cuda.empty_cache()
 
     # input ---------------------------------------------------------------------------------------------------------
@@ -279,6 +280,14 @@ class PerceptionNode(ManagedNode):
             message.status[0].message += f": {self._hint(self._image_topic(), 'image', kinds)}"
             self.get_logger().warning(message.status[0].message, throttle_duration_sec=REMIND_S)
         self._diagnostics.publish(message)
+
+
+def _give_memory_back() -> None:
+    """Return what networks held to the system: their objects may be in cycles, and glibc keeps freed pages."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _ready(configured_s: float, owns_process: bool) -> str:
