@@ -21,12 +21,14 @@ class Timeline:
         ended: whether no more frames come.
         note: why reading stopped before the end of the source; else empty.
         error: the error that stopped it.
+        first: index of the oldest frame that is kept.
     """
 
     def __init__(self, most: int, forgets: bool = False) -> None:
         self.ended = False
         self.note = ""
         self.error: BaseException | None = None
+        self.first = 0
         self._most, self._forgets = most, forgets
         self._frames: deque[ViewFrame] = deque()
         self._times: list[float] = []
@@ -42,11 +44,6 @@ class Timeline:
         with self._lock:
             return self._frames[max(0, index - self.first)]
 
-    @property
-    def first(self) -> int:
-        """Index of the oldest frame that is kept."""
-        return len(self._times) - len(self._frames)
-
     def times(self) -> list[float]:
         """Seconds of each frame, also of those that are forgotten."""
         return self._times
@@ -61,6 +58,7 @@ class Timeline:
             self._times.append(frame.time_s)
             if len(self._frames) > self._most:
                 self._frames.popleft()
+                self.first += 1
 
     def fill(self, frames: Iterable[ViewFrame], changed: Callable[[], None] = lambda: None) -> None:
         """Read frames to their end. An error is kept in `error`, because nobody waits for this thread.

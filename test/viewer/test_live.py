@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -50,24 +52,32 @@ def feed(ros):
     found.close()
 
 
-def test_frames_have_what_belongs_to_the_message(ros, feed):
-    robot = Robot(ros)
-    got = []
+@contextmanager
+def received(ros, feed, is_enough):
+    """The frames of a feed, once a robot has sent enough; closing the feed ends the thread that reads them."""
+    robot, got = Robot(ros), []
     reader = threading.Thread(target=lambda: got.extend(live.frames_of(feed, ViewOptions())), daemon=True)
     reader.start()
-    sent = 0
+    sent = itertools.count(1)
 
     def enough():
-        nonlocal sent
-        sent += 1
-        robot.send(sent * 0.1)
-        return len(got) >= 3 and all(frame.picture and frame.world_from_camera is not None for frame in got[-2:])
+        robot.send(next(sent) * 0.1)
+        return is_enough(got)
 
-    ros.until(enough, "three frames with pictures and poses")
+    ros.until(enough, "enough frames")
+    yield got
     feed.close()
     reader.join(10.0)
     assert not reader.is_alive()
-    last = got[-1]
+
+
+def is_whole(frame):
+    return frame.picture and frame.world_from_camera is not None
+
+
+def test_frames_have_what_belongs_to_the_message(ros, feed):
+    with received(ros, feed, lambda got: len(got) >= 3 and all(map(is_whole, got[-2:]))) as got:
+        last = got[-1]
     np.testing.assert_allclose(last.world_from_camera, POSES["south"], atol=1e-6)
     assert last.camera.size == (make_info(0.0).width, make_info(0.0).height)
     assert [round(b.time_s - a.time_s, 3) for a, b in zip(got[-3:], got[-2:], strict=False)] == [0.1, 0.1]
@@ -102,22 +112,10 @@ def test_without_ros_the_remedy_is_named(monkeypatch):
 
 
 def test_paths_forget_what_the_timeline_forgot(ros, feed):
-    robot = Robot(ros)
-    frames, stream = [], live.frames_of(feed, ViewOptions())
-    reader = threading.Thread(target=lambda: frames.extend(frame for frame in stream), daemon=True)
-    reader.start()
-    sent = 0
-
-    def enough():
-        nonlocal sent
-        sent += 1
-        robot.send(sent * 0.1)
-        return len(frames) >= 4
-
-    ros.until(enough, "four frames")
-    paths = Paths(in_world=False)
-    for frame in frames[:4]:
-        paths.add(frame)
+    with received(ros, feed, lambda got: len(got) >= 4) as frames:
+        paths = Paths(in_world=False)
+        for frame in frames[:4]:
+            paths.add(frame)
     name = frames[0].people[0].id
     assert len(paths.of(name, 3)) > 0
     paths.forget_before(4)

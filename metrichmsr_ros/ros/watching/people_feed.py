@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -32,6 +32,7 @@ SILENT_S = 3.0  # without people before the log says so
 _QUEUED, _IMAGES = 50, 60
 _WAIT_S, _POLL_S = 0.3, 0.01  # for the transform of a message
 _KIND = "metrichmsr_ros/msg/HumanMeshArray"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -146,18 +147,19 @@ class PeopleFeed:
             self._node.get_logger().warning(text, throttle_duration_sec=10.0)
 
     def _image_of(self, message: Any) -> ImageArray | None:
-        """The image with the message's stamp; waits a little, because large messages take longer."""
+        """The image with the message's stamp."""
         if not self._topics.image:
             return None
-        stamp, until_s = stamp_ns(message.header), time.monotonic() + _WAIT_S
-        while not self._closed:
-            image = next((each for each in list(self._images) if stamp_ns(each.header) == stamp), None)
-            if image is not None:
-                return self._converted(image)
-            if time.monotonic() > until_s or any(stamp_ns(each.header) > stamp for each in list(self._images)):
-                return None  # a newer one came: this one does not come any more
-            time.sleep(_POLL_S)
-        return None
+        stamp = stamp_ns(message.header)
+
+        def found() -> Any:
+            return next((each for each in list(self._images) if stamp_ns(each.header) == stamp), None)
+
+        def comes() -> bool:  # a newer one is the end of waiting
+            return all(stamp_ns(each.header) <= stamp for each in list(self._images))
+
+        image = self._awaited(found, comes)
+        return None if image is None else self._converted(image)
 
     def _converted(self, image: Any) -> ImageArray | None:
         try:
@@ -176,17 +178,30 @@ class PeopleFeed:
             return None
 
     def _pose_of(self, message: Any) -> Float64Array | None:
-        """The camera's pose in the fixed frame; waits a little, because transforms come after images."""
+        """The camera's pose in the fixed frame."""
         if self._transforms is None:
             return None
+        transforms, why = self._transforms, [""]
+
+        def found() -> Float64Array | None:
+            try:
+                return transforms.matrix(self._topics.world, message.header.frame_id, stamp_ns(message.header))
+            except TransformError as error:
+                why[0] = str(error)
+                return None
+
+        pose = self._awaited(found, lambda: True)
+        if pose is None and not self._closed:
+            self._warn(f"no camera pose in {self._topics.world}: {why[0]}")
+        return pose
+
+    def _awaited(self, found: Callable[[], Found | None], comes: Callable[[], bool]) -> Found | None:
+        """What belongs to a message: large messages and transforms come a little later."""
         until_s = time.monotonic() + _WAIT_S
         while not self._closed:
-            try:
-                return self._transforms.matrix(self._topics.world, message.header.frame_id, stamp_ns(message.header))
-            except TransformError as error:
-                if time.monotonic() > until_s:
-                    self._warn(f"no camera pose in {self._topics.world}: {error}")
-                    return None
+            result = found()
+            if result is not None or time.monotonic() > until_s or not comes():
+                return result
             time.sleep(_POLL_S)
         return None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from metrichmsr_ros.body.open_tables import FILES
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.viewer.frames import ViewFrame, jpeg_of
 from metrichmsr_ros.viewer.options import ViewError, ViewOptions
 from metrichmsr_ros.viewer.sources.people_bags import person_of
@@ -48,12 +49,11 @@ def frames_of(feed: PeopleFeed, options: ViewOptions) -> Iterator[ViewFrame]:
         for human in fed.message.humans:
             if options.body is None and human.body_model not in FILES:
                 raise ViewError(f"the people are of the body {human.body_model!r}; --body smpl:PATH draws them")
-        stamp = fed.message.header.stamp
-        stamp_ns = stamp.sec * 10**9 + stamp.nanosec
-        first_ns = stamp_ns if first_ns is None else first_ns
+        now_ns = stamp_ns(fed.message.header)
+        first_ns = now_ns if first_ns is None else first_ns
         yield ViewFrame(
             number=number,
-            time_s=(stamp_ns - first_ns) / 1e9,
+            time_s=(now_ns - first_ns) / 1e9,
             people=tuple(person_of(human) for human in fed.message.humans),
             camera=fed.camera,
             picture=b"" if fed.image is None else jpeg_of(fed.image),

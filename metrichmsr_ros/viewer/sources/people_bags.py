@@ -18,6 +18,7 @@ from metrichmsr_ros.replay.world.camera_poses import CameraPoses, poses_of_bag
 from metrichmsr_ros.ros.bags.errors import BagError
 from metrichmsr_ros.ros.bags.message_types import HUMANS
 from metrichmsr_ros.ros.bags.reader import Bag
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.viewer.frames import ViewFrame, ViewPerson, jpeg_of
 from metrichmsr_ros.viewer.options import ViewError, ViewOptions
 from metrichmsr_ros.viewer.sources.source import InStep, ViewSource
@@ -77,18 +78,15 @@ def _frames(path: Path, topic: str, options: ViewOptions) -> Iterator[ViewFrame]
         first_ns: int | None = None
         try:
             for number, recorded in enumerate(bag.messages(topic)):
-                header = recorded.message.header
-                stamp_ns = header.stamp.sec * 10**9 + header.stamp.nanosec
-                first_ns = stamp_ns if first_ns is None else first_ns
-                yield _frame(
-                    number, (stamp_ns - first_ns) / 1e9, recorded.message, pictures.at(stamp_ns), poses, stamp_ns
-                )
+                now_ns = stamp_ns(recorded.message.header)
+                first_ns = now_ns if first_ns is None else first_ns
+                yield _frame(number, (now_ns - first_ns) / 1e9, recorded.message, pictures.at(now_ns), poses, now_ns)
         except BagError as error:
             raise ViewError(str(error)) from error
 
 
 def _frame(
-    number: int, time_s: float, message: Any, source: SourceFrame | None, poses: CameraPoses, stamp_ns: int
+    number: int, time_s: float, message: Any, source: SourceFrame | None, poses: CameraPoses, now_ns: int
 ) -> ViewFrame:
     image = None if source is None else source.image
     return ViewFrame(
@@ -97,7 +95,7 @@ def _frame(
         people=tuple(person_of(human) for human in message.humans),
         camera=None if source is None else source.camera,
         picture=b"" if image is None else jpeg_of(image),
-        world_from_camera=poses.world_from(message.header.frame_id, stamp_ns),
+        world_from_camera=poses.world_from(message.header.frame_id, now_ns),
     )
 
 
