@@ -9,12 +9,8 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.fusion.config import FusionConfig
+from metrichmsr_ros.people.place_limits import FARTHEST_M, VARIANCES_M2, is_usable_covariance
 from metrichmsr_ros.types import AnyArray, Float64Array
-
-FARTHEST_M = 1e6
-"""Of a place from the origin of the fixed frame: the squares of larger numbers leave no digit for a person's size."""
-
-_VARIANCES_M2 = (1e-12, 1e12)  # smallest and largest along any direction that can be inverted
 
 
 class SightingError(MetricHMRError, ValueError):
@@ -72,7 +68,7 @@ class CameraSighting:
         if self.covariance.shape != (3, 3) or not _is_positive(self.covariance):
             raise SightingError(
                 f"{who} has the position covariance {self.covariance.tolist()}; give a symmetric positive definite "
-                f"one, of variances from {_VARIANCES_M2[0]:g} to {_VARIANCES_M2[1]:g} m^2"
+                f"one, of variances from {VARIANCES_M2[0]:g} to {VARIANCES_M2[1]:g} m^2"
             )
 
     @property
@@ -96,7 +92,4 @@ class CameraSighting:
 
 
 def _is_positive(covariance: Float64Array) -> bool:
-    if not np.isfinite(covariance).all() or not np.allclose(covariance, covariance.T, atol=1e-9):
-        return False
-    variances = np.linalg.eigvalsh(covariance)
-    return bool(_VARIANCES_M2[0] <= variances[0] and variances[-1] <= _VARIANCES_M2[1])
+    return bool(np.allclose(covariance, covariance.T, atol=1e-9)) and is_usable_covariance(covariance)

@@ -172,8 +172,10 @@ class PerceptionNode(ManagedNode):
         """Release publishers, model and GPU memory."""
         if self._outputs is not None:
             self._outputs.destroy()
+        had_model = self._pipeline is not None
         self._outputs = self._pipeline = None
-        _give_memory_back()
+        if had_model:  # not at every further end of the node
+            _give_memory_back()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
             torch.cuda.empty_cache()

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.people.place_limits import FARTHEST_M, VARIANCES_M2, is_usable_covariance
 from metrichmsr_ros.types import Float64Array
-
-_FARTHEST_M = 1e6  # from the origin of the fixed frame
-_VARIANCES_M2 = (1e-12, 1e12)  # smallest and largest along any direction that can be inverted
 
 
 class CandidateError(MetricHMRError, ValueError):
@@ -56,19 +54,12 @@ class Candidate:
             value = np.asarray(getattr(self, name))
             if not np.isfinite(value).all():
                 raise CandidateError(f"person {self.id!r} has the {name} {value.tolist()}; give finite numbers")
-        if (np.abs(self.position) > _FARTHEST_M).any():
+        if (np.abs(self.position) > FARTHEST_M).any():
             raise CandidateError(
-                f"person {self.id!r} is at {self.position.tolist()}; give a place within {_FARTHEST_M:g} m"
+                f"person {self.id!r} is at {self.position.tolist()}; give a place within {FARTHEST_M:g} m"
             )
-        if not _is_positive(self.covariance):
+        if not is_usable_covariance(self.covariance):
             raise CandidateError(
                 f"person {self.id!r} has the position covariance {self.covariance.tolist()}; give a positive definite "
-                f"one, of variances from {_VARIANCES_M2[0]:g} to {_VARIANCES_M2[1]:g} m^2"
+                f"one, of variances from {VARIANCES_M2[0]:g} to {VARIANCES_M2[1]:g} m^2"
             )
-
-
-def _is_positive(covariance: Float64Array) -> bool:
-    if not np.isfinite(covariance).all():
-        return False
-    variances = np.linalg.eigvalsh(covariance)
-    return bool(_VARIANCES_M2[0] <= variances[0] and variances[-1] <= _VARIANCES_M2[1])
