@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -26,13 +26,12 @@ from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.subscription import Input
 from metrichmsr_ros.ros.tf import TransformListener
 from metrichmsr_ros.ros.tf_tree import TransformError
+from metrichmsr_ros.ros.watching.companions import Companion
 from metrichmsr_ros.types import Float64Array, ImageArray
 
 SILENT_S = 3.0  # without people before the log says so
 _QUEUED, _IMAGES = 50, 60
-_WAIT_S, _POLL_S = 0.3, 0.01  # for the transform of a message
 _KIND = "metrichmsr_ros/msg/HumanMeshArray"
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,8 @@ class PeopleFeed:
         self._messages: deque[Any] = deque(maxlen=_QUEUED)
         self._images: deque[Any] = deque(maxlen=_IMAGES)
         self._info: Any = None
+        self._pictures = Companion(self._image_at, self._image_may_come)
+        self._poses, self._why_no_pose = Companion(self._pose_at, lambda _: not self._closed), ""
         self._came, self._closed = threading.Condition(), False
         self._last_s = time.monotonic()
         self._inputs = [Input(self._node, HumanMeshArray, topics.people, self._on_people, 10, "auto")]
@@ -148,18 +149,14 @@ class PeopleFeed:
 
     def _image_of(self, message: Any) -> ImageArray | None:
         """The image with the message's stamp."""
-        if not self._topics.image:
-            return None
-        stamp = stamp_ns(message.header)
-
-        def found() -> Any:
-            return next((each for each in list(self._images) if stamp_ns(each.header) == stamp), None)
-
-        def comes() -> bool:  # a newer one is the end of waiting
-            return all(stamp_ns(each.header) <= stamp for each in list(self._images))
-
-        image = self._awaited(found, comes)
+        image = self._pictures.of(message.header) if self._topics.image else None
         return None if image is None else self._converted(image)
+
+    def _image_at(self, header: Any) -> Any:
+        return next((each for each in list(self._images) if stamp_ns(each.header) == stamp_ns(header)), None)
+
+    def _image_may_come(self, header: Any) -> bool:  # a newer one is the end of waiting
+        return not self._closed and all(stamp_ns(each.header) <= stamp_ns(header) for each in list(self._images))
 
     def _converted(self, image: Any) -> ImageArray | None:
         try:
@@ -181,29 +178,18 @@ class PeopleFeed:
         """The camera's pose in the fixed frame."""
         if self._transforms is None:
             return None
-        transforms, why = self._transforms, [""]
-
-        def found() -> Float64Array | None:
-            try:
-                return transforms.matrix(self._topics.world, message.header.frame_id, stamp_ns(message.header))
-            except TransformError as error:
-                why[0] = str(error)
-                return None
-
-        pose = self._awaited(found, lambda: True)
+        pose = self._poses.of(message.header)
         if pose is None and not self._closed:
-            self._warn(f"no camera pose in {self._topics.world}: {why[0]}")
+            self._warn(f"no camera pose in {self._topics.world}: {self._why_no_pose}")
         return pose
 
-    def _awaited(self, found: Callable[[], Found | None], comes: Callable[[], bool]) -> Found | None:
-        """What belongs to a message: large messages and transforms come a little later."""
-        until_s = time.monotonic() + _WAIT_S
-        while not self._closed:
-            result = found()
-            if result is not None or time.monotonic() > until_s or not comes():
-                return result
-            time.sleep(_POLL_S)
-        return None
+    def _pose_at(self, header: Any) -> Float64Array | None:
+        assert self._transforms is not None
+        try:
+            return self._transforms.matrix(self._topics.world, header.frame_id, stamp_ns(header))
+        except TransformError as error:
+            self._why_no_pose = str(error)
+            return None
 
     def _warn(self, text: str) -> None:
         self._node.get_logger().warning(text, throttle_duration_sec=10.0)
