@@ -17,6 +17,7 @@ from metrichmsr_ros.hmr.facing import reflected
 from metrichmsr_ros.hmr.inputs import CropInputs, crop_inputs
 from metrichmsr_ros.hmr.pixel_fusion import ViewsWithMaps, has_pixels, with_seen_pixels
 from metrichmsr_ros.hmr.shape_smoothing import ShapeSmoother
+from metrichmsr_ros.hmr.temporal.arm_memory import ArmMemory
 from metrichmsr_ros.hmr.temporal.facing_memory import FacingMemory, Walk
 from metrichmsr_ros.hmr.temporal.rotation_smoothing import RotationSmoother
 from metrichmsr_ros.hmr.test_time_augmentation import (
@@ -30,6 +31,7 @@ from metrichmsr_ros.hmr.test_time_augmentation import (
 )
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.detection.test_time_views import View2D
+from metrichmsr_ros.people.gestures.sights import arm_sights
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.pipeline.views import ViewMaker, roles_of
@@ -99,7 +101,8 @@ class PoseEstimator:
 class VideoPoses:
     """Estimates of the people of a video: facing by votes and memory, smooth rotations, one shape per person.
 
-    Where views disagree in facing, or contradict the memory, the heavier landmark network is asked, if it is there.
+    Where views disagree in facing, or contradict the memory, and where somebody holds out an arm, the heavier landmark
+    network is asked, if it is there.
 
     Args:
         estimator: the network.
@@ -110,6 +113,7 @@ class VideoPoses:
     def __init__(self, estimator: PoseEstimator, views: ViewMaker, body: BodyEngine) -> None:
         self._estimator, self._views = estimator, views
         self._facing, self._rotations, self._shapes = FacingMemory(), RotationSmoother(), ShapeSmoother(body)
+        self._arms = ArmMemory()
         self._walks: dict[str, Walk] = {}
 
     def __call__(
@@ -127,20 +131,34 @@ class VideoPoses:
         ids = [person.id for person in seen]
         first = self._estimator.batch(image, [person.landmarks for person in seen], camera)
         pixels = self._estimator.begin_pixels(first)
-        views = self._estimator.views(first, image, further, camera)
-        doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
-        if doubt.any():
-            rows = sorted(set(views.person[doubt].tolist()))
-            heavy = self._views.heavy_views(image, seen, rows, further)
-            views = self._estimator.with_more(views, image, heavy, camera)
+        light = self._estimator.views(first, image, further, camera)
+        doubt = self._in_doubt(light, seen, camera, stamp_s)
+        heavy = self._views.heavy_views(image, seen, doubt, further) if doubt else {}
+        views = self._estimator.with_more(light, image, heavy, camera)
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
-        estimate = self._estimator.with_pixels(decided(views, agrees), first, pixels())
+        estimate = decided(views, agrees)
+        if heavy:
+            before = decided(light, agrees[: len(light.person)])
+            for row in heavy:
+                self._arms.learn(ids[row], before.rotmats[row], estimate.rotmats[row], stamp_s)
+        rotmats = self._arms.corrected(estimate.rotmats, ["" if row in heavy else id for row, id in enumerate(ids)])
+        estimate = self._estimator.with_pixels(replace(estimate, rotmats=rotmats), first, pixels())
         steady = replace(
             estimate,
             rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
             doubt=self._facing.doubt(estimate, ids),
         )
         return self._shapes(steady, ids)
+
+    def _in_doubt(self, views: Views, seen: Sequence[TrackedPerson], camera: Camera, stamp_s: float) -> list[int]:
+        """Rows of people whose facing is in doubt, and of one who holds out an arm."""
+        ids = [person.id for person in seen]
+        doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
+        rows = set(views.person[doubt].tolist())
+        sights = [arm_sights(person.landmarks, camera.size) for person in seen]
+        is_seen = np.array([[arm.is_seen for arm in arms] for arms in sights], np.bool_)
+        arm = self._arms.asks(views.output.rotmats[: len(seen)], ids, is_seen, stamp_s)
+        return sorted(rows if arm is None else rows | {arm})
 
     def moved(self, people: Sequence[PersonEstimate]) -> None:
         """Remember how people move; a walk is evidence of facing in the next image."""
@@ -152,6 +170,7 @@ class VideoPoses:
     def forget_all_but(self, ids: Collection[str]) -> None:
         """Drop what is remembered of all people but `ids`."""
         self._facing.forget_all_but(ids)
+        self._arms.forget_all_but(ids)
         self._rotations.forget_all_but(ids)
         self._shapes.forget_all_but(ids)
         self._walks = {name: walk for name, walk in self._walks.items() if name in ids}

@@ -9,12 +9,13 @@ import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, MIRROR_JOINTS
 from metrichmsr_ros.people.gestures.recognition import GestureRecogniser, Gestures
-from metrichmsr_ros.people.gestures.sights import ArmSight
+from metrichmsr_ros.people.gestures.sights import HIDDEN, ArmSight
 from metrichmsr_ros.types import Float64Array
 
 UPPER_M, FORE_M, HAND_M = 0.28, 0.25, 0.08
 TRUNK_M = 0.5  # of the image's trunk: shoulders to hips
 MIRROR = np.array([-1.0, 1.0, 1.0])
+View = Callable[[Float64Array], tuple[ArmSight, ArmSight]]
 Bones = tuple[Sequence[float], Sequence[float]]  # directions of the upper arm and the forearm; x is outwards
 
 HANGING: Bones = ((0.15, -1.0, 0.0), (0.1, -1.0, 0.15))
@@ -63,10 +64,18 @@ def mirrored(joints: Float64Array) -> Float64Array:
 
 def front_view(joints: Float64Array) -> tuple[ArmSight, ArmSight]:
     """What a camera before the person sees of the arms."""
-    left, right = (
-        ArmSight(True, float(joints[hand, 0] - joints[elbow, 0]) / TRUNK_M) for elbow, hand in ((18, 22), (19, 23))
-    )
+    left, right = (_sight(joints[hand] - joints[elbow], 0) for elbow, hand in ((18, 22), (19, 23)))
     return left, right
+
+
+def side_view(joints: Float64Array) -> tuple[ArmSight, ArmSight]:
+    """What a camera beside the person sees of the arms."""
+    left, right = (_sight(joints[hand] - joints[elbow], 2) for elbow, hand in ((18, 22), (19, 23)))
+    return left, right
+
+
+def _sight(forearm: Float64Array, across: int) -> ArmSight:
+    return ArmSight(True, (float(forearm[across]) / TRUNK_M, float(forearm[1]) / TRUNK_M))
 
 
 def wave(bones: Bones, hertz: float, swing_rad: float = 0.5) -> Callable[[float], Bones]:
@@ -89,12 +98,14 @@ class Said:
     gestures: Gestures
 
 
-def watch(joints_at: Callable[[float], Float64Array], stamps: Sequence[float], hidden: bool = False) -> list[Said]:
+def watch(
+    joints_at: Callable[[float], Float64Array], stamps: Sequence[float], hidden: bool = False, view: View = front_view
+) -> list[Said]:
     """What a new recogniser says of a person at each stamp."""
     recogniser, said = GestureRecogniser(), []
     for stamp in stamps:
         joints = joints_at(stamp)
-        sights = (ArmSight(False, 0.0),) * 2 if hidden else front_view(joints)
+        sights = (HIDDEN, HIDDEN) if hidden else view(joints)
         said.append(Said(stamp, recogniser.update("a1", joints, sights, stamp)))
     return said
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.facing_views import views_of
+from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.torch_engine import TorchBody
 from metrichmsr_ros.hmr.facing import front_of
 from metrichmsr_ros.pipeline.poses import VideoPoses, decided
@@ -15,12 +18,22 @@ from metrichmsr_ros.pipeline.poses import VideoPoses, decided
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
+CAMERA = SimpleNamespace(size=(8, 8))
+
+
 @dataclass
 class Person:
-    """A tracked person of whom only the id is read."""
+    """A tracked person of whom only the id and the arms in the image are read."""
 
     id: str
-    landmarks: object = None
+    landmarks: object
+
+
+def arms_seen(are_seen):
+    """Landmarks of a person with both forearms inside the image, visible or hidden."""
+    pixels = np.full((39, 2), 4.0)
+    pixels[[11, 12], 1], pixels[[23, 24], 1] = 3.0, 6.0
+    return SimpleNamespace(pixels=pixels, visibility=np.full(39, float(are_seen)))
 
 
 @dataclass
@@ -72,8 +85,8 @@ class Video:
     def see(self, *people, ids=("a", "b")):
         """Degrees of each person's estimated front, 0 towards the camera, from angles of their views."""
         self.script.light = [list(angles) for angles in people]
-        seen = [Person(name) for name in ids[: len(people)]]
-        front = front_of(self.poses(IMAGE, seen, {}, None, self.stamp_s).rotmats)
+        seen = [Person(name, arms_seen(False)) for name in ids[: len(people)]]
+        front = front_of(self.poses(IMAGE, seen, {}, CAMERA, self.stamp_s).rotmats)
         self.stamp_s += 0.1
         return np.degrees(np.arctan2(front[:, 0], -front[:, 2])).tolist()
 
@@ -133,3 +146,29 @@ def test_of_a_new_person_with_split_views_one_side_is_taken_and_no_mixture():
     views = views_of([[0, 180]])
     front = front_of(decided(views, np.array([True, True])).rotmats)
     np.testing.assert_allclose(front, [[0, 0, -1]], atol=1e-5)
+
+
+def test_who_holds_out_an_arm_is_seen_by_the_heavier_network_and_the_arm_stays_as_it_said(body):
+    """T-poses: the lighter network bends the left forearm; the heavier one, asked once, does not."""
+    elbow = JOINT_NAMES.index("left_elbow")
+    bent = Rotation.from_euler("y", -0.8).as_matrix().astype(np.float32)
+
+    class Bends(Script):
+        def views(self, first, image, further, camera):
+            views = views_of(self.light)
+            views.output.rotmats[:, elbow] = bent
+            return views
+
+    script = Bends(light=[[0, 0]], heavy=[0, 0])
+    poses = VideoPoses(script, script, TorchBody(body))
+
+    def bend(stamp, is_seen):
+        rotmats = poses(IMAGE, [Person("a", arms_seen(is_seen))], {}, CAMERA, stamp).rotmats[0, elbow]
+        return Rotation.from_matrix(rotmats).magnitude()
+
+    hidden = [bend(0.1 * number, False) for number in range(10)]
+    assert hidden == pytest.approx([0.8] * 10, abs=0.01)
+    assert script.asked == []
+    seen = [bend(0.1 * number, True) for number in range(10, 20)]
+    assert script.asked == [[0]]  # not again within a second and a half
+    assert seen[-1] == pytest.approx(0.8 / 3, abs=0.02)  # mean of two straight views of weight 2 and two bent ones

@@ -16,6 +16,7 @@ class PoseLimits:
         upright: least upward part of a raised forearm's direction.
         beside_head, above_head: a raised hand is further than one of these from the face; else it touches the head.
         reach: least reach of a pointing arm.
+        steep: greatest upward part of a pointing forearm's direction; steeper ones are raised.
         lowest, highest: elevation of a pointing arm; lower arms hang, higher ones are raised.
         from_head: least distance of a pointing hand from the face.
         straight: reach from which on an arm below `highest` points, though its forearm is up.
@@ -25,7 +26,8 @@ class PoseLimits:
     upright: float = 0.58
     beside_head: float = 0.22
     above_head: float = 0.45
-    reach: float = 0.87
+    reach: float = 0.86
+    steep: float = 0.76
     lowest: float = -0.55
     highest: float = 0.85
     from_head: float = 0.32
@@ -38,7 +40,8 @@ STAYS = PoseLimits(
     upright=0.40,
     beside_head=0.16,
     above_head=0.38,
-    reach=0.83,
+    reach=0.82,
+    steep=0.82,
     lowest=-0.70,
     highest=0.95,
     from_head=0.28,
@@ -55,7 +58,9 @@ def is_raised(arm: Arm, limits: PoseLimits = LIMITS) -> bool:
 def is_pointing(arm: Arm, limits: PoseLimits = LIMITS) -> bool:
     """Whether the arm is straight and away from the trunk, neither hanging nor up."""
     is_aside = arm.from_head > limits.from_head and limits.lowest < arm.elevation < limits.highest
-    return is_aside and arm.reach > (limits.straight if is_raised(arm) else limits.reach)
+    return (
+        is_aside and arm.forearm[1] < limits.steep and arm.reach > (limits.straight if is_raised(arm) else limits.reach)
+    )
 
 
 def can_wave(arm: Arm) -> bool:

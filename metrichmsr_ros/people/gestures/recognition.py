@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ NOWHERE: Vector = (0.0, 0.0, 0.0)
 
 _HELD_S = 0.3  # for which a pose must be held, and after which it has ended
 _STILL_RAD = 0.6  # by which the forearm of a pointing arm may move
-_WAVES, _WAVES_STILL = SwayLimits(0.4, 0.055), SwayLimits(0.2, 0.05)  # in lengths of the trunk in the image
+_WAVES = SwayLimits(0.4, 0.055), SwayLimits(0.6, 0.07)  # across and along the trunk, in its lengths in the image
+_WAVES_STILL = SwayLimits(0.2, 0.05), SwayLimits(0.4, 0.063)
 _GAP_S = 0.8  # after which an arm that was not seen is seen anew
 
 
@@ -44,23 +46,26 @@ class _ArmMemory:
     points: Switch = field(default_factory=lambda: Switch(_HELD_S))
     still: Stillness = field(default_factory=lambda: Stillness(_STILL_RAD))
     swing: WaveFinder = field(default_factory=lambda: WaveFinder(_WAVES, _WAVES_STILL))
+    up_s: float = -math.inf  # when the hand was last where people wave
 
     def update(self, arm: Arm, sight: ArmSight, stamp_s: float) -> tuple[bool, bool, bool]:
         """Whether the hand is raised, waves and points, after an image."""
-        waves = self._waves(arm, sight, stamp_s)
+        is_up = sight.is_seen and can_wave(arm)
+        waves = self._waves(is_up, sight, stamp_s)
         is_still = self.still.update(arm.forearm)
         points = sight.is_seen and is_still and not waves and is_pointing(arm, _limits(self.points))
         up = sight.is_seen and is_raised(arm, _limits(self.raised)) and not points
-        raised = self.raised.update(up or waves, stamp_s)
+        raised = self.raised.update(up or (waves and is_up), stamp_s)
         return raised or waves, waves, self.points.update(points, stamp_s) and not (raised or waves)
 
-    def _waves(self, arm: Arm, sight: ArmSight, stamp_s: float) -> bool:
-        if not sight.is_seen:
-            return False
-        if can_wave(arm):
+    def _waves(self, is_up: bool, sight: ArmSight, stamp_s: float) -> bool:
+        """Whether the hand waves. A moment in which it is hidden or seems to be elsewhere does not end a wave."""
+        if is_up:
+            self.up_s = stamp_s
             return self.swing.update(sight.swing, stamp_s)
-        self.swing.forget()
-        return False
+        if stamp_s - self.up_s > _HELD_S:
+            self.swing.forget()
+        return self.swing.is_on
 
 
 def _limits(switch: Switch) -> PoseLimits:

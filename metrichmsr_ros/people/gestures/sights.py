@@ -1,7 +1,7 @@
-"""What the image shows of a person's arms: whether they are seen, and how far the hand is to the side of the elbow.
+"""What the image shows of a person's arms: whether they are seen, and where the hand is from the elbow.
 
 Waves are taken from the image, because a network that reads joints in 3D makes a swing smaller, most of all one towards
-the camera.
+the camera. Seen from the side a hand that waves goes up and down in the image, as the forearm tilts.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ class ArmSight:
     Attributes:
         is_seen: whether the wrist is inside the image, up to the error of landmarks at its edge, and it and the elbow
             are not hidden.
-        swing: of the hand from the elbow across the trunk, in lengths of the trunk; its sign has no meaning.
+        swing: of the hand from the elbow across the trunk and along it, in lengths of the trunk; the sign of the first
+            has no meaning.
     """
 
     is_seen: bool
-    swing: float
+    swing: tuple[float, float]
 
 
-HIDDEN = ArmSight(False, 0.0)
+HIDDEN = ArmSight(False, (0.0, 0.0))
 
 
 def arm_sights(landmarks: LandmarkSet, size: tuple[int, int]) -> tuple[ArmSight, ArmSight]:
@@ -70,4 +71,5 @@ def _sight(
     is_inside = -margin <= x <= size[0] - 1 + margin and -margin <= y <= size[1] - 1 + margin
     is_seen = is_inside and visibility[wrist] > MIN_WRIST and visibility[elbow] > MIN_ELBOW
     hand = [(pixels[index][axis] + pixels[pinky][axis]) / 2 - pixels[elbow][axis] for axis in range(2)]
-    return ArmSight(is_seen, hand[0] * across[0] + hand[1] * across[1])
+    x, y = hand
+    return ArmSight(is_seen, (x * across[0] + y * across[1], x * across[1] - y * across[0]))

@@ -24,6 +24,14 @@ _NOISE = 0.03  # of landmarks, in the unit of the values: what is as small is no
 _EVEN = 0.01  # keeps fits of nearly equal waves and drifts small
 
 
+@dataclass(frozen=True)
+class SwayLimits:
+    """Least share and amplitude of a wave."""
+
+    share: float
+    amplitude: float
+
+
 class Sway(NamedTuple):
     """The best oscillation of a time.
 
@@ -35,44 +43,41 @@ class Sway(NamedTuple):
     share: float
     amplitude: float
 
+    def exceeds(self, limits: SwayLimits) -> bool:
+        """Whether it is a wave by these limits."""
+        return self.share > limits.share and self.amplitude > limits.amplitude
+
 
 NO_SWAY = Sway(0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class SwayLimits:
-    """Least share and amplitude of a wave."""
-
-    share: float
-    amplitude: float
-
-
 @dataclass
 class WaveFinder:
-    """Finds that a number goes back and forth.
+    """Finds that a place goes back and forth, in either of two directions.
 
     Args:
-        begins: limits for what is no wave yet.
-        stays: lower limits for what was one after the value before.
+        begins: limits for what is no wave yet, in each direction.
+        stays: lower limits for what was one after the place before.
     """
 
-    begins: SwayLimits
-    stays: SwayLimits
+    begins: tuple[SwayLimits, SwayLimits]
+    stays: tuple[SwayLimits, SwayLimits]
     is_on: bool = False
-    _seen: list[tuple[float, float]] = field(default_factory=list)  # stamps and values, oldest first
+    _seen: list[tuple[float, float, float]] = field(default_factory=list)  # stamps and places, oldest first
 
-    def update(self, value: float, stamp_s: float) -> bool:
-        """Whether the number goes back and forth, after its next value."""
+    def update(self, place: tuple[float, float], stamp_s: float) -> bool:
+        """Whether the place goes back and forth, after its next value."""
         if self._seen and stamp_s - self._seen[-1][0] > _GAP_S:
             self._seen.clear()
-        self._seen.append((stamp_s, value))
+        self._seen.append((stamp_s, *place))
         self._seen = [seen for seen in self._seen if stamp_s - seen[0] <= WINDOW_S]
-        sway, limits = sway_of(np.array(self._seen)), self.stays if self.is_on else self.begins
-        self.is_on = sway.share > limits.share and sway.amplitude > limits.amplitude
+        seen, limits = np.array(self._seen), self.stays if self.is_on else self.begins
+        sways = (sway_of(seen[:, [0, direction]]) for direction in (1, 2))
+        self.is_on = any(sway.exceeds(limit) for sway, limit in zip(sways, limits, strict=True))
         return self.is_on
 
     def forget(self) -> None:
-        """The number is meaningless now; what was seen before does not count."""
+        """The place is meaningless now; what was seen before does not count."""
         self._seen.clear()
         self.is_on = False
 

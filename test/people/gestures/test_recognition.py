@@ -14,6 +14,7 @@ from helpers.stick_figures import (
     front_view,
     mirrored,
     names_between,
+    side_view,
     watch,
     wave,
 )
@@ -121,6 +122,14 @@ def test_an_arm_that_passes_by_is_no_gesture():
     assert all(one.gestures == NONE for one in watch(at, stamps(30.0, 3.0)))
 
 
+def test_a_wave_seen_from_the_side_goes_up_and_down_in_the_image():
+    tilted = RAISED[0], (0.4, 1.0, 0.1)
+    said = watch(lambda seconds: figure(wave(tilted, 1.5)(seconds)), stamps(15.0), view=side_view)
+    assert "waving_left" in said[-1].gestures.names
+    still = watch(lambda seconds: figure(tilted), stamps(15.0), view=side_view)
+    assert not any("waving_left" in one.gestures.names for one in still)
+
+
 @pytest.mark.parametrize(("hertz", "waves"), [(0.2, False), (0.6, True), (1.0, True), (2.0, True), (3.0, True)])
 def test_waves_are_between_half_and_three_hertz(hertz, waves):
     said = watch(lambda seconds: figure(wave(RAISED, hertz)(seconds)), stamps(20.0, 8.0))
@@ -137,7 +146,7 @@ def seen_swings(swing, fps=10.0, noise=0.01):
     """Names at the end of 4 s in which the hand is up and the image shows a swing over time."""
     rng, recogniser, joints = np.random.default_rng(1), GestureRecogniser(), figure(RAISED)
     for stamp in stamps(fps, 4.0):
-        sights = ArmSight(True, swing(stamp) + rng.normal(0.0, noise)), HIDDEN
+        sights = ArmSight(True, (swing(stamp) + rng.normal(0.0, noise), 0.4)), HIDDEN
         said = recogniser.update("a1", joints, sights, stamp)
     return set(said.names)
 
@@ -166,15 +175,27 @@ def test_a_raised_hand_of_somebody_who_walks_and_turns_does_not_wave(fps):
     assert seen_swings(swing, fps, 0.02) == {"hand_raised_left"}
 
 
-def test_a_wave_goes_on_after_the_arm_was_hidden_for_a_moment():
+@pytest.mark.parametrize(("hidden_s", "goes_on"), [(0.25, True), (0.65, False)])
+def test_a_wave_goes_on_while_the_arm_is_hidden_for_a_moment_and_not_for_longer(hidden_s, goes_on):
     recogniser, joints = GestureRecogniser(), figure(RAISED)
     said = {}
     for stamp in stamps(10.0, 4.0):
-        sight = HIDDEN if 2.0 < stamp < 2.35 else ArmSight(True, 0.3 * np.sin(2 * np.pi * 1.5 * stamp))
+        sight = (
+            HIDDEN if 2.0 < stamp < 2.05 + hidden_s else ArmSight(True, (0.3 * np.sin(2 * np.pi * 1.5 * stamp), 0.4))
+        )
         said[round(stamp, 1)] = set(recogniser.update("a1", joints, (sight, HIDDEN), stamp).names)
     assert "waving_left" in said[2.0]
-    assert "waving_left" not in said[2.2]
-    assert "waving_left" in said[2.4]
+    assert "waving_left" in said[2.2]
+    assert ("waving_left" in said[2.5]) == ("waving_left" in said[2.8]) == goes_on
+    assert "waving_left" in said[3.9]
+
+
+def test_one_image_in_which_the_arm_seems_to_hang_does_not_end_a_wave():
+    def at(seconds):
+        return figure(HANGING if seconds == 2.0 else wave(RAISED, 1.5)(seconds))
+
+    said = watch(at, stamps(10.0, 4.0))
+    assert all("waving_left" in names for names in names_between(said, 1.8, 4.0))
 
 
 def test_people_point_along_the_line_from_head_to_wrist():

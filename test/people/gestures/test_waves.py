@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.people.gestures.waves import NO_SWAY, WINDOW_S, SwayLimits, WaveFinder, sway_of
 
-LIMITS = SwayLimits(0.4, 0.055), SwayLimits(0.2, 0.05)
+LIMITS = (SwayLimits(0.4, 0.055),) * 2, (SwayLimits(0.2, 0.05),) * 2
 
 
 def stamps(fps, seconds=WINDOW_S):
@@ -41,8 +41,7 @@ def test_a_sinusoid_has_most_of_the_motion_and_its_amplitude(hertz, phase, fps, 
 def test_noise_of_landmarks_is_no_wave(fps):
     rng, at = np.random.default_rng(0), stamps(fps)
     noisy = [sway(at, rng.normal(0.0, 0.03, len(at))) for _ in range(300)]
-    waves = [one for one in noisy if one.share > LIMITS[0].share and one.amplitude > LIMITS[0].amplitude]
-    assert len(waves) <= 3
+    assert sum(one.exceeds(LIMITS[0][0]) for one in noisy) <= 3
 
 
 @pytest.mark.parametrize(
@@ -62,20 +61,23 @@ def test_slow_motion_is_no_wave(values):
     lost=st.floats(0.0, 0.3),
     fps=st.sampled_from([8.0, 10.0, 15.0, 30.0]),
     seed=st.integers(0, 99),
+    across=st.booleans(),
 )
-def test_a_wave_with_noise_and_missed_images_is_found(hertz, noise, lost, fps, seed):
+def test_a_wave_in_either_direction_with_noise_and_missed_images_is_found(hertz, noise, lost, fps, seed, across):
     rng, at = np.random.default_rng(seed), stamps(fps, 4.0)
     at = at[rng.random(len(at)) >= min(lost, 1 - 6.6 / fps)]  # more than two images a period are left
+    assume(np.diff(at).max() < 0.44)  # after a longer gap the arm is seen anew
     finder = WaveFinder(*LIMITS)
     for stamp in at:
-        said = finder.update(0.25 * np.sin(2 * np.pi * hertz * stamp) + rng.normal(0.0, noise), stamp)
+        place = 0.25 * np.sin(2 * np.pi * hertz * stamp) + rng.normal(0.0, noise), rng.normal(0.0, noise)
+        said = finder.update(place if across else place[::-1], stamp)
     assert said
 
 
 def test_a_wave_that_stops_is_over_before_the_window_is():
     finder = WaveFinder(*LIMITS)
     at = stamps(10.0, 6.0)
-    said = [finder.update(0.3 * np.sin(2 * np.pi * 1.5 * min(stamp, 3.0)), stamp) for stamp in at]
+    said = [finder.update((0.3 * np.sin(2 * np.pi * 1.5 * min(stamp, 3.0)), 0.0), stamp) for stamp in at]
     assert said[30]
     assert not any(said[51:])
 
@@ -84,7 +86,7 @@ def test_values_before_a_gap_or_before_forgetting_do_not_count():
     finder = WaveFinder(*LIMITS)
 
     def wave(first, last):
-        return [finder.update(0.3 * np.sin(9.0 * stamp), stamp) for stamp in np.arange(first, last, 0.1)]
+        return [finder.update((0.3 * np.sin(9.0 * stamp), 0.0), stamp) for stamp in np.arange(first, last, 0.1)]
 
     assert wave(0.0, 2.0)[-1]
     assert not any(wave(2.5, 3.1))
