@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -138,9 +138,7 @@ class VideoPoses:
         agrees = self._facing.update(views, ids, stamp_s, self._walks)
         estimate = decided(views, agrees)
         if heavy:
-            before = decided(light, agrees[: len(light.person)])
-            for row in heavy:
-                self._arms.learn(ids[row], before.rotmats[row], estimate.rotmats[row], stamp_s)
+            self._learn_arms(decided(light, agrees[: len(light.person)]), estimate, heavy, ids, stamp_s)
         rotmats = self._arms.corrected(estimate.rotmats, ["" if row in heavy else id for row, id in enumerate(ids)])
         estimate = self._estimator.with_pixels(replace(estimate, rotmats=rotmats), first, pixels())
         steady = replace(
@@ -159,6 +157,13 @@ class VideoPoses:
         is_seen = np.array([[arm.is_seen for arm in arms] for arms in sights], np.bool_)
         arm = self._arms.asks(views.output.rotmats[: len(seen)], ids, is_seen, stamp_s)
         return sorted(rows if arm is None else rows | {arm})
+
+    def _learn_arms(
+        self, light: HMREstimate, better: HMREstimate, rows: Iterable[int], ids: Sequence[str], stamp_s: float
+    ) -> None:
+        """Remember what the heavier network changed in the arms of the people of `rows`."""
+        for row in rows:
+            self._arms.learn(ids[row], light.rotmats[row], better.rotmats[row], stamp_s)
 
     def moved(self, people: Sequence[PersonEstimate]) -> None:
         """Remember how people move; a walk is evidence of facing in the next image."""
