@@ -23,10 +23,10 @@ class PoseLimits:
     """
 
     rise: float = 0.22
-    upright: float = 0.58
+    upright: float = 0.66
     beside_head: float = 0.22
     above_head: float = 0.45
-    reach: float = 0.86
+    reach: float = 0.90
     steep: float = 0.76
     lowest: float = -0.55
     highest: float = 0.85
@@ -37,10 +37,10 @@ class PoseLimits:
 LIMITS = PoseLimits()
 STAYS = PoseLimits(
     rise=0.12,
-    upright=0.40,
+    upright=0.48,
     beside_head=0.16,
     above_head=0.38,
-    reach=0.82,
+    reach=0.86,
     steep=0.82,
     lowest=-0.70,
     highest=0.95,

@@ -18,7 +18,7 @@ NAMES = ("hand_raised_left", "hand_raised_right", "waving_left", "waving_right",
 NOWHERE: Vector = (0.0, 0.0, 0.0)
 
 _HELD_S = 0.3  # for which a pose must be held, and after which it has ended
-_STILL_RAD = 1.0  # by which the forearm of a pointing arm may move
+_STILL_RAD = 1.3  # by which the forearm of a pointing arm may move
 _WAVES = SwayLimits(0.4, 0.055), SwayLimits(0.6, 0.07)  # across and along the trunk, in its lengths in the image
 _WAVES_STILL = SwayLimits(0.2, 0.05), SwayLimits(0.4, 0.063)
 _GAP_S = 0.8  # after which an arm that was not seen is seen anew
