@@ -4,15 +4,15 @@
     python -m benchmarks.pixels_real --data DIR --weights out/train/ablation_*/*.safetensors
 
 DIR is that of `benchmarks.real`. All weights see the same people through the same looks: the first one of the preset
-`embedded`, whose pose gives how far the torso is in front of the root. Files whose names differ in the last number, the
-seed, are one row: mean over seeds +- half the range.
+`embedded`, whose pose gives how far the torso's joints are beyond the root. Files whose names differ in the last
+number, the seed, are one row: mean over seeds +- half the range.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baseline import JOINTS
-from benchmarks.real.measures import INSIDE_TORSO, TORSO, TORSO_LANDMARKS, match, torso_depth
+from benchmarks.real.measures import TORSO, match, true_distance
 from benchmarks.real.pictures import Picture, read_pictures
+from benchmarks.real.tables import ROWS
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.inputs import CropInputs, inputs_from_landmarks
 from metrichmsr_ros.pipeline.engines import load_engine
@@ -30,12 +31,8 @@ from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
 from metrichmsr_ros.training.ablation_page import cell
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "whole and feet cut": ("whole", "feet cut"),
-    "seated": ("seated",),
-    "from behind": ("from behind",),
-    "everybody": ("whole", "feet cut", "waist up", "seated", "from behind"),
-}
+_SHOWN = ("whole and feet cut", "seated", "from behind", "everybody")
+GROUPS = {name: framings for name, framings in ROWS if name in _SHOWN}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +43,7 @@ class Look:
         framing: as annotated.
         inputs: one view, with maps.
         true: distance of the torso's joints along z, m.
-        ahead: how far they are behind the root, m, in the estimated pose.
+        ahead: how far they are beyond the root along z, m, in the estimated pose.
     """
 
     framing: str
@@ -64,11 +61,11 @@ def looks_at(picture: Picture, pipeline: Pipeline) -> list[Look]:
 
 
 def _look(person: PersonEstimate, framing: str, picture: Picture) -> Look | None:
-    true = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
+    true = true_distance(person, picture)
     if true is None:
         return None
     ahead = float(person.joints_cam[JOINTS][TORSO, 2].mean() - person.transl_cam[2])
-    return Look(framing, inputs_from_landmarks([person.landmarks], picture.camera), true + INSIDE_TORSO, ahead)
+    return Look(framing, inputs_from_landmarks([person.landmarks], picture.camera), true, ahead)
 
 
 def figures(engine: HMREngine, looks: Sequence[Look]) -> dict[str, float]:

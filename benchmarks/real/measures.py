@@ -104,17 +104,23 @@ def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> li
 
 def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyEngine) -> Distance | None:
     """Of the torso; None where the depth camera measured less than a quarter of it."""
-    true = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
+    true = true_distance(person, picture)
     if true is None:
         return None
     theirs = baseline(inputs_from_landmarks([person.landmarks], picture.camera), body)[0, TORSO]
     return Distance(
         framing=framing,
-        true=true + INSIDE_TORSO,
+        true=true,
         estimated=float(person.joints_cam[JOINTS][TORSO, 2].mean()),
         deviation=float(np.sqrt(person.transl_cov[2, 2])),
         baseline=float(theirs[:, 2].mean()),
     )
+
+
+def true_distance(person: PersonEstimate, picture: Picture) -> float | None:
+    """Of the torso's joints along z, m, by the depth camera; None where it measured hardly any of the torso."""
+    surface = torso_depth(person.landmarks.pixels[TORSO_LANDMARKS], picture.depth)
+    return None if surface is None else surface + INSIDE_TORSO
 
 
 def torso_depth(corners: NDArray[np.floating], depth: Float32Array) -> float | None:
