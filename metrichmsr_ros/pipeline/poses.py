@@ -139,7 +139,7 @@ class VideoPoses:
         estimate = decided(views, agrees)
         if heavy:
             self._learn_arms(decided(light, agrees[: len(light.person)]), estimate, heavy, ids, stamp_s)
-        rotmats = self._arms.corrected(estimate.rotmats, ["" if row in heavy else id for row, id in enumerate(ids)])
+        rotmats = self._arms.corrected(estimate.rotmats, {row: id for row, id in enumerate(ids) if row not in heavy})
         estimate = self._estimator.with_pixels(replace(estimate, rotmats=rotmats), first, pixels())
         steady = replace(
             estimate,
@@ -153,8 +153,10 @@ class VideoPoses:
         ids = [person.id for person in seen]
         doubt = self._facing.contradicts(views, ids, stamp_s) | ~views.voted(views.weight)
         rows = set(views.person[doubt].tolist())
-        sights = [arm_sights(person.landmarks, camera.size) for person in seen]
-        is_seen = np.array([[arm.is_seen for arm in arms] for arms in sights], np.bool_)
+
+        def is_seen(row: int, side: int) -> bool:
+            return arm_sights(seen[row].landmarks, camera.size)[side].is_seen
+
         arm = self._arms.asks(views.output.rotmats[: len(seen)], ids, is_seen, stamp_s)
         return sorted(rows if arm is None else rows | {arm})
 

@@ -6,16 +6,17 @@ that one further look corrects the images that follow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
+from metrichmsr_ros.people.gestures.arms import SIDES, Vector
+from metrichmsr_ros.people.gestures.timing import Stillness
 from metrichmsr_ros.types import Float32Array
 
-SIDES = ("left", "right")
 _CHAIN = np.array([[JOINT_NAMES.index(f"{s}_{n}") for n in ("collar", "shoulder", "elbow", "wrist")] for s in SIDES])
 _REST = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]], np.float32)  # of the bones of both arms, axes of the chest
 _FOREARM = 0.47  # share of the arm's length
@@ -37,24 +38,28 @@ class ArmDirections:
     is_out: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
+def _still() -> Stillness:
+    return Stillness(_STILL_RAD)
+
+
+@dataclass(eq=False)
 class _Correction:
     stamp_s: float
-    forearm: Float32Array  # (3,) by the lighter network
-    turns: Float32Array  # (4, 3, 3) from its rotations to the better ones
+    turns: Float32Array  # (4, 3, 3) from the lighter network's rotations to the better ones
+    still: Stillness = field(default_factory=_still)  # since then
 
 
-@dataclass
+@dataclass(eq=False)
 class _Arm:
-    anchor: Float32Array
-    since_s: float
+    still: Stillness = field(default_factory=_still)
+    since_s: float = 0.0
     correction: _Correction | None = None
 
-    def see(self, forearm: Float32Array, stamp_s: float) -> None:
+    def see(self, forearm: Vector, stamp_s: float) -> None:
         """Count how long it has been still; a correction does not outlive a movement."""
-        if float(self.anchor @ forearm) < np.cos(_STILL_RAD):
-            self.anchor, self.since_s = forearm, stamp_s
-        if self.correction is not None and float(self.correction.forearm @ forearm) < np.cos(_STILL_RAD):
+        if not self.still.update(forearm):
+            self.since_s = stamp_s
+        if self.correction is not None and not self.correction.still.update(forearm):
             self.correction = None
 
     def waits_s(self, stamp_s: float) -> float:
@@ -65,39 +70,36 @@ class _Arm:
         return stamp_s - due_s
 
 
-@dataclass
-class _Person:
-    arms: dict[int, _Arm] = field(default_factory=dict)
-
-
 class ArmMemory:
     """What the heavier network said of the arms of the people of a video."""
 
     def __init__(self) -> None:
-        self._people: dict[str, _Person] = {}
+        self._arms: dict[str, dict[int, _Arm]] = {}  # that are held out, by person and side
 
-    def asks(self, rotmats: Float32Array, ids: Sequence[str], is_seen: NDArray[np.bool_], stamp_s: float) -> int | None:
+    def asks(
+        self, rotmats: Float32Array, ids: Sequence[str], is_seen: Callable[[int, int], bool], stamp_s: float
+    ) -> int | None:
         """The row of the person who should be looked at again; None: nobody. One person an image, the longest due.
 
         Args:
             rotmats: (B, 24, 3, 3) by the lighter network.
             ids: of the people.
-            is_seen: (B, 2), whether the image shows the left and the right forearm.
+            is_seen: whether the image shows the forearm of a row and a side, 0 left, 1 right; asked of few.
             stamp_s: of the image, s.
         """
         arms = directions(rotmats)
-        waits: dict[int, float] = {}
+        due: dict[int, float] = {}
         for row, id in enumerate(ids):
-            known = self._people.setdefault(id, _Person()).arms
+            known = self._arms.setdefault(id, {})
             for side in range(len(SIDES)):
                 if not arms.is_out[row, side]:
                     known.pop(side, None)
                     continue
-                arm = known.setdefault(side, _Arm(arms.forearm[row, side], stamp_s))
-                arm.see(arms.forearm[row, side], stamp_s)
-                if is_seen[row, side]:
-                    waits[row] = max(waits.get(row, -np.inf), arm.waits_s(stamp_s))
-        due = {row: wait for row, wait in waits.items() if wait >= 0}
+                arm = known.setdefault(side, _Arm())
+                arm.see(_vector(arms.forearm[row, side]), stamp_s)
+                wait_s = arm.waits_s(stamp_s)
+                if wait_s >= 0 and is_seen(row, side):
+                    due[row] = max(due.get(row, 0.0), wait_s)
         return max(due, key=lambda row: due[row], default=None)
 
     def learn(self, id: str, light: Float32Array, better: Float32Array, stamp_s: float) -> None:
@@ -107,29 +109,36 @@ class ArmMemory:
             id: of the person. light, better: (24, 3, 3), without and with the look. stamp_s: s.
         """
         forearm = directions(light[None]).forearm[0]
-        for side, arm in self._people[id].arms.items():
+        for side, arm in self._arms[id].items():
             chain = _CHAIN[side]
-            turns = better[chain] @ light[chain].swapaxes(-1, -2)
-            arm.correction = _Correction(stamp_s, forearm[side], turns)
+            arm.correction = _Correction(stamp_s, better[chain] @ light[chain].swapaxes(-1, -2))
+            arm.correction.still.update(_vector(forearm[side]))
 
-    def corrected(self, rotmats: Float32Array, ids: Sequence[str]) -> Float32Array:
-        """Rotations (B, 24, 3, 3) with the arms as they were last seen by the heavier network."""
+    def corrected(self, rotmats: Float32Array, ids: Mapping[int, str]) -> Float32Array:
+        """Rotations (B, 24, 3, 3) with the arms as they were last seen by the heavier network.
+
+        Args:
+            rotmats: by the lighter network. ids: by row, of the people to correct.
+        """
         found = [
-            (row, side, arm.correction.turns)
-            for row, id in enumerate(ids)
-            for side, arm in self._people.get(id, _Person()).arms.items()
+            (row, _CHAIN[side], arm.correction.turns)
+            for row, id in ids.items()
+            for side, arm in self._arms.get(id, {}).items()
             if arm.correction is not None
         ]
-        if not found:
-            return rotmats
-        result = rotmats.copy()
-        for row, side, turns in found:
-            result[row, _CHAIN[side]] = turns @ rotmats[row, _CHAIN[side]]
+        result = rotmats.copy() if found else rotmats
+        for row, chain, turns in found:
+            result[row, chain] = turns @ rotmats[row, chain]
         return result
 
     def forget_all_but(self, ids: Collection[str]) -> None:
         """Drop people who are gone."""
-        self._people = {id: person for id, person in self._people.items() if id in ids}
+        self._arms = {id: arms for id, arms in self._arms.items() if id in ids}
+
+
+def _vector(direction: Float32Array) -> Vector:
+    x, y, z = direction.tolist()
+    return x, y, z
 
 
 def directions(rotmats: Float32Array) -> ArmDirections:

@@ -58,9 +58,8 @@ def is_raised(arm: Arm, limits: PoseLimits = LIMITS) -> bool:
 def is_pointing(arm: Arm, limits: PoseLimits = LIMITS) -> bool:
     """Whether the arm is straight and away from the trunk, neither hanging nor up."""
     is_aside = arm.from_head > limits.from_head and limits.lowest < arm.elevation < limits.highest
-    return (
-        is_aside and arm.forearm[1] < limits.steep and arm.reach > (limits.straight if is_raised(arm) else limits.reach)
-    )
+    least = limits.straight if is_raised(arm) else limits.reach
+    return is_aside and arm.forearm[1] < limits.steep and arm.reach > least
 
 
 def can_wave(arm: Arm) -> bool:

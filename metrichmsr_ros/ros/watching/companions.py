@@ -22,7 +22,7 @@ class Companion(Generic[Found]):
         may_come: whether it can still come.
     """
 
-    def __init__(self, find: Callable[[Any], Found | None], may_come: Callable[[Any], bool] = lambda _: True) -> None:
+    def __init__(self, find: Callable[[Any], Found | None], may_come: Callable[[Any], bool]) -> None:
         self._find, self._may_come, self._habit = find, may_come, Habit()
         self._missed: Any = None
 

@@ -10,8 +10,11 @@ from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.hmr.temporal.arm_memory import ArmMemory, directions
 
-SEEN = np.ones((1, 2), bool)
 LEFT = [JOINT_NAMES.index(f"left_{part}") for part in ("collar", "shoulder", "elbow", "wrist")]
+
+
+def seen(row, side):
+    return True
 
 
 def person(elevation=0.0, bend=0.0, side="left"):
@@ -32,9 +35,9 @@ def hanging():
     return Rotation.from_rotvec(pose).as_matrix().astype(np.float32)
 
 
-def asked(memory, rotmats, stamps, seen=SEEN):
+def asked(memory, rotmats, stamps, is_seen=seen):
     """At which stamps a further look is asked for; nothing is learnt."""
-    return [stamp for stamp in stamps if memory.asks(rotmats[None], ["a"], seen, stamp) is not None]
+    return [stamp for stamp in stamps if memory.asks(rotmats[None], ["a"], is_seen, stamp) is not None]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -62,8 +65,8 @@ def test_other_arms_are_not_looked_at(rotmats):
 def test_an_arm_that_moves_or_that_the_image_does_not_show_is_not_looked_at():
     memory = ArmMemory()
     for number, stamp in enumerate(np.arange(0.0, 2.0, 0.1)):
-        assert memory.asks(person(0.5 * (number % 2))[None], ["a"], SEEN, stamp) is None
-    assert not asked(ArmMemory(), person(), np.arange(0.0, 2.0, 0.1), seen=~SEEN)
+        assert memory.asks(person(0.5 * (number % 2))[None], ["a"], seen, stamp) is None
+    assert not asked(ArmMemory(), person(), np.arange(0.0, 2.0, 0.1), is_seen=lambda row, side: False)
 
 
 def test_what_was_learnt_is_applied_until_the_arm_moves():
@@ -72,14 +75,14 @@ def test_what_was_learnt_is_applied_until_the_arm_moves():
     asked(memory, light, [0.0, 0.1, 0.2])
     memory.learn("a", light, better, 0.2)
     assert asked(memory, light, [0.3, 1.0, 1.6, 1.8]) == [1.8]
-    np.testing.assert_allclose(memory.corrected(light[None], ["a"])[0], better, atol=1e-5)
+    np.testing.assert_allclose(memory.corrected(light[None], {0: "a"})[0], better, atol=1e-5)
     nearly = person(elevation=0.4, bend=0.5)
-    assert memory.asks(nearly[None], ["a"], SEEN, 1.9) is not None
-    straight = memory.corrected(nearly[None], ["a"])[0]
+    assert memory.asks(nearly[None], ["a"], seen, 1.9) is not None
+    straight = memory.corrected(nearly[None], {0: "a"})[0]
     assert Rotation.from_matrix(straight[LEFT[2]]).magnitude() < 0.01  # the elbow
     elsewhere = person(elevation=1.0, bend=0.5)
     assert not asked(memory, elsewhere, [2.0])
-    np.testing.assert_array_equal(memory.corrected(elsewhere[None], ["a"])[0], elsewhere)
+    np.testing.assert_array_equal(memory.corrected(elsewhere[None], {0: "a"})[0], elsewhere)
 
 
 def test_only_the_arm_that_is_out_is_corrected_and_only_of_that_person():
@@ -87,23 +90,22 @@ def test_only_the_arm_that_is_out_is_corrected_and_only_of_that_person():
     light = person(bend=0.5)
     both = np.stack([light, light])
     for stamp in (0.0, 0.1, 0.2):
-        memory.asks(both, ["a", "b"], np.ones((2, 2), bool), stamp)
+        memory.asks(both, ["a", "b"], seen, stamp)
     better = Rotation.from_rotvec(np.full((24, 3), 0.2)).as_matrix().astype(np.float32)
     memory.learn("a", light, better, 0.2)
-    first, second = memory.corrected(both, ["a", "b"])
+    first, second = memory.corrected(both, {0: "a", 1: "b"})
     np.testing.assert_array_equal(second, light)
     others = [joint for joint in range(24) if joint not in LEFT]
     np.testing.assert_array_equal(first[others], light[others])
     np.testing.assert_allclose(first[LEFT], better[LEFT], atol=1e-5)
     memory.forget_all_but({"b"})
-    np.testing.assert_array_equal(memory.corrected(both, ["a", "b"])[0], light)
+    np.testing.assert_array_equal(memory.corrected(both, {0: "a", 1: "b"})[0], light)
 
 
 def test_one_person_an_image_the_longest_due():
     memory = ArmMemory()
-    assert memory.asks(person()[None], ["a"], SEEN, 0.0) is None
+    assert memory.asks(person()[None], ["a"], seen, 0.0) is None
     two = np.stack([person(), person()])
-    seen = np.ones((2, 2), bool)
     assert memory.asks(two, ["b", "a"], seen, 0.2) == 1
     memory.learn("a", two[1], two[1], 0.2)
     assert memory.asks(two, ["b", "a"], seen, 0.5) == 0

@@ -43,7 +43,10 @@ class Shelf:
     def __init__(self, clock: Clock) -> None:
         self.there: set[int] = set()
         self._clock = clock
-        self.companion = Companion(lambda header: header.stamp.sec if header.stamp.sec in self.there else None)
+        self.companion = Companion(self.find, lambda header: True)
+
+    def find(self, header: Header) -> int | None:
+        return header.stamp.sec if header.stamp.sec in self.there else None
 
     def waits(self, number: int) -> bool:
         """Whether it waits for a companion that never comes."""
