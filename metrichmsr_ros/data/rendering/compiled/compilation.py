@@ -12,7 +12,7 @@ _SAFE = {"contract", "reassoc", "arcp", "nsz"}  # infinite depths must stay what
 
 
 class NotCompiledError(MetricHMRError, ImportError):
-    """numba is not installed."""
+    """numba, or its CUDA, is not installed."""
 
 
 def compiled(function: Function) -> Function:
@@ -26,3 +26,16 @@ def compiled(function: Function) -> Function:
 
 def _refuse(*_: object, **__: object) -> None:
     raise NotCompiledError("rendered crops need numba: pip install 'metrichmsr_ros[crops]'")
+
+
+def cuda_of_numba() -> Any:
+    """The module `numba.cuda`, whose kernels may call compiled functions.
+
+    Raises:
+        NotCompiledError: it is not installed.
+    """
+    try:
+        from numba import cuda
+    except ImportError:
+        raise NotCompiledError("drawing on a GPU needs numba-cuda: pip install 'metrichmsr_ros[crops-gpu]'") from None
+    return cuda

@@ -22,7 +22,7 @@ from metrichmsr_ros.data.rendering.compiled.records import (
     Record,
     Records,
 )
-from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, UInt8
+from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, UInt8, floored
 
 Colour = tuple[float, float, float]
 SKIN, HAIR, CAP, GLOVES = 3, 4, 5, 6
@@ -93,8 +93,8 @@ def cloth_at(x: float, y: float, z: float, cloth: Record, pictures: UInt8) -> Co
     kind = cloth.pattern
     if kind == PRINT:
         scale = 256 * (2 + 20 * cloth.size)
-        row = math.floor(y * scale) % 256
-        column = math.floor((x + 0.5 * z) * scale) % 256
+        row = floored(y * scale) % 256
+        column = floored((x + 0.5 * z) * scale) % 256
         texel = pictures[cloth.picture, row, column]
         r, g, b = texel[0] / 255.0, texel[1] / 255.0, texel[2] / 255.0
         if cloth.tinted:

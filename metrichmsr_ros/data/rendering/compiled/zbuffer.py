@@ -14,6 +14,7 @@ NEAR = 0.05
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 UInt8 = NDArray[np.uint8]
+Triangle = tuple[float, float, float, float, float, float, float, float, float, float]
 
 
 @compiled
@@ -28,28 +29,55 @@ def fill(points: Float32, faces: Int32, face: Int32, depth: Float32) -> None:
     """
     height, width = face.shape
     for f in range(len(faces)):
-        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
-        if az < NEAR or bz < NEAR or cz < NEAR:
+        triangle = front_triangle(points, faces[f, 0], faces[f, 1], faces[f, 2])
+        if triangle[6] <= 0:
             continue
-        ax, ay, bx, by, cx, cy = points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1]
-        area = (cx - ax) * (by - ay) - (cy - ay) * (bx - ax)
-        if area <= 1e-9:
-            continue
-        left, right = max(0, math.ceil(min(ax, bx, cx))), min(width - 1, math.floor(max(ax, bx, cx)))
-        top, bottom = max(0, math.ceil(min(ay, by, cy))), min(height - 1, math.floor(max(ay, by, cy)))
-        wa, wb, wc = 1 / (area * az), 1 / (area * bz), 1 / (area * cz)
+        left, right = pixels_between(triangle[0], triangle[2], triangle[4], width)
+        top, bottom = pixels_between(triangle[1], triangle[3], triangle[5], height)
         for y in range(top, bottom + 1):
             for x in range(left, right + 1):
-                a = (cx - x) * (by - y) - (cy - y) * (bx - x)
-                b = (ax - x) * (cy - y) - (ay - y) * (cx - x)
-                c = area - a - b
-                if a < 0 or b < 0 or c < 0:
-                    continue
-                z = 1 / (a * wa + b * wb + c * wc)
+                z = depth_at(x, y, triangle)
                 if z < depth[y, x]:
                     depth[y, x] = z
                     face[y, x] = f
+
+
+@compiled
+def front_triangle(points: Float32, i: int, j: int, k: int) -> Triangle:
+    """A face's corners in px (ax, ay, bx, by, cx, cy), twice its area, and the weights of its corners in 1 / depth.
+
+    The area is 0 where nothing is drawn: seen from behind, or too near.
+    """
+    az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
+    ax, ay, bx, by, cx, cy = points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1]
+    area = (cx - ax) * (by - ay) - (cy - ay) * (bx - ax)
+    if area <= 1e-9 or az < NEAR or bz < NEAR or cz < NEAR:
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    return ax, ay, bx, by, cx, cy, area, 1 / (area * az), 1 / (area * bz), 1 / (area * cz)
+
+
+@compiled
+def pixels_between(a: float, b: float, c: float, size: int) -> tuple[int, int]:
+    """First and last of `size` pixel centres in the range of three coordinates; first > last where it has none."""
+    return max(0, -floored(-min(a, min(b, c)))), min(size - 1, floored(max(a, max(b, c))))
+
+
+@compiled
+def floored(value: float) -> int:
+    """The largest whole number that is not above `value`."""
+    return int(math.floor(value))  # noqa: RUF046  a float on GPUs
+
+
+@compiled
+def depth_at(x: int, y: int, triangle: Triangle) -> float:
+    """Depth of a triangle at a pixel centre, infinite beside it."""
+    ax, ay, bx, by, cx, cy, area, wa, wb, wc = triangle
+    a = (cx - x) * (by - y) - (cy - y) * (bx - x)
+    b = (ax - x) * (cy - y) - (ay - y) * (cx - x)
+    c = area - a - b
+    if a < 0 or b < 0 or c < 0:
+        return math.inf
+    return 1 / (a * wa + b * wb + c * wc)
 
 
 @compiled

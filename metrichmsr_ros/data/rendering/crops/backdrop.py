@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.background import Backgrounds, random_textured_room, world_rays
 from metrichmsr_ros.data.rendering.bodies import PlacedCamera
-from metrichmsr_ros.data.rendering.compiled.compilation import compiled
-from metrichmsr_ros.data.rendering.compiled.shading import Shadows, lit_at
+from metrichmsr_ros.data.rendering.compiled.floors import Tiles, lay, trace
+from metrichmsr_ros.data.rendering.compiled.shading import Shadows
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32
 from metrichmsr_ros.types import Float64Array
 
 PICTURE_SIDE = 256
 """Side of the square textures, px."""
-_LEVELS = 6  # of the floor texture's pyramid
+LEVELS = 6
+"""Of a floor texture's pyramid."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def random_floor(pictures: NDArray[np.uint8], reach: float, rng: np.random.Gener
     if len(pictures) and rng.random() < 0.75:
         base = _floor_texture(pictures[rng.integers(len(pictures))], colour, rng)
     levels = [np.ascontiguousarray(base, np.float32)]
-    while len(levels) < _LEVELS:
+    while len(levels) < LEVELS:
         side = levels[-1].shape[0] // 2
         smaller = cv2.resize(levels[-1], (side, side), interpolation=cv2.INTER_AREA)
         levels.append(np.asarray(smaller, np.float32))
@@ -112,99 +113,26 @@ def lay_floor(
         feet: (N, 2) x and z of what stands on the floor, which is darker there.
     """
     height, width = picture.shape[:2]
-    small = np.zeros((max(1, height // 2), max(1, width // 2), 5), np.float32)
-    scale = np.diag([small.shape[1] / width, small.shape[0] / height, 1.0])
-    inverse = (view.rotation.T @ np.linalg.inv(scale @ view.camera.intrinsics)).astype(np.float32)
+    small = np.empty((max(1, height // 2), max(1, width // 2), 5), np.float32)
+    rays = floor_rays(view, small.shape[1], small.shape[0])
+    trace(small, rays, view.eye.astype(np.float32), tiles_of(floor), shadows, feet.astype(np.float32).reshape(-1, 2))
+    full = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    laid = np.ascontiguousarray(picture, np.float32)
+    lay(laid, np.asarray(full, np.float32), lamp)
+    return laid
+
+
+def floor_rays(view: PlacedCamera, width: int, height: int) -> Float32:
+    """The matrix (3, 3) from px of the view's picture, scaled to `width` x `height`, to rays in the world."""
+    scale = np.diag([width / view.camera.width, height / view.camera.height, 1.0])
+    inverse: Float32 = (view.rotation.T @ np.linalg.inv(scale @ view.camera.intrinsics)).astype(np.float32)
+    return inverse
+
+
+def tiles_of(floor: Floor | None) -> Tiles:
+    """A floor as compiled functions take it; None: a floor that only shows shadows."""
     texture = floor or Floor((np.zeros((1, 1, 3), np.float32),), 1.0, 60.0, np.eye(2))
     sizes = np.array([len(level) for level in texture.levels])
     starts = np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int64)
     texels = np.concatenate([level.reshape(-1, 3) for level in texture.levels])
-    _trace(
-        small,
-        inverse,
-        view.eye.astype(np.float32),
-        texels,
-        starts,
-        sizes,
-        texture.tile,
-        texture.wall,
-        texture.turn.astype(np.float32),
-        shadows.depth,
-        shadows.axes,
-        shadows.centre,
-        shadows.texel,
-        feet.astype(np.float32).reshape(-1, 2),
-    )
-    full = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    laid = np.ascontiguousarray(picture, np.float32)
-    _lay(laid, np.asarray(full, np.float32), lamp)
-    return laid
-
-
-@compiled
-def _lay(picture: Float32, floor: Float32, lamp: float) -> None:
-    """Change `picture` (H, W, 3) where the floor (H, W, 5) of `_trace` covers or darkens it."""
-    for y in range(picture.shape[0]):
-        for x in range(picture.shape[1]):
-            dark, clear = 1 - lamp * floor[y, x, 4], 1 - floor[y, x, 3]
-            for c in range(3):
-                picture[y, x, c] = (picture[y, x, c] * clear + floor[y, x, c]) * dark
-
-
-@compiled
-def compose(picture: Float32, layer: Float32, cover: Float32) -> None:
-    """Put a layer (H, W, 3), already multiplied by its cover (H, W), onto `picture` (H, W, 3), which changes."""
-    for y in range(picture.shape[0]):
-        for x in range(picture.shape[1]):
-            for c in range(3):
-                picture[y, x, c] = picture[y, x, c] * (1 - cover[y, x]) + layer[y, x, c]
-
-
-@compiled
-def _trace(
-    out: Float32,
-    inverse: Float32,
-    eye: Float32,
-    texels: Float32,
-    starts: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    tile: float,
-    wall: float,
-    turn: Float32,
-    depth: Float32,
-    axes: Float32,
-    centre: Float32,
-    shadow_texel: float,
-    feet: Float32,
-) -> None:
-    """Colour (3, times the cover), cover and shadow of the floor at each pixel of `out` (H, W, 5)."""
-    covers = len(sizes) > 1
-    slope = abs(inverse[0, 0]) + abs(inverse[2, 0])  # of the ray for one pixel
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            dx = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]
-            dy = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]
-            dz = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2]
-            if dy > -1e-4:
-                continue
-            t = -eye[1] / dy
-            px, pz = eye[0] + t * dx, eye[2] + t * dz
-            if math.hypot(px - eye[0], pz - eye[2]) > 60.0:
-                continue
-            dark = 1 - lit_at(px, 0.0, pz, depth, axes, centre, shadow_texel, 0.01)
-            for n in range(len(feet)):
-                gap = ((px - feet[n, 0]) ** 2 + (pz - feet[n, 1]) ** 2) / (2 * 0.12 * 0.12)
-                if gap < 9:
-                    dark = 1 - (1 - dark) * (1 - 0.5 * math.exp(-gap))
-            out[y, x, 4] = dark
-            if not covers or -(pz - eye[2]) > wall:
-                continue
-            footprint = t * slope / max(0.1, -dy / math.sqrt(dx * dx + dy * dy + dz * dz)) / tile * 256
-            level = min(max(int(math.log2(footprint + 1e-6)), 0), len(sizes) - 1)
-            side = sizes[level]
-            u, v = (turn[0, 0] * px + turn[0, 1] * pz) / tile, (turn[1, 0] * px + turn[1, 1] * pz) / tile
-            column = math.floor((u - math.floor(u)) * side) % side
-            row = math.floor((v - math.floor(v)) * side) % side
-            for c in range(3):
-                out[y, x, c] = texels[starts[level] + row * side + column, c]
-            out[y, x, 3] = 1.0
+    return Tiles(texels, starts, sizes, texture.tile, texture.wall, texture.turn.astype(np.float32))

@@ -9,9 +9,9 @@ Each step draws `PEOPLE` people; each is the subject of one picture and a passer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank
 from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, joined, turn_about_y
 from metrichmsr_ros.data.rendering.compiled.visibility import joints_seen, share_seen
+from metrichmsr_ros.data.rendering.compiled.zbuffer import Int32
 from metrichmsr_ros.data.rendering.crops.framing import Framing, joints_inside
-from metrichmsr_ros.data.rendering.crops.people import PeopleMaker
-from metrichmsr_ros.data.rendering.crops.picture import CropSources, Painter
+from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, Person
+from metrichmsr_ros.data.rendering.crops.picture import CropSources, Drawing, Sketch, painter_on
 from metrichmsr_ros.data.rendering.crops.regions import body_points, seen_region, true_region
 from metrichmsr_ros.data.rendering.crops.scene import CropScene, random_scene
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
@@ -80,6 +81,27 @@ class RenderedCrop:
     video: bool
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A crop before it is drawn.
+
+    Attributes:
+        number: of the person. scene: with the person and others.
+        joints: (24, 3) in the camera frame, m. inside: (24,) True for those in the image.
+        region: as `RenderedCrop.region`. owner: (F,) number of the scene's mesh of each face; the person is 0.
+        sketch: what is drawn. rng: draws what lens and sensor do.
+    """
+
+    number: int
+    scene: CropScene
+    joints: Float64Array
+    inside: NDArray[np.bool_]
+    region: Roi
+    owner: Int32
+    sketch: Sketch
+    rng: np.random.Generator
+
+
 class CropMaker:
     """Makes crops of people from one side of the split of shapes, poses and photographs."""
 
@@ -89,33 +111,40 @@ class CropMaker:
         prior: StaturePrior | None = None,
         held_out: bool = False,
         bank: PoseBank | None = None,
+        device: str = "cpu",
     ) -> None:
-        """`prior`: None takes the default shares; `bank`: None takes the package's poses."""
+        """`prior`: None takes the default shares; `bank`: None takes the package's poses.
+
+        `device`: "cpu", or "cuda" to draw on the GPU; pictures of both are equal within noise.
+        """
         self._held_out, self._pictures = held_out, len(sources.pictures)
         self._people = PeopleMaker(prior or StaturePrior(), bank or PoseBank.load(), held_out, self._pictures)
-        self._painter = Painter(sources)
+        self._painter = painter_on(device, sources)
 
     def make(self, seed: int, step: int) -> Iterator[RenderedCrop]:
         """The crops of one step; people of whom nearly nothing is seen are left out."""
         rng = np.random.default_rng([seed, int(self._held_out), step])
         people = self._people.draw(PEOPLE, rng)
-        for number in range(PEOPLE):
-            one = np.random.default_rng([seed, int(self._held_out), step, number])
-            crop = self._crop(number, random_scene(number, people, one, self._pictures), one)
-            if crop is not None:
-                yield crop
+        plans = (self._numbered(seed, step, number, people) for number in range(PEOPLE))
+        wanted = (plan for plan in plans if plan is not None)
+        while group := list(islice(wanted, self._painter.at_once)):
+            yield from self._crops(group)
 
     def make_one(self, seed: int, index: int) -> RenderedCrop:
         """Crop `index` of an endless sequence; enough of the person is seen, and fewer passers-by than in `make`."""
         for attempt in count():
             rng = np.random.default_rng([seed, int(self._held_out), index, attempt, _ALONE])
             people = self._people.draw(_COMPANY, rng)
-            crop = self._crop(0, random_scene(0, people, rng, self._pictures), rng)
-            if crop is not None:
+            plan = self._plan(0, random_scene(0, people, rng, self._pictures), rng)
+            for crop in self._crops([plan] if plan else []):
                 return crop
         raise AssertionError("unreachable")
 
-    def _crop(self, number: int, scene: CropScene, rng: np.random.Generator) -> RenderedCrop | None:
+    def _numbered(self, seed: int, step: int, number: int, people: Sequence[Person]) -> _Plan | None:
+        rng = np.random.default_rng([seed, int(self._held_out), step, number])
+        return self._plan(number, random_scene(number, people, rng, self._pictures), rng)
+
+    def _plan(self, number: int, scene: CropScene, rng: np.random.Generator) -> _Plan | None:
         view, camera = scene.view, scene.view.camera
         seen = view.to_camera(scene.joints)
         if seen[:, 2].min() < _NEAREST:
@@ -127,20 +156,29 @@ class CropMaker:
         if window is None or inside.mean() < _LEAST:
             return None
         mesh, owner = joined(_in_sight(scene, window))
-        drawing = self._painter.draw(scene, mesh, window, rng)
-        owner = owner[mesh.parts]
-        share = share_seen(drawing.points, mesh.faces, owner, drawing.face)
-        if share < _LEAST:
-            return None
-        video = bool(region.size < _FAR_PX and rng.random() < 0.5)
+        sketch = self._painter.sketch(scene, mesh, window, rng)
+        return _Plan(number, scene, seen, inside, region, owner[mesh.parts], sketch, rng)
+
+    def _crops(self, plans: Sequence[_Plan]) -> Iterator[RenderedCrop]:
+        """The crops of plans; people of whom nearly nothing is seen are left out."""
+        drawings = self._painter.draw([plan.sketch for plan in plans])
+        for plan, drawing in zip(plans, drawings, strict=True):
+            share = share_seen(plan.sketch.points, plan.sketch.mesh.faces, plan.owner, drawing.face)
+            if share >= _LEAST:
+                yield self._crop(plan, drawing, share)
+
+    def _crop(self, plan: _Plan, drawing: Drawing, share: float) -> RenderedCrop:
+        scene, window, rng = plan.scene, plan.sketch.window, plan.rng
+        view, seen = scene.view, plan.joints
+        video = bool(plan.region.size < _FAR_PX and rng.random() < 0.5)
         rotations = scene.person.rotations.copy()
         rotations[0] = view.rotation @ turn_about_y(scene.heading) @ rotations[0]
         return RenderedCrop(
-            number=number,
+            number=plan.number,
             picture=self._painter.photograph(drawing.picture, window, video, rng),
             to_picture=window.matrix,
-            region=region,
-            camera=camera,
+            region=plan.region,
+            camera=view.camera,
             rotations=rotations,
             betas=scene.person.betas,
             joints=seen,
@@ -150,7 +188,7 @@ class CropMaker:
             kind=scene.person.kind,
             facing=float(-rotations[0][:, 2] @ seen[0] / np.linalg.norm(seen[0])),
             share=share,
-            seen=joints_seen(window.raster.project(seen), owner, drawing.face) & inside,
+            seen=joints_seen(window.raster.project(seen), plan.owner, drawing.face) & plan.inside,
             others=scene.others,
             table=scene.table,
             video=video,

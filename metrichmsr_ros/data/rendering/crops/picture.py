@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +12,29 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.background import Backgrounds, load_backgrounds
 from metrichmsr_ros.data.rendering.bodies import PlacedCamera
+from metrichmsr_ros.data.rendering.compiled.floors import compose
 from metrichmsr_ros.data.rendering.compiled.meshes import Mesh
 from metrichmsr_ros.data.rendering.compiled.records import light_record
 from metrichmsr_ros.data.rendering.compiled.shading import cast_shadows, shade
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, Int32, fill, project
-from metrichmsr_ros.data.rendering.crops.backdrop import PICTURE_SIDE, compose, lay_floor, random_backdrop, random_floor
+from metrichmsr_ros.data.rendering.crops.backdrop import PICTURE_SIDE, Floor, lay_floor, random_backdrop, random_floor
 from metrichmsr_ros.data.rendering.crops.degrade import Sensor
 from metrichmsr_ros.data.rendering.crops.lens import random_lens, through_lens
 from metrichmsr_ros.data.rendering.crops.scene import CropScene
 from metrichmsr_ros.data.rendering.crops.window import Window
 from metrichmsr_ros.data.rendering.lighting import Light, random_light
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.crop import apply_matrix
+from metrichmsr_ros.types import Float64Array
 
 _FLOORED = 0.55  # share of pictures with a floor; the others keep the photograph's own, with shadows on it
 _DISTORTED = 0.1  # share of pictures that a distorted lens took
-_SHADOW_REACH = 1.7  # m around the person within which things cast shadows
+SHADOW_REACH = 1.7  # m around the person within which things cast shadows
 _NO_PICTURES = np.zeros((1, PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8)
+
+
+class PainterError(MetricHMRError, RuntimeError):
+    """There is no such device to draw on."""
 
 
 @dataclass(frozen=True)
@@ -55,47 +63,79 @@ class CropSources:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """A scene in a window with all that is drawn at random: what a painter draws, on any device.
+
+    Attributes:
+        mesh: all that the window shows. points: (V, 3) its vertices in px of the window's `raster`, and their depths.
+        window: the part of the image. view: the camera of its picture. light: of the scene.
+        middle: (3,) m, world: what the shadow map shows the surroundings of.
+        paper: (h, w, 3) float32, about 0..1: the backdrop.
+        floor: None leaves the backdrop's own floor. feet: (N, 2) x and z of feet on the floor, at most two.
+    """
+
+    mesh: Mesh
+    points: Float32
+    window: Window
+    view: PlacedCamera
+    light: Light
+    middle: Float64Array
+    paper: Float32
+    floor: Floor | None
+    feet: Float64Array
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A picture before lens and sensor, and the z-buffer behind it.
 
     Attributes:
         picture: (h, w, 3) float32, about 0..1.
         face: (H, W) nearest face of the mesh at each px of the window's `raster`, -1 where none is.
-        points: (V, 3) vertices of the mesh in px of the `raster`, and their depths.
     """
 
     picture: Float32
     face: Int32
-    points: Float32
 
 
 class Painter:
-    """Draws scenes; holds photographs, textures and the sensor's noise."""
+    """Draws scenes on the CPU; holds photographs, textures and the sensor's noise."""
+
+    at_once = 1
+    """Sketches that `draw` best gets in one call."""
 
     def __init__(self, sources: CropSources) -> None:
         self._sources, self._sensor = sources, Sensor()
         self._pictures = sources.pictures if len(sources.pictures) else _NO_PICTURES
 
-    def draw(self, scene: CropScene, mesh: Mesh, window: Window, rng: np.random.Generator) -> Drawing:
+    def sketch(self, scene: CropScene, mesh: Mesh, window: Window, rng: np.random.Generator) -> Sketch:
         """The scene's `mesh` with random light, backdrop and floor."""
-        view, light, raster = scene.view, random_light(rng), window.raster
-        face = np.full((raster.height, raster.width), -1, np.int32)
-        depth = np.full(face.shape, np.inf, np.float32)
-        points = project(mesh.vertices, view.rotation, view.eye, raster.intrinsics)
-        fill(points, mesh.faces, face, depth)
-        middle = np.array([scene.joints[0, 0], 0.9, scene.joints[0, 2]])
-        shadows = cast_shadows(mesh, light.towards, middle, _SHADOW_REACH)
-        layer = shade(face, points, mesh, view.eye, light_record(light), shadows, self._pictures)
-        cover = cv2.resize((face >= 0).astype(np.float32), window.size, interpolation=cv2.INTER_AREA)
-        soft = cv2.resize(layer, window.size, interpolation=cv2.INTER_AREA)
+        view, light = scene.view, random_light(rng)
         placed = PlacedCamera(window.picture, view.rotation, view.eye)
         paper = random_backdrop(self._sources.backgrounds, placed, rng)
         reach = float(np.hypot(*(scene.joints[0] - view.eye)[[0, 2]]))
         floor = random_floor(self._sources.pictures, reach, rng) if rng.random() < _FLOORED else None
         feet = scene.joints[[10, 11]][:, [0, 2]][scene.joints[[10, 11], 1] < 0.15]
-        paper = lay_floor(paper, floor, placed, shadows, _lamp_share(light), feet)
+        points = project(mesh.vertices, view.rotation, view.eye, window.raster.intrinsics)
+        middle = np.array([scene.joints[0, 0], 0.9, scene.joints[0, 2]])
+        return Sketch(mesh, points, window, placed, light, middle, paper, floor, feet)
+
+    def draw(self, sketches: Sequence[Sketch]) -> list[Drawing]:
+        """The drawings of sketches."""
+        return [self._drawn(sketch) for sketch in sketches]
+
+    def _drawn(self, sketch: Sketch) -> Drawing:
+        mesh, window, view, light = sketch.mesh, sketch.window, sketch.view, sketch.light
+        face = np.full((window.raster.height, window.raster.width), -1, np.int32)
+        depth = np.full(face.shape, np.inf, np.float32)
+        fill(sketch.points, mesh.faces, face, depth)
+        shadows = cast_shadows(mesh, light.towards, sketch.middle, SHADOW_REACH)
+        layer = shade(face, sketch.points, mesh, view.eye, light_record(light), shadows, self._pictures)
+        cover = cv2.resize((face >= 0).astype(np.float32), window.size, interpolation=cv2.INTER_AREA)
+        soft = cv2.resize(layer, window.size, interpolation=cv2.INTER_AREA)
+        paper = lay_floor(sketch.paper, sketch.floor, view, shadows, lamp_share(light), sketch.feet)
         compose(paper, np.asarray(soft, np.float32), np.asarray(cover, np.float32))
-        return Drawing(paper, face, points)
+        return Drawing(paper, face)
 
     def photograph(self, picture: Float32, window: Window, video: bool, rng: np.random.Generator) -> NDArray[np.uint8]:
         """The picture as the sensor delivers it, some through a lens whose distortion is rectified."""
@@ -109,7 +149,23 @@ class Painter:
         )
 
 
-def _lamp_share(light: Light) -> float:
+def lamp_share(light: Light) -> float:
     """How much darker a shadow on the floor is, 0..1."""
     lamp = float(light.sun.mean() * light.towards[1])
     return 0.85 * lamp / (lamp + float(light.sky.mean()))
+
+
+def painter_on(device: str, sources: CropSources) -> Painter:
+    """A painter for the device "cpu" or "cuda".
+
+    Raises:
+        PainterError: there is no such device here.
+        NotCompiledError: the device is "cuda", and numba's CUDA is not installed.
+    """
+    if device == "cuda":
+        from metrichmsr_ros.data.rendering.crops.cuda.painter import CudaPainter
+
+        return CudaPainter(sources)
+    if device != "cpu":
+        raise PainterError(f"crops are to be drawn on {device!r}: choose cpu or cuda")
+    return Painter(sources)
