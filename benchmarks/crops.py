@@ -1,15 +1,20 @@
 """Rendered crops a second, with and without BlazePose's look, and a contact sheet.
 
     python -m benchmarks.crops --backgrounds FOLDER --out out/crops.png
+    python -m benchmarks.crops --backgrounds FOLDER --device cuda --processes 16
 
-One process with one thread; times are CPU times, so that other programs on the machine hardly change them.
+One process with one thread; times are CPU times, so that other programs on the machine hardly change them. With
+`--processes`, so many processes only render, `--steps` steps each, and the rate is that of the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import time
 from collections import Counter
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import cv2
@@ -34,15 +39,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12, help="steps of 16 people")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/crops.png"), help="contact sheet")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where crops are drawn")
+    parser.add_argument("--processes", type=int, default=0, help="only render, in so many processes")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    maker = CropMaker(CropSources.load(arguments.backgrounds, held_out=False))
+    if arguments.processes:
+        in_processes(arguments)
+        return
+    maker = _maker(arguments)
     blazepose = BlazePose(num_threads=1, with_maps=True)
     list(maker.make(arguments.seed + 1, 0))  # compiles
-    start = time.process_time()
+    start, clock = time.process_time(), time.perf_counter()
     drawn = [crop for step in range(arguments.steps) for crop in maker.make(arguments.seed, step)]
-    rendering = time.process_time() - start
+    rendering, clock = time.process_time() - start, time.perf_counter() - clock
+    print(f"drawn on {arguments.device}: {1e3 * clock / len(drawn):.1f} ms a crop by the clock")
     rng = np.random.default_rng(arguments.seed)
     start = time.process_time()
     looks = [looks_at(crop, blazepose, rng) for crop in drawn]
@@ -53,6 +62,42 @@ def main() -> None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         write_image(arguments.out, sheet(shown))
         print(f"wrote {arguments.out}")
+
+
+def _maker(arguments: argparse.Namespace) -> CropMaker:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    return CropMaker(CropSources.load(arguments.backgrounds, held_out=False), device=arguments.device)
+
+
+def in_processes(arguments: argparse.Namespace) -> None:
+    """Print how many crops a second all processes make together."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(arguments.processes)
+    spans = context.SimpleQueue()
+    workers = [
+        context.Process(target=_render, args=(arguments, number, ready, spans)) for number in range(arguments.processes)
+    ]
+    for worker in workers:
+        worker.start()
+    counts, starts, ends = zip(*(spans.get() for _ in workers), strict=True)
+    for worker in workers:
+        worker.join()
+    rate = sum(counts) / (max(ends) - min(starts))
+    print(f"drawn on {arguments.device}: {rate:.0f} crops a second by {arguments.processes} processes")
+
+
+def _render(
+    arguments: argparse.Namespace, number: int, ready: Barrier, spans: SimpleQueue[tuple[int, float, float]]
+) -> None:
+    """Render this process's steps once all processes have compiled; put the crops, the start and the end."""
+    maker = _maker(arguments)
+    list(maker.make(arguments.seed + 1, 0))
+    steps = range(number * arguments.steps, (number + 1) * arguments.steps)
+    ready.wait()
+    start = time.monotonic()
+    count = sum(1 for step in steps for _ in maker.make(arguments.seed, step))
+    spans.put((count, start, time.monotonic()))
 
 
 def report(drawn: list[RenderedCrop], looks: list[list[CropLook]], rendering: float, looking: float) -> None:

@@ -162,6 +162,7 @@ def synthesize_crops(
     steps: int = 40,
     maps: bool = True,
     heavy: bool = False,
+    device: str = "cpu",
 ) -> None:
     """Render people as robots' cameras see them, look at them with BlazePose, write shards with maps of its trunk.
 
@@ -180,6 +181,7 @@ def synthesize_crops(
         steps: steps of 16 people in a shard; with the seed it determines the shards.
         maps: store the landmark network's maps s16 and t8 (82 KiB a crop).
         heavy: store the heavier landmark network's answers too.
+        device: cpu, or cuda to draw on the GPU, which needs the extra `crops-gpu`.
     """
     from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
     from metrichmsr_ros.data.synthesis.crops import shards
@@ -196,6 +198,7 @@ def synthesize_crops(
         steps=steps,
         maps=maps,
         heavy=heavy,
+        device=device,
     )
     shards.synthesize_crops(out, config)
 

@@ -121,7 +121,7 @@ class Painter:
         return Sketch(mesh, points, window, placed, light, middle, paper, floor, feet)
 
     def draw(self, sketches: Sequence[Sketch]) -> list[Drawing]:
-        """The drawings of sketches."""
+        """The drawings of sketches, whose backdrops may be drawn over: each is drawn once."""
         return [self._drawn(sketch) for sketch in sketches]
 
     def _drawn(self, sketch: Sketch) -> Drawing:

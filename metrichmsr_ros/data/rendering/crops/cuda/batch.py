@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.compiled.floors import Tiles
 from metrichmsr_ros.data.rendering.compiled.records import LIGHT, Record, Records, light_record
-from metrichmsr_ros.data.rendering.compiled.shading import MAP_SIDE, Surface, lamp_view, surface_of
+from metrichmsr_ros.data.rendering.compiled.shading import Shadows, Surface, lamp_view, surface_of
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32
 from metrichmsr_ros.data.rendering.crops.backdrop import LEVELS, floor_rays, tiles_of
 from metrichmsr_ros.data.rendering.crops.picture import SHADOW_REACH, Sketch, lamp_share
@@ -70,14 +70,14 @@ class Batch:
         surface: the arrays of all meshes; the numbers in them are those of each mesh.
         texels: (T, 3) of all floors.
         paper: (P, 3) float32, the pixels of all backdrops.
-        shadow_maps: (N, 3) first pixel, width and height of each sketch's shadow map.
+        map_side: side of the shadow maps, px.
     """
 
     frames: Records
     surface: Surface
     texels: Float32
     paper: Float32
-    shadow_maps: NDArray[np.int64]
+    map_side: int
 
     @classmethod
     def of(cls, sketches: Sequence[Sketch]) -> Batch:
@@ -85,8 +85,9 @@ class Batch:
         surfaces = [surface_of(sketch.mesh, sketch.points) for sketch in sketches]
         tiles = [tiles_of(sketch.floor) for sketch in sketches]
         frames = np.zeros(len(sketches), FRAME)
-        for frame, sketch, floor in zip(frames, sketches, tiles, strict=True):
-            _describe(frame, sketch, floor)
+        lamps = [lamp_view(sketch.light.towards, sketch.middle, SHADOW_REACH) for sketch in sketches]
+        for frame, sketch, floor, lamp in zip(frames, sketches, tiles, lamps, strict=True):
+            _describe(frame, sketch, floor, lamp)
         for first, lengths in {
             "first_vertex": frames["vertices"],
             "first_face": frames["faces"],
@@ -99,14 +100,19 @@ class Batch:
             "first_texel": [len(floor.texels) for floor in tiles],
         }.items():
             frames[first] = np.cumsum([0, *lengths])[:-1]
-        shadow_maps = np.full((len(sketches), 3), MAP_SIDE)
-        shadow_maps[:, 0] = MAP_SIDE * MAP_SIDE * np.arange(len(sketches))
         return cls(
             frames,
             Surface(*(np.concatenate(parts) for parts in zip(*surfaces, strict=True))),
             np.concatenate([floor.texels for floor in tiles]),
             np.concatenate([sketch.paper.reshape(-1, 3) for sketch in sketches]),
-            shadow_maps,
+            len(lamps[0].depth),
+        )
+
+    @property
+    def shadow_maps(self) -> NDArray[np.int64]:
+        """(N, 3) first pixel, width and height of each shadow map."""
+        return np.array(
+            [(self.map_side**2 * n, self.map_side, self.map_side) for n in range(len(self.frames))], np.int64
         )
 
     @property
@@ -115,11 +121,10 @@ class Batch:
         return np.stack([self.frames[name] for name in ("first_pixel", "width", "height")], 1)
 
 
-def _describe(frame: Record, sketch: Sketch, floor: Tiles) -> None:
+def _describe(frame: Record, sketch: Sketch, floor: Tiles, shadows: Shadows) -> None:
     """Write the record of one sketch, but for the first rows."""
     height, width = sketch.paper.shape[:2]
     ground = max(1, width // 2), max(1, height // 2)
-    shadows = lamp_view(sketch.light.towards, sketch.middle, SHADOW_REACH)
     frame["vertices"], frame["faces"] = len(sketch.mesh.vertices), len(sketch.mesh.faces)
     frame["width"], frame["height"] = sketch.window.raster.size
     frame["ground_width"], frame["ground_height"] = ground

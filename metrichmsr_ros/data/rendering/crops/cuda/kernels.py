@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.data.rendering.compiled.compilation import cuda_of_numba
 from metrichmsr_ros.data.rendering.compiled.floors import Tiles, floor_at
 from metrichmsr_ros.data.rendering.compiled.records import Record, Records
-from metrichmsr_ros.data.rendering.compiled.shading import MAP_SIDE, Shadows, Surface, lamp_sees, shade_at
+from metrichmsr_ros.data.rendering.compiled.shading import Shadows, Surface, lamp_sees, shade_at
 from metrichmsr_ros.data.rendering.compiled.zbuffer import (
     Float32,
     Int32,
@@ -45,13 +45,13 @@ def clear(nearest: Int64) -> None:
 
 
 @cuda.jit
-def look_from_lamps(frames: Records, vertices: Float32, seen: Float32) -> None:
-    """Write vertices (V, 3) as (V, 3) px of the shadow maps and depths."""
-    frame, v = frames[cuda.blockIdx.y], cuda.grid(1)
+def look_from_lamps(frames: Records, maps: Int64, vertices: Float32, seen: Float32) -> None:
+    """Write vertices (V, 3) as (V, 3) px of the shadow maps that `maps` (N, 3) places, and depths."""
+    frame, side, v = frames[cuda.blockIdx.y], maps[cuda.blockIdx.y, 1], cuda.grid(1)
     if v < frame.vertices:
         v += frame.first_vertex
         x, y, z = vertices[v, 0], vertices[v, 1], vertices[v, 2]
-        seen[v, 0], seen[v, 1], seen[v, 2] = lamp_sees(x, y, z, frame.axes, frame.centre, frame.texel, MAP_SIDE)
+        seen[v, 0], seen[v, 1], seen[v, 2] = lamp_sees(x, y, z, frame.axes, frame.centre, frame.texel, side)
 
 
 @cuda.jit

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.data.rendering.compiled.compilation import cuda_of_numba
-from metrichmsr_ros.data.rendering.compiled.shading import MAP_SIDE
 from metrichmsr_ros.data.rendering.crops.cuda.batch import Batch
 from metrichmsr_ros.data.rendering.crops.picture import CropSources, Drawing, Painter, PainterError, Sketch
 
@@ -66,11 +65,13 @@ class CudaPainter(Painter):
             return nearest
 
         seen = cuda.device_array(vertices.shape, np.float32)
-        kernels.look_from_lamps[_grid(batch.frames["vertices"])](frames, vertices, seen)
+        kernels.look_from_lamps[_grid(batch.frames["vertices"])](
+            frames, cuda.to_device(batch.shadow_maps), vertices, seen
+        )
         nearest = filled(batch.shadow_maps, seen)
         depths = cuda.device_array(nearest.size, np.float32)
         kernels.read_depths[_grid([nearest.size])](nearest, depths)
-        depths = depths.reshape(count, MAP_SIDE, MAP_SIDE)
+        depths = depths.reshape(count, batch.map_side, batch.map_side)
         nearest = filled(batch.rasters, points)
         face = cuda.device_array(nearest.size, np.int32)
         layer = cuda.device_array((nearest.size, 3), np.float32)
