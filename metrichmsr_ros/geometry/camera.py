@@ -187,7 +187,7 @@ def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
         raise CameraError(f"{name} has zero focal length: the camera is uncalibrated; publish a calibrated CameraInfo")
     if np.linalg.det(k[:2, :2]) <= 0:
         raise CameraError(f"{name} is singular or mirrored: {k.ravel().tolist()}")
-    if not np.allclose(k[2], (0, 0, 1), rtol=0, atol=1e-9):
+    if (np.abs(k[2] - (0, 0, 1)) > 1e-9).any():
         raise CameraError(f"{name} must end in the row 0 0 1, got {k[2].tolist()}")
     return k
 

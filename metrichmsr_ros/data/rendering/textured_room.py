@@ -90,4 +90,6 @@ def random_texture(rng: np.random.Generator, plain: bool = False, size: int = 25
     coarse = rng.normal(0, 1, (size // 16, size // 16, 1)).astype(np.float32)
     cloud = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
     grain = rng.normal(0, rng.uniform(0.005, 0.05), (size, size, 1))
-    return np.clip(texture + 0.03 * cloud + grain, 0, 1).astype(np.float32)
+    texture += 0.03 * cloud
+    texture += grain
+    return np.clip(texture, 0, 1, out=texture).astype(np.float32)

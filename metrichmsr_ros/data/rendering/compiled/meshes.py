@@ -50,7 +50,9 @@ def turn_about_y(heading: float) -> Float64Array:
 
 
 def joined(meshes: Sequence[Mesh]) -> tuple[Mesh, Int32]:
-    """One mesh of all, and the number of the mesh that each part comes from (P,)."""
+    """One mesh of all, and the number of the mesh that each part comes from (P,). A single mesh is not copied."""
+    if len(meshes) == 1:
+        return meshes[0], np.zeros(len(meshes[0].part_outfit), np.int32)
     starts = np.cumsum([[0, 0, 0, 0]] + [_counts(mesh) for mesh in meshes], axis=0).astype(np.int32)
     faces, parts, part_outfit, part_cloth, outfits, owner = [], [], [], [], [], []
     for number, (mesh, (vertex, part, outfit, cloth)) in enumerate(zip(meshes, starts[:-1], strict=True)):
@@ -70,8 +72,8 @@ def joined(meshes: Sequence[Mesh]) -> tuple[Mesh, Int32]:
         np.concatenate(parts),
         np.concatenate(part_outfit),
         np.concatenate(part_cloth),
-        np.concatenate(outfits),
-        np.concatenate([mesh.cloths for mesh in meshes]),
+        np.concatenate(outfits, dtype=OUTFIT),
+        np.concatenate([mesh.cloths for mesh in meshes], dtype=CLOTH),
     )
     return whole, np.concatenate(owner)
 

@@ -73,8 +73,8 @@ def lamp_view(towards: Float64Array, centre: Float64Array, radius: float) -> Sha
 def seen_by_lamp(vertices: Float32, lamp: Shadows, centre: Float64Array) -> Float32:
     """Vertices (V, 3) as (V, 3) px of the map and depth, for `fill`."""
     seen = (vertices - centre) @ lamp.axes.T
-    seen[:, :2] = seen[:, :2] / lamp.texel + (MAP_SIDE - 1) / 2
-    seen[:, 2] += _SUN_DISTANCE
+    seen[:, :2] /= lamp.texel
+    seen += [(MAP_SIDE - 1) / 2, (MAP_SIDE - 1) / 2, _SUN_DISTANCE]
     return seen.astype(np.float32)
 
 

@@ -53,12 +53,14 @@ class Sensor:
         gamma = np.exp(0.15 * rng.standard_normal())
         table = 255 * (np.arange(1024) / 1023 * 1.2) ** gamma
         table = table.clip(0, 255).astype(np.float32)
-        values = table[(graded * np.float32(1023 / 1.2)).clip(0, 1023).astype(np.int16)]
+        graded *= np.float32(1023 / 1.2)
+        values = table[np.clip(graded, 0, 1023, out=graded).astype(np.int16)]
         strength = rng.uniform(0, 0.02) if rng.random() < 0.6 else rng.uniform(0, 0.08)
         height, width = picture.shape[:2]
         y, x = rng.integers(0, _NOISE_SIDE - height + 1), rng.integers(0, _NOISE_SIDE - width + 1)
-        noisy = values + self._noise[y : y + height, x : x + width] * np.float32(255 * strength)
-        result: UInt8Image = np.clip(noisy, 0, 255).astype(np.uint8)
+        noise = self._noise[y : y + height, x : x + width] * np.float32(255 * strength)
+        values += noise
+        result: UInt8Image = np.clip(values, 0, 255, out=values).astype(np.uint8)
         return result
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metrichmsr_ros.data.rendering.clothing import Outfit, random_outfit
-from metrichmsr_ros.data.rendering.compiled.records import Records, cloth_record, outfit_record
+from metrichmsr_ros.data.rendering.compiled.records import CLOTH, Records, cloth_record, outfit_record
 
 _PRINTED = 0.14  # share of the fabrics that show a texture
 
@@ -25,7 +25,7 @@ def as_clothes(outfit: Outfit, pictures: tuple[int, int, int] = (-1, -1, -1), ti
     """The records of an outfit; `pictures` are the textures of trousers, shirt and shoes, -1 for none."""
     fabrics = (outfit.trousers, outfit.shirt, outfit.shoes)
     cloths = [cloth_record(cloth, number, tinted) for cloth, number in zip(fabrics, pictures, strict=True)]
-    return Clothes(outfit, outfit_record(outfit), np.concatenate(cloths))
+    return Clothes(outfit, outfit_record(outfit), np.concatenate(cloths, dtype=CLOTH))
 
 
 def random_clothes(rng: np.random.Generator, pictures: int, child: bool = False) -> Clothes:
