@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,37 @@ class Mesh:
         turn = turn_about_y(heading).astype(np.float32)
         moved = self.vertices @ turn.T + np.asarray(place, np.float32)
         return replace(self, vertices=moved, normals=self.normals @ turn.T)
+
+
+class Surface(NamedTuple):
+    """The arrays that compiled functions take of a `Mesh`; `points` (V, 3) are from `zbuffer.project`."""
+
+    points: Float32
+    faces: Int32
+    vertices: Float32
+    normals: Float32
+    places: Float32
+    parts: Int32
+    part_outfit: Int32
+    part_cloth: Int32
+    outfits: Records
+    cloths: Records
+
+
+def surface_of(mesh: Mesh, points: Float32) -> Surface:
+    """A mesh whose vertices appear at `points` (V, 3)."""
+    return Surface(
+        points,
+        mesh.faces,
+        mesh.vertices,
+        mesh.normals,
+        mesh.places,
+        mesh.parts,
+        mesh.part_outfit,
+        mesh.part_cloth,
+        mesh.outfits,
+        mesh.cloths,
+    )
 
 
 def turn_about_y(heading: float) -> Float64Array:

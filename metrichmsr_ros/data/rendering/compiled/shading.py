@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from metrichmsr_ros.data.rendering.compiled.compilation import compiled
-from metrichmsr_ros.data.rendering.compiled.meshes import Mesh
+from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, surface_of
 from metrichmsr_ros.data.rendering.compiled.records import Record, Records
-from metrichmsr_ros.data.rendering.compiled.surface import Colour, cloth_at, colour_at
+from metrichmsr_ros.data.rendering.compiled.surface import cloth_at, colour_at
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, Int32, UInt8, fill, floored
 from metrichmsr_ros.types import Float64Array
 
@@ -36,21 +36,6 @@ class Shadows(NamedTuple):
     texel: float
 
 
-class Surface(NamedTuple):
-    """The arrays of a `Mesh` as compiled functions take them, with its vertices' `points` (V, 3) from `project`."""
-
-    points: Float32
-    faces: Int32
-    vertices: Float32
-    normals: Float32
-    places: Float32
-    parts: Int32
-    part_outfit: Int32
-    part_cloth: Int32
-    outfits: Records
-    cloths: Records
-
-
 def cast_shadows(mesh: Mesh, towards: Float64Array, centre: Float64Array, radius: float) -> Shadows:
     """The shadow map of a mesh in parallel light from `towards` (3,), within `radius` (m) of `centre` (3,)."""
     lamp = lamp_view(towards, centre, radius)
@@ -73,8 +58,8 @@ def lamp_view(towards: Float64Array, centre: Float64Array, radius: float) -> Sha
 def seen_by_lamp(vertices: Float32, lamp: Shadows, centre: Float64Array) -> Float32:
     """Vertices (V, 3) as (V, 3) px of the map and depth, for `fill`."""
     seen = (vertices - centre) @ lamp.axes.T
-    seen[:, :2] /= lamp.texel
-    seen += [(MAP_SIDE - 1) / 2, (MAP_SIDE - 1) / 2, _SUN_DISTANCE]
+    seen[:, :2] = seen[:, :2] / lamp.texel + (MAP_SIDE - 1) / 2
+    seen[:, 2] += _SUN_DISTANCE
     return seen.astype(np.float32)
 
 
@@ -91,9 +76,10 @@ def lamp_sees(
 
 
 @compiled
-def lit_at(x: float, y: float, z: float, shadows: Shadows, bias: float) -> float:
+def lit_at(
+    x: float, y: float, z: float, depth: Float32, axes: Float32, centre: Float32, texel: float, bias: float
+) -> float:
     """1 for a world point in the light of the lamp, 0 in shadow, between them on the shadow's edge."""
-    depth, axes, centre, texel = shadows.depth, shadows.axes, shadows.centre, shadows.texel
     side = depth.shape[0]
     u, v, far = lamp_sees(x, y, z, axes, centre, texel, side)
     column, row = floored(u), floored(v)
@@ -124,24 +110,11 @@ def shade(
         shadows: the shadow map. pictures: (N, 256, 256, 3) uint8 textures of prints.
     """
     out = np.zeros((*face.shape, 3), np.float32)
-    _shade(face, surface_of(mesh, points), eye.astype(np.float32), light[0], shadows, pictures, out)
+    height, width = face.shape
+    surface, flat = surface_of(mesh, points), out.reshape(-1, 3)
+    eye = eye.astype(np.float32)
+    shade_pixels(0, 0, width, height, width, face.reshape(-1), *surface, eye, light[0], *shadows, pictures, flat)
     return out
-
-
-def surface_of(mesh: Mesh, points: Float32) -> Surface:
-    """A mesh whose vertices appear at `points` (V, 3)."""
-    return Surface(
-        points,
-        mesh.faces,
-        mesh.vertices,
-        mesh.normals,
-        mesh.places,
-        mesh.parts,
-        mesh.part_outfit,
-        mesh.part_cloth,
-        mesh.outfits,
-        mesh.cloths,
-    )
 
 
 @compiled
@@ -189,48 +162,71 @@ def _blend(values: Float32, i: int, j: int, k: int, a: float, b: float, c: float
 
 
 @compiled
-def shade_at(
-    x: int, y: int, f: int, surface: Surface, eye: Float32, light: Record, shadows: Shadows, pictures: UInt8
-) -> Colour:
-    """Colour of the face `f` at a pixel that it covers; all else as for `shade`."""
-    points, faces, cloths = surface.points, surface.faces, surface.cloths
-    i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-    ax, ay, bx, by = points[i, 0] - x, points[i, 1] - y, points[j, 0] - x, points[j, 1] - y
-    cx, cy = points[k, 0] - x, points[k, 1] - y
-    a, b, c = (bx * cy - by * cx) / points[i, 2], (cx * ay - cy * ax) / points[j, 2], (ax * by - ay * bx)
-    c /= points[k, 2]
-    total = a + b + c
-    a, b, c = a / total, b / total, c / total
-    p = _blend(surface.places, i, j, k, a, b, c)
-    n = _blend(surface.normals, i, j, k, a, b, c)
-    w = _blend(surface.vertices, i, j, k, a, b, c)
-    part = surface.parts[f]
-    outfit, cloth = surface.part_outfit[part], surface.part_cloth[part]
-    if outfit >= 0:
-        r, g, blue, folds = colour_at(p[0], p[1], p[2], surface.outfits[outfit], cloths, pictures)
-    else:
-        r, g, blue = cloth_at(p[0], p[1], p[2], cloths[cloth], pictures)
-        folds = cloths[cloth].folds
-    nx, ny, nz = n
-    if folds > 0:
-        lx, ly, lz = _creases(p[0], p[1], p[2], cloths[cloth])
-        nx, ny, nz = nx + folds * lx, ny + folds * ly, nz + folds * lz
-    length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-    nx, ny, nz = nx / length, ny / length, nz / length
-    vx, vy, vz = eye[0] - w[0], eye[1] - w[1], eye[2] - w[2]
-    length = math.sqrt(vx * vx + vy * vy + vz * vz)
-    lit = lit_at(w[0] + 0.015 * nx, w[1] + 0.015 * ny, w[2] + 0.015 * nz, shadows, _BIAS)
-    view = (vx / length, vy / length, vz / length)
-    return _radiance((r, g, blue), (nx, ny, nz), view, lit, light)
-
-
-@compiled
-def _shade(
-    face: Int32, surface: Surface, eye: Float32, light: Record, shadows: Shadows, pictures: UInt8, out: Float32
+def shade_pixels(
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+    width: int,
+    face: Int32,
+    points: Float32,
+    faces: Int32,
+    vertices: Float32,
+    normals: Float32,
+    places: Float32,
+    parts: Int32,
+    part_outfit: Int32,
+    part_cloth: Int32,
+    outfits: Records,
+    cloths: Records,
+    eye: Float32,
+    light: Record,
+    depth: Float32,
+    axes: Float32,
+    centre: Float32,
+    texel: float,
+    pictures: UInt8,
+    out: Float32,
 ) -> None:
-    for y in range(face.shape[0]):
-        for x in range(face.shape[1]):
-            f = face[y, x]
-            if f >= 0:
-                r, g, b = shade_at(x, y, f, surface, eye, light, shadows, pictures)
-                out[y, x, 0], out[y, x, 1], out[y, x, 2] = r, g, b
+    """Write the colours of covered pixels in a rectangle: on the CPU the whole z-buffer, on a GPU one pixel a thread.
+
+    Args:
+        left, top, right, bottom: of the rectangle, the last two not in it. width: of the z-buffer, px.
+        face: (H * W,) nearest faces. out: (H * W, 3), changed.
+        points to cloths: a `Surface`. eye, light, pictures: as for `shade`.
+        depth, axes, centre, texel: its `Shadows`.
+    """
+    for y in range(top, bottom):
+        for x in range(left, right):
+            f = face[y * width + x]
+            if f < 0:
+                continue
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            ax, ay, bx, by = points[i, 0] - x, points[i, 1] - y, points[j, 0] - x, points[j, 1] - y
+            cx, cy = points[k, 0] - x, points[k, 1] - y
+            a, b, c = (bx * cy - by * cx) / points[i, 2], (cx * ay - cy * ax) / points[j, 2], (ax * by - ay * bx)
+            c /= points[k, 2]
+            total = a + b + c
+            a, b, c = a / total, b / total, c / total
+            p = _blend(places, i, j, k, a, b, c)
+            n = _blend(normals, i, j, k, a, b, c)
+            w = _blend(vertices, i, j, k, a, b, c)
+            part = parts[f]
+            outfit, cloth = part_outfit[part], part_cloth[part]
+            if outfit >= 0:
+                r, g, blue, folds = colour_at(p[0], p[1], p[2], outfits[outfit], cloths, pictures)
+            else:
+                r, g, blue = cloth_at(p[0], p[1], p[2], cloths[cloth], pictures)
+                folds = cloths[cloth].folds
+            nx, ny, nz = n
+            if folds > 0:
+                lx, ly, lz = _creases(p[0], p[1], p[2], cloths[cloth])
+                nx, ny, nz = nx + folds * lx, ny + folds * ly, nz + folds * lz
+            length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+            nx, ny, nz = nx / length, ny / length, nz / length
+            vx, vy, vz = eye[0] - w[0], eye[1] - w[1], eye[2] - w[2]
+            length = math.sqrt(vx * vx + vy * vy + vz * vz)
+            lit = lit_at(w[0] + 0.015 * nx, w[1] + 0.015 * ny, w[2] + 0.015 * nz, depth, axes, centre, texel, _BIAS)
+            view = (vx / length, vy / length, vz / length)
+            r, g, blue = _radiance((r, g, blue), (nx, ny, nz), view, lit, light)
+            out[y * width + x, 0], out[y * width + x, 1], out[y * width + x, 2] = r, g, blue

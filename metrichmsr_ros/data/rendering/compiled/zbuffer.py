@@ -125,7 +125,6 @@ def skin(shaped: Float32, joints: Int32, weights: Float32, moves: Float32) -> Fl
 def project(world: Float32, rotation: NDArray[np.float64], eye: NDArray[np.float64], k: NDArray[np.float64]) -> Float32:
     """World points (N, 3) as (N, 3) float32 px of intrinsics `k` (3, 3) and depth, for `fill`."""
     matrix = k @ rotation
-    seen = world @ matrix.T.astype(np.float32)
-    seen -= (matrix @ eye).astype(np.float32)
+    seen = world @ matrix.T.astype(np.float32) - (matrix @ eye).astype(np.float32)
     seen[:, :2] /= np.maximum(seen[:, 2:], np.float32(NEAR))
     return seen

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.background import Backgrounds, random_textured_room, world_rays
 from metrichmsr_ros.data.rendering.bodies import PlacedCamera
-from metrichmsr_ros.data.rendering.compiled.floors import Tiles, lay, trace
+from metrichmsr_ros.data.rendering.compiled.floors import Tiles, lay, trace_pixels
 from metrichmsr_ros.data.rendering.compiled.shading import Shadows
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32
 from metrichmsr_ros.types import Float64Array
@@ -113,9 +113,11 @@ def lay_floor(
         feet: (N, 2) x and z of what stands on the floor, which is darker there.
     """
     height, width = picture.shape[:2]
-    small = np.empty((max(1, height // 2), max(1, width // 2), 5), np.float32)
-    rays = floor_rays(view, small.shape[1], small.shape[0])
-    trace(small, rays, view.eye.astype(np.float32), tiles_of(floor), shadows, feet.astype(np.float32).reshape(-1, 2))
+    small = np.zeros((max(1, height // 2), max(1, width // 2), 5), np.float32)
+    rows, columns = small.shape[:2]
+    rays, eye = floor_rays(view, columns, rows), view.eye.astype(np.float32)
+    near, flat = feet.astype(np.float32).reshape(-1, 2), small.reshape(-1, 5)
+    trace_pixels(0, 0, columns, rows, columns, rays, eye, *tiles_of(floor), *shadows, near, flat)
     full = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     laid = np.ascontiguousarray(picture, np.float32)
     lay(laid, np.asarray(full, np.float32), lamp)

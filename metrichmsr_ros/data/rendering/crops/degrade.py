@@ -49,7 +49,7 @@ class Sensor:
         weights = np.array([0.299, 0.587, 0.114])
         mix = saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * weights
         matrix = np.concatenate([mix * gain * contrast, np.full((3, 1), mean * (1 - contrast))], 1)
-        graded = cv2.transform(np.ascontiguousarray(picture), matrix)
+        graded = np.asarray(cv2.transform(np.ascontiguousarray(picture), matrix), np.float32)
         gamma = np.exp(0.15 * rng.standard_normal())
         table = 255 * (np.arange(1024) / 1023 * 1.2) ** gamma
         table = table.clip(0, 255).astype(np.float32)

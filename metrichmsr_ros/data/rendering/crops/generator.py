@@ -22,7 +22,7 @@ from metrichmsr_ros.data.rendering.compiled.visibility import joints_seen, share
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Int32
 from metrichmsr_ros.data.rendering.crops.framing import Framing, joints_inside
 from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, Person
-from metrichmsr_ros.data.rendering.crops.picture import CropSources, Drawing, Sketch, painter_on
+from metrichmsr_ros.data.rendering.crops.picture import CropSources, Drawing, Painter, PainterError, Sketch
 from metrichmsr_ros.data.rendering.crops.regions import body_points, seen_region, true_region
 from metrichmsr_ros.data.rendering.crops.scene import CropScene, random_scene
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
@@ -193,6 +193,22 @@ class CropMaker:
             table=scene.table,
             video=video,
         )
+
+
+def painter_on(device: str, sources: CropSources) -> Painter:
+    """A painter for the device "cpu" or "cuda".
+
+    Raises:
+        PainterError: there is no such device here.
+        NotCompiledError: the device is "cuda", and numba's CUDA is not installed.
+    """
+    if device == "cuda":
+        from metrichmsr_ros.data.rendering.crops.cuda.painter import CudaPainter
+
+        return CudaPainter(sources)
+    if device != "cpu":
+        raise PainterError(f"crops are to be drawn on {device!r}: choose cpu or cuda")
+    return Painter(sources)
 
 
 def _true_region(scene: CropScene, joints: Float64Array, pixels: Float64Array) -> Roi:

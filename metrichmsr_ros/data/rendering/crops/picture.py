@@ -153,19 +153,3 @@ def lamp_share(light: Light) -> float:
     """How much darker a shadow on the floor is, 0..1."""
     lamp = float(light.sun.mean() * light.towards[1])
     return 0.85 * lamp / (lamp + float(light.sky.mean()))
-
-
-def painter_on(device: str, sources: CropSources) -> Painter:
-    """A painter for the device "cpu" or "cuda".
-
-    Raises:
-        PainterError: there is no such device here.
-        NotCompiledError: the device is "cuda", and numba's CUDA is not installed.
-    """
-    if device == "cuda":
-        from metrichmsr_ros.data.rendering.crops.cuda.painter import CudaPainter
-
-        return CudaPainter(sources)
-    if device != "cpu":
-        raise PainterError(f"crops are to be drawn on {device!r}: choose cpu or cuda")
-    return Painter(sources)

@@ -8,9 +8,10 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.data.rendering.background import Backgrounds
 from metrichmsr_ros.data.rendering.bodies import PlacedCamera
+from metrichmsr_ros.data.rendering.compiled.floors import compose
 from metrichmsr_ros.data.rendering.compiled.meshes import box
 from metrichmsr_ros.data.rendering.compiled.shading import cast_shadows
-from metrichmsr_ros.data.rendering.crops.backdrop import Floor, compose, lay_floor, random_backdrop, random_floor
+from metrichmsr_ros.data.rendering.crops.backdrop import Floor, lay_floor, random_backdrop, random_floor
 from metrichmsr_ros.data.rendering.crops.furniture import random_fabric
 from metrichmsr_ros.geometry.camera import Camera
 

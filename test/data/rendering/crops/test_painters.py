@@ -20,8 +20,8 @@ from metrichmsr_ros.data.rendering.bodies import render
 from metrichmsr_ros.data.rendering.compiled import shading
 from metrichmsr_ros.data.rendering.compiled.compilation import NotCompiledError, cuda_of_numba
 from metrichmsr_ros.data.rendering.compiled.zbuffer import project
-from metrichmsr_ros.data.rendering.crops.generator import CropMaker
-from metrichmsr_ros.data.rendering.crops.picture import Painter, PainterError, Sketch, painter_on
+from metrichmsr_ros.data.rendering.crops.generator import CropMaker, painter_on
+from metrichmsr_ros.data.rendering.crops.picture import Painter, PainterError, Sketch
 from metrichmsr_ros.data.rendering.crops.window import Window
 from metrichmsr_ros.data.rendering.lighting import random_light
 from metrichmsr_ros.geometry.raster import rasterize

@@ -68,6 +68,8 @@ def test_processes_do_not_change_the_shards(folder, tmp_path):
 def test_a_folder_of_another_configuration_is_refused(folder):
     with pytest.raises(CropShardError, match="seed 0, not 1"):
         synthesize_crops(folder, replace(_SMALL, seed=1))
+    with pytest.raises(CropShardError, match="device cpu, not cuda"):
+        synthesize_crops(folder, replace(_SMALL, device="cuda"))
 
 
 def test_batches_have_one_shape_and_hold_every_crop_at_most_once(folder):

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.compiled.floors import Tiles
+from metrichmsr_ros.data.rendering.compiled.meshes import Surface, surface_of
 from metrichmsr_ros.data.rendering.compiled.records import LIGHT, Record, Records, light_record
-from metrichmsr_ros.data.rendering.compiled.shading import Shadows, Surface, lamp_view, surface_of
+from metrichmsr_ros.data.rendering.compiled.shading import Shadows, lamp_view
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32
 from metrichmsr_ros.data.rendering.crops.backdrop import LEVELS, floor_rays, tiles_of
 from metrichmsr_ros.data.rendering.crops.picture import SHADOW_REACH, Sketch, lamp_share

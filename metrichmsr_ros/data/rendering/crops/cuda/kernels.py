@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrichmsr_ros.data.rendering.compiled.compilation import cuda_of_numba
-from metrichmsr_ros.data.rendering.compiled.floors import Tiles, floor_at
+from metrichmsr_ros.data.rendering.compiled.floors import trace_pixels
 from metrichmsr_ros.data.rendering.compiled.records import Record, Records
-from metrichmsr_ros.data.rendering.compiled.shading import Shadows, Surface, lamp_sees, shade_at
+from metrichmsr_ros.data.rendering.compiled.shading import lamp_sees, shade_pixels
 from metrichmsr_ros.data.rendering.compiled.zbuffer import (
     Float32,
     Int32,
@@ -104,19 +104,21 @@ def shade(
     face: Int32,
     layer: Float32,
 ) -> None:
-    """Write the nearest face, -1 for none, and its colour at each pixel; `depths` (N, S, S) are the shadow maps."""
+    """Write the nearest face, -1 for none, and its colour where there is one; `depths` (N, S, S) are shadow maps."""
     frame, pixel = frames[cuda.blockIdx.y], cuda.grid(1)
     if pixel >= frame.width * frame.height:
         return
-    at = frame.first_pixel + pixel
-    if nearest[at] == _EMPTY:
-        face[at] = -1
-        layer[at, 0], layer[at, 1], layer[at, 2] = 0.0, 0.0, 0.0
-        return
-    f = nearest[at] & _FACES
-    face[at] = f
-    vertex, part = frame.first_vertex, frame.first_part
-    surface = Surface(
+    first, vertex, part = frame.first_pixel, frame.first_vertex, frame.first_part
+    number = nearest[first + pixel]
+    face[first + pixel] = -1 if number == _EMPTY else number & _FACES
+    x, y = pixel % frame.width, pixel // frame.width
+    shade_pixels(
+        x,
+        y,
+        x + 1,
+        y + 1,
+        frame.width,
+        face[first:],
         points[vertex:],
         faces[frame.first_face :],
         vertices[vertex:],
@@ -127,11 +129,15 @@ def shade(
         part_cloth[part:],
         outfits[frame.first_outfit :],
         cloths[frame.first_cloth :],
+        frame.eye,
+        frame.light,
+        depths[cuda.blockIdx.y],
+        frame.axes,
+        frame.centre,
+        frame.texel,
+        pictures,
+        layer[first:],
     )
-    shadows = Shadows(depths[cuda.blockIdx.y], frame.axes, frame.centre, frame.texel)
-    x, y = pixel % frame.width, pixel // frame.width
-    r, g, b = shade_at(x, y, f, surface, frame.eye, frame.light, shadows, pictures)
-    layer[at, 0], layer[at, 1], layer[at, 2] = r, g, b
 
 
 @cuda.jit
@@ -140,13 +146,30 @@ def trace(frames: Records, texels: Float32, depths: Float32, ground: Float32) ->
     frame, pixel = frames[cuda.blockIdx.y], cuda.grid(1)
     if pixel >= frame.ground_width * frame.ground_height:
         return
-    shadows = Shadows(depths[cuda.blockIdx.y], frame.axes, frame.centre, frame.texel)
-    sides = frame.sides[: frame.levels]
-    tiles = Tiles(texels[frame.first_texel :], frame.starts, sides, frame.tile, frame.wall, frame.turn)
-    x, y = pixel % frame.ground_width, pixel // frame.ground_width
-    r, g, b, cover, dark = floor_at(x, y, frame.rays, frame.eye, tiles, shadows, frame.feet)
-    at = frame.first_ground + pixel
-    ground[at, 0], ground[at, 1], ground[at, 2], ground[at, 3], ground[at, 4] = r, g, b, cover, dark
+    x, y, first = pixel % frame.ground_width, pixel // frame.ground_width, frame.first_ground
+    for channel in range(5):
+        ground[first + pixel, channel] = 0.0
+    trace_pixels(
+        x,
+        y,
+        x + 1,
+        y + 1,
+        frame.ground_width,
+        frame.rays,
+        frame.eye,
+        texels[frame.first_texel :],
+        frame.starts,
+        frame.sides[: frame.levels],
+        frame.tile,
+        frame.wall,
+        frame.turn,
+        depths[cuda.blockIdx.y],
+        frame.axes,
+        frame.centre,
+        frame.texel,
+        frame.feet,
+        ground[first:],
+    )
 
 
 @cuda.jit
