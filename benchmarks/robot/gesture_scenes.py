@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.random_walkers import random_walker
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.data.synthesis.acts.scripts import SIDES, Act, random_script
+from metrichmsr_ros.data.mocap.acts.scripts import SIDES, Act, random_script
 from metrichmsr_ros.data.synthesis.walkers import Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import (
     SequenceFrame,

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.robot.gesture_scenes import Moment
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.data.synthesis.acts.scripts import SIDES, Act
+from metrichmsr_ros.data.mocap.acts.scripts import SIDES, Act
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.types import Float64Array
 

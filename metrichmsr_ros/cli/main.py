@@ -181,7 +181,8 @@ def synthesize_crops(
         steps: steps of 16 people in a shard; with the seed it determines the shards.
         maps: store the landmark network's maps s16 and t8 (82 KiB a crop).
         heavy: store the heavier landmark network's answers too.
-        device: cpu, or cuda to draw on the GPU, which needs the extra `crops-gpu`.
+        device: cpu, or cuda to draw on the GPU and run BlazePose there in torch, for all people of a step at a time.
+            Needs the extra `crops-gpu`.
     """
     from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
     from metrichmsr_ros.data.synthesis.crops import shards

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate, unit
 from metrichmsr_ros.hmr.inputs import CropInputs
@@ -15,6 +16,8 @@ from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
 HIPS = (23, 24)
 """BlazePose's landmarks."""
+_THIGHS = [JOINT_NAMES.index(f"{side}_hip") for side in ("left", "right")]
+_SITTING_COS = 0.8  # of the angle by which both thighs are lifted from the trunk's axis
 
 
 def with_pixels(
@@ -40,7 +43,7 @@ def with_seen_pixels(
     """
     if seen is None:
         return estimate
-    return fused(estimate, seen, engine.config.pixel_position.correlation, shows_hips(first))
+    return fused(estimate, seen, engine.config.pixel_position.correlation, trusts_pixels(first, estimate))
 
 
 def has_pixels(engine: HMREngine, first: CropInputs) -> bool:
@@ -151,6 +154,12 @@ def fused(
     )
 
 
+def trusts_pixels(first: CropInputs, estimate: HMREstimate) -> NDArray[np.bool_]:
+    """(B,) bool: people who look enough like drawn ones: both hips in the image, and not sitting."""
+    trusted: NDArray[np.bool_] = shows_hips(first) & ~sits(estimate.rotmats)
+    return trusted
+
+
 def shows_hips(views: CropInputs) -> NDArray[np.bool_]:
     """(B,) bool: whether both hips lie in the image.
 
@@ -164,3 +173,13 @@ def shows_hips(views: CropInputs) -> NDArray[np.bool_]:
     inside = (pixels > -0.5) & (pixels < views.image_size[:, None] - 0.5)
     shown: NDArray[np.bool_] = inside.reshape(len(views), -1).all(1)
     return shown
+
+
+def sits(rotmats: Float32Array) -> NDArray[np.bool_]:
+    """(B,) bool: whether both thighs are lifted, of people with rotations (B, 24, 3, 3) of their joints.
+
+    Drawn seats and tables, and people in them, are less like real ones than people who stand are: on real pictures of
+    seated people the branch has larger errors than the landmarks (docs/explanation/decisions.md).
+    """
+    cosines: Float32Array = rotmats[:, _THIGHS, 1, 1].max(1)
+    return cosines < _SITTING_COS

@@ -123,8 +123,12 @@ class Pipeline:
             execution: precision and compilation of the preset's network, in torch.
         """
         engine = load_engine(preset, device, execution=execution)
-        providers = providers_of(device) or CPU
-        blazepose = BlazePose(with_maps=engine.config.image_encoder.reads_maps, providers=providers)
+        providers = providers_of(device)
+        blazepose = BlazePose(
+            with_maps=engine.config.image_encoder.reads_maps,
+            providers=providers or CPU,
+            torch_device=None if providers else device,
+        )
         return cls(
             engine,
             load_body_engine(body, device),
@@ -132,7 +136,7 @@ class Pipeline:
             make_engine(depth),
             test_time_augmentation,
             partial(heavier, blazepose),
-            PersonDetector(providers=providers),
+            PersonDetector(providers=providers or CPU),
             Workers(num_threads),
         )
 

@@ -11,7 +11,7 @@ from helpers.fake_pipeline import make_person
 from benchmarks.robot.gesture_scenes import Moment, estimate_of, gesturing_people
 from benchmarks.robot.gesture_scores import delays, direction_errors, precision_recall, verdicts
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.data.synthesis.acts.scripts import HANGING, Act
+from metrichmsr_ros.data.mocap.acts.scripts import HANGING, Act
 
 AHEAD = np.array([0.0, 0.0, -1.0])
 RAISED = Act("raised", ("left",), 2.0, 4.0, 0.4, (HANGING,))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
-from metrichmsr_ros.data.synthesis.acts.arm_poses import arm, pointing
-from metrichmsr_ros.data.synthesis.acts.scripts import Act, ArmScript
+from metrichmsr_ros.data.mocap.acts.arm_poses import arm, pointing
+from metrichmsr_ros.data.mocap.acts.scripts import Act, ArmScript
 from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence, level_camera
 from metrichmsr_ros.pipeline.pipeline import Pipeline

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
-from metrichmsr_ros.data.synthesis.acts.scripts import ArmScript
+from metrichmsr_ros.data.mocap.acts.scripts import ArmScript
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ nobody reads: the landmark networks' 256 x 256 segmentation, which costs as much
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from metrichmsr_ros.people.blazepose.graph_rewrites import convolve_before_enlarging
 from metrichmsr_ros.people.blazepose.onnx_writer import to_onnx
@@ -14,6 +16,21 @@ from metrichmsr_ros.people.blazepose.tflite_reader import TfliteError, TfliteGra
 
 _DETECTOR_OUTPUTS = ("boxes", "scores")
 _LANDMARK_OUTPUTS = ("landmarks", "score", "segmentation", "heatmaps", "world")
+
+
+@dataclass(frozen=True)
+class NamedGraph:
+    """One of BlazePose's networks.
+
+    Attributes:
+        graph: its operations. outputs: tensor numbers by name.
+        scale, offset: its input is `images * scale + offset`, for images of 0..255.
+    """
+
+    graph: TfliteGraph
+    outputs: Mapping[str, int]
+    scale: float
+    offset: float
 
 
 def convert(content: bytes) -> bytes:
@@ -27,15 +44,25 @@ def convert(content: bytes) -> bytes:
     Raises:
         TfliteError: another network, or no .tflite file.
     """
-    graph = convolve_before_enlarging(read_tflite(content))
+    named = named_graph(content)
     metadata = {"source_sha256": hashlib.sha256(content).hexdigest()}
+    return to_onnx(named.graph, named.outputs, named.scale, named.offset, metadata)
+
+
+def named_graph(content: bytes) -> NamedGraph:
+    """The network in a .tflite file; its outputs are those of `convert`.
+
+    Raises:
+        TfliteError: another network, or no .tflite file.
+    """
+    graph = convolve_before_enlarging(read_tflite(content))
     if len(graph.outputs) == len(_DETECTOR_OUTPUTS):
-        return to_onnx(graph, dict(zip(_DETECTOR_OUTPUTS, graph.outputs, strict=True)), 2 / 255, -1.0, metadata)
+        return NamedGraph(graph, dict(zip(_DETECTOR_OUTPUTS, graph.outputs, strict=True)), 2 / 255, -1.0)
     if len(graph.outputs) != len(_LANDMARK_OUTPUTS):
         raise TfliteError(f"{len(graph.outputs)} outputs: neither BlazePose's detector (2) nor a landmark network (5)")
     outputs = dict(zip(_LANDMARK_OUTPUTS, graph.outputs, strict=True)) | trunk_maps(graph)
     del outputs["segmentation"]
-    return to_onnx(graph, outputs, 1 / 255, 0.0, metadata)
+    return NamedGraph(graph, outputs, 1 / 255, 0.0)
 
 
 def trunk_maps(graph: TfliteGraph) -> dict[str, int]:

@@ -5,7 +5,7 @@ Only what the named tensors need is written, so outputs that nobody reads cost n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,13 @@ import numpy as np
 from onnx import TensorProto
 
 from metrichmsr_ros.people.blazepose.onnx_builder import OnnxBuilder, Shape
-from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph
+from metrichmsr_ros.people.blazepose.tflite_reader import (
+    Operation,
+    TfliteError,
+    TfliteGraph,
+    needed_for,
+    same_padding,
+)
 from metrichmsr_ros.types import AnyArray
 
 IMAGES, BATCH = "images", "n"
@@ -44,19 +50,9 @@ def to_onnx(
         TfliteError: an operation or an option of one that is not written here.
     """
     writer = _Writer(graph, scale, offset)
-    for operation in _needed(graph, outputs.values()):
+    for operation in needed_for(graph, outputs.values()):
         writer.add(operation)
     return writer.finish(outputs, metadata, any_size)
-
-
-def _needed(graph: TfliteGraph, outputs: Iterable[int]) -> list[Operation]:
-    """Operations that these tensors depend on, in the order of execution."""
-    wanted, kept = set(outputs), list[Operation]()
-    for operation in reversed(graph.operations):
-        if operation.output in wanted:
-            wanted.update(operation.inputs)
-            kept.append(operation)
-    return kept[::-1]
 
 
 class _Writer:
@@ -122,8 +118,8 @@ class _Writer:
         if op.options["Padding"] != _SAME:
             return source, [0, 0, 0, 0]
         height, width = self._graph.shapes[source][1:3]
-        top, bottom = _same(height, kernel[0], op.options["StrideH"])
-        left, right = _same(width, kernel[1], op.options["StrideW"])
+        top, bottom = same_padding(height, kernel[0], op.options["StrideH"])
+        left, right = same_padding(width, kernel[1], op.options["StrideW"])
         return source, [top, left, bottom, right]
 
     def _pad(self, op: Operation) -> None:
@@ -209,12 +205,6 @@ class _Writer:
             return [BATCH, *shape[1:]]
         size = [f"{free}_height", f"{free}_width"] if free else [*shape[1:3]]
         return [BATCH, shape[3], *size]
-
-
-def _same(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TFLite's SAME padding of one axis, before and after: the odd zero comes after."""
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-    return total // 2, total - total // 2
 
 
 def _expect(op: Operation, **options: int) -> None:

@@ -49,6 +49,8 @@ class PixelTrainConfig:
         child_weight: weight in the loss of people less than 1.5 m tall.
         heads_only: train the heads of position and shape alone; trunk and transformer stay as they start.
         threads: CPU threads; 0: as torch chooses.
+        resident: looks to keep in the training device's memory, 83 KiB each, so that a GPU does not wait for the disk;
+            0: every pass reads the shards anew.
     """
 
     name: str = "pixels"
@@ -70,6 +72,7 @@ class PixelTrainConfig:
     validate_every: int = 1000
     checkpoint_every: int = 250
     threads: int = 0
+    resident: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ import torch
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays, batches, crop_shards, read_crops
 from metrichmsr_ros.hmr.network.batch import CropBatch
+from metrichmsr_ros.hmr.network.ray_map import inverted
 
 CROP_SIZE = 256
 NAMES = (
@@ -19,6 +20,9 @@ NAMES = (
     *("s16", "t8", "joints", "betas", "framing"),
 )
 """The arrays of a shard that training reads."""
+_MAPS = ("s16", "t8")
+CropTensors = dict[str, torch.Tensor]
+"""Looks as tensors by the names of a shard's arrays; each has the looks as its first dimension."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Position:
     taken: int = 0
 
 
-def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tuple[Position, CropArrays]]:
+def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tuple[Position, CropTensors]]:
     """Batches from `start` on, each with the position after it; every pass takes the shards that are finished by then.
 
     Raises:
@@ -54,7 +58,7 @@ def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tup
         count = 0
         for count, arrays in enumerate(passed, 1):
             if count > position.taken:
-                yield Position(position.epoch, count), arrays
+                yield Position(position.epoch, count), as_tensors(arrays)
         if not count:
             raise ValueError(f"{folder}: the shards hold fewer than {size} crops; lower batch_size or make more crops")
         position = Position(position.epoch + 1, 0)
@@ -69,16 +73,25 @@ def held_out_batches(shards: Sequence[CropArrays], body: BodyModel, size: int) -
     """All crops of the shards in their order, up to `size` at a time."""
     for shard in shards:
         for first in range(0, len(shard["betas"]), size):
-            yield batch_of({name: values[first : first + size] for name, values in shard.items()}, body)
+            part = {name: values[first : first + size] for name, values in shard.items()}
+            yield batch_of(as_tensors(part), body)
 
 
-def batch_of(arrays: CropArrays, body: BodyModel, device: torch.device | str = "cpu") -> tuple[CropBatch, CropTruth]:
+def as_tensors(arrays: CropArrays) -> CropTensors:
+    """The arrays of looks as tensors on the CPU; maps keep their half precision."""
+    return {
+        name: torch.from_numpy(values.astype(np.float16 if name in _MAPS else np.float32))
+        for name, values in arrays.items()
+    }
+
+
+def batch_of(looks: CropTensors, body: BodyModel, device: torch.device | str = "cpu") -> tuple[CropBatch, CropTruth]:
     """Inputs and truth of one batch, on the device of `body`; those of mirrored views are of the mirrored image."""
 
     def tensor(name: str) -> torch.Tensor:
-        return torch.from_numpy(arrays[name].astype(np.float32)).to(device)
+        return looks[name].to(device, torch.float32)
 
-    pixels = _image_pixels(arrays).to(device)
+    pixels = _image_pixels(tensor("landmarks"), tensor("crop_matrix"))
     batch = CropBatch(
         landmarks=tensor("landmarks"),
         visibility=tensor("visibility"),
@@ -97,12 +110,10 @@ def batch_of(arrays: CropArrays, body: BodyModel, device: torch.device | str = "
     with torch.no_grad():
         pelvis, height = body.rest_joints(betas)[:, 0], body.height(betas)
     joints = tensor("joints")
-    framing = torch.from_numpy(arrays["framing"].astype(np.int64)).to(device)
-    return batch, CropTruth(joints[:, 0] - pelvis, joints, betas, height, framing)
+    return batch, CropTruth(joints[:, 0] - pelvis, joints, betas, height, tensor("framing").long())
 
 
-def _image_pixels(arrays: CropArrays) -> torch.Tensor:
-    """(B, 33, 2) landmarks in pixels of the image."""
-    inverse = np.linalg.inv(arrays["crop_matrix"].astype(np.float64))
-    points = arrays["landmarks"][:, :33, :2] @ inverse[:, :2, :2].swapaxes(1, 2) + inverse[:, None, :2, 2]
-    return torch.from_numpy(points.astype(np.float32))
+def _image_pixels(landmarks: torch.Tensor, crop_matrix: torch.Tensor) -> torch.Tensor:
+    """(B, 33, 2) landmarks (B, 39, 3) of crops in pixels of their images."""
+    inverse = inverted(crop_matrix.double())
+    return (landmarks[:, :33, :2].double() @ inverse[:, :2, :2].mT + inverse[:, None, :2, 2]).float()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,9 +26,10 @@ from metrichmsr_ros.io.devices import checked_device
 from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.training.checkpoints import read_state, write_state
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig
-from metrichmsr_ros.training.pixels.crops import CropTruth, Position, batch_of, endless, held_out
+from metrichmsr_ros.training.pixels.crops import CropTensors, CropTruth, Position, batch_of, endless, held_out
 from metrichmsr_ros.training.pixels.losses import Auxiliary, pixel_losses
 from metrichmsr_ros.training.pixels.noise import noisy_maps, without_some
+from metrichmsr_ros.training.pixels.resident import ResidentCrops
 from metrichmsr_ros.training.pixels.trunk import blazepose_trunk
 from metrichmsr_ros.training.pixels.validation import describe, validate
 
@@ -118,6 +119,7 @@ def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str],
     """
     if config.threads:
         torch.set_num_threads(config.threads)
+    torch.set_float32_matmul_precision("high")  # TF32 where there is a GPU
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
@@ -127,10 +129,10 @@ def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str],
         run.resume(checkpoint)
         report(f"resumed {checkpoint} at step {run.step_count}")
     last, since, mean = time.monotonic(), run.step_count, 0.0
-    for position, arrays in endless(Path(config.crops), config.batch_size, config.seed, run.position):
+    for position, looks in _stream(run, report):
         if run.step_count >= config.steps:
             break
-        loss = run.step(*batch_of(arrays, run.body, run.device))
+        loss = run.step(*batch_of(looks, run.body, run.device))
         run.position = position
         mean = loss if not mean else 0.98 * mean + 0.02 * loss
         at_end = run.step_count == config.steps
@@ -145,6 +147,15 @@ def train(config: PixelTrainConfig, device: str = "cpu", report: Callable[[str],
         if run.step_count % config.checkpoint_every == 0 or at_end:
             run.save(checkpoint)
     return weights
+
+
+def _stream(run: PixelRun, report: Callable[[str], None]) -> Iterator[tuple[Position, CropTensors]]:
+    """The batches of a run, from where it stands."""
+    config, folder = run.config, Path(run.config.crops)
+    if not config.resident:
+        return endless(folder, config.batch_size, config.seed, run.position)
+    crops = ResidentCrops(folder, run.device, config.resident, report)
+    return crops.endless(config.batch_size, config.seed, run.position)
 
 
 def save_weights(path: Path, model: MetricHMR, metadata: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 from metrichmsr_ros.training.pixels import ablations
 from metrichmsr_ros.training.pixels.ablations import COLUMNS, ROWS, ablate, branch_errors, markdown, row_config
 from metrichmsr_ros.training.pixels.config import PixelTrainConfig, load_pixel_config
-from metrichmsr_ros.training.pixels.crops import batch_of, held_out
+from metrichmsr_ros.training.pixels.crops import as_tensors, batch_of, held_out
 from metrichmsr_ros.training.pixels.train import PixelRun
 
 CONFIG = Path(__file__).parents[3] / "config" / "train"
@@ -44,7 +44,7 @@ def config(tmp_path_factory, body):
 @pytest.fixture(scope="module")
 def people(config, body):
     (shard,) = held_out(config.crops)
-    return batch_of(shard, body)[0]
+    return batch_of(as_tensors(shard), body)[0]
 
 
 def branch_of(config, row, body_seed=0):
@@ -92,7 +92,7 @@ def test_rows_are_different_branches(config):
 def test_errors_are_those_of_a_second_implementation(config, body):
     branch = branch_of(config, "cliff")
     (shard,) = held_out(config.crops)
-    batch, truth = batch_of(shard, body)
+    batch, truth = batch_of(as_tensors(shard), body)
     found = branch(batch)
     distance, true = found.transl[:, 2].double().numpy(), truth.transl[:, 2].double().numpy()
     errors = branch_errors(branch, [shard], body)

@@ -12,6 +12,7 @@ from metrichmsr_ros.types import Float64Array
 
 _SEAT_DROP = 0.11  # m from the pelvis to what it sits on
 _LEG = 0.05  # m
+_JACKET = 0.25  # share of chairs' backs
 
 
 def random_fabric(rng: np.random.Generator, pictures: int) -> Records:
@@ -25,6 +26,12 @@ def random_fabric(rng: np.random.Generator, pictures: int) -> Records:
     cloth = Cloth(colour, second, pattern, rng.uniform(0.01, 0.1), rng.uniform(0, 6.28, 3), 0.0)
     picture = int(rng.integers(pictures)) if pictures and rng.random() < 0.4 else -1
     return cloth_record(cloth, picture, bool(rng.random() < 0.6))
+
+
+def random_wool(rng: np.random.Generator) -> Records:
+    """The cloth of a jacket: mostly dark, with folds."""
+    colour = np.clip(rng.uniform(0.03, 0.5) + rng.normal(0, 0.04, 3), 0.02, 0.97)
+    return cloth_record(Cloth(colour, colour, "plain", 0.05, rng.uniform(0, 6.28, 3), rng.uniform(0.2, 0.5)))
 
 
 def is_seated(person: Person) -> bool:
@@ -53,7 +60,7 @@ def random_seat(person: Person, rng: np.random.Generator, pictures: int) -> list
     if top - board > 0.04:
         parts += _legs(middle, width, depth, top - board, frame)
     if kind in ("chair", "armchair") or (kind == "bench" and rng.random() < 0.5):
-        parts.append(_back(person, middle, top, width, depth, rng, fabric))
+        parts += _back(person, middle, top, width, depth, rng, fabric)
     if kind == "armchair":
         for side in (-1, 1):
             arm = np.array([middle[0] + side * (width / 2 + 0.04), (top + 0.2) / 2, middle[2]])
@@ -82,14 +89,20 @@ def _back(
     depth: float,
     rng: np.random.Generator,
     cloth: Records,
-) -> Mesh:
-    """A back that touches the person's back instead of cutting through it."""
+) -> list[Mesh]:
+    """A back that touches the person's back instead of cutting through it, some with a jacket over it."""
     height = rng.uniform(0.3, 0.6)
     body = person.body
     near = (body[:, 1] > top + 0.15) & (body[:, 1] < top + height) & (np.abs(body[:, 0] - middle[0]) < width / 2)
     behind = float(body[near, 2].min()) if near.any() else middle[2] - depth / 2
     z = min(middle[2] - depth / 2, behind - 0.03)
-    return box(np.array([middle[0], top + height / 2, z]), np.array([width, height, 0.05]), np.eye(3), cloth)
+    parts = [box(np.array([middle[0], top + height / 2, z]), np.array([width, height, 0.05]), np.eye(3), cloth)]
+    if rng.random() < _JACKET:
+        low = rng.uniform(-0.3, 0.1)
+        centre = np.array([middle[0], top + (height + low) / 2, z - 0.03])
+        radii = np.array([width / 2 + 0.02, (height - low) / 2 + 0.03, rng.uniform(0.05, 0.09)])
+        parts.append(rounded(centre, radii, np.eye(3), rng.uniform(0.3, 0.7), random_wool(rng)))
+    return parts
 
 
 def random_table(person: Person, rng: np.random.Generator, pictures: int) -> list[Mesh]:

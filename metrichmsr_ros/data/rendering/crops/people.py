@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.body.base import chain
 from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.data.mocap.acts.scripts import acting
 from metrichmsr_ros.data.mocap.pose_bank import PoseBank, joint_positions
 from metrichmsr_ros.data.mocap.pose_sampler import random_pose
 from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, joined
@@ -25,6 +26,7 @@ from metrichmsr_ros.types import Float64Array
 _MOST_JOINTS = 7  # that move one vertex
 _SITTING = 0.24  # share of people who are drawn sitting, beside those of the pose sampler
 _CALM = 0.5  # share of all people with arms below the shoulders, whom robots meet more often than dancers
+_ACTING = 0.15  # share of all people who point, raise a hand, hold a telephone to the ear and so on
 _STANDING = ("captured", "joined", "reaching")
 _CHILD_M = 1.45
 
@@ -83,7 +85,10 @@ class PeopleMaker:
     def _pose(self, rng: np.random.Generator) -> tuple[Float64Array, str]:
         calm = rng.random() < _CALM
         kind = "sitting" if rng.random() < _SITTING else "captured" if calm else None
-        return random_pose(self._calm if calm else self._bank, rng, self._held_out, kind)
+        pose, kind = random_pose(self._calm if calm else self._bank, rng, self._held_out, kind)
+        if kind != "lying" and rng.random() < _ACTING:
+            pose = acting(pose, rng)
+        return pose, kind
 
     def _person(
         self,

@@ -15,6 +15,7 @@ from metrichmsr_ros.data.rendering.crops.furniture import is_seated, random_obst
 from metrichmsr_ros.data.rendering.crops.people import Person
 from metrichmsr_ros.types import Float64Array
 
+_IN_ROW = 0.35  # share of seated people who sit in a row
 _GAP = 0.45  # least distance of two people on the floor, m
 
 
@@ -49,8 +50,9 @@ def random_scene(number: int, people: Sequence[Person], rng: np.random.Generator
     view, framing = place_camera(joints, random_shot(rng), rng)
     origin = np.zeros(3)
     others, places = [], [origin]
-    for other in _company(number, people, rng):
-        place, turn = _beside(joints, view, heading, rng)
+    row = _row(number, people, heading, rng)
+    company = row or [(other, *_beside(joints, view, heading, rng)) for other in _company(number, people, rng)]
+    for other, place, turn in company:
         if all(np.linalg.norm(place - taken) > _GAP for taken in places) and _away(place, view.eye):
             places.append(place)
             others.append(other.mesh.turned(turn, place))
@@ -84,6 +86,22 @@ def _company(number: int, people: Sequence[Person], rng: np.random.Generator) ->
         return []
     count = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.28, 0.14, 0.08]))
     return [rest[index] for index in rng.choice(len(rest), min(count, len(rest)), replace=False)]
+
+
+def _row(
+    number: int, people: Sequence[Person], heading: float, rng: np.random.Generator
+) -> list[tuple[Person, Float64Array, float]]:
+    """The others of a row of seats in which a seated person sits, as at a table or in a hall; empty for most people."""
+    rest = [person for index, person in enumerate(people) if index != number and is_seated(person)]
+    if not is_seated(people[number]) or not rest or rng.random() > _IN_ROW:
+        return []
+    gap, first = rng.uniform(0.5, 0.8), int(rng.integers(-2, 1))
+    steps = [step for step in range(first, first + 4) if step][: len(rest)]
+    turn = turn_about_y(heading)
+    return [
+        (rest[index], turn @ [step * gap, 0.0, rng.normal(0, 0.08)], heading + rng.normal(0, 0.15))
+        for step, index in zip(steps, rng.permutation(len(rest)), strict=False)
+    ]
 
 
 def _beside(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -52,6 +53,16 @@ class CropLook:
     off: float
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A region of a picture that the landmark network is asked about."""
+
+    rendered: RenderedCrop
+    region: Roi
+    way: Way
+    mirrored: bool = False
+
+
 def looks_at(rendered: RenderedCrop, blazepose: BlazePose, rng: np.random.Generator) -> list[CropLook]:
     """The looks of the landmark network: none if it finds no person or another than the true one, else one to three.
 
@@ -63,41 +74,67 @@ def looks_at(rendered: RenderedCrop, blazepose: BlazePose, rng: np.random.Genera
         blazepose: made `with_maps`.
         rng: random generator.
     """
-    region, way = rendered.region, Way.GUESSED
+    return looks_at_many([rendered], blazepose, [rng])[0]
+
+
+def looks_at_many(
+    rendered: Sequence[RenderedCrop], blazepose: BlazePose, rngs: Sequence[np.random.Generator]
+) -> list[list[CropLook]]:
+    """The looks at every picture, as `looks_at` with its generator; the network is asked about all at a time."""
+    first = _answers(
+        [_first_request(crop, blazepose, rng) for crop, rng in zip(rendered, rngs, strict=True)], blazepose
+    )
+    further = [_further_requests(look, rng) if look else [] for look, rng in zip(first, rngs, strict=True)]
+    answers = iter(_answers([request for requests in further for request in requests], blazepose))
+    looks = []
+    for look, requests in zip(first, further, strict=True):
+        again = [next(answers) for _ in requests]
+        looks.append([found for found in (look, *again) if found is not None])
+    return looks
+
+
+def _first_request(rendered: RenderedCrop, blazepose: BlazePose, rng: np.random.Generator) -> _Request:
     if rng.random() < _DETECTED:
         detected = _detected(rendered, blazepose)
         if detected is not None:
-            region, way = detected, Way.DETECTED
-    first = _looked(rendered, region, way, blazepose)
-    if first is None:
-        return []
+            return _Request(rendered, detected, Way.DETECTED)
+    return _Request(rendered, rendered.region, Way.GUESSED)
+
+
+def _further_requests(first: CropLook, rng: np.random.Generator) -> list[_Request]:
+    rendered, requests = first.rendered, []
     again = _moved(first.landmarks.next_roi(), _to_image(rendered))
-    looks: list[CropLook | None] = [first]
     if rng.random() < _FOLLOWED and _inside_picture(rendered, again):
-        looks.append(_looked(rendered, again, Way.FOLLOWED, blazepose))
+        requests.append(_Request(rendered, again, Way.FOLLOWED))
     predicted = _predicted(again, rng)
     if rng.random() < _MIRRORED and _inside_picture(rendered, predicted):
         turned = mirrored_crop(replace(rendered, region=predicted))
-        looks.append(_looked(turned, turned.region, Way.FOLLOWED, blazepose, mirrored=True))
-    return [look for look in looks if look is not None]
+        requests.append(_Request(turned, turned.region, Way.FOLLOWED, mirrored=True))
+    return requests
+
+
+def _answers(requests: Sequence[_Request], blazepose: BlazePose) -> list[CropLook | None]:
+    """What the network says to each request; None where it finds nobody, or another person than the true one."""
+    pictures = [request.rendered.picture for request in requests]
+    regions = [_moved(request.region, request.rendered.to_picture) for request in requests]
+    answers = blazepose.landmarks_of_many(pictures, regions, _MIN_SCORE)
+    return [_checked(request, found) for request, found in zip(requests, answers, strict=True)]
+
+
+def _checked(request: _Request, found: LandmarkSet | None) -> CropLook | None:
+    if found is None:
+        return None
+    rendered = request.rendered
+    truth = true_torso(rendered) @ rendered.to_picture[:2, :2].T + rendered.to_picture[:2, 2]
+    gaps = np.linalg.norm(torso_points(found) - truth, axis=1)
+    off = float(gaps.max()) / found.roi.size
+    return CropLook(rendered, request.mirrored, found, request.region, request.way, off) if off < _MATCH else None
 
 
 def true_torso(rendered: RenderedCrop) -> Float64Array:
     """The true middles of shoulders and hips (2, 2) in image px."""
     pixels = rendered.camera.project(rendered.joints)
     return np.stack([pixels[list(_SHOULDERS)].mean(0), pixels[list(_HIPS)].mean(0)])
-
-
-def _looked(
-    rendered: RenderedCrop, region: Roi, way: Way, blazepose: BlazePose, mirrored: bool = False
-) -> CropLook | None:
-    landmarks = blazepose.landmarks(rendered.picture, _moved(region, rendered.to_picture), _MIN_SCORE)
-    if landmarks is None:
-        return None
-    truth = true_torso(rendered) @ rendered.to_picture[:2, :2].T + rendered.to_picture[:2, 2]
-    gaps = np.linalg.norm(torso_points(landmarks) - truth, axis=1)
-    off = float(gaps.max()) / landmarks.roi.size
-    return CropLook(rendered, mirrored, landmarks, region, way, off) if off < _MATCH else None
 
 
 def _predicted(region: Roi, rng: np.random.Generator) -> Roi:

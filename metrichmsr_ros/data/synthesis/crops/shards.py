@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ import torch
 from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
-from metrichmsr_ros.data.synthesis.crops.look import looks_at
+from metrichmsr_ros.data.synthesis.crops.look import looks_at_many
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops
 from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_message, run_in_processes
 from metrichmsr_ros.io.whole_files import only_whole_files
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 
+_LOOK = 2  # tells the random numbers of looks from those of the pictures
 _FASTEST_STEP_S = 0.1  # no process makes a step quicker; bounds the jobs of a run that ends by time
 
 
@@ -48,7 +50,8 @@ class CropConfig:
         steps: steps of the generator in a shard, of `generator.PEOPLE` people each.
         maps: also keep the landmark network's maps (82 KiB a crop).
         heavy: also ask the heavier landmark network about every crop, which takes three times as long.
-        device: "cpu", or "cuda" to draw on the GPU; pictures of both are equal within noise.
+        device: "cpu", or "cuda" to draw on the GPU and run BlazePose there in torch, for all people of a step at a
+            time. Pictures of both are equal within noise.
     """
 
     count: int = 0
@@ -94,6 +97,7 @@ def synthesize_crops(out: Path, config: CropConfig) -> dict[str, int]:
         CropShardError: the folder holds shards of another configuration, or its processes were killed;
             finished shards stay.
         AssetError: the BlazePose networks are not in the cache.
+        DeviceError: torch does not have the device.
         BackgroundsError: the folder of backgrounds does not exist or holds an image that cannot be read.
         PainterError: there is no such device.
     """
@@ -102,7 +106,7 @@ def synthesize_crops(out: Path, config: CropConfig) -> dict[str, int]:
         _same_configuration(path, config)
     jobs = [job for job in plan(out, config, time.time()) if not job.path.exists()]
     total, start = {"shards": 0, "people": 0, "crops": 0}, time.monotonic()
-    with only_whole_files(out), closing(_run(jobs, config.processes or os.cpu_count() or 1)) as results:
+    with only_whole_files(out), closing(_run(jobs, config.processes or os.cpu_count() or 1, config.device)) as results:
         for result in results:
             total = {name: total[name] + result[name] for name in total}
             if result["shards"]:
@@ -135,10 +139,11 @@ def write_crop_shard(
     """Write one shard, under a temporary name until it is complete."""
     config, kept, drawn = job.config, [], 0
     for step in range(job.number * config.steps, (job.number + 1) * config.steps):
-        rng = np.random.default_rng([config.seed, int(job.held_out), step, PEOPLE])
-        for rendered in maker.make(config.seed, step):
-            for look in looks_at(rendered, blazepose, rng):
-                person = step * PEOPLE + rendered.number
+        crops = list(maker.make(config.seed, step))
+        rngs = [np.random.default_rng([config.seed, int(job.held_out), step, crop.number, _LOOK]) for crop in crops]
+        for looks in looks_at_many(crops, blazepose, rngs):
+            for look in looks:
+                person = step * PEOPLE + look.rendered.number
                 answer = None
                 if heavy is not None:
                     answer = heavy.landmarks(look.rendered.picture, look.landmarks.roi, min_score=0)
@@ -175,8 +180,9 @@ def _same_configuration(path: Path, config: CropConfig) -> None:
 class _Worker:
     """Makes shards in one process; keeps the networks and one maker per split between shards."""
 
-    def __init__(self) -> None:
-        self._blazepose = BlazePose(num_threads=1, with_maps=True)
+    def __init__(self, device: str) -> None:
+        torch_device = None if device == "cpu" else device
+        self._blazepose = BlazePose(num_threads=1, with_maps=True, torch_device=torch_device)
         self._heavy: BlazePose | None = None
         self._makers: dict[bool, CropMaker] = {}
 
@@ -188,23 +194,23 @@ class _Worker:
             config = job.config
             self._makers[job.held_out] = CropMaker(sources, config.prior, job.held_out, device=config.device)
         if job.config.heavy and self._heavy is None:
-            self._heavy = BlazePose(num_threads=1, heavy=True)
+            self._heavy = self._blazepose.heavier()
         return write_crop_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
 
 
-def _single_threaded_worker() -> _Worker:
+def _single_threaded_worker(device: str) -> _Worker:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    return _Worker()
+    return _Worker(device)
 
 
-def _run(jobs: list[CropJob], processes: int) -> Generator[dict[str, int], None, None]:
+def _run(jobs: list[CropJob], processes: int, device: str) -> Generator[dict[str, int], None, None]:
     """Results of all jobs as they come, from separate processes (or from this one, for a single process)."""
     if processes == 1 or len(jobs) <= 1:
-        yield from map(_single_threaded_worker(), jobs)
+        yield from map(_single_threaded_worker(device), jobs)
         return
     try:
-        yield from run_in_processes(_single_threaded_worker, jobs, processes)
+        yield from run_in_processes(partial(_single_threaded_worker, device), jobs, processes)
     except KilledError as error:
         raise CropShardError(killed_message("--processes")) from error
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body_engine
-from metrichmsr_ros.data.synthesis.acts.arm_poses import (
+from metrichmsr_ros.data.mocap.acts.arm_poses import (
     EYE,
     FINGERTIP_M,
     FORE_M,
@@ -24,7 +24,7 @@ from metrichmsr_ros.data.synthesis.acts.arm_poses import (
     turned,
     with_arm,
 )
-from metrichmsr_ros.data.synthesis.acts.scripts import ACTS, GESTURES, HANGING, ArmScript, random_script
+from metrichmsr_ros.data.mocap.acts.scripts import ACTS, GESTURES, HANGING, ArmScript, random_script
 from metrichmsr_ros.geometry.rotations import rotation_matrices
 
 DIRECTIONS = st.tuples(st.floats(-0.6, 1.0), st.floats(-1.0, 1.0), st.floats(-0.5, 1.0)).filter(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metrichmsr_ros.data.synthesis.acts.arm_poses import MIRROR, arm, between, pointing, reaching, turned, with_arm
+from metrichmsr_ros.data.mocap.acts.arm_poses import MIRROR, arm, between, pointing, reaching, turned, with_arm
 from metrichmsr_ros.types import Float64Array, FloatingArray
 
 SIDES = ("left", "right")
+_SCATTER = 0.1  # of a bone's direction in single poses
 HANGING = arm((0.17, -0.98, 0.0), (0.08, -0.98, 0.2))
 
 
@@ -90,6 +91,17 @@ def random_script(rng: np.random.Generator, seconds: float, is_standing: bool) -
         acts.append(replace(act, begins_s=now + moves, ends_s=now + moves + act.ends_s, moves_s=moves))
         now = acts[-1].ends_s + moves + rng.uniform(0.3, 1.2)
     return ArmScript(tuple(acts), is_standing)
+
+
+def acting(pose: FloatingArray, rng: np.random.Generator) -> FloatingArray:
+    """The pose (72,) with its arms at a moment of an act drawn at random, whose bones are turned a little."""
+    names = tuple(ACTS)
+    act = ACTS[names[int(rng.integers(len(names)))]](rng)
+    upper, fore = act.arm(float(rng.uniform(0, act.ends_s)))
+    for side in act.sides:
+        bones = arm(upper + rng.normal(0, _SCATTER, 3), fore + rng.normal(0, _SCATTER, 3))
+        pose = with_arm(pose, bones, side)
+    return pose
 
 
 def _held(rng: np.random.Generator, kind: str, sides: tuple[str, ...], bones: Float64Array) -> Act:
