@@ -110,6 +110,8 @@ class PixelPositionConfig:
     Attributes:
         width, layers, heads: of the transformer.
         correlation: of its error of the distance with the landmarks' error: nobody's true height is known.
+        blind_share: weight, 0 to 1, of a second look at the same person without the pixels, to which training accustoms
+            the branch. Pixels of drawn people promise more than those of real ones hold.
         reads: which tokens of people it reads.
         conditioning: what it knows of the camera: nothing, CLIFF's vector, or rays. The geometry of the output knows
             the camera in any case.
@@ -121,6 +123,7 @@ class PixelPositionConfig:
     layers: int = 3
     heads: int = 4
     correlation: float = 0.74
+    blind_share: float = 0.0
     reads: Literal["both", "landmarks", "pixels"] = "both"
     conditioning: Literal["none", "cliff", "ray_map"] = "ray_map"
     mixer: Literal["transformer", "human_moe"] = "transformer"
@@ -128,7 +131,7 @@ class PixelPositionConfig:
 
     def __post_init__(self) -> None:
         """Reject sizes out of range with a ConfigError."""
-        check_ranges(self, width=_SIZES, layers=_COUNTS, heads=_COUNTS, correlation=(-1.0, 1.0))
+        check_ranges(self, width=_SIZES, layers=_COUNTS, heads=_COUNTS, correlation=(-1.0, 1.0), blind_share=(0.0, 1.0))
 
     @property
     def token_width(self) -> int:

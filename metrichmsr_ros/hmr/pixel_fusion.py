@@ -16,6 +16,9 @@ from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
 HIPS = (23, 24)
 """BlazePose's landmarks."""
+_VAGUE = 2.0
+"""Factor of the landmarks' deviation in the weights: the branch reads the same landmarks, and has seen twenty times as
+many people."""
 _THIGHS = [JOINT_NAMES.index(f"{side}_hip") for side in ("left", "right")]
 _SITTING_COS = 0.8  # of the angle by which both thighs are lifted from the trunk's axis
 
@@ -137,7 +140,8 @@ def fused(
     distance = np.linalg.norm(landmarks.transl, axis=-1)
     difference = np.log(np.linalg.norm(pixels.transl, axis=-1) / distance)
     ours, theirs = landmarks.transl_deviation[:, 0] / distance, np.exp(pixels.log_deviation[:, 2])
-    weight = np.where(reads, ours**2 / (ours**2 + theirs**2), np.float32(0))
+    vague = (_VAGUE * ours) ** 2
+    weight = np.where(reads, vague / (vague + theirs**2), np.float32(0))
     shared = correlation * ours * theirs
     rest = 1 - weight
     variance = (rest * ours) ** 2 + (weight * theirs) ** 2 + 2 * weight * rest * shared

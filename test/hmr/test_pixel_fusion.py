@@ -12,6 +12,7 @@ from helpers.pixel_networks import CONFIG, CORRELATION, ROUNDING
 from helpers.simulated_people import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
@@ -20,7 +21,7 @@ from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, with_pixels
+from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, sits, trusts_pixels, with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 
 
@@ -74,14 +75,17 @@ def placed(estimate, distance, deviation):
     correlation=st.floats(0.0, 0.8),
 )
 def test_fused_distance_has_the_stated_variance(person, ours, theirs, ratio, correlation):
-    """Against matrices in float64: inverse-variance weights, and the variance that they have for correlated errors."""
+    """Against matrices in float64: weights of inverse variances, of which the landmarks' is taken fourfold, and the
+    variance that they have for correlated errors.
+    """
     landmarks = placed(person, [3.0], [ours])
     direction = unit(landmarks.transl)
     log_deviation = np.array([[0.0, 0.0, math.log(theirs)]], np.float32)
     pixels = EstimateFromPixels(direction * np.float32(3.0 * ratio), log_deviation, landmarks.betas + 1)
     result = fused(landmarks, pixels, correlation, np.array([True]))
 
-    weights = np.array([ours**-2, theirs**-2]) / (ours**-2 + theirs**-2)
+    weights = np.array([(2 * ours) ** -2, theirs**-2])
+    weights /= weights.sum()
     cross = correlation * ours * theirs
     variance = weights @ np.array([[ours**2, cross], [cross, theirs**2]]) @ weights
     assert np.linalg.norm(result.transl) == pytest.approx(3 * ratio ** weights[1], rel=1e-4)
@@ -110,6 +114,21 @@ def test_people_whose_hips_the_image_does_not_hold_keep_the_landmarks_distance(p
     expected = max(stated, landmarks.transl_deviation[0, 0])
     np.testing.assert_allclose(result.transl_deviation[0, 0], expected, **ROUNDING)
     np.testing.assert_allclose(result.betas[0], landmarks.betas[0], **ROUNDING)
+
+
+def test_people_who_sit_keep_the_landmarks_distance(people, engine):
+    """Thighs that are lifted by 60 degrees, of one person both, of another one."""
+    estimate = engine(people, straight(people))
+    lifted = np.array(Rotation.from_euler("x", -60, degrees=True).as_matrix(), np.float32)
+    hanging = np.array(Rotation.from_euler("xz", [-20, 10], degrees=True).as_matrix(), np.float32)
+    rotmats = estimate.rotmats.copy()
+    rotmats[:, 1:3] = hanging
+    rotmats[0, 1:3], rotmats[1, 1] = lifted, lifted
+    posed = dataclasses.replace(estimate, rotmats=rotmats)
+    assert sits(posed.rotmats).tolist() == [True] + [False] * (len(people) - 1)
+    result = with_pixels(engine, posed, people, None, ViewRoles())
+    same = np.isclose(result.transl, posed.transl, rtol=1e-6).all(1)
+    assert same.tolist() == [True] + [False] * (len(people) - 1)
 
 
 def test_an_uncertain_branch_changes_little_and_a_certain_one_decides(people, engine):
@@ -153,11 +172,11 @@ def test_a_mirrored_view_counts_in_the_original_image_and_heavy_views_do_not(peo
         back.transl.numpy() * np.array(MIRROR_X, np.float32), back.log_deviation.numpy(), back.betas.numpy()
     )
     views = mean_of_views(EstimateFromPixels.joined([seen, flipped]), np.concatenate([rows, rows]), len(people))
-    expected = fused(estimate, views, CORRELATION, shows_hips(first))
+    expected = fused(estimate, views, CORRELATION, trusts_pixels(first, estimate))
     np.testing.assert_allclose(both.transl, expected.transl, **ROUNDING)
     heavy = dataclasses.replace(turned, heavy=np.ones(len(people), np.bool_), trunk_maps=None, decoder_maps=None)
     alone = with_pixels(engine, estimate, first, heavy, roles)
-    expected = fused(estimate, seen, CORRELATION, shows_hips(first))
+    expected = fused(estimate, seen, CORRELATION, trusts_pixels(first, estimate))
     np.testing.assert_allclose(alone.transl, expected.transl, **ROUNDING)
 
 

@@ -119,7 +119,7 @@ class PixelPosition(nn.Module):
 
     def forward(self, batch: CropBatch) -> PixelEstimate:
         """Estimate every person of `batch`, whose maps are present, independently of the others."""
-        located = self.locate(self.tokens(batch))
+        located = self._located(self.tokens(batch))
         pixels = torch.nn.functional.pad(located.where[:, None, :2] * self.crop_side, (0, 1), value=1.0)
         depth = located.where[:, 2].exp() * focal(batch.crop_intrinsics) / self.crop_side
         transl = (pixels @ inverted(batch.crop_intrinsics).mT)[:, 0] * depth[:, None]
@@ -139,6 +139,25 @@ class PixelPosition(nn.Module):
             none if reads == "pixels" else self._landmarks(batch, landmarks),
             none if reads == "landmarks" else self._pixels(batch, cells),
         )
+
+    def _located(self, tokens: BranchTokens) -> Located:
+        """The mean of two looks, one of which does not see the pixels; both are one batch."""
+        share = self.config.blind_share
+        if not share:
+            return self.locate(tokens)
+        count = tokens.camera.shape[0]
+        both = self.locate(
+            BranchTokens(
+                torch.cat([tokens.camera, tokens.camera]),
+                torch.cat([tokens.landmarks, tokens.landmarks]),
+                torch.cat([tokens.pixels, torch.zeros_like(tokens.pixels)]),
+            )
+        )
+
+        def mean(values: torch.Tensor) -> torch.Tensor:
+            return (1 - share) * values[:count] + share * values[count:]
+
+        return Located(mean(both.where), mean(both.log_deviation), mean(both.betas), both.features[:count])
 
     def locate(self, tokens: BranchTokens) -> Located:
         """Position, deviations and shape from tokens."""

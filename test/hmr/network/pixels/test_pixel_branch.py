@@ -13,6 +13,7 @@ from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
+from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
 
 
 def with_maps(batch, seed=0):
@@ -72,6 +73,27 @@ def test_people_of_a_batch_do_not_see_each_other(people, model):
 
 
 @torch.inference_mode()
+@torch.inference_mode()
+def test_half_of_the_answer_does_not_see_the_pixels(people, model):
+    """Against two looks of the same weights, one with all pixel tokens zero, as training leaves them out."""
+    branch = model.pixel_position
+    half = PixelPosition(dataclasses.replace(branch.config, blind_share=0.5)).eval()
+    half.load_state_dict(branch.state_dict())
+    tokens = branch.tokens(people)
+    looks = [
+        branch.locate(tokens),
+        branch.locate(dataclasses.replace(tokens, pixels=torch.zeros_like(tokens.pixels))),
+    ]
+    found, seen = half(people), branch(people)
+    assert not torch.allclose(found.transl, seen.transl, rtol=1e-3)
+    depths = [look.where[:, 2] for look in looks]
+    ratio = (found.transl[:, 2] / seen.transl[:, 2]).log()
+    torch.testing.assert_close(ratio, (depths[1] - depths[0]) / 2, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found.betas, (looks[0].betas + looks[1].betas) / 2, atol=1e-5, rtol=1e-4)
+    deviations = (looks[0].log_deviation + looks[1].log_deviation) / 2
+    torch.testing.assert_close(found.log_deviation, deviations, atol=1e-5, rtol=1e-4)
+
+
 def test_nothing_in_the_forward_pass_breaks_the_graph(people, model):
     compiled = torch.compile(model.pixel_position, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(people).transl, model.pixel_position(people).transl, **ROUNDING)
