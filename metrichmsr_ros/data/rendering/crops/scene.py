@@ -50,7 +50,7 @@ def random_scene(number: int, people: Sequence[Person], rng: np.random.Generator
     view, framing = place_camera(joints, random_shot(rng), rng)
     origin = np.zeros(3)
     others, places = [], [origin]
-    row = _row(number, people, heading, rng)
+    row = row_of_seats(number, people, heading, rng)
     company = row or [(other, *_beside(joints, view, heading, rng)) for other in _company(number, people, rng)]
     for other, place, turn in company:
         if all(np.linalg.norm(place - taken) > _GAP for taken in places) and _away(place, view.eye):
@@ -88,7 +88,7 @@ def _company(number: int, people: Sequence[Person], rng: np.random.Generator) ->
     return [rest[index] for index in rng.choice(len(rest), min(count, len(rest)), replace=False)]
 
 
-def _row(
+def row_of_seats(
     number: int, people: Sequence[Person], heading: float, rng: np.random.Generator
 ) -> list[tuple[Person, Float64Array, float]]:
     """The others of a row of seats in which a seated person sits, as at a table or in a hall; empty for most people."""

@@ -15,6 +15,7 @@ from metrichmsr_ros.data.rendering.compiled.visibility import share_seen
 from metrichmsr_ros.data.rendering.compiled.zbuffer import fill, project
 from metrichmsr_ros.data.rendering.crops.furniture import is_seated, random_fabric, random_seat, random_table
 from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, calm_poses
+from metrichmsr_ros.data.rendering.crops.scene import row_of_seats
 from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
 
 _LEVEL = np.diag([1.0, -1.0, -1.0])
@@ -139,3 +140,21 @@ def test_calm_poses_have_their_hands_below_the_shoulders():
     joints = joint_positions(calm.poses, rest)
     assert (joints[:, [20, 21], 1].max(1) < joints[:, [16, 17], 1].min(1)).all()
     assert (joints[:, 15, 1] > joints[:, 0, 1] + 0.4).all()  # upright
+
+
+def test_a_row_of_sitters_has_gaps_along_it_and_one_heading(people):
+    """In the axes of the first, whose heading is half a turn more than 0.3: the others sit to its sides."""
+    sitters = [number for number, person in enumerate(people) if is_seated(person)]
+    heading, rows = 0.3 + np.pi, []
+    for seed in range(40):
+        rows += [row_of_seats(sitters[0], people, heading, np.random.default_rng(seed))]
+    kept = [row for row in rows if row]
+    assert 5 < len(kept) < 30  # a third of them
+    for row in kept:
+        assert all(is_seated(person) and person is not people[sitters[0]] for person, _, _ in row)
+        places = np.array([place for _, place, _ in row]) @ turn_about_y(heading)
+        assert (np.abs(places[:, 2]) < 0.4).all()
+        assert (np.abs(places[:, 0]) > 0.49).all()
+        assert np.allclose([turn for _, _, turn in row], heading, atol=0.8)
+    stands = next(number for number, person in enumerate(people) if not is_seated(person))
+    assert not any(row_of_seats(stands, people, heading, np.random.default_rng(seed)) for seed in range(40))

@@ -24,7 +24,7 @@ from metrichmsr_ros.data.mocap.acts.arm_poses import (
     turned,
     with_arm,
 )
-from metrichmsr_ros.data.mocap.acts.scripts import ACTS, GESTURES, HANGING, ArmScript, random_script
+from metrichmsr_ros.data.mocap.acts.scripts import ACTS, GESTURES, HANGING, ArmScript, acting, random_script
 from metrichmsr_ros.geometry.rotations import rotation_matrices
 
 DIRECTIONS = st.tuples(st.floats(-0.6, 1.0), st.floats(-1.0, 1.0), st.floats(-0.5, 1.0)).filter(
@@ -110,3 +110,14 @@ def test_between_acts_a_walk_swings_its_arms_and_who_stands_lets_them_hang(body)
     np.testing.assert_array_equal(standing[:3], pose[:3])
     standing[:3] = 0
     np.testing.assert_allclose(bones_of(body, standing, "left"), HANGING, atol=2e-3)
+
+
+def test_an_act_changes_arms_alone_and_differs_each_time():
+    rest, rng = np.random.default_rng(3).normal(0, 0.2, 72), np.random.default_rng(1)
+    posed = np.stack([acting(rest, rng) for _ in range(60)]).reshape(60, 24, 3)
+    arms = [JOINT_NAMES.index(f"{s}_{n}") for s in ("left", "right") for n in ("collar", "shoulder", "elbow", "wrist")]
+    others = [joint for joint in range(24) if joint not in arms]
+    changed = (posed != rest.reshape(24, 3)).any(2)
+    assert not changed[:, others].any()
+    assert changed[:, arms].any(1).all()
+    assert len(np.unique(posed.reshape(60, -1), axis=0)) == 60
