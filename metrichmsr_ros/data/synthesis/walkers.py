@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 from metrichmsr_ros.data.mocap.acts.scripts import ArmScript
+from metrichmsr_ros.data.rendering.clothing import PlainOutfit
 
 
 @dataclass(frozen=True)
