@@ -27,6 +27,7 @@ from metrichmsr_ros.geometry.camera import Camera
 MAP_SIDE = 20
 """Of the shadow maps in the simulator, px."""
 _LEVEL = np.diag([1.0, -1.0, -1.0])
+_FEET = np.array([[0.1, 0.0], [-0.7, -0.6]])  # m; the second is beside the shape, where the floor is seen and lit
 
 
 def small_sources() -> CropSources:
@@ -36,8 +37,8 @@ def small_sources() -> CropSources:
 
 
 def small_sketches() -> list[Sketch]:
-    """Two of unequal sizes, with and without a floor and feet."""
-    return [_sketch(0, Camera.from_fov(26, 30, 0.8), 1.45), _sketch(1, Camera.from_fov(21, 24, 0.8), 1.0)]
+    """Two of unequal sizes, without and with a floor and feet; the richer is last, behind the other's rows."""
+    return [_sketch(1, Camera.from_fov(21, 24, 0.8), 1.0), _sketch(0, Camera.from_fov(26, 30, 0.8), 1.45)]
 
 
 def _sketch(seed: int, camera: Camera, over: float) -> Sketch:
@@ -53,7 +54,7 @@ def _sketch(seed: int, camera: Camera, over: float) -> Sketch:
     paper = rng.random((camera.height, camera.width, 3)).astype(np.float32)
     floor = random_floor(small_sources().pictures, 2.6, rng) if seed == 0 else None
     points = project(mesh.vertices, view.rotation, view.eye, window.raster.intrinsics)
-    feet = np.array([[0.1, 0.0]])[: 1 - seed]
+    feet = _FEET if seed == 0 else _FEET[:0]
     return Sketch(mesh, points, window, placed, random_light(rng), np.array([0.0, 0.9, 0.0]), paper, floor, feet)
 
 
