@@ -55,7 +55,7 @@ def test_every_graph_is_compared_on_real_and_rendered_people():
     assert problems(notes, people, "both") == []
     assert len(notes.of("vertices")) == people
     assert len(notes.of("transl")) >= 2 * people  # straight and mirrored
-    assert len(notes.of("pixels: transl")) == 2 * people
+    assert people <= len(notes.of("pixels: transl")) <= 2 * people  # mirrored where BlazePose finds them there, too
 
 
 def test_a_network_that_differs_is_found(monkeypatch):
