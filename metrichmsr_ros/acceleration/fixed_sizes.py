@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -42,6 +42,10 @@ class BatchRecorder(Protocol):
     def device(self) -> torch.device:
         """Where inputs and outputs are."""
 
+    @property
+    def lock(self) -> threading.Lock:
+        """Held while a recording is made, or replayed and its output read: one at a time of all of this recorder's."""
+
     def record(self, forward: Forward, inputs: Columns) -> Recording:
         """A recording that reads `inputs`, which are on the device and hold an example."""
 
@@ -50,7 +54,7 @@ class CallRecorder:
     """Calls the forward again at every replay; for devices without graphs."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.lock = device, threading.Lock()
 
     def record(self, forward: Forward, inputs: Columns) -> Recording:
         """Calls the forward once, which compiles it."""
@@ -61,13 +65,16 @@ class CallRecorder:
 class GraphRecorder:
     """Records CUDA graphs. All share one pool of memory, because only one is replayed at a time."""
 
+    _recording: ClassVar[threading.Lock] = threading.Lock()
+    """Of the process: a recording first waits for the whole device, which fails while another one is made."""
+
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.lock = device, threading.Lock()
         self._pool: Any = None
 
     def record(self, forward: Forward, inputs: Columns) -> Recording:
         """Runs the forward a few times on a stream of its own, then records it."""
-        with torch.cuda.device(self.device):
+        with self._recording, torch.cuda.device(self.device):
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
@@ -106,7 +113,6 @@ class FixedSizes:
     def __init__(self, forward: Forward, recorder: BatchRecorder) -> None:
         self._forward, self._recorder = forward, recorder
         self._recordings: dict[_Key, Recording] = {}
-        self._lock = threading.Lock()
         self.recorded: Counter[int] = Counter()
         """Recordings made, by size."""
         self.replayed: Counter[int] = Counter()
@@ -121,14 +127,14 @@ class FixedSizes:
     @torch.inference_mode()
     def warm_up(self, example: Columns, sizes: Iterable[int] = WARMED_UP) -> None:
         """Make recordings of these sizes with rows like those of `example`, which has at least one."""
-        with self._lock:
+        with self._recorder.lock:
             for size in sorted(sizes, reverse=True):  # the largest first: the others fit into its memory
                 self._recording({name: value[:1] for name, value in example.items()}, size)
 
     def _part(self, rows: Columns) -> Tensor:
         count = len(next(iter(rows.values())))
         size = padded_size(count)
-        with self._lock:  # inputs and outputs of a recording are the same memory for every call
+        with self._recorder.lock:  # a recording has the same memory in every call, and shares some with others
             recording = self._recording(rows, size)
             for name, value in rows.items():
                 recording.inputs[name][:count].copy_(value, non_blocking=True)

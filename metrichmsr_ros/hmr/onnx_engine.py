@@ -19,7 +19,7 @@ from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs, refuse_heavy
 from metrichmsr_ros.hmr.weights import config_in
 from metrichmsr_ros.runtime.graph_file import graph_of, load_graph
-from metrichmsr_ros.runtime.providers import CPU, Providers, name_of
+from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.weights_file import WeightsHeader
 from metrichmsr_ros.types import AnyArray
@@ -63,7 +63,6 @@ class OnnxEngine:
         pixels = graph_of(file.path, PIXELS)
         self._pixels = load_graph(pixels, file, num_threads, providers) if reads_maps else None
         self._inputs = inputs_of(self._config)
-        self._provider = name_of(providers[0])
         file.check_values()
 
     @property
@@ -84,7 +83,7 @@ class OnnxEngine:
     @property
     def about(self) -> Mapping[str, str]:
         """What runs the network; see `HMREngine`."""
-        return {"network on": f"ONNX Runtime, {self._provider}", "precision": "float32", "compiled": "by ONNX Runtime"}
+        return {"network on": self._landmarks.runs_on, "precision": "float32", "compiled": "by ONNX Runtime"}
 
     def __call__(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> HMREstimate:
         """One estimate a view; see `HMREngine`.

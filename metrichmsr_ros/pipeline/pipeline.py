@@ -147,8 +147,8 @@ class Pipeline:
 
     @property
     def about(self) -> Mapping[str, str]:
-        """What runs the preset's network, for diagnostics."""
-        return self.engine.about
+        """What runs the preset's network, and BlazePose, for diagnostics."""
+        return {**self.engine.about, "BlazePose on": self._blazepose.runs_on}
 
     @property
     def single_image_views(self) -> tuple[str, ...]:

@@ -81,6 +81,11 @@ class OnnxNetwork:
         return network
 
     @property
+    def runs_on(self) -> str:
+        """What runs the network, for diagnostics."""
+        return f"ONNX Runtime, {self._session.get_providers()[0]}"
+
+    @property
     def takes_batches(self) -> bool:
         """Whether several images a call cost less than as many calls: not on a CPU."""
         return self._session.get_providers()[0] not in CPU

@@ -95,6 +95,18 @@ def test_threads_do_not_mix_their_rows():
     assert fixed.recorded == {4: 1}
 
 
+def test_forwards_of_one_recorder_take_turns():
+    """Graphs of one recorder share memory: another one must not be replayed before an output was read."""
+    recorder, held = StaticRecorder(CPU), []
+    first, second = (FixedSizes(lambda rows: held.append(recorder.lock.locked()) or rows["a"], recorder) for _ in "ab")
+    rows = {"a": rows_of(2)["a"]}
+    assert torch.equal(first(rows), second(rows))
+    first.warm_up(rows, (4,))
+    assert len(held) == 5  # two recordings and replays, one recording
+    assert all(held)
+    assert not recorder.lock.locked()
+
+
 def test_sizes_grow_by_two_and_parts_cover_all_rows():
     assert [padded_size(count) for count in (1, 2, 3, 5, 9, 17, 32)] == [1, 2, 4, 8, 16, 32, 32]
     assert [(part.start, part.stop) for part in parts_of(70)] == [(0, 32), (32, 64), (64, 70)]

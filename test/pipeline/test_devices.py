@@ -48,7 +48,9 @@ def test_every_network_of_the_default_preset_runs_on_the_gpu_that_is_named(asked
     photo = cv2.imread(str(asset_path("astronaut.jpg")))[..., ::-1]
     camera = Camera.from_fov(photo.shape[1], photo.shape[0], 0.5)
     depth = DepthChoice("ground", "auto", "cuda:1")
-    scene = Pipeline.from_preset(device="cuda:1", num_threads=1, depth=depth).estimate(photo, camera)
+    pipeline = Pipeline.from_preset(device="cuda:1", num_threads=1, depth=depth)
+    assert pipeline.about["network on"] == pipeline.about["BlazePose on"] == f"ONNX Runtime, {CUDA}"
+    scene = pipeline.estimate(photo, camera)
     # detector and landmarks of BlazePose, person detector, body network, pixel branch, body, refiner, heavy landmarks
     assert len(asked) >= 7
     assert all(providers == [(CUDA, {"device_id": "1"}), "CPUExecutionProvider"] for providers in asked)

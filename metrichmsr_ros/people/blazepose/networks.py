@@ -20,6 +20,7 @@ import numpy as np
 
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.io.devices import checked_device, in_place_of
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
 from metrichmsr_ros.people.blazepose.crops import Tile, cut_out, letterbox
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps, sigmoid
@@ -33,7 +34,7 @@ from metrichmsr_ros.people.blazepose.landmarks import (
 )
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.blazepose.network_files import NETWORKS, converted, graph_of, make_graph, sha256_of
-from metrichmsr_ros.runtime.providers import CPU, Providers
+from metrichmsr_ros.runtime.providers import CPU, Providers, lack_of
 from metrichmsr_ros.runtime.session import DamagedNetworkError, OnnxNetwork, OnnxNetworkError
 from metrichmsr_ros.types import AnyArray, FloatingArray, ImageArray
 
@@ -59,6 +60,10 @@ class Network(Protocol):
     @property
     def takes_batches(self) -> bool:
         """Whether several images a call cost less than as many calls."""
+
+    @property
+    def runs_on(self) -> str:
+        """What runs it, for diagnostics."""
 
     def run(self, inputs: Mapping[str, AnyArray], outputs: Sequence[str]) -> Sequence[AnyArray]:
         """The named outputs."""
@@ -129,6 +134,11 @@ class BlazePose:
         self._anchors = make_anchors()
         self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
         self._num_threads, self._providers = num_threads, providers
+
+    @property
+    def runs_on(self) -> str:
+        """What runs the networks, for diagnostics."""
+        return self._landmarker.runs_on
 
     def heavier(self) -> BlazePose:
         """The same with the heavier landmark network, and without maps; both use one detector.
@@ -269,10 +279,11 @@ def _answer(
 
 def _load_in_torch(name: str, outputs: Sequence[str], device: str) -> Network:
     """The network on a device of torch."""
-    from metrichmsr_ros.io.devices import checked_device
+    with in_place_of(lack_of(device)):
+        checked = checked_device(device)
     from metrichmsr_ros.people.blazepose.torch_network import TorchSession  # robots do without torch
 
-    return TorchSession(name, outputs, checked_device(device))
+    return TorchSession(name, outputs, checked)
 
 
 def _load(name: str, path: str | Path | None, side: int, num_threads: int, providers: Providers) -> OnnxNetwork:

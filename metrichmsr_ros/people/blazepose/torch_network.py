@@ -9,10 +9,12 @@ It computes what the ONNX graph of `conversion` computes, where torch has a devi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn
 from torch.nn import functional
 
 from metrichmsr_ros.acceleration.fixed_sizes import Columns, FixedSizes, recorder_of
@@ -155,6 +157,8 @@ class TorchNetwork(nn.Module):
 class TorchSession:
     """One of BlazePose's networks on a device of torch, with the interface of `runtime.session.OnnxNetwork`.
 
+    It computes in full float32 whatever the process allows.
+
     Args:
         name: one of `network_files.NETWORKS`. outputs: names of the outputs to compute.
         device: of torch. On CUDA the network is recorded as a graph for each of a few batch sizes.
@@ -170,7 +174,8 @@ class TorchSession:
     def __init__(self, name: str, outputs: Sequence[str], device: torch.device) -> None:
         self._network = TorchNetwork.of(name, outputs).to(device)
         side = 224 if "boxes" in outputs else 256
-        with torch.inference_mode():
+        self.runs_on = f"torch, {device}"
+        with torch.inference_mode(), _full_float32(device):
             example = self._network(torch.zeros((1, side, side, 3), dtype=torch.uint8, device=device))
         self._shapes = {name: value.shape[1:] for name, value in example.items()}
         self._forward = FixedSizes(self._joined, recorder_of(device))
@@ -188,4 +193,17 @@ class TorchSession:
 
     def _joined(self, columns: Columns) -> Tensor:
         """All outputs of a row after each other, (n, N)."""
-        return torch.cat([value.flatten(1) for value in self._network(columns["images"]).values()], dim=1)
+        images = columns["images"]
+        with _full_float32(images.device):
+            return torch.cat([value.flatten(1) for value in self._network(images).values()], dim=1)
+
+
+@contextmanager
+def _full_float32(device: torch.device) -> Iterator[None]:
+    """Convolutions on CUDA otherwise round what they multiply to the 10 bits of TF32."""
+    if device.type != "cuda":
+        yield
+        return
+    kept = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    with cudnn.flags(**kept, allow_tf32=False):
+        yield

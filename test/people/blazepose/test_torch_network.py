@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from helpers.fetched_networks import skip_without_blazepose
@@ -66,6 +68,7 @@ def test_every_weight_can_be_trained(astronaut):
 
 def test_people_are_found_as_by_onnx_runtime(astronaut):
     plain, ours = BlazePose(with_maps=True), BlazePose(with_maps=True, torch_device="cpu")
+    assert (plain.runs_on, ours.runs_on) == ("ONNX Runtime, CPUExecutionProvider", "torch, cpu")
     (there,), (here,) = plain.detect(astronaut), ours.detect(astronaut)
     np.testing.assert_allclose(here.bbox, there.bbox, atol=0.05)
     for reference, found in ((plain, ours), (plain.heavier(), ours.heavier())):
@@ -99,9 +102,32 @@ def test_an_unknown_device_is_named():
         BlazePose(torch_device="quantum")
 
 
+def test_a_gpu_that_neither_has_names_the_provider_first(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match=r"^device is 'cuda', .* no CUDAExecutionProvider.* 0 GPUs"):
+        BlazePose(torch_device="cuda")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_finds_the_same_people(astronaut, monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+def test_threads_that_record_and_replay_on_one_gpu_do_not_mix_people(astronaut):
+    full = BlazePose(with_maps=True, torch_device="cuda")
+    networks, region = (full, full.heavier()), BlazePose().detect(astronaut)[0].roi()
+    regions = [Roi(region.centre, region.size * (1 + 0.05 * k), 0.1 * k) for k in range(12)]
+
+    def look(number):
+        found = networks[number % 2].landmarks(astronaut, regions[number % 12], 0.0)
+        full.detect(astronaut)
+        return found.crop_landmarks
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(look, range(48)))
+    for number, landmarks in enumerate(found):
+        np.testing.assert_array_equal(landmarks, look(number))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_finds_the_same_people(astronaut):
+    """Also where the process allows TF32, as torch does by itself."""
     plain, ours = BlazePose(with_maps=True), BlazePose(with_maps=True, torch_device="cuda")
     region = plain.detect(astronaut)[0].roi()
     np.testing.assert_allclose(ours.detect(astronaut)[0].bbox, plain.detect(astronaut)[0].bbox, atol=0.05)
