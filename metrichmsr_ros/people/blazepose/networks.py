@@ -105,7 +105,8 @@ class BlazePose:
         AssetError: a network is not fetched.
         GraphError: its file is damaged, or its graph cannot be written to the cache.
         FileNotFoundError: `detector_path` or `landmark_path` is not a file.
-        ValueError: it is another file.
+        ValueError: it is another file, or is named beside `torch_device`.
+        DeviceError: torch does not have `torch_device`.
     """
 
     def __init__(
@@ -121,19 +122,14 @@ class BlazePose:
         providers: Providers = CPU,
         torch_device: str | None = None,
     ) -> None:
+        if torch_device is not None and (detector_path or landmark_path):
+            raise ValueError("networks in torch are those in the user's cache: leave the paths out, or torch_device")
+        self._num_threads, self._providers, self._torch_device = num_threads, providers, torch_device
         self._outputs = LANDMARK_OUTPUTS + (MAPS if with_maps else ())
-        self._torch_device = torch_device
-        if torch_device is None:
-            self._detector: Network = _load(DETECTOR, detector_path, INPUT_SIZE, num_threads, providers)
-            self._landmarker: Network = _load(
-                HEAVY if heavy else FULL, landmark_path, CROP_SIZE, num_threads, providers
-            )
-        else:
-            self._detector = _load_in_torch(DETECTOR, DETECTOR_OUTPUTS, torch_device)
-            self._landmarker = _load_in_torch(HEAVY if heavy else FULL, self._outputs, torch_device)
+        self._detector = self._load(DETECTOR, DETECTOR_OUTPUTS, detector_path)
+        self._landmarker = self._load(HEAVY if heavy else FULL, self._outputs, landmark_path)
         self._anchors = make_anchors()
         self._min_score, self._max_iou, self._heavy = min_score, max_iou, heavy
-        self._num_threads, self._providers = num_threads, providers
 
     @property
     def runs_on(self) -> str:
@@ -148,12 +144,14 @@ class BlazePose:
             GraphError: its file is damaged, or its graph cannot be written to the cache.
         """
         other = copy(self)
+        other._landmarker = self._load(HEAVY, LANDMARK_OUTPUTS)
         other._outputs, other._heavy = LANDMARK_OUTPUTS, True
-        if self._torch_device is None:
-            other._landmarker = _load(HEAVY, None, CROP_SIZE, self._num_threads, self._providers)
-        else:
-            other._landmarker = _load_in_torch(HEAVY, LANDMARK_OUTPUTS, self._torch_device)
         return other
+
+    def _load(self, name: str, outputs: Sequence[str], path: str | Path | None = None) -> Network:
+        if self._torch_device is not None:
+            return _load_in_torch(name, outputs, self._torch_device)
+        return _load(name, path, self._num_threads, self._providers)
 
     def detect(
         self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
@@ -215,17 +213,14 @@ class BlazePose:
         """As `landmarks` for each image and its ROI, in one call of the network where that is faster."""
         for image in images:
             check_image(image)
-        usable = [roi.is_usable(image.shape[1], image.shape[0]) for image, roi in zip(images, rois, strict=True)]
-        crops = [
-            cut_out(image, roi, roi.matrix())
-            for image, roi, is_usable in zip(images, rois, usable, strict=True)
-            if is_usable
-        ]
-        answers = iter(self._read_crops(crops))
-        return [
-            self._landmark_set(roi, roi.matrix(), next(answers), min_score) if is_usable else None
-            for roi, is_usable in zip(rois, usable, strict=True)
-        ]
+        found: list[LandmarkSet | None] = [None] * len(rois)
+        pairs = enumerate(zip(images, rois, strict=True))
+        usable = [number for number, (image, roi) in pairs if roi.is_usable(image.shape[1], image.shape[0])]
+        matrices = [rois[number].matrix() for number in usable]
+        crops = [cut_out(images[n], rois[n], matrix) for n, matrix in zip(usable, matrices, strict=True)]
+        for number, matrix, answer in zip(usable, matrices, self._read_crops(crops), strict=True):
+            found[number] = self._landmark_set(rois[number], matrix, answer, min_score)
+        return found
 
     def _landmark_set(
         self, roi: Roi, matrix: FloatingArray, answer: CropAnswer, min_score: float, mirrored: bool = False
@@ -253,12 +248,9 @@ class BlazePose:
         )
 
     def _read_crops(self, crops: Sequence[ImageArray]) -> list[CropAnswer]:
-        if not crops:
-            return []
-        images = np.ascontiguousarray(np.stack(crops))
-        if not self._landmarker.takes_batches:
-            return [self._read_batch(image[None])[0] for image in images]
-        return self._read_batch(images)
+        if crops and self._landmarker.takes_batches:
+            return self._read_batch(np.stack(crops))
+        return [answer for crop in crops for answer in self._read_batch(np.ascontiguousarray(crop)[None])]
 
     def _read_batch(self, images: ImageArray) -> list[CropAnswer]:
         outputs = self._landmarker.run({"images": images}, self._outputs)
@@ -286,8 +278,8 @@ def _load_in_torch(name: str, outputs: Sequence[str], device: str) -> Network:
     return TorchSession(name, outputs, checked)
 
 
-def _load(name: str, path: str | Path | None, side: int, num_threads: int, providers: Providers) -> OnnxNetwork:
-    """The network in the cache or in the file that the caller names; its input is a square of `side` pixels."""
+def _load(name: str, path: str | Path | None, num_threads: int, providers: Providers) -> OnnxNetwork:
+    """The network in the cache or in the file that the caller names."""
     try:
         if path is None:
             network = _load_cached(name, num_threads, providers)
@@ -295,7 +287,7 @@ def _load(name: str, path: str | Path | None, side: int, num_threads: int, provi
             network = OnnxNetwork(graph_of(path), num_threads, providers)
     except OnnxNetworkError as error:
         raise OnnxNetworkError(f"{error}; `metrichmsr setup` makes the graphs again") from error
-    found = network.inputs.get("images", ())
+    side, found = INPUT_SIZE if name == DETECTOR else CROP_SIZE, network.inputs.get("images", ())
     if found[1:] != (side, side, 3):
         raise ValueError(f"{path or name} takes input {found}, not (n, {side}, {side}, 3): wrong network file")
     return network

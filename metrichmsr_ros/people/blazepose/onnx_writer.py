@@ -13,18 +13,17 @@ import numpy as np
 from onnx import TensorProto
 
 from metrichmsr_ros.people.blazepose.onnx_builder import OnnxBuilder, Shape
-from metrichmsr_ros.people.blazepose.tflite_reader import (
-    Operation,
-    TfliteError,
-    TfliteGraph,
+from metrichmsr_ros.people.blazepose.tflite_operations import (
+    activation_of,
+    convolution_of,
+    expect,
     needed_for,
     same_padding,
 )
-from metrichmsr_ros.types import AnyArray
+from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph
 
 IMAGES, BATCH = "images", "n"
 _SAME = 0
-_ACTIVATIONS = {0: None, 1: "Relu", 3: "Clip"}
 
 
 def to_onnx(
@@ -88,23 +87,17 @@ class _Writer:
         add(operation)
 
     def _conv_2d(self, op: Operation) -> None:
-        weights = self._graph.constants[op.inputs[1]].transpose(0, 3, 1, 2)
-        self._convolve(op, weights, groups=1)
-
-    def _depthwise_conv_2d(self, op: Operation) -> None:
-        _expect(op, DepthMultiplier=1)
-        weights = self._graph.constants[op.inputs[1]].transpose(3, 0, 1, 2)
-        self._convolve(op, weights, groups=len(weights))
-
-    def _convolve(self, op: Operation, weights: AnyArray, groups: int) -> None:
-        _expect(op, DilationHFactor=1, DilationWFactor=1)
+        convolution = convolution_of(self._graph, op)
         names = [
-            self._onnx.weight(f"{op.output}.weight", np.ascontiguousarray(weights)),
-            self._onnx.weight(f"{op.output}.bias", self._graph.constants[op.inputs[2]]),
+            self._onnx.weight(f"{op.output}.weight", convolution.weights),
+            self._onnx.weight(f"{op.output}.bias", convolution.bias),
         ]
-        source, pads = self._padded(op, weights.shape[2:])
+        source, pads = self._padded(op, convolution.weights.shape[2:])
         strides = [op.options["StrideH"], op.options["StrideW"]]
-        self._activated(op, "Conv", [self._name(source), *names], strides=strides, pads=pads, group=groups)
+        inputs = [self._name(source), *names]
+        self._activated(op, "Conv", inputs, strides=strides, pads=pads, group=convolution.groups)
+
+    _depthwise_conv_2d = _conv_2d
 
     def _padded(self, op: Operation, kernel: tuple[int, ...]) -> tuple[int, list[int]]:
         """The tensor to read, and rows and columns of zeros: above, left, below, right."""
@@ -144,7 +137,7 @@ class _Writer:
         self._activated(op, "MaxPool", [self._name(source)], kernel_shape=list(kernel), strides=strides, pads=pads)
 
     def _resize_bilinear(self, op: Operation) -> None:
-        _expect(op, AlignCorners=0, HalfPixelCenters=1)
+        expect(op, AlignCorners=0, HalfPixelCenters=1)
         before, after = (self._graph.shapes[number][1:3] for number in (op.inputs[0], op.output))
         scales = self._onnx.constant(
             f"{op.output}.scales", np.array([1, 1, after[0] / before[0], after[1] / before[1]], np.float32)
@@ -184,14 +177,11 @@ class _Writer:
 
     def _activated(self, op: Operation, kind: str, inputs: list[str], **attributes: Any) -> None:
         """A node and the activation that TFLite fuses with it."""
-        fused = op.options.get("FusedActivationFunction", 0)
-        if fused not in _ACTIVATIONS:
-            raise TfliteError(f"{op.kind} has TFLite's activation {fused}; known: none, RELU, RELU6")
-        activation, name = _ACTIVATIONS[fused], self._name(op.output)
-        self._onnx.node(kind, inputs, name if activation is None else f"{name}.linear", **attributes)
-        if activation == "Relu":
+        activation, name = activation_of(op), self._name(op.output)
+        self._onnx.node(kind, inputs, f"{name}.linear" if activation else name, **attributes)
+        if activation == "RELU":
             self._onnx.node("Relu", [f"{name}.linear"], name)
-        elif activation == "Clip":
+        elif activation == "RELU6":
             limits = [self._onnx.constant("0", np.float32(0)), self._onnx.constant("6", np.float32(6))]
             self._onnx.node("Clip", [f"{name}.linear", *limits], name)
 
@@ -205,9 +195,3 @@ class _Writer:
             return [BATCH, *shape[1:]]
         size = [f"{free}_height", f"{free}_width"] if free else [*shape[1:3]]
         return [BATCH, shape[3], *size]
-
-
-def _expect(op: Operation, **options: int) -> None:
-    for name, value in options.items():
-        if op.options[name] != value:
-            raise TfliteError(f"{op.kind} has {name} {op.options[name]}; only {value} is known here")

@@ -7,7 +7,7 @@ computed here and do not appear among the operations.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -82,22 +82,6 @@ class TfliteGraph:
     shapes: Mapping[int, tuple[int, ...]]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-
-
-def needed_for(graph: TfliteGraph, tensors: Iterable[int]) -> list[Operation]:
-    """Operations that some tensors depend on, in the order of execution."""
-    wanted, kept = set(tensors), list[Operation]()
-    for operation in reversed(graph.operations):
-        if operation.output in wanted:
-            wanted.update(operation.inputs)
-            kept.append(operation)
-    return kept[::-1]
-
-
-def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TFLite's SAME padding of one axis, before and after: the odd zero comes after."""
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-    return total // 2, total - total // 2
 
 
 def read_tflite(content: bytes) -> TfliteGraph:

@@ -20,13 +20,21 @@ from torch.nn import functional
 from metrichmsr_ros.acceleration.fixed_sizes import Columns, FixedSizes, recorder_of
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.people.blazepose.conversion import NamedGraph, named_graph
-from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, needed_for, same_padding
+from metrichmsr_ros.people.blazepose.tflite_operations import (
+    CONVOLUTIONS,
+    activation_of,
+    convolution_of,
+    expect,
+    needed_for,
+    same_padding,
+)
+from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError
 from metrichmsr_ros.types import AnyArray
 
-_ACTIVATIONS: Mapping[int, Callable[[Tensor], Tensor]] = {
-    0: lambda values: values,
-    1: functional.relu,
-    3: functional.relu6,
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "": lambda values: values,
+    "RELU": functional.relu,
+    "RELU6": functional.relu6,
 }
 _SAME = 0
 
@@ -49,7 +57,7 @@ class TorchNetwork(nn.Module):
         self._operations = needed_for(self._graph, self._outputs.values())
         self.convolutions = nn.ModuleDict()
         for operation in self._operations:
-            if operation.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            if operation.kind in CONVOLUTIONS:
                 self.convolutions[str(operation.output)] = self._convolution(operation)
             elif f"_{operation.kind.lower()}" not in vars(TorchNetwork):
                 raise TfliteError(f"operation {operation.kind} is not known here")
@@ -74,17 +82,18 @@ class TorchNetwork(nn.Module):
             values[operation.output] = compute(operation, values)
         return {name: values[number] for name, number in self._outputs.items()}
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self._graph.shapes[self._graph.inputs[0]][1:]
+
     def _convolution(self, op: Operation) -> nn.Conv2d:
-        constants = self._graph.constants
-        depthwise = op.kind == "DEPTHWISE_CONV_2D"
-        kernel = torch.from_numpy(constants[op.inputs[1]].copy()).permute((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
-        bias = torch.from_numpy(constants[op.inputs[2]].copy())
-        if op.options["DilationHFactor"] != 1 or op.options["DilationWFactor"] != 1 or len(bias) != len(kernel):
-            raise TfliteError(f"{op.kind} with dilation, or with several filters a channel, is not known here")
-        groups = len(kernel) if depthwise else 1
-        size, stride = (kernel.shape[2], kernel.shape[3]), (op.options["StrideH"], op.options["StrideW"])
-        layer = nn.Conv2d(kernel.shape[1] * groups, len(kernel), size, stride, groups=groups)
-        layer.weight.data, layer.bias = kernel.contiguous(), nn.Parameter(bias)
+        stored = convolution_of(self._graph, op)
+        channels = stored.weights.shape[1] * stored.groups
+        size, stride = stored.weights.shape[2:], (op.options["StrideH"], op.options["StrideW"])
+        layer = nn.Conv2d(channels, len(stored.bias), size, stride, groups=stored.groups)
+        state = {"weight": torch.from_numpy(stored.weights), "bias": torch.from_numpy(stored.bias)}
+        layer.load_state_dict(state)
         return layer
 
     def _conv_2d(self, op: Operation, values: Mapping[int, Tensor]) -> Tensor:
@@ -116,8 +125,7 @@ class TorchNetwork(nn.Module):
         return self._activated(op, functional.max_pool2d(self._padded(op, values, kernel), kernel, strides))
 
     def _resize_bilinear(self, op: Operation, values: Mapping[int, Tensor]) -> Tensor:
-        if op.options["AlignCorners"] or not op.options["HalfPixelCenters"]:
-            raise TfliteError("RESIZE_BILINEAR is known here with half-pixel centres only")
+        expect(op, AlignCorners=0, HalfPixelCenters=1)
         height, width = self._graph.shapes[op.output][1:3]
         larger = functional.interpolate(values[op.inputs[0]], (height, width), mode="bilinear", align_corners=False)
         return self._activated(op, larger)
@@ -148,10 +156,7 @@ class TorchNetwork(nn.Module):
 
     @staticmethod
     def _activated(op: Operation, values: Tensor) -> Tensor:
-        fused = op.options.get("FusedActivationFunction", 0)
-        if fused not in _ACTIVATIONS:
-            raise TfliteError(f"{op.kind} has TFLite's activation {fused}; known: none, RELU, RELU6")
-        return _ACTIVATIONS[fused](values)
+        return _ACTIVATIONS[activation_of(op)](values)
 
 
 class TorchSession:
@@ -173,13 +178,12 @@ class TorchSession:
 
     def __init__(self, name: str, outputs: Sequence[str], device: torch.device) -> None:
         self._network = TorchNetwork.of(name, outputs).to(device)
-        side = 224 if "boxes" in outputs else 256
         self.runs_on = f"torch, {device}"
         with torch.inference_mode(), _full_float32(device):
-            example = self._network(torch.zeros((1, side, side, 3), dtype=torch.uint8, device=device))
+            example = self._network(torch.zeros((1, *self._network.image_shape), dtype=torch.uint8, device=device))
         self._shapes = {name: value.shape[1:] for name, value in example.items()}
         self._forward = FixedSizes(self._joined, recorder_of(device))
-        self.inputs: Mapping[str, tuple[int | str, ...]] = {"images": ("n", side, side, 3)}
+        self.inputs: Mapping[str, tuple[int | str, ...]] = {"images": ("n", *self._network.image_shape)}
 
     def run(self, inputs: Mapping[str, AnyArray], outputs: Sequence[str]) -> list[AnyArray]:
         """The named outputs for images (n, H, W, 3) uint8 RGB."""

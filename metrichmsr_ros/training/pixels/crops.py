@@ -13,14 +13,14 @@ from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays, batches, crop_shards, read_crops
 from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.ray_map import inverted
+from metrichmsr_ros.people.blazepose.networks import MAPS
 
 CROP_SIZE = 256
 NAMES = (
     *("landmarks", "visibility", "presence", "world", "crop_matrix", "crop_intrinsics", "intrinsics", "image_size"),
-    *("s16", "t8", "joints", "betas", "framing"),
+    *(*MAPS, "joints", "betas", "framing"),
 )
 """The arrays of a shard that training reads."""
-_MAPS = ("s16", "t8")
 CropTensors = dict[str, torch.Tensor]
 """Looks as tensors by the names of a shard's arrays; each has the looks as its first dimension."""
 
@@ -60,8 +60,13 @@ def endless(folder: Path, size: int, seed: int, start: Position) -> Iterator[tup
             if count > position.taken:
                 yield Position(position.epoch, count), as_tensors(arrays)
         if not count:
-            raise ValueError(f"{folder}: the shards hold fewer than {size} crops; lower batch_size or make more crops")
+            raise too_few(folder, size)
         position = Position(position.epoch + 1, 0)
+
+
+def too_few(folder: Path, size: int) -> ValueError:
+    """The error where the shards do not fill one batch."""
+    return ValueError(f"{folder}: the shards hold fewer than {size} crops; lower batch_size or make more crops")
 
 
 def held_out(folder: Path) -> list[CropArrays]:
@@ -80,7 +85,7 @@ def held_out_batches(shards: Sequence[CropArrays], body: BodyModel, size: int) -
 def as_tensors(arrays: CropArrays) -> CropTensors:
     """The arrays of looks as tensors on the CPU; maps keep their half precision."""
     return {
-        name: torch.from_numpy(values.astype(np.float16 if name in _MAPS else np.float32))
+        name: torch.from_numpy(np.asarray(values, np.float16 if name in MAPS else np.float32))
         for name, values in arrays.items()
     }
 
@@ -91,9 +96,10 @@ def batch_of(looks: CropTensors, body: BodyModel, device: torch.device | str = "
     def tensor(name: str) -> torch.Tensor:
         return looks[name].to(device, torch.float32)
 
-    pixels = _image_pixels(tensor("landmarks"), tensor("crop_matrix"))
+    landmarks = tensor("landmarks")
+    pixels = _image_pixels(landmarks, tensor("crop_matrix"))
     batch = CropBatch(
-        landmarks=tensor("landmarks"),
+        landmarks=landmarks,
         visibility=tensor("visibility"),
         presence=tensor("presence"),
         world=tensor("world"),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.data.synthesis.crops.shard_files import crop_shards, read_crops
-from metrichmsr_ros.training.pixels.crops import NAMES, CropTensors, Position, as_tensors
+from metrichmsr_ros.training.pixels.crops import NAMES, CropTensors, Position, as_tensors, too_few
 
 
 class ResidentCrops:
@@ -60,7 +60,7 @@ class ResidentCrops:
         while True:
             self.load()
             if self._count < size:
-                raise ValueError(f"{self._folder}: the shards hold fewer than {size} crops; lower batch_size")
+                raise too_few(self._folder, size)
             order = np.random.default_rng([seed, epoch]).permutation(self._count)
             rows = torch.from_numpy(order).to(self._device)
             for first in range(taken * size, self._count - size + 1, size):

@@ -7,6 +7,7 @@ import torch
 from metrichmsr_ros.assets import model_path
 from metrichmsr_ros.hmr.network.pixels.branch import TRUNK_HIDDEN
 from metrichmsr_ros.people.blazepose.conversion import trunk_maps
+from metrichmsr_ros.people.blazepose.tflite_operations import convolution_of
 from metrichmsr_ros.people.blazepose.tflite_reader import Operation, TfliteError, TfliteGraph, read_tflite
 
 _PARTS = (("expand", "CONV_2D"), ("filter", "DEPTHWISE_CONV_2D"), ("project", "CONV_2D"))
@@ -25,10 +26,9 @@ def blazepose_trunk() -> dict[str, torch.Tensor]:
         inside = tensor
         for part, kind in _PARTS:
             operation = _reader(graph, inside, kind, hidden if part == "expand" else None)
-            kernel, bias = (torch.from_numpy(graph.constants[number].copy()) for number in operation.inputs[1:3])
-            channels_first = (3, 0, 1, 2) if kind.startswith("DEPTHWISE") else (0, 3, 1, 2)
-            state[f"{block}.{part}.weight"] = kernel.permute(channels_first).contiguous()
-            state[f"{block}.{part}.bias"] = bias
+            convolution = convolution_of(graph, operation)
+            state[f"{block}.{part}.weight"] = torch.from_numpy(convolution.weights)
+            state[f"{block}.{part}.bias"] = torch.from_numpy(convolution.bias)
             inside = operation.output
         tensor = inside if block == 0 else _reader(graph, inside, "ADD", None).output
     return state

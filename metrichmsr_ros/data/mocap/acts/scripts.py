@@ -85,8 +85,7 @@ def random_script(rng: np.random.Generator, seconds: float, is_standing: bool) -
     acts: list[Act] = []
     now = rng.uniform(0.8, 1.6)
     while now < seconds:
-        names = GESTURES if rng.random() < 0.6 else OTHERS
-        act = ACTS[names[int(rng.integers(len(names)))]](rng)
+        act = _one_of(GESTURES if rng.random() < 0.6 else OTHERS, rng)
         moves = float(rng.uniform(0.35, 0.7))
         acts.append(replace(act, begins_s=now + moves, ends_s=now + moves + act.ends_s, moves_s=moves))
         now = acts[-1].ends_s + moves + rng.uniform(0.3, 1.2)
@@ -95,13 +94,16 @@ def random_script(rng: np.random.Generator, seconds: float, is_standing: bool) -
 
 def acting(pose: FloatingArray, rng: np.random.Generator) -> FloatingArray:
     """The pose (72,) with its arms at a moment of an act drawn at random, whose bones are turned a little."""
-    names = tuple(ACTS)
-    act = ACTS[names[int(rng.integers(len(names)))]](rng)
+    act = _one_of(tuple(ACTS), rng)
     upper, fore = act.arm(float(rng.uniform(0, act.ends_s)))
     for side in act.sides:
         bones = arm(upper + rng.normal(0, _SCATTER, 3), fore + rng.normal(0, _SCATTER, 3))
         pose = with_arm(pose, bones, side)
     return pose
+
+
+def _one_of(names: tuple[str, ...], rng: np.random.Generator) -> Act:
+    return ACTS[names[int(rng.integers(len(names)))]](rng)
 
 
 def _held(rng: np.random.Generator, kind: str, sides: tuple[str, ...], bones: Float64Array) -> Act:

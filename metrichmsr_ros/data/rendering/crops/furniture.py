@@ -28,7 +28,7 @@ def random_fabric(rng: np.random.Generator, pictures: int) -> Records:
     return cloth_record(cloth, picture, bool(rng.random() < 0.6))
 
 
-def random_wool(rng: np.random.Generator) -> Records:
+def _random_wool(rng: np.random.Generator) -> Records:
     """The cloth of a jacket: mostly dark, with folds."""
     colour = np.clip(rng.uniform(0.03, 0.5) + rng.normal(0, 0.04, 3), 0.02, 0.97)
     return cloth_record(Cloth(colour, colour, "plain", 0.05, rng.uniform(0, 6.28, 3), rng.uniform(0.2, 0.5)))
@@ -101,7 +101,7 @@ def _back(
         low = rng.uniform(-0.3, 0.1)
         centre = np.array([middle[0], top + (height + low) / 2, z - 0.03])
         radii = np.array([width / 2 + 0.02, (height - low) / 2 + 0.03, rng.uniform(0.05, 0.09)])
-        parts.append(rounded(centre, radii, np.eye(3), rng.uniform(0.3, 0.7), random_wool(rng)))
+        parts.append(rounded(centre, radii, np.eye(3), rng.uniform(0.3, 0.7), _random_wool(rng)))
     return parts
 
 
