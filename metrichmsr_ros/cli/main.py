@@ -162,7 +162,7 @@ def synthesize_crops(
     steps: int = 40,
     maps: bool = True,
     heavy: bool = False,
-    device: str = "cpu",
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> None:
     """Render people as robots' cameras see them, look at them with BlazePose, write shards with maps of its trunk.
 
