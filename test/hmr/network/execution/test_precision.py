@@ -80,14 +80,19 @@ def test_weights_of_products_are_cast_and_results_are_not(network, held_out, pre
 
 
 def test_a_cast_costs_less_accuracy_than_autocast(network, held_out):
-    """The reason to cast only a part: autocast casts the Global MoE and the heads too."""
+    """The reason to cast only a part: autocast casts the Global MoE and the heads too.
+
+    Medians over the boxes are compared (ratios of 4 and more were seen), because a single worst box depends on the
+    processor's kernels.
+    """
     views = held_out.views
     expected = estimates(network, views)
     changed = copy.deepcopy(network)
     halve(changed, "bf16")
     with torch.autocast("cpu", torch.bfloat16):
         auto = estimates(network, views)
-    ours, theirs = (np.linalg.norm(e.transl - expected.transl, axis=1).max() for e in (estimates(changed, views), auto))
+    moved = [np.linalg.norm(e.transl - expected.transl, axis=1) for e in (estimates(changed, views), auto)]
+    ours, theirs = np.median(moved, axis=1)
     assert 2 * ours < theirs
 
 
