@@ -111,7 +111,8 @@ class PixelPositionConfig:
         width, layers, heads: of the transformer.
         correlation: of its error of the distance with the landmarks' error: nobody's true height is known.
         blind_share: weight, 0 to 1, of a second look at the same person without the pixels, to which training accustoms
-            the branch. Pixels of drawn people promise more than those of real ones hold.
+            the branch. Pixels of drawn people promise more than those of real ones hold. Above 0, the pixels of people
+            whose feet lie outside the image do not count at all.
         reads: which tokens of people it reads.
         conditioning: what it knows of the camera: nothing, CLIFF's vector, or rays. The geometry of the output knows
             the camera in any case.

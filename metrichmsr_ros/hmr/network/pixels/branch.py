@@ -32,6 +32,7 @@ TRUNK_HIDDEN = (528, 864, 864, 864)
 _TRUNK_OUT = 144
 _RAYS_PER_TOKEN = 4
 _RAY_TOKENS = (1 + NUM_LANDMARKS + DECODER_CELLS**2) // _RAYS_PER_TOKEN
+_FEET = slice(27, 33)  # BlazePose's ankles, heels and toes
 _MEAN = (0.5, 0.5, 0.9)  # where training starts: the middle of the crop, and a person who fills most of it
 
 
@@ -119,7 +120,7 @@ class PixelPosition(nn.Module):
 
     def forward(self, batch: CropBatch) -> PixelEstimate:
         """Estimate every person of `batch`, whose maps are present, independently of the others."""
-        located = self._located(self.tokens(batch))
+        located = self._located(batch)
         pixels = torch.nn.functional.pad(located.where[:, None, :2] * self.crop_side, (0, 1), value=1.0)
         depth = located.where[:, 2].exp() * focal(batch.crop_intrinsics) / self.crop_side
         transl = (pixels @ inverted(batch.crop_intrinsics).mT)[:, 0] * depth[:, None]
@@ -140,11 +141,16 @@ class PixelPosition(nn.Module):
             none if reads == "landmarks" else self._pixels(batch, cells),
         )
 
-    def _located(self, tokens: BranchTokens) -> Located:
-        """The mean of two looks, one of which does not see the pixels; both are one batch."""
-        share = self.config.blind_share
-        if not share:
+    def _located(self, batch: CropBatch) -> Located:
+        """The mean of two looks, one of which does not see the pixels; both are one batch.
+
+        Of people whose feet are cut off, drawn crops are less like real ones than of whole people: there only the look
+        without pixels counts (docs/explanation/decisions.md).
+        """
+        tokens = self.tokens(batch)
+        if not self.config.blind_share:
             return self.locate(tokens)
+        share = torch.where(shows_feet(batch), self.config.blind_share, 1.0)[:, None]
         count = tokens.camera.shape[0]
         both = self.locate(
             BranchTokens(
@@ -231,6 +237,15 @@ class PixelPosition(nn.Module):
 def focal(matrix: torch.Tensor) -> torch.Tensor:
     """(B,): the scale of the first two rows and columns of (B, 3, 3); the focal length of intrinsics."""
     return (matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0]).abs().sqrt()
+
+
+def shows_feet(batch: CropBatch) -> torch.Tensor:
+    """(B,) bool: whether both ankles, heels and toes lie in the image. An ankle that is cut off alone is drawn to the edge.."""
+    to_image = batch.intrinsics @ inverted(batch.crop_intrinsics)
+    feet = torch.nn.functional.pad(batch.landmarks[:, _FEET, :2], (0, 1), value=1.0) @ to_image.mT
+    pixels = feet[..., :2] / feet[..., 2:]
+    inside = (pixels > -0.5) & (pixels < batch.image_size[:, None] - 0.5)
+    return inside.flatten(1).all(1)
 
 
 def _tangents(pixels: torch.Tensor, batch: CropBatch) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from helpers.pixel_networks import CONFIG, ROUNDING
@@ -13,7 +14,7 @@ from metrichmsr_ros.config import build
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition
+from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition, shows_feet
 
 
 def with_maps(batch, seed=0):
@@ -73,9 +74,10 @@ def test_people_of_a_batch_do_not_see_each_other(people, model):
 
 
 @torch.inference_mode()
-@torch.inference_mode()
 def test_half_of_the_answer_does_not_see_the_pixels(people, model):
     """Against two looks of the same weights, one with all pixel tokens zero, as training leaves them out."""
+    people = people.with_tensors({"image_size": torch.full_like(people.image_size, 1e6)})
+    assert shows_feet(people).all()
     branch = model.pixel_position
     half = PixelPosition(dataclasses.replace(branch.config, blind_share=0.5)).eval()
     half.load_state_dict(branch.state_dict())
@@ -92,6 +94,29 @@ def test_half_of_the_answer_does_not_see_the_pixels(people, model):
     torch.testing.assert_close(found.betas, (looks[0].betas + looks[1].betas) / 2, atol=1e-5, rtol=1e-4)
     deviations = (looks[0].log_deviation + looks[1].log_deviation) / 2
     torch.testing.assert_close(found.log_deviation, deviations, atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_pixels_of_people_whose_feet_are_cut_off_do_not_count(people, model):
+    """The edge of the image passes just below and just above the lowest point of the feet of each, computed in float64."""
+    crop = np.concatenate([people.landmarks[:, 27:33, :2].double().numpy(), np.ones((len(people), 6, 1))], axis=-1)
+    to_image = people.intrinsics.double().numpy() @ np.linalg.inv(people.crop_intrinsics.double().numpy())
+    feet = crop @ to_image.swapaxes(1, 2)
+    lowest = torch.from_numpy((feet[..., 1] / feet[..., 2]).max(1)).float()
+    whole = people.with_tensors({"image_size": torch.stack([torch.full_like(lowest, 1e6), lowest + 1.5], dim=1)})
+    cut = people.with_tensors({"image_size": torch.stack([torch.full_like(lowest, 1e6), lowest - 0.5], dim=1)})
+    assert shows_feet(whole).any()
+    left = torch.from_numpy((feet[..., 0] / feet[..., 2]).min(1)).float() > 0
+    assert torch.equal(shows_feet(whole), left)
+    assert not shows_feet(cut).any()
+    branch = model.pixel_position
+    half = PixelPosition(dataclasses.replace(branch.config, blind_share=0.5)).eval()
+    half.load_state_dict(branch.state_dict())
+    other = with_maps(cut, seed=1)
+    assert not torch.allclose(branch(cut).transl, branch(other).transl, rtol=1e-4)
+    torch.testing.assert_close(half(cut).transl, half(other).transl, **ROUNDING)
+    blind = dataclasses.replace(branch.tokens(cut), pixels=torch.zeros_like(branch.tokens(cut).pixels))
+    torch.testing.assert_close(half(cut).betas, branch.locate(blind).betas, **ROUNDING)
 
 
 def test_nothing_in_the_forward_pass_breaks_the_graph(people, model):
