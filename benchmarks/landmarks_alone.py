@@ -12,6 +12,10 @@ from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
 from metrichmsr_ros.hmr.inputs import CropInputs
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.views import Augmentation, heavier
+from metrichmsr_ros.runtime.workers import Workers
 
 
 class LandmarksAlone:
@@ -52,3 +56,24 @@ class LandmarksAlone:
     def from_pixels(self, views: CropInputs, is_mirrored: NDArray[np.bool_]) -> EstimateFromPixels:
         """Nothing: a network over landmarks has no pixel branch."""
         raise NotImplementedError("a network over landmarks has no pixel branch")
+
+
+def without_pixels(
+    pipeline: Pipeline, test_time_augmentation: Augmentation = "flip", num_threads: int | None = None
+) -> Pipeline:
+    """The same networks but the pixel branch, on a CPU and without the scene's depth.
+
+    Args:
+        pipeline: with a pixel branch.
+        test_time_augmentation: as for `Pipeline`.
+        num_threads: calls of networks at the same time; None: one after another.
+    """
+    blazepose = BlazePose()
+    return Pipeline(
+        LandmarksAlone(pipeline.engine),
+        pipeline.body,
+        blazepose,
+        test_time_augmentation=test_time_augmentation,
+        load_heavy=lambda: heavier(blazepose),
+        workers=None if num_threads is None else Workers(num_threads),
+    )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.landmarks_alone import LandmarksAlone
+from benchmarks.landmarks_alone import without_pixels
 from benchmarks.pedestrians import pedestrians
 from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
 from benchmarks.real.pictures import Picture, read_pictures
@@ -26,10 +26,8 @@ from benchmarks.real.tables import DepthRow, print_depth, print_people
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
-from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
-from metrichmsr_ros.pipeline.views import heavier
 from metrichmsr_ros.visual.overlay import draw_overlay
 from metrichmsr_ros.visual.point_cloud import depth_colours
 
@@ -49,12 +47,6 @@ def walkers(video: Path, pipeline: Pipeline) -> Found:
         Distance("pedestrians", p.true, p.estimated, p.deviation, p.baseline) for p in pedestrians(video, 20, pipeline)
     ]
     return Found((), (), tuple(found), ())
-
-
-def without_pixels(pipeline: Pipeline) -> Pipeline:
-    """The same networks but the pixel branch, for single images."""
-    blazepose = BlazePose()
-    return Pipeline(LandmarksAlone(pipeline.engine), pipeline.body, blazepose, load_heavy=lambda: heavier(blazepose))
 
 
 def main() -> None:

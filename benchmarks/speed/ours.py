@@ -1,6 +1,7 @@
 """This package's tracker behind `frame_pipe`, as the node runs it for subscribers of ~/humans.
 
-Run by `python -m benchmarks.speed`; `--depth` adds the scene's depth, for subscribers of ~/depth/image.
+Run by `python -m benchmarks.speed`; `--depth` adds the scene's depth, for subscribers of ~/depth/image, and
+`--landmarks-alone` leaves out the pixel branch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.landmarks_alone import without_pixels
 from benchmarks.speed.frame_pipe import Track, serve
 from benchmarks.speed.settings import FOV_X
 from metrichmsr_ros.depth.factory import DepthChoice
@@ -18,10 +20,14 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest
 
+THREADS = 2  # as the node
 
-def load(depth: bool) -> Track:
+
+def load(depth: bool, landmarks_alone: bool) -> Track:
     choice = DepthChoice("auto" if depth else "people")
-    pipeline = Pipeline.from_preset("embedded", depth=choice, test_time_augmentation="none")
+    pipeline = Pipeline.from_preset("embedded", depth=choice, num_threads=THREADS, test_time_augmentation="none")
+    if landmarks_alone:
+        pipeline = without_pixels(pipeline, "none", THREADS)
     request = OutputRequest(vertices=True, depth=depth)
 
     def track(image: np.ndarray, stamp_s: float) -> dict[str, Any]:
@@ -36,8 +42,9 @@ def load(depth: bool) -> Track:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--depth", action="store_true")
+    parser.add_argument("--landmarks-alone", action="store_true")
     options = parser.parse_args()
-    serve(partial(load, options.depth))
+    serve(partial(load, options.depth, options.landmarks_alone))
 
 
 if __name__ == "__main__":

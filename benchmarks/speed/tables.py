@@ -33,10 +33,10 @@ def print_times(video: Video, name: str, answers: Sequence[Answer]) -> None:
 
 
 def print_ratio(ours: Sequence[Answer], theirs: Sequence[Answer], name: str, most: float | None) -> float:
-    """Print and return the median over frames of our time divided by that of the tracker `name` for the same frame."""
+    """Print and return the median over frames of our time divided by that of `name` for the same frame."""
     ratio = np.array([a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True)])
     p50 = float(np.median(ratio))
-    print(f"{'':22} ratio of ours to {name}'s for the same frame: p50 {p50:.2f}{verdict(p50, most)}")
+    print(f"{'':22} ratio of ours to that of {name} for the same frame: p50 {p50:.2f}{verdict(p50, most)}")
     return p50
 
 

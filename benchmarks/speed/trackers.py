@@ -81,18 +81,26 @@ class Tracker:
 
 
 @contextmanager
-def trackers(peer_python: Path | None, release: Path | None, *options: str) -> Iterator[dict[str, Tracker]]:
-    """Ours, an earlier release's, and MediaPipe's, by the names `ours`, `release` and `mediapipe`.
+def trackers(
+    peer_python: Path | None, release: Path | None, landmarks_alone: bool, *options: str
+) -> Iterator[dict[str, Tracker]]:
+    """Ours, without its pixel branch, an earlier release's, and MediaPipe's.
+
+    Their names are `ours`, `landmarks`, `release` and `mediapipe`.
 
     Args:
         peer_python: the Python of an environment with `mediapipe`; None leaves it out.
         release: a checkout of the release; None leaves it out.
+        landmarks_alone: whether ours without its pixel branch is started, too.
         options: of `benchmarks.speed.ours`.
     """
     ours = [sys.executable, "-m", "benchmarks.speed.ours", *options]
     with ExitStack() as stack:
         started = {"ours": Tracker(ours, os.environ)}
         stack.callback(started["ours"].close)
+        if landmarks_alone:
+            started["landmarks"] = Tracker([*ours, "--landmarks-alone"], os.environ)
+            stack.callback(started["landmarks"].close)
         if release is not None:
             started["release"] = Tracker(ours, {**os.environ, "PYTHONPATH": str(release)}, release)
             stack.callback(started["release"].close)

@@ -133,6 +133,10 @@ class PixelPositionConfig:
     def __post_init__(self) -> None:
         """Reject sizes out of range with a ConfigError."""
         check_ranges(self, width=_SIZES, layers=_COUNTS, heads=_COUNTS, correlation=(-1.0, 1.0), blind_share=(0.0, 1.0))
+        if self.blind_share and self.reads != "both":
+            raise ConfigError(
+                f"blind_share is {self.blind_share:g}, but reads is '{self.reads}'; set blind_share: 0 or reads: both"
+            )
 
     @property
     def token_width(self) -> int:

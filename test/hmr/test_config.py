@@ -47,6 +47,7 @@ def test_every_training_file_reads(path):
         ({"moe": {"routed_experts": 0, "shared_expert": False}}, "keep one"),
         ({"moe": {"width": 100, "heads": 3}}, "not a multiple"),
         ({"image_encoder": {"kind": "vitpose"}}, "needs BlazePose landmarks"),
+        ({"pixel_position": {"blind_share": 0.5, "reads": "pixels"}}, "blind_share is 0.5, but reads is 'pixels'"),
     ],
 )
 def test_bad_values_are_errors_that_name_the_key(values, message):

@@ -32,9 +32,9 @@ class TransformerBlock(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, N, D) tokens to tokens; people do not mix."""
+    def forward(self, tokens: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, N, D) tokens to tokens; people do not mix. bias: (N, N), added to the logarithms of the attention."""
         normed = self.norm_attention(tokens)
-        tokens = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
+        tokens = tokens + self.attention(normed, normed, normed, need_weights=False, attn_mask=bias)[0]
         mixed: torch.Tensor = tokens + self.mlp(self.norm_mlp(tokens))
         return mixed

@@ -8,7 +8,8 @@ the paper's decoupling: local pose without the camera, global position with the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -78,6 +79,7 @@ class PixelPosition(nn.Module):
 
     cells: torch.Tensor
     mean: torch.Tensor
+    counts: torch.Tensor
 
     def __init__(self, config: PixelPositionConfig) -> None:
         super().__init__()
@@ -105,7 +107,8 @@ class PixelPosition(nn.Module):
         grouped = self.sees_rays and config.mixer == "human_moe"
         self.ray = GroupedLinear(_RAY_TOKENS, 2 * _RAYS_PER_TOKEN, width) if grouped else None
         if config.mixer == "transformer":
-            self.blocks = nn.Sequential(*(TransformerBlock(width, config.heads) for _ in range(config.layers)))
+            self.blocks = nn.ModuleList(TransformerBlock(width, config.heads) for _ in range(config.layers))
+            self.register_buffer("counts", _counts(config), persistent=False)
             self.norm = nn.LayerNorm(width)
             self.features = width * ((config.conditioning != "none") + (2 if config.reads == "both" else 1))
         else:
@@ -142,45 +145,59 @@ class PixelPosition(nn.Module):
         )
 
     def _located(self, batch: CropBatch) -> Located:
-        """The mean of two looks, one of which does not see the pixels; both are one batch.
+        """The mean of two looks, one of which does not see the pixels.
 
         Of people whose feet are cut off, drawn crops are less like real ones than of whole people: there only the look
         without pixels counts (docs/explanation/decisions.md).
         """
         tokens = self.tokens(batch)
+        sighted = self.locate(tokens)
         if not self.config.blind_share:
-            return self.locate(tokens)
+            return sighted
+        blind = self.locate_blind(tokens)
         share = torch.where(shows_feet(batch), self.config.blind_share, 1.0)[:, None]
-        count = tokens.camera.shape[0]
-        both = self.locate(
-            BranchTokens(
-                torch.cat([tokens.camera, tokens.camera]),
-                torch.cat([tokens.landmarks, tokens.landmarks]),
-                torch.cat([tokens.pixels, torch.zeros_like(tokens.pixels)]),
-            )
-        )
 
-        def mean(values: torch.Tensor) -> torch.Tensor:
-            return (1 - share) * values[:count] + share * values[count:]
+        def mean(name: str) -> torch.Tensor:
+            mixed: torch.Tensor = (1 - share) * getattr(sighted, name) + share * getattr(blind, name)
+            return mixed
 
-        return Located(mean(both.where), mean(both.log_deviation), mean(both.betas), both.features[:count])
+        return Located(mean("where"), mean("log_deviation"), mean("betas"), sighted.features)
 
     def locate(self, tokens: BranchTokens) -> Located:
         """Position, deviations and shape from tokens."""
-        features = self._mixed(tokens)
+        return self._read(self._mixed(tokens))
+
+    def locate_blind(self, tokens: BranchTokens) -> Located:
+        """`locate` with all pixel tokens zero, as training leaves them out.
+
+        A transformer keeps tokens equal that start equal, so that one of them stands for all.
+        """
+        if self.config.mixer != "transformer":
+            return self.locate(replace(tokens, pixels=torch.zeros_like(tokens.pixels)))
+        one = replace(tokens, pixels=torch.zeros_like(tokens.pixels[:, :1]))
+        return self._read(self._transformed(one, self.counts))
+
+    def _read(self, features: torch.Tensor) -> Located:
         raw = self.position(features).float()
         deviation = (raw[:, 3:] - 2.5).clamp(-5, 2)
         return Located(raw[:, :3] + self.mean, deviation, self.shape(features).float(), features)
 
     def _mixed(self, tokens: BranchTokens) -> torch.Tensor:
         """(B, F) features of people, from all their tokens."""
-        groups = [part for part in (tokens.camera, tokens.landmarks, tokens.pixels) if part.shape[1]]
         if self.config.mixer == "transformer":
-            mixed = self.norm(self.blocks(torch.cat(groups, dim=1)))
-            return torch.cat([part.mean(1) for part in mixed.split([part.shape[1] for part in groups], dim=1)], dim=-1)
+            return self._transformed(tokens)
         image = torch.cat([tokens.landmarks, tokens.pixels], dim=1)
         pooled: torch.Tensor = self.moe(image, tokens.camera if tokens.camera.shape[1] else None).pooled
         return pooled
+
+    def _transformed(self, tokens: BranchTokens, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """Mean of each group of tokens after the transformer; bias (N, N) of the logarithms of attention."""
+        groups = [part for part in (tokens.camera, tokens.landmarks, tokens.pixels) if part.shape[1]]
+        mixed = torch.cat(groups, dim=1)
+        for block in self.blocks:
+            mixed = block(mixed, bias)
+        parts = self.norm(mixed).split([part.shape[1] for part in groups], dim=1)
+        return torch.cat([part.mean(1) for part in parts], dim=-1)
 
     def _camera_tokens(self, batch: CropBatch, tangents: torch.Tensor) -> torch.Tensor:
         """(B, C, D) of the camera and, for HumanMoE, of the rays through landmarks and cells (B, 1 + 39 + 64, 2)."""
@@ -239,8 +256,19 @@ def focal(matrix: torch.Tensor) -> torch.Tensor:
     return (matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0]).abs().sqrt()
 
 
+def _counts(config: PixelPositionConfig) -> torch.Tensor:
+    """(N, N) logarithms of the number of tokens for which each stands where one pixel token stands for all."""
+    others = (config.conditioning != "none") + (0 if config.reads == "pixels" else NUM_LANDMARKS)
+    counts = torch.zeros(others + 1, others + 1)
+    counts[:, -1] = math.log(DECODER_CELLS**2)
+    return counts
+
+
 def shows_feet(batch: CropBatch) -> torch.Tensor:
-    """(B,) bool: whether both ankles, heels and toes lie in the image. An ankle that is cut off alone is drawn to the edge.."""
+    """(B,) bool: whether both ankles, heels and toes lie in the image.
+
+    Ankles alone do not tell: BlazePose draws one that is cut off to the edge.
+    """
     to_image = batch.intrinsics @ inverted(batch.crop_intrinsics)
     feet = torch.nn.functional.pad(batch.landmarks[:, _FEET, :2], (0, 1), value=1.0) @ to_image.mT
     pixels = feet[..., :2] / feet[..., 2:]

@@ -9,9 +9,10 @@ import pytest
 import torch
 from helpers.pixel_networks import CONFIG, ROUNDING
 from helpers.simulated_people import simulate
+from helpers.small_networks import TINY_MOE
 
 from metrichmsr_ros.config import build
-from metrichmsr_ros.hmr.config import ModelConfig
+from metrichmsr_ros.hmr.config import ModelConfig, PixelPositionConfig
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.pixels.branch import PixelPosition, shows_feet
@@ -96,9 +97,22 @@ def test_half_of_the_answer_does_not_see_the_pixels(people, model):
     torch.testing.assert_close(found.log_deviation, deviations, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("mixer", [{}, {"mixer": "human_moe", "moe": TINY_MOE}, {"conditioning": "none"}])
+@torch.inference_mode()
+def test_one_token_without_pixels_stands_for_all(mixer, people):
+    torch.manual_seed(4)
+    branch = PixelPosition(build(PixelPositionConfig, CONFIG["pixel_position"] | mixer)).eval()
+    tokens = branch.tokens(people)
+    found = branch.locate_blind(tokens)
+    expected = branch.locate(dataclasses.replace(tokens, pixels=torch.zeros_like(tokens.pixels)))
+    for name in ("where", "log_deviation", "betas", "features"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(found.features, branch.locate(tokens).features, rtol=1e-2)
+
+
 @torch.inference_mode()
 def test_pixels_of_people_whose_feet_are_cut_off_do_not_count(people, model):
-    """The edge of the image passes just below and just above the lowest point of the feet of each, computed in float64."""
+    """The edge of the image passes just below and just above the lowest point of the feet, in float64."""
     crop = np.concatenate([people.landmarks[:, 27:33, :2].double().numpy(), np.ones((len(people), 6, 1))], axis=-1)
     to_image = people.intrinsics.double().numpy() @ np.linalg.inv(people.crop_intrinsics.double().numpy())
     feet = crop @ to_image.swapaxes(1, 2)
