@@ -12,6 +12,7 @@ from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate, unit
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, sums_by_person
+from metrichmsr_ros.people.blazepose.landmarks import hides_legs
 from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
 HIPS = (23, 24)
@@ -159,8 +160,8 @@ def fused(
 
 
 def trusts_pixels(first: CropInputs, estimate: HMREstimate) -> NDArray[np.bool_]:
-    """(B,) bool: people who look enough like drawn ones: both hips in the image, and not sitting."""
-    trusted: NDArray[np.bool_] = shows_hips(first) & ~sits(estimate.rotmats)
+    """(B,) bool: people who look enough like drawn ones: hips in the image, legs seen, and not sitting."""
+    trusted: NDArray[np.bool_] = shows_hips(first) & ~hides_legs(first.visibility) & ~sits(estimate.rotmats)
     return trusted
 
 

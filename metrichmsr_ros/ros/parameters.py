@@ -44,9 +44,9 @@ class Settings:
     )
     test_time_augmentation: Literal["none", "flip", "full"] = parameter(
         "none",
-        "Views of each person that are averaged. none: one view. flip: also the mirrored image, for smaller errors at "
-        "the cost of one more landmark call. full: also the larger landmark network, for the smallest errors at many "
-        "times the cost.",
+        "Views of each person that are averaged. none: one view, two of people whose legs are hidden. flip: also the "
+        "mirrored image, for smaller errors at the cost of one more landmark call. full: also the larger landmark "
+        "network, for the smallest errors at many times the cost.",
         read_only=True,
         was="looks",
     )

@@ -116,6 +116,17 @@ def test_people_whose_hips_the_image_does_not_hold_keep_the_landmarks_distance(p
     np.testing.assert_allclose(result.betas[0], landmarks.betas[0], **ROUNDING)
 
 
+def test_people_whose_legs_are_hidden_keep_the_landmarks_distance(people, engine):
+    estimate = engine(people, straight(people))
+    visibility = people.visibility.copy()
+    visibility[:, 25:29] = 0.9
+    visibility[0, 25:29] = 0.1
+    hidden = dataclasses.replace(people, visibility=visibility)
+    result = with_pixels(engine, estimate, hidden, None, ViewRoles())
+    same = np.isclose(result.transl, estimate.transl, rtol=1e-6).all(1)
+    assert same.tolist() == [True] + [False] * (len(people) - 1)
+
+
 def test_people_who_sit_keep_the_landmarks_distance(people, engine):
     """Thighs that are lifted by 60 degrees, of one person both, of another one."""
     estimate = engine(people, straight(people))

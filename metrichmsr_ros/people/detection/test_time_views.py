@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, hides_legs
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import is_known
-from metrichmsr_ros.runtime.workers import Workers
 
 MIN_SCORE = 0.3
+_WIDER = 1.25
+"""Factor of the crop of further views of people whose legs are hidden."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,21 +29,6 @@ class View2D:
     mirrored: bool
 
 
-def further_views(
-    image: np.ndarray,
-    people: Sequence[LandmarkSet],
-    blazepose: BlazePose,
-    heavy: BlazePose | None = None,
-    workers: Workers | None = None,
-) -> list[list[View2D]]:
-    """`views_of` for each of `people`, which are all people found in `image`; `workers` take several at a time."""
-
-    def views_of_one(index: int) -> list[View2D]:
-        return views_of(image, people[index], [*people[:index], *people[index + 1 :]], blazepose, heavy)
-
-    return (workers or Workers()).map(views_of_one, range(len(people)))
-
-
 def views_of(
     image: np.ndarray,
     person: LandmarkSet,
@@ -51,6 +37,9 @@ def views_of(
     heavy: BlazePose | None = None,
 ) -> list[View2D]:
     """The mirrored view of a person, and the heavier network's straight and mirrored ones.
+
+    BlazePose invents legs that it does not see, and draws the skeleton as large as the crop suggests. So further views
+    of people whose legs are hidden have a wider crop, whose errors differ.
 
     Args:
         image: HWC uint8 RGB.
@@ -66,6 +55,8 @@ def views_of(
     if heavy is not None:
         wanted += [(heavy, False), (heavy, True)]
     views, roi = [], person.next_roi()
+    if hides_legs(person.visibility):
+        roi = roi.widened(_WIDER)
     for networks, mirrored in wanted:
         seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
         if seen is not None and is_known(seen, [person]):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps
-from metrichmsr_ros.people.blazepose.landmarks import Roi
+from metrichmsr_ros.people.blazepose.landmarks import Roi, hides_legs
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.detection.plausibility import (
     are_same_person,
@@ -49,6 +49,21 @@ def test_rois_that_cannot_be_cut_out_are_refused():
     assert not Roi(np.array([50.0, 50.0]), 0.0).is_usable(100, 100)
     assert not Roi(np.array([50.0, 50.0]), 1e9).is_usable(100, 100)
     assert not Roi(np.array([500.0, 50.0]), 40.0).is_usable(100, 100)
+
+
+def test_a_widened_roi_keeps_its_middle_and_its_rotation():
+    roi = Roi(np.array([50.0, 70.0]), 40.0, 0.3)
+    middle = roi.corners().mean(0)
+    np.testing.assert_allclose(roi.widened(1.5).corners() - middle, 1.5 * (roi.corners() - middle), atol=1e-9)
+
+
+def test_legs_are_hidden_where_knees_and_ankles_are():
+    visibility = np.ones((4, 39))
+    visibility[1, 25:29] = 0.1  # knees and ankles
+    visibility[2, [25, 27]] = 0.1  # one leg
+    visibility[3, :25], visibility[3, 29:] = 0.0, 0.0
+    assert hides_legs(visibility).tolist() == [False, True, False, False]
+    assert not hides_legs(visibility[0])
 
 
 def test_moving_a_landmark_set_moves_its_pixels_only():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.networks import BlazePose, ImageError, Roi
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import SearchConfig, find_people
-from metrichmsr_ros.people.detection.test_time_views import further_views
+from metrichmsr_ros.people.detection.test_time_views import views_of
 from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 
 NOSE, SHOULDERS = (220, 122), ((300, 246), (98, 241))
@@ -188,12 +190,23 @@ def test_the_heavier_network_equals_one_that_is_loaded_alone_and_changes_nothing
     assert after.maps is not None
 
 
+def test_further_views_of_people_whose_legs_are_hidden_have_a_wider_crop(blazepose, photo):
+    (person,) = people_in(photo, blazepose)
+    legs = np.arange(25, 29)
+    for visibility, factor in ((0.9, 1.0), (0.1, 1.25)):
+        changed = person.visibility.copy()
+        changed[legs] = visibility
+        (look,) = views_of(photo, dataclasses.replace(person, visibility=changed), [], blazepose)
+        assert look.landmarks.roi.size == pytest.approx(factor * person.next_roi().size)
+        np.testing.assert_allclose(look.landmarks.roi.centre, person.next_roi().centre)
+
+
 def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
     (person,) = people_in(photo, blazepose)
     heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
-    (looks,) = further_views(photo, [person], blazepose, heavy)
+    looks = views_of(photo, person, [], blazepose, heavy)
     assert [(look.mirrored, look.landmarks.heavy) for look in looks] == [(True, False), (False, True), (True, True)]
     for look in looks:
         assert np.linalg.norm(look.landmarks.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
     assert not np.array_equal(looks[0].landmarks.pixels, person.pixels)
-    assert further_views(np.full_like(photo, 127), [person], blazepose) == [[]]
+    assert views_of(np.full_like(photo, 127), person, [], blazepose) == []

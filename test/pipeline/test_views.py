@@ -1,0 +1,55 @@
+"""Which people get further views, by the requested test-time augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from helpers.people_scenes import Figure, landmark_set
+
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.pipeline.views import ViewMaker
+
+IMAGE = np.zeros((480, 640, 3), np.uint8)
+
+
+@dataclass
+class Seen:
+    """A tracked person of whom only the landmarks are read."""
+
+    landmarks: LandmarkSet
+
+
+class Echo:
+    """A landmark network that sees every person where they were, whatever the crop."""
+
+    def __init__(self, people):
+        self.people = people
+
+    def landmarks(self, image, roi, min_score, without, keep, mirrored):
+        (found,) = (person for person in self.people if np.allclose(person.next_roi().centre, roi.centre))
+        assert [id(other) for other in without] == [id(other) for other in self.people if other is not found]
+        return found
+
+
+@pytest.fixture
+def people():
+    """Three people, of whom the second hides the legs."""
+    sets = [landmark_set(Figure(100.0 + 200 * column, 200)) for column in range(3)]
+    for number, person in enumerate(sets):
+        person.visibility[25:29] = 0.1 if number == 1 else 0.9
+    return sets
+
+
+@pytest.mark.parametrize(("augmentation", "rows"), [("none", [1]), ("flip", [0, 1, 2])])
+def test_hidden_legs_get_the_mirrored_view_in_any_case(people, augmentation, rows):
+    views = ViewMaker(Echo(people), reads_views=True)(IMAGE, [Seen(person) for person in people], augmentation)
+    assert {row: [view.mirrored for view in of_one] for row, of_one in views.items()} == {row: [True] for row in rows}
+    for row, of_one in views.items():
+        assert of_one[0].landmarks is people[row]
+
+
+def test_networks_over_crops_have_one_view(people):
+    maker = ViewMaker(Echo(people), reads_views=False)
+    assert maker(IMAGE, [Seen(person) for person in people], "full") == {}
