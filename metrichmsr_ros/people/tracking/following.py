@@ -35,7 +35,7 @@ class Look:
 def look_for(track: Track, tracks: Sequence[Track], stamp_s: float) -> Look:
     """The call for one of `tracks`. Close people are masked where they are expected, if the last image showed them:
     the positions of others are too uncertain. So no call waits for what another finds."""
-    roi = track.expected_roi(stamp_s)
+    roi = track.roi_to_search(stamp_s)
     close = [other for other in tracks if other is not track and other.is_close_to(roi)]
     masked = tuple(other.predicted(stamp_s) for other in close if other.is_seen)
     return Look(roi, masked, track.predicted(stamp_s), bool(close))

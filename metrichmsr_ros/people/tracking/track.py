@@ -20,6 +20,8 @@ _MAX_SPEED = 3.0
 """Body sizes per second."""
 _NEWS = 0.3
 """Weight of one look in the running mean of the evidence that a track is a person."""
+_TOO_SMALL = 0.85
+"""Size of the next ROI, divided by that around the detector's box, below which the body was drawn too small."""
 _FADE = 0.8
 """The detector's last score of a person counts by so much less after each call that does not see them."""
 
@@ -117,6 +119,16 @@ class Track:
         roi = self.landmarks.next_roi()
         reach = _TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S))
         return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
+
+    def roi_to_search(self, stamp_s: float) -> Roi:
+        """The predicted ROI, or one around the detector's box where that is much larger.
+
+        A skeleton takes its size from the crop, and the next crop from the skeleton: one that is too small stays small.
+        """
+        expected = self.expected_roi(stamp_s)
+        shift = np.tile(expected.centre - self.landmarks.next_roi().centre, 2)
+        around_box = Roi.from_box(self.seen_box.box + shift)
+        return around_box if self.is_detected and expected.size < _TOO_SMALL * around_box.size else expected
 
     def predicted(self, stamp_s: float) -> LandmarkSet:
         """The landmarks of the last sighting, moved to the predicted position."""

@@ -1,0 +1,53 @@
+"""Where the person of a track is looked for in the next image, against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.people_scenes import Figure, landmark_set
+
+from metrichmsr_ros.people.detection.person_detector import PersonBox
+from metrichmsr_ros.people.tracking.track import Track
+
+APPEARANCE = np.zeros((2, 3))
+
+
+def box_of(height, x=300.0, y=200.0):
+    return PersonBox(0.9, np.array([x - 20, y - height / 2, x + 20, y + height / 2]))
+
+
+def track_of(box_height):
+    """The track of a figure 100 px tall whom the detector saw in a box of that height."""
+    return Track(landmark_set(Figure(300, 200)), 1.0, APPEARANCE, box_of(box_height), np.zeros(5))
+
+
+def test_a_skeleton_much_smaller_than_the_detectors_box_is_looked_for_around_the_box():
+    roi = track_of(160).roi_to_search(1.0)
+    assert roi.size == pytest.approx(1.25 * 160)
+    np.testing.assert_allclose(roi.centre, [300, 200])
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.centre, other.centre)
+    assert (one.size, one.rotation) == (other.size, other.rotation)
+
+
+@pytest.mark.parametrize("height", [40, 100, 116])
+def test_a_box_of_about_the_same_size_or_of_a_part_changes_nothing(height):
+    track = track_of(height)
+    assert_same(track.roi_to_search(1.0), track.expected_roi(1.0))
+
+
+def test_a_box_in_which_the_detector_sees_nobody_any_more_changes_nothing():
+    track = track_of(160)
+    track.fade()
+    assert_same(track.roi_to_search(1.0), track.expected_roi(1.0))
+
+
+def test_the_box_moves_with_the_body():
+    track = track_of(160)
+    track.update(landmark_set(Figure(310, 204)), APPEARANCE, 1.1)
+    later = track.roi_to_search(1.2)
+    assert later.size == pytest.approx(200)
+    np.testing.assert_allclose(later.centre, track.expected_roi(1.2).centre)
+    assert later.centre[0] > 310
