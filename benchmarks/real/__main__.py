@@ -1,6 +1,6 @@
 """Real people and rooms with the truth of a depth camera: people found, their distances, and the scene's depth.
 
-    python -m benchmarks.real --data DIR [--video vtest.avi] [--overlays OUT]
+    python -m benchmarks.real --data DIR [--video vtest.avi] [--overlays OUT] [--frames N]
 
 DIR holds the sets `kinect_bags` (ROS 1 bags of TU Eindhoven's people_recognition) and `realsense` (colour and depth
 PNGs of ros_openpose_rgbd), both MIT; who is in view was annotated by hand (people_in_view.json). A person's true
@@ -8,7 +8,9 @@ distance is the median depth within the middle of the torso plus 0.10 m, from th
 picture is estimated alone. The baseline is BlazePose's world landmarks scaled to 1.70 m and placed by solvePnP.
 "Landmarks" is the same network without its pixel branch.
 
-`--video` adds the pedestrians of `benchmarks.pedestrians`, whose truth is the ground plane.
+`--video` adds the pedestrians of `benchmarks.pedestrians`, whose truth is the ground plane. With `--frames` every
+picture is a video of N images in which nothing moves, ten a second, without test-time augmentation, as the node sees
+it; the last image counts.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
+from metrichmsr_ros.pipeline.views import Augmentation
 from metrichmsr_ros.visual.overlay import draw_overlay
 from metrichmsr_ros.visual.point_cloud import depth_colours
 
@@ -39,6 +42,16 @@ def write_overlay(out: Path, picture: Picture, scene: Scene, pipeline: Pipeline)
     panels += [depth_colours(depth, farthest) for depth in (picture.depth, scene.depth.metres)]
     out.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(out / f"{picture.name.replace('/', '_')}.jpg"), cv2.hconcat(panels)[..., ::-1])
+
+
+def scene_of(pipeline: Pipeline, picture: Picture, frames: int, request: OutputRequest) -> Scene:
+    """The picture alone, or the last of that many equal images of a video."""
+    if frames == 1:
+        return pipeline.estimate(picture.image, picture.camera, request=request)
+    pipeline.reset()
+    for number in range(frames):
+        scene = pipeline.track(picture.image, picture.camera, number / 10, request=request)
+    return scene
 
 
 def walkers(video: Path, pipeline: Pipeline) -> Found:
@@ -58,19 +71,21 @@ def main() -> None:
     parser.add_argument("--source", default="fastdepth", help="depth source")
     parser.add_argument("--calibration", default="auto", help="calibration of the depth by people")
     parser.add_argument("--min-confidence", type=float, default=0.5, help="people below this are not counted")
+    parser.add_argument("--frames", type=int, default=1, help="images of each picture, as a video")
     arguments = parser.parse_args()
 
     choice = DepthChoice(arguments.source, arguments.calibration)
-    pipeline, body = Pipeline.from_preset(arguments.weights, depth=choice), load_body_engine("open_light")
-    by_landmarks = without_pixels(pipeline)
+    augmentation: Augmentation = "flip" if arguments.frames == 1 else "none"
+    pipeline = Pipeline.from_preset(arguments.weights, depth=choice, test_time_augmentation=augmentation)
+    body, by_landmarks = load_body_engine("open_light"), without_pixels(pipeline, augmentation)
     source = make_source(arguments.source)
     found: list[Found] = []
     found_by_landmarks: list[Found] = []
     depths: list[DepthRow] = []
     for picture in read_pictures(arguments.data):
-        scene = pipeline.estimate(picture.image, picture.camera)
+        scene = scene_of(pipeline, picture, arguments.frames, OutputRequest())
         found.append(measure_people(picture, scene, body, arguments.min_confidence))
-        other = by_landmarks.estimate(picture.image, picture.camera, request=OutputRequest(depth=False))
+        other = scene_of(by_landmarks, picture, arguments.frames, OutputRequest(depth=False))
         found_by_landmarks.append(measure_people(picture, other, body, arguments.min_confidence))
         alone = resampled(source.predict(picture.image, picture.camera, DepthContext()), picture.camera)
         mask = off_people(scene, pipeline.faces)
