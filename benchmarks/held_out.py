@@ -28,7 +28,7 @@ from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.networks import BlazePose, LandmarkSet, Roi
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
-from metrichmsr_ros.people.detection.test_time_views import View2D, views_of
+from metrichmsr_ros.people.detection.test_time_views import View2D, further_views, views_of
 from metrichmsr_ros.pipeline.views import heavier
 from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.landmark_table import table_of
@@ -212,8 +212,7 @@ def _search(shard: Path) -> Arrays:
     for image, sample in _images(shard):
         truth = _true_people(sample)
         found = [sighting.landmarks for sighting in find_people(image, networks[0], detector)]
-        others = [[*found[:row], *found[row + 1 :]] for row in range(len(found))]
-        more = [views_of(image, view, around, *networks) for view, around in zip(found, others, strict=True)]
+        more = further_views(image, found, range(len(found)), *networks)
         pairs = _matched(found, truth["joints_cam"], sample["intrinsics"])
         counts += [1, len(truth["pose"]), int((truth["visible_fraction"] >= 0.8).sum()), len(found) - len(pairs)]
         for mine, other in pairs:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate
@@ -59,19 +60,19 @@ class LandmarksAlone:
 
 
 def without_pixels(
-    pipeline: Pipeline, test_time_augmentation: Augmentation = "flip", num_threads: int | None = None
+    engine: HMREngine, body: BodyEngine, test_time_augmentation: Augmentation, num_threads: int | None = None
 ) -> Pipeline:
     """The same networks but the pixel branch, on a CPU and without the scene's depth.
 
     Args:
-        pipeline: with a pixel branch.
+        engine: the whole network. body: the body model of its estimates.
         test_time_augmentation: as for `Pipeline`.
         num_threads: calls of networks at the same time; None: one after another.
     """
     blazepose = BlazePose()
     return Pipeline(
-        LandmarksAlone(pipeline.engine),
-        pipeline.body,
+        LandmarksAlone(engine),
+        body,
         blazepose,
         test_time_augmentation=test_time_augmentation,
         load_heavy=lambda: heavier(blazepose),

@@ -30,7 +30,6 @@ from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
-from metrichmsr_ros.pipeline.views import Augmentation
 from metrichmsr_ros.visual.overlay import draw_overlay
 from metrichmsr_ros.visual.point_cloud import depth_colours
 
@@ -73,11 +72,12 @@ def main() -> None:
     parser.add_argument("--min-confidence", type=float, default=0.5, help="people below this are not counted")
     parser.add_argument("--frames", type=int, default=1, help="images of each picture, as a video")
     arguments = parser.parse_args()
+    if arguments.frames < 1:
+        parser.error(f"--frames {arguments.frames}: give 1 or more")
 
     choice = DepthChoice(arguments.source, arguments.calibration)
-    augmentation: Augmentation = "flip" if arguments.frames == 1 else "none"
-    pipeline = Pipeline.from_preset(arguments.weights, depth=choice, test_time_augmentation=augmentation)
-    body, by_landmarks = load_body_engine("open_light"), without_pixels(pipeline, augmentation)
+    pipeline = Pipeline.from_preset(arguments.weights, depth=choice, test_time_augmentation="none")  # of videos
+    body, by_landmarks = load_body_engine("open_light"), without_pixels(pipeline.engine, pipeline.body, "none")
     source = make_source(arguments.source)
     found: list[Found] = []
     found_by_landmarks: list[Found] = []

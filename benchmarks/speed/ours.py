@@ -15,8 +15,10 @@ import numpy as np
 from benchmarks.landmarks_alone import without_pixels
 from benchmarks.speed.frame_pipe import Track, serve
 from benchmarks.speed.settings import FOV_X
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest
 
@@ -25,9 +27,10 @@ THREADS = 2  # as the node
 
 def load(depth: bool, landmarks_alone: bool) -> Track:
     choice = DepthChoice("auto" if depth else "people")
-    pipeline = Pipeline.from_preset("embedded", depth=choice, num_threads=THREADS, test_time_augmentation="none")
     if landmarks_alone:
-        pipeline = without_pixels(pipeline, "none", THREADS)
+        pipeline = without_pixels(load_engine("embedded"), load_body_engine("open_light"), "none", THREADS)
+    else:
+        pipeline = Pipeline.from_preset("embedded", depth=choice, num_threads=THREADS, test_time_augmentation="none")
     request = OutputRequest(vertices=True, depth=depth)
 
     def track(image: np.ndarray, stamp_s: float) -> dict[str, Any]:

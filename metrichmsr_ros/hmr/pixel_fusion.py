@@ -12,11 +12,9 @@ from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate, unit
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, sums_by_person
-from metrichmsr_ros.people.blazepose.landmarks import hides_legs
+from metrichmsr_ros.people.detection.plausibility import HIPS, hides_legs
 from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
-HIPS = (23, 24)
-"""BlazePose's landmarks."""
 _VAGUE = 2.0
 """Factor of the landmarks' deviation in the weights: the branch reads the same landmarks, and has seen twenty times as
 many people."""

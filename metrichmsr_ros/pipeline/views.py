@@ -8,9 +8,9 @@ from typing import Literal
 
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
-from metrichmsr_ros.people.blazepose.landmarks import hides_legs
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.test_time_views import View2D, views_of
+from metrichmsr_ros.people.detection.plausibility import hides_legs
+from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import ImageArray
@@ -63,10 +63,10 @@ class ViewMaker:
         """
         if not self._reads_views:
             return {}
-        all_rows = augmentation != "none"
-        rows = [row for row, person in enumerate(seen) if all_rows or hides_legs(person.landmarks.visibility)]
+        sets, everybody = [person.landmarks for person in seen], augmentation != "none"
+        rows = [row for row, found in enumerate(sets) if everybody or hides_legs(found.visibility)]
         heavy = self.heavy if augmentation == "full" else None
-        return self._views_of(image, seen, rows, self._blazepose, heavy)
+        return further_views(image, sets, rows, self._blazepose, heavy, self._workers)
 
     def heavy_views(
         self,
@@ -84,23 +84,8 @@ class ViewMaker:
         missing = [row for row in rows if not any(view.landmarks.heavy for view in known.get(row, ()))]
         if not missing or not self._reads_views or self.heavy is None:
             return {}
-        return self._views_of(image, seen, missing, None, self.heavy)
-
-    def _views_of(
-        self,
-        image: ImageArray,
-        seen: Sequence[TrackedPerson],
-        rows: Sequence[int],
-        blazepose: BlazePose | None,
-        heavy: BlazePose | None,
-    ) -> dict[int, list[View2D]]:
-        """`views_of` for `rows` of `seen`, several at a time."""
         sets = [person.landmarks for person in seen]
-
-        def views_of_one(row: int) -> list[View2D]:
-            return views_of(image, sets[row], [*sets[:row], *sets[row + 1 :]], blazepose, heavy)
-
-        return dict(zip(rows, self._workers.map(views_of_one, rows), strict=True))
+        return further_views(image, sets, missing, None, self.heavy, self._workers)
 
 
 def heavier(blazepose: BlazePose) -> BlazePose | None:

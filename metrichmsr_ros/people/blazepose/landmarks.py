@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.types import Float32Array, FloatingArray
@@ -25,8 +25,6 @@ NUM_LANDMARKS = 39
 HIP_CENTRE, CIRCLE_POINT = 33, 34
 ROI_SCALE = 1.25
 """The ROI is this much wider than the circle around the body (pose_detection_to_roi in BlazePose's graphs)."""
-_LEGS = slice(25, 29)  # knees and ankles
-_SEEN = 0.5  # mean visibility
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +107,6 @@ class Detection:
         """The same detection in px of a larger image, in which the image of this detection starts at (dx, dy)."""
         offset = np.array([dx, dy])
         return replace(self, bbox=self.bbox + np.tile(offset, 2), keypoints=self.keypoints + offset)
-
-
-def hides_legs(visibility: FloatingArray) -> NDArray[np.bool_]:
-    """(...,) bool: whether knees and ankles are hidden, from the visibility (..., 33 or 39) of landmarks.
-
-    Landmarks of hidden legs are invented, and with them the scale of the whole skeleton: it fits the crop.
-    """
-    hidden: NDArray[np.bool_] = visibility[..., _LEGS].mean(-1) < _SEEN
-    return hidden
 
 
 @dataclass(frozen=True, eq=False)

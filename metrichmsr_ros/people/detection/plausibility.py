@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, LandmarkSet
 from metrichmsr_ros.people.blazepose.masking import LIMBS
@@ -14,6 +15,7 @@ NOSE = 0
 SHOULDERS, ELBOWS, WRISTS = (11, 12), (13, 14), (15, 16)
 HIPS, KNEES, ANKLES = (23, 24), (25, 26), (27, 28)
 BODY = np.array([NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES])
+LEGS = np.array([*KNEES, *ANKLES])
 MIRRORED = np.array([NOSE, 12, 11, 14, 13, 16, 15, 24, 23, 26, 25, 28, 27])
 _MAX_SHARED = 0.65
 TORSO = np.array([*SHOULDERS, *HIPS])
@@ -66,6 +68,15 @@ def are_near(box: FloatingArray, other: FloatingArray, gap: float) -> bool:
     """True when a point of a box (4,) x0, y0, x1, y1 px may be within `gap` px of one of another box."""
     apart = max(box[0] - other[2], other[0] - box[2], box[1] - other[3], other[1] - box[3])
     return bool(apart <= gap)
+
+
+def hides_legs(visibility: FloatingArray) -> NDArray[np.bool_]:
+    """(...,) bool: whether knees and ankles are hidden, from the visibility (..., 33 or 39) of landmarks.
+
+    Landmarks of hidden legs are invented, and with them the scale of the whole skeleton: it fits the crop.
+    """
+    hidden: NDArray[np.bool_] = visibility[..., LEGS].mean(-1) < 0.5
+    return hidden
 
 
 def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:

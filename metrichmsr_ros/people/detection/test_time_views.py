@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, hides_legs
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.plausibility import is_known
+from metrichmsr_ros.people.detection.plausibility import hides_legs, is_known
+from metrichmsr_ros.runtime.workers import Workers
 
 MIN_SCORE = 0.3
 _WIDER = 1.25
@@ -27,6 +28,22 @@ class View2D:
 
     landmarks: LandmarkSet
     mirrored: bool
+
+
+def further_views(
+    image: np.ndarray,
+    people: Sequence[LandmarkSet],
+    rows: Sequence[int],
+    blazepose: BlazePose | None,
+    heavy: BlazePose | None = None,
+    workers: Workers | None = None,
+) -> dict[int, list[View2D]]:
+    """`views_of` by row for `rows` of `people`, all who were found in `image`; `workers` take several at a time."""
+
+    def views_of_one(row: int) -> list[View2D]:
+        return views_of(image, people[row], [*people[:row], *people[row + 1 :]], blazepose, heavy)
+
+    return dict(zip(rows, (workers or Workers()).map(views_of_one, rows), strict=True))
 
 
 def views_of(

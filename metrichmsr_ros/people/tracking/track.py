@@ -117,8 +117,7 @@ class Track:
     def expected_roi(self, stamp_s: float) -> Roi:
         """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""
         roi = self.landmarks.next_roi()
-        reach = _TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S))
-        return Roi(roi.centre + self.velocity * reach, roi.size, roi.rotation)
+        return Roi(roi.centre + self._drift(stamp_s), roi.size, roi.rotation)
 
     def roi_to_search(self, stamp_s: float) -> Roi:
         """The predicted ROI, or one around the detector's box where that is much larger.
@@ -126,15 +125,17 @@ class Track:
         A skeleton takes its size from the crop, and the next crop from the skeleton: one that is too small stays small.
         """
         expected = self.expected_roi(stamp_s)
-        shift = np.tile(expected.centre - self.landmarks.next_roi().centre, 2)
-        around_box = Roi.from_box(self.seen_box.box + shift)
+        around_box = Roi.from_box(self.seen_box.box + np.tile(self._drift(stamp_s), 2))
         return around_box if self.is_detected and expected.size < _TOO_SMALL * around_box.size else expected
 
     def predicted(self, stamp_s: float) -> LandmarkSet:
         """The landmarks of the last sighting, moved to the predicted position."""
         roi = self.landmarks.roi
-        shift = self.expected_roi(stamp_s).centre - self.landmarks.next_roi().centre
-        return self.landmarks.moved_to(Roi(roi.centre + shift, roi.size, roi.rotation))
+        return self.landmarks.moved_to(Roi(roi.centre + self._drift(stamp_s), roi.size, roi.rotation))
+
+    def _drift(self, stamp_s: float) -> FloatingArray:
+        """(2,) px by which the person is expected to have moved since the last sighting."""
+        return self.velocity * (_TRUST_S * (1.0 - math.exp(-(stamp_s - self.seen_s) / _TRUST_S)))
 
     def reported(self, stamp_s: float) -> TrackedPerson:
         """The person in the current frame; needs an id."""

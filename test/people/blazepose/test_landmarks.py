@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from metrichmsr_ros.people.blazepose.crops import Tile
 from metrichmsr_ros.people.blazepose.heatmaps import refine_from_heatmaps
-from metrichmsr_ros.people.blazepose.landmarks import Roi, hides_legs
+from metrichmsr_ros.people.blazepose.landmarks import Roi
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.detection.plausibility import (
     are_same_person,
+    hides_legs,
     is_known,
     share_on_bodies,
 )

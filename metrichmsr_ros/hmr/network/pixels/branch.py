@@ -157,11 +157,15 @@ class PixelPosition(nn.Module):
         blind = self.locate_blind(tokens)
         share = torch.where(shows_feet(batch), self.config.blind_share, 1.0)[:, None]
 
-        def mean(name: str) -> torch.Tensor:
-            mixed: torch.Tensor = (1 - share) * getattr(sighted, name) + share * getattr(blind, name)
-            return mixed
+        def mean(seen: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
+            return (1 - share) * seen + share * unseen
 
-        return Located(mean("where"), mean("log_deviation"), mean("betas"), sighted.features)
+        return Located(
+            mean(sighted.where, blind.where),
+            mean(sighted.log_deviation, blind.log_deviation),
+            mean(sighted.betas, blind.betas),
+            sighted.features,
+        )
 
     def locate(self, tokens: BranchTokens) -> Located:
         """Position, deviations and shape from tokens."""
