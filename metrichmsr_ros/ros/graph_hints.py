@@ -20,6 +20,8 @@ from rclpy.qos import (
 
 _FOREVER_NS = 2**62  # middlewares use different numbers for "no limit", all larger than this
 _COMPRESSED = "/compressed"  # what image_transport appends to the name of the image topic
+# Small messages that follow large images of the same driver are lost like the images.
+_LOST = ", or its best-effort messages are lost on the way; see docs/how_to/large_images.md"
 _TRANSPORTS = {"sensor_msgs/msg/Image": "raw", "sensor_msgs/msg/CompressedImage": "compressed"}
 
 
@@ -32,10 +34,12 @@ def elsewhere(node: Node, topic: str, argument: str, kinds: Sequence[str]) -> st
         argument: name to remap, e.g. "image".
         kinds: suitable message types; the first is that of the subscription.
     """
-    published = [info.topic_type for info in node.get_publishers_info_by_topic(topic)]
-    silent = published.count(kinds[0])
+    infos = node.get_publishers_info_by_topic(topic)
+    silent = [info.qos_profile.reliability for info in infos if info.topic_type == kinds[0]]
     if silent:
-        return f"its {silent} publishers are silent" if silent > 1 else "its publisher is silent"
+        text = f"its {len(silent)} publishers are silent" if len(silent) > 1 else "its publisher is silent"
+        return f"{text}{_LOST}" if ReliabilityPolicy.BEST_EFFORT in silent else text
+    published = [info.topic_type for info in infos]
     ways = _ways(node, argument, kinds, topic)
     if published:
         return "; ".join([f"it has the type {published[0]}, not {kinds[0]}", *ways[:1]])

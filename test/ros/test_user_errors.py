@@ -18,7 +18,7 @@ from helpers.fake_pipeline import FakePipeline
 from helpers.repository import ROOT
 from helpers.ros_messages import make_image
 from helpers.ros_testing import CameraDriver
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from metrichmsr_ros.msg import HumanMeshArray
@@ -114,6 +114,18 @@ def test_the_topic_of_a_missing_camera_info_is_named(ros):
     status = until_told(ros, reports, "no camera_info")
     (told,) = (pair.value for pair in status.values if pair.key == "last problem")
     assert told == "no CameraInfo received on /camera_info: its publisher is silent"
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_messages_of_a_best_effort_publisher_may_be_lost(ros, reliable):
+    reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+    ros.node.create_publisher(CameraInfo, "/camera_info", QoSProfile(depth=1, reliability=reliability))
+    listener = rclpy.create_node("listener", context=ros.context)
+    ros.until(lambda: listener.count_publishers("/camera_info"), "the publisher")
+    said = elsewhere(listener, "/camera_info", "camera_info", ["sensor_msgs/msg/CameraInfo"])
+    listener.destroy_node()
+    assert said.startswith("its publisher is silent")
+    assert ("large_images.md" in said) != reliable
 
 
 def test_two_nodes_of_one_name_are_reported(ros):
