@@ -6,6 +6,9 @@ TORCH_INDEX ?=
 OUT ?= out/demo
 BIN := .venv/bin
 RUNTIME := .venv-runtime
+WORKERS ?= 2
+# Processes that share the tests, a file each; every one needs a gigabyte.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # With a ROS 2 installation our messages are in .venv, which must be on its paths; the wheels need no paths.
 ifneq ($(AMENT_PREFIX_PATH),)
@@ -37,6 +40,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
 	  printf '  make %-14s %s\n' "$$a" "$$b"; done
 	@echo "  PYTHON=python3.12  use this Python     TORCH_INDEX=cpu  for tests: PyTorch without gigabytes of CUDA"
+	@echo "  WORKERS=2          processes that share the tests"
 
 setup: ## virtual environment, ROS 2, messages, networks (demo and test include it)
 	$(call bootstrap,)
@@ -57,7 +61,7 @@ demo: setup ## run the node on a rendered sequence with truth, and the pipeline 
 test: lint pytest pytest-runtime ## run linters, layer and type checks, and all tests
 
 pytest: setup-tests ## run all tests only
-	$(RUN) $(BIN)/python -m pytest
+	$(RUN) $(BIN)/python -m pytest $(PARALLEL)
 
 coverage: setup-tests ## run all tests and print which lines they ran; fails below the floor in pyproject.toml
 	rm -rf out/coverage && mkdir -p out/coverage
@@ -71,7 +75,7 @@ mutation: setup-tests ## change geometry and metrics in thousands of places and 
 	$(RUN) $(BIN)/python tools/mutation.py
 
 pytest-runtime: setup-runtime-tests ## run the tests of test/runtime_tests.txt where torch is not installed
-	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest --without-torch $$(grep -v '^#' test/runtime_tests.txt)
+	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest $(PARALLEL) --without-torch $$(grep -v '^#' test/runtime_tests.txt)
 
 lint: setup-tests ## run linters, layer and type checks only
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Stop before the first test if the tests are to show that torch is not needed, and it is there."""
+    """Give workers of pytest-xdist one thread each. Stop where torch is there and `--without-torch` was asked."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     found = [name for name in TRAINING if importlib.util.find_spec(name)]
     if found and config.getoption("--without-torch", default=False):
         raise pytest.UsageError(
