@@ -48,7 +48,8 @@ class People:
 
     Args:
         rows: arrays (N, ...): `VIEW`, `TRUTH` and `IMAGE`; of S further views `more_person` (S,), the row of the person
-            they show, `more_mirrored` and `more_heavy` (S,), and `more_*` (S, ...) for `VIEW`; optionally `MAPS`.
+            they show, `more_mirrored`, `more_wide` and `more_heavy` (S,), and `more_*` (S, ...) for `VIEW`; optionally
+            `MAPS`.
         body: computes heights from betas.
     """
 
@@ -62,7 +63,7 @@ class People:
         further |= {name: rows[name][person] for name in (*TRUTH, *IMAGE)}
         inputs = table_of(further, tuple(names[row] for row in person)).inputs
         self._further = _with_maps(inputs, rows, "more_")
-        self._roles = ViewRoles(rows["more_person"].tolist(), rows["more_mirrored"].tolist())
+        self._roles = ViewRoles(*(rows[f"more_{name}"].tolist() for name in ("person", "mirrored", "wide")))
         self.intrinsics = rows["intrinsics"]
         self.joints = rows["joints_cam"][:, JOINTS]
         self.visible = rows["visible_fraction"]
@@ -256,7 +257,7 @@ class _Rows:
         """Add one person: the first view, further views `more`, row `other` of `truth`, and the image's `sample`."""
         labels = {name: truth[name][other] for name in TRUTH} | {name: sample[name] for name in IMAGE}
         for further in more:
-            about = {"person": len(self._people), "mirrored": further.mirrored}
+            about = {"person": len(self._people), "mirrored": further.mirrored, "wide": further.wide}
             row = about | {name: getattr(further.landmarks, name) for name in (*VIEW, "heavy")}
             arrays = {f"more_{name}": np.asarray(value) for name, value in row.items()}
             self._more.append(arrays | _maps_of(further.landmarks, "more_", view))

@@ -84,11 +84,11 @@ class ViewsWithMaps:
 
     @classmethod
     def of(cls, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> ViewsWithMaps:
-        """Those of `first` and of `more`, views as for `estimate_from_views`; `first` has maps."""
+        """Those of `first` and usual ones of `more`, views as for `estimate_from_views`; `first` has maps."""
         inputs, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
         if more is not None and more.trunk_maps is not None:
             assert more.heavy is not None
-            light = np.flatnonzero(~more.heavy)  # the heavy landmark network has other maps
+            light = np.flatnonzero(~more.heavy & ~roles.is_wide)  # the heavy landmark network has other maps
             inputs = first.joined(more.select(light))
             person = np.concatenate([person, np.array(roles.person)[light]])
             is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])

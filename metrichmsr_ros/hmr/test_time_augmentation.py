@@ -1,13 +1,14 @@
 """Test-time augmentation: one estimate from several views of the same people.
 
-A view is the output of a landmark network for a person: from the image, from the mirrored image, or from the heavy
-landmark network. Errors differ between views, so their mean has a smaller error than each of them.
+A view is the output of a landmark network for a person: from the image, from the mirrored image, from the heavy
+landmark network, or from a wider crop. Errors differ between views, so their mean has a smaller error than each of
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +31,21 @@ class ViewRoles:
     Attributes:
         person: row of the person of each view.
         mirrored: whether the view is of the mirrored image; its landmarks have been mirrored back.
+        wide: whether its crop is wider than usual. Empty: none is.
     """
 
     person: Sequence[int] = ()
     mirrored: Sequence[bool] = ()
+    wide: Sequence[bool] = ()
 
     def __len__(self) -> int:
         """Number of views."""
         return len(self.person)
+
+    @property
+    def is_wide(self) -> NDArray[np.bool_]:
+        """(S,) bool: `wide` of every view."""
+        return np.array(self.wide or [False] * len(self), np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +57,14 @@ class Views:
         person: (N,) int64, row of the person.
         weight: (N,) weight in the vote and in the mean.
         people: B.
+        wide: (N,) bool, views with a wide crop: the distance is theirs, pose, shape and direction are of the others.
     """
 
     output: HMREstimate
     person: NDArray[np.int64]
     weight: Float32Array
     people: int
+    wide: NDArray[np.bool_]
 
     @property
     def sight(self) -> Float32Array:
@@ -69,7 +79,8 @@ class Views:
         """These views and further ones of the same B people."""
         person = np.concatenate([self.person, more.person])
         weight = np.concatenate([self.weight, more.weight])
-        return Views(self.output.joined(more.output), person, weight, self.people)
+        wide = np.concatenate([self.wide, more.wide])
+        return Views(self.output.joined(more.output), person, weight, self.people, wide)
 
 
 def estimate_from_views(engine: HMREngine, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> HMREstimate:
@@ -91,21 +102,22 @@ def estimate_views(engine: HMREngine, first: CropInputs, more: CropInputs | None
     """Estimates of every view in one forward pass; arguments as for `estimate_from_views`."""
     rows, straight, count = np.arange(len(first)), np.zeros(len(first), np.bool_), len(first)
     if more is None or not len(roles):
-        return Views(engine(first.without_maps(), straight), rows, _weight(first), count)
-    further, turned = _arrays(roles)
+        return Views(engine(first.without_maps(), straight), rows, _weight(first), count, straight)
+    further, turned, wide = _arrays(roles)
     both = first.without_maps().joined(more.without_maps())
     estimates = engine(both, np.concatenate([straight, turned]))
-    return Views(estimates, np.concatenate([rows, further]), _weight(both), count)
+    return Views(estimates, np.concatenate([rows, further]), _weight(both), count, np.concatenate([straight, wide]))
 
 
 def further_estimates(engine: HMREngine, more: CropInputs, roles: ViewRoles, people: int) -> Views:
     """Estimates of further views alone, of some of `people` people, to be joined to the first ones."""
-    person, turned = _arrays(roles)
-    return Views(engine(more.without_maps(), turned), person, _weight(more), people)
+    person, turned, wide = _arrays(roles)
+    return Views(engine(more.without_maps(), turned), person, _weight(more), people, wide)
 
 
-def _arrays(roles: ViewRoles) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    return np.array(roles.person, np.int64), np.array(roles.mirrored, np.bool_)
+def _arrays(roles: ViewRoles) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of S views: person, whether mirrored, whether wide."""
+    return np.array(roles.person, np.int64), np.array(roles.mirrored, np.bool_), roles.is_wide
 
 
 def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
@@ -114,33 +126,57 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
     Rotations get the chordal mean, all other values the arithmetic mean. Deviations are averaged, not reduced by the
     number of views: all views share the same pixels, and the error of a person's size, which dominates the deviation,
     is common to all of them.
+
+    Where `keep` names wide views of a person, the distance and its deviation are the mean over them alone; all else is
+    the mean over the usual views, or over the wide ones where it names no others.
     """
     if len(views.person) == views.people:
         return views.output
+    person, people, output = views.person, views.people, views.output
     weight: Float32Array = np.where(keep, views.weight, 0).astype(np.float32)
-    total = sums_by_person(weight, views.person, views.people)
-
-    def mean(values: Float32Array) -> Float32Array:
-        shape = [-1, *[1] * (values.ndim - 1)]
-        sums = sums_by_person(weight.reshape(shape) * values, views.person, views.people)
-        means: Float32Array = np.divide(sums, total.reshape(shape), dtype=np.float32)
-        return means
-
-    output = views.output
-    rotmats = nearest_rotations(mean(output.rotmats))
-    everybody = sums_by_person(views.weight, views.person, views.people)
-    return HMREstimate(
+    usual = _only(~views.wide, weight, person, people)
+    rotmats = nearest_rotations(_mean(output.rotmats, usual, person, people))
+    everybody = sums_by_person(views.weight, person, people)
+    mean = HMREstimate(
         rotmats=rotmats,
-        betas=mean(output.betas),
-        transl=mean(output.transl),
-        transl_deviation=mean(output.transl_deviation),
+        betas=_mean(output.betas, usual, person, people),
+        transl=_mean(output.transl, usual, person, people),
+        transl_deviation=_mean(output.transl_deviation, usual, person, people),
         spread=np.where(
-            (sums_by_person((weight > 0).astype(np.float32), views.person, views.people) > 1)[:, None],
-            np.sqrt(mean(_squared_turns(output.rotmats, rotmats[views.person]))),
+            (sums_by_person((usual > 0).astype(np.float32), person, people) > 1)[:, None],
+            np.sqrt(_mean(_squared_turns(output.rotmats, rotmats[person]), usual, person, people)),
             np.float32(np.nan),
         ),
-        doubt=(1 - total / everybody).astype(np.float32),
+        doubt=(1 - sums_by_person(weight, person, people) / everybody).astype(np.float32),
     )
+    return _at_distance_of_wide(mean, views, weight) if views.wide.any() else mean
+
+
+def _at_distance_of_wide(mean: HMREstimate, views: Views, weight: Float32Array) -> HMREstimate:
+    """`mean` with the distance and its deviation from wide views, for people who have any of positive `weight` (N,)."""
+    wide = _only(views.wide, weight, views.person, views.people)
+    has = sums_by_person(wide * views.wide, views.person, views.people) > 0
+    distance = np.linalg.norm(views.output.transl, axis=-1)
+    scale = _mean(distance, wide, views.person, views.people) / np.linalg.norm(mean.transl, axis=-1)
+    along = _mean(views.output.transl_deviation[:, 0], wide, views.person, views.people)
+    deviation = mean.transl_deviation.copy()
+    deviation[has, 0] = along[has]
+    return replace(mean, transl=mean.transl * np.where(has, scale, 1)[:, None], transl_deviation=deviation)
+
+
+def _only(these: NDArray[np.bool_], weight: Float32Array, person: IndexArray, people: int) -> Float32Array:
+    """(N,) `weight` of `these` views (N,) bool, 0 of others; of people who have no such view, of all their views."""
+    some: Float32Array = np.where(these, weight, np.float32(0))
+    only: Float32Array = np.where((sums_by_person(some, person, people) > 0)[person], some, weight)
+    return only
+
+
+def _mean(values: Float32Array, weight: Float32Array, person: IndexArray, people: int) -> Float32Array:
+    """(B, ...) weighted means of `values` (N, ...) over the views of each of `people` people."""
+    shape = [-1, *[1] * (values.ndim - 1)]
+    sums = sums_by_person(weight.reshape(shape) * values, person, people)
+    means: Float32Array = np.divide(sums, sums_by_person(weight, person, people).reshape(shape), dtype=np.float32)
+    return means
 
 
 def _squared_turns(first: Float32Array, second: Float32Array) -> Float32Array:

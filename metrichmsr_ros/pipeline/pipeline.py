@@ -60,9 +60,9 @@ class Pipeline:
         body: the body model that the network was trained on.
         blazepose: finds landmarks.
         depth: what makes the scene's depth; None: the people's own surfaces alone.
-        test_time_augmentation: further views of people in a video: "none": mirrored, of people whose legs are hidden;
-            "flip": of everybody, for one landmark call more; "full": as in single images, mirrored and by the heavier
-            landmark network. Networks over pixels have one view.
+        test_time_augmentation: further views of people in a video: "none": a wide one of people whose legs are hidden;
+            "flip": also a mirrored one of everybody, for one landmark call more; "full": as in single images, also by
+            the heavier landmark network. Networks over pixels have one view.
         load_heavy: called when it is first needed for BlazePose with the heavier landmark network; may return None.
         detector: finds people; None: the detector that ships with the package.
         workers: run networks' calls of one image at the same time; None: one after the other.

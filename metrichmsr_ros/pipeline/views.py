@@ -58,15 +58,15 @@ class ViewMaker:
         Args:
             image: (H, W, 3) uint8 RGB, rectified.
             seen: everybody seen in it.
-            augmentation: "none": the mirrored image for people whose legs are hidden; "flip": for everybody; "full":
-                also the heavier network, straight and mirrored.
+            augmentation: "none": wide views of people whose legs are hidden, alone; "flip": also the mirrored image of
+                everybody; "full": also the heavier network, straight and mirrored.
         """
         if not self._reads_views:
             return {}
         sets, everybody = [person.landmarks for person in seen], augmentation != "none"
         rows = [row for row, found in enumerate(sets) if everybody or hides_legs(found.visibility)]
         heavy = self.heavy if augmentation == "full" else None
-        return further_views(image, sets, rows, self._blazepose, heavy, self._workers)
+        return further_views(image, sets, rows, self._blazepose, heavy, self._workers, usual=everybody)
 
     def heavy_views(
         self,
@@ -97,6 +97,6 @@ def heavier(blazepose: BlazePose) -> BlazePose | None:
 
 
 def roles_of(views: Mapping[int, Sequence[View2D]]) -> ViewRoles:
-    """Whom further views show and whether they are mirrored, from views by row of the person."""
-    listed = [(row, view.mirrored) for row, of_one in views.items() for view in of_one]
+    """Whom further views show, and whether they are mirrored and wide, from views by row of the person."""
+    listed = [(row, view.mirrored, view.wide) for row, of_one in views.items() for view in of_one]
     return ViewRoles(*zip(*listed, strict=True))

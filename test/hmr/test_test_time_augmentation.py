@@ -89,6 +89,24 @@ def test_views_tell_how_much_they_differ_and_who_dissents():
     assert (second.spread.shape, second.doubt.tolist()) == ((1, 24), [0])
 
 
+def test_wide_views_move_people_but_do_not_turn_them():
+    """The first person has two usual views and a wide one; of the second, a wide one alone is kept."""
+    views = views_of([[0, 20, 40], [90, 80]])  # in the order 0, 90, 20, 40, 80
+    views.output.transl[:, 2] = [3, 5, 4, 8, 7]
+    views.output.transl_deviation[:] = [[1, 1], [3, 1], [2, 2], [5, 4], [6, 2]]
+    views.output.betas[:, 0] = [0, 7, 1, 5, 2]
+    wide, keep = np.array([0, 0, 0, 1, 1], bool), np.array([1, 0, 1, 1, 1], bool)
+    mean = mean_of(dataclasses.replace(views, wide=wide), keep)
+    np.testing.assert_allclose(mean.transl, [[0, 0, 8], [0, 0, 7]], rtol=1e-6)
+    np.testing.assert_allclose(mean.transl_deviation, [[5, 1.5], [6, 2]], rtol=1e-6)
+    np.testing.assert_allclose(mean.betas[:, 0], [0.5, 2], rtol=1e-6)
+    front = np.degrees(np.arctan2(mean.rotmats[:, 0, 0, 2], -mean.rotmats[:, 0, 2, 2]))
+    np.testing.assert_allclose(front, [10, 80], atol=1e-3)
+    np.testing.assert_allclose(mean.spread[0, 0], np.deg2rad(10), rtol=5e-3)
+    assert np.isnan(mean.spread[1]).all()
+    np.testing.assert_allclose(mean.doubt, [0, 1 / 2])
+
+
 class FakeFacing:
     """A fake network: if the first landmark's u is above 100, the person faces the other way and is 9 m off."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,8 +69,7 @@ class Script:
     def with_more(self, views, image, further, camera):
         for row, angles in further.items():
             both = views_of([angles], weights=[2.0, 2.0])
-            extra = type(views)(both.output, np.full(2, row), both.weight, views.people)
-            views = views.joined(extra)
+            views = views.joined(replace(both, person=np.full(2, row), people=views.people))
         return views
 
 

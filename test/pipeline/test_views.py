@@ -42,12 +42,17 @@ def people():
     return sets
 
 
-@pytest.mark.parametrize(("augmentation", "rows"), [("none", [1]), ("flip", [0, 1, 2])])
-def test_hidden_legs_get_the_mirrored_view_in_any_case(people, augmentation, rows):
+USUAL, WIDE = (True, False), (False, True)  # mirrored, wide
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "expected"), [("none", {1: [WIDE]}), ("flip", {0: [USUAL], 1: [USUAL, WIDE], 2: [USUAL]})]
+)
+def test_hidden_legs_get_a_wide_view_in_any_case(people, augmentation, expected):
     views = ViewMaker(Echo(people), reads_views=True)(IMAGE, [Seen(person) for person in people], augmentation)
-    assert {row: [view.mirrored for view in of_one] for row, of_one in views.items()} == {row: [True] for row in rows}
+    assert {row: [(view.mirrored, view.wide) for view in of_one] for row, of_one in views.items()} == expected
     for row, of_one in views.items():
-        assert of_one[0].landmarks is people[row]
+        assert all(view.landmarks is people[row] for view in of_one)
 
 
 def test_networks_over_crops_have_one_view(people):

@@ -14,7 +14,7 @@ from metrichmsr_ros.runtime.workers import Workers
 
 MIN_SCORE = 0.3
 _WIDER = 1.25
-"""Factor of the crop of further views of people whose legs are hidden."""
+"""Factor of the crop of wide views, of people whose legs are hidden."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,12 @@ class View2D:
     Attributes:
         landmarks: in the coordinates of the image.
         mirrored: whether the network's input was the mirrored crop; `landmarks` are mirrored back.
+        wide: whether the crop was wider than usual; the distance counts, the pose does not.
     """
 
     landmarks: LandmarkSet
     mirrored: bool
+    wide: bool = False
 
 
 def further_views(
@@ -37,11 +39,12 @@ def further_views(
     blazepose: BlazePose | None,
     heavy: BlazePose | None = None,
     workers: Workers | None = None,
+    usual: bool = True,
 ) -> dict[int, list[View2D]]:
     """`views_of` by row for `rows` of `people`, all who were found in `image`; `workers` take several at a time."""
 
     def views_of_one(row: int) -> list[View2D]:
-        return views_of(image, people[row], [*people[:row], *people[row + 1 :]], blazepose, heavy)
+        return views_of(image, people[row], [*people[:row], *people[row + 1 :]], blazepose, heavy, usual)
 
     return dict(zip(rows, (workers or Workers()).map(views_of_one, rows), strict=True))
 
@@ -52,11 +55,12 @@ def views_of(
     others: Sequence[LandmarkSet],
     blazepose: BlazePose | None,
     heavy: BlazePose | None = None,
+    usual: bool = True,
 ) -> list[View2D]:
     """The mirrored view of a person, and the heavier network's straight and mirrored ones.
 
-    BlazePose invents legs that it does not see, and draws the skeleton as large as the crop suggests. So further views
-    of people whose legs are hidden have a wider crop, whose errors differ.
+    BlazePose invents legs that it does not see, and draws the skeleton as large as the crop suggests: on real people
+    behind chairs a quarter too small. So people whose legs are hidden also get a straight wide view by each network.
 
     Args:
         image: HWC uint8 RGB.
@@ -64,18 +68,22 @@ def views_of(
         others: everybody else in the image; they are masked.
         blazepose: the networks that found them; None: no mirrored view by them.
         heavy: the same with the heavier landmark network, or None.
+        usual: whether to make the usual views; False: wide ones alone.
 
     Returns:
         Views of this person. Those that show nobody, or another person, are left out.
     """
-    wanted = [] if blazepose is None else [(blazepose, True)]
-    if heavy is not None:
-        wanted += [(heavy, False), (heavy, True)]
-    views, roi = [], person.next_roi()
+    wanted: list[tuple[BlazePose | None, bool, bool]] = []  # networks, mirrored, wide
+    if usual:
+        wanted += [(blazepose, True, False), (heavy, False, False), (heavy, True, False)]
     if hides_legs(person.visibility):
-        roi = roi.widened(_WIDER)
-    for networks, mirrored in wanted:
-        seen = networks.landmarks(image, roi, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
+        wanted += [(blazepose, False, True), (heavy, False, True)]
+    views, roi = [], person.next_roi()
+    for networks, mirrored, wide in wanted:
+        if networks is None:
+            continue
+        crop = roi.widened(_WIDER) if wide else roi
+        seen = networks.landmarks(image, crop, MIN_SCORE, without=others, keep=person, mirrored=mirrored)
         if seen is not None and is_known(seen, [person]):
-            views.append(View2D(seen, mirrored))
+            views.append(View2D(seen, mirrored, wide))
     return views

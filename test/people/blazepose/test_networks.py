@@ -190,22 +190,34 @@ def test_the_heavier_network_equals_one_that_is_loaded_alone_and_changes_nothing
     assert after.maps is not None
 
 
-def test_further_views_of_people_whose_legs_are_hidden_have_a_wider_crop(blazepose, photo):
+@pytest.mark.parametrize("heavier", [False, True])
+def test_people_whose_legs_are_hidden_get_wide_views_too(blazepose, photo, heavier):
     (person,) = people_in(photo, blazepose)
-    legs = np.arange(25, 29)
-    for visibility, factor in ((0.9, 1.0), (0.1, 1.25)):
+    heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
+    usual = [(True, False), (False, True), (True, True)] if heavier else [(True, False)]  # mirrored, heavy
+    wide = [(False, False), (False, True)] if heavier else [(False, False)]
+    for visibility, expected in ((0.9, []), (0.1, wide)):
         changed = person.visibility.copy()
-        changed[legs] = visibility
-        (look,) = views_of(photo, dataclasses.replace(person, visibility=changed), [], blazepose)
-        assert look.landmarks.roi.size == pytest.approx(factor * person.next_roi().size)
-        np.testing.assert_allclose(look.landmarks.roi.centre, person.next_roi().centre)
+        changed[25:29] = visibility
+        hidden = dataclasses.replace(person, visibility=changed)
+        alone = views_of(photo, hidden, [], blazepose, heavy if heavier else None, usual=False)
+        views = views_of(photo, hidden, [], blazepose, heavy if heavier else None)
+        for some, kinds in ((views, usual + expected), (alone, expected)):
+            assert [(view.mirrored, view.landmarks.heavy) for view in some] == kinds
+        for view in views + alone:
+            factor = 1.25 if view.wide else 1.0
+            assert view.landmarks.roi.size == pytest.approx(factor * person.next_roi().size)
+            np.testing.assert_allclose(view.landmarks.roi.centre, person.next_roi().centre)
+        assert [view.wide for view in views] == [False] * len(usual) + [True] * len(expected)
+        assert all(view.wide for view in alone)
 
 
 def test_further_views_find_the_same_person_and_nobody_on_a_wall(blazepose, photo):
     (person,) = people_in(photo, blazepose)
     heavy = BlazePose(num_threads=1, heavy=True, landmark_path=model_path("pose_landmark_full.tflite"))
     looks = views_of(photo, person, [], blazepose, heavy)
-    assert [(look.mirrored, look.landmarks.heavy) for look in looks] == [(True, False), (False, True), (True, True)]
+    usual = [look for look in looks if not look.wide]
+    assert [(look.mirrored, look.landmarks.heavy) for look in usual] == [(True, False), (False, True), (True, True)]
     for look in looks:
         assert np.linalg.norm(look.landmarks.pixels[[0, 11, 12]] - person.pixels[[0, 11, 12]], axis=1).max() < 15
     assert not np.array_equal(looks[0].landmarks.pixels, person.pixels)
