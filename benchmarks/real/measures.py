@@ -17,6 +17,7 @@ from metrichmsr_ros.body.joints import LANDMARK_JOINTS
 from metrichmsr_ros.depth.anchor import human_depth
 from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors
 from metrichmsr_ros.geometry.boxes import box_iou, share_covered
+from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
 from metrichmsr_ros.types import Float32Array
@@ -105,9 +106,12 @@ def match(people: Sequence[PersonEstimate], truth: Sequence[PersonInView]) -> li
 def _distance(person: PersonEstimate, framing: str, picture: Picture, body: BodyEngine) -> Distance | None:
     """Of the torso; None where the depth camera measured less than a quarter of it."""
     true = true_distance(person, picture)
-    if true is None:
-        return None
-    theirs = baseline(inputs_from_landmarks([person.landmarks], picture.camera), body)[0, TORSO]
+    return None if true is None else distance_of(person, framing, true, picture.camera, body)
+
+
+def distance_of(person: PersonEstimate, framing: str, true: float, camera: Camera, body: BodyEngine) -> Distance:
+    """Of the torso of a person whose `true` distance, m along z, is known."""
+    theirs = baseline(inputs_from_landmarks([person.landmarks], camera), body)[0, TORSO]
     return Distance(
         framing=framing,
         true=true,
