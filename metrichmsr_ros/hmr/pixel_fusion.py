@@ -12,7 +12,7 @@ from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import EstimateFromPixels, HMREstimate, unit
 from metrichmsr_ros.hmr.inputs import CropInputs
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, sums_by_person
-from metrichmsr_ros.people.detection.plausibility import HIPS, hides_legs
+from metrichmsr_ros.people.detection.plausibility import HIPS, legs_hidden
 from metrichmsr_ros.types import Float32Array, FloatingArray, IndexArray
 
 _VAGUE = 2.0
@@ -45,7 +45,7 @@ def with_seen_pixels(
     """
     if seen is None:
         return estimate
-    return fused(estimate, seen, engine.config.pixel_position.correlation, trusts_pixels(first, estimate))
+    return fused(estimate, seen, engine.config.pixel_position.correlation, trust_in_pixels(first, estimate))
 
 
 def has_pixels(engine: HMREngine, first: CropInputs) -> bool:
@@ -88,7 +88,7 @@ class ViewsWithMaps:
         inputs, person, is_mirrored = first, np.arange(len(first)), np.zeros(len(first), np.bool_)
         if more is not None and more.trunk_maps is not None:
             assert more.heavy is not None
-            light = np.flatnonzero(~more.heavy & ~roles.is_wide)  # the heavy landmark network has other maps
+            light = np.flatnonzero(~more.heavy & (roles.wide_share == 0))  # the heavy landmark network has other maps
             inputs = first.joined(more.select(light))
             person = np.concatenate([person, np.array(roles.person)[light]])
             is_mirrored = np.concatenate([is_mirrored, np.array(roles.mirrored)[light]])
@@ -120,9 +120,7 @@ def mean_of_views(views: EstimateFromPixels, person: IndexArray, count: int) -> 
     return EstimateFromPixels(direction * np.exp(mean(np.log(distance))), mean(views.log_deviation), mean(views.betas))
 
 
-def fused(
-    landmarks: HMREstimate, pixels: EstimateFromPixels, correlation: float, reads: NDArray[np.bool_]
-) -> HMREstimate:
+def fused(landmarks: HMREstimate, pixels: EstimateFromPixels, correlation: float, trust: FloatingArray) -> HMREstimate:
     """The landmarks' estimate with a distance and a shape that pixels know too; direction and pose stay.
 
     The logarithms of both distances are weighted by their inverse variances, as if their errors were independent, so
@@ -133,19 +131,19 @@ def fused(
     Args:
         landmarks: B people. pixels: the same people.
         correlation: of the two errors, 0 to 1; measured on held-out people.
-        reads: (B,) bool, people whose pixels count. Others keep the landmarks' distance, with the larger of the two
-            deviations.
+        trust: (B,) factor 0 to 1 of the pixels' weight. People with 0 keep the landmarks' distance, with the larger of
+            the two deviations.
     """
     distance = np.linalg.norm(landmarks.transl, axis=-1)
     difference = np.log(np.linalg.norm(pixels.transl, axis=-1) / distance)
     ours, theirs = landmarks.transl_deviation[:, 0] / distance, np.exp(pixels.log_deviation[:, 2])
     vague = (_VAGUE * ours) ** 2
-    weight = np.where(reads, vague / (vague + theirs**2), np.float32(0))
+    weight = trust * vague / (vague + theirs**2)
     shared = correlation * ours * theirs
     rest = 1 - weight
     variance = (rest * ours) ** 2 + (weight * theirs) ** 2 + 2 * weight * rest * shared
     disagreement = difference**2 / (ours**2 + theirs**2 - 2 * shared)
-    variance = np.where(reads, variance * np.maximum(disagreement, 1), np.maximum(ours, theirs) ** 2)
+    variance = trust * variance * np.maximum(disagreement, 1) + (1 - trust) * np.maximum(ours, theirs) ** 2
     scale = np.exp(weight * difference)
     return replace(
         landmarks,
@@ -157,10 +155,10 @@ def fused(
     )
 
 
-def trusts_pixels(first: CropInputs, estimate: HMREstimate) -> NDArray[np.bool_]:
-    """(B,) bool: people who look enough like drawn ones: hips in the image, legs seen, and not sitting."""
-    trusted: NDArray[np.bool_] = shows_hips(first) & ~hides_legs(first.visibility) & ~sits(estimate.rotmats)
-    return trusted
+def trust_in_pixels(first: CropInputs, estimate: HMREstimate) -> FloatingArray:
+    """(B,) 0 to 1: how much people look like drawn ones: with hips in the image and legs seen, and not sitting."""
+    trust: FloatingArray = np.float32(1) - legs_hidden(first.visibility)
+    return np.where(shows_hips(first) & ~sits(estimate.rotmats), trust, np.float32(0))
 
 
 def shows_hips(views: CropInputs) -> NDArray[np.bool_]:

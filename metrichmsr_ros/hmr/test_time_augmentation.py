@@ -31,21 +31,22 @@ class ViewRoles:
     Attributes:
         person: row of the person of each view.
         mirrored: whether the view is of the mirrored image; its landmarks have been mirrored back.
-        wide: whether its crop is wider than usual. Empty: none is.
+        wide: 0: its crop is the usual one. Above: it is wider; this share of the person's distance is that of wide
+            views. Empty: all are usual.
     """
 
     person: Sequence[int] = ()
     mirrored: Sequence[bool] = ()
-    wide: Sequence[bool] = ()
+    wide: Sequence[float] = ()
 
     def __len__(self) -> int:
         """Number of views."""
         return len(self.person)
 
     @property
-    def is_wide(self) -> NDArray[np.bool_]:
-        """(S,) bool: `wide` of every view."""
-        return np.array(self.wide or [False] * len(self), np.bool_)
+    def wide_share(self) -> Float32Array:
+        """(S,) `wide` of every view."""
+        return np.array(self.wide or [0.0] * len(self), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +58,15 @@ class Views:
         person: (N,) int64, row of the person.
         weight: (N,) weight in the vote and in the mean.
         people: B.
-        wide: (N,) bool, views with a wide crop: the distance is theirs, pose, shape and direction are of the others.
+        wide: (N,) 0: a usual view. Above: one with a wide crop; this share of the distance is that of wide views, while
+            pose, shape and direction are of the usual ones.
     """
 
     output: HMREstimate
     person: NDArray[np.int64]
     weight: Float32Array
     people: int
-    wide: NDArray[np.bool_]
+    wide: Float32Array
 
     @property
     def sight(self) -> Float32Array:
@@ -101,12 +103,13 @@ def estimate_from_views(engine: HMREngine, first: CropInputs, more: CropInputs |
 def estimate_views(engine: HMREngine, first: CropInputs, more: CropInputs | None, roles: ViewRoles) -> Views:
     """Estimates of every view in one forward pass; arguments as for `estimate_from_views`."""
     rows, straight, count = np.arange(len(first)), np.zeros(len(first), np.bool_), len(first)
+    usual = np.zeros(count, np.float32)
     if more is None or not len(roles):
-        return Views(engine(first.without_maps(), straight), rows, _weight(first), count, straight)
+        return Views(engine(first.without_maps(), straight), rows, _weight(first), count, usual)
     further, turned, wide = _arrays(roles)
     both = first.without_maps().joined(more.without_maps())
     estimates = engine(both, np.concatenate([straight, turned]))
-    return Views(estimates, np.concatenate([rows, further]), _weight(both), count, np.concatenate([straight, wide]))
+    return Views(estimates, np.concatenate([rows, further]), _weight(both), count, np.concatenate([usual, wide]))
 
 
 def further_estimates(engine: HMREngine, more: CropInputs, roles: ViewRoles, people: int) -> Views:
@@ -115,9 +118,9 @@ def further_estimates(engine: HMREngine, more: CropInputs, roles: ViewRoles, peo
     return Views(engine(more.without_maps(), turned), person, _weight(more), people, wide)
 
 
-def _arrays(roles: ViewRoles) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of S views: person, whether mirrored, whether wide."""
-    return np.array(roles.person, np.int64), np.array(roles.mirrored, np.bool_), roles.is_wide
+def _arrays(roles: ViewRoles) -> tuple[NDArray[np.int64], NDArray[np.bool_], Float32Array]:
+    """Of S views: person, whether mirrored, how wide views count."""
+    return np.array(roles.person, np.int64), np.array(roles.mirrored, np.bool_), roles.wide_share
 
 
 def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
@@ -127,14 +130,15 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
     number of views: all views share the same pixels, and the error of a person's size, which dominates the deviation,
     is common to all of them.
 
-    Where `keep` names wide views of a person, the distance and its deviation are the mean over them alone; all else is
-    the mean over the usual views, or over the wide ones where it names no others.
+    Where `keep` names wide views of a person, the distance and its deviation lie between the means over the usual and
+    over the wide ones, nearer to the latter by `Views.wide`. All else is the mean over the usual views, or over the
+    wide ones where it names no others.
     """
     if len(views.person) == views.people:
         return views.output
     person, people, output = views.person, views.people, views.output
     weight: Float32Array = np.where(keep, views.weight, 0).astype(np.float32)
-    usual = _only(~views.wide, weight, person, people)
+    usual = _only(views.wide == 0, weight, person, people)
     rotmats = nearest_rotations(_mean(output.rotmats, usual, person, people))
     everybody = sums_by_person(views.weight, person, people)
     mean = HMREstimate(
@@ -153,15 +157,16 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
 
 
 def _at_distance_of_wide(mean: HMREstimate, views: Views, weight: Float32Array) -> HMREstimate:
-    """`mean` with the distance and its deviation from wide views, for people who have any of positive `weight` (N,)."""
-    wide = _only(views.wide, weight, views.person, views.people)
-    has = sums_by_person(wide * views.wide, views.person, views.people) > 0
-    distance = np.linalg.norm(views.output.transl, axis=-1)
-    scale = _mean(distance, wide, views.person, views.people) / np.linalg.norm(mean.transl, axis=-1)
-    along = _mean(views.output.transl_deviation[:, 0], wide, views.person, views.people)
+    """`mean` with shares of wide views in the distance and its deviation, of people who have some of `weight` (N,)."""
+    person, people = views.person, views.people
+    wide = _only(views.wide > 0, weight, person, people)
+    share = _mean(views.wide, wide, person, people)
+    distance = _mean(np.linalg.norm(views.output.transl, axis=-1), wide, person, people)
+    scale = 1 + share * (distance / np.linalg.norm(mean.transl, axis=-1) - 1)
     deviation = mean.transl_deviation.copy()
-    deviation[has, 0] = along[has]
-    return replace(mean, transl=mean.transl * np.where(has, scale, 1)[:, None], transl_deviation=deviation)
+    along = _mean(views.output.transl_deviation[:, 0], wide, person, people)
+    deviation[:, 0] += share * (along - deviation[:, 0])
+    return replace(mean, transl=mean.transl * scale[:, None], transl_deviation=deviation)
 
 
 def _only(these: NDArray[np.bool_], weight: Float32Array, person: IndexArray, people: int) -> Float32Array:

@@ -9,7 +9,7 @@ from typing import Literal
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.plausibility import hides_legs
+from metrichmsr_ros.people.detection.plausibility import legs_hidden
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
 from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
@@ -64,7 +64,7 @@ class ViewMaker:
         if not self._reads_views:
             return {}
         sets, everybody = [person.landmarks for person in seen], augmentation != "none"
-        rows = [row for row, found in enumerate(sets) if everybody or hides_legs(found.visibility)]
+        rows = [row for row, found in enumerate(sets) if everybody or legs_hidden(found.visibility) > 0]
         heavy = self.heavy if augmentation == "full" else None
         return further_views(image, sets, rows, self._blazepose, heavy, self._workers, usual=everybody)
 
@@ -97,6 +97,6 @@ def heavier(blazepose: BlazePose) -> BlazePose | None:
 
 
 def roles_of(views: Mapping[int, Sequence[View2D]]) -> ViewRoles:
-    """Whom further views show, and whether they are mirrored and wide, from views by row of the person."""
+    """Whom further views show, whether they are mirrored, and how wide views count, from views by row of the person."""
     listed = [(row, view.mirrored, view.wide) for row, of_one in views.items() for view in of_one]
     return ViewRoles(*zip(*listed, strict=True))

@@ -23,4 +23,4 @@ def views_of(people: Sequence[Sequence[float]], weights: Sequence[float] | None 
     rotmats = np.concatenate([root[:, None], np.tile(np.eye(3, dtype=np.float32), (count, 23, 1, 1))], axis=1)
     output = HMREstimate(rotmats, np.zeros((count, 10), np.float32), transl, np.ones((count, 2), np.float32))
     weight = np.ones(count, np.float32) if weights is None else np.array(weights, np.float32)
-    return Views(output, np.array([row for _, row in order]), weight, len(people), np.zeros(count, np.bool_))
+    return Views(output, np.array([row for _, row in order]), weight, len(people), np.zeros(count, np.float32))

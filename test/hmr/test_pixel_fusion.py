@@ -21,7 +21,7 @@ from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, sits, trusts_pixels, with_pixels
+from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, sits, trust_in_pixels, with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 
 
@@ -82,7 +82,7 @@ def test_fused_distance_has_the_stated_variance(person, ours, theirs, ratio, cor
     direction = unit(landmarks.transl)
     log_deviation = np.array([[0.0, 0.0, math.log(theirs)]], np.float32)
     pixels = EstimateFromPixels(direction * np.float32(3.0 * ratio), log_deviation, landmarks.betas + 1)
-    result = fused(landmarks, pixels, correlation, np.array([True]))
+    result = fused(landmarks, pixels, correlation, np.ones(1, np.float32))
 
     weights = np.array([(2 * ours) ** -2, theirs**-2])
     weights /= weights.sum()
@@ -127,6 +127,25 @@ def test_people_whose_legs_are_hidden_keep_the_landmarks_distance(people, engine
     assert same.tolist() == [True] + [False] * (len(people) - 1)
 
 
+def test_trust_in_pixels_fades_while_legs_disappear(people, engine):
+    """Visibility falls from 0.6 to 0.3 in small steps: neither distance nor deviation jumps."""
+    count = len(people)
+    estimate = placed(engine(people, straight(people)), np.full(count, 4.0), np.full(count, 0.3))
+    log = np.full((count, 3), math.log(0.05), np.float32)
+    pixels = EstimateFromPixels(unit(estimate.transl) * 5, log, estimate.betas)
+    visibility, seen = people.visibility.copy(), []
+    for visible in np.linspace(0.6, 0.3, 121):
+        visibility[:, 25:29] = visible
+        trust = trust_in_pixels(dataclasses.replace(people, visibility=visibility), estimate)
+        result = fused(estimate, pixels, CORRELATION, trust)
+        seen.append(np.column_stack([np.linalg.norm(result.transl, axis=-1), result.transl_deviation[:, 0]]))
+    steps = np.abs(np.diff(seen, axis=0))
+    whole = np.abs(seen[-1] - seen[0])
+    assert (whole[:, 0] > 0.5).all()
+    assert (steps < [0.04, 0.15]).all()
+    np.testing.assert_allclose(seen[-1][:, 0], 4, rtol=1e-6)
+
+
 def test_people_who_sit_keep_the_landmarks_distance(people, engine):
     """Thighs that are lifted by 60 degrees, of one person both, of another one."""
     estimate = engine(people, straight(people))
@@ -145,12 +164,12 @@ def test_people_who_sit_keep_the_landmarks_distance(people, engine):
 def test_an_uncertain_branch_changes_little_and_a_certain_one_decides(people, engine):
     count = len(people)
     landmarks = placed(engine(people, straight(people)), np.full(count, 4.0), np.full(count, 0.08))
-    direction, reads = unit(landmarks.transl), np.ones(count, np.bool_)
+    direction, trust = unit(landmarks.transl), np.ones(count, np.float32)
 
     def with_deviation(value):
         log = np.full((count, 3), math.log(value), np.float32)
         pixels = EstimateFromPixels(direction * 5, log, landmarks.betas)
-        return np.linalg.norm(fused(landmarks, pixels, 0.0, reads).transl, axis=-1)
+        return np.linalg.norm(fused(landmarks, pixels, 0.0, trust).transl, axis=-1)
 
     np.testing.assert_allclose(with_deviation(5.0), 4.0, rtol=1e-3)
     np.testing.assert_allclose(with_deviation(0.002), 5.0, rtol=1e-3)
@@ -183,11 +202,11 @@ def test_a_mirrored_view_counts_in_the_original_image_and_heavy_views_do_not(peo
         back.transl.numpy() * np.array(MIRROR_X, np.float32), back.log_deviation.numpy(), back.betas.numpy()
     )
     views = mean_of_views(EstimateFromPixels.joined([seen, flipped]), np.concatenate([rows, rows]), len(people))
-    expected = fused(estimate, views, CORRELATION, trusts_pixels(first, estimate))
+    expected = fused(estimate, views, CORRELATION, trust_in_pixels(first, estimate))
     np.testing.assert_allclose(both.transl, expected.transl, **ROUNDING)
     heavy = dataclasses.replace(turned, heavy=np.ones(len(people), np.bool_), trunk_maps=None, decoder_maps=None)
     alone = with_pixels(engine, estimate, first, heavy, roles)
-    expected = fused(estimate, seen, CORRELATION, trusts_pixels(first, estimate))
+    expected = fused(estimate, seen, CORRELATION, trust_in_pixels(first, estimate))
     np.testing.assert_allclose(alone.transl, expected.transl, **ROUNDING)
 
 

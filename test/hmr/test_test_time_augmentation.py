@@ -95,7 +95,7 @@ def test_wide_views_move_people_but_do_not_turn_them():
     views.output.transl[:, 2] = [3, 5, 4, 8, 7]
     views.output.transl_deviation[:] = [[1, 1], [3, 1], [2, 2], [5, 4], [6, 2]]
     views.output.betas[:, 0] = [0, 7, 1, 5, 2]
-    wide, keep = np.array([0, 0, 0, 1, 1], bool), np.array([1, 0, 1, 1, 1], bool)
+    wide, keep = np.array([0, 0, 0, 1, 1], np.float32), np.array([1, 0, 1, 1, 1], bool)
     mean = mean_of(dataclasses.replace(views, wide=wide), keep)
     np.testing.assert_allclose(mean.transl, [[0, 0, 8], [0, 0, 7]], rtol=1e-6)
     np.testing.assert_allclose(mean.transl_deviation, [[5, 1.5], [6, 2]], rtol=1e-6)
@@ -105,6 +105,16 @@ def test_wide_views_move_people_but_do_not_turn_them():
     np.testing.assert_allclose(mean.spread[0, 0], np.deg2rad(10), rtol=5e-3)
     assert np.isnan(mean.spread[1]).all()
     np.testing.assert_allclose(mean.doubt, [0, 1 / 2])
+
+
+def test_half_hidden_people_lie_between_the_distances_of_usual_and_wide_views():
+    views = views_of([[0, 0, 0], [0]])
+    views.output.transl[:, 2] = [3, 6, 4, 8]
+    views.output.transl_deviation[:, 0] = [1, 3, 1, 5]
+    for share, expected, deviation in ((0.5, (3.5 + 8) / 2, 3), (0.01, 3.5 + 0.045, 1.04)):
+        mean = mean_of(dataclasses.replace(views, wide=np.array([0, 0, 0, share], np.float32)), np.ones(4, bool))
+        np.testing.assert_allclose(mean.transl[:, 2], [expected, 6], rtol=1e-6)
+        np.testing.assert_allclose(mean.transl_deviation[:, 0], [deviation, 3], rtol=1e-6)
 
 
 class FakeFacing:

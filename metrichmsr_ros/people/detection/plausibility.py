@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrichmsr_ros.people.blazepose.landmarks import ROI_SCALE, LandmarkSet
 from metrichmsr_ros.people.blazepose.masking import LIMBS
@@ -17,6 +16,7 @@ HIPS, KNEES, ANKLES = (23, 24), (25, 26), (27, 28)
 BODY = np.array([NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES])
 LEGS = np.array([*KNEES, *ANKLES])
 MIRRORED = np.array([NOSE, 12, 11, 14, 13, 16, 15, 24, 23, 26, 25, 28, 27])
+_LEGS_SEEN = 0.5, 0.4  # mean visibility of legs that are not hidden, and of legs that are
 _MAX_SHARED = 0.65
 TORSO = np.array([*SHOULDERS, *HIPS])
 
@@ -70,13 +70,15 @@ def are_near(box: FloatingArray, other: FloatingArray, gap: float) -> bool:
     return bool(apart <= gap)
 
 
-def hides_legs(visibility: FloatingArray) -> NDArray[np.bool_]:
-    """(...,) bool: whether knees and ankles are hidden, from the visibility (..., 33 or 39) of landmarks.
+def legs_hidden(visibility: FloatingArray) -> FloatingArray:
+    """(...,) how far knees and ankles count as hidden, 0 to 1, from the visibility (..., 33 or 39) of landmarks.
 
-    Landmarks of hidden legs are invented, and with them the scale of the whole skeleton: it fits the crop.
+    Landmarks of hidden legs are invented, and with them the scale of the whole skeleton: it fits the crop. Between 0
+    and 1 the share is linear, so that distances do not jump while people walk behind something.
     """
-    hidden: NDArray[np.bool_] = visibility[..., LEGS].mean(-1) < 0.5
-    return hidden
+    seen, hidden = _LEGS_SEEN
+    share: FloatingArray = np.clip((seen - visibility[..., LEGS].mean(-1)) / (seen - hidden), 0, 1)
+    return share
 
 
 def is_known(landmarks: LandmarkSet, bodies: Sequence[LandmarkSet]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose
-from metrichmsr_ros.people.detection.plausibility import hides_legs, is_known
+from metrichmsr_ros.people.detection.plausibility import is_known, legs_hidden
 from metrichmsr_ros.runtime.workers import Workers
 
 MIN_SCORE = 0.3
@@ -24,12 +24,13 @@ class View2D:
     Attributes:
         landmarks: in the coordinates of the image.
         mirrored: whether the network's input was the mirrored crop; `landmarks` are mirrored back.
-        wide: whether the crop was wider than usual; the distance counts, the pose does not.
+        wide: 0: the usual crop. Above: a wider one; this share of the distance is that of wide views, and none of the
+            pose.
     """
 
     landmarks: LandmarkSet
     mirrored: bool
-    wide: bool = False
+    wide: float = 0.0
 
 
 def further_views(
@@ -61,6 +62,7 @@ def views_of(
 
     BlazePose invents legs that it does not see, and draws the skeleton as large as the crop suggests: on real people
     behind chairs a quarter too small. So people whose legs are hidden also get a straight wide view by each network.
+    The more they are hidden, the larger is the share of these views in the distance.
 
     Args:
         image: HWC uint8 RGB.
@@ -73,11 +75,12 @@ def views_of(
     Returns:
         Views of this person. Those that show nobody, or another person, are left out.
     """
-    wanted: list[tuple[BlazePose | None, bool, bool]] = []  # networks, mirrored, wide
+    wanted: list[tuple[BlazePose | None, bool, float]] = []  # networks, mirrored, wide
     if usual:
-        wanted += [(blazepose, True, False), (heavy, False, False), (heavy, True, False)]
-    if hides_legs(person.visibility):
-        wanted += [(blazepose, False, True), (heavy, False, True)]
+        wanted += [(blazepose, True, 0.0), (heavy, False, 0.0), (heavy, True, 0.0)]
+    share = float(legs_hidden(person.visibility))
+    if share > 0:
+        wanted += [(blazepose, False, share), (heavy, False, share)]
     views, roi = [], person.next_roi()
     for networks, mirrored, wide in wanted:
         if networks is None:

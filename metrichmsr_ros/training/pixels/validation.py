@@ -12,7 +12,7 @@ from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.pixel_fusion import fused, trusts_pixels
+from metrichmsr_ros.hmr.pixel_fusion import fused, trust_in_pixels
 from metrichmsr_ros.training.pixels.crops import held_out_batches
 
 BATCH = 256
@@ -29,7 +29,7 @@ def validate(model: MetricHMR, shards: Sequence[CropArrays]) -> dict[str, torch.
     for batch, truth in held_out_batches(shards, body, BATCH):
         inputs, straight = batch.inputs(), np.zeros(len(batch), np.bool_)
         landmarks, pixels = engine(inputs, straight), engine.from_pixels(inputs, straight)
-        both = fused(landmarks, pixels, model.pixel_position.correlation, trusts_pixels(inputs, landmarks))
+        both = fused(landmarks, pixels, model.pixel_position.correlation, trust_in_pixels(inputs, landmarks))
         true = truth.transl[:, 2].numpy()
         rows.setdefault("framing", []).append(truth.framing)
         for name, transl in zip(SYSTEMS, (landmarks.transl, pixels.transl, both.transl), strict=True):

@@ -16,8 +16,8 @@ from metrichmsr_ros.people.blazepose.landmarks import Roi
 from metrichmsr_ros.people.blazepose.masking import mask_bodies
 from metrichmsr_ros.people.detection.plausibility import (
     are_same_person,
-    hides_legs,
     is_known,
+    legs_hidden,
     share_on_bodies,
 )
 from metrichmsr_ros.people.detection.tiles import tile_around, tile_pyramid
@@ -63,8 +63,9 @@ def test_legs_are_hidden_where_knees_and_ankles_are():
     visibility[1, 25:29] = 0.1  # knees and ankles
     visibility[2, [25, 27]] = 0.1  # one leg
     visibility[3, :25], visibility[3, 29:] = 0.0, 0.0
-    assert hides_legs(visibility).tolist() == [False, True, False, False]
-    assert not hides_legs(visibility[0])
+    np.testing.assert_allclose(legs_hidden(visibility), [0, 1, 0, 0], atol=1e-12)
+    visibility[0, 25:29] = 0.475
+    assert legs_hidden(visibility[0]) == pytest.approx(0.25)
 
 
 def test_moving_a_landmark_set_moves_its_pixels_only():
