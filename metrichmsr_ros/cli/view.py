@@ -32,10 +32,10 @@ def view_command(
     source = open_source(path, options)
     server = start_server(host, port)
     viewer = Viewer(server, source, options.frames, load_body_engine)
-    for note in source.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{source.name}: {link(server)}  (Ctrl-C ends)", markup=False, highlight=False, soft_wrap=True)
     try:
+        for note in source.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{source.name}: {link(server)}  (Ctrl-C ends)", markup=False, highlight=False, soft_wrap=True)
         run(viewer, console)
     except KeyboardInterrupt:
         console.print("ended")

@@ -84,6 +84,26 @@ def test_view_prints_a_link_that_answers_and_ends_with_ctrl_c(replay):
         assert "ended" in process.output.splitlines()
 
 
+def test_ctrl_c_while_the_link_is_printed_ends_the_viewer(replay):
+    pytest.importorskip("viser", reason="the viewer needs the extra `view`")
+    from metrichmsr_ros.cli.view import view_command
+    from metrichmsr_ros.viewer.options import ViewOptions
+
+    said = []
+
+    class Terminal(Console):
+        def print(self, text, **_):
+            said.append(text)
+            if "(Ctrl-C ends)" in text:
+                raise KeyboardInterrupt
+
+    try:
+        view_command(replay, "127.0.0.1", 0, ViewOptions(), Terminal())
+    except KeyboardInterrupt:
+        pytest.fail("Ctrl-C was not taken for the end")
+    assert said[-1] == "ended"
+
+
 def test_view_of_nothing_is_one_line(tmp_path):
     pytest.importorskip("viser", reason="the viewer needs the extra `view`")
     done = run("view", tmp_path / "nothing")
