@@ -22,6 +22,7 @@ from metrichmsr_ros.types import AnyArray, Float32Array, FloatingArray, IndexArr
 
 HEAVY_WEIGHT = 2.0
 """Weight of views by the heavy landmark network; other views have weight 1 (docs/explanation/decisions.md)."""
+_CHEST_M = 0.4  # from the hips up along the trunk
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
 
 
 def _at_distance_of_wide(mean: HMREstimate, views: Views, weight: Float32Array) -> HMREstimate:
-    """`mean` with shares of wide views in the distance and its deviation, of people who have some of `weight` (N,)."""
+    """`mean` with shares of wide views in the distance and its deviation, of people who have some of `weight` (N,).
+
+    The chest stays on its ray: it is what is seen of people whose legs are hidden.
+    """
     person, people = views.person, views.people
     wide = _only(views.wide > 0, weight, person, people)
     share = _mean(views.wide, wide, person, people)
@@ -166,7 +170,8 @@ def _at_distance_of_wide(mean: HMREstimate, views: Views, weight: Float32Array) 
     deviation = mean.transl_deviation.copy()
     along = _mean(views.output.transl_deviation[:, 0], wide, person, people)
     deviation[:, 0] += share * (along - deviation[:, 0])
-    return replace(mean, transl=mean.transl * scale[:, None], transl_deviation=deviation)
+    chest = mean.transl + _CHEST_M * mean.rotmats[:, 0, :, 1]
+    return replace(mean, transl=mean.transl + (scale - 1)[:, None] * chest, transl_deviation=deviation)
 
 
 def _only(these: NDArray[np.bool_], weight: Float32Array, person: IndexArray, people: int) -> Float32Array:

@@ -97,7 +97,9 @@ def test_wide_views_move_people_but_do_not_turn_them():
     views.output.betas[:, 0] = [0, 7, 1, 5, 2]
     wide, keep = np.array([0, 0, 0, 1, 1], np.float32), np.array([1, 0, 1, 1, 1], bool)
     mean = mean_of(dataclasses.replace(views, wide=wide), keep)
-    np.testing.assert_allclose(mean.transl, [[0, 0, 8], [0, 0, 7]], rtol=1e-6)
+    np.testing.assert_allclose(mean.transl[:, 2], [8, 7], rtol=1e-6)
+    chest = mean.transl + 0.4 * mean.rotmats[:, 0, :, 1]
+    np.testing.assert_allclose(chest[0] / chest[0, 2], np.array([0, -0.4, 3.5]) / 3.5, atol=1e-6)  # on its ray
     np.testing.assert_allclose(mean.transl_deviation, [[5, 1.5], [6, 2]], rtol=1e-6)
     np.testing.assert_allclose(mean.betas[:, 0], [0.5, 2], rtol=1e-6)
     front = np.degrees(np.arctan2(mean.rotmats[:, 0, 0, 2], -mean.rotmats[:, 0, 2, 2]))
