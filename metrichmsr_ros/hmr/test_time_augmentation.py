@@ -60,7 +60,7 @@ class Views:
         weight: (N,) weight in the vote and in the mean.
         people: B.
         wide: (N,) 0: a usual view. Above: one with a wide crop; this share of the distance is that of wide views, while
-            pose, shape and direction are of the usual ones.
+            pose and shape are of the usual ones, and the chest stays on their ray.
     """
 
     output: HMREstimate
