@@ -139,17 +139,17 @@ def mean_of(views: Views, keep: NDArray[np.bool_]) -> HMREstimate:
         return views.output
     person, people, output = views.person, views.people, views.output
     weight: Float32Array = np.where(keep, views.weight, 0).astype(np.float32)
-    usual = _only(views.wide == 0, weight, person, people)
-    rotmats = nearest_rotations(_mean(output.rotmats, usual, person, people))
+    usual = _only(views.wide == 0, weight, views)
+    rotmats = nearest_rotations(_mean(output.rotmats, usual, views))
     everybody = sums_by_person(views.weight, person, people)
     mean = HMREstimate(
         rotmats=rotmats,
-        betas=_mean(output.betas, usual, person, people),
-        transl=_mean(output.transl, usual, person, people),
-        transl_deviation=_mean(output.transl_deviation, usual, person, people),
+        betas=_mean(output.betas, usual, views),
+        transl=_mean(output.transl, usual, views),
+        transl_deviation=_mean(output.transl_deviation, usual, views),
         spread=np.where(
             (sums_by_person((usual > 0).astype(np.float32), person, people) > 1)[:, None],
-            np.sqrt(_mean(_squared_turns(output.rotmats, rotmats[person]), usual, person, people)),
+            np.sqrt(_mean(_squared_turns(output.rotmats, rotmats[person]), usual, views)),
             np.float32(np.nan),
         ),
         doubt=(1 - sums_by_person(weight, person, people) / everybody).astype(np.float32),
@@ -162,30 +162,30 @@ def _at_distance_of_wide(mean: HMREstimate, views: Views, weight: Float32Array) 
 
     The chest stays on its ray: it is what is seen of people whose legs are hidden.
     """
-    person, people = views.person, views.people
-    wide = _only(views.wide > 0, weight, person, people)
-    share = _mean(views.wide, wide, person, people)
-    distance = _mean(np.linalg.norm(views.output.transl, axis=-1), wide, person, people)
+    wide = _only(views.wide > 0, weight, views)
+    share = _mean(views.wide, wide, views)
+    distance = _mean(np.linalg.norm(views.output.transl, axis=-1), wide, views)
     scale = 1 + share * (distance / np.linalg.norm(mean.transl, axis=-1) - 1)
     deviation = mean.transl_deviation.copy()
-    along = _mean(views.output.transl_deviation[:, 0], wide, person, people)
+    along = _mean(views.output.transl_deviation[:, 0], wide, views)
     deviation[:, 0] += share * (along - deviation[:, 0])
     chest = mean.transl + _CHEST_M * mean.rotmats[:, 0, :, 1]
     return replace(mean, transl=mean.transl + (scale - 1)[:, None] * chest, transl_deviation=deviation)
 
 
-def _only(these: NDArray[np.bool_], weight: Float32Array, person: IndexArray, people: int) -> Float32Array:
+def _only(these: NDArray[np.bool_], weight: Float32Array, views: Views) -> Float32Array:
     """(N,) `weight` of `these` views (N,) bool, 0 of others; of people who have no such view, of all their views."""
     some: Float32Array = np.where(these, weight, np.float32(0))
-    only: Float32Array = np.where((sums_by_person(some, person, people) > 0)[person], some, weight)
+    only: Float32Array = np.where((sums_by_person(some, views.person, views.people) > 0)[views.person], some, weight)
     return only
 
 
-def _mean(values: Float32Array, weight: Float32Array, person: IndexArray, people: int) -> Float32Array:
-    """(B, ...) weighted means of `values` (N, ...) over the views of each of `people` people."""
+def _mean(values: Float32Array, weight: Float32Array, views: Views) -> Float32Array:
+    """(B, ...) weighted means of `values` (N, ...) over the views of each person."""
     shape = [-1, *[1] * (values.ndim - 1)]
-    sums = sums_by_person(weight.reshape(shape) * values, person, people)
-    means: Float32Array = np.divide(sums, sums_by_person(weight, person, people).reshape(shape), dtype=np.float32)
+    sums = sums_by_person(weight.reshape(shape) * values, views.person, views.people)
+    total = sums_by_person(weight, views.person, views.people)
+    means: Float32Array = np.divide(sums, total.reshape(shape), dtype=np.float32)
     return means
 
 
