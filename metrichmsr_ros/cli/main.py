@@ -129,7 +129,8 @@ def synthesize(
         poses: your pose bank, from `python -m metrichmsr_ros.data.mocap.pose_bank`; default: the bank of the package.
         images_per_shard: images per shard; with the seed it determines the images.
         jpeg_share: share of training images stored as JPEG; 1 to train networks over pixels.
-        further_views: also store the views of test-time augmentation: mirrored, and by the heavy landmark network.
+        further_views: also store the views of test-time augmentation: mirrored, by the heavy landmark network, and
+            wide where legs are hidden.
     """
     from metrichmsr_ros.data.synthesis import shards as synthetic
 

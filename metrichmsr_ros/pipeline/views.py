@@ -1,4 +1,4 @@
-"""Test-time augmentation: everybody who was found is seen again, mirrored and by the heavier landmark network."""
+"""Test-time augmentation: people who were found are seen again: mirrored, by the heavier network, and wide."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class ViewMaker:
         rows: Sequence[int],
         known: Mapping[int, Sequence[View2D]],
     ) -> dict[int, list[View2D]]:
-        """Views by the heavier network, straight and mirrored, of `rows` of `seen`; none where it is not there.
+        """Views by the heavier network of `rows` of `seen`: straight, mirrored, and wide where legs are hidden.
+
+        None where the network is not there.
 
         Args:
             image: as for the call. seen: everybody seen in it.

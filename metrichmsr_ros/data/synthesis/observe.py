@@ -54,7 +54,7 @@ def observe(
         rng: random generator for tiles and for the ROIs of followed people.
         follow: number of further landmark sets per person found, each through a ROI as inexact as that of tracking.
         heavy: the same with the heavier landmark network. If given, each person found gets the further views of single
-            images: mirrored, and by the heavier network, straight and mirrored.
+            images: mirrored, by the heavier network, straight and mirrored, and wide where legs are hidden.
 
     Returns:
         Observations, and the indices of people of whom at least a tenth is visible but who were not found.

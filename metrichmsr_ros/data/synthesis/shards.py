@@ -52,7 +52,8 @@ class SynthesisConfig:
         backgrounds: folder of photographs (and `panoramas/`); None: procedural rooms only.
         poses: a pose bank made by `mocap.pose_bank`; None: that of the package.
         images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
-        further_views: also add the further views of single images: mirrored, and by the heavier network.
+        further_views: also add the further views of single images: mirrored, by the heavier network, and
+            wide where legs are hidden.
     """
 
     count: int = 2000

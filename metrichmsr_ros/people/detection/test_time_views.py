@@ -1,4 +1,4 @@
-"""Further views of the people found: mirrored, and with the heavier landmark network. Their errors differ."""
+"""Further views of the people found: mirrored, with the heavier landmark network, and wide. Their errors differ."""
 
 from __future__ import annotations
 
