@@ -18,15 +18,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.real.measures import TORSO_LANDMARKS, Distance, distance_of, match, true_distance
+from benchmarks.real.measures import Distance, distance_of, match, true_distance
 from benchmarks.real.pictures import Picture, read_pictures
+from benchmarks.real.tables import median_cells
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.detection.plausibility import torso_points
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
-from metrichmsr_ros.types import Float64Array, ImageArray
+from metrichmsr_ros.types import FloatingArray, ImageArray
 
 FRAMINGS = ("whole", "feet cut", "seated")
 LEVELS = {"thighs": 1.35, "hips": 1.1, "waist": 0.75, "chest": 0.45}
@@ -42,7 +44,6 @@ _BROWN = (120, 90, 60)
 class Case:
     """One person with hidden legs; `distance` is None if nobody was found there."""
 
-    framing: str
     level: str
     way: str
     distance: Distance | None
@@ -67,7 +68,7 @@ def cases_of(picture: Picture, pipeline: Pipeline, body: BodyEngine) -> Iterator
         framing, true = picture.people[column].framing, true_distance(people[row], picture)
         if framing not in FRAMINGS or true is None:
             continue
-        trunk = _trunk(people[row])
+        trunk = torso_points(people[row].landmarks)
         for level, share in LEVELS.items():
             end = int(trunk[0, 1] + share * (trunk[1, 1] - trunk[0, 1]))
             if not MIN_ROWS <= end < picture.image.shape[0]:
@@ -76,17 +77,12 @@ def cases_of(picture: Picture, pipeline: Pipeline, body: BodyEngine) -> Iterator
                 image, camera = hidden_below(picture, end, way)
                 found = _at(trunk, pipeline.estimate(image, camera, request=request).people)
                 distance = None if found is None else distance_of(found, framing, true, camera, body)
-                yield Case(framing, level, way, distance)
+                yield Case(level, way, distance)
 
 
-def _trunk(person: PersonEstimate) -> Float64Array:
-    """(2, 2) px: middle of the shoulders, middle of the hips."""
-    return np.asarray(person.landmarks.pixels[TORSO_LANDMARKS], np.float64).reshape(2, 2, 2).mean(1)
-
-
-def _at(trunk: Float64Array, people: Sequence[PersonEstimate]) -> PersonEstimate | None:
-    """Who has the shoulders of a trunk (2, 2)."""
-    gaps = [float(np.linalg.norm(_trunk(person)[0] - trunk[0])) for person in people]
+def _at(trunk: FloatingArray, people: Sequence[PersonEstimate]) -> PersonEstimate | None:
+    """Who has the shoulders of a trunk, as from `torso_points`."""
+    gaps = [float(np.linalg.norm(torso_points(person.landmarks)[0] - trunk[0])) for person in people]
     near = _NEAR * float(np.linalg.norm(trunk[1] - trunk[0]))
     return people[int(np.argmin(gaps))] if gaps and min(gaps) < near else None
 
@@ -99,17 +95,10 @@ def table_of(cases: Sequence[Case]) -> Table:
         for level in (*LEVELS, "all"):
             part = [case for case in cases if case.way == way and level in (case.level, "all")]
             distances = [case.distance for case in part if case.distance is not None]
-            table.add_row(way, level, str(len(part)), str(len(distances)), *(_errors(distances) if distances else ()))
+            systems = (distances, "estimated"), (distances, "baseline")
+            cells = median_cells(distances, *systems) if distances else ()
+            table.add_row(way, level, str(len(part)), str(len(distances)), *cells)
     return table
-
-
-def _errors(distances: Sequence[Distance]) -> tuple[str, ...]:
-    ours, theirs = (
-        np.array([100 * (getattr(d, name) / d.true - 1) for d in distances]) for name in ("estimated", "baseline")
-    )
-    inside = np.mean([abs(d.estimated - d.true) <= d.deviation for d in distances])
-    signed = [f"{np.median(part):+.1f}" for part in (ours, theirs)]
-    return (*signed, *(f"{np.median(np.abs(part)):.1f}" for part in (ours, theirs)), f"{inside:.2f}")
 
 
 def main() -> None:

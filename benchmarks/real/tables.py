@@ -54,10 +54,18 @@ def _distances(pictures: Sequence[Found], framings: Sequence[str]) -> list[Dista
 
 def _errors(distances: Sequence[Distance], by_landmarks: Sequence[Distance]) -> tuple[str, ...]:
     """Medians of the signed and of the absolute errors of the three systems, and the share inside one sigma."""
-    errors = [
-        np.array([100 * (getattr(d, name) / d.true - 1) for d in part])
-        for part, name in ((distances, "estimated"), (by_landmarks, "estimated"), (distances, "baseline"))
-    ]
+    return median_cells(distances, (distances, "estimated"), (by_landmarks, "estimated"), (distances, "baseline"))
+
+
+def median_cells(distances: Sequence[Distance], *systems: tuple[Sequence[Distance], str]) -> tuple[str, ...]:
+    """Cells: the median signed error in percent of each system, the median absolute ones, and the share of `distances`
+    inside one sigma.
+
+    Args:
+        distances: of which the deviations count; at least one.
+        systems: distances and the name of their field that is compared with the truth.
+    """
+    errors = [np.array([100 * (getattr(d, name) / d.true - 1) for d in part]) for part, name in systems]
     inside = [abs(d.estimated - d.true) <= d.deviation for d in distances]
     return (
         *(f"{np.median(part):+.1f}" if len(part) else "-" for part in errors),

@@ -90,8 +90,8 @@ def test_levels_below_the_picture_and_people_from_behind_are_left_out(
 
 
 def test_the_table_counts_the_lost_and_takes_medians_of_the_others() -> None:
-    some = [Case("whole", "hips", "cut", d) for d in (Distance("whole", 2, 2.1, 0.2, 3), None)]
-    table = table_of([*some, Case("whole", "hips", "desk", Distance("whole", 4, 3.6, 0.1, 4.4))])
+    some = [Case("hips", "cut", d) for d in (Distance("whole", 2, 2.1, 0.2, 3), None)]
+    table = table_of([*some, Case("hips", "desk", Distance("whole", 4, 3.6, 0.1, 4.4))])
     rows = list(zip(*(list(column.cells) for column in table.columns), strict=True))
     assert ("cut", "hips", "2", "1", "+5.0", "+50.0", "5.0", "50.0", "1.00") in rows
     assert ("desk", "all", "1", "1", "-10.0", "+10.0", "10.0", "10.0", "0.00") in rows
