@@ -19,7 +19,8 @@ _VAGUE = 2.0
 """Factor of the landmarks' deviation in the weights: the branch reads the same landmarks, and has seen twenty times as
 many people."""
 _THIGHS = [JOINT_NAMES.index(f"{side}_hip") for side in ("left", "right")]
-_SITTING_COS = 0.8  # of the angle by which both thighs are lifted from the trunk's axis
+_THIGH_COS = (0.85, 0.75)  # of the angle by which both thighs are lifted from the trunk's axis: standing, sitting
+_HIPS_INSIDE = 16.0  # pixels of the crop between the image's border and hips that count as in the image
 
 
 def with_pixels(
@@ -156,13 +157,17 @@ def fused(landmarks: HMREstimate, pixels: EstimateFromPixels, correlation: float
 
 
 def trust_in_pixels(first: CropInputs, estimate: HMREstimate) -> FloatingArray:
-    """(B,) 0 to 1: how much people look like drawn ones: with hips in the image and legs seen, and not sitting."""
-    trust: FloatingArray = np.float32(1) - legs_hidden(first.visibility)
-    return np.where(shows_hips(first) & ~sits(estimate.rotmats), trust, np.float32(0))
+    """(B,) 0 to 1: how much people look like drawn ones: with hips in the image and legs seen, and not sitting.
+
+    All three parts are linear between their limits, so that distances do not jump while people come near, sit down or
+    walk behind something.
+    """
+    trust: FloatingArray = hips_shown(first) * (1 - sitting(estimate.rotmats)) * (1 - legs_hidden(first.visibility))
+    return trust
 
 
-def shows_hips(views: CropInputs) -> NDArray[np.bool_]:
-    """(B,) bool: whether both hips lie in the image.
+def hips_shown(views: CropInputs) -> Float32Array:
+    """(B,) 0 to 1: how far inside the image both hips lie: 1 from `_HIPS_INSIDE` pixels of the crop on.
 
     Of people who are cut above, drawn crops are least like real ones: there the branch has larger errors than the
     landmarks (docs/explanation/decisions.md).
@@ -171,16 +176,19 @@ def shows_hips(views: CropInputs) -> NDArray[np.bool_]:
     crop_pixels: Float32Array = views.landmarks[:, list(HIPS), :2]
     hips = np.concatenate([crop_pixels, np.ones_like(crop_pixels[..., :1])], axis=-1) @ to_image.swapaxes(-1, -2)
     pixels = hips[..., :2] / hips[..., 2:]
-    inside = (pixels > -0.5) & (pixels < views.image_size[:, None] - 0.5)
-    shown: NDArray[np.bool_] = inside.reshape(len(views), -1).all(1)
+    from_border = np.minimum(pixels + 0.5, views.image_size[:, None] - 0.5 - pixels).reshape(len(views), -1).min(1)
+    image_pixels_a_crop_pixel = np.sqrt(np.linalg.det(to_image[:, :2, :2]))
+    shown: Float32Array = np.clip(from_border / (_HIPS_INSIDE * image_pixels_a_crop_pixel), 0, 1).astype(np.float32)
     return shown
 
 
-def sits(rotmats: Float32Array) -> NDArray[np.bool_]:
-    """(B,) bool: whether both thighs are lifted, of people with rotations (B, 24, 3, 3) of their joints.
+def sitting(rotmats: Float32Array) -> Float32Array:
+    """(B,) 0 to 1: whether both thighs are lifted, of people with rotations (B, 24, 3, 3) of their joints.
 
     Drawn seats and tables, and people in them, are less like real ones than people who stand are: on real pictures of
     seated people the branch has larger errors than the landmarks (docs/explanation/decisions.md).
     """
     cosines: Float32Array = rotmats[:, _THIGHS, 1, 1].max(1)
-    return cosines < _SITTING_COS
+    standing, seated = _THIGH_COS
+    share: Float32Array = np.clip((standing - cosines) / (standing - seated), 0, 1)
+    return share

@@ -21,7 +21,7 @@ from metrichmsr_ros.hmr.network.batch import CropBatch
 from metrichmsr_ros.hmr.network.engine import TorchEngine
 from metrichmsr_ros.hmr.network.mirroring import MIRROR_X, mirrored
 from metrichmsr_ros.hmr.network.model import MetricHMR
-from metrichmsr_ros.hmr.pixel_fusion import fused, mean_of_views, shows_hips, sits, trust_in_pixels, with_pixels
+from metrichmsr_ros.hmr.pixel_fusion import fused, hips_shown, mean_of_views, sitting, trust_in_pixels, with_pixels
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles, estimate_from_views
 
 
@@ -104,9 +104,9 @@ def test_people_whose_hips_the_image_does_not_hold_keep_the_landmarks_distance(p
     below = np.array([people.image_size[0, 0] / 2, people.image_size[0, 1] + 20, 1])
     hips[0, 23, :2] = (to_crop[0] @ below)[:2]
     cut = dataclasses.replace(people, landmarks=hips)
-    inside = shows_hips(cut)
-    assert not inside[0]
-    assert inside[1:].tolist() == shows_hips(people)[1:].tolist()
+    inside = hips_shown(cut)
+    assert inside[0] == 0
+    assert inside[1:].tolist() == hips_shown(people)[1:].tolist()
     result = with_pixels(engine, landmarks, cut, None, ViewRoles())
     np.testing.assert_allclose(result.transl[0], landmarks.transl[0], **ROUNDING)
     pixels = engine.from_pixels(cut, straight(cut))
@@ -127,23 +127,66 @@ def test_people_whose_legs_are_hidden_keep_the_landmarks_distance(people, engine
     assert same.tolist() == [True] + [False] * (len(people) - 1)
 
 
-def test_trust_in_pixels_fades_while_legs_disappear(people, engine):
-    """Visibility falls from 0.6 to 0.3 in small steps: neither distance nor deviation jumps."""
-    count = len(people)
-    estimate = placed(engine(people, straight(people)), np.full(count, 4.0), np.full(count, 0.3))
+def assert_no_jumps(estimate, in_steps):
+    """Landmarks at 4 m and pixels at 5 m, seen while a person is hidden in small steps: one goes over into the other.
+
+    Args:
+        in_steps: pairs of views and estimates, from trust in pixels to none.
+    """
+    count = len(estimate.transl)
     log = np.full((count, 3), math.log(0.05), np.float32)
-    pixels = EstimateFromPixels(unit(estimate.transl) * 5, log, estimate.betas)
-    visibility, seen = people.visibility.copy(), []
-    for visible in np.linspace(0.6, 0.3, 121):
-        visibility[:, 25:29] = visible
-        trust = trust_in_pixels(dataclasses.replace(people, visibility=visibility), estimate)
-        result = fused(estimate, pixels, CORRELATION, trust)
+    seen = []
+    for views, posed in in_steps:
+        placed_there = placed(posed, np.full(count, 4.0), np.full(count, 0.3))
+        pixels = EstimateFromPixels(unit(placed_there.transl) * 5, log, placed_there.betas)
+        result = fused(placed_there, pixels, CORRELATION, trust_in_pixels(views, placed_there))
         seen.append(np.column_stack([np.linalg.norm(result.transl, axis=-1), result.transl_deviation[:, 0]]))
     steps = np.abs(np.diff(seen, axis=0))
     whole = np.abs(seen[-1] - seen[0])
     assert (whole[:, 0] > 0.5).all()
     assert (steps < [0.04, 0.15]).all()
     np.testing.assert_allclose(seen[-1][:, 0], 4, rtol=1e-6)
+
+
+def test_trust_in_pixels_fades_while_legs_disappear(people, engine):
+    estimate = engine(people, straight(people))
+
+    def hidden(visible):
+        visibility = people.visibility.copy()
+        visibility[:, 25:29] = visible
+        return dataclasses.replace(people, visibility=visibility)
+
+    assert_no_jumps(estimate, [(hidden(visible), estimate) for visible in np.linspace(0.6, 0.3, 121)])
+
+
+def test_trust_in_pixels_fades_while_hips_leave_the_image(people, engine):
+    """The image ends higher and higher: from 60 crop pixels below the hips to 2 above."""
+    estimate = engine(people, straight(people))
+    to_image = people.intrinsics @ np.linalg.inv(people.crop_intrinsics)
+    hips = people.landmarks[:, 23:25, :2].mean(1)
+    visibility = people.visibility.copy()
+    visibility[:, 25:29] = 0.9
+
+    def ending(below):
+        end = to_image @ np.concatenate([hips + np.array([0, below]), np.ones((len(hips), 1))], 1)[..., None]
+        size = np.concatenate([people.image_size[:, :1], end[:, 1] / end[:, 2]], 1).astype(np.float32)
+        return dataclasses.replace(people, image_size=size, visibility=visibility)
+
+    assert_no_jumps(estimate, [(ending(below), estimate) for below in np.linspace(60, -2, 249)])
+
+
+def test_trust_in_pixels_fades_while_people_sit_down(people, engine):
+    estimate = engine(people, straight(people))
+    visibility = people.visibility.copy()
+    visibility[:, 25:29] = 0.9
+    shown = dataclasses.replace(people, visibility=visibility)
+
+    def lifted(degrees):
+        rotmats = estimate.rotmats.copy()
+        rotmats[:, 1:3] = Rotation.from_euler("x", -degrees, degrees=True).as_matrix()
+        return dataclasses.replace(estimate, rotmats=rotmats)
+
+    assert_no_jumps(estimate, [(shown, lifted(degrees)) for degrees in np.linspace(10, 80, 281)])
 
 
 def test_people_who_sit_keep_the_landmarks_distance(people, engine):
@@ -155,7 +198,7 @@ def test_people_who_sit_keep_the_landmarks_distance(people, engine):
     rotmats[:, 1:3] = hanging
     rotmats[0, 1:3], rotmats[1, 1] = lifted, lifted
     posed = dataclasses.replace(estimate, rotmats=rotmats)
-    assert sits(posed.rotmats).tolist() == [True] + [False] * (len(people) - 1)
+    assert sitting(posed.rotmats).tolist() == [1] + [0] * (len(people) - 1)
     result = with_pixels(engine, posed, people, None, ViewRoles())
     same = np.isclose(result.transl, posed.transl, rtol=1e-6).all(1)
     assert same.tolist() == [True] + [False] * (len(people) - 1)
