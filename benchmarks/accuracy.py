@@ -29,7 +29,9 @@ from benchmarks.held_out import People, SearchResult, search_images, stored_view
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.torch_engine import TorchBody
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.geometry.procrustes import align, umeyama
+from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.network.engine import as_output
 from metrichmsr_ros.hmr.network.model import HMROutput
 from metrichmsr_ros.pipeline.engines import load_engine
@@ -121,13 +123,13 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def score(people: People, body: BodyModel, weights: str, title: str, out: Path | None, console: Console) -> None:
-    """Evaluate both systems on `people`, print the tables, and write them to `out` as Markdown."""
+def score(people: People, body: BodyModel, engine: HMREngine, title: str, out: Path | None, console: Console) -> None:
+    """Evaluate the baseline and `engine` on `people`, print the tables, and write them to `out` as Markdown."""
     placed = baseline(people.table.inputs.inputs(), TorchBody(body))
     theirs = errors(placed, np.full(len(people), ASSUMED_HEIGHT), *people.truth)
-    output = as_output(people.estimate(load_engine(weights)))
+    output = as_output(people.estimate(engine))
     ours = network_errors(people, output, body)
-    title = f"{title}, MetricHMR {weights}, {platform.machine()}"
+    title = f"{title}, {platform.machine()}"
     tables = [main_table(ours, theirs, title), band_table(people, ours, theirs)]
     for table in tables:
         console.print(table)
@@ -160,6 +162,7 @@ def write_overlays(images: Path, out: Path, weights: str, console: Console) -> N
     console.print(table)
 
 
+@one_line_errors("benchmarks.accuracy")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with val-*.tar")
@@ -183,14 +186,15 @@ def main() -> None:
         shards = sorted(arguments.data.glob("val-*.tar"))[arguments.skip :]
         if not shards:
             parser.error(f"--data {arguments.data} --skip {arguments.skip}: no val-*.tar left; name another folder")
-        body = load_body("open_light")
+        body, engine = load_body("open_light"), load_engine(arguments.weights)
         if arguments.search:
             result = search_images(shards, body, arguments.workers, arguments.cache)
             people, title = result.people, search_summary(result)
         else:
             people = stored_views(shards, body, arguments.workers, arguments.cache)
             title = f"{len(people)} held-out landmark sets in {len(shards)} shards"
-        score(people, body, arguments.weights, title, arguments.markdown, console)
+        title = f"{title}, MetricHMR {arguments.weights}"
+        score(people, body, engine, title, arguments.markdown, console)
     if arguments.images is not None:
         write_overlays(arguments.images, arguments.out, arguments.weights, console)
 

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.rendering.crops.generator import CropMaker, RenderedCrop
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
@@ -33,6 +34,7 @@ _ROW = 8
 _SHOWN = 64
 
 
+@one_line_errors("benchmarks.crops")
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--backgrounds", type=Path, help="folder with photos/ and textures/")

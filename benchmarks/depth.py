@@ -25,6 +25,7 @@ from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.body.open_body import OpenBody
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.data.rendering.background import Backgrounds, load_backgrounds
 from metrichmsr_ros.data.rendering.depth_rooms import Place, make_place
 from metrichmsr_ros.data.rendering.painted_places import painted
@@ -152,6 +153,7 @@ def compare(
     return errors, {name: 1e3 * total / len(drawn) for name, total in seconds.items()}
 
 
+@one_line_errors("benchmarks.depth")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -161,14 +163,16 @@ def main() -> None:
     parser.add_argument("--initial", choices=("modelled", "fastdepth"), default="modelled")
     parser.add_argument("--backgrounds", type=Path, help="photographs for the walls; default: procedural textures")
     options = parser.parse_args()
+    is_real = options.initial == "fastdepth"
+    if options.backgrounds and not is_real:
+        parser.error("--backgrounds: modelled initial depth has no pictures; add --initial fastdepth")
     body = load_body("open_light")
-    if options.initial == "fastdepth" and isinstance(body, OpenBody):
-        backgrounds = load_backgrounds(options.backgrounds, held_out=True)
-        source, drawn = FASTDEPTH, draw(options.places, by_fastdepth(backgrounds, body), body)
+    compared = methods(options.refiner, FASTDEPTH if is_real else MODELLED)
+    if is_real and isinstance(body, OpenBody):
+        drawn = draw(options.places, by_fastdepth(load_backgrounds(options.backgrounds, held_out=True), body), body)
         print(network_errors(drawn))
     else:
-        source, drawn = MODELLED, draw(options.places, modelled, body)
-    compared = methods(options.refiner, source)
+        drawn = draw(options.places, modelled, body)
     errors, milliseconds = compare(drawn, compared)
     for which in ("all pixels", "at best scale", "far from people", *(f"{count} in view" for count in IN_VIEW)):
         print(f"\n{which:18} {'AbsRel':>7} {'MAE m':>7} {'delta1':>7} {'of initial':>10} {'ms':>6}")

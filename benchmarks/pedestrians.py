@@ -24,6 +24,7 @@ from benchmarks.people import read_video
 from benchmarks.scene_context import deviation_along_sight
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.inputs import inputs_from_landmarks
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -137,6 +138,7 @@ def table_of(found: list[Pedestrian], title: str) -> Table:
     return table
 
 
+@one_line_errors("benchmarks.pedestrians")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", type=Path, required=True, help="vtest.avi")

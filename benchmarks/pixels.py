@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.training.pixels.crops import held_out
 from metrichmsr_ros.training.pixels.validation import describe, validate
 
 
+@one_line_errors("benchmarks.pixels")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crops", type=Path, required=True, help="folder of `metrichmsr synthesize-crops`")

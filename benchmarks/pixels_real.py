@@ -24,6 +24,7 @@ from benchmarks.baseline import JOINTS
 from benchmarks.real.measures import TORSO, match, true_distance
 from benchmarks.real.pictures import Picture, read_pictures
 from benchmarks.real.tables import ROWS
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.inputs import CropInputs, inputs_from_landmarks
 from metrichmsr_ros.pipeline.engines import load_engine
@@ -81,6 +82,7 @@ def figures(engine: HMREngine, looks: Sequence[Look]) -> dict[str, float]:
     return medians | {"inside 1 sigma": float((error <= np.exp(seen.log_deviation[:, 2])).mean())}
 
 
+@one_line_errors("benchmarks.pixels_real")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")

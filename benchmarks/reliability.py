@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.real.pictures import Picture, read_pictures
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.data.rendering.background import Backgrounds, load_backgrounds
 from metrichmsr_ros.data.synthesis.scene import RenderedScene, SceneMaker
 from metrichmsr_ros.geometry.boxes import box_iou
@@ -127,6 +128,7 @@ def print_table(found: dict[str, Counts]) -> None:
     Console(width=150).print(table)
 
 
+@one_line_errors("benchmarks.reliability")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=60, help="rendered scenes")
@@ -134,6 +136,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="folder of kinect_bags and realsense")
     parser.add_argument("--seed", type=int, default=77)
     options = parser.parse_args()
+    real = list(read_pictures(options.real)) if options.real else []
     blazepose, detector, found = BlazePose(), PersonDetector(), dict[str, Counts]()
     folder, rng = options.photographs, np.random.default_rng(options.seed)
     backgrounds = load_backgrounds(folder, held_out=True) if folder else Backgrounds()
@@ -145,7 +148,7 @@ def main() -> None:
     for image in empty_photographs(folder) if folder else ():
         sightings = find_people(image, blazepose, detector, EVERYTHING)
         found.setdefault("photographs without people", Counts()).add(sightings, lambda _: False)
-    for picture in read_pictures(options.real) if options.real else ():
+    for picture in real:
         sightings = find_people(picture.image, blazepose, detector, EVERYTHING)
         found.setdefault("real, annotated", Counts()).add(sightings, judge_picture(picture))
     print_table(found)

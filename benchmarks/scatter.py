@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.baseline import LANDMARKS
 from benchmarks.people import read_video
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
 from metrichmsr_ros.io.images import decode_image
 from metrichmsr_ros.people.blazepose.landmarks import CROP_SIZE
@@ -71,6 +72,7 @@ def _is_inside(found: LandmarkSet, image: np.ndarray) -> bool:
     return bool((pixels >= 0).all() and (pixels < np.array(image.shape[1::-1])).all())
 
 
+@one_line_errors("benchmarks.scatter")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", type=Path)

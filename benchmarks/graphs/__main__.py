@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks.graphs.compared import QUANTITIES, Differences, compared_pipeline
 from benchmarks.graphs.pictures import PHOTOGRAPH, Picture, real_pictures, rendered_pictures
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.export.files import LARGEST_DIFFERENCE
 
 RENDERED, REAL = 100, 10
@@ -31,12 +32,13 @@ _MOST_PICTURES = 10
 """For each rendered person who is wanted."""
 
 
+@one_line_errors("benchmarks.graphs")
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of kinect_bags and realsense")
     data = parser.parse_args().data
-    rendered = compare(islice(rendered_pictures(), _MOST_PICTURES * RENDERED), RENDERED)
     real = compare(real_pictures(data))
+    rendered = compare(islice(rendered_pictures(), _MOST_PICTURES * RENDERED), RENDERED)
     place = f"pictures in {data}" if data else f"{PHOTOGRAPH}, scaled and turned"
     print_table(f"rendered: {_counted(rendered)}; real: {_counted(real)}, from {place}", rendered, real)
     wrong = problems(rendered, RENDERED, "rendered") + problems(real, REAL, "real")

@@ -26,6 +26,7 @@ from benchmarks.real.measures import Distance, Found, measure_depth, measure_peo
 from benchmarks.real.pictures import Picture, read_pictures
 from benchmarks.real.tables import DepthRow, print_depth, print_people
 from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.depth.factory import DepthChoice, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, resampled
 from metrichmsr_ros.pipeline.pipeline import Pipeline
@@ -61,6 +62,7 @@ def walkers(video: Path, pipeline: Pipeline) -> Found:
     return Found((), (), tuple(found), ())
 
 
+@one_line_errors("benchmarks.real")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")

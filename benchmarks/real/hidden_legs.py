@@ -23,6 +23,7 @@ from benchmarks.real.pictures import Picture, read_pictures
 from benchmarks.real.tables import median_cells
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.body.load import load_body_engine
+from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.detection.plausibility import torso_points
@@ -101,6 +102,7 @@ def table_of(cases: Sequence[Case]) -> Table:
     return table
 
 
+@one_line_errors("benchmarks.real.hidden_legs")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
 from metrichmsr_ros.depth.sources.base import DepthMap, resampled
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.types import Float32Array, Float64Array, ImageArray
@@ -24,7 +25,7 @@ FRAMINGS = ("whole", "feet cut", "waist up", "seated", "from behind", "hidden")
 REALSENSE = Camera(640, 480, np.array([[617.25, 0, 317.39], [0, 617.55, 245.98], [0, 0, 1.0]]))
 
 
-class PictureError(ValueError):
+class PictureError(MetricHMRError, ValueError):
     """A set of pictures cannot be read; the message names the file and what is expected."""
 
 
