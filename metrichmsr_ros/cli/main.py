@@ -116,6 +116,7 @@ def synthesize(
     images_per_shard: int = 200,
     jpeg_share: float = 0.02,
     further_views: bool = False,
+    counter_share: float = 0.0,
 ) -> None:
     """Render people with ground truth, detect them with BlazePose, write training shards. Resumes interrupted runs.
 
@@ -131,6 +132,7 @@ def synthesize(
         jpeg_share: share of training images stored as JPEG; 1 to train networks over pixels.
         further_views: also store the views of test-time augmentation: mirrored, by the heavy landmark network, and
             wide where legs are hidden.
+        counter_share: share of images with a counter, table or low wall before a person.
     """
     from metrichmsr_ros.data.synthesis import shards as synthetic
 
@@ -145,6 +147,7 @@ def synthesize(
         images_per_shard=images_per_shard,
         jpeg_share=jpeg_share,
         further_views=further_views,
+        counter_share=counter_share,
     )
     synthetic.synthesize(out, config)
 

@@ -101,6 +101,7 @@ CASES = {
     "synthesize, workers": ((*SYNTHESIZE, "--workers", "-3"), "workers -3"),
     "synthesize, seed": ((*SYNTHESIZE, "--seed", "-1"), "seed -1"),
     "synthesize, share": ((*SYNTHESIZE, "--jpeg-share", "7"), "jpeg_share 7"),
+    "synthesize, counters": ((*SYNTHESIZE, "--counter-share", "-0.5"), "counter_share -0.5"),
     "synthesize, backgrounds": ((*SYNTHESIZE, "--backgrounds", "/nowhere"), "/nowhere"),
     "synthesize, empty backgrounds": ((*SYNTHESIZE, "--backgrounds", "{files}/folder"), "/folder has no images"),
     "crops without an end": (("synthesize", "crops", "--out", "{out}"), "give --count, --seconds or both"),

@@ -99,6 +99,26 @@ def random_things(people: list[PlacedPerson], view: PlacedCamera, rng: np.random
     return things
 
 
+def counter_before(person: PlacedPerson, view: PlacedCamera, rng: np.random.Generator) -> ColouredBox | None:
+    """A counter, table or low wall between the person and the camera; None where there is no room for it.
+
+    Its upper edge hides the person below a height between the thighs and the chest, as far as such things are 0.4 to
+    1.7 m high.
+    """
+    towards = (view.eye - person.root) * [1, 0, 1]
+    distance = float(np.linalg.norm(towards))
+    towards /= distance
+    gap, thickness = rng.uniform(0.25, 0.9), rng.uniform(0.05, 0.8)
+    if distance < gap + thickness + 0.4:
+        return None
+    hidden_below = person.root[1] + rng.uniform(-0.25, 0.45)
+    top = float(np.clip(view.eye[1] + (hidden_below - view.eye[1]) * (1 - gap / distance), 0.4, 1.7))
+    aside = np.array([towards[2], 0, -towards[0]]) * rng.normal(0, 0.4)
+    centre = person.root * [1, 0, 1] + towards * (gap + thickness / 2) + aside + [0, top / 2, 0]
+    heading = float(np.arctan2(towards[0], towards[2]) + rng.normal(0, 0.25))
+    return ColouredBox.upright(centre, np.array([rng.uniform(1.0, 4.0), top, thickness]), heading, _dull(rng))
+
+
 def _dull(rng: np.random.Generator) -> np.ndarray:
     """A furniture colour (3,)."""
     return np.clip(rng.uniform(0.08, 0.9) + rng.normal(0, 0.08, 3), 0.03, 0.97)

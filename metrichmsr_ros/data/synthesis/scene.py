@@ -20,6 +20,7 @@ from metrichmsr_ros.data.rendering.sensor import photograph
 from metrichmsr_ros.data.synthesis.placement import (
     PlacedPerson,
     apart,
+    counter_before,
     place_camera,
     random_camera,
     random_things,
@@ -65,8 +66,15 @@ class SceneMaker:
     Shapes, like poses and backgrounds, are split: every eighth member of the population is held out.
     """
 
-    def __init__(self, backgrounds: Backgrounds, held_out: bool, bank: PoseBank | None = None) -> None:
-        """`held_out`: True makes validation scenes, from shapes, clips and backgrounds that training does not use."""
+    def __init__(
+        self, backgrounds: Backgrounds, held_out: bool, bank: PoseBank | None = None, counter_share: float = 0.0
+    ) -> None:
+        """Make scenes in front of `backgrounds`, of the poses of `bank`.
+
+        Args:
+            held_out: True makes validation scenes, from shapes, clips and backgrounds that training does not use.
+            counter_share: share of scenes with a counter, table or low wall before the first person.
+        """
         body, light_body = load_body("open"), load_body("open_light")
         if not isinstance(body, OpenBody) or not isinstance(light_body, OpenBody):
             raise TypeError("the data engine needs the open body")
@@ -76,7 +84,7 @@ class SceneMaker:
         population = Population.load()
         member = np.arange(len(population.betas)) % 8 == 7
         self._betas = population.betas[member == held_out].astype(np.float64)
-        self._backgrounds, self._held_out = backgrounds, held_out
+        self._backgrounds, self._held_out, self._counter_share = backgrounds, held_out, counter_share
 
     def make(self, rng: np.random.Generator) -> RenderedScene:
         """One scene; the same state of `rng` gives the same scene."""
@@ -92,6 +100,8 @@ class SceneMaker:
             shown = [(f, t) for f, t in posed if t.joints[:, 2].min() > 0.25 and _landmarks_inside(t, view.camera) > 0]
             figures, truths = [f for f, _ in shown], [t for _, t in shown]
         boxes = random_things(people, view, rng)
+        if self._counter_share and rng.random() < self._counter_share:
+            boxes += filter(None, [counter_before(people[0], view, rng)])
         background = random_background(self._backgrounds, view.camera, view.rotation, view.eye, rng)
         picture, raster = render(figures, boxes, background, view, random_light(rng), floor=rng.random() < 0.85)
         image = photograph(picture, rng)

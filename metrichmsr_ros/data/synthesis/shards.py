@@ -54,6 +54,7 @@ class SynthesisConfig:
         images_per_shard: images in a shard. jpeg_share: share of training images that are kept as JPEG.
         further_views: also add the further views of single images: mirrored, by the heavier network, and
             wide where legs are hidden.
+        counter_share: share of images with a counter, table or low wall that hides legs, hips or more of a person.
     """
 
     count: int = 2000
@@ -65,6 +66,7 @@ class SynthesisConfig:
     images_per_shard: int = 200
     jpeg_share: float = 0.02
     further_views: bool = False
+    counter_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,11 @@ def plan(out: Path, config: SynthesisConfig) -> list[ShardJob]:
         raise SynthesisError(f"count {config.count}, val_count {config.val_count}: ask for at least one image")
     if config.images_per_shard < 1:
         raise SynthesisError(f"images_per_shard {config.images_per_shard}: must be at least 1")
-    if config.workers < 0 or config.seed < 0 or not 0 <= config.jpeg_share <= 1:
-        raise SynthesisError(
-            f"workers {config.workers}, seed {config.seed}, jpeg_share {config.jpeg_share}: the first two must be at "
-            "least 0, the third 0 to 1"
-        )
+    if config.workers < 0 or config.seed < 0:
+        raise SynthesisError(f"workers {config.workers}, seed {config.seed}: both must be at least 0")
+    for name in ("jpeg_share", "counter_share"):
+        if not 0 <= getattr(config, name) <= 1:
+            raise SynthesisError(f"{name} {getattr(config, name)}: must be 0 to 1")
     jobs = []
     for held_out, name, count in ((True, "val", config.val_count), (False, "train", config.count)):
         for number, first in enumerate(range(0, count, config.images_per_shard)):
@@ -161,7 +163,7 @@ class _Worker:
         if job.held_out not in self._makers:
             backgrounds = load_backgrounds(job.config.backgrounds, job.held_out)
             bank = PoseBank.load(job.config.poses)
-            self._makers[job.held_out] = SceneMaker(backgrounds, job.held_out, bank)
+            self._makers[job.held_out] = SceneMaker(backgrounds, job.held_out, bank, job.config.counter_share)
         if job.config.further_views and self._heavy is None:
             self._heavy = BlazePose(num_threads=1, heavy=True)
         return write_shard(job, self._makers[job.held_out], self._blazepose, self._heavy)
