@@ -33,6 +33,20 @@ class LayerConfig:
     obstacle_max_range: float = 8.0
     raytrace_max_range: float = 10.0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells along x and y."""
+        x, y = (round(side / self.resolution) for side in self.size)
+        return x, y
+
+    def cells(self, points: Float64Array) -> NDArray[np.int64]:
+        """(N, 2) cells of points (N, 2 or more), m, also outside the window."""
+        return np.floor((points[:, :2] - self.origin) / self.resolution).astype(np.int64)
+
+    def inside(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(N,) whether cells (N, 2) lie in the window."""
+        return np.all((cells >= 0) & (cells < self.shape), axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
@@ -51,8 +65,7 @@ class ObstacleLayer:
 
     def __init__(self, config: LayerConfig | None = None) -> None:
         self.config = config or LayerConfig()
-        x, y = (round(side / self.config.resolution) for side in self.config.size)
-        self.is_marked = np.zeros((x, y), bool)
+        self.is_marked = np.zeros(self.config.shape, bool)
 
     def update(self, marking: Observation | None, clearing: Observation | None) -> NDArray[np.bool_]:
         """Clear, then mark; returns the cells (X, Y) that are marked by this cloud. None: nothing was received yet."""
@@ -64,28 +77,20 @@ class ObstacleLayer:
         self.is_marked |= marked
         return marked
 
-    def cells(self, points: Float64Array) -> NDArray[np.int64]:
-        """(N, 2) cells of points (N, 2 or more), also outside the window."""
-        return np.floor((points[:, :2] - self.config.origin) / self.config.resolution).astype(np.int64)
-
-    def inside(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(N,) whether cells lie in the window."""
-        return np.all((cells >= 0) & (cells < self.is_marked.shape), axis=1)
-
     def _obstacles(self, seen: Observation) -> NDArray[np.int64]:
         heights = seen.points[:, 2]
         is_between = (heights >= self.config.min_obstacle_height) & (heights <= self.config.max_obstacle_height)
         is_near = np.linalg.norm(seen.points[:, :2] - seen.origin[:2], axis=1) <= self.config.obstacle_max_range
-        cells = self.cells(seen.points[is_between & is_near])
-        return cells[self.inside(cells)]
+        cells = self.config.cells(seen.points[is_between & is_near])
+        return cells[self.config.inside(cells)]
 
     def _clear(self, seen: Observation) -> None:
-        start = self.cells(seen.origin[None])
-        if not self.inside(start)[0]:
+        start = self.config.cells(seen.origin[None])
+        if not self.config.inside(start)[0]:
             return  # nothing is traced from outside the window
         ends = self._cut(seen.origin[:2], seen.points[:, :2])
-        cells = line_cells(start[0], self.cells(ends), int(np.ceil(self.config.raytrace_max_range / self._cell)))
-        self.is_marked[tuple(cells[self.inside(cells)].T)] = False
+        cells = line_cells(start[0], self.config.cells(ends), int(np.ceil(self.config.raytrace_max_range / self._cell)))
+        self.is_marked[tuple(cells[self.config.inside(cells)].T)] = False
 
     @property
     def _cell(self) -> float:

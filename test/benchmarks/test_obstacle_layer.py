@@ -7,20 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
-from helpers.fake_pipeline import make_person
+from helpers.costmap_steps import CAMERA, walk
 from helpers.repository import ROOT
 
-from benchmarks.robot.costmap import WAYS, Step, record
+from benchmarks.robot.costmap import WAYS, record
 from benchmarks.robot.obstacle_layer import LayerConfig, Observation, ObstacleLayer, line_cells
-from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, level_camera
-from metrichmsr_ros.depth.engine import SceneDepth
-from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.data.synthesis.walking_sequence import level_camera
 from metrichmsr_ros.people.tracking.clearing import RANGE_M, clearing_points
-from metrichmsr_ros.pipeline.scene import Scene
 
 CONFIG = LayerConfig(origin=(0.0, 0.0), size=(4.0, 4.0), resolution=0.1)
 SENSOR = np.array([0.05, 2.05, 1.0])
-CAMERA = Camera.from_fov(640, 480, 1.2)
 
 
 def test_the_replica_has_the_values_of_the_sample_for_nav2():
@@ -126,25 +122,6 @@ def test_lines_go_through_the_cells_of_bresenhams_algorithm():
     start = np.array([3, -4])
     expected = {cell for end in ends.tolist() for cell in bresenham((3, -4), end)}
     assert {tuple(cell) for cell in line_cells(start, ends, 1000).tolist()} == expected
-
-
-def step_at(stamp, place, is_seen):
-    """A person of 9 points at `place` (x, y), m, before a level camera; found where it truly is, or not."""
-    pose = level_camera((0.0, 0.0, 1.0), 0.0)
-    points = np.array([[place[0] + x, place[1] + y, 0.9] for x in (-0.1, 0.0, 0.1) for y in (-0.1, 0.0, 0.1)])
-    in_camera = ((points - pose[:3, 3]) @ pose[:3, :3]).astype(np.float32)
-    none = np.zeros(0, np.float32)
-    joints = np.tile(in_camera.mean(axis=0), (24, 1))
-    person = SequencePerson("anna", none, none, joints[0], joints, 1.7, 1.0)
-    frame = SequenceFrame(np.zeros((0, 0, 3), np.uint8), CAMERA, stamp, pose, np.zeros((0, 0), np.float32), (person,))
-    people = [make_person("p1", vertices_cam=in_camera, joints_cam=joints)] if is_seen else []
-    scene = Scene(stamp, CAMERA, frame.image, people, SceneDepth.not_requested(CAMERA))
-    return Step(frame, scene, {"anna": points})
-
-
-def walk():
-    """Somebody walks across the view; the first two images do not show it."""
-    return [step_at(n / 10, (3.02, -0.98 + n / 10), is_seen=n >= 2) for n in range(20)]
 
 
 @pytest.mark.parametrize("way", WAYS[2:])
