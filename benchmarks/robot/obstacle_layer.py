@@ -78,6 +78,8 @@ class ObstacleLayer:
         return marked
 
     def _obstacles(self, seen: Observation) -> NDArray[np.int64]:
+        if not self._sees_from_inside(seen):
+            return np.zeros((0, 2), np.int64)
         heights = seen.points[:, 2]
         is_between = (heights >= self.config.min_obstacle_height) & (heights <= self.config.max_obstacle_height)
         is_near = np.linalg.norm(seen.points[:, :2] - seen.origin[:2], axis=1) <= self.config.obstacle_max_range
@@ -85,12 +87,16 @@ class ObstacleLayer:
         return cells[self.config.inside(cells)]
 
     def _clear(self, seen: Observation) -> None:
+        if not self._sees_from_inside(seen):
+            return
         start = self.config.cells(seen.origin[None])
-        if not self.config.inside(start)[0]:
-            return  # nothing is traced from outside the window
         ends = self._cut(seen.origin[:2], seen.points[:, :2])
         cells = line_cells(start[0], self.config.cells(ends), int(np.ceil(self.config.raytrace_max_range / self._cell)))
         self.is_marked[tuple(cells[self.config.inside(cells)].T)] = False
+
+    def _sees_from_inside(self, seen: Observation) -> bool:
+        """Whether the sensor lies in the window; from outside, nothing is traced and nothing is marked."""
+        return bool(self.config.inside(self.config.cells(seen.origin[None]))[0])
 
     @property
     def _cell(self) -> float:

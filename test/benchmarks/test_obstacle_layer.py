@@ -95,10 +95,11 @@ def test_a_ray_that_leaves_the_window_clears_up_to_its_edge():
     assert marked(layer) == {(20, 39)}
 
 
-def test_nothing_is_cleared_from_outside_the_window():
+def test_a_sensor_outside_the_window_neither_clears_nor_marks():
     layer = ObstacleLayer(CONFIG)
     layer.update(seen((1.05, 2.05, 0.5)), None)
-    layer.update(None, Observation(np.array([-1.0, 2.05, 1.0]), np.array([[3.0, 2.05, 0.0]])))
+    outside = Observation(np.array([-1.0, 2.05, 1.0]), np.array([[3.0, 2.05, 0.5]]))
+    layer.update(outside, outside)
     assert marked(layer) == {(10, 20)}
 
 
