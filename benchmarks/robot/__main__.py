@@ -15,6 +15,8 @@ from rich.console import Console
 
 TABLES = {
     "costmap": "people who are marked in a costmap and leave no trail",
+    "nav2_costmap": "the same in the real costmap of Nav2, where it is installed, and how like the replica it is",
+    "nav2_parameters": "what the parameters of a people's layer do there",
     "following": "each person followed through crossings, losses and changes of id",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "joints": "joints and orientations inside their stated deviations, and joints that are visible",

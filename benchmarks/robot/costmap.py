@@ -157,18 +157,7 @@ def record(steps: list[Step], way: str) -> Record:
 def tables() -> list[Table]:
     """Every way on every sequence."""
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
-    table = Table(
-        "sequence",
-        "clearing",
-        "first mark, s",
-        "cells marked",
-        f"within {NEAR_M:.1f} m",
-        "trail, mean",
-        "most",
-        "beside, most",
-        f"farther than {NEAR_M:.1f} m, mean",
-        title="people in an obstacle layer, cells of 5 cm",
-    )
+    table = Table("sequence", "clearing", *score_columns(), title="people in an obstacle layer, cells of 5 cm")
     for name, sequence in sequences().items():
         steps = light_steps(pipeline, name, sequence)
         for way in WAYS:
@@ -181,8 +170,15 @@ def light_steps(pipeline: Pipeline, name: str, sequence: WalkingSequence) -> lis
     return [_light(step) for step in steps_of(pipeline, sequence, has_pillar="pillar" in name)]
 
 
+def score_columns() -> list[str]:
+    """Names of the columns of `texts`."""
+    near = f"{NEAR_M:.1f} m"
+    shares = ["cells marked", f"within {near}"]
+    return ["first mark, s", *shares, "trail, mean", "most", "beside, most", f"farther than {near}, mean"]
+
+
 def texts(found: Record) -> list[str]:
-    """The last columns of the table."""
+    """A record as columns of a table."""
     delays = ", ".join(f"{delay:.1f}" if np.isfinite(delay) else "never" for delay in found.delays_s)
     shares = [f"{np.mean(values):.2f}" if values else "-" for values in (found.exact, found.near)]
     return [

@@ -1,9 +1,12 @@
-"""The rule by which an obstacle layer of Nav2 marks and clears, in NumPy, as its documentation describes it.
+"""The rule by which an obstacle layer of Nav2 marks and clears, in NumPy, as the layer of Nav2 1.3.13 does.
 
 Each source keeps its newest cloud only (`observation_persistence` 0). An update first clears the cells of the line from
 each clearing cloud's sensor to each of its points, at most `raytrace_max_range` long. It then marks the cells of the
-points of the marking clouds that lie between the heights and within `obstacle_max_range` of the sensor. The window does
-not roll: it is as large as the room, so that nothing is forgotten at its edge.
+points of the marking clouds that lie between the heights and within `obstacle_max_range` of the sensor, on the floor.
+Jazzy's Nav2 before 1.3.11 measures that range in three dimensions, and marks from a sensor outside the window, too.
+
+The window does not roll: it is as large as the room, so that nothing is forgotten at its edge. Nav2 brings points into
+its frame in float32, here they are float64. `benchmarks.robot.nav2_costmap` compares both, cell by cell.
 """
 
 from __future__ import annotations
