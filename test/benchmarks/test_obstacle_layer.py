@@ -22,7 +22,7 @@ SENSOR = np.array([0.05, 2.05, 1.0])
 def test_the_replica_has_the_values_of_the_sample_for_nav2():
     sample = yaml.safe_load((ROOT / "config" / "nav2" / "people_costmap.yaml").read_text())
     layer = sample["local_costmap"]["local_costmap"]["ros__parameters"]["people_layer"]
-    assert layer["observation_sources"].split() == ["bodies", "nobody"]
+    assert layer["observation_sources"].split() == ["nobody", "bodies"]
     bodies, nobody = layer["bodies"], layer["nobody"]
     assert (bodies["marking"], bodies["clearing"], nobody["marking"], nobody["clearing"]) == (True, False, False, True)
     assert (bodies["topic"], nobody["topic"]) == ("/perception/body_points", "/perception/clearing_points")
