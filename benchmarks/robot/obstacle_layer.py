@@ -6,7 +6,7 @@ points of the marking clouds that lie between the heights and within `obstacle_m
 Jazzy's Nav2 before 1.3.11 measures that range in three dimensions, and marks from a sensor outside the window, too.
 
 The window does not roll: it is as large as the room, so that nothing is forgotten at its edge. Nav2 brings points into
-its frame in float32, here they are float64. `benchmarks.robot.nav2_costmap` compares both, cell by cell.
+its frame in float32, here they are float64. `benchmarks.robot.nav2.costmap` compares both, cell by cell.
 """
 
 from __future__ import annotations

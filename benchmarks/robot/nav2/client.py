@@ -91,10 +91,11 @@ class CostmapClient:
         pairs = (_transform(FIXED, BASE, robot, stamp), _transform(BASE, CAMERA, on_robot, stamp))
         self._tf.publish(TFMessage(transforms=pairs))
 
-    def send(self, clouds: CloudMessages) -> None:
-        """Publish the clouds of one image; the clearing one first."""
-        self._clearing.publish(clouds.clearing)
-        self._bodies.publish(clouds.bodies)
+    def send(self, clouds: CloudMessages, bodies_first: bool = False) -> None:
+        """Publish the clouds of one image; as the node does, the clearing one first."""
+        pairs = ((self._clearing, clouds.clearing), (self._bodies, clouds.bodies))
+        for publisher, message in reversed(pairs) if bodies_first else pairs:
+            publisher.publish(message)
 
     def header(self, stamp: Time) -> Header:
         """Of a cloud in the camera's frame."""

@@ -1,8 +1,8 @@
 """The real costmap of Nav2 against the replica of its rule and against the truth, where Nav2 is installed.
 
-    python -m benchmarks.robot nav2_costmap
+    python -m benchmarks.robot nav2.costmap
 
-The program `nav2_costmap_2d` runs with `config/nav2/people_costmap.yaml`, and with `nav2/robot.yaml` for what a robot
+The program `nav2_costmap_2d` runs with `config/nav2/people_costmap.yaml`, and with `robot.yaml` for what a robot
 has of its own. It gets the clouds of `benchmarks.robot.costmap` as the node's messages over the middleware, and /tf.
 
 First image by image, with a fixed window: its grids are compared with those of the replica, cell by cell. Then in real

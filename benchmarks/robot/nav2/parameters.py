@@ -1,8 +1,8 @@
 """What the parameters of `config/nav2/people_costmap.yaml` do in the real costmap, where Nav2 is installed.
 
-    python -m benchmarks.robot nav2_parameters
+    python -m benchmarks.robot nav2.parameters
 
-Two people cross and leave in real time, as in `benchmarks.robot.nav2_costmap`: once with the sample, then each time
+Two people cross and leave in real time, as in `benchmarks.robot.nav2.costmap`: once with the sample, then each time
 with one parameter at another value.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.robot.costmap import light_steps, score_columns, sequences, texts
+from benchmarks.robot.nav2.costmap import ROLLING
 from benchmarks.robot.nav2.process import NO_NAV2, installed_costmap
-from benchmarks.robot.nav2_costmap import ROLLING
 from benchmarks.robot.obstacle_layer import LayerConfig
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
