@@ -93,9 +93,10 @@ class ObstacleLayer:
         if not self._sees_from_inside(seen):
             return
         start = self.config.cells(seen.origin[None])
-        ends = self._cut(seen.origin[:2], seen.points[:, :2])
-        cells = line_cells(start[0], self.config.cells(ends), int(np.ceil(self.config.raytrace_max_range / self._cell)))
-        self.is_marked[tuple(cells[self.config.inside(cells)].T)] = False
+        ends = self.config.cells(self._cut(seen.origin[:2], seen.points[:, :2]))
+        ends = ends[self.config.inside(ends)]
+        cells = line_cells(start[0], ends, int(np.ceil(self.config.raytrace_max_range / self._cell)))
+        self.is_marked[tuple(cells.T)] = False
 
     def _sees_from_inside(self, seen: Observation) -> bool:
         """Whether the sensor lies in the window; from outside, nothing is traced and nothing is marked."""
@@ -106,14 +107,19 @@ class ObstacleLayer:
         return self.config.resolution
 
     def _cut(self, origin: Float64Array, ends: Float64Array) -> Float64Array:
-        """Ends of the lines, drawn in to the window."""
+        """Ends of the lines, drawn in to the window: side by side, as Nav2 does, and 1 mm inside the upper two."""
         low = np.asarray(self.config.origin)
-        high = low + self.config.size - 1e-3
-        step = ends - origin
+        high = low + self.config.size
+        step, cut = ends - origin, ends.copy()
         with np.errstate(divide="ignore", invalid="ignore"):
-            to_edge = np.where(step > 0, (high - origin) / step, np.where(step < 0, (low - origin) / step, np.inf))
-        share = np.minimum(to_edge.min(axis=1), 1.0)
-        return np.clip(origin + step * share[:, None], low, high)
+            for is_beyond, edge, place in ((np.less, low, low), (np.greater, high, high - 1e-3)):
+                for axis in (0, 1):
+                    is_out = is_beyond(cut[:, axis], edge[axis])
+                    share = (edge[axis] - origin[axis]) / step[:, axis]
+                    across = origin[1 - axis] + step[:, 1 - axis] * share
+                    cut[:, 1 - axis] = np.where(is_out, across, cut[:, 1 - axis])
+                    cut[:, axis] = np.where(is_out, place[axis], cut[:, axis])
+        return cut
 
 
 def line_cells(start: NDArray[np.int64], ends: NDArray[np.int64], most: int) -> NDArray[np.int64]:

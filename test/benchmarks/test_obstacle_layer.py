@@ -117,6 +117,35 @@ def bresenham(start, end):
     return cells
 
 
+def drawn_in(origin, end, low, high):
+    """The end of one ray, cut side by side as in Nav2's ObstacleLayer::raytraceFreespace."""
+    x, y = end
+    a, b = x - origin[0], y - origin[1]
+    if x < low[0]:
+        x, y = low[0], origin[1] + b * (low[0] - origin[0]) / a
+    if y < low[1]:
+        x, y = origin[0] + a * (low[1] - origin[1]) / b, low[1]
+    if x > high[0]:
+        x, y = high[0] - 0.001, origin[1] + b * (high[0] - origin[0]) / a
+    if y > high[1]:
+        x, y = origin[0] + a * (high[1] - origin[1]) / b, high[1] - 0.001
+    return x, y
+
+
+def test_rays_of_any_length_and_direction_clear_the_cells_of_a_plain_loop():
+    origin, rng = np.array([1.23, 2.34, 1.0]), np.random.default_rng(0)
+    for end in rng.uniform(-8, 12, (300, 2)):
+        layer = ObstacleLayer(CONFIG)
+        layer.is_marked[:] = True
+        layer.update(None, Observation(origin, np.array([[*end, 0.0]])))
+        cell = np.floor(np.array(drawn_in(origin, end, (0.0, 0.0), (4.0, 4.0))) / 0.1).astype(int)
+        if (cell < 0).any() or (cell > 39).any():
+            assert layer.is_marked.all()  # Nav2 leaves such a ray out
+            continue
+        expected = bresenham((12, 23), tuple(cell.tolist()))
+        assert {tuple(free) for free in np.argwhere(~layer.is_marked).tolist()} == set(expected)
+
+
 def test_lines_go_through_the_cells_of_bresenhams_algorithm():
     rng = np.random.default_rng(0)
     ends = rng.integers(-30, 30, (200, 2))
