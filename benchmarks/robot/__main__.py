@@ -2,7 +2,7 @@
 
     python -m benchmarks.robot [TABLE ...]
 
-Each table is a module of this folder with a function `tables`, which measures and returns the tables to print.
+Each table is a module of this package with a function `tables`, which measures and returns the tables to print.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from rich.console import Console
 
 TABLES = {
     "costmap": "people who are marked in a costmap and leave no trail",
+    "nav2.costmap": "the same in the real costmap of Nav2, where it is installed, and how like the replica it is",
+    "nav2.parameters": "what the parameters of a people's layer do there",
+    "nav2.order": "marks that are lost there when it updates between the two clouds of an image",
     "following": "each person followed through crossings, losses and changes of id",
     "fixed_frame": "velocities of people in a fixed frame, from a camera that drives",
     "joints": "joints and orientations inside their stated deviations, and joints that are visible",

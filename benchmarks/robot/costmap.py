@@ -11,14 +11,13 @@ cloud had a point in it. Cells beside the view may stay: the robot remembers who
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
-from scipy.ndimage import binary_dilation
 
 from benchmarks.random_walkers import random_walkers
+from benchmarks.robot.costmap_scores import NEAR_M, Record, Scorer, Step
 from benchmarks.robot.fixed_frame import driving_camera
 from benchmarks.robot.obstacle_layer import Observation, ObstacleLayer
 from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
@@ -32,48 +31,14 @@ from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.rotations import rotation_matrices
 from metrichmsr_ros.people.tracking.clearing import clearing_points, is_between_sides
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, SceneContext
 from metrichmsr_ros.types import Float64Array
 
-STALE_S = 0.5  # cells that no cloud has had for longer are a trail
-SEEN = 0.5  # share of a body's pixels, from which it counts as in view
-NEAR_M = 0.3  # usual inflation: marked within it of a true cell
-SETTLED_S = 0.5  # after the appearance, before shares are measured
 PILLAR = (4.0, -0.35, 0.35)  # distance and sides, m
 PILLAR_RGB = (150, 146, 140)
 HEIGHT_M = 0.95
 _MESHES = OutputRequest(vertices=True, depth=False)
 WAYS = ("no clearing", "body_points also clears", "clearing_points", "clearing_points, hidden are marked")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One image: its truth and what the pipeline found."""
-
-    frame: SequenceFrame
-    scene: Scene
-    true_points: dict[str, Float64Array]  # (V, 3) world, by person
-
-
-@dataclass(frozen=True)
-class Record:
-    """One way on one sequence.
-
-    Attributes:
-        delays_s: of each person from the appearance to the first marked cell among the person's own.
-        exact: share of true cells that are marked, of each person in view and update.
-        near: the same, marked within `NEAR_M`.
-        trail: cells of a trail at each update.
-        beside: cells beside the view that have stayed marked as long, at each update.
-        far: marked cells farther than `NEAR_M` from everybody, at each update.
-    """
-
-    delays_s: list[float]
-    exact: list[float]
-    near: list[float]
-    trail: list[int]
-    beside: list[int]
-    far: list[int]
 
 
 def _walker(id: str, look: int, start: tuple[float, float], heading: float, enters_s: float = -1.0) -> Walker:
@@ -180,83 +145,40 @@ def _hips(person: PersonEstimate) -> Float64Array:
 def record(steps: list[Step], way: str) -> Record:
     """Marks and clears a layer with every image, and compares it with the truth."""
     layer = ObstacleLayer()
-    renewed = np.full(layer.is_marked.shape, -np.inf)
-    appeared: dict[str, float] = {}
-    delays: dict[str, float] = {}
-    found = Record([], [], [], [], [], [])
+    scorer = Scorer(layer.config)
     for step in steps:
         now = step.frame.stamp_s
-        renewed[layer.update(*clouds(step, way))] = now
-        near = binary_dilation(layer.is_marked, _disc(NEAR_M / layer.config.resolution))
-        anybody = np.zeros_like(layer.is_marked)
-        for person in step.frame.people:
-            cells = _cells(layer, step.true_points[person.id])
-            anybody[tuple(cells.T)] = True
-            if person.visible_fraction < SEEN or not _is_in_range(layer, step, person.id):
-                continue
-            share = float(layer.is_marked[tuple(cells.T)].mean())
-            since = appeared.setdefault(person.id, now)
-            if share > 0:
-                delays.setdefault(person.id, now - since)
-            if now - since >= SETTLED_S:
-                found.exact.append(share)
-                found.near.append(float(near[tuple(cells.T)].mean()))
-        stale, in_view = layer.is_marked & (now - renewed > STALE_S), _view(layer, step.frame)
-        found.trail.append(int((stale & in_view).sum()))
-        found.beside.append(int((stale & ~in_view).sum()))
-        around = binary_dilation(anybody, _disc(NEAR_M / layer.config.resolution))
-        found.far.append(int((layer.is_marked & ~around).sum()))
-    found.delays_s.extend(delays.get(id, np.inf) for id in appeared)
-    return found
-
-
-def _cells(layer: ObstacleLayer, points: Float64Array) -> NDArray[np.int64]:
-    cells = np.unique(layer.cells(points), axis=0)
-    return cells[layer.inside(cells)]
-
-
-def _is_in_range(layer: ObstacleLayer, step: Step, id: str) -> bool:
-    """Whether a person stands well inside what the layer marks."""
-    gap = step.true_points[id][:, :2] - step.frame.T_world_cam[:2, 3]
-    return bool(np.linalg.norm(gap, axis=1).max() < layer.config.obstacle_max_range - 1.0)
-
-
-def _view(layer: ObstacleLayer, frame: SequenceFrame) -> NDArray[np.bool_]:
-    """(X, Y) cells whose middle lies between the sides of the image; for a level camera."""
-    grid = np.moveaxis(np.indices(layer.is_marked.shape), 0, -1) + 0.5
-    places = np.concatenate([grid * layer.config.resolution + layer.config.origin, np.zeros((*grid.shape[:2], 1))], -1)
-    columns = frame.camera.project((places - frame.T_world_cam[:3, 3]) @ frame.T_world_cam[:3, :3])[..., 0]
-    return (columns >= -0.5) & (columns <= frame.camera.width - 0.5)
-
-
-def _disc(radius: float) -> NDArray[np.bool_]:
-    side = np.arange(-int(radius), int(radius) + 1)
-    return np.hypot(side[:, None], side) <= radius
+        scorer.appear(step, now)
+        scorer.renew(layer.update(*clouds(step, way)), now)
+        scorer.score(step, layer.is_marked, now)
+    return scorer.record
 
 
 def tables() -> list[Table]:
     """Every way on every sequence."""
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
-    table = Table(
-        "sequence",
-        "clearing",
-        "first mark, s",
-        "cells marked",
-        f"within {NEAR_M:.1f} m",
-        "trail, mean",
-        "most",
-        "beside, most",
-        f"farther than {NEAR_M:.1f} m, mean",
-        title="people in an obstacle layer, cells of 5 cm",
-    )
+    table = Table("sequence", "clearing", *score_columns(), title="people in an obstacle layer, cells of 5 cm")
     for name, sequence in sequences().items():
-        steps = [_light(step) for step in steps_of(pipeline, sequence, has_pillar="pillar" in name)]
+        steps = light_steps(pipeline, name, sequence)
         for way in WAYS:
-            table.add_row(name if way == WAYS[0] else "", way, *_texts(record(steps, way)))
+            table.add_row(name if way == WAYS[0] else "", way, *texts(record(steps, way)))
     return [table]
 
 
-def _texts(found: Record) -> list[str]:
+def light_steps(pipeline: Pipeline, name: str, sequence: WalkingSequence) -> list[Step]:
+    """The steps of a sequence of this name, without their images."""
+    return [_light(step) for step in steps_of(pipeline, sequence, has_pillar="pillar" in name)]
+
+
+def score_columns() -> list[str]:
+    """Names of the columns of `texts`."""
+    near = f"{NEAR_M:.1f} m"
+    shares = ["cells marked", f"within {near}"]
+    return ["first mark, s", *shares, "trail, mean", "most", "beside, most", f"farther than {near}, mean"]
+
+
+def texts(found: Record) -> list[str]:
+    """A record as columns of a table."""
     delays = ", ".join(f"{delay:.1f}" if np.isfinite(delay) else "never" for delay in found.delays_s)
     shares = [f"{np.mean(values):.2f}" if values else "-" for values in (found.exact, found.near)]
     return [

@@ -15,7 +15,8 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.random_walkers import random_walkers
-from benchmarks.robot.costmap import SEEN, Step, sequences, with_pillar
+from benchmarks.robot.costmap import sequences, with_pillar
+from benchmarks.robot.costmap_scores import SEEN, Step
 from benchmarks.robot.fixed_frame import driving_camera
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.depth.sources.ground_plane import Plane

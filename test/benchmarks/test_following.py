@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.fake_pipeline import make_person
 
-from benchmarks.robot.costmap import Step
+from benchmarks.robot.costmap_scores import Step
 from benchmarks.robot.following import Counts, follow
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, level_camera
 from metrichmsr_ros.depth.engine import SceneDepth

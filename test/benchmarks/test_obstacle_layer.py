@@ -7,26 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
-from helpers.fake_pipeline import make_person
+from helpers.costmap_steps import CAMERA, walk
 from helpers.repository import ROOT
 
-from benchmarks.robot.costmap import WAYS, Step, record
+from benchmarks.robot.costmap import WAYS, record
 from benchmarks.robot.obstacle_layer import LayerConfig, Observation, ObstacleLayer, line_cells
-from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, level_camera
-from metrichmsr_ros.depth.engine import SceneDepth
-from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.data.synthesis.walking_sequence import level_camera
 from metrichmsr_ros.people.tracking.clearing import RANGE_M, clearing_points
-from metrichmsr_ros.pipeline.scene import Scene
 
 CONFIG = LayerConfig(origin=(0.0, 0.0), size=(4.0, 4.0), resolution=0.1)
 SENSOR = np.array([0.05, 2.05, 1.0])
-CAMERA = Camera.from_fov(640, 480, 1.2)
 
 
 def test_the_replica_has_the_values_of_the_sample_for_nav2():
     sample = yaml.safe_load((ROOT / "config" / "nav2" / "people_costmap.yaml").read_text())
     layer = sample["local_costmap"]["local_costmap"]["ros__parameters"]["people_layer"]
-    assert layer["observation_sources"].split() == ["bodies", "nobody"]
+    assert layer["observation_sources"].split() == ["nobody", "bodies"]
     bodies, nobody = layer["bodies"], layer["nobody"]
     assert (bodies["marking"], bodies["clearing"], nobody["marking"], nobody["clearing"]) == (True, False, False, True)
     assert (bodies["topic"], nobody["topic"]) == ("/perception/body_points", "/perception/clearing_points")
@@ -99,10 +95,11 @@ def test_a_ray_that_leaves_the_window_clears_up_to_its_edge():
     assert marked(layer) == {(20, 39)}
 
 
-def test_nothing_is_cleared_from_outside_the_window():
+def test_a_sensor_outside_the_window_neither_clears_nor_marks():
     layer = ObstacleLayer(CONFIG)
     layer.update(seen((1.05, 2.05, 0.5)), None)
-    layer.update(None, Observation(np.array([-1.0, 2.05, 1.0]), np.array([[3.0, 2.05, 0.0]])))
+    outside = Observation(np.array([-1.0, 2.05, 1.0]), np.array([[3.0, 2.05, 0.5]]))
+    layer.update(outside, outside)
     assert marked(layer) == {(10, 20)}
 
 
@@ -120,31 +117,41 @@ def bresenham(start, end):
     return cells
 
 
+def drawn_in(origin, end, low, high):
+    """The end of one ray, cut side by side as in Nav2's ObstacleLayer::raytraceFreespace."""
+    x, y = end
+    a, b = x - origin[0], y - origin[1]
+    if x < low[0]:
+        x, y = low[0], origin[1] + b * (low[0] - origin[0]) / a
+    if y < low[1]:
+        x, y = origin[0] + a * (low[1] - origin[1]) / b, low[1]
+    if x > high[0]:
+        x, y = high[0] - 0.001, origin[1] + b * (high[0] - origin[0]) / a
+    if y > high[1]:
+        x, y = origin[0] + a * (high[1] - origin[1]) / b, high[1] - 0.001
+    return x, y
+
+
+def test_rays_of_any_length_and_direction_clear_the_cells_of_a_plain_loop():
+    origin, rng = np.array([1.23, 2.34, 1.0]), np.random.default_rng(0)
+    for end in rng.uniform(-8, 12, (300, 2)):
+        layer = ObstacleLayer(CONFIG)
+        layer.is_marked[:] = True
+        layer.update(None, Observation(origin, np.array([[*end, 0.0]])))
+        cell = np.floor(np.array(drawn_in(origin, end, (0.0, 0.0), (4.0, 4.0))) / 0.1).astype(int)
+        if (cell < 0).any() or (cell > 39).any():
+            assert layer.is_marked.all()  # Nav2 leaves such a ray out
+            continue
+        expected = bresenham((12, 23), tuple(cell.tolist()))
+        assert {tuple(free) for free in np.argwhere(~layer.is_marked).tolist()} == set(expected)
+
+
 def test_lines_go_through_the_cells_of_bresenhams_algorithm():
     rng = np.random.default_rng(0)
     ends = rng.integers(-30, 30, (200, 2))
     start = np.array([3, -4])
     expected = {cell for end in ends.tolist() for cell in bresenham((3, -4), end)}
     assert {tuple(cell) for cell in line_cells(start, ends, 1000).tolist()} == expected
-
-
-def step_at(stamp, place, is_seen):
-    """A person of 9 points at `place` (x, y), m, before a level camera; found where it truly is, or not."""
-    pose = level_camera((0.0, 0.0, 1.0), 0.0)
-    points = np.array([[place[0] + x, place[1] + y, 0.9] for x in (-0.1, 0.0, 0.1) for y in (-0.1, 0.0, 0.1)])
-    in_camera = ((points - pose[:3, 3]) @ pose[:3, :3]).astype(np.float32)
-    none = np.zeros(0, np.float32)
-    joints = np.tile(in_camera.mean(axis=0), (24, 1))
-    person = SequencePerson("anna", none, none, joints[0], joints, 1.7, 1.0)
-    frame = SequenceFrame(np.zeros((0, 0, 3), np.uint8), CAMERA, stamp, pose, np.zeros((0, 0), np.float32), (person,))
-    people = [make_person("p1", vertices_cam=in_camera, joints_cam=joints)] if is_seen else []
-    scene = Scene(stamp, CAMERA, frame.image, people, SceneDepth.not_requested(CAMERA))
-    return Step(frame, scene, {"anna": points})
-
-
-def walk():
-    """Somebody walks across the view; the first two images do not show it."""
-    return [step_at(n / 10, (3.02, -0.98 + n / 10), is_seen=n >= 2) for n in range(20)]
 
 
 @pytest.mark.parametrize("way", WAYS[2:])

@@ -102,8 +102,9 @@ class Outputs:
         )
         self._add(PoseArray, "~/poses", lambda bodies, scene, header: poses(bodies, header), nothing)
         self._add(PointCloud2, "~/points", self._points, depth)
-        self._add(PointCloud2, "~/body_points", self._body_points, mesh)
+        # In this order: in a costmap, the rays of the image before would clear somebody who is hidden in this one.
         self._add(PointCloud2, "~/clearing_points", self._clearing_points, nothing)
+        self._add(PointCloud2, "~/body_points", self._body_points, mesh)
         self._add(
             MarkerArray,
             "~/markers",

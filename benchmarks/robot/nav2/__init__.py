@@ -1,0 +1,1 @@
+"""The real costmap of Nav2, where Nav2 is installed."""
