@@ -49,13 +49,9 @@ def assert_equal(found, expected):
         np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4, err_msg=field.name)
 
 
-def over_landmarks_and_pixels():
-    encoder = {"kind": "blazepose_pixels", "reads_heavy": True}
-    return model_of(image_encoder=encoder, pixel_position={"mixer": "human_moe", "moe": TINY_MOE})
-
-
-def test_every_number_of_people():
-    model, views = vit("vitpose-b"), boxes(37).views
+@pytest.mark.parametrize("preset", VIT)
+def test_every_number_of_people(preset):
+    model, views = vit(preset), boxes(37).views
     compiled, eager = TorchEngine(model, execution=COMPILED), TorchEngine(model)
     for count in (1, 3, 4, 37):
         some, straight = views.select(np.arange(count)), np.zeros(count, np.bool_)
@@ -64,11 +60,6 @@ def test_every_number_of_people():
     assert about["compiled"] == "true"
     assert about["graph captures by size"] == "1: 1, 4: 1, 8: 1, 32: 1"
     assert about["graph hits by size"] == "1: 1, 4: 2, 8: 1, 32: 1"
-
-
-def test_heads_of_the_paper_preset():
-    model, views, straight = vit("paper"), boxes(3).views, np.zeros(3, np.bool_)
-    assert_equal(TorchEngine(model, execution=COMPILED)(views, straight), TorchEngine(model)(views, straight))
 
 
 def test_half_precision_is_compiled_too():
@@ -80,34 +71,34 @@ def test_half_precision_is_compiled_too():
 
 
 def test_warming_up_leaves_nothing_to_record():
-    """Neither of the network nor of its pixel branch."""
-    engine, views, straight = TorchEngine(over_landmarks_and_pixels(), execution=COMPILED), people(), np.zeros(5, bool)
+    engine = TorchEngine(vit("vitpose-b"), execution=COMPILED)
     engine.warm_up()
     ready = engine.about["graph captures by size"]
-    assert ready == ", ".join(f"{size}: 2" for size in WARMED_UP)
+    assert ready == ", ".join(f"{size}: 1" for size in WARMED_UP)
     assert engine.about["graph hits by size"] == "none"
-    engine(views, straight)
-    engine.from_pixels(views, straight)
+    engine(boxes(5).views, np.zeros(5, np.bool_))
     assert engine.about["graph captures by size"] == ready
 
 
-def people():
-    """Five people, two of them seen by the heavy landmark network."""
+def test_landmarks_mirrored_and_pixels():
+    encoder = {"kind": "blazepose_pixels", "reads_heavy": True}
+    model = model_of(image_encoder=encoder, pixel_position={"mixer": "human_moe", "moe": TINY_MOE})
     batch = dataclasses.replace(
         random_batch(5),
         heavy=torch.tensor([True, False, True, False, False]),
         trunk_maps=torch.rand(5, 88, 16, 16),
         decoder_maps=torch.rand(5, 288, 8, 8),
     )
-    return batch.inputs()
-
-
-def test_landmarks_mirrored_and_pixels():
-    model, views, flags = over_landmarks_and_pixels(), people(), np.array([False, True, True, False, False])
+    views, flags = batch.inputs(), np.array([False, True, True, False, False])
     compiled, eager = TorchEngine(model, execution=COMPILED), TorchEngine(model)
-    for turned in (np.zeros(5, np.bool_), flags):
+    compiled.warm_up()
+    ready = compiled.about["graph captures by size"]
+    assert_equal(compiled(views, np.zeros(5, np.bool_)), eager(views, np.zeros(5, np.bool_)))
+    assert_equal(compiled.from_pixels(views, np.zeros(5, np.bool_)), eager.from_pixels(views, np.zeros(5, np.bool_)))
+    assert compiled.about["graph captures by size"] == ready  # of the network and of its pixel branch
+    for turned in (flags, np.zeros(5, np.bool_)):
         assert_equal(compiled(views, turned), eager(views, turned))
-        assert_equal(compiled.from_pixels(views, turned), eager.from_pixels(views, turned))
+    assert_equal(compiled.from_pixels(views, flags), eager.from_pixels(views, flags))
     with pytest.raises(ValueError, match="not trained on the heavy"):
         TorchEngine(model_of(), execution=COMPILED)(views, flags)
 
