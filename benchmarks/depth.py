@@ -163,12 +163,12 @@ def main() -> None:
     parser.add_argument("--initial", choices=("modelled", "fastdepth"), default="modelled")
     parser.add_argument("--backgrounds", type=Path, help="photographs for the walls; default: procedural textures")
     options = parser.parse_args()
-    is_real = options.initial == "fastdepth"
-    if options.backgrounds and not is_real:
+    is_estimated = options.initial == "fastdepth"
+    if options.backgrounds and not is_estimated:
         parser.error("--backgrounds: modelled initial depth has no pictures; add --initial fastdepth")
     body = load_body("open_light")
-    compared = methods(options.refiner, FASTDEPTH if is_real else MODELLED)
-    if is_real and isinstance(body, OpenBody):
+    compared = methods(options.refiner, FASTDEPTH if is_estimated else MODELLED)
+    if is_estimated and isinstance(body, OpenBody):
         drawn = draw(options.places, by_fastdepth(load_backgrounds(options.backgrounds, held_out=True), body), body)
         print(network_errors(drawn))
     else:

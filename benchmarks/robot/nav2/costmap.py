@@ -13,28 +13,24 @@ it. ROS_DOMAIN_ID should be one that no robot uses.
 
 from __future__ import annotations
 
-import os
-
 from rich.table import Table
 
 from benchmarks.robot.costmap import WAYS, light_steps, score_columns, sequences, texts
-from benchmarks.robot.nav2.process import NO_NAV2, installed_costmap
+from benchmarks.robot.nav2.process import InstalledCostmap
+from benchmarks.robot.nav2.where_installed import where_installed
 from benchmarks.robot.obstacle_layer import LayerConfig
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
 ROLLING = {"rolling_window": True, "width": 16, "height": 16}  # m; wide enough for `obstacle_max_range`
 
 
-def tables() -> list[Table]:
-    """Every sequence; an empty table that says why where Nav2 is not installed."""
-    installed = installed_costmap()
-    if installed is None:
-        return [Table(NO_NAV2)]
+@where_installed
+def tables(installed: InstalledCostmap, domain: int) -> list[Table]:
+    """Every sequence."""
     from benchmarks.robot.nav2.likeness import likeness  # needs ROS and Nav2's messages
     from benchmarks.robot.nav2.playing import play
     from benchmarks.robot.nav2.session import active_costmap
 
-    domain = int(os.environ.get("ROS_DOMAIN_ID", "0"))
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     table = Table(
         "sequence",

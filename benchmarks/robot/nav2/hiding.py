@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.robot.costmap_scores import Step
 from benchmarks.robot.nav2.client import CostmapClient
 from benchmarks.robot.nav2.clouds import CloudMessages, messages_of, observation_of
-from benchmarks.robot.obstacle_layer import LayerConfig
+from benchmarks.robot.obstacle_layer import ObstacleLayer
 from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.types import Float64Array
 
@@ -52,10 +52,6 @@ def _show(client: CostmapClient, scene: Scene, pose: Float64Array, bodies_first:
     return clouds
 
 
-def _cells(clouds: CloudMessages, pose: Float64Array) -> tuple[NDArray[np.int64], ...]:
-    """Cells, x and y, in which the bodies have points near enough."""
-    config = LayerConfig()
-    seen = observation_of(clouds.bodies, pose)
-    is_near = np.linalg.norm(seen.points[:, :2] - seen.origin[:2], axis=1) <= config.obstacle_max_range
-    cells = np.unique(config.cells(seen.points[is_near]), axis=0)
-    return tuple(cells[config.inside(cells)].T)
+def _cells(clouds: CloudMessages, pose: Float64Array) -> NDArray[np.bool_]:
+    """(X, Y) cells that the bodies mark."""
+    return ObstacleLayer().update(observation_of(clouds.bodies, pose), None)

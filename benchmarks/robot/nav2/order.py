@@ -9,12 +9,11 @@ Transforms are there before the clouds, and the costmap updates at 100 Hz: ten t
 
 from __future__ import annotations
 
-import os
-
 from rich.table import Table
 
 from benchmarks.robot.costmap import sequences, steps_of
-from benchmarks.robot.nav2.process import NO_NAV2, installed_costmap
+from benchmarks.robot.nav2.process import InstalledCostmap
+from benchmarks.robot.nav2.where_installed import where_installed
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
 SEQUENCE = "two cross and leave"
@@ -23,15 +22,12 @@ ORDERS = (("bodies nobody", True), ("bodies nobody", False), ("nobody bodies", T
 """Order of the layer's sources, and whether the bodies are sent first. The last one is the sample's and the node's."""
 
 
-def tables() -> list[Table]:
-    """Every order; an empty table that says why where Nav2 is not installed."""
-    installed = installed_costmap()
-    if installed is None:
-        return [Table(NO_NAV2)]
+@where_installed
+def tables(installed: InstalledCostmap, domain: int) -> list[Table]:
+    """Every order."""
     from benchmarks.robot.nav2.hiding import TIMES, lost  # needs ROS and Nav2's messages
     from benchmarks.robot.nav2.session import active_costmap
 
-    domain = int(os.environ.get("ROS_DOMAIN_ID", "0"))
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     step = next(step for step in steps_of(pipeline, sequences()[SEQUENCE]) if step.scene.people)
     table = Table(

@@ -8,14 +8,14 @@ with one parameter at another value.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from rich.table import Table
 
 from benchmarks.robot.costmap import light_steps, score_columns, sequences, texts
 from benchmarks.robot.nav2.costmap import ROLLING
-from benchmarks.robot.nav2.process import NO_NAV2, installed_costmap
+from benchmarks.robot.nav2.process import InstalledCostmap
+from benchmarks.robot.nav2.where_installed import where_installed
 from benchmarks.robot.obstacle_layer import LayerConfig
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -39,15 +39,12 @@ CHANGES: dict[str, dict[str, Any]] = {
 """Parameters that differ from the sample, by what is different."""
 
 
-def tables() -> list[Table]:
-    """Every change; an empty table that says why where Nav2 is not installed."""
-    installed = installed_costmap()
-    if installed is None:
-        return [Table(NO_NAV2)]
+@where_installed
+def tables(installed: InstalledCostmap, domain: int) -> list[Table]:
+    """Every change."""
     from benchmarks.robot.nav2.playing import play  # needs ROS and Nav2's messages
     from benchmarks.robot.nav2.session import active_costmap
 
-    domain = int(os.environ.get("ROS_DOMAIN_ID", "0"))
     pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
     steps = light_steps(pipeline, SEQUENCE, sequences()[SEQUENCE])
     table = Table("parameter", *score_columns(), title=f"{SEQUENCE}: the costmap of Nav2 {installed.version}")
