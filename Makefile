@@ -34,7 +34,7 @@ endef
 .DEFAULT_GOAL := help
 # Both virtual environments are set up in build/.
 .NOTPARALLEL:
-.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test pytest pytest-runtime coverage mutation lint format docs bench fuzz colcon clean distclean
+.PHONY: help setup setup-tests setup-runtime-tests setup-docs demo test checks pytest pytest-runtime coverage mutation lint format docs bench fuzz colcon clean distclean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r a b; do \
@@ -58,10 +58,17 @@ setup-docs:
 demo: setup ## run the node on a rendered sequence with truth, and the pipeline on one photograph
 	$(RUN) $(BIN)/metrichmsr demo --out $(OUT)
 
-test: lint pytest pytest-runtime ## run linters, layer and type checks, and all tests
+# The second environment is set up beside the checks, which use one core. A test that passed there is not run again.
+PASSED := build/passed_without_torch.txt
+test: setup-tests ## run linters, layer and type checks, and all tests
+	@$(MAKE) --no-print-directory setup-runtime-tests & \
+	$(MAKE) --no-print-directory checks; code=$$?; wait $$! && exit $$code
+	@$(MAKE) --no-print-directory pytest-runtime PYTEST_ARGS="--write-passed $(PASSED)"
+	@$(MAKE) --no-print-directory pytest PYTEST_ARGS="--without-passed $(PASSED)"
 
+PYTEST_ARGS ?=
 pytest: setup-tests ## run all tests only
-	$(RUN) $(BIN)/python -m pytest $(PARALLEL)
+	$(RUN) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 coverage: setup-tests ## run all tests and print which lines they ran; fails below the floor in pyproject.toml
 	rm -rf out/coverage && mkdir -p out/coverage
@@ -75,9 +82,11 @@ mutation: setup-tests ## change geometry and metrics in thousands of places and 
 	$(RUN) $(BIN)/python tools/mutation.py
 
 pytest-runtime: setup-runtime-tests ## run the tests of test/runtime_tests.txt where torch is not installed
-	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest $(PARALLEL) --without-torch $$(grep -v '^#' test/runtime_tests.txt)
+	$(call paths,$(RUNTIME)) $(RUNTIME)/bin/python -m pytest $(PARALLEL) $(PYTEST_ARGS) --without-torch $$(grep -v '^#' test/runtime_tests.txt)
 
-lint: setup-tests ## run linters, layer and type checks only
+lint: setup-tests checks ## run linters, layer and type checks only
+
+checks:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

@@ -14,8 +14,10 @@ TRAINING = ("torch", "roma", "transformers")  # what a robot is not to need
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--without-torch`, which `make pytest-runtime` sets."""
+    """`--without-torch` of `make pytest-runtime`, and the options by which `make test` runs a test once."""
     parser.addoption("--without-torch", action="store_true", help=f"stop if one of {', '.join(TRAINING)} is installed")
+    parser.addoption("--write-passed", type=Path, metavar="FILE", help="write the tests that passed into FILE")
+    parser.addoption("--without-passed", type=Path, metavar="FILE", help="leave out the tests that FILE names")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +34,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say in the output that the frameworks were looked for."""
     return [f"not installed: {', '.join(TRAINING)}"] if config.getoption("--without-torch", default=False) else []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of `--without-passed`."""
+    file = config.getoption("--without-passed")
+    if file:
+        passed = set(file.read_text().splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the tests of `--write-passed`."""
+    file = config.getoption("--write-passed")
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        passed = {report.nodeid for report in terminalreporter.stats.get("passed", [])}
+        file.write_text("".join(f"{name}\n" for name in sorted(passed)))
 
 
 @pytest.fixture(scope="module")

@@ -84,3 +84,22 @@ def test_the_run_without_torch_stops_where_torch_is_installed(tmp_path, package)
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--without-torch" in run.stderr
     assert package in run.stderr
+
+
+def test_only_what_passed_in_one_run_is_left_out_of_another(tmp_path):
+    """`make test` runs a test that passed without torch no second time."""
+    outcomes = ("passes(): pass", "fails(): assert False", "skips(): pytest.skip()", "other(): pass")
+    tests = [f"def test_{outcome}" for outcome in outcomes]
+    (tmp_path / "test_some.py").write_text("\n".join(["import pytest", *tests[:3]]))
+    listed = tmp_path / "new" / "passed.txt"
+
+    def run(*options: str) -> str:
+        command = [sys.executable, "-m", "pytest", "-p", "conftest", f"--rootdir={tmp_path}", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*command, *options, "test_some.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True
+        )
+        return done.stdout.splitlines()[-1]
+
+    assert "1 failed, 1 passed, 1 skipped" in run("--write-passed", str(listed), "-n", "2")
+    (tmp_path / "test_some.py").write_text("\n".join(["import pytest", *tests]))
+    assert "1 failed, 1 passed, 1 skipped, 1 deselected" in run("--without-passed", str(listed))
