@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +15,11 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.inputs.depth import DepthImages
-from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes, DetectionsError, NoNewDetectionsError
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
 from metrichmsr_ros.ros.tf_tree import TransformError
+from metrichmsr_ros.types import Float64Array
 
 TF_WAIT_S = 0.03
 _POLL_S = 0.005
@@ -91,9 +92,25 @@ class ContextProvider:
             header: of the image. camera: of the image.
             parameters: current values.
         """
-        boxes = self._boxes.of(header, camera, parameters.detections_class, parameters.detections_min_score)
+        boxes = self._detections(header, camera, parameters)
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
         return SceneContext(floor, depth, parameters.use_depth, tuple(boxes))
+
+    def _detections(self, header: Any, camera: Camera, parameters: ContextParameters) -> Sequence[Float64Array]:
+        self.health["detections"] = "none yet"
+        if not self._boxes.has_come:
+            return ()
+        try:
+            boxes = self._boxes.of(header, camera, parameters.detections_class, parameters.detections_min_score)
+        except NoNewDetectionsError as error:
+            self.health["detections"] = f"none, {error}"
+            return ()
+        except DetectionsError as error:
+            self.health["detections"] = "unusable"
+            self._problem("no detections", str(error))
+            return ()
+        self.health["detections"] = f"in time, {len(boxes)} of people"
+        return tuple(boxes)
 
     def _floor(self, header: Any, parameters: ContextParameters) -> Plane | None:
         self.health["floor"] = "not asked for"

@@ -12,7 +12,7 @@ pytest.importorskip("rclpy")
 from helpers.ros_messages import make_header
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.inputs.detections import DetectedBoxes
+from metrichmsr_ros.ros.inputs.detections import DetectedBoxes, DetectionsError, NoNewDetectionsError
 
 CAMERA = Camera.from_fov(640, 480, 1.2)
 
@@ -33,15 +33,53 @@ def test_centres_and_sizes_become_corners():
     np.testing.assert_allclose(boxes_of([detection(100, 200, 40, 160)]), [[80, 120, 120, 280]])
 
 
-def test_only_confident_people_of_this_camera_and_time_are_used():
+def test_only_confident_people_are_used():
     others = [detection(1, 1, 2, 2, class_id="dog"), detection(1, 1, 2, 2, score=0.2)]
     person = detection(100, 200, 40, 160)
     assert len(boxes_of([*others, person])) == 1
     assert len(boxes_of([*others, person], class_id="")) == 2
     assert len(boxes_of([person], seconds=5.3)) == 1
-    assert not len(boxes_of([person], seconds=6.0))
-    assert not len(boxes_of([person], frame="another"))
     assert not len(DetectedBoxes().of(make_header(1.0), CAMERA, "person", 0.5))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"seconds": 6.0}, r"1\.00 s older than the image"),
+        ({"seconds": 4.0}, r"1\.00 s newer than the image"),
+        ({"frame": "another"}, "their frame is cam_optical, that of the image is another"),
+        ({"class_id": "0"}, "named like 'person', `detections_class` is '0'"),
+    ],
+)
+def test_detections_of_something_else_are_named(changed, words):
+    with pytest.raises(DetectionsError, match=words):
+        boxes_of([detection(100, 200, 40, 160)], **changed)
+
+
+def test_a_silent_detector_is_told_from_a_late_one():
+    boxes = DetectedBoxes()
+    boxes.add(SimpleNamespace(header=make_header(5.0), detections=[detection(100, 200, 40, 160)]))
+    assert len(boxes.of(make_header(5.2), CAMERA, "person", 0.5)) == 1
+    with pytest.raises(NoNewDetectionsError, match=r"1\.20 s older"):
+        boxes.of(make_header(6.2), CAMERA, "person", 0.5)
+    boxes.add(SimpleNamespace(header=make_header(5.3), detections=[]))
+    with pytest.raises(DetectionsError, match="keeps the image's stamp") as late:
+        boxes.of(make_header(6.3), CAMERA, "person", 0.5)
+    assert not isinstance(late.value, NoNewDetectionsError)
+
+
+def test_numbers_of_classes_are_told_from_names():
+    chair, person = detection(1, 1, 2, 2, class_id="56"), detection(100, 200, 40, 160, class_id="0")
+    with pytest.raises(DetectionsError, match="named like '0', `detections_class` is 'person'"):
+        boxes_of([chair, person])
+    assert len(boxes_of([chair, person], class_id="0")) == 1
+    assert not len(boxes_of([chair], class_id="0"))
+
+
+@pytest.mark.parametrize("box", [(np.nan, 200, 40, 160), (100, 200, np.inf, 160), (100, 200, 0, 160), (1, 2, -40, 160)])
+def test_boxes_without_an_area_are_named(box):
+    with pytest.raises(DetectionsError, match="1 of 2 boxes have no area or are not finite"):
+        boxes_of([detection(*box), detection(100, 200, 40, 160)])
 
 
 def test_boxes_follow_the_rectification():

@@ -24,6 +24,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
+from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.ros.inputs.camera_info import CameraInfos
@@ -146,6 +147,32 @@ class Spent(WaitBudget):
         return 0.0
 
 
+ASKED = SimpleNamespace(
+    ground_frame="floor", use_floor=True, use_depth=True, detections_class="", detections_min_score=0
+)
+
+
+def test_detections_that_cannot_be_used_are_reported_and_the_image_goes_on():
+    problems, boxes = [], DetectedBoxes()
+    contexts = ContextProvider(None, DepthImages(), boxes, lambda *problem: problems.append(problem))
+    camera = Camera.from_fov(WIDTH, HEIGHT, 1.2)
+
+    def of(seconds):
+        return contexts.of(make_header(seconds, FRAME), camera, ASKED).boxes, contexts.health["detections"]
+
+    assert of(1.0) == ((), "none yet")
+    boxes.add(SimpleNamespace(header=make_header(1.0, "elsewhere"), detections=[]))
+    assert of(1.0) == ((), "unusable")
+    assert problems == [("no detections", problems[0][1])]
+    assert "their frame is elsewhere" in problems[0][1]
+    boxes.add(SimpleNamespace(header=make_header(1.1, FRAME), detections=[]))
+    assert of(1.2) == ((), "in time, 0 of people")
+    found, told = of(9.0)
+    assert found == ()
+    assert told.startswith("none, the newest are 7.90 s older")
+    assert len(problems) == 1
+
+
 def test_camera_info_transform_and_depth_are_waited_for_within_one_budget():
     """Waits that wait for ever by themselves: the budget that they share ends all of them."""
     budget, problems = Spent(), []
@@ -157,16 +184,7 @@ def test_camera_info_transform_and_depth_are_waited_for_within_one_budget():
         Nothing(), depths, DetectedBoxes(), lambda *problem: problems.append(problem[0]), DEADLINE_S, budget
     )
     intake = Intake("/image", infos, contexts, lambda *_: None, budget)
-    settings = SimpleNamespace(
-        rectified=None,
-        max_pixels=10**6,
-        ground_frame="floor",
-        use_floor=True,
-        use_depth=True,
-        detections_class="",
-        detections_min_score=0,
-    )
-    ready = intake.frame(make_image(9.0, value=99), 0, settings)
+    ready = intake.frame(make_image(9.0, value=99), 0, SimpleNamespace(rectified=None, max_pixels=10**6, **vars(ASKED)))
     assert problems == ["no floor", "no depth"]
     assert ready.camera.size == (WIDTH, HEIGHT)
     assert budget.asked == [DEADLINE_S] * 3
