@@ -159,7 +159,7 @@ def fused(views: Views, poses: Mapping[str, Float64Array], sequence: int = 0) ->
     result, best = Fused(Found(sequence), PeopleFusion()), dict[str, str]()
     for moment in zip(*views.values(), strict=True):
         sightings = [sighting(view, person, poses[view.camera]) for view in moment for person in view.people]
-        people = [p for p in result.fusion.step(sightings, moment[0].stamp_s) if not p.is_hidden]
+        people = [p for p in result.fusion.step(sightings, moment[0].stamp_s) or () if not p.is_hidden]
         visible = {p.id for view in moment for p in view.frame.people if p.visible_fraction > VISIBLE}
         places = [Estimate(p.id, p.motion.position, p.motion.covariance[:3, :3]) for p in people]
         result.found.add(moment[0], sorted(visible), places)

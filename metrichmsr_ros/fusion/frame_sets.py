@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from metrichmsr_ros.fusion.people_fusion import JUMP_BACK_S
 
 LIVE_S = 1.0  # a camera whose last image is older than the newest of all by more is not waited for
+MOST_LATE = 20  # frames in a row that are too late: then the newest one had the wrong clock
 
 Images = TypeVar("Images")
 
@@ -26,20 +28,44 @@ class FrameSets(Generic[Images]):
     The next set begins with a camera's second frame, and with a frame that is later than the set's first by more than
     half the time between two frames of its camera. So the delay is at most one frame of the fastest camera, and does
     not depend on the clock of the computer.
+
+    A frame that is more than `LIVE_S` older than the newest of another camera is left out: its camera's clock is wrong,
+    or that of the newest. After `MOST_LATE` of them in a row, without another frame between, the sets begin anew there.
+
+    Args:
+        left_out: called with the camera and the reason for each frame that is left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: Callable[[str, str], None]) -> None:
+        self._left_out = left_out
+        self._late = 0  # frames in a row
         self._last: dict[str, float] = {}  # stamp of each camera's newest frame
         self._waiting: dict[str, tuple[float, Images]] = {}
 
     def add(self, camera: str, stamp_s: float, frame: Images) -> list[FrameSet[Images]]:
-        """Add a frame; the sets that are complete now, oldest first."""
-        if stamp_s < self._last.get(camera, stamp_s) - JUMP_BACK_S:
-            self._last, self._waiting = {}, {}
+        """Add a frame; the sets that are complete now, oldest first. A camera's stamps that jump back begin anew."""
+        if stamp_s < self._last.get(camera, stamp_s) - JUMP_BACK_S or self._late >= MOST_LATE:
+            self._last, self._waiting, self._late = {}, {}, 0
+        if self._is_late(camera, stamp_s):
+            return []
         ready = self._flush() if self._begins_next(camera, stamp_s) else []
         self._last[camera] = stamp_s
         self._waiting[camera] = stamp_s, frame
         return ready + (self._flush() if self._waiting.keys() >= self.live() else [])
+
+    def _is_late(self, camera: str, stamp_s: float) -> bool:
+        newest = max(self._last, key=self._last.__getitem__, default=camera)
+        behind = self._last.get(newest, stamp_s) - stamp_s
+        if behind <= LIVE_S:
+            self._late = 0
+            return False
+        self._late += 1
+        self._left_out(
+            camera,
+            f"its images are {behind:.2f} s older than those of {newest}: synchronise the clocks of both cameras, or "
+            "lower the latency of this one",
+        )
+        return True
 
     def _begins_next(self, camera: str, stamp_s: float) -> bool:
         if not self._waiting or camera in self._waiting:

@@ -63,21 +63,26 @@ class PeopleFusion:
         """Forget everybody. Ids given before are not given again."""
         self._tracks, self._agreed_since, self._stamp_s = [], {}, None
 
-    def step(self, sightings: Sequence[CameraSighting], stamp_s: float) -> list[FusedPerson]:
-        """Everybody at a time.
+    def step(self, sightings: Sequence[CameraSighting], stamp_s: float) -> list[FusedPerson] | None:
+        """Everybody at a time; None if that is not later than the last time.
+
+        Sightings of earlier times, of a camera with more latency, are taken in all the same; the next later step uses
+        them, moved to its time. So the times of the results only grow.
 
         Args:
             sightings: the newest of each camera since the last step; of one camera, all people of one image.
-            stamp_s: time to fuse at, s. A time before the last one is taken as the last one, unless it lies more than
-                `JUMP_BACK_S` before it: that starts anew.
+            stamp_s: time to fuse at, s. A time more than `JUMP_BACK_S` before the last one starts anew.
         """
         if self._stamp_s is not None and stamp_s < self._stamp_s - JUMP_BACK_S:
             self.reset()
-        self._stamp_s = stamp_s = max(stamp_s, self._stamp_s if self._stamp_s is not None else stamp_s)
         seen = [sighting for sighting in sightings if not sighting.is_hidden]
+        if self._stamp_s is not None and stamp_s <= self._stamp_s:
+            self._take(seen, self._stamp_s)
+            return None
+        self._stamp_s = stamp_s
         taken = self._take(seen, stamp_s)
         for track in self._tracks:
-            track.update(stamp_s, any(owner is track for owner, _ in taken))
+            track.update(stamp_s)
         self.disagreements.add([(track.id, track.aligned(sighting, stamp_s)) for track, sighting in taken])
         self._merge(stamp_s)
         self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= self._config.forget_after]
@@ -91,17 +96,17 @@ class PeopleFusion:
             owners = associate(self._tracks, own, stamp_s, self._config)
             known = list(self._tracks)
             for number, sighting in enumerate(own):
-                track = known[owners[number]] if number in owners else self._start(sighting)
+                track = known[owners[number]] if number in owners else self._start(sighting, stamp_s)
                 for other in self._tracks:
                     if other is not track:
                         other.keys.discard(sighting.key)
-                track.take(sighting)
+                track.take(sighting, stamp_s)
                 taken.append((track, sighting))
         return taken
 
-    def _start(self, sighting: CameraSighting) -> FusedTrack:
+    def _start(self, sighting: CameraSighting, stamp_s: float) -> FusedTrack:
         self._number += 1
-        track = FusedTrack(f"p{self._number}", sighting, self._config)
+        track = FusedTrack(f"p{self._number}", sighting, stamp_s, self._config)
         self._tracks.append(track)
         return track
 

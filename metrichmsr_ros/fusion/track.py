@@ -29,9 +29,13 @@ class FusedTrack:
     At each time the cameras' last sightings are moved to that time and intersected; the result is one measurement of
     the Kalman filter that single cameras use, which also knows that errors persist over time.
 
+    A camera may be late: its sightings count as long as those of a camera without latency, from the time at which they
+    were taken in.
+
     Args:
         id: of the person, over all cameras.
         first: sighting that starts it.
+        stamp_s: time of the fusion then.
         config: assumptions.
 
     Attributes:
@@ -44,22 +48,24 @@ class FusedTrack:
         seen_s: time of the last measurement.
     """
 
-    def __init__(self, id: str, first: CameraSighting, config: FusionConfig) -> None:
+    def __init__(self, id: str, first: CameraSighting, stamp_s: float, config: FusionConfig) -> None:
         self.id, self._config = id, config
         self.age = 0
         self.latest: dict[str, CameraSighting] = {first.camera: first}
+        self._taken_s = {first.camera: stamp_s}  # time of the fusion at which the latest was taken in
+        self._is_seen = True  # since the last update
         self.keys: set[tuple[str, str]] = {first.key}
         self.best = first
-        self.seen_s = first.stamp_s
+        self.seen_s = stamp_s
         self._filter = RootFilter(RootFilterConfig(max_gap_s=config.forget_after))
         self.scale = RangeScale()
         self.motion = FusedMotion(*self._filter.update(first.position, first.covariance, first.stamp_s))
-        self._stamp_s = first.stamp_s
+        self._stamp_s = self._filtered_s = first.stamp_s
         self._fused_cameras = {first.camera}
 
     def at(self, stamp_s: float) -> FusedMotion:
         """The motion at a time; before the last update, that of the last update."""
-        return FusedMotion(*copy(self._filter).predict(max(stamp_s, self._stamp_s)))
+        return self._predicted(max(stamp_s, self._stamp_s))
 
     def spread(self, stamp_s: float) -> Float64Array:
         """Covariance (3, 3) of the position for comparing it with a camera; while hidden, that of the motion."""
@@ -67,32 +73,43 @@ class FusedTrack:
         own = self.at(stamp_s).covariance[:3, :3] + self._config.tolerance**2 / 2 * np.eye(3)
         return intersect(np.zeros((len(held), 3)), np.stack(held)).covariance if held else own
 
-    def take(self, sighting: CameraSighting) -> None:
-        """Add a sighting of this person; `update` uses it."""
+    def take(self, sighting: CameraSighting, stamp_s: float) -> None:
+        """Add a sighting of this person at a time of the fusion; `update` uses it."""
         self.keys = {key for key in self.keys if key[0] != sighting.camera} | {sighting.key}
         self.latest[sighting.camera] = sighting
+        self._taken_s[sighting.camera] = stamp_s
+        self._is_seen = True
 
-    def update(self, stamp_s: float, is_seen: bool) -> None:
-        """Move to a time, with the sightings taken for it if there are any."""
+    def update(self, stamp_s: float) -> None:
+        """Move to a time, with the sightings taken since the last time if there are any."""
         self.age += 1
         held = self.held(stamp_s)
+        is_seen, self._is_seen = self._is_seen, False
         if is_seen and held:
-            before = [self.aligned(s, stamp_s) for s in held if s.camera in self._fused_cameras]
-            self._learn_scale(held, stamp_s)
-            fused = _fused([self.aligned(sighting, stamp_s) for sighting in held])
-            if before:  # what another camera or the stature corrects is no motion
-                self._filter.shift(fused.position - _fused(before).position)
-            self._fused_cameras = {s.camera for s in held}
-            self.motion = FusedMotion(*self._filter.update(fused.position, fused.covariance, stamp_s))
+            self._measure(held)
             self.seen_s = stamp_s
-            self._choose_view(held)
-        else:
-            self.motion = FusedMotion(*self._filter.predict(stamp_s))
+        self.motion = self._predicted(stamp_s)
         self._stamp_s = stamp_s
+
+    def _measure(self, held: list[CameraSighting]) -> None:
+        """Filter at the time of the newest sighting: moved further, late ones would repeat the filter's own velocity."""
+        time_s = max(self._filtered_s, *(sighting.stamp_s for sighting in held))
+        before = [self.aligned(s, time_s) for s in held if s.camera in self._fused_cameras]
+        self._learn_scale(held, time_s)
+        fused = _fused([self.aligned(sighting, time_s) for sighting in held])
+        if before:  # what another camera or the stature corrects is no motion
+            self._filter.shift(fused.position - _fused(before).position)
+        self._fused_cameras = {s.camera for s in held}
+        self._filter.update(fused.position, fused.covariance, time_s)
+        self._filtered_s = time_s
+        self._choose_view(held)
+
+    def _predicted(self, stamp_s: float) -> FusedMotion:
+        return FusedMotion(*copy(self._filter).predict(max(stamp_s, self._filtered_s)))
 
     def held(self, stamp_s: float) -> list[CameraSighting]:
         """The cameras' last sightings that are new enough."""
-        return [s for s in self.latest.values() if abs(stamp_s - s.stamp_s) <= self._config.hold]
+        return [s for c, s in self.latest.items() if abs(stamp_s - self._taken_s[c]) <= self._config.hold]
 
     def aligned(self, sighting: CameraSighting, stamp_s: float) -> CameraSighting:
         """A sighting at the person's true distance, as far as that is known, moved to another time."""
@@ -115,7 +132,9 @@ class FusedTrack:
     def absorb(self, other: FusedTrack) -> None:
         """Take over the views of another track of the same person."""
         self.keys |= other.keys
-        self.latest |= {c: s for c, s in other.latest.items() if c not in self.latest or _newer(s, self.latest[c])}
+        newer = {c: s for c, s in other.latest.items() if c not in self.latest or _newer(s, self.latest[c])}
+        self.latest |= newer
+        self._taken_s |= {camera: other._taken_s[camera] for camera in newer}
         self.seen_s = max(self.seen_s, other.seen_s)
 
     def _choose_view(self, held: list[CameraSighting]) -> None:

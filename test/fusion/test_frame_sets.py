@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from metrichmsr_ros.fusion.frame_sets import FrameSets
+import pytest
+
+from metrichmsr_ros.fusion.frame_sets import LIVE_S, MOST_LATE, FrameSets
 
 
-def sets_of(arrivals):
+def sets_of(arrivals, left_out=pytest.fail):
     """Arrivals (camera, stamp) -> the sets, as (stamp, cameras)."""
-    frames = FrameSets()
+    frames = FrameSets(left_out)
     made = [ready for camera, stamp in arrivals for ready in frames.add(camera, stamp, f"{camera}{stamp}")]
     return [(round(ready.stamp_s, 6), sorted(ready.frames)) for ready in made]
 
@@ -37,3 +39,22 @@ def test_a_camera_that_stops_is_waited_for_no_longer_than_one_image_of_another()
 def test_a_bag_that_loops_is_taken_from_its_start():
     made = sets_of([("a", 50.0), ("b", 50.0), ("a", 0.0), ("b", 0.0), ("a", 0.1), ("b", 0.1)])
     assert made[-1] == (0.1, ["a", "b"])
+
+
+def test_a_camera_whose_clock_is_behind_is_left_out_and_named():
+    arrivals = [(c, 0.1 * n - late) for n in range(20) for c, late in (("right", 0.0), ("behind", LIVE_S + 0.5))]
+    told = []
+    made = sets_of(arrivals, lambda *problem: told.append(problem))
+    assert len(told) == 20
+    assert {camera for camera, _ in told} == {"behind"}
+    assert "1.50 s older than those of right: synchronise the clocks" in told[0][1]
+    assert made[-1] == (1.9, ["right"])
+
+
+def test_one_stamp_far_ahead_does_not_end_the_sets():
+    """The camera with the wrong stamp is gone; the other goes on at its own time."""
+    stamps = [("other", 1.0), ("wrong", 100.0), *(("other", 1.0 + 0.1 * n) for n in range(1, MOST_LATE + 10))]
+    told = []
+    made = sets_of(stamps, lambda *problem: told.append(problem))
+    assert len(told) == MOST_LATE
+    assert made[-1] == (3.9, ["other"])

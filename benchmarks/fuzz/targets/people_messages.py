@@ -90,7 +90,7 @@ class _Robot:
         self.said = Counter[str]()
         self._tree = TransformTree(held_s=choices.pick((1e6, 0.0)))
         self._queue = TransformQueue(self._tree, "base", choices.pick((0.0, 10.0)), self._problem)
-        self._sets: FrameSets[PlacedFrame] = FrameSets()
+        self._sets: FrameSets[PlacedFrame] = FrameSets(self._problem)
         self._fusion = PeopleFusion()
         self._chooser = Chooser(FollowSettings(choose=choices.pick(("nearest", "raised_hand"))))
 
@@ -119,7 +119,7 @@ class _Robot:
 
     def _fuse(self, frames: list[PlacedFrame], stamp_s: float) -> None:
         sightings = [one for frame in frames for one in sightings_of(frame, self._problem)]
-        for person in self._fusion.step(sightings, stamp_s):
+        for person in self._fusion.step(sightings, stamp_s) or ():
             fused = fused_human(person, Header(frame_id="base"), person.id)
             place = fused.body.pose.position
             if not np.isfinite([place.x, place.y, place.z, *fused.joints, *fused.pose]).all():
@@ -131,7 +131,7 @@ class _Robot:
         found = candidates_of(frame.message, frame.pose, self._problem)
         state = self._chooser.step(found, Viewpoint.of_camera(frame.pose), stamp_ns(frame.message.header) * 1e-9)
         self._chooser.follow_nearest()
-        self.said[state.status.value] += 1
+        self.said[state.status.value if state is not None else "late"] += 1
 
 
 def start(folder: Path) -> Run:

@@ -12,6 +12,7 @@ from metrichmsr_ros.people.following.matching import shape_difference, squared_d
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.types import Float64Array
 
+JUMP_BACK_S = 1.0  # stamps that jump back further begin anew: a bag loops
 SMOOTHING = 0.1  # share of a sighting in the remembered height and shape
 
 
@@ -89,9 +90,11 @@ class FollowedPerson:
         """Take everybody of one image; the state of the person who is followed.
 
         Args:
-            people: of the image. stamp_s: its time; an earlier one than before (a bag that loops) ends the following.
+            people: of the image.
+            stamp_s: its time. An image that is older than the last one by at most `JUMP_BACK_S` changes nothing; one
+                that is older still (a bag that loops) ends the following.
         """
-        if self._looks is None:
+        if self._looks is None or self._stamp_s - JUMP_BACK_S <= stamp_s < self._stamp_s:
             return self.state
         if stamp_s < self._stamp_s or stamp_s - self._seen_s > self._config.forget_after:
             self.stop()

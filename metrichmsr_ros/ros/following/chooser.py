@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from metrichmsr_ros.people.following.candidate import Candidate
 from metrichmsr_ros.people.following.config import FollowConfig
 from metrichmsr_ros.people.following.goal import Viewpoint, nearest_in_front
-from metrichmsr_ros.people.following.target import FollowedPerson, FollowedState, FollowStatus
+from metrichmsr_ros.people.following.target import JUMP_BACK_S, FollowedPerson, FollowedState, FollowStatus
 from metrichmsr_ros.ros.following.parameters import FollowSettings
 
 WAITING = "waiting"
@@ -26,7 +27,8 @@ class Chooser:
         self._person = FollowedPerson(
             FollowConfig(predict_for=settings.predict_for, forget_after=settings.lost_timeout)
         )
-        self._seen: tuple[Sequence[Candidate], Viewpoint | None, float] = ((), None, 0.0)
+        self._seen: tuple[Sequence[Candidate], Viewpoint | None, float] = ((), None, -math.inf)
+        self._was_asked = False  # somebody selected or stopped: that holds when a bag loops, too
         self._begin()
 
     def _begin(self) -> None:
@@ -46,12 +48,16 @@ class Chooser:
         awaits = self._wants_nearest or self._wants_hand or bool(self._wanted_id)
         return WAITING if awaits and self.state.status is FollowStatus.IDLE else self.state.status.value
 
-    def step(self, people: Sequence[Candidate], view: Viewpoint | None, stamp_s: float) -> FollowedState:
+    def step(self, people: Sequence[Candidate], view: Viewpoint | None, stamp_s: float) -> FollowedState | None:
         """Take everybody of one image; `view` is the robot's, None: unknown.
 
-        An earlier stamp than before, as of a bag that loops, begins anew.
+        None for an image that is not later than the last one: nothing changes. A stamp more than `JUMP_BACK_S` before
+        the last one, as of a bag that loops, begins anew, unless somebody was selected or stopped meanwhile.
         """
-        if stamp_s < self._seen[2]:
+        last_s = self._seen[2]
+        if last_s - JUMP_BACK_S <= stamp_s <= last_s:
+            return None
+        if stamp_s < last_s and not self._was_asked:
             self._begin()
         self._seen = people, view, stamp_s
         state = self._person.step(people, stamp_s)
@@ -60,11 +66,12 @@ class Chooser:
             state = self._follow(chosen) if chosen is not None else state
         return state
 
-    def select(self, id: str) -> None:
-        """Follow the person with this id instead, now or when seen."""
+    def select(self, id: str, is_current: bool = True) -> None:
+        """Follow the person with this id instead, now or when seen; `is_current`: whether the last image is of now."""
+        self._was_asked = True
         self._person.stop()
         self._wanted_id, self._wants_nearest, self._wants_hand = id, False, False
-        chosen = self._chosen(*self._seen[:2])
+        chosen = self._chosen(*self._seen[:2]) if is_current else None
         if chosen is not None:
             self._follow(chosen)
 
@@ -72,10 +79,12 @@ class Chooser:
         """Follow the nearest person in front instead; the id, or "" if nobody is there, and nothing is changed."""
         people, view, _ = self._seen
         nearest = self._nearest(people, view)
+        self._was_asked |= nearest is not None
         return self._follow(nearest).id if nearest is not None else ""
 
     def stop(self) -> None:
         """Follow nobody; with `choose: raised_hand`, until somebody raises a hand."""
+        self._was_asked = True
         self._person.stop()
         self._wanted_id, self._wants_nearest = "", False
         self._wants_hand = self._settings.choose == "raised_hand"

@@ -36,7 +36,6 @@ from metrichmsr_ros.ros.lifecycle.managed_node import ManagedNode
 from metrichmsr_ros.ros.lifecycle.program import run_program
 from metrichmsr_ros.ros.parameter_declaration import declare_parameters, read_values
 from metrichmsr_ros.ros.tf import WARN_EVERY_S, TransformBroadcaster, TransformListener
-from metrichmsr_ros.ros.tf_tree import TransformError
 
 QUEUED_MESSAGES = 10
 POLL_S = 0.02  # how often waiting messages look for their transforms
@@ -87,38 +86,53 @@ class FollowNode(ManagedNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the publishers; forget everybody."""
         settings = self._settings
-        self._chooser = Chooser(settings)
-        self._outputs = FollowOutputs(self, self._broadcaster, settings.person_frame, settings.distance)
+        with self._lock:
+            self._chooser = Chooser(settings)
+            self._outputs = FollowOutputs(self, self._broadcaster, settings.person_frame, settings.distance)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Enable the publishers and subscribe."""
-        result = super().on_activate(state)
-        self._transforms = TransformListener(self)
-        self._queue = TransformQueue(
-            self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
-        )
-        self._input = Input(self, HumanMeshArray, "humans", self._on_humans, QUEUED_MESSAGES, "auto")
-        self._health.received()
-        if self._outputs is not None:
-            self._outputs.forget_status()
-            self._outputs.tell(self._status)
-        self.get_logger().info(f"active: {self._topic} in {self._settings.fixed_frame}")
+        settings = self._settings
+        with self._lock:
+            result = super().on_activate(state)
+            self._transforms = TransformListener(self)
+            self._queue = TransformQueue(
+                self._transforms, settings.fixed_frame, settings.tf_timeout, self._no_transform, settings.robot_frame
+            )
+            self._input = Input(self, HumanMeshArray, "humans", self._on_humans, QUEUED_MESSAGES, "auto")
+            self._health.received()
+            if self._outputs is not None:
+                self._outputs.forget_status()
+                self._outputs.tell(self._status)
+        self.get_logger().info(f"active: {self._topic} in {settings.fixed_frame}")
         return result
 
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Say that nobody is followed, then disable the publishers."""
+        with self._lock:
+            self.stop()
+            if self._outputs is not None:
+                self._outputs.tell(FollowStatus.IDLE.value)
+        return super().on_deactivate(state)
+
     def stop(self) -> None:
-        """Unsubscribe."""
-        if self._input is not None:
-            self._input.close()
-        if self._transforms is not None:
-            self._transforms.close()
-        self._input = self._queue = self._transforms = None
+        """Unsubscribe, and follow nobody; the next start chooses anew."""
+        with self._lock:
+            if self._input is not None:
+                self._input.close()
+            if self._transforms is not None:
+                self._transforms.close()
+            if self._queue is not None:
+                self._chooser = Chooser(self._settings)
+            self._input = self._queue = self._transforms = None
 
     def release(self) -> None:
         """Take the topics back."""
-        if self._outputs is not None:
-            self._outputs.destroy()
-        self._outputs = None
+        with self._lock:
+            if self._outputs is not None:
+                self._outputs.destroy()
+            self._outputs = None
 
     # work ----------------------------------------------------------------------------------------------------------
 
@@ -133,6 +147,11 @@ class FollowNode(ManagedNode):
         silent = self._health.silent_s > max(self._settings.predict_for, SILENT_AFTER_S)
         is_held = status in (FollowStatus.FOLLOWING.value, FollowStatus.PREDICTED.value)
         return FollowStatus.LOST.value if silent and is_held else status
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the last image is of now; else those who were there may have left."""
+        return self._health.silent_s <= SILENT_AFTER_S
 
     def _on_humans(self, message: HumanMeshArray) -> None:
         with self._lock:
@@ -151,7 +170,7 @@ class FollowNode(ManagedNode):
         with self._lock:
             for frame in self._queue.ready() if self._queue is not None else ():
                 self._take(frame)
-            if self._outputs is not None and self.state == "active":
+            if self._outputs is not None and self._queue is not None:
                 self._outputs.tell(self._status)
 
     def _take(self, frame: PlacedFrame) -> None:
@@ -160,32 +179,32 @@ class FollowNode(ManagedNode):
         people = candidates_of(frame.message, frame.pose, self._health.problem)
         view = self._view(frame)
         state = self._chooser.step(people, view, stamp_ns(header) * 1e-9)
-        if self._outputs is not None:
+        if self._outputs is not None and state is not None:
             self._outputs.publish(state, header, view)
 
     def _view(self, frame: PlacedFrame) -> Viewpoint | None:
-        """Where the robot is at the image's stamp; without its frame, where the camera is."""
-        fixed, robot = bare(self._settings.fixed_frame), bare(self._settings.robot_frame)
-        assert self._transforms is not None
-        try:
-            return Viewpoint.of_robot(self._transforms.matrix(fixed, robot, stamp_ns(frame.message.header)))
-        except TransformError as error:
-            if bare(frame.message.header.frame_id) != fixed:
-                return Viewpoint.of_camera(frame.pose)
-            self._health.problem(f"no place of the robot, so no goal: {error}; set robot_frame")
+        """Where the robot is at the image's stamp; where the camera is if the robot's frame is not in /tf."""
+        if frame.robot is not None:
+            return Viewpoint.of_robot(frame.robot)
+        if frame.robot_problem:
+            self._health.problem(f"no place of the robot in time, so no goal: {frame.robot_problem}")
             return None
+        if bare(frame.message.header.frame_id) != bare(self._settings.fixed_frame):
+            return Viewpoint.of_camera(frame.pose)
+        robot = self._settings.robot_frame
+        self._health.problem(f"no place of the robot, so no goal: {robot} is not in /tf; set robot_frame")
+        return None
 
     # requests ------------------------------------------------------------------------------------------------------
 
     def _on_select(self, message: String) -> None:
         with self._lock:
-            self._chooser.select(message.data.strip())
+            self._chooser.select(message.data.strip(), self._is_current)
             self.get_logger().info(f"asked to follow {message.data.strip()!r}")
 
     def _on_follow_nearest(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
-            is_silent = self._health.silent_s > SILENT_AFTER_S  # who was there may have left
-            id = "" if is_silent else self._chooser.follow_nearest()
+            id = self._chooser.follow_nearest() if self._is_current else ""
         near = f"{self._settings.choose_distance:g} m and {self._settings.choose_angle:g} rad"
         response.success = bool(id)
         response.message = f"following {id}" if id else f"nobody is seen in front of the robot, within {near}"

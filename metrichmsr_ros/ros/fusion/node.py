@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 from metrichmsr_ros.fusion.config import FusionConfig
 from metrichmsr_ros.fusion.frame_sets import FrameSet, FrameSets
 from metrichmsr_ros.fusion.people_fusion import PeopleFusion
+from metrichmsr_ros.fusion.sighting import SightingError
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros.diagnostics import status_message, tell_of_silence
 from metrichmsr_ros.ros.frame_names import bare
@@ -62,7 +63,7 @@ class FusionNode(ManagedNode):
         for text in misspelt(self._parameter_overrides, self._parameters, {}):
             self.get_logger().warning(text)
         self._fusion = PeopleFusion()
-        self._sets: FrameSets[PlacedFrame] = FrameSets()
+        self._sets: FrameSets[PlacedFrame] = FrameSets(self._too_late)
         self._queue: TransformQueue | None = None
         self._transforms: TransformListener | None = None
         self._outputs: FusionOutputs | None = None
@@ -85,45 +86,47 @@ class FusionNode(ManagedNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the publishers; forget everybody."""
         settings = self._settings
-        self._fusion = PeopleFusion(
-            FusionConfig(tolerance=settings.extrinsics_stddev, forget_after=settings.forget_after)
-        )
+        config = FusionConfig(tolerance=settings.extrinsics_stddev, forget_after=settings.forget_after)
         prefix = settings.id_prefix + (session_tag() if settings.unique_ids else "")
-        self._outputs = FusionOutputs(self, self._broadcaster, prefix, settings.min_confidence)
+        with self._lock:
+            self._fusion = PeopleFusion(config)
+            self._outputs = FusionOutputs(self, self._broadcaster, prefix, settings.min_confidence)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Enable the publishers and subscribe."""
-        result = super().on_activate(state)
-        self._sets = FrameSets()
-        self._health = CameraHealth(self._cameras, self.get_logger().warning)
-        self._transforms = TransformListener(self)
-        self._queue = TransformQueue(
-            self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
-        )
-        self._inputs = {
-            camera: Input(
-                self, HumanMeshArray, self._topic(camera), partial(self._on_humans, camera), QUEUED_MESSAGES, "auto"
+        with self._lock:
+            result = super().on_activate(state)
+            self._sets = FrameSets(self._too_late)
+            self._health = CameraHealth(self._cameras, self.get_logger().warning)
+            self._transforms = TransformListener(self)
+            self._queue = TransformQueue(
+                self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
             )
-            for camera in self._cameras
-        }
+            self._inputs = {camera: self._input(camera) for camera in self._cameras}
         self.get_logger().info(f"active: {', '.join(map(self._topic, self._cameras))} in {self._settings.fixed_frame}")
         return result
 
+    def _input(self, camera: str) -> Input:
+        callback = partial(self._on_humans, camera)
+        return Input(self, HumanMeshArray, self._topic(camera), callback, QUEUED_MESSAGES, "auto")
+
     def stop(self) -> None:
         """Unsubscribe."""
-        for source in self._inputs.values():
-            source.close()
-        self._inputs, self._queue = {}, None
-        if self._transforms is not None:
-            self._transforms.close()
-        self._transforms = None
+        with self._lock:
+            for source in self._inputs.values():
+                source.close()
+            self._inputs, self._queue, self._people = {}, None, 0
+            if self._transforms is not None:
+                self._transforms.close()
+            self._transforms = None
 
     def release(self) -> None:
         """Take the topics back."""
-        if self._outputs is not None:
-            self._outputs.destroy()
-        self._outputs = None
+        with self._lock:
+            if self._outputs is not None:
+                self._outputs.destroy()
+            self._outputs = None
 
     # work ----------------------------------------------------------------------------------------------------------
 
@@ -140,6 +143,9 @@ class FusionNode(ManagedNode):
     def _no_transform(self, camera: str, text: str) -> None:
         self._health.problem(camera, "no transform", text)
 
+    def _too_late(self, camera: str, text: str) -> None:
+        self._health.problem(camera, "too late", text)
+
     def _work(self) -> None:
         """Fuse what has its transforms."""
         with self._lock:
@@ -153,7 +159,14 @@ class FusionNode(ManagedNode):
             for camera, frame in frames.frames.items()
             for sighting in sightings_of(frame, partial(self._health.problem, camera, "unusable person"))
         ]
-        people = self._fusion.step(sightings, frames.stamp_s)
+        try:
+            people = self._fusion.step(sightings, frames.stamp_s)
+        except SightingError as error:  # numbers at the edge of what can be computed with
+            self._health.problem(min(frames.frames), "unusable person", f"{error}; everybody is forgotten")
+            self._fusion.reset()
+            return
+        if people is None:  # of a camera with more latency; the next set has what it saw
+            return
         newest = max(frames.frames.values(), key=lambda frame: stamp_ns(frame.message.header))
         header = Header(stamp=newest.message.header.stamp, frame_id=bare(self._settings.fixed_frame))
         if self._outputs is not None:

@@ -23,11 +23,21 @@ class _Waiting(NamedTuple):
 
 
 class PlacedFrame(NamedTuple):
-    """The people of one image (HumanMeshArray), and the camera's pose (4, 4) in the fixed frame at its stamp."""
+    """The people of one image (HumanMeshArray), with poses in the fixed frame at its stamp.
+
+    Attributes:
+        camera: its name.
+        message: the people.
+        pose: (4, 4) of the camera.
+        robot: (4, 4) of the robot; None if that was not asked for or is not known.
+        robot_problem: why the robot's pose is not known, although its frame is in /tf; else empty.
+    """
 
     camera: str
     message: Any
     pose: Float64Array
+    robot: Float64Array | None = None
+    robot_problem: str = ""
 
 
 class TransformQueue:
@@ -38,14 +48,21 @@ class TransformQueue:
         frame: the fixed frame.
         timeout_s: longest wait.
         left_out: called with the camera and the reason for each message without a transform.
+        robot: frame of the robot, whose pose is waited for as well while it is in /tf; empty: none.
     """
 
     def __init__(
-        self, transforms: Transforms, frame: str, timeout_s: float, left_out: Callable[[str, str], None]
+        self,
+        transforms: Transforms,
+        frame: str,
+        timeout_s: float,
+        left_out: Callable[[str, str], None],
+        robot: str = "",
     ) -> None:
-        self._transforms, self._frame = transforms, bare(frame)
+        self._transforms, self._frame, self._robot = transforms, bare(frame), bare(robot)
         self._timeout_s, self._left_out = timeout_s, left_out
         self._waiting: deque[_Waiting] = deque()
+        self._since_s = time.monotonic()
 
     def add(self, camera: str, message: Any) -> None:
         """Add the message of a camera."""
@@ -62,12 +79,13 @@ class TransformQueue:
         held: set[str] = set()
         for waiting in self._waiting:
             placed = None if waiting.camera in held else self._placed(waiting)
-            if isinstance(placed, PlacedFrame):
+            may_wait = time.monotonic() - waiting.since_s < self._timeout_s
+            if isinstance(placed, PlacedFrame) and not (placed.robot_problem and may_wait):
                 yield placed
-            elif placed is None or time.monotonic() - waiting.since_s < self._timeout_s:
+            elif placed is None or may_wait:
                 held.add(waiting.camera)
                 still.append(waiting)
-            else:
+            elif isinstance(placed, str):
                 self._left_out(waiting.camera, placed)
         self._waiting = still
 
@@ -79,4 +97,21 @@ class TransformQueue:
             pose = self._transforms.matrix(self._frame, bare(header.frame_id), stamp_ns(header))
         except TransformError as error:
             return f"{self._frame} to {header.frame_id}: {error}"
-        return PlacedFrame(waiting.camera, waiting.message, pose)
+        return PlacedFrame(waiting.camera, waiting.message, pose, *self._robot_at(stamp_ns(header)))
+
+    def _robot_at(self, stamp: int) -> tuple[Float64Array | None, str]:
+        """Pose of the robot, or why it is not known although its frame is in /tf."""
+        if not self._robot:
+            return None, ""
+        try:
+            return self._transforms.matrix(self._frame, self._robot, stamp), ""
+        except TransformError as error:
+            return None, f"{self._frame} to {self._robot}: {error}" if self._may_come() else ""
+
+    def _may_come(self) -> bool:
+        """Whether the robot's frame is in /tf, or could not be there yet."""
+        try:
+            self._transforms.newest(self._frame, self._robot)
+        except TransformError:
+            return time.monotonic() - self._since_s < self._timeout_s
+        return True

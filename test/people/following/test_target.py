@@ -145,9 +145,16 @@ def test_a_choice_follows_somebody_else_at_once():
     assert walk.see(1, lambda: [walk.walker(), chosen]).id == "p2"
 
 
-def test_an_earlier_stamp_ends_the_following():
+def test_a_bag_that_loops_ends_the_following():
     walk = Walk()
-    assert walk.followed.step([walk.walker()], walk.time - 1.0).status is FollowStatus.IDLE
+    assert walk.followed.step([walk.walker()], walk.time - 1.1).status is FollowStatus.IDLE
+
+
+def test_an_image_that_comes_late_changes_nothing():
+    walk = Walk()
+    before = walk.followed.state
+    assert walk.followed.step([], walk.time - 0.9) is before
+    assert walk.see(1, lambda: [walk.walker()]).status is FollowStatus.FOLLOWING
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from itertools import count
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -13,6 +15,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
+from helpers.fake_pipeline import DEADLINE_S
 from helpers.fused_messages import POSES, extrinsics, people_message, person_at
 from helpers.ros_messages import make_header, seconds_of
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -234,7 +237,7 @@ def test_people_without_a_transform_are_left_out_and_told(ros):
 
 def test_people_of_a_fusion_node_are_followed_in_their_own_frame(ros):
     following = Following(ros)
-    message = people_message([someone()], make_header(100.0, "odom"))
+    message, stamps = people_message([someone()], make_header(100.0, "odom")), count(100)
     robot = extrinsics(CAMERA)
     robot.child_frame_id = "base_link"
     turn = robot.transform.rotation
@@ -244,11 +247,143 @@ def test_people_of_a_fusion_node_are_followed_in_their_own_frame(ros):
     place.x, place.y, place.z = 2.0, -5.2, 0.9  # ahead of base_link
 
     def is_followed():
+        message.header.stamp = message.humans[0].header.stamp = make_header(float(next(stamps))).stamp
         following.people.publish(message)
         return following.frames() and following.goals
 
     ros.until(is_followed, "a frame and a goal")
-    np.testing.assert_allclose(following.frames()[0], [100.0, 2.0, -5.2], atol=1e-6)
+    np.testing.assert_allclose(following.frames()[0][1:], [2.0, -5.2], atol=1e-6)
+
+
+def robot_at(stamp, x, y):
+    """base_link in odom, level, looking along y."""
+    robot = extrinsics(CAMERA, stamp)
+    robot.child_frame_id = "base_link"
+    move, turn = robot.transform.translation, robot.transform.rotation
+    move.x, move.y, move.z = x, y, 0.0
+    turn.x, turn.y, turn.z, turn.w = 0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)
+    return robot
+
+
+@pytest.mark.parametrize("frame", [f"{CAMERA}_optical", "odom"])
+def test_goals_wait_for_the_robot_whose_transforms_come_after_the_people(ros, frame):
+    """A camera on the wall: its own transform is always known. The goal is never the camera's."""
+    following = Following(ros, distance=1.0, tf_timeout=10.0)
+    moving = ros.node.create_publisher(TFMessage, "/tf", 10)
+    ros.until(lambda: moving.get_subscription_count() > 1, "both subscriptions")
+    place = PLACE if frame == "odom" else None
+    for number in range(5):
+        message = people_message([someone()], make_header(100.0 + number, frame))
+        if place is not None:
+            at = message.humans[0].body.pose.position
+            at.x, at.y, at.z = place.tolist()
+        following.people.publish(message)
+        ros.settle()
+        assert len(following.goals) == number
+        moving.publish(TFMessage(transforms=[robot_at(100.1 + number, PLACE[0], -4.5)]))
+        if number == 0:  # /tf begins after the first people: an older place of the robot comes, too
+            moving.publish(TFMessage(transforms=[robot_at(99.9, PLACE[0], -4.5)]))
+        ros.until(lambda made=number + 1: len(following.goals) == made, "the goal")
+        place_of_goal = following.goals[-1].pose.position
+        assert [place_of_goal.x, place_of_goal.y] == pytest.approx([PLACE[0], PLACE[1] - 1.0], abs=1e-5)
+
+
+def test_without_the_robots_place_in_time_there_is_no_goal_but_a_frame(ros):
+    following = Following(ros, tf_timeout=0.05, target_id="p1")
+    moving = ros.node.create_publisher(TFMessage, "/tf", 10)
+    ros.until(lambda: moving.get_subscription_count() > 1, "both subscriptions")
+    moving.publish(TFMessage(transforms=[robot_at(90.0, 0.0, 0.0)]))
+    ros.until(lambda: "base_link" in following.node._transforms._tree._moving, "the robot's frame")
+    following.see(100.0, someone())
+    ros.until(following.frames, "a frame")
+    ros.until(
+        lambda: any("no place of the robot in time" in s.message for r in following.reports for s in r.status), "words"
+    )
+    assert following.goals == []
+
+
+@pytest.mark.parametrize("back", [0.0, 0.001, 0.9])
+def test_an_image_that_comes_late_changes_nothing(ros, back):
+    following = Following(ros)
+    for stamp in (100.0, 100.9, 101.0):
+        following.see(stamp, someone())
+    ros.until(lambda: len(following.goals) == 3, "goals")
+    following.see(101.0 - back)
+    following.see(101.1, someone())
+    ros.until(lambda: len(following.goals) == 4, "another goal")
+    assert [seconds_of(goal) for goal in following.goals] == sorted({seconds_of(goal) for goal in following.goals})
+    assert {status.data for status in following.statuses} <= {"waiting", "following"}
+
+
+@pytest.mark.parametrize("stamp", [99.999, 50.0])
+def test_a_stop_holds_until_somebody_asks(ros, stamp):
+    following = Following(ros)
+    following.see(100.0, someone())
+    following.until_status("following")
+    following.ask("stop")
+    following.until_status("idle")
+    following.see(stamp, someone())
+    following.see(stamp + 10.0, someone())
+    ros.settle()
+    assert following.statuses[-1].data == "idle"
+    assert len(following.goals) == 1
+
+
+def test_who_is_selected_after_a_long_silence_is_followed_when_seen(ros, monkeypatch):
+    following = Following(ros, choose="none", lost_timeout=5.0)
+    following.see(100.0, someone())
+    monkeypatch.setattr("metrichmsr_ros.ros.following.node.SILENT_AFTER_S", -1.0)
+    following.node._on_select(String(data="p1"))
+    monkeypatch.undo()
+    following.until_status("waiting")
+    following.see(112.0, someone())
+    following.until_status("following")
+
+
+def test_a_node_that_is_deactivated_follows_nobody_and_chooses_anew(ros):
+    following = Following(ros)
+    following.see(100.0, someone())
+    following.until_status("following")
+    following.node.trigger_deactivate()
+    following.until_status("idle")
+    late = ros.hear("/follow/status", String, latched=True)
+    ros.until(lambda: late, "the status for a late reader")
+    assert late[-1].data == "idle"
+    following.node.trigger_activate()
+    following.until_status("waiting")
+    ros.until(lambda: following.people.get_subscription_count() > 0, "a subscription")
+    following.see(112.0, someone("p8"))
+    following.until_status("following")
+
+
+def test_a_message_in_work_when_the_node_ends_raises_nothing(ros, monkeypatch):
+    """As in an executor of several threads: the message is finished first, then the node ends."""
+    following = Following(ros, tf_timeout=0.0)
+    inside, go, raised = threading.Event(), threading.Event(), []
+    original = following.node._chooser.step
+
+    def slow(*arguments):
+        inside.set()
+        go.wait(DEADLINE_S)
+        return original(*arguments)
+
+    monkeypatch.setattr(following.node._chooser, "step", slow)
+
+    def take():
+        try:
+            following.node._on_humans(people_message([someone()], make_header(100.0, "odom")))
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=take), threading.Thread(target=following.node.trigger_deactivate)]
+    threads[0].start()
+    assert inside.wait(DEADLINE_S)
+    threads[1].start()
+    go.set()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    assert raised == []
+    assert following.node.state == "inactive"
 
 
 def test_a_wrong_choice_is_refused_with_what_is_allowed(ros):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import count
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -113,6 +114,25 @@ def test_cameras_from_which_nothing_comes_are_in_the_log(ros, monkeypatch):
     ros.until(lambda: log.warning.call_args_list, "a line in the log")
     line = log.warning.call_args_list[0].args[0]
     assert all(f"camera {name}: nothing received for" in line for name in CAMERAS)
+
+
+def test_a_camera_with_another_clock_is_left_out_and_named(ros):
+    cameras = Cameras(ros)
+    cameras.static.publish(TFMessage(transforms=[extrinsics(name) for name in CAMERAS]))
+    stamps = count()
+
+    def is_named():
+        stamp = 50.0 + 0.1 * next(stamps)
+        cameras.see(stamp, ["south"])
+        cameras.see(stamp - 1.5, ["east"])
+        status = cameras.status("camera east")
+        return status and "too late: its images are" in status.message and "those of south" in status.message
+
+    ros.until(is_named, "the camera with the wrong clock")
+    seen = [human for message in cameras.humans for human in message.humans]
+    assert {human.id for human in seen} == {"p1"}
+    published = [seconds_of(message) for message in cameras.humans]
+    assert published == sorted(set(published))
 
 
 def test_an_empty_array_is_published_when_nobody_is_seen(ros):
