@@ -21,7 +21,8 @@ class FusionConfig:
             see how tall somebody is, and the covariances do not expect children.
         height_std: of the difference of two cameras' heights of one person.
         betas_std: the same for each shape number.
-        hold: a camera's last sighting is used for this long after it was taken in, moved by the person's velocity.
+        hold: a camera's last sighting is used for this long after it was taken in, moved by the person's velocity; of a
+            slow camera for one and a half of its images, up to a second.
         forget_after: a person seen by no camera for longer is forgotten.
         merge_after: two tracks that are one person for this long become one.
         better: a view must be better than the one that gives the pose by this factor to replace it.

@@ -14,6 +14,8 @@ from metrichmsr_ros.fusion.sighting import CameraSighting
 from metrichmsr_ros.people.tracking.kalman import RootFilter, RootFilterConfig
 from metrichmsr_ros.types import Float64Array
 
+_LONGEST_HOLD_S = 1.0
+
 
 class FusedMotion(NamedTuple):
     """Position (3,) m, velocity (3,) m/s, covariance (6, 6) of both."""
@@ -53,6 +55,7 @@ class FusedTrack:
         self.age = 0
         self.latest: dict[str, CameraSighting] = {first.camera: first}
         self._taken_s = {first.camera: stamp_s}  # time of the fusion at which the latest was taken in
+        self._held_for: dict[str, float] = {}  # seconds, of cameras that deliver fewer images than `hold` needs
         self._is_seen = True  # since the last update
         self.keys: set[tuple[str, str]] = {first.key}
         self.best = first
@@ -76,6 +79,8 @@ class FusedTrack:
     def take(self, sighting: CameraSighting, stamp_s: float) -> None:
         """Add a sighting of this person at a time of the fusion; `update` uses it."""
         self.keys = {key for key in self.keys if key[0] != sighting.camera} | {sighting.key}
+        before = self.latest.get(sighting.camera, sighting)
+        self._held_for[sighting.camera] = min(1.5 * (sighting.stamp_s - before.stamp_s), _LONGEST_HOLD_S)
         self.latest[sighting.camera] = sighting
         self._taken_s[sighting.camera] = stamp_s
         self._is_seen = True
@@ -92,7 +97,7 @@ class FusedTrack:
         self._stamp_s = stamp_s
 
     def _measure(self, held: list[CameraSighting]) -> None:
-        """Filter at the time of the newest sighting: moved further, late ones would repeat the filter's own velocity."""
+        """Filter at the time of the newest sighting; moved further, late ones would repeat the filter's velocity."""
         time_s = max(self._filtered_s, *(sighting.stamp_s for sighting in held))
         before = [self.aligned(s, time_s) for s in held if s.camera in self._fused_cameras]
         self._learn_scale(held, time_s)
@@ -109,7 +114,11 @@ class FusedTrack:
 
     def held(self, stamp_s: float) -> list[CameraSighting]:
         """The cameras' last sightings that are new enough."""
-        return [s for c, s in self.latest.items() if abs(stamp_s - self._taken_s[c]) <= self._config.hold]
+        return [sighting for camera, sighting in self.latest.items() if self._is_held(camera, stamp_s)]
+
+    def _is_held(self, camera: str, stamp_s: float) -> bool:
+        longest = max(self._config.hold, self._held_for.get(camera, 0.0))
+        return abs(stamp_s - self._taken_s[camera]) <= longest
 
     def aligned(self, sighting: CameraSighting, stamp_s: float) -> CameraSighting:
         """A sighting at the person's true distance, as far as that is known, moved to another time."""

@@ -1,4 +1,4 @@
-"""Cameras of different rates, latencies and clocks: times that only grow, people who stay seen, positions of that time."""
+"""Cameras of different rates, latencies and clocks: times grow, people stay seen, positions are those of the time."""
 
 from __future__ import annotations
 
@@ -85,6 +85,15 @@ def test_a_person_whom_a_late_camera_alone_sees_stays_seen_and_where_it_is(lag):
     assert published.ids == {"p1"}
     assert not any(published.hidden)
     assert max(published.errors) < 0.15 + 0.2 * lag**2  # the acceleration is not known
+
+
+@pytest.mark.parametrize("rate", [2, 3, 5])
+def test_a_person_whom_a_slow_camera_alone_sees_stays_seen_between_its_images(rate):
+    arrivals = [*images("south", 15, 0.07), *images("east", rate, 0.2, phase=0.03)]
+    published = Published(arrivals, {"east"})
+    assert published.ids == {"p1"}
+    assert sum(published.hidden) <= 15 / rate  # until its second image
+    assert max(published.errors) < 0.25
 
 
 @pytest.mark.parametrize("seeing", ["right", "both"])
