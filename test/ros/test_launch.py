@@ -217,15 +217,17 @@ def test_options_of_a_replay_are_handed_on_when_given(prefix):
     assert {"--no-use-floor", "--use-depth"} <= set(words)
 
 
-def test_a_node_that_ends_is_started_again_on_request(prefix):
+@pytest.mark.parametrize("arguments", [["perception"], ["follow", "perception:=true"]])
+def test_a_perception_node_that_ends_is_started_again_on_request(prefix, arguments):
     starts = []
 
     def count(event, context):
-        starts.append(event.pid)
+        if event.process_name.startswith("perception"):
+            starts.append(event.pid)
         return [launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))] if len(starts) == 2 else []
 
     watch = launch.actions.RegisterEventHandler(launch.event_handlers.OnProcessStart(on_start=count))
-    run("perception", "respawn:=true", also=[watch])
+    run(*arguments, "respawn:=true", also=[watch])
     assert len(set(starts)) == 2
 
 
