@@ -32,6 +32,7 @@ from metrichmsr_ros.ros.outputs.people import (
     PeopleOptions,
     bodies_of,
     body_transforms,
+    has_place,
     humans,
     joint_transforms,
     topology,
@@ -235,7 +236,7 @@ class Outputs:
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
         self._trees.keep({body.id for body in bodies})
         transforms = self._transforms(bodies, header)
-        if self.settings.publish_tf and transforms and header.frame_id:
+        if self.settings.publish_tf and transforms and has_place(header):
             self._broadcaster.sendTransform([to_rclpy(transform) for transform in transforms])
         for topic in self._topics:
             computed = (request.vertices or not topic.needs.vertices) and (request.depth or not topic.needs.depth)
