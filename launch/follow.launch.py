@@ -55,7 +55,7 @@ ARGUMENTS = [
 
 def make_perception(context: LaunchContext) -> GroupAction:
     """Apart from the arguments of the follow node, some of which have the names of parameters of perception."""
-    same = (*CAMERA_TOPICS, "namespace", "use_sim_time", "log_level")
+    same = (*CAMERA_TOPICS, "namespace", "use_sim_time", "log_level", "respawn")
     given = {name: LaunchConfiguration(name).perform(context) for name in same}
     given["params_file"] = LaunchConfiguration("perception_params_file").perform(context)
     return GroupAction([perception({"name": "perception", **given})], forwarding=False)

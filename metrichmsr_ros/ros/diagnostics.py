@@ -51,6 +51,13 @@ class Statistics:
         self._reported_drops: Counter[str] = Counter()
         self._resting = ""  # why images were skipped by design since the last report
 
+    def begin(self) -> None:
+        """Begin to receive: an earlier silence, problems and people no longer count. Counts and latencies go on."""
+        with self._lock:
+            self._last_image = time.monotonic()
+            self._problem, self._resting = None, ""
+            self.people, self._gain = 0, {}
+
     def image_received(self) -> None:
         """Count an image that arrived."""
         with self._lock:
@@ -148,7 +155,9 @@ class Statistics:
         """
         with self._lock:
             stages = {stage: list(values) for stage, values in self._stages.items()}
-            people = 0 if self._resting else self.people  # people of the last processed image may have left
+            is_silent = time.monotonic() - self._last_image > SILENT_AFTER_S
+            # people of the last processed image may have left
+            people = 0 if self._resting or is_silent or state != "active" else self.people
             values = {"state": state, "people": str(people), "processed": str(self.processed)}
             doing = self._resting.partition(":")[0] or f"{people} people"
             values["tracker resets"] = str(self.resets)

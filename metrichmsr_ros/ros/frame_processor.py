@@ -88,6 +88,11 @@ class FrameProcessor:
         """Skip an image on purpose: the gap in the stamps is then not a jump of the camera's stamps."""
         self._has_rested = True
 
+    def disable(self) -> None:
+        """Skip an image because the user wants none processed: nobody is tracked any more."""
+        self.rest()
+        self._outputs.rest()
+
     def __call__(self, frame: Frame) -> None:
         """Process one frame, or count the cause why it was dropped."""
         try:

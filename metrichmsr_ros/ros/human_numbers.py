@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from metrichmsr_ros.types import AnyArray
 
 _LEAST_NORM = 1e-6  # of a quaternion
-_ARRAYS = ("pose", "betas", "joints", "joint_covariances", "vertices")
+_ARRAYS = ("pose", "betas", "joints", "joint_confidence", "joint_covariances", "vertices", "body.covariance")
 
 
 def unusable_numbers(human: Any) -> str:
@@ -20,7 +21,7 @@ def unusable_numbers(human: Any) -> str:
         human: metrichmsr_ros/msg/HumanMesh.
     """
     for name in _ARRAYS:
-        values = np.asarray(getattr(human, name))
+        values = np.asarray(attrgetter(name)(human))
         if not np.isfinite(values).all():
             return f"person {human.id!r} has {name} that are not finite, first {_first_of(values)}; give finite numbers"
     if len(human.vertices) % 3:

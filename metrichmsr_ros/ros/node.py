@@ -125,6 +125,7 @@ class PerceptionNode(ManagedNode):
         """Enable the publishers, start the worker, subscribe."""
         if self._pipeline is None or self._outputs is None:
             return _FAILURE
+        self._statistics.begin()
         result = super().on_activate(state)
         self._outputs.publish_topology()
         problem, budget = self._statistics.problem, WaitBudget()
@@ -162,8 +163,10 @@ class PerceptionNode(ManagedNode):
         if self._worker is not None:
             self._worker.stop()
         self._worker = self._processor = None
-        if self._outputs is not None and self._outputs.fixed_frame is not None:
-            self._outputs.fixed_frame.follow(None, self._statistics.problem)
+        if self._outputs is not None:
+            self._outputs.rest()
+            if self._outputs.fixed_frame is not None:
+                self._outputs.fixed_frame.follow(None, self._statistics.problem)
         if self._transforms is not None:
             self._transforms.close()
         self._transforms = None
@@ -212,7 +215,7 @@ class PerceptionNode(ManagedNode):
         if not self._enabled:
             self._statistics.dropped("disabled")
             if processor is not None:
-                processor.rest()
+                processor.disable()
         elif worker is not None:
             worker.offer(Frame(message, time.monotonic()))
 

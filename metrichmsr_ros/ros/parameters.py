@@ -121,7 +121,11 @@ class Settings:
         0.5, "Ignore hypotheses of the detections topic with a lower score.", between=(0, 1)
     )
     max_age: float = parameter(
-        0.0, "Drop images that are older than this by the node's clock. 0: drop none.", unit="s", between=(0, 60)
+        0.0,
+        "Drop images that are older than this by the node's clock, but less than 60 s: a stamp farther from it is of "
+        "another clock, and the image is processed. 0: drop none.",
+        unit="s",
+        between=(0, 60),
     )
     max_megapixels: float = parameter(
         64.0,

@@ -16,7 +16,7 @@ from rclpy.time import Time
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.frames import rotation_matrix
 from metrichmsr_ros.ros.inputs.subscription import Input
-from metrichmsr_ros.ros.tf_tree import JUMP_S, KEPT_S, TransformError, TransformTree
+from metrichmsr_ros.ros.tf_tree import KEPT_S, LateTransforms, TransformError, TransformTree
 
 __all__ = ["TransformBroadcaster", "TransformListener"]
 
@@ -123,8 +123,9 @@ class _Tf2TransformListener:
     """tf2_ros' buffer with the same methods.
 
     When a bag loops, tf2 clears its buffer at the jump of /clock, but one late message from before the jump makes it
-    refuse the first seconds after it. So, as in `TransformTree`, a transform much older than its frame's last one
-    clears the buffer. The buffer also removes frames of people who have left, which tf2 would keep for ever.
+    refuse the first seconds after it. So, as in `TransformTree`, a jump back of a frame's stamps clears the buffer; a
+    single late transform is sorted in by tf2. The buffer also removes frames of people who have left, which tf2 would
+    keep for ever.
 
     Args:
         node: owner.
@@ -134,6 +135,7 @@ class _Tf2TransformListener:
     def __init__(self, node: Node, came: Callable[[], None] = _nothing) -> None:
         self._buffer = tf2_ros.Buffer()  # with the node as argument it would create a service
         self._newest: dict[str, int] = {}
+        self._late: LateTransforms[TransformStamped] = LateTransforms()
         self._gone = 0
         self._topics = _TransformTopics(node, self._add, came)  # tf2's own listener does not match every publisher
 
@@ -150,13 +152,16 @@ class _Tf2TransformListener:
             silent = [name for name, last in self._newest.items() if last < stamp - KEPT_S * 1e9]
             for name in silent:
                 del self._newest[name]
+                self._late.forget(name)
             self._gone += len(silent)
-        if self._gone > _MAX_GONE or stamp < self._newest.get(child, stamp) - JUMP_S * 1e9:
+        newest = self._newest.get(child, stamp)
+        anew = self._late.after_jump(child, stamp, newest, transform)
+        if self._gone > _MAX_GONE or anew:
             self._buffer.clear()  # keeps static transforms
-            self._newest.clear()
-            self._gone = 0
-        self._newest[child] = stamp
-        self._buffer.set_transform(transform, _AUTHORITY)
+            self._newest, self._gone, newest = {}, 0, stamp
+        self._newest[child] = max(stamp, newest)
+        for kept in [*(self._late.take(stamp) if anew else []), *(anew or [transform])]:
+            self._buffer.set_transform(kept, _AUTHORITY)
 
     def matrix(self, target: str, source: str, stamp_ns: int) -> npt.NDArray[np.float64]:
         """As `TransformTree.matrix`."""

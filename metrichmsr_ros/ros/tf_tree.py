@@ -11,7 +11,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
@@ -21,7 +21,7 @@ from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
-JUMP_S = 1.0  # a transform older than the last one by more than this restarts the history
+JUMP_S = 1.0  # a transform older than the newest one of its frame by more than this is late, or time has jumped back
 _FARTHEST_M = 1e12  # of one frame from another: longer chains of larger numbers cannot be inverted
 _MAX_KEPT = 10_000  # samples per frame
 _MAX_DEPTH = 100  # a longer chain has a loop
@@ -40,6 +40,47 @@ class _Sample(NamedTuple):
 
 
 _stamp = attrgetter("stamp_ns")
+_Late = TypeVar("_Late")
+
+
+class LateTransforms(Generic[_Late]):
+    """Tells a jump back of time, as of a bag that loops, from a late transform, as `StampGate` does of images.
+
+    Late ones are single. A second one in a row, newer than the first, shows a jump; so does one that is older than the
+    whole buffer.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, _Late]] = {}  # by child frame; the frames whose last transform was late
+
+    def after_jump(self, child: str, stamp_ns: int, newest_ns: int, transform: _Late) -> list[_Late]:
+        """What a frame has after a jump, in the order of the stamps; empty if there was none.
+
+        Args:
+            child: the frame.
+            stamp_ns: of its transform that came now.
+            newest_ns: the newest stamp of the frame.
+            transform: the one that came now.
+        """
+        before, behind_s = self._last.pop(child, None), (newest_ns - stamp_ns) / 1e9
+        if behind_s <= JUMP_S:
+            return []
+        if before is not None and before[0] < stamp_ns:
+            return [before[1], transform]
+        if behind_s > KEPT_S:
+            return [transform]
+        self._last[child] = stamp_ns, transform
+        return []
+
+    def forget(self, child: str) -> None:
+        """Forget a frame."""
+        self._last.pop(child, None)
+
+    def take(self, stamp_ns: int) -> list[_Late]:
+        """The last late ones of all frames that are of the time after a jump to a stamp; all are forgotten here."""
+        late = [transform for stamp, transform in self._last.values() if stamp <= stamp_ns + JUMP_S * 1e9]
+        self._last.clear()
+        return late
 
 
 class TransformTree:
@@ -55,6 +96,7 @@ class TransformTree:
         self._lock = threading.Lock()
         self._static: dict[str, _Sample] = {}
         self._moving: dict[str, list[_Sample]] = {}  # by stamp
+        self._late: LateTransforms[_Sample] = LateTransforms()
 
     def add(
         self,
@@ -76,18 +118,27 @@ class TransformTree:
         with self._lock:
             if is_static:
                 self._static[child] = sample
-                self._moving.pop(child, None)
+                self._forget(child)
                 return
             self._static.pop(child, None)
             if child not in self._moving:
                 self._forget_silent(stamp_ns)
-            _insert(self._moving.setdefault(child, []), sample, self._kept_s)
+            self._add_moving(child, self._moving.setdefault(child, []), sample)
+
+    def _add_moving(self, child: str, history: list[_Sample], sample: _Sample) -> None:
+        if history and not math.isinf(self._kept_s):
+            history[:] = self._late.after_jump(child, sample.stamp_ns, history[-1].stamp_ns, sample) or history
+        _insert(history, sample, self._kept_s)
+
+    def _forget(self, child: str) -> None:
+        self._moving.pop(child, None)
+        self._late.forget(child)
 
     def _forget_silent(self, now_ns: int) -> None:
         """Remove frames of people who have left: moving frames without children and without recent transforms."""
         inner, kept = {sample.parent for sample in self._last_samples()}, self._kept_s * 1e9
         for child in [c for c, h in self._moving.items() if c not in inner and abs(h[-1].stamp_ns - now_ns) > kept]:
-            del self._moving[child]
+            self._forget(child)
 
     def _last_samples(self) -> list[_Sample]:
         return [*self._static.values(), *(history[-1] for history in self._moving.values())]
@@ -202,8 +253,6 @@ def _pose_of(parent: str, child: str, translation: Sequence[float], quaternion: 
 def _insert(history: list[_Sample], sample: _Sample, kept_s: float) -> None:
     """Insert a sample by its stamp, replacing one of the same stamp; remove samples that are too old."""
     is_whole = math.isinf(kept_s)
-    if not is_whole and history and sample.stamp_ns < history[-1].stamp_ns - JUMP_S * 1e9:
-        history.clear()  # time has jumped back: a bag loops
     place = bisect_left(history, sample.stamp_ns, key=_stamp)
     is_known = place < len(history) and history[place].stamp_ns == sample.stamp_ns
     history[place : place + is_known] = [sample]

@@ -78,6 +78,16 @@ def test_written_messages_equal_the_nodes_to_the_last_bit(tmp_path, options):
             assert TYPES.serialize_cdr(recorded.message, kinds[topic]) == TYPES.serialize_cdr(theirs, kinds[topic])
 
 
+def test_an_output_bag_has_no_transforms_of_images_without_a_stamp(tmp_path):
+    camera = Camera.from_fov(64, 48, 1.0)
+    image, people = np.zeros((48, 64, 3), np.uint8), [make_person("a1")]
+    scene = Scene(12.5, camera, image, people, SceneDepth.not_requested(camera))
+    with OutputBag(tmp_path / "bag", PixelPipeline().body, PeopleOptions("", 0.0, True)) as sink:
+        sink.write(scene, header(0), 1)
+    with Bag(tmp_path / "bag") as bag:
+        assert {topic.name for topic in bag.topics} == {"/perception/humans", "/perception/topology"}
+
+
 def test_a_replay_has_the_defaults_of_the_node():
     replayed = {field.name: field.default for field in fields(ReplayOptions)}
     shared = replayed.keys() & PARAMETERS.keys()

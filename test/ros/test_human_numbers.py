@@ -45,7 +45,27 @@ def set_covariance(human: HumanMesh) -> None:
     human.body.covariance = np.eye(6).reshape(36) * 1e-300
 
 
-@pytest.mark.parametrize("lie", [set_pose, set_betas, set_vertices, set_orientation, set_pointing, set_place])
+def set_orientation_covariance(human: HumanMesh) -> None:
+    human.body.covariance[35] = np.nan
+
+
+def set_joint_confidence(human: HumanMesh) -> None:
+    human.joint_confidence[2] = np.inf
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        set_pose,
+        set_betas,
+        set_vertices,
+        set_orientation,
+        set_pointing,
+        set_place,
+        set_orientation_covariance,
+        set_joint_confidence,
+    ],
+)
 def test_a_person_of_impossible_numbers_is_left_out_by_name(lie: Callable[[HumanMesh], None]) -> None:
     message, reasons = seen_by("south", 1.0), list[str]()
     lie(message.humans[0])

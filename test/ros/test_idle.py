@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("rclpy")
@@ -101,6 +103,32 @@ def test_diagnostics_say_why_the_network_rests(cause):
         assert told[1] == f"active, {cause}"
     statistics.frame_processed({}, people=1)
     assert reported(statistics) == ("receiving", "active, 1 people")
+
+
+def test_people_of_an_inactive_or_silent_node_are_not_reported(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
+    statistics.image_received()
+    statistics.frame_processed({}, people=2)
+    assert statistics.output_status("node: output", "inactive", {}).message == "inactive, 0 people"
+    assert reported(statistics) == ("receiving", "active, 2 people")
+    now[0] += 4.0
+    assert statistics.input_status("node: input", "/image", True).message == "no image on /image for 4 s"
+    assert statistics.output_status("node: output", "active", {}).message == "active, 0 people"
+
+
+def test_a_silence_before_activation_is_not_reported(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
+    statistics.image_received()
+    statistics.frame_processed({}, people=2)
+    statistics.dropped("failed", "broken")
+    now[0] += 6.0
+    statistics.begin()
+    assert reported(statistics) == ("receiving", "active, 0 people")
+    assert (statistics.received, statistics.processed, statistics.drops["failed"]) == (1, 1, 1)
 
 
 def reported(statistics):

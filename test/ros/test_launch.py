@@ -217,16 +217,18 @@ def test_options_of_a_replay_are_handed_on_when_given(prefix):
     assert {"--no-use-floor", "--use-depth"} <= set(words)
 
 
-def test_a_node_that_ends_is_started_again_on_request(prefix):
+@pytest.mark.parametrize("arguments", [["perception"], ["follow", "perception:=true"]])
+def test_a_perception_node_that_ends_is_started_again_on_request(prefix, arguments):
     starts = []
 
     def count(event, context):
-        starts.append(event.pid)
-        return [launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))] if len(starts) == 2 else []
+        starts.append(event.process_name.split("-")[0])
+        is_seen = starts.count("perception") == 2 or len(starts) > 6
+        return [launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))] if is_seen else []
 
     watch = launch.actions.RegisterEventHandler(launch.event_handlers.OnProcessStart(on_start=count))
-    run("perception", "respawn:=true", also=[watch])
-    assert len(set(starts)) == 2
+    run(*arguments, "respawn:=true", also=[watch])
+    assert starts.count("perception") == 2
 
 
 @pytest.mark.parametrize(

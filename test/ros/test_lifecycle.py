@@ -6,6 +6,7 @@ import ctypes
 import gc
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,9 +18,12 @@ from helpers.ros_testing import CameraDriver
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
+from std_msgs.msg import String
+from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.msg import HumanMeshArray
+from metrichmsr_ros.ros import diagnostics
 from metrichmsr_ros.ros.diagnostics import resident_bytes
 
 MANUAL = {"autostart": False}
@@ -142,6 +146,65 @@ def test_many_cycles_do_not_grow(ros):
     assert len(list(node.publishers)) == publishers
     assert not list(node._managed_entities)
     assert memory_in_use() - before < 20 * 150_000  # a leaked worker, publisher or model would be far more
+
+
+def test_a_cycle_leaves_next_to_nothing_in_the_callback_group_of_the_node(ros):
+    """rclpy never takes out what was destroyed."""
+    parameters = {**MANUAL, "ground_frame": "floor", "fixed_frame": "odom"}
+    node = ros.perception(FakePipeline(), wait="unconfigured", parameters=parameters)
+    sizes = []
+    for _ in range(3):
+        for transition in ("configure", "activate", "deactivate", "cleanup"):
+            getattr(node, f"trigger_{transition}")()
+        ros.settle(2)
+        sizes.append(len(node.default_callback_group.entities))
+    assert sizes[2] - sizes[1] <= 1  # the guard condition of people's topics
+
+
+def test_the_time_before_activation_is_no_silence(ros, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    node = ros.perception(FakePipeline(), wait="unconfigured", parameters=MANUAL)
+    node.trigger_configure()
+    now[0] += 60.0
+    node.trigger_activate()
+    assert node.statistics.input_status("input", "/image", active=True).message == "receiving"
+    now[0] += 4.0
+    assert node.statistics.input_status("input", "/image", active=True).message == "no image on /image for 4 s"
+
+
+def test_people_do_not_stay_while_the_node_is_inactive_or_disabled(ros):
+    node = ros.perception(FakePipeline([make_person("a1")]))
+    humans, camera = ros.hear("/perception/humans", HumanMeshArray), CameraDriver(ros)
+
+    def is_there():
+        topics = {name for name, _ in ros.node.get_topic_names_and_types()}
+        return "/humans/bodies/a1/urdf" in topics, node.has_parameter("human_description_a1")
+
+    def show(seconds):
+        camera.send_good(seconds)
+        ros.until(lambda: humans and humans[-1].header.stamp.sec == seconds, f"the result of {seconds}")
+
+    def appear(begin):
+        reader = ros.node.create_subscription(String, "/humans/bodies/a1/urdf", lambda message: None, 1)
+        show(begin)
+        ros.until(lambda: reader.get_publisher_count(), "the topic")
+        show(begin + 1)
+        ros.until(lambda: is_there() == (True, True), "topic and parameter")
+        ros.node.destroy_subscription(reader)
+
+    appear(1)
+    node.trigger_deactivate()
+    ros.until(lambda: is_there() == (False, False), "nobody while inactive")
+    node.trigger_activate()
+    ros.until(camera._is_matched, "the subscriptions back")
+    appear(3)
+    client = ros.node.create_client(SetBool, "/perception/enable")
+    ros.until(client.service_is_ready, "the service")
+    answer = client.call_async(SetBool.Request(data=False))
+    ros.until(answer.done, "an answer")
+    camera.send_good(5)
+    ros.until(lambda: is_there() == (False, False), "nobody while disabled")
 
 
 def test_ids_of_another_start_do_not_come_back(ros):

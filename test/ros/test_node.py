@@ -190,6 +190,17 @@ def test_occluded_people_get_no_transform_but_stay_in_the_array(ros):
     assert transforms[0].transforms[0].header.frame_id == FRAME
 
 
+def test_images_without_a_stamp_give_people_but_no_transforms(ros):
+    ros.perception(FakePipeline([make_person("a1")]))
+    humans, transforms = ros.hear("/perception/humans", HumanMeshArray), ros.hear("/tf", TFMessage)
+    camera = CameraDriver(ros)
+    for count, seconds in enumerate((0.0, 0.0, 1.0), start=1):
+        camera.send_good(seconds)
+        ros.until(lambda count=count: len(humans) == count, "a result")
+    ros.until(lambda: transforms, "a transform")
+    assert [seconds_of(transform) for message in transforms for transform in message.transforms] == [1.0]
+
+
 def test_an_image_that_comes_while_the_node_is_deactivated_by_another_thread_is_no_error():
     offered = []
 

@@ -60,6 +60,30 @@ def test_a_bag_that_loops_drops_later_transforms():
     np.testing.assert_allclose(tree.newest("map", "base")[0][:3, 3], [1, 0, 0])
 
 
+def test_a_single_late_transform_is_sorted_in_and_takes_nothing_away():
+    tree = TransformTree()
+    for second in (10, 11, 13, 14, 16):
+        tree.add("map", "base", second * SECOND, (second, 0, 0), LEVEL)
+    for _ in range(2):  # sent twice, it is still one
+        tree.add("map", "base", 12 * SECOND, (7, 0, 0), LEVEL)
+    tree.add("map", "base", 17 * SECOND, (17, 0, 0), LEVEL)
+    tree.add("map", "base", 15 * SECOND, (15, 0, 0), LEVEL)  # late again, but not twice in a row
+    tree.add("map", "base", 18 * SECOND, (18, 0, 0), LEVEL)
+    for second in (10, 11, 13, 14, 15, 16, 17, 18):
+        assert tree.matrix("map", "base", second * SECOND)[0, 3] == second
+    assert tree.matrix("map", "base", 12 * SECOND)[0, 3] == 7
+
+
+def test_a_short_loop_drops_later_transforms_with_its_second_one():
+    tree = TransformTree()
+    for second in (10, 15, 10.5, 11):
+        tree.add("map", "base", round(second * SECOND), (second, 0, 0), LEVEL)
+    assert tree.newest("map", "base")[1] == 11 * SECOND
+    assert tree.matrix("map", "base", round(10.5 * SECOND))[0, 3] == 10.5
+    with pytest.raises(TransformError, match="has no transform at that time"):
+        tree.matrix("map", "base", 12 * SECOND)
+
+
 def test_frames_of_people_who_left_are_dropped_and_those_of_the_camera_kept():
     tree = TransformTree()
     for second in range(60):

@@ -28,7 +28,15 @@ from metrichmsr_ros.ros.bags.topics import COMPRESSED
 from metrichmsr_ros.ros.bags.writer import BagWriter
 from metrichmsr_ros.ros.messages import PlainMessage, to_rosbags
 from metrichmsr_ros.ros.outputs.fixed_people import fixed_people, fixed_poses
-from metrichmsr_ros.ros.outputs.people import Body, PeopleOptions, bodies_of, body_transforms, humans, topology
+from metrichmsr_ros.ros.outputs.people import (
+    Body,
+    PeopleOptions,
+    bodies_of,
+    body_transforms,
+    has_place,
+    humans,
+    topology,
+)
 
 NAMESPACE = "/perception"
 
@@ -74,7 +82,7 @@ class OutputBag:
             self._begin(log_ns)
         bodies = bodies_of(scene, self._options.id_prefix, self._options.min_confidence)
         self._put(f"{NAMESPACE}/humans", humans(bodies, scene, header, self._body.name, self._options), log_ns)
-        if seen := body_transforms(bodies, header):
+        if has_place(header) and (seen := body_transforms(bodies, header)):
             self._put("/tf", PlainMessage(TRANSFORMS, {"transforms": seen}), log_ns)
         if overlay is not None:
             self._put_overlay(overlay, header, log_ns)

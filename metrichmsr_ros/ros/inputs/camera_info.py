@@ -123,14 +123,22 @@ class CameraInfos:
 
     def _newest_for(self, stamp: int, frame: str, size: tuple[int, int]) -> Any | None:
         """The newest one of the image's camera at the image's time; a later one may have another calibration."""
-        candidates = list(reversed(self._infos))
+        newest_first = list(reversed(self._infos))
+        candidates = _of_frame(newest_first, frame) or newest_first[:1]  # the error names the newest
         for is_fit in (
-            lambda info: _is_of(info, frame),
             lambda info: _size_of(info) == size,
             lambda info: stamp_ns(info.header) <= stamp + AHEAD_S * 1e9,
         ):
             candidates = [info for info in candidates if is_fit(info)] or candidates
         return candidates[0] if candidates else None
+
+
+def _of_frame(infos: list[Any], frame: str) -> list[Any]:
+    """Those of an image's frame; those without one fit every image, but only while the newest has none either."""
+    named = [info for info in infos if bare(info.header.frame_id) == bare(frame)] if bare(frame) else []
+    if named or not infos or not _is_of(infos[0], frame):
+        return named
+    return [info for info in infos if _is_of(info, frame)]
 
 
 def _is_of(info: Any, frame: str) -> bool:

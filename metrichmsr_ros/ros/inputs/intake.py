@@ -191,7 +191,9 @@ class Intake:
         stamp = stamp_ns(header)
         if stamp == 0:
             self._problem(
-                "no stamp", "images have a stamp of zero, so TF and synchronisation fail; let the driver write stamps"
+                "no stamp",
+                "images have a stamp of zero, so no transforms are sent and synchronisation fails; let the driver "
+                "write stamps",
             )
         return stamp or arrived_ns
 

@@ -80,13 +80,14 @@ class Input:
         self._last_sent_ns = 0  # send time of the last received message
         self._received_earlier_ns = 0  # the same of the earlier reader
         self._reported_offers: list[Offer] = []
-        # Own callback group: under a multi-threaded executor a large image must not delay its CameraInfo.
+        # Own callback group: under a multi-threaded executor a large image must not delay its CameraInfo. And rclpy
+        # never takes destroyed timers and subscriptions out of the node's own group.
         self._callback_group = MutuallyExclusiveCallbackGroup()
         self._qos = self._qos_that_matches(offers(node, self._resolved_topic))
         self._subscription = self._subscribe()
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._early_check: Any = None  # timer of the next check after an event
-        self._regular_check = node.create_timer(CHECK_EVERY_S, self._check_publishers, clock=self._steady_clock)
+        self._regular_check = self._check_after(CHECK_EVERY_S)
 
     def _qos_that_matches(self, present: Sequence[Offer]) -> QoSProfile:
         """The settings that match all publishers, where the user did not fix them."""
@@ -128,7 +129,12 @@ class Input:
 
     def _on_incompatible(self, _: Any) -> None:
         if self._early_check is None:  # not inside an event of the subscription, which may be destroyed
-            self._early_check = self._node.create_timer(0.0, self._check_publishers, clock=self._steady_clock)
+            self._early_check = self._check_after(0.0)
+
+    def _check_after(self, seconds: float) -> Any:
+        return self._node.create_timer(
+            seconds, self._check_publishers, callback_group=self._callback_group, clock=self._steady_clock
+        )
 
     def _check_publishers(self) -> None:
         """Match the present publishers, and warn about those that cannot be matched."""

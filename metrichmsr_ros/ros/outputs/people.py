@@ -22,6 +22,7 @@ from metrichmsr_ros.ros.frames import (
     pose_covariance,
     twist_covariance,
 )
+from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import PlainMessage
 from metrichmsr_ros.ros.outputs.poses import pose, transform, vector
 from metrichmsr_ros.types import AnyArray
@@ -118,6 +119,11 @@ def topology(body_model: Any) -> PlainMessage:
         "parents": np.asarray(body_model.parents).astype(np.int32),
     }
     return PlainMessage("metrichmsr_ros/msg/MeshTopology", fields)
+
+
+def has_place(header: Any) -> bool:
+    """Whether transforms can be given the header of an image: it needs a frame and a stamp."""
+    return bool(header.frame_id) and stamp_ns(header) != 0
 
 
 def body_transforms(bodies: list[Body], header: Any) -> list[PlainMessage]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseArray
 from numpy.typing import NDArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -32,6 +33,7 @@ from metrichmsr_ros.ros.outputs.people import (
     PeopleOptions,
     bodies_of,
     body_transforms,
+    has_place,
     humans,
     joint_transforms,
     topology,
@@ -80,6 +82,7 @@ class Outputs:
         self._tf_topic = node.resolve_topic_name("/tf")
         self._images: dict[str, Image] = {}  # reused for every frame
         self._trees = KinematicTrees()
+        self._group = MutuallyExclusiveCallbackGroup()  # rclpy never takes destroyed publishers out of the node's own
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
         self._make_topics()
@@ -160,7 +163,9 @@ class Outputs:
 
     def _publisher(self, message_type: Any, name: str, qos: QoSProfile) -> Any:
         overridable = QoSOverridingOptions.with_default_policies()
-        return self._node.create_lifecycle_publisher(message_type, name, qos, qos_overriding_options=overridable)
+        return self._node.create_lifecycle_publisher(
+            message_type, name, qos, callback_group=self._group, qos_overriding_options=overridable
+        )
 
     def _points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
         image = scene.image if self.settings.points_colour else None
@@ -211,6 +216,11 @@ class Outputs:
         if self.fixed_frame is not None:
             self.fixed_frame.forget()
 
+    def rest(self) -> None:
+        """Say that nobody is tracked while no images are processed; from any thread."""
+        if self._human_topics is not None and self.is_open:
+            self._human_topics.clear()
+
     def _tf_has_readers(self) -> bool:
         if not (self.settings.publish_tf and self.settings.tf_keeps_awake):
             return False
@@ -235,7 +245,7 @@ class Outputs:
         bodies = bodies_of(scene, self.settings.id_prefix, self.settings.min_confidence)
         self._trees.keep({body.id for body in bodies})
         transforms = self._transforms(bodies, header)
-        if self.settings.publish_tf and transforms and header.frame_id:
+        if self.settings.publish_tf and transforms and has_place(header):
             self._broadcaster.sendTransform([to_rclpy(transform) for transform in transforms])
         for topic in self._topics:
             computed = (request.vertices or not topic.needs.vertices) and (request.depth or not topic.needs.depth)

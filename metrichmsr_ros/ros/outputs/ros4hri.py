@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -51,10 +52,11 @@ class HumanTopics:
 
     def __init__(self, node: Node, hri: Any, trees: KinematicTrees) -> None:
         self._node, self._hri = node, hri
-        self._tracked = node.create_publisher(hri.IdsList, "/humans/bodies/tracked", _QOS) if hri else None
+        self._tracked = self._publisher(hri.IdsList, "tracked", _QOS, _new_group()) if hri else None
         self._kinematics = KinematicMessages(node, trees)
         self._lock = threading.Lock()
         self._present: frozenset[str] = frozenset()  # ids in the last image
+        self._header = Header()  # of the last image
         self._bodies: dict[str, dict[str, Any]] = {}
         self._gestures: dict[str, frozenset[str]] = {}  # gestures by id, as hri_msgs names them
         self._change = node.create_guard_condition(self._follow)
@@ -70,14 +72,14 @@ class HumanTopics:
     def publish(self, bodies: list[Body], scene: Scene, header: Header) -> None:
         """Publish the list of tracked bodies, and the subscribed topics of each; the list is empty without people."""
         with self._lock:
-            self._present = frozenset(body.id for body in bodies)
+            self._present, self._header = frozenset(body.id for body in bodies), header
             for body in bodies:
                 self._publish_body(body, scene, header)
             self._publish_gestures(bodies, header)
             if self._present != self._bodies.keys() or self._kinematics.has_news:
                 self._change.trigger()
-        if self._tracked is not None:
-            self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
+            if self._tracked is not None:
+                self._tracked.publish(self._hri.IdsList(header=header, ids=[body.id for body in bodies]))
 
     def _publish_body(self, body: Body, scene: Scene, header: Header) -> None:
         topics = self._bodies.get(body.id, {})
@@ -113,12 +115,16 @@ class HumanTopics:
             kinds |= {"roi": hri.NormalizedRegionOfInterest2D, "cropped": Image, "skeleton2d": hri.Skeleton2D}
             kinds["gesture"] = hri.Gesture
         topics = self._bodies[body_id] = {}
+        group = _new_group()
         try:
             for name, kind in kinds.items():
                 qos = LATCHED if name == "urdf" else _QOS
-                topics[name] = self._node.create_publisher(kind, f"/humans/bodies/{body_id}/{name}", qos)
+                topics[name] = self._publisher(kind, f"{body_id}/{name}", qos, group)
         except InvalidTopicNameException:
             self._warn_of_name(body_id)
+
+    def _publisher(self, kind: Any, name: str, qos: QoSProfile, group: CallbackGroup) -> Any:
+        return self._node.create_publisher(kind, f"/humans/bodies/{name}", qos, callback_group=group)
 
     def _warn_of_name(self, body_id: str) -> None:
         self._node.get_logger().warning(
@@ -131,15 +137,31 @@ class HumanTopics:
         for publisher in self._bodies.pop(body_id).values():
             self._node.destroy_publisher(publisher)
 
+    def clear(self) -> None:
+        """Say that nobody is tracked any more, and let the topics of bodies go; from any thread."""
+        with self._lock:
+            was_present, self._present, self._gestures = self._present, frozenset(), {}
+            if not was_present:
+                return
+            self._change.trigger()
+            if self._tracked is not None:
+                self._tracked.publish(self._hri.IdsList(header=self._header, ids=[]))
+
     def close(self) -> None:
         """Take all topics back."""
         with self._lock:
+            self._present = frozenset()  # for a `_follow` that waits for the lock
             self._node.destroy_guard_condition(self._change)
             for body_id in list(self._bodies):
                 self._close(body_id)
             self._kinematics.follow(())
             if self._tracked is not None:
                 self._node.destroy_publisher(self._tracked)
+
+
+def _new_group() -> CallbackGroup:
+    """For publishers that come and go: rclpy never takes destroyed ones out of the node's own group."""
+    return MutuallyExclusiveCallbackGroup()
 
 
 def gesture_names(gestures: Collection[str]) -> frozenset[str]:

@@ -151,6 +151,19 @@ def test_slashes_and_empty_frames_are_no_other_frame(of_info, of_image):
         assert infos.camera(make_header(seconds, of_image), SIZE, None).intrinsics[0, 0] == 50.0
 
 
+def test_an_old_info_without_a_frame_does_not_speak_for_every_camera():
+    infos = CameraInfos(wait_s=0.0)
+    infos.add(make_info(1.0, frame="", focal=50.0))
+    infos.add(make_info(2.0, frame="cam", focal=60.0))
+    assert infos.camera(make_header(2.5, "cam"), SIZE, None).intrinsics[0, 0] == 60.0
+    with pytest.raises(FrameDropped, match="of frame 'cam', the image of 'other'"):
+        infos.camera(make_header(1.5, "other"), SIZE, None)
+    infos.add(make_info(3.0, frame="", focal=70.0))  # the newest: a driver without a frame
+    assert infos.camera(make_header(3.5, "other"), SIZE, None).intrinsics[0, 0] == 70.0
+    assert infos.camera(make_header(3.5, "cam"), SIZE, None).intrinsics[0, 0] == 60.0
+    assert infos.camera(make_header(3.5, ""), SIZE, None).intrinsics[0, 0] == 70.0
+
+
 def test_infos_of_several_cameras_on_one_topic_are_told_apart():
     infos = CameraInfos(wait_s=0.0)
     for seconds in (1.0, 2.0):

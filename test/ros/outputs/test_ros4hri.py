@@ -132,7 +132,7 @@ class RecordingNode:
     def __init__(self):
         self.topics, self.threads, self.triggered, self.parameters = {}, set(), 0, {}
 
-    def create_publisher(self, kind, name, qos):
+    def create_publisher(self, kind, name, qos, callback_group=None):
         self.threads.add(threading.current_thread())
         self.topics[name] = sent = []
         return SimpleNamespace(name=name, publish=sent.append, get_subscription_count=lambda: 1)
@@ -191,6 +191,47 @@ def test_publishers_come_and_go_in_the_executor_s_thread_only(hri):
     assert (node.triggered, node.threads, node.parameters) == (3, {threading.current_thread()}, {})
     topics.close()
     assert (node.topics, node.wake) == ({}, None)
+
+
+def test_topics_that_were_given_back_are_not_made_again(hri):
+    node = RecordingNode()
+    topics = HumanTopics(node, None, KinematicTrees())
+    scene = scene_of(make_person("a1"))
+    topics.publish(bodies_of(scene), scene, HEADER)
+    waits_for_the_lock = node.wake
+    topics.close()
+    waits_for_the_lock()
+    assert (node.topics, node.parameters) == ({}, {})
+
+
+def test_who_is_cleared_is_no_longer_tracked(hri):
+    node = RecordingNode()
+    kinds = {name: getattr(hri, name) for name in ("NormalizedRegionOfInterest2D", "Skeleton2D", "Gesture")}
+    topics = HumanTopics(node, SimpleNamespace(IdsList=lambda header, ids: (header, ids), **kinds), KinematicTrees())
+    scene = scene_of(make_person("a1"))
+    topics.clear()  # nobody has come yet
+    topics.publish(bodies_of(scene), scene, HEADER)
+    node.wake()
+    topics.clear()
+    topics.clear()
+    node.wake()
+    assert node.topics == {"/humans/bodies/tracked": [(HEADER, ["a1"]), (HEADER, [])]}
+
+
+def test_people_who_come_and_go_leave_nothing_in_the_callback_group_of_the_node():
+    """rclpy never takes out what was destroyed."""
+    with free_domain() as domain:
+        ros = Ros(domain)
+        topics, scene = HumanTopics(ros.node, None, KinematicTrees()), scene_of()
+        before = len(ros.node.default_callback_group.entities)
+        for index in range(50):
+            topics.publish(bodies_of(scene_of(make_person(f"a{index}"))), scene, HEADER)
+            topics._follow()
+        topics.clear()
+        topics._follow()
+        assert len(ros.node.default_callback_group.entities) == before
+        topics.close()
+        ros.close()
 
 
 def test_a_gesture_is_published_once_when_it_begins(hri):
