@@ -35,6 +35,7 @@ def writing(folder: Path) -> Iterator[None]:
 
     Raises:
         AnnotateError: another run writes it, or it holds files of another origin.
+        AnnotationError: its manifest cannot be read, or is not of an annotation.
         OSError: it cannot be written to.
     """
     _check_origin(folder)
@@ -56,7 +57,8 @@ def writing(folder: Path) -> Iterator[None]:
 
 def _check_origin(folder: Path) -> None:
     """Raise AnnotateError if the folder has files that an annotation did not write, or that it may not have written."""
-    is_ours = (folder / MANIFEST).is_file()  # it is written before the first shard
+    if is_ours := (folder / MANIFEST).is_file():  # it is written before the first shard
+        Manifest.read(folder)
     for name, suffix in _SUFFIXES.items():
         for path in sorted((folder / name).iterdir()) if (folder / name).is_dir() else ():
             if path.suffix == PART and path.is_file():

@@ -42,10 +42,13 @@ def timed(recording: SourceRecording, fps: float | None = None) -> SourceRecordi
     """The recording with stamps by `fps`; without it by its own rate, if its own stamps do not ascend.
 
     Raises:
-        ConvertError: `fps` is not from `LEAST_FPS` to `LARGEST_FPS`.
+        ConvertError: `fps`, or without it the recording's own, is not from `LEAST_FPS` to `LARGEST_FPS`.
     """
+    allowed = f"must lie between {LEAST_FPS:g} and {LARGEST_FPS:g} frames per second"
     if fps is not None and not LEAST_FPS <= fps <= LARGEST_FPS:
-        raise ConvertError(f"--fps {fps}: must lie between {LEAST_FPS:g} and {LARGEST_FPS:g} frames per second")
+        raise ConvertError(f"--fps {fps}: {allowed}")
+    if fps is None and recording.fps is not None and not LEAST_FPS <= recording.fps <= LARGEST_FPS:
+        raise ConvertError(f"{recording.source}: its frame rate is {recording.fps}, which {allowed}; give --fps")
     frames = recording.frames
     rate = fps or (None if (np.diff(frames.stamp_ns) > 0).all() else recording.fps)
     if rate is None:

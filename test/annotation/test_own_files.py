@@ -80,7 +80,8 @@ def test_a_manifest_of_another_origin_is_kept(tmp_path, content):
     (tmp_path / "out" / "manifest.json").write_text(content)
     with pytest.raises(AnnotationError, match=r"manifest\.json"):
         run([write_video(tmp_path / "walk.avi")], tmp_path / "out", fresh=True)
-    assert (tmp_path / "out" / "manifest.json").read_text() == content
+    assert contents(tmp_path / "out") == {"manifest.json": content.encode()}
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_a_manifest_cannot_name_files_outside_the_folder(tmp_path):

@@ -215,6 +215,9 @@ def test_stamps_that_do_not_ascend_need_a_rate(walker: MovingPerson, tmp_path: P
     assert clock_of(timed(still, 10.0)).seconds[-1] == pytest.approx(1.9)
     assert clock_of(timed(replace(still, fps=20.0))).seconds[-1] == pytest.approx(0.95)
     assert clock_of(timed(recording)).fps == pytest.approx(25.0)
+    with pytest.raises(ConvertError, match=r"frame rate is 1e\+30, .*; give --fps"):
+        timed(replace(recording, fps=1e30))
+    assert timed(replace(recording, fps=1e30), 10.0).fps == 10.0
 
 
 def test_lerobot_takes_one_rate(walker: MovingPerson, tmp_path: Path) -> None:
