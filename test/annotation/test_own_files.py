@@ -176,3 +176,18 @@ def test_results_as_inputs_are_refused(tmp_path):
     (tar,) = (tmp_path / "out" / "depth").iterdir()
     (entry,) = run([tar], tmp_path / "again").manifest.inputs
     assert (entry.state, entry.cause[:38]) == ("failed", "the tar has no sample with a picture (")
+
+
+def test_a_damaged_table_is_written_again_as_its_error_says(tmp_path):
+    video, out = write_video(tmp_path / "walk.avi"), tmp_path / "out"
+    run([video], out)
+    before = contents(out)
+    (people,) = (out / "people").iterdir()
+    content = bytearray(people.read_bytes())
+    content[300:400] = bytes(100)
+    people.write_bytes(content)
+    with pytest.raises(AnnotationError, match=rf"{people.name} .*; delete it and annotate its input again"):
+        AnnotationFolder(out).people(str(video))
+    people.unlink()
+    run([video], out)
+    assert contents(out) == before

@@ -97,13 +97,17 @@ class AnnotationFolder:
 
     def _part(self, path: Path, columns: tuple[Column, ...]) -> TableColumns:
         self._metadata(path)
-        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
+        with errors_as(
+            AnnotationError, f"{path} cannot be read as a table of annotations; delete it and annotate its input again"
+        ):
             names = [column.name for column in columns]
             read = arrow().parquet.read_table(path, columns=names, partitioning=None, page_checksum_verification=True)
             return {column.name: _values(column, read.column(column.name)) for column in columns}
 
     def _metadata(self, path: Path) -> dict[str, str]:
-        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
+        with errors_as(
+            AnnotationError, f"{path} cannot be read as a table of annotations; delete it and annotate its input again"
+        ):
             found = arrow().parquet.read_metadata(path).metadata or {}
             about = {key.decode(): value.decode() for key, value in found.items()}
         if about.get("schema") != VERSION:
