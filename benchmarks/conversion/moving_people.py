@@ -142,8 +142,12 @@ def write_annotations(
     fps: float | None = 25.0,
     landmarks: AnyArray | None = None,
     body: str = "open_light",
+    image: str | None = "images/{:06d}.jpg",
 ) -> Path:
-    """An annotation folder of one source; `landmarks` (33, 3) are x, y, visibility of everybody in every frame."""
+    """An annotation folder of one source.
+
+    `landmarks` (33, 3) are x, y, visibility of everybody in every frame; `image` is the name of a frame's picture.
+    """
     from metrichmsr_ros.data.formats.annotations.manifest import InputEntry, Manifest
     from metrichmsr_ros.data.formats.annotations.rows import FrameRow, PersonRow
     from metrichmsr_ros.data.formats.annotations.shard_writer import ShardWriter, shard_name
@@ -171,8 +175,8 @@ def write_annotations(
     with ShardWriter(folder, shard, source, body, "0.1.0") as writer:
         for index, stamp in enumerate(stamps_of(count, fps or 25.0)):
             pose = cameras[index] if cameras is not None and np.isfinite(cameras[index]).all() else None
-            image = f"images/{index:06d}.jpg"
-            writer.write(FrameRow(index, int(stamp), *SIZE, K, tuple(found[index]), fps, pose, image))
+            name = image.format(index) if image else None
+            writer.write(FrameRow(index, int(stamp), *SIZE, K, tuple(found[index]), fps, pose, name))
     entry = InputEntry(source, "video", source, "done", "", (shard,))
     Manifest("0.1.0", "", "embedded", body, {}, (entry,)).write(folder)
     return folder

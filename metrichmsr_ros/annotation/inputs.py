@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from metrichmsr_ros.annotation.options import AnnotateError
+from metrichmsr_ros.data.formats.annotations.manifest import is_annotation_folder
+from metrichmsr_ros.io.texts import escaped
 from metrichmsr_ros.ros.bags.locate import SUFFIXES as BAGS
 from metrichmsr_ros.ros.bags.locate import is_bag
 
@@ -42,32 +44,48 @@ class InputSource:
     cause: str = ""
 
 
-def find_sources(inputs: Sequence[str]) -> list[InputSource]:
+def find_sources(inputs: Sequence[str], out: Path | None = None) -> list[InputSource]:
     """Everything that the inputs name, in their order; what is named twice counts once.
 
     Args:
         inputs: paths of photographs, videos, bags, tars and folders of them. `@FILE`, and files that end in .txt, are
             lists of such paths, one a line, relative to the list; empty lines and lines from # on are left out.
+        out: folder of the results. It is left out of the folders that it is in, as other annotation folders are.
 
     Raises:
-        AnnotateError: nothing is given, or a list cannot be read.
+        AnnotateError: nothing is given, a list cannot be read, or an input is `out` itself.
     """
-    found = [source for given in inputs for source in _of_input(given)]
+    found = [source for given in inputs for source in _of_input(given, None if out is None else out.resolve())]
     if not found:
         raise AnnotateError(f"{', '.join(inputs) or 'no input'}: nothing is named to annotate")
     once = {source.path.absolute(): source for source in reversed(found)}
     sources = [source for source in found if once.pop(source.path.absolute(), None) is not None]
     names = Counter(source.name for source in sources)
-    return [source if names[source.name] == 1 else replace(source, name=source.path.as_posix()) for source in sources]
+    return [
+        _with_plain_name(source if names[source.name] == 1 else replace(source, name=_whole_path(source)))
+        for source in sources
+    ]
 
 
-def _of_input(given: str) -> Iterator[InputSource]:
+def _whole_path(source: InputSource) -> str:
+    return source.path.absolute().as_posix()
+
+
+def _with_plain_name(source: InputSource) -> InputSource:
+    name = escaped(source.name)
+    if name == source.name and escaped(str(source.path)) == str(source.path):
+        return source
+    cause = source.cause or f"the name {escaped(str(source.path))} is not UTF-8; rename it"
+    return InputSource(name, "none", source.path, cause=cause)
+
+
+def _of_input(given: str, out: Path | None) -> Iterator[InputSource]:
     if not given.startswith("@") and not given.lower().endswith(LISTS):
-        yield from _at(Path(given), given)
+        yield from _at(Path(given), given, out)
         return
     path = Path(given.removeprefix("@"))
     for line in _lines(path):
-        yield from _at(path.parent / line, line)
+        yield from _at(path.parent / line, line, out)
 
 
 def _lines(path: Path) -> list[str]:
@@ -78,7 +96,7 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _at(path: Path, name: str) -> Iterator[InputSource]:
+def _at(path: Path, name: str, out: Path | None) -> Iterator[InputSource]:
     try:
         is_there = path.exists()
     except OSError as error:  # a name that is too long, a folder that may not be entered
@@ -87,7 +105,9 @@ def _at(path: Path, name: str) -> Iterator[InputSource]:
     if not is_there:
         yield InputSource(name, "none", path, cause="does not exist; check the path")
     elif path.is_dir() and not is_bag(path):
-        yield from _below(path, name)
+        if path.resolve() == out:
+            raise AnnotateError(f"--out {path} is also an input; choose another --out")
+        yield from _below(path, name, out)
     else:
         yield _single(path, name) or InputSource(name, "none", path, cause=_unknown(path))
 
@@ -107,23 +127,28 @@ def _single(path: Path, name: str) -> InputSource | None:
     return InputSource(name, kinds[0], path, (path,) if kinds[0] == "photographs" else ())
 
 
-def _below(folder: Path, name: str) -> Iterator[InputSource]:
+def _below(folder: Path, name: str, out: Path | None) -> Iterator[InputSource]:
     """The sources in a folder; photographs beside each other are one source."""
-    found = list(_walk(folder, lambda path: path.relative_to(folder).as_posix()))
+    if is_annotation_folder(folder):
+        yield InputSource(name, "none", folder, cause="is an annotation folder; name what it was made from")
+        return
+    found = list(_walk(folder, lambda path: path.relative_to(folder).as_posix(), out))
     if not found:
         yield InputSource(name, "none", folder, cause="holds no photograph, video, bag or tar")
     for source in found:
         yield replace(source, name=folder.resolve().name) if source.name == "." else source
 
 
-def _walk(folder: Path, named: Callable[[Path], str]) -> Iterator[InputSource]:
+def _walk(folder: Path, named: Callable[[Path], str], out: Path | None) -> Iterator[InputSource]:
     entries = sorted(Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith("."))
     photographs = []
     for path in entries:
         if path.is_symlink() and path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
             continue  # it leads back to a folder that it is in
+        if path.is_dir() and (path.resolve() == out or is_annotation_folder(path)):
+            continue  # its depth and pictures are results
         if path.is_dir() and not is_bag(path):
-            yield from _walk(path, named)
+            yield from _walk(path, named, out)
         elif (source := _single(path, named(path))) is not None:
             if source.kind == "photographs":
                 photographs.append(path)

@@ -13,6 +13,9 @@ from metrichmsr_ros.data.formats.tar_samples import ShardError, tar_samples
 from metrichmsr_ros.geometry.camera import CameraError
 from metrichmsr_ros.io.image_header import exif_orientation
 from metrichmsr_ros.io.images import ImageDataError, Photograph, decode_image, read_photograph
+from metrichmsr_ros.io.texts import escaped
+
+_DEPTH = "depth.png"  # of an annotation's depth maps, which are no pictures
 
 
 class PhotographFrames:
@@ -60,7 +63,7 @@ class TarFrames:
         index = 0
         try:
             for sample in tar_samples(self._path):
-                pictures = [extension for extension in sample.files if f".{extension}".lower().endswith(IMAGES)]
+                pictures = [extension for extension in sample.files if _is_picture(extension)]
                 if not pictures:
                     continue
                 data = sample.read(pictures[0])
@@ -78,7 +81,13 @@ class TarFrames:
         return Photograph(image, exif_orientation(memoryview(data)))
 
 
+def _is_picture(extension: str) -> bool:
+    return f".{extension}".lower().endswith(IMAGES) and not extension.endswith(_DEPTH)
+
+
 def _frame(index: int, name: str, read: Callable[[], Photograph], cameras: Cameras) -> SourceFrame:
+    if name != (plain := escaped(name)):
+        return SourceFrame(index, None, None, name=plain, problem=f"the name {plain} is not UTF-8; rename it")
     try:
         found = read()
         return SourceFrame(index, found.image, cameras.of(found.image, found.orientation), name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions
 from metrichmsr_ros.annotation.outcome import ShardOutcome
 from metrichmsr_ros.annotation.state import (
     Outcomes,
+    check_same_inputs,
     done_before,
     earlier_manifest,
     entries,
@@ -27,10 +29,16 @@ from metrichmsr_ros.annotation.tasks import ShardTask, plan
 from metrichmsr_ros.data.formats.annotations.manifest import Manifest
 from metrichmsr_ros.data.formats.annotations.schema import arrow
 from metrichmsr_ros.geometry.camera_options import CameraOptions
+from metrichmsr_ros.io.texts import check_utf8
 from metrichmsr_ros.runtime.worker_processes import Ended, in_worker_processes
 
 _SAVE_S = 10.0  # between two writings of the manifest
 _ATTEMPTS = 2  # a process can die of something else than its input, which its second death shows
+_CHOICES = {
+    "image-rectified": ("auto", "true", "false"),
+    "precision": ("float32", "bf16", "fp16"),
+    "test-time-augmentation": ("none", "flip", "full"),
+}
 Step = tuple[ShardTask, "ShardOutcome | tuple[int, int | None]"]
 
 
@@ -77,9 +85,11 @@ class Annotation:
     ) -> None:
         arrow()
         _check(options, where)
+        _check_depth(options.depth)
+        check_utf8(AnnotateError, f"--out {out.absolute()}", "name another folder")
         self.out, self._where, self._fresh, self._make = out, where, fresh, make
         self._options = replace(options, num_threads=options.num_threads or _threads(where))
-        self.sources = find_sources(inputs)
+        self.sources = find_sources(inputs, out)
         self.tasks = plan(self.sources, options)
         self.outcomes: Outcomes = {}
         self.manifest: Manifest | None = None
@@ -88,20 +98,20 @@ class Annotation:
         """Do the work; yield each task with its outcome, and in between with (frames done, frames in total).
 
         Raises:
-            AnnotateError: the folder belongs to other options or to another run; the model cannot be loaded; the
-                folder cannot be written to; there is no cluster.
+            AnnotateError: the folder belongs to other options, other inputs or another run; the model cannot be
+                loaded; the folder cannot be written to; there is no cluster.
             DiskFullError: the disk of the folder became full; the shards before are kept.
             OSError: the folder cannot be written to.
         """
         with writing(self.out):
             common = made_with(self._options)
             earlier = earlier_manifest(self.out, common, self._fresh)
+            found = {task: done_before(self.out, task, bool(self._options.depth)) for task in self.tasks}
+            self.outcomes |= {task: outcome for task, outcome in found.items() if outcome is not None}
+            check_same_inputs(earlier, self.sources, self.tasks, self.outcomes)
             remove_stale(self.out, earlier, self.tasks)
             save = partial(write_manifest, self.out, common, earlier, self.sources, self.outcomes)
-            for task in self.tasks:
-                if (found := done_before(self.out, task, bool(self._options.depth))) is not None:
-                    self.outcomes[task] = found
-                    yield task, found
+            yield from list(self.outcomes.items())
             saved_s = time.monotonic()
             save()
             try:
@@ -166,7 +176,25 @@ def _check(options: AnnotateOptions, where: Where) -> None:
             raise AnnotateError(f"--{name} {given[name]}: must be at least {lowest}")
     if not 0 <= options.min_confidence <= 1:
         raise AnnotateError(f"--min-confidence {options.min_confidence}: must lie between 0 and 1")
+    for name, choices in _CHOICES.items():
+        if given[name] not in choices:
+            raise AnnotateError(f"--{name} {given[name]}: choose from {', '.join(choices)}")
+    if not (math.isfinite(where.gpus) and where.gpus >= 0):
+        raise AnnotateError(f"--gpus {where.gpus}: must be a finite number of at least 0")
+    if where.gpus and where.ray is None:
+        raise AnnotateError(f"--gpus {where.gpus:g}: is of actors on a cluster; give --ray too, or --device cuda alone")
     CameraOptions.from_degrees(options.fov, options.intrinsics)
+
+
+def _check_depth(depth: str | None) -> None:
+    """Refuse sources of depth that frames of inputs do not have."""
+    kind = (depth or "").partition(":")[0]
+    if kind == "file":
+        raise AnnotateError(f"--depth {depth}: one file is not the depth of every frame; use auto or a network")
+    if kind == "topic":
+        raise AnnotateError(
+            "--depth topic: annotate reads no topics of depth; use auto, or `metrichmsr replay` of a bag"
+        )
 
 
 def _threads(where: Where) -> int:

@@ -17,12 +17,13 @@ from metrichmsr_ros.annotation.outcome import ShardOutcome
 from metrichmsr_ros.annotation.tasks import ShardTask
 from metrichmsr_ros.data.formats.annotations.manifest import NAME as MANIFEST
 from metrichmsr_ros.data.formats.annotations.manifest import InputEntry, Manifest
+from metrichmsr_ros.data.formats.annotations.own_files import TABLES, own_shards, remove_tables
 from metrichmsr_ros.data.formats.annotations.schema import VERSION, arrow
 from metrichmsr_ros.data.formats.annotations.shard_writer import table_path
+from metrichmsr_ros.io.texts import escaped
 from metrichmsr_ros.io.whole_files import PART, remove_parts
 from metrichmsr_ros.replay.provenance import code_hash
 
-_TABLES = ("people", "frames")
 _SUFFIXES = {"people": ".parquet", "frames": ".parquet", "depth": ".tar"}
 _LOCK = ".lock"
 Outcomes = dict[ShardTask, ShardOutcome]
@@ -34,13 +35,12 @@ def writing(folder: Path) -> Iterator[None]:
 
     Raises:
         AnnotateError: another run writes it, or it holds files of another origin.
+        AnnotationError: its manifest cannot be read, or is not of an annotation.
         OSError: it cannot be written to.
     """
-    for name, suffix in _SUFFIXES.items():
+    _check_origin(folder)
+    for name in _SUFFIXES:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        for path in sorted((folder / name).iterdir()):
-            if path.suffix not in (suffix, PART) or not path.is_file():
-                raise AnnotateError(f"{path} is not from an annotation; choose another --out")
     with (folder / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when the process is killed
@@ -55,6 +55,21 @@ def writing(folder: Path) -> Iterator[None]:
             _remove_parts(folder)  # of workers that died
 
 
+def _check_origin(folder: Path) -> None:
+    """Raise AnnotateError if the folder has files that an annotation did not write, or that it may not have written."""
+    if is_ours := (folder / MANIFEST).is_file():  # it is written before the first shard
+        Manifest.read(folder)
+    for name, suffix in _SUFFIXES.items():
+        for path in sorted((folder / name).iterdir()) if (folder / name).is_dir() else ():
+            if path.suffix == PART and path.is_file():
+                continue
+            if path.suffix != suffix or not path.is_file():
+                raise AnnotateError(f"{path} is not from an annotation; choose another --out")
+            if not is_ours:
+                text = f"{folder} has no {MANIFEST}, so that {path} is not known to be from an annotation"
+                raise AnnotateError(f"{text}; choose another --out, or move the file away")
+
+
 def _remove_parts(folder: Path) -> None:
     for place in (folder, *(folder / name for name in _SUFFIXES)):
         remove_parts(place)
@@ -64,16 +79,19 @@ def earlier_manifest(folder: Path, made_with: dict[str, Any], fresh: bool) -> Ma
     """The manifest of the runs before, if there is one; with `fresh`, none, and their shards are deleted.
 
     Raises:
-        AnnotateError: it was made with other options or by other code.
+        AnnotateError: it was made with other options or by other code, or has refined recordings.
+        AnnotationError: it cannot be read, or is not of an annotation.
     """
-    if fresh:
-        for name, suffix in _SUFFIXES.items():
-            for path in (folder / name).glob(f"*{suffix}"):
-                path.unlink()
-        (folder / MANIFEST).unlink(missing_ok=True)
     if not (folder / MANIFEST).is_file():
         return None
     found = Manifest.read(folder)
+    if "refined" in found.options:
+        raise AnnotateError(f"{folder} has recordings that `metrichmsr refine` wrote; choose another --out")
+    if fresh:
+        named = {shard for entry in found.inputs for shard in entry.shards}
+        for shard in named.union(*(own_shards(folder, table) for table in TABLES)):
+            _remove(folder, shard)
+        return None
     changed = [name for name, value in made_with.items() if found.options.get(name) != value]
     if changed:
         name = changed[0]
@@ -82,6 +100,32 @@ def earlier_manifest(folder: Path, made_with: dict[str, Any], fresh: bool) -> Ma
             text = f"{folder} was annotated by another version of this package"
         raise AnnotateError(f"{text}; choose another --out, or --fresh to annotate everything again")
     return found
+
+
+def check_same_inputs(
+    earlier: Manifest | None, sources: Sequence[InputSource], tasks: Sequence[ShardTask], done: Outcomes
+) -> None:
+    """Refuse inputs that would replace others of the same name.
+
+    An input may have been moved: then everything of it is done, of the same files.
+
+    Raises:
+        AnnotateError: an earlier run annotated another input of the same name.
+    """
+    known = {entry.source: Path(entry.path) for entry in (earlier.inputs if earlier else ()) if entry.shards}
+    changed = {task.source.name for task in tasks if task not in done}
+    moved = {task.source.name for task in tasks} - changed
+    for source in sources:
+        before = known.get(source.name)
+        if before is not None and source.name not in moved and _place(before) != _place(source.path):
+            raise AnnotateError(
+                f"{source.path.absolute()} has the name {source.name!r} of {before.absolute()}, which was annotated "
+                "before; choose another --out, or give both in one command with --fresh"
+            )
+
+
+def _place(path: Path) -> str:
+    return escaped(path.resolve().as_posix())
 
 
 def made_with(options: AnnotateOptions) -> dict[str, Any]:
@@ -93,7 +137,7 @@ def made_with(options: AnnotateOptions) -> dict[str, Any]:
 
 def done_before(folder: Path, task: ShardTask, with_depth: bool) -> ShardOutcome | None:
     """The outcome of an earlier run of the same task, if its shard is there and its input has not changed."""
-    paths = [table_path(folder, table, task.shard) for table in _TABLES]
+    paths = [table_path(folder, table, task.shard) for table in TABLES]
     paths += [depth_path(folder, task.shard)] if with_depth else []
     if not all(path.is_file() for path in paths):
         return None
@@ -121,7 +165,7 @@ def entries(sources: Sequence[InputSource], outcomes: Outcomes) -> list[InputEnt
 
 
 def _entry(source: InputSource, found: list[tuple[ShardTask, ShardOutcome]]) -> InputEntry:
-    entry = InputEntry(source.name, source.kind, source.path.as_posix())
+    entry = InputEntry(source.name, source.kind, escaped(source.path.absolute().as_posix()))
     if source.kind == "none":
         return replace(entry, state="failed", cause=source.cause)
     found = sorted(found, key=lambda pair: pair[0].part)
@@ -165,13 +209,11 @@ def remove_stale(folder: Path, earlier: Manifest | None, tasks: Sequence[ShardTa
     }
     for shard in stale:
         _remove(folder, shard)
-    whole = {path.stem.removeprefix("part-") for path in (folder / "frames").glob("*.parquet")}
-    for path in (folder / "people").glob("part-*.parquet"):
-        if path.stem.removeprefix("part-") not in whole:
-            _remove(folder, path.stem.removeprefix("part-"))
+    for shard in own_shards(folder, "people") - own_shards(folder, "frames"):
+        _remove(folder, shard)
 
 
 def _remove(folder: Path, shard: str) -> None:
-    for path in (*(table_path(folder, table, shard) for table in reversed(_TABLES)), depth_path(folder, shard)):
-        with suppress(FileNotFoundError):
-            path.unlink()
+    remove_tables(folder, shard)
+    with suppress(FileNotFoundError):
+        depth_path(folder, shard).unlink()

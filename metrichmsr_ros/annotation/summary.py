@@ -58,7 +58,7 @@ def _of_input(folder: AnnotationFolder, entry: InputEntry) -> SourceSummary:
         frames, people = folder.frames(entry.source), folder.people(entry.source)
     except AnnotationError as error:
         return SourceSummary(entry.source, "damaged", str(error))
-    wrong = "; ".join((*_mistakes(frames["frame"], people["frame"], frames["people"]), *filter(None, [entry.cause])))
+    wrong = "; ".join((*_mistakes(frames["frame"]), *filter(None, [entry.cause])))
     ids = people["id"]
     heights = [float(np.nanmedian(people["height"][ids == name])) for name in np.unique(ids)]
     return SourceSummary(
@@ -74,19 +74,12 @@ def _of_input(folder: AnnotationFolder, entry: InputEntry) -> SourceSummary:
     )
 
 
-def _mistakes(frames: AnyArray, of_people: AnyArray, counts: AnyArray) -> Iterator[str]:
-    """What cannot be in tables of one run over one source."""
+def _mistakes(frames: AnyArray) -> Iterator[str]:
+    """What cannot be in the table of frames of one run over one source."""
     if len(np.unique(frames)) != len(frames):
         yield f"{len(frames) - len(np.unique(frames))} frames are there twice"
     if len(frames) and len(np.unique(frames)) != frames.max() + 1:
         yield f"{int(frames.max()) + 1 - len(np.unique(frames))} frames are missing"
-    if not np.array_equal(_counted(frames, of_people), counts):
-        yield "the numbers of people per frame differ between the tables"
-
-
-def _counted(frames: AnyArray, of_people: AnyArray) -> AnyArray:
-    """Rows of people of each frame."""
-    return np.searchsorted(of_people, frames, side="right") - np.searchsorted(of_people, frames, side="left")
 
 
 def _spread(values: AnyArray) -> tuple[float, float, float]:

@@ -16,6 +16,7 @@ from metrichmsr_ros.geometry.camera import Camera
 _MISSING = 0.01  # share of the announced frames that a whole video may lack: containers round its length
 _LATEST_NS = 2**62  # stamps are 64 bits
 _MISSING_FRAMES = 3
+_ORIENTATIONS = {90: 6, 180: 3, 270: 8}  # EXIF's, by the degrees that OpenCV turns frames clockwise
 
 
 class VideoFrames:
@@ -23,7 +24,8 @@ class VideoFrames:
 
     Args:
         path: the file.
-        cameras: give the camera of its first frame, which is that of all.
+        cameras: give the camera of its first frame, which is that of all. Intrinsics are those of the stored pixels, as
+            of photographs: OpenCV turns frames as the file says.
         first: index of the first frame to yield.
         count: frames to yield; None: to the end.
 
@@ -69,7 +71,7 @@ class VideoFrames:
                 self.damage = f"frame {index} cannot be decoded; the video was read up to there"
                 return
             image = np.ascontiguousarray(picture[..., ::-1], np.uint8)
-            camera = camera or self._cameras.of(image)
+            camera = camera or self._cameras.of(image, orientation_of(self._video))
             if index >= self._first:
                 yield SourceFrame(index, image, camera, stamp_ns, fps=self._fps)
 
@@ -92,3 +94,10 @@ def announced_frames(video: cv2.VideoCapture) -> int | None:
     """Number of frames that the file claims to have; None if it does not say."""
     count = float(video.get(cv2.CAP_PROP_FRAME_COUNT))
     return int(count) if math.isfinite(count) and count > 0 else None
+
+
+def orientation_of(video: cv2.VideoCapture) -> int:
+    """EXIF orientation of the stored pixels, by the rotation of the file that OpenCV applies to its frames; else 1."""
+    is_applied = video.get(cv2.CAP_PROP_ORIENTATION_AUTO) > 0
+    degrees = float(video.get(cv2.CAP_PROP_ORIENTATION_META))
+    return _ORIENTATIONS.get(int(degrees) % 360, 1) if is_applied and math.isfinite(degrees) else 1

@@ -21,16 +21,20 @@ def convert_command(src: Path, to: Format, out: Path, options: ConvertOptions, c
         console: console to print to; None: standard output.
     """
     console = console or Console()
-    files = convert(src, to, out, options)
+    files = convert(src, to, out, options, lambda line: _print(console, line))
     for file in files[:_MOST_LINES]:
-        console.print(_line(file), markup=False, highlight=False, soft_wrap=True)
+        _print(console, _line(file))
     if len(files) > _MOST_LINES:
         console.print(f"and {len(files) - _MOST_LINES} more, in conversion.json", highlight=False)
     left_out = sum(file.left_out for file in files)
     if left_out:
         why = "predicted rows are not labels of pictures" if to == "bedlam" else "their frames have no camera pose"
         console.print(f"{left_out} rows are left out: {why}", highlight=False)
-    console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+    _print(console, f"wrote {out}")
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _line(file: Written) -> str:

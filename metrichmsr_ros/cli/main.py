@@ -389,11 +389,16 @@ def annotate(
     if out is None or not inputs:
         raise AnnotateError("give the inputs and --out FOLDER, or --summary FOLDER to read one")
     check_output_folder(out)
+    refined = out.absolute().parent / f"{out.absolute().name}_refined"
+    if refine:
+        from metrichmsr_ros.refinement.annotation_folder import check_out
+
+        check_out(out, refined)  # before hours of work
     code = annotate_command(inputs, out, options, Where(workers, ray, gpus), fresh)
     if refine and code in (ExitCode.OK, ExitCode.SOME_FAILED):
         from metrichmsr_ros.cli.refine import refine_command
 
-        refine_command(out, out.with_name(f"{out.name}_refined"), None, False, options.body)
+        refine_command(out, refined, None, False, options.body)
     sys.exit(int(code))
 
 

@@ -23,7 +23,9 @@ def refine_command(folder: Path, out: Path, floor_z: float | None, static_camera
     results = refine_folder(folder, out, engine, FolderRefineOptions(floor_z, static_camera))
     table = Table("input", "people", "estimates", "front and back exchanged", "")
     for result in results:
-        table.add_row(result.source, str(result.people), str(result.images), str(result.turned), result.skipped)
+        table.add_row(
+            result.source, str(result.people), str(result.images), str(result.turned), result.skipped or result.unused
+        )
     console = Console()
     console.print(table)
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)

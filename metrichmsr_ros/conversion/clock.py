@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from metrichmsr_ros.conversion.recording import ConvertError, SourceRecording
 from metrichmsr_ros.types import Float64Array
 
+LEAST_FPS, LARGEST_FPS = 1e-3, 1e6  # stamps are whole nanoseconds of 64 bits
 ASSUMED_FPS = 30.0
 """Of a recording with one frame, which has no rate."""
 
@@ -41,10 +42,13 @@ def timed(recording: SourceRecording, fps: float | None = None) -> SourceRecordi
     """The recording with stamps by `fps`; without it by its own rate, if its own stamps do not ascend.
 
     Raises:
-        ConvertError: `fps` is not a positive number.
+        ConvertError: `fps`, or without it the recording's own, is not from `LEAST_FPS` to `LARGEST_FPS`.
     """
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise ConvertError(f"--fps {fps}: must be a positive number")
+    allowed = f"must lie between {LEAST_FPS:g} and {LARGEST_FPS:g} frames per second"
+    if fps is not None and not LEAST_FPS <= fps <= LARGEST_FPS:
+        raise ConvertError(f"--fps {fps}: {allowed}")
+    if fps is None and recording.fps is not None and not LEAST_FPS <= recording.fps <= LARGEST_FPS:
+        raise ConvertError(f"{recording.source}: its frame rate is {recording.fps}, which {allowed}; give --fps")
     frames = recording.frames
     rate = fps or (None if (np.diff(frames.stamp_ns) > 0).all() else recording.fps)
     if rate is None:

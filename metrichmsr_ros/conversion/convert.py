@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from metrichmsr_ros.conversion.clock import timed
-from metrichmsr_ros.conversion.file_names import source_names
+from metrichmsr_ros.conversion.file_names import check_pattern, source_names
 from metrichmsr_ros.conversion.formats.write_labels import write_bedlam, write_coco
 from metrichmsr_ros.conversion.formats.write_motions import (
     write_amass,
@@ -24,6 +24,7 @@ from metrichmsr_ros.conversion.recording import ConvertError, Frames, SourceReco
 from metrichmsr_ros.conversion.skin import body_spec
 from metrichmsr_ros.conversion.sources.choose import Sources, find_sources
 from metrichmsr_ros.conversion.written import Written, write_list
+from metrichmsr_ros.io.texts import check_utf8
 from metrichmsr_ros.io.whole_files import whole_folder
 
 _Write = Callable[[Iterable[Job], ConvertOptions, Path], list[Written]]
@@ -39,7 +40,13 @@ _WRITERS: Mapping[Format, _Write] = {
 _OF_PICTURES = ("bedlam", "coco")
 
 
-def convert(src: Path, to: Format, out: Path, options: ConvertOptions = ConvertOptions()) -> list[Written]:  # noqa: B008
+def convert(
+    src: Path,
+    to: Format,
+    out: Path,
+    options: ConvertOptions = ConvertOptions(),  # noqa: B008
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Written]:
     """Convert a source; returns the files that were written to `out`, also listed in `conversion.json`.
 
     Args:
@@ -47,6 +54,7 @@ def convert(src: Path, to: Format, out: Path, options: ConvertOptions = ConvertO
         to: the format.
         out: a new or empty folder.
         options: see `ConvertOptions`.
+        tell: takes a line for each source that is not, or not wholly, annotated; `conversion.json` has them too.
 
     Raises:
         ConvertError: an option, number or row that cannot be converted, nobody in the source, or files in `out`.
@@ -56,19 +64,32 @@ def convert(src: Path, to: Format, out: Path, options: ConvertOptions = ConvertO
         raise ConvertError(f"--frame world: {to} labels are those of pictures; leave --frame out")
     if out.is_dir() and any(out.iterdir()):
         raise ConvertError(f"--out {out}: the folder is not empty; name a new one")
+    if to == "lerobot":
+        check_utf8(ConvertError, f"--out {out}", "name another folder")  # for its Parquet files
+    if options.image_names is not None:
+        check_pattern(options.image_names)
     sources = find_sources(src, options.source)
+    for line in sources.problems.values():
+        tell(line)
     with whole_folder(out) as part:
         files = _WRITERS[to](_jobs(sources, options), options, part)
         if not files:
-            raise ConvertError(f"{src} has no person; there is nothing to convert to {to}")
-        write_list(part, {"source": str(src), "format": to, "options": asdict(options)}, files)
+            why = "".join(f"; {line}" for line in list(sources.problems.values())[:1])
+            lack = "frame" if to == "coco" else "person"
+            raise ConvertError(f"{src} has no {lack}; there is nothing to convert to {to}{why}")
+        about = {"source": str(src), "format": to, "options": asdict(options)}
+        write_list(part, about | {"problems": list(sources.problems.values())}, files)
     return files
 
 
 def _jobs(sources: Sources, options: ConvertOptions) -> Iterator[Job]:
     """The recordings, read one by one."""
+    given: set[str] = set()
     for source, name in source_names(sources.names).items():
-        recording = prepared(sources.read(source), options)
+        read = sources.read(source)
+        recording = prepared(read, options)
+        if options.image_names is not None:
+            _check_names(options.image_names, read.frames, recording.frames, given)
         if options.frame == "world":
             _check_world(recording)
         yield Job(recording, name)
@@ -110,15 +131,22 @@ def _completed(recording: SourceRecording, options: ConvertOptions) -> Frames:
 def _image_names(recording: SourceRecording, pattern: str) -> list[str]:
     frames = recording.frames
     rows = zip(frames.image, frames.number.tolist(), frames.stamp_ns.tolist(), strict=True)
-    try:
-        return [
-            image if image is not None else pattern.format(source=recording.source, frame=number, stamp_ns=stamp)
-            for image, number, stamp in rows
-        ]
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise ConvertError(
-            f"--image-names {pattern!r}: {error!r}; use {{source}}, {{frame:06d}} and {{stamp_ns}}"
-        ) from None
+    return [
+        image if image is not None else pattern.format(source=recording.source, frame=number, stamp_ns=stamp)
+        for image, number, stamp in rows
+    ]
+
+
+def _check_names(pattern: str, before: Frames, after: Frames, given: set[str]) -> None:
+    """Refuse equal names of pictures; `given` are those of the recordings before, to which these are added."""
+    for old, name in zip(before.image, after.image, strict=True):
+        if old is None and name is not None:
+            if name in given:
+                raise ConvertError(
+                    f"--image-names {pattern!r}: two frames get the name {name!r}; use {{frame:06d}} or {{stamp_ns}}, "
+                    "and {source} where there are several"
+                )
+            given.add(name)
 
 
 def _check_world(recording: SourceRecording) -> None:

@@ -34,6 +34,17 @@ def read_text(path: Path) -> str:
         raise TextFileError(f"{path} is not a text file, or is damaged; copy or download it again") from None
 
 
+def escaped(name: str) -> str:
+    """The name of a file with escapes for bytes that are not UTF-8, which no text or table can hold."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def check_utf8(kind: type[MetricHMRError], name: str, remedy: str) -> None:
+    """Raise an error of `kind`, with the remedy, if the name of a file or folder is not UTF-8."""
+    if escaped(name) != name:
+        raise kind(f"{escaped(name)}: the name is not UTF-8; {remedy}")
+
+
 def read_json(path: Path) -> Any:
     """The values of a JSON file.
 

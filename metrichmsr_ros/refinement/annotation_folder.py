@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import numpy as np
 
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder, TableColumns
-from metrichmsr_ros.data.formats.annotations.manifest import AnnotationError, InputEntry
+from metrichmsr_ros.data.formats.annotations.manifest import (
+    AnnotationError,
+    InputEntry,
+    Manifest,
+    is_annotation_folder,
+)
+from metrichmsr_ros.data.formats.annotations.own_files import remove_tables
 from metrichmsr_ros.data.formats.annotations.shard_writer import ShardWriter, shard_name
-from metrichmsr_ros.io.whole_files import remove_parts
+from metrichmsr_ros.io.texts import check_utf8
+from metrichmsr_ros.io.whole_files import PART, remove_parts
 from metrichmsr_ros.refinement.annotation_rows import changed_rows, frame_rows, recorded_track
 from metrichmsr_ros.refinement.refine import RefineConfig, refine
 from metrichmsr_ros.types import Float64Array
@@ -45,6 +53,7 @@ class RefinedSource:
         images: number of estimates in them.
         turned: estimates whose front and back were exchanged.
         skipped: why nothing was done; empty otherwise.
+        unused: which option was not used, and why; empty otherwise.
     """
 
     source: str
@@ -52,6 +61,7 @@ class RefinedSource:
     images: int = 0
     turned: int = 0
     skipped: str = ""
+    unused: str = ""
 
 
 def refine_folder(
@@ -64,45 +74,87 @@ def refine_folder(
     """Refine every recording of an annotation folder; photographs and images without poses are copied.
 
     Args:
-        path: the folder. out: folder to write, another one.
+        path: the folder. out: folder to write: a new one, or one with refined recordings of the same folder.
         body: the body model of the folder's betas.
         options: floor and camera.
         done: called after each input.
 
     Raises:
-        AnnotationError: the folder cannot be read, has another body model, or is `out` itself.
+        AnnotationError: the folder cannot be read, has another body model, or is `out` itself; `out` has other files;
+            the height of the floor is not finite.
         OSError: `out` cannot be written to.
     """
     folder = AnnotationFolder(path)
-    _check(folder, out, body)
+    check_out(path, out)
+    _check(folder, body, options)
     for name in ("frames", "people"):
         remove_parts(out / name)
+    about = _About(folder, out, options)
+    stale = {shard for entry in about.earlier for shard in entry.shards}
+    about.write([replace(entry, shards=(), state="waiting") if entry.shards else entry for entry in about.inputs], [])
     results, entries = [], []
-    for entry in folder.manifest.inputs:
+    for entry in about.inputs:
         if entry.shards:
             result, shard = _refined_source(folder, entry.source, out, body, options)
             results.append(result)
             done(result)
             entry = replace(entry, shards=(shard,))
         entries.append(entry)
-    _write_manifest(folder, out, options, tuple(entries))
+    for shard in stale.difference(*(entry.shards for entry in entries)):
+        remove_tables(out, shard)
+    about.write(entries, [result.source for result in results if result.unused])
     return results
 
 
-def _check(folder: AnnotationFolder, out: Path, body: BodyEngine) -> None:
-    if out.resolve() == folder.path.resolve():
+def check_out(path: Path, out: Path) -> None:
+    """Refuse a folder in which refined recordings of `path` would replace files of another origin.
+
+    Raises:
+        AnnotationError: `out` is `path` itself, or has files and a manifest that is not of refined recordings of it.
+    """
+    check_utf8(AnnotationError, f"--out {out}", "name another folder")
+    if out.resolve() == path.resolve():
         raise AnnotationError(f"--out {out} is the annotation folder itself; name another folder")
+    found = next((file for file in out.rglob("*") if file.is_file() and file.suffix != PART), None)
+    if found is None:
+        return
+    refined = Manifest.read(out).options.get("refined") if is_annotation_folder(out) else None
+    if not isinstance(refined, dict) or refined.get("folder") != str(path.resolve()):
+        raise AnnotationError(
+            f"--out {out} has files that are not refined recordings of {path}, such as {found}; name a new folder"
+        )
+
+
+@dataclass(frozen=True)
+class _About:
+    """Writes the manifest of a refined folder, before the first of its shards and after the last."""
+
+    folder: AnnotationFolder
+    out: Path
+    options: FolderRefineOptions
+
+    @property
+    def inputs(self) -> tuple[InputEntry, ...]:
+        return self.folder.manifest.inputs
+
+    @property
+    def earlier(self) -> tuple[InputEntry, ...]:
+        return Manifest.read(self.out).inputs if is_annotation_folder(self.out) else ()
+
+    def write(self, entries: Sequence[InputEntry], without_floor: Sequence[str]) -> None:
+        refined = {**vars(self.options), "folder": str(self.folder.path.resolve()), "floor_z_unused": without_floor}
+        options = {**self.folder.manifest.options, "refined": refined}
+        self.out.mkdir(parents=True, exist_ok=True)
+        replace(self.folder.manifest, options=options, inputs=tuple(entries)).write(self.out)
+
+
+def _check(folder: AnnotationFolder, body: BodyEngine, options: FolderRefineOptions) -> None:
+    if options.floor_z is not None and not math.isfinite(options.floor_z):
+        raise AnnotationError(f"--floor-z {options.floor_z}: give the height of the floor in metres, a finite number")
     if body.name != folder.manifest.body_model:
         raise AnnotationError(
             f"{folder.path} has betas of the body {folder.manifest.body_model}, not {body.name}; name it with --body"
         )
-
-
-def _write_manifest(
-    folder: AnnotationFolder, out: Path, options: FolderRefineOptions, entries: tuple[InputEntry, ...]
-) -> None:
-    about = {**folder.manifest.options, "refined": vars(options)}
-    replace(folder.manifest, options=about, inputs=entries).write(out)
 
 
 def _refined_source(
@@ -127,6 +179,7 @@ def _refined_source(
         sum(len(track.rotmats) for track in refined.values()),
         sum(int(track.turned.sum()) for track in refined.values()),
         skipped,
+        "" if skipped or has_poses or options.floor_z is None else "--floor-z is not used: no poses of the camera",
     )
     changed = {id: changed_rows(tracks[id], frames, poses, recorded[id], refined[id]) for id in refined}
     shard, manifest = shard_name(source), folder.manifest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import replace
 from functools import partial
@@ -358,6 +359,14 @@ def test_the_manifest_says_what_made_it(tmp_path):
         (AnnotateOptions(), Where(workers=-2), "--workers -2: must be at least 0"),
         (AnnotateOptions(min_confidence=1.5), HERE, "--min-confidence 1.5: must lie between 0 and 1"),
         (AnnotateOptions(fov=400.0), HERE, "--fov 400"),
+        (AnnotateOptions(depth="topic"), HERE, "--depth topic: annotate reads no topics of depth"),
+        (AnnotateOptions(depth="file:x.npy"), HERE, "--depth file:x.npy: one file is not the depth of every frame"),
+        (AnnotateOptions(image_rectified="maybe"), HERE, "--image-rectified maybe: choose from auto, true, false"),
+        (AnnotateOptions(precision="fp8"), HERE, "--precision fp8: choose from float32, bf16, fp16"),
+        (AnnotateOptions(test_time_augmentation="x"), HERE, "--test-time-augmentation x: choose from none, flip, full"),
+        (AnnotateOptions(), Where(gpus=-1.0), "--gpus -1.0: must be a finite number of at least 0"),
+        (AnnotateOptions(), Where(gpus=math.nan), "--gpus nan: must be a finite number of at least 0"),
+        (AnnotateOptions(), Where(gpus=1.0), "--gpus 1: is of actors on a cluster; give --ray too"),
     ],
 )
 def test_wrong_numbers_are_errors_before_any_work(tmp_path, options, where, text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from types import SimpleNamespace
 
 import cv2
@@ -109,3 +110,42 @@ def test_a_video_whose_times_are_no_times_has_those_of_its_rate(tmp_path, monkey
     stamps = [frame.stamp_ns for frame in video]
     assert len(set(np.diff(stamps))) == 1
     assert stamps[1] > stamps[0] >= 0
+
+
+_MATRICES = {  # of a track's header, ISO/IEC 14496-12: degrees clockwise; a, b, c, d, and the moved corner's x, y
+    90: (0, 1, -1, 0, 48, 0),
+    180: (-1, 0, 0, -1, 64, 48),
+    270: (0, -1, 1, 0, 0, 64),
+}
+
+
+@pytest.mark.parametrize(
+    ("degrees", "intrinsics", "corner"),
+    [
+        (0, (50, 60, 30, 20), (0, 0)),
+        (90, (60, 50, 47 - 20, 30), (47, 0)),
+        (180, (50, 60, 63 - 30, 47 - 20), (63, 47)),
+        (270, (60, 50, 20, 63 - 30), (0, 63)),
+    ],
+)
+def test_intrinsics_of_a_video_are_turned_with_its_frames(tmp_path, degrees, intrinsics, corner):
+    """The ray of a stored corner stays that of the pixel to which the file says that it is turned."""
+    path = tmp_path / "phone.mp4"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (64, 48))
+    stored = np.zeros((48, 64, 3), np.uint8)
+    stored[:8, :8] = 255
+    video.write(stored)
+    video.release()
+    if degrees:
+        content = bytearray(path.read_bytes())
+        matrix = content.index(b"tkhd") + 44
+        a, b, c, d, x, y = (value * 2**16 for value in _MATRICES[degrees])
+        content[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, x, y, 2**30)
+        path.write_bytes(content)
+    (frame,) = VideoFrames(path, Cameras(CameraOptions.from_degrees(None, (50.0, 60.0, 30.0, 20.0))))
+    x, y = corner
+    assert frame.image[y, x].min() > 200
+    assert frame.image[frame.image.shape[0] - 1 - y, frame.image.shape[1] - 1 - x].max() < 50
+    K = frame.camera.intrinsics
+    assert (K[0, 0], K[1, 1], K[0, 2], K[1, 2]) == intrinsics
+    assert (frame.camera.width, frame.camera.height) == (frame.image.shape[1], frame.image.shape[0])

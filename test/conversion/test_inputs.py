@@ -143,8 +143,17 @@ def test_estimates_alone_need_a_body_for_a_skeleton(walker: MovingPerson, tmp_pa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (ConvertOptions(fps=0.0), "--fps 0.0: must be a positive number"),
+        (ConvertOptions(fps=0.0), "--fps 0.0: must lie between 0.001 and 1e.06 frames per second"),
         (ConvertOptions(fps=float("nan")), "--fps nan"),
+        (ConvertOptions(fps=1e30), "--fps 1e.30: must lie"),
+        (ConvertOptions(fps=1e-30), "--fps 1e-30: must lie"),
+        (ConvertOptions(image_names=""), "--image-names '': pictures need names"),
+        (ConvertOptions(image_names="same.jpg"), "--image-names 'same.jpg': two frames get the name 'same.jpg'"),
+        (ConvertOptions(image_names="{frame:999999999d}"), "frame:999999999d} cannot be written; use {source}"),
+        (ConvertOptions(image_names="{frame:e}"), "frame:e} cannot be written"),
+        (ConvertOptions(image_names="{source.real}"), "source.real} cannot be written"),
+        (ConvertOptions(image_names="{frame!r:>9}"), "frame!r:>9} cannot be written"),
+        (ConvertOptions(image_names="{frame"), "--image-names '{frame': .*; use {source}"),
         (ConvertOptions(frame="world"), "does not have the camera's poses"),
         (ConvertOptions(source=("other.mp4",)), "--source other.mp4"),
         (ConvertOptions(intrinsics=(0.0, 1.0, 1.0, 1.0)), "--intrinsics"),
@@ -206,9 +215,69 @@ def test_stamps_that_do_not_ascend_need_a_rate(walker: MovingPerson, tmp_path: P
     assert clock_of(timed(still, 10.0)).seconds[-1] == pytest.approx(1.9)
     assert clock_of(timed(replace(still, fps=20.0))).seconds[-1] == pytest.approx(0.95)
     assert clock_of(timed(recording)).fps == pytest.approx(25.0)
+    with pytest.raises(ConvertError, match=r"frame rate is 1e\+30, .*; give --fps"):
+        timed(replace(recording, fps=1e30))
+    assert timed(replace(recording, fps=1e30), 10.0).fps == 10.0
 
 
 def test_lerobot_takes_one_rate(walker: MovingPerson, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="LeRobot's files are Parquet")
     with pytest.raises(ConvertError, match=r"0.2 frames per second"):
         convert(write_replay(tmp_path / "in", [walker], 20), "lerobot", tmp_path / "out", ConvertOptions(fps=0.2))
+
+
+def _several(folder: Path, walker: MovingPerson, *states: str) -> Path:
+    """An annotation folder with a source of 20 frames for each of these states; a failed one has nothing."""
+    from metrichmsr_ros.data.formats.annotations.manifest import Manifest
+
+    entries = []
+    for state in states:
+        write_annotations(folder, [walker], 20, f"{state}.mp4")
+        found = Manifest.read(folder)
+        (entry,) = found.inputs
+        cause = "" if state == "done" else "cut off"
+        entries.append(replace(entry, state=state, cause=cause, shards=() if state == "failed" else entry.shards))
+    replace(found, inputs=tuple(entries)).write(folder)
+    return folder
+
+
+def test_sources_that_are_not_done_are_named(walker: MovingPerson, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="annotation folders are Parquet")
+    folder = _several(tmp_path / "in", walker, "done", "damaged", "waiting", "failed")
+    told: list[str] = []
+    convert(folder, "bvh", tmp_path / "out", tell=told.append)
+    assert told == [
+        "damaged.mp4: damaged, what was annotated of it is converted: cut off",
+        "waiting.mp4: waiting, what was annotated of it is converted: cut off",
+        "failed.mp4: failed, nothing of it is converted: cut off",
+    ]
+    assert json.loads((tmp_path / "out/conversion.json").read_text())["problems"] == told
+    told.clear()
+    convert(folder, "bvh", tmp_path / "one", ConvertOptions(source=("done.mp4",)), told.append)
+    assert told == []
+    with pytest.raises(ConvertError, match=r"--source failed\.mp4: failed, nothing of it is converted: cut off"):
+        convert(folder, "bvh", tmp_path / "none", ConvertOptions(source=("failed.mp4",)))
+
+
+def test_coco_without_any_frame_is_refused(walker: MovingPerson, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="annotation folders are Parquet")
+    with pytest.raises(ConvertError, match=r"has no frame; .*; failed\.mp4: failed, .*: cut off"):
+        convert(_several(tmp_path / "in", walker, "failed"), "coco", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_pictures_differ_between_sources(walker: MovingPerson, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="annotation folders are Parquet")
+    folder = write_annotations(tmp_path / "in", [walker], 20, image=None)
+    from metrichmsr_ros.data.formats.annotations.manifest import Manifest
+
+    first = Manifest.read(folder)
+    write_annotations(folder, [walker], 20, "run.mp4", image=None)
+    second = Manifest.read(folder)
+    replace(second, inputs=first.inputs + second.inputs).write(folder)
+    with pytest.raises(ConvertError, match=r"two frames get the name '0\.jpg'.*\{source\} where there are several"):
+        convert(folder, "coco", tmp_path / "out", ConvertOptions(image_names="{frame}.jpg"))
+    convert(folder, "coco", tmp_path / "out", ConvertOptions(image_names="{source}/{frame:03d}-{stamp_ns}.jpg"))
+    names = [image["file_name"] for image in json.loads((tmp_path / "out/annotations.json").read_text())["images"]]
+    assert len(set(names)) == 40
+    assert names[21].startswith("run.mp4/001-")

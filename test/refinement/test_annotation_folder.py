@@ -100,7 +100,10 @@ def test_a_recording_with_poses_and_a_known_floor_comes_back_refined(tmp_path, w
     for name, values in old.frames("walk.mp4").items():
         np.testing.assert_array_equal(new.frames("walk.mp4")[name], values)
     np.testing.assert_array_equal(new.people("photo.jpg")["pose"], old.people("photo.jpg")["pose"])
-    assert new.manifest.options["refined"] == {"floor_z": 0.0, "static_camera": False}
+    assert new.manifest.options["refined"] == {
+        "floor_z": 0.0, "static_camera": False, "folder": str(tmp_path / "in"), "floor_z_unused": [],
+    }  # fmt: skip
+    assert [result.unused for result in found] == ["", ""]
     assert [entry.state for entry in new.manifest.inputs] == ["done", "done", "failed"]
 
 
@@ -113,8 +116,10 @@ def _matrices(poses):
 def test_without_poses_and_landmarks_people_are_smoothed_and_keep_their_size(tmp_path, walk):
     _, estimated = walk
     write(tmp_path / "in", {"walk.mp4": frames_of(estimated, with_pose=False, with_landmarks=False)})
-    refine_folder(tmp_path / "in", tmp_path / "out", body(), FolderRefineOptions(floor_z=0.0))
+    (result,) = refine_folder(tmp_path / "in", tmp_path / "out", body(), FolderRefineOptions(floor_z=0.0))
+    assert result.unused == "--floor-z is not used: no poses of the camera"
     old, new = AnnotationFolder(tmp_path / "in").people("walk.mp4"), AnnotationFolder(tmp_path / "out")
+    assert new.manifest.options["refined"]["floor_z_unused"] == ["walk.mp4"]
     people = new.people("walk.mp4")
     np.testing.assert_allclose(people["height"], old["height"].mean(), rtol=0.01)
     jitter = [np.abs(np.diff(rows["joints_cam"], n=3, axis=0)).mean() for rows in (old, people)]
@@ -142,3 +147,53 @@ def test_the_same_folder_another_body_and_no_folder_are_refused(tmp_path, walk):
         refine_folder(tmp_path / "in", tmp_path / "out", load_body_engine("open"))
     with pytest.raises(AnnotationError, match="metrichmsr annotate"):
         refine_folder(tmp_path / "none", tmp_path / "out", body())
+
+
+@pytest.mark.parametrize("floor", [np.nan, np.inf])
+def test_a_floor_at_no_height_is_refused(tmp_path, walk, floor):
+    write(tmp_path / "in", {"walk.mp4": frames_of(walk[0])})
+    with pytest.raises(AnnotationError, match=f"--floor-z {floor}: give the height"):
+        refine_folder(tmp_path / "in", tmp_path / "out", body(), FolderRefineOptions(floor_z=floor))
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_of_others_are_not_written_to(tmp_path, walk):
+    photo = {"a.jpg": frames_of(exact_track(body(), images=1))}
+    for name in ("in", "other"):
+        write(tmp_path / name, photo)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "manifest.json").write_text("{}")
+    refine_folder(tmp_path / "other", tmp_path / "of_other", body())
+    for out in ("other", "mine", "of_other"):
+        before = {path: path.read_bytes() for path in (tmp_path / out).rglob("*") if path.is_file()}
+        with pytest.raises(AnnotationError, match=rf"--out .*{out} has files that are not refined .*name a new folder"):
+            refine_folder(tmp_path / "in", tmp_path / out, body())
+        assert {path: path.read_bytes() for path in (tmp_path / out).rglob("*") if path.is_file()} == before
+
+
+def test_the_same_folder_is_refined_again_without_what_it_has_no_more(tmp_path, walk):
+    photo = frames_of(exact_track(body(), images=1))
+    write(tmp_path / "in", {"a.jpg": photo, "b.jpg": photo})
+    refine_folder(tmp_path / "in", tmp_path / "out", body())
+    write(tmp_path / "in", {"b.jpg": photo})
+    refine_folder(tmp_path / "in", tmp_path / "out", body())
+    assert {path.stem for path in (tmp_path / "out").rglob("*.parquet")} == {f"part-{shard_name('b.jpg')}"}
+
+
+class Killed(BaseException):
+    """In place of a signal."""
+
+
+def test_what_a_killed_run_left_is_refined_again(tmp_path, walk):
+    photo = frames_of(exact_track(body(), images=1))
+    write(tmp_path / "in", {"a.jpg": photo, "b.jpg": photo})
+
+    def kill(result):
+        raise Killed
+
+    with pytest.raises(Killed):
+        refine_folder(tmp_path / "in", tmp_path / "out", body(), done=kill)
+    assert AnnotationFolder(tmp_path / "out").sources == ()
+    assert [entry.state for entry in Manifest.read(tmp_path / "out").inputs] == ["waiting", "waiting", "failed"]
+    refine_folder(tmp_path / "in", tmp_path / "out", body())
+    assert AnnotationFolder(tmp_path / "out").sources == ("a.jpg", "b.jpg")

@@ -13,7 +13,7 @@ def read_annotations(folder: AnnotationFolder, source: str) -> SourceRecording:
     """The recording of one source of a folder.
 
     Raises:
-        AnnotationError: a table is missing, damaged or of another layout.
+        AnnotationError: a table is missing, damaged, of another layout or of another recording.
         ConvertError: a frame is there twice, people are of several bodies, or a person's frame is not in the table of
             frames.
     """

@@ -177,3 +177,39 @@ def test_a_damaged_file_is_named(walk):
 def test_an_unknown_source_is_an_error_that_names_the_known_ones(walk):
     with pytest.raises(AnnotationError, match=r"'run'; it has those of: walk"):
         walk[0].frames("run")
+
+
+@pytest.mark.parametrize("table", ["people", "frames"])
+def test_damaged_bytes_are_never_read_as_numbers(tmp_path, table):
+    rows = [frame(index, person("p1", index), person("p2", index + 50)) for index in range(50)]
+    manifest(tmp_path, walk=(write(tmp_path, "walk", rows),))
+    folder = AnnotationFolder(tmp_path)
+    path = table_path(tmp_path, table, shard_name("walk"))
+    whole, truth = path.read_bytes(), getattr(folder, table)("walk")
+    about = pq.read_metadata(path).row_group(0)
+    columns = [about.column(at) for at in range(about.num_columns)]
+    end = max(column.data_page_offset + column.total_compressed_size for column in columns)
+    noticed = 0
+    for start in range(4, end, len(whole) // 40):
+        path.write_bytes(
+            whole[:start] + bytes(min(200, end - start)) + whole[start + 200 if start + 200 < end else end :]
+        )
+        try:
+            found = getattr(folder, table)("walk")
+        except AnnotationError as error:
+            noticed += path.name in str(error)
+        else:
+            for name, values in truth.items():  # the zeros were zeros before, or padding
+                np.testing.assert_array_equal(found[name], values)
+    assert noticed > 10
+
+
+def test_people_of_another_recording_are_refused(tmp_path):
+    one = write(tmp_path, "one", [frame(0, person("p1", 0)), frame(1)])
+    two = write(tmp_path, "two", [frame(0), frame(1, person("p1", 0))])
+    manifest(tmp_path, one=(one,))
+    table_path(tmp_path, "people", one).write_bytes(table_path(tmp_path, "people", two).read_bytes())
+    folder = AnnotationFolder(tmp_path)
+    for read in (folder.people, folder.tracks):
+        with pytest.raises(AnnotationError, match=r"numbers of people per frame differ between the tables .*'one'"):
+            read("one")

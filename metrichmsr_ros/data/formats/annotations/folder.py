@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from metrichmsr_ros.data.formats.annotations.manifest import AnnotationError, Ma
 from metrichmsr_ros.data.formats.annotations.schema import FRAMES, PEOPLE, VERSION, Column, arrow
 from metrichmsr_ros.data.formats.annotations.shard_writer import table_path
 from metrichmsr_ros.errors import errors_as
+from metrichmsr_ros.io.texts import check_utf8
 from metrichmsr_ros.types import AnyArray
 
+_COUNTS = tuple(column for column in FRAMES if column.name in ("frame", "people"))
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 TableColumns = dict[str, AnyArray]  # name -> (N, *shape of the column)
 
 
@@ -26,12 +29,13 @@ class AnnotationFolder:
         path: the `--out` of `metrichmsr annotate`.
 
     Raises:
-        AnnotationError: it has no manifest of this layout.
+        AnnotationError: it has no manifest of this layout, or its name is not UTF-8.
         MissingPackageError: pyarrow is not installed.
     """
 
     def __init__(self, path: Path) -> None:
         arrow()
+        check_utf8(AnnotationError, str(path), "rename the folder")
         self.path = path
         self.manifest = Manifest.read(path)
         self._shards: dict[str, tuple[str, ...]] = {
@@ -52,11 +56,23 @@ class AnnotationFolder:
         return self._table(source, "frames", FRAMES)
 
     def people(self, source: str) -> TableColumns:
-        """Every person of every frame of a source, by index of the frame. Errors as for `frames`."""
-        return self._table(source, "people", PEOPLE)
+        """Every person of every frame of a source, by index of the frame.
+
+        Raises:
+            AnnotationError: as for `frames`; or the tables are of different recordings.
+        """
+        people = self._table(source, "people", PEOPLE)
+        counts = self._table(source, "frames", _COUNTS)
+        first, last = (np.searchsorted(people["frame"], counts["frame"], side=side) for side in _SIDES)
+        if not np.array_equal(last - first, counts["people"]) or len(people["frame"]) != counts["people"].sum():
+            raise AnnotationError(
+                f"{self.path}: the numbers of people per frame differ between the tables of people and of frames of "
+                f"{source!r}; annotate it again"
+            )
+        return people
 
     def tracks(self, source: str) -> dict[str, TableColumns]:
-        """The people of a source by id, each by index of the frame. Errors as for `frames`."""
+        """The people of a source by id, each by index of the frame. Errors as for `people`."""
         people = self.people(source)
         return {
             str(name): {column: values[people["id"] == name] for column, values in people.items()}
@@ -81,12 +97,17 @@ class AnnotationFolder:
 
     def _part(self, path: Path, columns: tuple[Column, ...]) -> TableColumns:
         self._metadata(path)
-        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
-            read = arrow().parquet.read_table(path, columns=[column.name for column in columns], partitioning=None)
+        with errors_as(
+            AnnotationError, f"{path} cannot be read as a table of annotations; delete it and annotate its input again"
+        ):
+            names = [column.name for column in columns]
+            read = arrow().parquet.read_table(path, columns=names, partitioning=None, page_checksum_verification=True)
             return {column.name: _values(column, read.column(column.name)) for column in columns}
 
     def _metadata(self, path: Path) -> dict[str, str]:
-        with errors_as(AnnotationError, f"{path} cannot be read as a table of annotations; annotate its input again"):
+        with errors_as(
+            AnnotationError, f"{path} cannot be read as a table of annotations; delete it and annotate its input again"
+        ):
             found = arrow().parquet.read_metadata(path).metadata or {}
             about = {key.decode(): value.decode() for key, value in found.items()}
         if about.get("schema") != VERSION:

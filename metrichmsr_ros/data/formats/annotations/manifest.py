@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from metrichmsr_ros.data.formats.annotations.schema import VERSION
+from metrichmsr_ros.data.formats.annotations.shard_writer import is_shard_name
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.io.texts import read_json
+from metrichmsr_ros.io.texts import TextFileError, read_json
 from metrichmsr_ros.io.whole_files import whole_file
 
 NAME = "manifest.json"
@@ -28,7 +29,7 @@ class InputEntry:
     Attributes:
         source: its name, as in the tables.
         kind: image, video, bag, tar or folder.
-        path: where it was, as given.
+        path: where it was, absolute; in older folders as it was given.
         state: waiting; done; damaged: a part of it was annotated; failed: nothing of it was.
         cause: of a damage or failure.
         shards: names of its complete shards, in order.
@@ -71,7 +72,7 @@ class Manifest:
             OSError: `folder` cannot be written to.
         """
         with whole_file(folder / NAME) as part:
-            part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -86,9 +87,21 @@ class Manifest:
             if content["schema"] != VERSION:
                 raise AnnotationError(f"{path} has the layout {content['schema']}; this version reads {VERSION}")
             inputs = [InputEntry(**{**entry, "shards": tuple(entry["shards"])}) for entry in content["inputs"]]
+            for shard in (shard for entry in inputs for shard in entry.shards):
+                if not is_shard_name(shard):
+                    raise AnnotationError(f"{path} names the shard {shard!r}, which no shard is called; copy it again")
             return cls(**{**content, "inputs": tuple(inputs)})
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, AnnotationError):
                 raise
             text = f"{path} cannot be read ({error}); is {folder} the --out of `metrichmsr annotate`?"
             raise AnnotationError(text) from error
+
+
+def is_annotation_folder(folder: Path) -> bool:
+    """Whether a folder has a manifest of this package, of any version of the layout."""
+    try:
+        content = read_json(folder / NAME)
+    except TextFileError:
+        return False
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith(VERSION.partition("/")[0] + "/")

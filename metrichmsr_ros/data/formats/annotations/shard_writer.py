@@ -18,12 +18,18 @@ from metrichmsr_ros.io.whole_files import whole_file
 
 FRAMES_IN_MEMORY = 512  # then they become a row group of each table
 _READABLE = 40  # characters of a source in the name of its shards
+_SHARD = re.compile(r"[A-Za-z0-9_-]+-[0-9a-f]{12}-[0-9]{5,}")
 
 
 def shard_name(source: str, part: int = 0) -> str:
     """The name of a shard: the same for the same source and part, different for sources of the same base name."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(source).stem).strip("_")[:_READABLE]
     return f"{stem or 'input'}-{hashlib.sha256(source.encode()).hexdigest()[:12]}-{part:05d}"
+
+
+def is_shard_name(name: str) -> bool:
+    """Whether `shard_name` can have made this name, which so is no path."""
+    return _SHARD.fullmatch(name) is not None
 
 
 def table_path(folder: Path, table: str, shard: str) -> Path:
@@ -78,7 +84,8 @@ class ShardWriter:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part = stack.enter_context(whole_file(path))
                 schema = arrow_schema(columns, self.metadata)
-                self._tables[table] = stack.enter_context(parquet.ParquetWriter(part, schema, compression="zstd"))
+                writer = parquet.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True)
+                self._tables[table] = stack.enter_context(writer)
             self._stack = stack.pop_all()
         return self
 
