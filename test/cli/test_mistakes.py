@@ -14,8 +14,7 @@ from helpers.repository import ROOT
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli import main as cli
-from metrichmsr_ros.cli.replay import check_numbers
-from metrichmsr_ros.replay.options import ReplayError, ReplayOptions
+from metrichmsr_ros.replay.options import ReplayError, ReplayOptions, check_numbers
 
 skip_without_blazepose()
 
@@ -135,6 +134,21 @@ def test_mistakes_end_in_one_line_and_exit_code_2(words, told, files, tmp_path, 
 def test_numbers_of_a_replay_are_checked(name):
     with pytest.raises(ReplayError, match=f"--{name.replace('_', '-')} -1"):
         check_numbers(ReplayOptions(**{name: -1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("min_confidence", float("nan"), "--min-confidence nan: must be from 0 to 1"),
+        ("min_confidence", 2.0, "--min-confidence 2: must be from 0 to 1"),
+        ("min_confidence", -1.0, "--min-confidence -1: must be from 0 to 1"),
+        ("max_megapixels", float("nan"), "--max-megapixels nan: must be from 0.01 to 1024"),
+        ("max_megapixels", 0.001, "--max-megapixels 0.001: must be"),
+    ],
+)
+def test_limits_of_a_replay_are_checked(name, value, told):
+    with pytest.raises(ReplayError, match=told):
+        check_numbers(ReplayOptions(**{name: value}))
 
 
 CODE = """
