@@ -57,11 +57,12 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.cli.predict import depth_line, people_table, predict_photo, write_depth
+    from metrichmsr_ros.cli.predict import check_results, depth_line, people_table, predict_photo, write_depth
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
+    check_results(photo, out, depth)
     choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
     execution = Execution(precision, compile)
     pipeline = Pipeline.from_preset(preset, device, body, depth=choice, execution=execution)

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.io.texts import is_json_with
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.bag_context import RecordedContext
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, check_numbers, replay_errors
-from metrichmsr_ros.replay.output_folder import check_places, has_keys
+from metrichmsr_ros.replay.output_folder import check_places
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
@@ -100,7 +101,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
     """
     check_numbers(options)
     check_places(path, out, options)
-    if (out / "live.json").exists() and not has_keys(out / "live.json", ("published", "agreement")):
+    if (out / "live.json").exists() and not is_json_with(out / "live.json", ("published", "agreement")):
         raise ReplayError(f"{out} has live.json, which is not from a replay; choose another --out", ExitCode.USAGE)
     try:
         from metrichmsr_ros.ros.playback.live_session import FIXED_TOPICS, HUMANS_TOPIC, PEOPLE_TOPICS, live_session

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from metrichmsr_ros.evaluation.trajectories import TUM_HEADER
-from metrichmsr_ros.io.texts import read_json
+from metrichmsr_ros.io.texts import is_json_with
 from metrichmsr_ros.io.whole_files import remove_parts, write_whole
 from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
 from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
@@ -43,16 +41,7 @@ def is_replay(folder: Path) -> bool:
         mark = ""
     if mark == _UNFINISHED or re.fullmatch("[0-9a-f]{64}", mark):
         return True
-    return has_keys(folder / "metrics.json", ("options", "result", "code_sha256"))
-
-
-def has_keys(path: Path, keys: Iterable[str]) -> bool:
-    """Whether a file is a JSON object with all of these keys."""
-    try:
-        content: Any = read_json(path)
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.keys() >= set(keys)
+    return is_json_with(folder / "metrics.json", ("options", "result", "code_sha256"))
 
 
 def prepare_folder(out: Path) -> None:

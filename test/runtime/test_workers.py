@@ -75,5 +75,5 @@ def test_errors_reach_the_caller(threads):
 
 
 def test_no_threads_are_refused():
-    with pytest.raises(ValueError, match="at least 1 thread"):
+    with pytest.raises(MetricHMRError, match="at least 1 thread"):
         Workers(0)
