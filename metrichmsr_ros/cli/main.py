@@ -63,7 +63,7 @@ def predict(
 
     check_output_folder(out)
     check_results(photo, out, depth)
-    choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
+    choice = DepthChoice("people" if depth is None else depth, calibration, device)
     execution = Execution(precision, compile)
     pipeline = Pipeline.from_preset(preset, device, body, depth=choice, execution=execution)
     scene, files = predict_photo(pipeline, photo, out, fov, intrinsics, max_pixels)
