@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.runtime.workers import Workers
 
 THREADS = [1, 2, 3]
