@@ -114,6 +114,8 @@ CASES = {
     "synthesize, backgrounds": ((*SYNTHESIZE, "--backgrounds", "/nowhere"), "/nowhere"),
     "synthesize, empty backgrounds": ((*SYNTHESIZE, "--backgrounds", "{files}/folder"), "/folder has no images"),
     "crops without an end": (("synthesize", "crops", "--out", "{out}"), "give --count, --seconds or both"),
+    "crops, seconds": (("synthesize", "crops", "--out", "{out}", "--seconds", "nan"), "seconds is nan"),
+    "refine, floor": (("refine", "{files}/folder", "--out", "{out}", "--floor-z", "nan"), "--floor-z nan"),
     "crops, children": (("synthesize", "crops", "--out", "{out}", "--children", "2"), "children is 2"),
     "synthesize, poses": ((*SYNTHESIZE, "--poses", "{files}/page.npz"), "page.npz"),
     "demo, out": (("demo", "--out", "{files}/file"), "is a file; name a folder"),
