@@ -69,10 +69,12 @@ class DemoFolders:
         Raises:
             ReplacedFileError: a file with the name of a result is of another origin.
         """
+        is_ours = False
         for bag, topic in ((self.sequence, "/truth/humans"), (self.perception, "/perception/humans")):
             others = [path for path in sorted(bag.glob("*")) if path.name not in (METADATA, f"{bag.name}.mcap")]
             refuse_existing(others, "demo")
-            if any(bag.glob("*")) and topic not in _topics(bag):
+            is_ours = is_ours or topic in _topics(bag)  # of a killed demo the second bag may not be readable
+            if any(bag.glob("*")) and not is_ours:
                 refuse_existing([bag], "demo")
         if not is_json_with(self.report, ("machine", "dropped", "latency_p50_by_people")):
             refuse_existing([self.out / name for name in _REPORTS], "demo")

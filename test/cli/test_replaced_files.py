@@ -131,6 +131,8 @@ def test_a_demo_replaces_its_own_bags_and_no_recording_of_the_user(tmp_path):
         path.unlink()
     folders.sequence.rmdir()
     write_bag(folders.sequence, Recipe(truth=True))
+    folders.perception.mkdir()
+    (folders.perception / "perception.mcap").write_bytes(b"of a killed demo")
     folders.check()
     folders.clear()
     assert list(tmp_path.iterdir()) == []
