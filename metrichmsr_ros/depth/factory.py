@@ -65,7 +65,7 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
         DeviceError: neither ONNX Runtime nor torch has the device.
         AssetError: the network was not downloaded.
     """
-    _check_calibration(choice.calibration)
+    check_calibration(choice.calibration)
     source = make_source(choice.source, choice.device) if choice.source != "people" else None
     calibration = "none" if source is None else choice.calibration
     if calibration == "auto":
@@ -75,7 +75,7 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
     return DepthEngine(source, calibration, memory_s=choice.memory_s)
 
 
-def _check_calibration(name: str) -> None:
+def check_calibration(name: str) -> None:
     """Raise DepthError for an unknown name or a missing file, also where the people alone need no calibration."""
     if name.endswith(".safetensors"):
         if not Path(name).is_file():

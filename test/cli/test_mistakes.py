@@ -89,6 +89,12 @@ CASES = {
     "photo too large": ((*PREDICT, "--max-pixels", "1000"), "--max-pixels"),
     "photo, no pixels": ((*PREDICT, "--max-pixels", "-1"), "--max-pixels -1: give at least 1"),
     "intrinsics, far": ((*PREDICT, "--intrinsics", "1e30", "1e30", "255", "255"), "too long for an image of"),
+    "view, calibration": (("view", PHOTO, "--calibration", "nope"), "unknown depth calibration 'nope'"),
+    "view, pixels": (("view", PHOTO, "--max-pixels", "-1"), "--max-pixels -1: at least 1"),
+    "annotate, calibration": (
+        ("annotate", PHOTO, "--calibration", "nope", "--out", "{out}"),
+        "unknown depth calibration 'nope'",
+    ),
     "view no topic": (("view", "topic:"), "the topic of the people is ''"),
     "view a bad topic": (("view", "topic:bad name"), "the topic of the people is 'bad name'"),
     "view a bad image": (("view", "topic:/x", "--image", "bad name"), "the topic of the images is 'bad name'"),
