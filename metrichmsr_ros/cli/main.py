@@ -57,7 +57,14 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.cli.predict import check_results, depth_line, people_table, predict_photo, write_depth
+    from metrichmsr_ros.cli.predict import (
+        InputError,
+        check_results,
+        depth_line,
+        people_table,
+        predict_photo,
+        write_depth,
+    )
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
@@ -71,6 +78,8 @@ def predict(
     console.print(people_table(scene))
     written = [files.overlay, files.numbers, *([files.mesh] if files.mesh else [])]
     if depth is not None:
+        if depth.startswith("file:") and scene.depth.problem:
+            raise InputError(f"--depth {depth}: {scene.depth.problem}; no depth was written")
         console.print(depth_line(scene.depth), markup=False, highlight=False)
         written += write_depth(scene, pipeline.faces, photo, out)
     for path in written:

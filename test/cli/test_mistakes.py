@@ -30,6 +30,7 @@ def files(tmp_path_factory):
     for name in ("page.pkl", "page.npz", "page.npy"):
         (folder / name).write_text("<html>please sign in</html>")
     (folder / "empty.npz").write_bytes(b"")
+    np.save(folder / "flat.npy", np.full((100, 512), 2.0))
     np.savez(folder / "other.npz", a=np.zeros(3))
     (folder / "text.safetensors").write_text("hello")
     (folder / "bytes.yaml").write_bytes(bytes(range(256)))
@@ -74,6 +75,10 @@ CASES = {
     "depth file missing": (
         (*PREDICT, "--depth", "file:/nowhere.npy"),
         "/nowhere.npy is not a file; give a .npy in metres",
+    ),
+    "depth file of another shape": (
+        (*PREDICT, "--depth", "file:{files}/flat.npy"),
+        "file:flat.npy is 512x100, which is not the shape of the image of 512x512",
     ),
     "depth file is a page": ((*PREDICT, "--depth", "file:{files}/page.npy"), "web page"),
     "calibration missing": (
