@@ -25,6 +25,7 @@ from metrichmsr_ros.annotation.run import Annotation, Where
 from metrichmsr_ros.annotation.state import entries
 from metrichmsr_ros.annotation.summary import SourceSummary, summarise
 from metrichmsr_ros.annotation.work_done import WorkDone
+from metrichmsr_ros.depth.factory import check_calibration
 from metrichmsr_ros.replay.options import ExitCode
 
 _LINE_S = 10.0  # between two lines of progress in a log
@@ -59,6 +60,7 @@ def annotate_command(
         OSError: `out` cannot be written to.
     """
     console = console or Console()
+    check_calibration(options.calibration)
     annotation = Annotation(inputs, out, options, where, fresh, make)
     work = WorkDone(annotation.tasks)
     with _Shown(console, work) as shown:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,15 +25,19 @@ from rich.console import Console
 from rich.progress import track
 
 from metrichmsr_ros.assets import asset_path
+from metrichmsr_ros.cli.output_files import refuse_existing
 from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.io.images import write_image
+from metrichmsr_ros.io.texts import is_json_with
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.replay.records import PersonRecord
+from metrichmsr_ros.ros.bags.metadata import NAME as METADATA
 
 FPS = 10.0
+_REPORTS = ("report.json", "report.md", "overlay.mp4", "overlay.png")
 Answers = dict[int, list[PersonRecord]]  # stamp of the image in nanoseconds -> people
 PHOTO_FOV_DEG = 30.0  # assumed: a portrait lens; the real one is not recorded
 
@@ -55,10 +58,46 @@ class DemoFolders:
         """The bag with the output of the node."""
         return self.out / "perception"
 
+    @property
+    def report(self) -> Path:
+        """The table as JSON, written before the other files beside it: it shows whose they are."""
+        return self.out / "report.json"
+
+    def check(self) -> None:
+        """Refuse to replace what no demo wrote.
+
+        Raises:
+            ReplacedFileError: a file with the name of a result is of another origin.
+        """
+        is_ours = False
+        for bag, topic in ((self.sequence, "/truth/humans"), (self.perception, "/perception/humans")):
+            others = [path for path in sorted(bag.glob("*")) if path.name not in (METADATA, f"{bag.name}.mcap")]
+            refuse_existing(others, "demo")
+            is_ours = is_ours or topic in _topics(bag)  # of a killed demo the second bag may not be readable
+            if any(bag.glob("*")) and not is_ours:
+                refuse_existing([bag], "demo")
+        if not is_json_with(self.report, ("machine", "dropped", "latency_p50_by_people")):
+            refuse_existing([self.out / name for name in _REPORTS], "demo")
+
     def clear(self) -> None:
-        """Remove the bags of an earlier demo and no other files."""
+        """Remove the bags of an earlier demo, see `check`."""
         for bag in (self.sequence, self.perception):
-            shutil.rmtree(bag, ignore_errors=True)
+            for path in bag.glob("*"):
+                path.unlink()
+            if bag.is_dir():
+                bag.rmdir()
+
+
+def _topics(bag: Path) -> list[str]:
+    """Names of the topics of a bag; none if it cannot be read."""
+    from metrichmsr_ros.ros.bags.errors import BagError
+    from metrichmsr_ros.ros.bags.reader import Bag
+
+    try:
+        with Bag(bag) as opened:
+            return [topic.name for topic in opened.topics]
+    except BagError:
+        return []
 
 
 def run_demo(out: Path, num_frames: int) -> SequenceReport:
@@ -66,6 +105,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
 
     Raises:
         InputError: ROS 2 or the messages of this package are not installed.
+        ReplacedFileError: `out` has files with the names of results that no demo wrote.
     """
     try:
         from metrichmsr_ros.ros.playback.sequence_bag import write_sequence_bag
@@ -76,6 +116,7 @@ def run_demo(out: Path, num_frames: int) -> SequenceReport:
         raise InputError(f"--frames {num_frames}: give at least 1")
     console, folders = Console(), DemoFolders(out)
     folders.out.mkdir(parents=True, exist_ok=True)
+    folders.check()
     folders.clear()
     frames = WalkingSequence(num_frames, FPS)
     write_sequence_bag(folders.sequence, _with_progress(frames, num_frames, "1/4 rendering the sequence"))
@@ -157,9 +198,9 @@ def _latency_by_people(answers: Answers, latencies_s: dict[int, float]) -> dict[
 def _write_report(
     report: SequenceReport, folders: DemoFolders, drops: dict[str, int], by_people: dict[int, float]
 ) -> None:
-    write_whole(folders.out / "report.md", report.markdown())
     numbers = {"machine": _machine(), "dropped": drops, "latency_p50_by_people": by_people, **report.as_dict()}
-    write_whole(folders.out / "report.json", json.dumps(numbers, indent=1) + "\n")
+    write_whole(folders.report, json.dumps(numbers, indent=1) + "\n")
+    write_whole(folders.out / "report.md", report.markdown())
 
 
 def _write_overlays(folders: DemoFolders, console: Console) -> None:

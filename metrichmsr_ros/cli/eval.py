@@ -93,7 +93,11 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
 
     if benchmark not in DATASETS:
         raise EvalError(f"unknown benchmark '{benchmark}'; choose from {', '.join(DATASETS)}")
+    _check_numbers(options)
     given = _named(options.predictions)
+    if given and (benchmark == "open" or (benchmark == "synfocal" and options.data is None)):
+        remedy = "give --data with motions in this package's npz layout" if benchmark == "synfocal" else "leave it out"
+        raise EvalError(f"--predictions {options.predictions[0]} cannot be used for {benchmark} here; {remedy}")
     if benchmark == "synfocal" and options.data is None:
         with console.status("rendering and estimating"):
             return run.evaluate_focal_sweep({options.preset: _pipeline(options)}, options.images)
@@ -181,12 +185,22 @@ def _videos(benchmark: str, data: Path, options: EvalOptions, regressor: Any) ->
     raise EvalError(f"{benchmark} needs motions in this package's npz layout; {data} holds none")
 
 
+def _check_numbers(options: EvalOptions) -> None:
+    for name, number in {"images": options.images, "num-threads": options.num_threads}.items():
+        if number < 1:
+            raise EvalError(f"--{name} {number}: must be at least 1")
+    if not options.max_depth >= 0:
+        raise EvalError(f"--max-depth {options.max_depth:g}: give metres, or 0 to evaluate all")
+
+
 def _named(predictions: tuple[str, ...]) -> dict[str, Path]:
     named = {}
     for text in predictions:
         name, equals, path = text.partition("=")
-        if not equals or not path:
+        if not equals or not path or not name:
             raise EvalError(f"--predictions {text}: write NAME=PATH")
+        if name in named:
+            raise EvalError(f"--predictions {text}: {name} is named twice")
         named[name] = Path(path)
     return named
 

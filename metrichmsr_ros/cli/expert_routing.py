@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
+from metrichmsr_ros.cli.output_files import refuse_inputs
 from metrichmsr_ros.cli.predict import InputError, load_photo, photo_camera
 from metrichmsr_ros.geometry.camera_options import Intrinsics
 from metrichmsr_ros.geometry.crop import apply_matrix, warp_crop
@@ -77,6 +78,7 @@ def route_images(
 
     Raises:
         InputError: no image is given, or one is unreadable.
+        ReplacedFileError: a figure would replace one of the images.
         RoutingError: the network has no routed experts.
     """
     if not images:
@@ -91,6 +93,7 @@ def route_images(
         found += person_routings(model, scene, path.stem)
     if not found:
         return RoutingFiles((), ())
+    refuse_inputs(images, [out / f"{name}.png" for name in ("routing", *(person.name for person in found))])
     weights = np.stack([person.weights for person in found])
     limits = (float(np.nanmin(weights)), float(np.nanmax(weights)))
     people = tuple(_write(out / f"{person.name}.png", person.draw(limits)) for person in found)

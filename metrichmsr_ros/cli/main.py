@@ -57,12 +57,20 @@ def predict(
     """
     from rich.console import Console
 
-    from metrichmsr_ros.cli.predict import depth_line, people_table, predict_photo, write_depth
+    from metrichmsr_ros.cli.predict import (
+        InputError,
+        check_results,
+        depth_line,
+        people_table,
+        predict_photo,
+        write_depth,
+    )
     from metrichmsr_ros.depth.factory import DepthChoice
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
-    choice = DepthChoice() if depth is None else DepthChoice(depth, calibration, device)
+    check_results(photo, out, depth)
+    choice = DepthChoice("people" if depth is None else depth, calibration, device)
     execution = Execution(precision, compile)
     pipeline = Pipeline.from_preset(preset, device, body, depth=choice, execution=execution)
     scene, files = predict_photo(pipeline, photo, out, fov, intrinsics, max_pixels)
@@ -70,6 +78,8 @@ def predict(
     console.print(people_table(scene))
     written = [files.overlay, files.numbers, *([files.mesh] if files.mesh else [])]
     if depth is not None:
+        if depth.startswith("file:") and scene.depth.problem:
+            raise InputError(f"--depth {depth}: {scene.depth.problem}; no depth was written")
         console.print(depth_line(scene.depth), markup=False, highlight=False)
         written += write_depth(scene, pipeline.faces, photo, out)
     for path in written:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from metrichmsr_ros.cli.output_files import refuse_existing, refuse_inputs
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
@@ -24,6 +25,7 @@ from metrichmsr_ros.io.images import (
     read_photograph,
     write_image,
 )
+from metrichmsr_ros.io.texts import is_json_with
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
@@ -52,8 +54,10 @@ def load_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Photograph:
 
     Raises:
         InputError: `path` is not a readable file, not an image that OpenCV can read, a truncated JPEG, or an image
-            that is too large.
+            that is too large; or `max_pixels` is less than 1.
     """
+    if max_pixels < 1:
+        raise InputError(f"--max-pixels {max_pixels}: give at least 1")
     if not path.is_file():
         raise InputError(f"{path} is not a file; give the path of a photograph (JPEG, PNG, ...)")
     try:
@@ -105,22 +109,65 @@ def predict_photo(
     intrinsics: Intrinsics | None,
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[Scene, PredictionFiles]:
-    """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`."""
+    """Run `pipeline` on one photograph and write overlay PNG, JSON and GLB under `out`.
+
+    Raises:
+        InputError: as `load_photo`.
+        ReplacedFileError: as `check_results`.
+        CameraError: as `photo_camera`.
+    """
+    check_results(photo, out)
     found = load_photo(photo, max_pixels)
     camera = photo_camera(found.image, fov_deg, intrinsics, orientation=found.orientation)
     scene = pipeline.estimate(found.image, camera)
     return scene, write_prediction(scene, pipeline, photo, out)
 
 
+def check_results(photo: Path, out: Path, depth: str | None = None) -> None:
+    """Refuse results that would replace the photograph, its depth file or a file of another origin.
+
+    Args:
+        photo: the photograph.
+        out: folder of the results.
+        depth: source of the depth that will be written too, e.g. `file:PATH`.
+
+    Raises:
+        ReplacedFileError: there is such a file; the message names it.
+    """
+    numbers, overlay, mesh = _result_files(photo, out)
+    results = [numbers, overlay, mesh]
+    depth_files = [] if depth is None else _depth_files(photo, out)
+    file = Path(depth.removeprefix("file:")) if depth is not None and depth.startswith("file:") else None
+    refuse_inputs((photo, file), [*results, *depth_files])
+    if not is_json_with(numbers, ("image", "intrinsics_source", "people")):
+        refuse_existing([*results, *depth_files], "predict")
+    elif depth_files and not depth_files[0].exists():  # a sensor's depth may have been put there
+        refuse_existing(depth_files, "predict --depth")
+
+
+def _result_files(photo: Path, out: Path) -> tuple[Path, Path, Path]:
+    """Numbers, overlay and mesh; the numbers are written first, because they show whose files these are."""
+    return out / f"{photo.stem}.json", out / f"{photo.stem}_overlay.png", out / f"{photo.stem}.glb"
+
+
+def _depth_files(photo: Path, out: Path) -> tuple[Path, Path, Path]:
+    """Point cloud, figure and millimetres; the cloud is written first, because it shows whose files these are."""
+    return out / f"{photo.stem}_scene.ply", out / f"{photo.stem}_scene.png", out / f"{photo.stem}_depth.png"
+
+
 def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -> PredictionFiles:
-    """Write `<photo stem>_overlay.png`, `<stem>.json` and, with people, `<stem>.glb` under `out`."""
+    """Write `<photo stem>_overlay.png`, `<stem>.json` and, with people, `<stem>.glb` under `out`.
+
+    An earlier GLB is removed where nobody was found.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    overlay, numbers = out / f"{photo.stem}_overlay.png", out / f"{photo.stem}.json"
-    write_image(overlay, draw_overlay(scene, pipeline.faces))
+    numbers, overlay, mesh = _result_files(photo, out)
     write_whole(numbers, json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
-    mesh = out / f"{photo.stem}.glb" if scene.people else None
-    if mesh is not None:
-        _write_glb(scene.people, pipeline.faces, mesh)
+    write_image(overlay, draw_overlay(scene, pipeline.faces))
+    if not scene.people:
+        mesh.unlink(missing_ok=True)
+        return PredictionFiles(overlay, numbers, None)
+    _write_glb(scene.people, pipeline.faces, mesh)
     return PredictionFiles(overlay, numbers, mesh)
 
 
@@ -128,15 +175,15 @@ def write_depth(scene: Scene, faces: NDArray[np.int64], photo: Path, out: Path) 
     """Write `<photo stem>_depth.png` (16-bit, millimetres, 0 unknown), `<stem>_scene.png` and `<stem>_scene.ply`."""
     import trimesh
 
-    millimetres, picture, cloud = (out / f"{photo.stem}_{end}" for end in ("depth.png", "scene.png", "scene.ply"))
+    cloud, picture, millimetres = _depth_files(photo, out)
     known = np.isfinite(scene.depth.metres)
     stored = np.where(known, np.clip(np.nan_to_num(scene.depth.metres) * 1000, 0, 65535), 0)
-    write_image(millimetres, np.rint(stored).astype(np.uint16))
-    write_image(picture, draw_scene(scene, faces))
     v, u = np.nonzero(known)
     points = scene.camera.back_project(np.stack([u, v], axis=-1), scene.depth.metres[v, u])
     content = trimesh.PointCloud(points @ _GLTF_FROM_OPTICAL, scene.image[v, u]).export(file_type="ply")
     write_whole(cloud, content)
+    write_image(picture, draw_scene(scene, faces))
+    write_image(millimetres, np.rint(stored).astype(np.uint16))
     return [millimetres, picture, cloud]
 
 

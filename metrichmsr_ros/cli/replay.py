@@ -17,7 +17,7 @@ from metrichmsr_ros.replay.batch.processes import MakePipeline, Outcome, ReplayJ
 from metrichmsr_ros.replay.batch.ray import run_jobs_on_ray
 from metrichmsr_ros.replay.compare import compare
 from metrichmsr_ros.replay.live import replay_live
-from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, check_numbers
 from metrichmsr_ros.replay.replay import load_pipeline
 
 _MARKS = {
@@ -68,15 +68,6 @@ def replay_command(
     if len(outcomes) > 1:
         console.print(_summary(outcomes))
     return overall(outcomes)
-
-
-def check_numbers(options: ReplayOptions, workers: int = 1) -> None:
-    """Raise ReplayError for a number of workers, threads, images or frames that cannot be meant."""
-    least = {"workers": 1, "num-threads": 1, "limit": 0, "worst": 0}
-    given = {"workers": workers, "num-threads": options.num_threads, "limit": options.limit, "worst": options.worst}
-    for name, number in given.items():
-        if number < least[name]:
-            raise ReplayError(f"--{name} {number}: must be at least {least[name]}", ExitCode.USAGE)
 
 
 def _watched(jobs: list[ReplayJob], workers: int, ray: str | None, fresh: bool, console: Console) -> Iterator[Outcome]:

@@ -76,7 +76,7 @@ class DepthEngine:
         memory_s: time constant in seconds: without people a calibration fades to 1/e in this time.
 
     Raises:
-        DepthError: unknown method.
+        DepthError: unknown method, or `memory_s` is not a positive number.
     """
 
     def __init__(
@@ -86,6 +86,8 @@ class DepthEngine:
         refiner: RefinerEngine | None = None,
         memory_s: float = 10.0,
     ) -> None:
+        if not memory_s > 0:
+            raise DepthError(f"memory_s of the depth's calibration is {memory_s}; give more than 0 seconds")
         self._source = source
         self._fit = _fit(method, refiner)
         self._is_calibrated = refiner is not None or method != "none"

@@ -65,15 +65,26 @@ def make_engine(choice: DepthChoice) -> DepthEngine:
         DeviceError: neither ONNX Runtime nor torch has the device.
         AssetError: the network was not downloaded.
     """
+    check_calibration(choice.calibration)
     source = make_source(choice.source, choice.device) if choice.source != "people" else None
     calibration = "none" if source is None else choice.calibration
     if calibration == "auto":
         calibration = str(asset_path(SHIPPED_REFINER))
     if calibration.endswith(".safetensors"):
         return DepthEngine(source, refiner=_refiner(calibration, choice.device), memory_s=choice.memory_s)
-    if calibration != "none" and calibration not in METHODS:
-        raise DepthError(f"unknown depth calibration '{calibration}'; choose from: {'; '.join(CALIBRATIONS)}")
     return DepthEngine(source, calibration, memory_s=choice.memory_s)
+
+
+def check_calibration(name: str) -> None:
+    """Raise DepthError for an unknown name or a missing file, also where the people alone need no calibration."""
+    if name.endswith(".safetensors"):
+        if not Path(name).is_file():
+            raise DepthError(
+                f"depth calibration is {name!r}, which is not a file: cannot read depth refiner weights. Give auto for "
+                "the shipped refiner, or the path of a .safetensors file that `metrichmsr train depth` wrote"
+            )
+    elif name not in ("auto", "none", *METHODS):
+        raise DepthError(f"unknown depth calibration '{name}'; choose from: {'; '.join(CALIBRATIONS)}")
 
 
 def source_name(source: str) -> str:
@@ -107,11 +118,6 @@ def _automatic() -> str:
 
 
 def _refiner(path: str, device: str) -> RefinerEngine:
-    if not Path(path).is_file():
-        raise DepthError(
-            f"depth calibration is {path!r}, which is not a file: cannot read depth refiner weights. Give auto for "
-            "the shipped refiner, or the path of a .safetensors file that `metrichmsr train depth` wrote"
-        )
     has_graph = graph_of(Path(path)).is_file()
     if has_graph and (providers := providers_of(device)):
         return OnnxRefiner(path, providers=providers)

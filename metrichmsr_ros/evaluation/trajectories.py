@@ -5,8 +5,11 @@ One line per pose: `seconds tx ty tz qx qy qz qw`, metres, unit quaternion.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,13 @@ from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.io.texts import TextFileError, read_text
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import Float64Array
+
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # without Python's 1_0
+_FARTHEST_M = 1e9
+_LENGTHS = (1e-6, 1e6)  # of a quaternion that gives a direction
+_LATEST_S = 9.2e9  # of times that int64 holds as ns
+
+TUM_HEADER = "# timestamp tx ty tz qx qy qz qw"  # first line of what `write_tum` writes
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,11 @@ def in_world(trajectory: Trajectory, cameras: Mapping[int, Float64Array]) -> Tra
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
     """Write one trajectory; stamps keep nanosecond resolution."""
-    lines = ["# timestamp tx ty tz qx qy qz qw"]
+    lines = [TUM_HEADER]
     for stamp, position, turn in zip(trajectory.stamp_ns, trajectory.positions, trajectory.quaternions, strict=True):
         numbers = " ".join(f"{value:.9g}" for value in (*position, *turn))
-        lines.append(f"{int(stamp) // 10**9}.{int(stamp) % 10**9:09d} {numbers}")
+        whole, part = divmod(abs(int(stamp)), 10**9)
+        lines.append(f"{'-' if stamp < 0 else ''}{whole}.{part:09d} {numbers}")
     write_whole(path, "\n".join(lines) + "\n")
 
 
@@ -72,10 +83,11 @@ def read_tum(path: Path) -> Trajectory:
     """Read one trajectory, in the order of the file.
 
     Raises:
-        MetricInputError: no poses, or a line without eight finite numbers or with a quaternion of zero; the message
-            names the line.
+        MetricInputError: no poses, a line without eight finite numbers, with a translation beyond 1e9 m or with a
+            quaternion of zero, or two poses of one time; the message names the line.
     """
     stamps, rows = [], []
+    seen: dict[int, tuple[int, list[float]]] = {}
     for number, line in enumerate(_text_of(path).splitlines(), 1):
         words = line.split("#")[0].replace(",", " ").split()
         if not words:
@@ -83,9 +95,12 @@ def read_tum(path: Path) -> Trajectory:
         pose = _pose_of(words)
         if pose is None:
             raise MetricInputError(
-                f"{path}, line {number}: needs 'seconds tx ty tz qx qy qz qw', finite and with a quaternion other than "
-                f"zero, has {line.strip()!r}"
+                f"{path}, line {number}: needs 'seconds tx ty tz qx qy qz qw', finite, within {_FARTHEST_M:g} m and "
+                f"with a quaternion other than zero, has {line.strip()!r}"
             )
+        earlier, there = seen.setdefault(pose[0], (number, pose[1]))
+        if there != pose[1]:
+            raise MetricInputError(f"{path}, line {number}: another pose of the time of line {earlier}; delete one")
         stamps.append(pose[0])
         rows.append(pose[1])
     if not rows:
@@ -96,12 +111,12 @@ def read_tum(path: Path) -> Trajectory:
 
 
 def _pose_of(words: list[str]) -> tuple[int, list[float]] | None:
-    """Time in ns, position and quaternion; None if they are not eight finite numbers, or the quaternion is zero."""
-    try:
-        values = [float(word) for word in words]
-    except ValueError:
+    """Time in ns, position and quaternion; None if they are not eight numbers within the limits."""
+    if len(words) != 8 or not all(map(_NUMBER.fullmatch, words)):
         return None
-    if len(values) != 8 or not np.isfinite(values).all() or not any(values[4:]):
+    values = [float(word) for word in words]
+    is_near = abs(values[0]) <= _LATEST_S and max(map(abs, values[1:4])) <= _FARTHEST_M
+    if not is_near or not _LENGTHS[0] <= math.hypot(*values[4:]) <= _LENGTHS[1]:
         return None
     return _nanoseconds(words[0]), values[1:]
 
@@ -115,10 +130,7 @@ def _text_of(path: Path) -> str:
 
 def _nanoseconds(seconds: str) -> int:
     """Decimal seconds as ns, exactly; a float64 of Unix time would be off by up to 100 ns."""
-    if "e" in seconds.lower():
-        return round(float(seconds) * 1e9)
-    whole, _, part = seconds.partition(".")
-    return int(whole or 0) * 10**9 + int((part + "000000000")[:9])
+    return round(Decimal(seconds) * 10**9)
 
 
 def to_world(points_cam: ArrayLike, world_from_camera: ArrayLike) -> Float64Array:

@@ -17,6 +17,7 @@ from metrichmsr_ros.types import Float64Array
 
 SHORTEST_FOCAL_LENGTH = 0.05  # of the image side along the same axis
 LONGEST_FOCAL_LENGTH = 30.0  # of the longer side: a field of view of two degrees
+_IMPOSSIBLY_LONG = 1000.0  # of the longer side: no telescope on a robot
 _OBLONG, _TOO_OBLONG = 2.1, 4.0  # fx / fy or fy / fx
 _OFF_CENTRE = 0.2  # of the image side, along one axis
 _OFF_DIAGONAL = 0.1  # along both axes by the same share, as where the size of the image changed
@@ -32,6 +33,11 @@ def warn_of_calibration(text: str) -> None:
 def focal_length_error(k: Float64Array, size: tuple[int, int], name: str) -> str | None:
     """Why K (3, 3), called `name`, has no focal length of an image of `size` (width, height); None if it may have."""
     fx, fy = k[0, 0], k[1, 1]
+    if max(fx, fy) > _IMPOSSIBLY_LONG * max(size):
+        return (
+            f"{name} has focal lengths {fx:.5g} and {fy:.5g} px, too long for an image of {size[0]}x{size[1]}: give "
+            "pixels of this image"
+        )
     if fx >= SHORTEST_FOCAL_LENGTH * size[0] and fy >= SHORTEST_FOCAL_LENGTH * size[1]:
         return None
     if min(fx, fy) <= 0:
@@ -96,10 +102,11 @@ def _off_centre(k: Float64Array, size: tuple[int, int], name: str) -> list[str]:
     if abs(off).max() <= _OFF_CENTRE and not scaled:
         return []
     middle_of = 2 * centre + 1
+    other = f", but in the middle of one of {middle_of[0]:.0f}x{middle_of[1]:.0f}" if min(middle_of) >= 1 else ""
     return [
         f"{name} has its principal point (cx, cy) at ({centre[0]:.5g}, {centre[1]:.5g}), far from the middle of an "
-        f"image of {size[0]}x{size[1]}, but in the middle of one of {middle_of[0]:.0f}x{middle_of[1]:.0f}: is it the "
-        "calibration of another resolution, or of an image that was cut without its roi?"
+        f"image of {size[0]}x{size[1]}{other}: is it the calibration of another resolution, or of an image that was "
+        "cut without its roi?"
     ]
 
 

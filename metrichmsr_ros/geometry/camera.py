@@ -6,6 +6,7 @@ centre of the top-left pixel is (0, 0) and the middle of a W x H image is ((W-1)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,12 +57,13 @@ class Camera:
 
     def __post_init__(self) -> None:
         """Validate every parameter at construction, so that later code can rely on it."""
-        if self.width < 1 or self.height < 1:
-            raise CameraError(f"image size is {self.width}x{self.height}; both sides must be at least 1 pixel")
-        object.__setattr__(self, "width", int(self.width))
-        object.__setattr__(self, "height", int(self.height))
+        width, height = _checked_size(self.width, self.height)
+        object.__setattr__(self, "width", width)
+        object.__setattr__(self, "height", height)
         self._freeze("intrinsics", checked_intrinsics(self.intrinsics, "K"))
-        model, coefficients = lens_of(self.distortion_model, self.distortion)
+        if not isinstance(self.distortion_model, str):
+            raise CameraError(f"distortion_model is {self.distortion_model!r}; give its name, such as 'none'")
+        model, coefficients = lens_of(self.distortion_model, _numbers(self.distortion, "D"))
         object.__setattr__(self, "distortion_model", model)
         self._freeze("distortion", coefficients)
         problem = coefficient_error(model, coefficients)
@@ -69,7 +71,7 @@ class Camera:
             raise CameraError(problem)
         if self.rectified_intrinsics is not None:
             self._freeze("rectified_intrinsics", checked_intrinsics(self.rectified_intrinsics, "P"))
-        self._freeze("rectification", np.asarray(self.rectification, np.float64).reshape(3, 3))
+        self._freeze("rectification", checked_rotation(self.rectification, "R"))
 
     def _freeze(self, name: str, value: Float64Array) -> None:
         value = value.copy()
@@ -100,13 +102,15 @@ class Camera:
     @classmethod
     def from_fov(cls, width: int, height: int, fov_x: float) -> Camera:
         """Ideal camera from its horizontal field of view `fov_x` in radians."""
-        if not 0 < fov_x < np.pi:
+        width, height = _checked_size(width, height)
+        if not isinstance(fov_x, (int, float, np.number)) or not 0 < fov_x < np.pi:
             raise CameraError(f"horizontal field of view is {fov_x} rad; it must lie between 0 and pi (not degrees)")
         return cls._centred(width, height, width / 2 / np.tan(fov_x / 2), "fov")
 
     @classmethod
     def long_side(cls, width: int, height: int) -> Camera:
         """The paper's fallback for unknown intrinsics: focal length = long image side, principal point = centre."""
+        width, height = _checked_size(width, height)
         return cls._centred(width, height, float(max(width, height)), "long_side")
 
     @classmethod
@@ -177,7 +181,7 @@ def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
     Raises:
         CameraError: not nine finite numbers, no focal length, mirrored, or a last row other than 0 0 1; names `name`.
     """
-    k = np.asarray(matrix, np.float64)
+    k = _numbers(matrix, name)
     if k.size != 9:
         raise CameraError(f"{name} must have 9 numbers (3x3), got shape {k.shape}")
     k = k.reshape(3, 3)
@@ -190,6 +194,39 @@ def checked_intrinsics(matrix: ArrayLike, name: str) -> Float64Array:
     if (np.abs(k[2] - (0, 0, 1)) > 1e-9).any():
         raise CameraError(f"{name} must end in the row 0 0 1, got {k[2].tolist()}")
     return k
+
+
+def checked_rotation(matrix: ArrayLike, name: str) -> Float64Array:
+    """Return the rectification `matrix` as (3, 3) float64.
+
+    Raises:
+        CameraError: not nine finite numbers, no rotation, or one to where the camera does not look; names `name`.
+    """
+    rotation = _numbers(matrix, name)
+    if rotation.size != 9 or not np.allclose(rotation.reshape(3, 3) @ rotation.reshape(3, 3).T, np.eye(3), atol=1e-3):
+        raise CameraError(f"{name} is not a rotation: {rotation.ravel().tolist()}")
+    rotation = rotation.reshape(3, 3)
+    if np.linalg.det(rotation) < 0 or rotation[2, 2] <= 0:
+        raise CameraError(
+            f"{name} mirrors the image or turns it to where the camera does not look: {rotation.ravel().tolist()}"
+        )
+    return rotation
+
+
+def _numbers(values: ArrayLike, name: str) -> Float64Array:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise CameraError(f"{name} must be numbers, got {values!r}") from None
+
+
+def _checked_size(width: Any, height: Any) -> tuple[int, int]:
+    for side in (width, height):
+        if not isinstance(side, (int, float, np.number)) or not math.isfinite(side) or side != int(side):
+            raise CameraError(f"image size is {width!r}x{height!r}; both sides must be whole numbers of pixels")
+    if width < 1 or height < 1:
+        raise CameraError(f"image size is {width}x{height}; both sides must be at least 1 pixel")
+    return int(width), int(height)
 
 
 def calibration_doubts(camera: Camera, name: str = "K") -> list[str]:

@@ -14,7 +14,7 @@ from metrichmsr_ros.geometry.calibration_checks import (
     impossible_intrinsics,
     warn_of_calibration,
 )
-from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics, lens_doubts
+from metrichmsr_ros.geometry.camera import Camera, CameraError, checked_intrinsics, checked_rotation, lens_doubts
 from metrichmsr_ros.geometry.distortion import has_distortion
 from metrichmsr_ros.geometry.lens_names import lens_of
 from metrichmsr_ros.types import Float64Array
@@ -157,12 +157,4 @@ def _usable_rotation(r: ArrayLike) -> Float64Array:
     """R, or the identity if the driver left it empty (all zero)."""
     if not np.any(np.asarray(r, np.float64)):
         return np.eye(3)
-    rotation = np.asarray(r, np.float64)
-    if rotation.size != 9 or not np.allclose(rotation.reshape(3, 3) @ rotation.reshape(3, 3).T, np.eye(3), atol=1e-3):
-        raise CameraError(f"CameraInfo.r is not a rotation: {rotation.ravel().tolist()}")
-    rotation = rotation.reshape(3, 3)
-    if np.linalg.det(rotation) < 0 or rotation[2, 2] <= 0:
-        raise CameraError(
-            f"CameraInfo.r mirrors the image or turns it to where the camera does not look: {rotation.ravel().tolist()}"
-        )
-    return rotation
+    return checked_rotation(r, "CameraInfo.r")

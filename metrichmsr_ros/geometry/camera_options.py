@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
+from metrichmsr_ros.geometry.calibration_checks import (
+    SHORTEST_FOCAL_LENGTH,
+    Doubt,
+    focal_length_error,
+    warn_of_calibration,
+)
 from metrichmsr_ros.geometry.camera import Camera, CameraError, calibration_doubts
 
 Intrinsics = tuple[float, float, float, float]  # fx, fy, cx, cy in pixels
 _FIRST_QUARTER_TURN = 5  # EXIF orientations from 5 on swap width and height
-LEAST_FOV_DEG, LARGEST_FOV_DEG = 1.0, 170.0
+LEAST_FOV_DEG, LARGEST_FOV_DEG = 1.0, 168.0  # a wider one has too short a focal length
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class CameraOptions:
     def from_degrees(cls, fov: float | None, intrinsics: Intrinsics | None) -> CameraOptions:
         """Options of the command line, with `fov` in degrees."""
         if fov is not None and not LEAST_FOV_DEG <= fov <= LARGEST_FOV_DEG:
-            raise CameraError(f"--fov {fov}: give the horizontal field of view in degrees, 1 to 170")
+            raise CameraError(f"--fov {fov}: give the horizontal field of view in degrees, 1 to 168")
         return cls(None if fov is None else math.radians(fov), intrinsics)
 
     def __post_init__(self) -> None:
@@ -65,13 +70,21 @@ class CameraOptions:
             doubt: called with a text about each thing that is unusual about intrinsics of this image.
 
         Raises:
-            CameraError: nothing is stated, or the intrinsics cannot be those of an image of this size.
+            CameraError: nothing is stated, or the intrinsics or the field of view cannot be those of an image of this
+                size.
         """
         if self.intrinsics is not None:
             return _given(self.intrinsics, (width, height), orientation, doubt)
         if self.fov_x is None:
             raise CameraError("the camera is not known: give --fov or --intrinsics")
-        return Camera.from_fov(width, height, self.fov_x)
+        camera = Camera.from_fov(width, height, self.fov_x)
+        if focal_length_error(camera.intrinsics, camera.size, "K"):
+            widest = 2 * math.atan(width / 2 / (SHORTEST_FOCAL_LENGTH * max(camera.size)))
+            raise CameraError(
+                f"--fov {math.degrees(self.fov_x):g}: too wide or too narrow for an image of {width}x{height}, whose "
+                f"horizontal field of view is at most {math.floor(math.degrees(widest))} degrees"
+            )
+        return camera
 
 
 def turned_intrinsics(intrinsics: Intrinsics, size: tuple[int, int], orientation: int) -> Intrinsics:

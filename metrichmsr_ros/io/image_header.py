@@ -16,6 +16,11 @@ _MOST_SKIPPED = 4096  # bytes between two segments of a JPEG
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame, of every kind
 _JP2, _J2K = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
+# EXIF orientation by the quarter turns of irot and the axis of imir: 0 swaps top and bottom, 1 left and right.
+_ISOBMFF_TURNS = {
+    (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6, (0, 1): 2, (2, 0): 2, (0, 0): 4, (2, 1): 4,
+    (1, 0): 5, (3, 1): 5, (1, 1): 7, (3, 0): 7,
+}  # fmt: skip
 _TIFF_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
@@ -31,7 +36,7 @@ def image_size(data: memoryview) -> Size | None:
 
 
 def exif_orientation(data: memoryview) -> int:
-    """EXIF orientation, 1 to 8, of a JPEG, PNG or WebP; 1, which is upright, where there is none."""
+    """Orientation as in EXIF, 1 to 8, of a JPEG, PNG, WebP, TIFF or AVIF; 1, which is upright, where there is none."""
     start = bytes(data[:12])
     try:
         if start.startswith(b"\xff\xd8"):
@@ -41,9 +46,18 @@ def exif_orientation(data: memoryview) -> int:
             return _orientation_of(_chunk(data, 8, ">", b"eXIf", 12))
         if start[:4] == b"RIFF" and start[8:] == b"WEBP":
             return _orientation_of(_chunk(data, 12, "<", b"EXIF", 8).removeprefix(b"Exif\0\0"))
+        if is_tiff(data):
+            return _orientation_of(data)
+        if start[4:8] == b"ftyp":
+            return _isobmff_orientation(bytes(data[:65536]))
     except (struct.error, IndexError):
         pass
     return 1
+
+
+def is_tiff(data: memoryview) -> bool:
+    """Whether it is a TIFF or BigTIFF, which OpenCV always turns upright."""
+    return _FORMATS.get(bytes(data[:4])) is _tiff
 
 
 def _or_none(size: Callable[[memoryview], Size | None], data: memoryview) -> Size | None:
@@ -131,8 +145,8 @@ def _tiff_tags(data: memoryview) -> dict[int, int]:
     return tags
 
 
-def _orientation_of(exif: bytes) -> int:
-    """Tag 274 of EXIF's TIFF structure."""
+def _orientation_of(exif: bytes | memoryview) -> int:
+    """Tag 274 of a TIFF, also of that inside EXIF."""
     found = _tiff_tags(memoryview(exif)).get(274, 1) if exif else 1
     return found if 1 <= found <= 8 else 1
 
@@ -164,6 +178,12 @@ def _isobmff(data: memoryview) -> Size:
     head = bytes(data[:65536])
     sizes = [struct.unpack(">II", head[m.end() + 4 : m.end() + 12]) for m in re.finditer(b"ispe", head)]
     return max(sizes, key=_area)
+
+
+def _isobmff_orientation(head: bytes) -> int:
+    """Of the properties irot, quarter turns against the clock, and imir, a mirror that acts after it."""
+    turn, mirror = re.search(rb"irot(.)", head, re.DOTALL), re.search(rb"imir(.)", head, re.DOTALL)
+    return _ISOBMFF_TURNS[turn[1][0] & 3 if turn else 0, mirror[1][0] & 1 if mirror else None]
 
 
 def _area(size: Size) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.io.cut_off import is_jpeg_cut_off, is_png_cut_off
-from metrichmsr_ros.io.image_header import MAX_PIXELS, Size, exif_orientation, image_size
+from metrichmsr_ros.io.image_header import MAX_PIXELS, Size, exif_orientation, image_size, is_tiff
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.types import AnyArray, ImageArray
 
@@ -27,6 +27,9 @@ _SMALL_FILE = 2**20  # bytes; holds the headers and metadata of an image of any 
 _BYTES_PER_PIXEL = 16  # of an uncompressed file: four channels of 32 bits
 # Steps that turn a stored image upright, by EXIF orientation: whether to mirror it sideways, then quarter turns.
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+
+
+_BACK = {6: 8, 8: 6}  # orientations whose turn is not its own inverse
 
 
 class ImageDataError(MetricHMRError, ValueError):
@@ -104,14 +107,13 @@ def decode_image(data: Any, *, upright: bool, max_pixels: int = MAX_PIXELS) -> I
         ImageDataError: there are no bytes, OpenCV cannot read them, the JPEG is truncated, or the image is too large.
     """
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels)
-    if upright:
-        image = _turned(image, exif_orientation(memoryview(data).cast("B")))
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(_turned_as_wanted(image, data, upright), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def decode_grey(data: Any, max_pixels: int = MAX_PIXELS) -> ImageArray:
     """Decode an image to (H, W) uint8 brightness, not turned; a Bayer mosaic stays one. Errors as `decode_image`."""
-    return np.asarray(_decoded(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels), np.uint8)
+    image = _decoded(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels)
+    return np.asarray(_turned_as_wanted(image, data, upright=False), np.uint8)
 
 
 def decode_as_stored(data: Any, max_pixels: int = MAX_PIXELS) -> AnyArray:
@@ -151,6 +153,15 @@ def _check_size(size: Size | None, max_pixels: int) -> None:
 
 def _mpx(pixels: int) -> str:
     return f"{pixels / 1e6:.1f} megapixels"
+
+
+def _turned_as_wanted(image: AnyArray, data: Any, upright: bool) -> AnyArray:
+    """What OpenCV decoded from `data`, upright or as stored: it turns a TIFF whatever it is told, and no other file."""
+    header = memoryview(data).cast("B")
+    if upright == is_tiff(header):
+        return image
+    orientation = exif_orientation(header)
+    return _turned(image, orientation if upright else _BACK.get(orientation, orientation))
 
 
 def _turned(image: AnyArray, orientation: int) -> AnyArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,12 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except Exception as error:  # JSONDecodeError, RecursionError, and ValueError for a number without end
         raise TextFileError(f"{path} is not JSON, or is damaged ({cause(error)}); copy or download it again") from None
+
+
+def is_json_with(path: Path, keys: Iterable[str]) -> bool:
+    """Whether a file is a JSON object with all of these keys, by which a command knows what it wrote."""
+    try:
+        content = read_json(path)
+    except TextFileError:
+        return False
+    return isinstance(content, dict) and content.keys() >= set(keys)

@@ -6,9 +6,11 @@ the number a robot gets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,7 @@ from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodi
 from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
-from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Scene, SceneContext
+from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, PipelineError, Scene, SceneContext
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
 from metrichmsr_ros.pipeline.uncertainty.evidence import Evidence, evidence_of
 from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty, uncertainty_from
@@ -67,6 +69,9 @@ class Pipeline:
         detector: finds people; None: the detector that ships with the package.
         workers: run networks' calls of one image at the same time; None: one after the other.
         uncertainty: of the poses of the people seen in an image.
+
+    Raises:
+        PipelineError: unknown `test_time_augmentation`.
     """
 
     def __init__(
@@ -81,6 +86,9 @@ class Pipeline:
         workers: Workers | None = None,
         uncertainty: Callable[[Evidence], PoseUncertainty] = uncertainty_from,
     ) -> None:
+        if test_time_augmentation not in get_args(Augmentation):
+            known = ", ".join(get_args(Augmentation))
+            raise PipelineError(f"test_time_augmentation is {test_time_augmentation!r}; choose one of {known}")
         self.engine = engine
         self.body = body
         self._blazepose, self._detector = blazepose, detector or PersonDetector()
@@ -224,7 +232,10 @@ class Pipeline:
         Raises:
             ImageError: as for `estimate`.
             CameraError: as for `estimate`.
+            PipelineError: `stamp_s` is not a finite number.
         """
+        if not isinstance(stamp_s, (int, float, np.number)) or not math.isfinite(stamp_s):
+            raise PipelineError(f"stamp_s is {stamp_s!r}; give the time of the image in seconds")
         clock = Stopwatch()
         with clock("total"):
             with clock("rectify"):

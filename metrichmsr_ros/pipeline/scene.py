@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.depth.sources.base import DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.networks import LandmarkSet
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.types import Float32Array, ImageArray
+
+
+class PipelineError(MetricHMRError, ValueError):
+    """A pipeline cannot use what it is given beside the image; the message names it, its value and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,25 @@ class SceneContext:
         depth: metres of a sensor or of another network, on a grid of its own, registered to the image's camera.
         trusts_depth: whether `depth` is measured well enough to correct how far people are.
         boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
+
+    Raises:
+        PipelineError: a box is not four finite numbers, or its corners are swapped.
     """
 
     floor: Plane | None = None
     depth: DepthMap | None = None
     trusts_depth: bool = True
     boxes: tuple[NDArray[np.floating], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the boxes, which come from elsewhere."""
+        for given in self.boxes:
+            box = np.asarray(given)
+            is_box = box.shape == (4,) and box.dtype.kind in "fiu" and bool(np.isfinite(box).all())
+            if not is_box or (box[2:] < box[:2]).any():
+                raise PipelineError(
+                    f"a box of the context is {given!r}; give x0, y0, x1, y1 in px with x0 <= x1, y0 <= y1"
+                )
 
     @property
     def measures_scale(self) -> bool:

@@ -43,7 +43,7 @@ class RecordedContext:
         topics: topics to read together with the images.
         all_topics: `topics` and the static transforms, which are read before the first image.
         wait_s: longest time in seconds between an image and the messages that belong to it, as in the node.
-        missing: number of images without floor or depth, by cause.
+        missing: number of images without floor, depth or camera pose, by cause.
         doubtful: number of images that were used with a problem of another kind, by cause.
         reasons: the first message for each cause.
 
@@ -87,7 +87,7 @@ class RecordedContext:
             raise ReplayError(text, ExitCode.USAGE)
 
     def problem(self, cause: str, text: str) -> None:
-        """Count an image without floor or depth, and keep the first text of each cause."""
+        """Count an image without floor, depth or camera pose, and keep the first text of each cause."""
         self.missing[cause] += 1
         self.reasons.setdefault(cause, text)
 

@@ -25,9 +25,11 @@ from metrichmsr_ros.ros.bags.output_bag import OutputBag
 from metrichmsr_ros.ros.frame_names import in_frame
 from metrichmsr_ros.ros.inputs.intake import ReadyFrame
 from metrichmsr_ros.ros.outputs.people import Body, PeopleOptions
+from metrichmsr_ros.ros.tf_tree import TransformError
 from metrichmsr_ros.types import Float64Array
 from metrichmsr_ros.visual.overlay import draw_overlay
 
+NO_CAMERA_POSE = "no camera pose"  # cause
 _MESHES = OutputRequest(vertices=True, depth=False)
 FrameProgress = Callable[[int, int], None]  # frames processed, frames in total
 
@@ -99,7 +101,7 @@ class FrameLoop:
             scene = self._processed(ready, source)
             if scene is None:
                 continue
-            self._keep(ready, scene, sink, log)
+            self._keep(ready, scene, source, sink, log)
             person_frames += len(scene.people)
             if progress:
                 progress(len(self.frames), total)
@@ -122,10 +124,10 @@ class FrameLoop:
             return None
         return scene
 
-    def _keep(self, ready: ReadyFrame, scene: Scene, sink: OutputBag, log: IO[str]) -> None:
+    def _keep(self, ready: ReadyFrame, scene: Scene, source: BagSource, sink: OutputBag, log: IO[str]) -> None:
         people = tuple(person_from_estimate(person) for person in scene.people)
         frame = FrameRecord(ready.stamp_ns, people, {**ready.seconds, **scene.timings})
-        pose = self.poses.world_from(ready.header.frame_id, ready.stamp_ns)
+        pose = self._camera_pose(ready, source)
         if pose is not None:
             self.cameras[ready.stamp_ns] = pose
         self.frames.append(frame)
@@ -135,6 +137,17 @@ class FrameLoop:
         self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
         self._keep_fixed(ready, sink.write(scene, ready.header, ready.arrived_ns, overlay), sink)
         log.write(json.dumps(_line(frame)) + "\n")
+
+    def _camera_pose(self, ready: ReadyFrame, source: BagSource) -> Float64Array | None:
+        """world_from_camera (4, 4); where the user named the poses, an image without one is counted."""
+        frame, stamp_ns = ready.header.frame_id, ready.stamp_ns
+        if not self.options.world and not self.options.cameras:
+            return self.poses.world_from(frame, stamp_ns)
+        try:
+            return self.poses.matrix(frame, stamp_ns)
+        except TransformError as error:
+            source.context.problem(NO_CAMERA_POSE, str(error))
+            return None
 
     def _keep_fixed(self, ready: ReadyFrame, bodies: list[Body], sink: OutputBag) -> None:
         if self.fixed is None:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
+from metrichmsr_ros.io.texts import is_json_with
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.bag_context import RecordedContext
-from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, check_numbers, replay_errors
+from metrichmsr_ros.replay.output_folder import check_places
 from metrichmsr_ros.replay.records import FrameRecord, person_from_message
 from metrichmsr_ros.ros.bags.message_types import TRANSFORMS
 from metrichmsr_ros.ros.bags.reader import Bag
@@ -94,8 +96,13 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         rate: 2.0 plays twice as fast as recorded.
 
     Raises:
-        ReplayError: ROS 2 is not installed, or the bag cannot be played.
+        ReplayError: ROS 2 is not installed, an option is wrong, the bag cannot be played, or `out` has the bag or a
+            live.json of another origin in it.
     """
+    check_numbers(options)
+    check_places(path, out, options)
+    if (out / "live.json").exists() and not is_json_with(out / "live.json", ("published", "agreement")):
+        raise ReplayError(f"{out} has live.json, which is not from a replay; choose another --out", ExitCode.USAGE)
     try:
         from metrichmsr_ros.ros.playback.live_session import FIXED_TOPICS, HUMANS_TOPIC, PEOPLE_TOPICS, live_session
         from metrichmsr_ros.ros.playback.player import play

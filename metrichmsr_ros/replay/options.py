@@ -5,6 +5,7 @@ Has few imports, because every start of the command line imports it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Literal
 from metrichmsr_ros.acceleration.execution import Precision
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.ros.bags.errors import BagChoiceError, BagError, DamagedBagError
-from metrichmsr_ros.ros.parameters import Settings
+from metrichmsr_ros.ros.parameters import PARAMETERS, Settings
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,20 @@ class ReplayError(MetricHMRError, RuntimeError):
     def __reduce__(self) -> tuple[type[ReplayError], tuple[str, ExitCode]]:
         """Keep the code when pickled, for errors from worker processes."""
         return type(self), (str(self), self.code)
+
+
+def check_numbers(options: ReplayOptions, workers: int = 1) -> None:
+    """Raise ReplayError for a number of workers, threads, images or frames, or a limit, that cannot be meant."""
+    least = {"workers": 1, "num-threads": 1, "limit": 0, "worst": 0}
+    given = {"workers": workers, "num-threads": options.num_threads, "limit": options.limit, "worst": options.worst}
+    for name, number in given.items():
+        if number < least[name]:
+            raise ReplayError(f"--{name} {number}: must be at least {least[name]}", ExitCode.USAGE)
+    for name, value in {"max_megapixels": options.max_megapixels, "min_confidence": options.min_confidence}.items():
+        low, high = PARAMETERS[name].between or (-math.inf, math.inf)
+        if not low <= value <= high:
+            text = f"--{name.replace('_', '-')} {value:g}: must be from {low:g} to {high:g}"
+            raise ReplayError(text, ExitCode.USAGE)
 
 
 @contextmanager

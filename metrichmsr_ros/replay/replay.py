@@ -22,11 +22,12 @@ from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_se
 from metrichmsr_ros.replay.bag_source import BagSource, source_of
 from metrichmsr_ros.replay.frame_loop import FrameLoop, FrameProgress
 from metrichmsr_ros.replay.ground_truth import TruthByStamp, load_truth
-from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
+from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, check_numbers, replay_errors
+from metrichmsr_ros.replay.output_folder import check_places, prepare_folder
 from metrichmsr_ros.replay.provenance import model_config
 from metrichmsr_ros.replay.records import FrameRecord
 from metrichmsr_ros.replay.report.page import write_report
-from metrichmsr_ros.replay.result import FixedPeople, ReplayResult, prepare_folder, write_results
+from metrichmsr_ros.replay.result import FixedPeople, ReplayResult, write_results
 from metrichmsr_ros.replay.world.camera_poses import CameraPoses, poses_of_bag, poses_of_file
 from metrichmsr_ros.replay.world.errors import world_errors
 from metrichmsr_ros.replay.world.fixed_errors import fixed_frame_errors
@@ -64,11 +65,13 @@ def replay_bag(
         progress: called with the number of processed frames and the total.
 
     Raises:
-        ReplayError: no image could be processed, or results cannot be written; `code` is the exit code. A bag that is
-            damaged midway and a disk that becomes full are not errors: the result has the frames before, and
-            `stopped` has the reason.
+        ReplayError: no image could be processed, an option is wrong, results cannot be written, or `out` has the bag or
+            other files with the names of results in it; `code` is the exit code. A bag that is damaged midway and a
+            disk that becomes full are not errors: the result has the frames before, and `stopped` has the reason.
     """
     began = time.perf_counter()
+    check_numbers(options)
+    check_places(path, out, options)
     with replay_errors(), Bag(path) as bag:
         source, truth, names = _prepare(bag, options)
         images = bag.count(names[0])

@@ -1,9 +1,8 @@
-"""The result of one replayed bag, and its folder: prepare, write and read it."""
+"""The result of one replayed bag, and its files: write and read them."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,16 @@ from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
 from metrichmsr_ros.io.texts import read_json
-from metrichmsr_ros.io.whole_files import remove_parts, whole_file, write_whole
-from metrichmsr_ros.replay.disk_reserve import LEAST_FREE_BYTES
-from metrichmsr_ros.replay.disk_reserve import NAME as RESERVE
+from metrichmsr_ros.io.whole_files import whole_file, write_whole
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
+from metrichmsr_ros.replay.output_folder import FIXED
 from metrichmsr_ros.replay.provenance import code_hash, machine, versions
 from metrichmsr_ros.replay.records import FrameRecord, save_records, sequence_digest
 from metrichmsr_ros.replay.world.errors import CameraPath, WorldErrors, person_trajectories
 from metrichmsr_ros.replay.world.fixed_errors import FixedFrameErrors
 from metrichmsr_ros.replay.world.fixed_frame import MotionByStamp, fixed_trajectories, save_motions
 from metrichmsr_ros.replay.worst_frames import Picture
-
-_FIXED = "people_fixed.npz"
-_OURS = ("bag", "trajectories", "metrics.json", "estimates.npz", _FIXED, "frames.jsonl", "report.html", RESERVE)
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class ReplayResult:
         frames: one record per processed frame, in order.
         images: number of images in the bag.
         dropped: number of images without a result, by cause.
-        missing: number of images without the requested floor or depth, by cause.
+        missing: number of images without the requested floor, depth or pose, by cause.
         doubtful: number of images that were used with a problem of another kind, by cause.
         reasons: the first message for each cause of `dropped`, `missing` and `doubtful`.
         truth: true people by stamp of the image; empty without ground truth.
@@ -143,37 +138,6 @@ class ReplayResult:
         }
 
 
-def prepare_folder(out: Path) -> None:
-    """Prepare `out`: create it, check the free disk space, then delete the results of an earlier replay.
-
-    Raises:
-        ReplayError: `out` is a file, has files of another origin in a result folder, or its disk is nearly full.
-        OSError: `out` cannot be created.
-    """
-    if out.is_file():
-        raise ReplayError(f"--out {out} is a file; name a folder", ExitCode.USAGE)
-    out.mkdir(parents=True, exist_ok=True)
-    for place in (out, out / "trajectories"):
-        remove_parts(place)
-    for folder, suffixes in (("bag", (".mcap", ".yaml")), ("trajectories", (".tum",))):
-        foreign = sorted(p.name for p in (out / folder).glob("*") if p.suffix not in suffixes)
-        if foreign:
-            text = f"{out / folder} has {foreign[0]}, which is not from a replay; choose another --out"
-            raise ReplayError(text, ExitCode.USAGE)
-    earlier = [path for name in _OURS for path in (out / name, *(out / name).glob("*")) if path.is_file()]
-    free = shutil.disk_usage(out).free + sum(path.stat().st_size for path in earlier)
-    if free < LEAST_FREE_BYTES:
-        raise ReplayError(
-            f"the disk of {out} has {free >> 20} MB free; a replay needs at least {LEAST_FREE_BYTES >> 20} MB",
-            ExitCode.OUTPUT,
-        )
-    for path in earlier:
-        path.unlink()
-    for folder in ("bag", "trajectories"):
-        if (out / folder).is_dir():
-            (out / folder).rmdir()
-
-
 def write_results(done: ReplayResult, out: Path) -> None:
     """Write estimates, trajectories and metrics; metrics.json is last, because it marks a finished replay."""
     with whole_file(out / "estimates.npz") as part:
@@ -187,7 +151,7 @@ def write_results(done: ReplayResult, out: Path) -> None:
     if done.fixed is not None:
         for name, trajectory in fixed_trajectories(done.fixed.motions).items():
             write_tum(folder / f"{_safe(name)}_fixed.tum", trajectory)
-        with whole_file(out / _FIXED) as part:
+        with whole_file(out / FIXED) as part:
             save_motions(part, done.fixed.frame, done.fixed.motions)
     if done.cameras:
         write_tum(folder / "camera_world.tum", camera_trajectory(done.cameras))

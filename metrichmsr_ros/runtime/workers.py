@@ -16,9 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import ParamSpec, TypeVar
 
+from metrichmsr_ros.errors import MetricHMRError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class WorkersError(MetricHMRError, ValueError):
+    """A number of threads that cannot work."""
 
 
 class Workers:
@@ -28,12 +34,12 @@ class Workers:
         num_threads: calls at a time, the caller's included; 1: none but the caller's.
 
     Raises:
-        ValueError: `num_threads` is less than 1.
+        WorkersError: `num_threads` is less than 1.
     """
 
     def __init__(self, num_threads: int = 1) -> None:
         if num_threads < 1:
-            raise ValueError(f"num_threads is {num_threads}; at least 1 thread is needed")
+            raise WorkersError(f"num_threads is {num_threads}; at least 1 thread is needed")
         self._helpers = num_threads - 1
         self._pool = ThreadPoolExecutor(self._helpers, "workers") if self._helpers else None
 

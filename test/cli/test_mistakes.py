@@ -14,8 +14,7 @@ from helpers.repository import ROOT
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.cli import main as cli
-from metrichmsr_ros.cli.replay import check_numbers
-from metrichmsr_ros.replay.options import ReplayError, ReplayOptions
+from metrichmsr_ros.replay.options import ReplayError, ReplayOptions, check_numbers
 
 skip_without_blazepose()
 
@@ -31,6 +30,7 @@ def files(tmp_path_factory):
     for name in ("page.pkl", "page.npz", "page.npy"):
         (folder / name).write_text("<html>please sign in</html>")
     (folder / "empty.npz").write_bytes(b"")
+    np.save(folder / "flat.npy", np.full((100, 512), 2.0))
     np.savez(folder / "other.npz", a=np.zeros(3))
     (folder / "text.safetensors").write_text("hello")
     (folder / "bytes.yaml").write_bytes(bytes(range(256)))
@@ -76,13 +76,33 @@ CASES = {
         (*PREDICT, "--depth", "file:/nowhere.npy"),
         "/nowhere.npy is not a file; give a .npy in metres",
     ),
+    "depth file of another shape": (
+        (*PREDICT, "--depth", "file:{files}/flat.npy"),
+        "file:flat.npy is 512x100, which is not the shape of the image of 512x512",
+    ),
     "depth file is a page": ((*PREDICT, "--depth", "file:{files}/page.npy"), "web page"),
     "calibration missing": (
         (*PREDICT, "--depth", "ground", "--calibration", "/no.safetensors"),
         "depth calibration is '/no.safetensors', which is not a file: cannot read depth refiner weights. Give auto",
     ),
+    "calibration without depth": ((*PREDICT, "--calibration", "nope"), "unknown depth calibration 'nope'"),
+    "calibration of people": (
+        (*PREDICT, "--depth", "people", "--calibration", "nope"),
+        "unknown depth calibration 'nope'",
+    ),
     "photo is a folder": (("predict", "{files}/folder", "--out", "{out}"), "is not a file"),
     "photo too large": ((*PREDICT, "--max-pixels", "1000"), "--max-pixels"),
+    "photo, no pixels": ((*PREDICT, "--max-pixels", "-1"), "--max-pixels -1: give at least 1"),
+    "intrinsics, far": ((*PREDICT, "--intrinsics", "1e30", "1e30", "255", "255"), "too long for an image of"),
+    "view, calibration": (("view", PHOTO, "--calibration", "nope"), "unknown depth calibration 'nope'"),
+    "view, pixels": (("view", PHOTO, "--max-pixels", "-1"), "--max-pixels -1: at least 1"),
+    "annotate, calibration": (
+        ("annotate", PHOTO, "--calibration", "nope", "--out", "{out}"),
+        "unknown depth calibration 'nope'",
+    ),
+    "view no topic": (("view", "topic:"), "the topic of the people is ''"),
+    "view a bad topic": (("view", "topic:bad name"), "the topic of the people is 'bad name'"),
+    "view a bad image": (("view", "topic:/x", "--image", "bad name"), "the topic of the images is 'bad name'"),
     "intrinsics": ((*PREDICT, "--intrinsics", "1", "1", "0", "0"), "it is the identity"),
     "routing, note": (("routing", "{files}/note.jpg", "--out", "{out}"), "note.jpg"),
     "routing, nothing": (("routing", "--out", "{out}"), "no images: give"),
@@ -105,11 +125,25 @@ CASES = {
     "synthesize, backgrounds": ((*SYNTHESIZE, "--backgrounds", "/nowhere"), "/nowhere"),
     "synthesize, empty backgrounds": ((*SYNTHESIZE, "--backgrounds", "{files}/folder"), "/folder has no images"),
     "crops without an end": (("synthesize", "crops", "--out", "{out}"), "give --count, --seconds or both"),
+    "crops, seconds": (("synthesize", "crops", "--out", "{out}", "--seconds", "nan"), "seconds is nan"),
+    "refine, floor": (("refine", "{files}/folder", "--out", "{out}", "--floor-z", "nan"), "--floor-z nan"),
     "crops, children": (("synthesize", "crops", "--out", "{out}", "--children", "2"), "children is 2"),
     "synthesize, poses": ((*SYNTHESIZE, "--poses", "{files}/page.npz"), "page.npz"),
     "demo, out": (("demo", "--out", "{files}/file"), "is a file; name a folder"),
     "eval, regressor": (("eval", "prox", "--data", "{files}/nowhere"), "nowhere"),
     "eval, device": (("eval", "synfocal", "--device", "cuda:99"), "device is 'cuda:99'"),
+    "eval, images": (("eval", "synfocal", "--images", "-1"), "--images -1: must be at least 1"),
+    "eval, no images": (("eval", "synfocal", "--images", "0"), "--images 0"),
+    "eval, threads": (("eval", "synfocal", "--num-threads", "0"), "--num-threads 0"),
+    "eval, far": (("eval", "prox", "--data", "{files}", "--max-depth", "nan"), "--max-depth nan"),
+    "eval, negative far": (("eval", "prox", "--data", "{files}", "--max-depth", "-1"), "--max-depth -1"),
+    "eval, predictions": (("eval", "synfocal", "--predictions", "a=/nope"), "--predictions a=/nope cannot be used"),
+    "eval, predictions of open": (("eval", "open", "--data", "x", "--predictions", "a=/nope"), "a=/nope cannot be"),
+    "eval, no name": (("eval", "3dpw", "--data", "x", "--predictions", "=x"), "--predictions =x: write NAME=PATH"),
+    "eval, one name": (
+        ("eval", "3dpw", "--data", "x", "--predictions", "a=x", "a=y"),
+        "--predictions a=y: a is named twice",
+    ),
     "compare": (("compare", "{files}/a[/b]", "{files}/file"), "a[/b]"),
     "replay, bag": (("replay", "{files}/nowhere[/x]", "--out", "{out}"), "nowhere[/x]"),
     "replay, workers": (("replay", "{files}", "--out", "{out}", "--workers", "0"), "--workers 0"),
@@ -135,6 +169,21 @@ def test_mistakes_end_in_one_line_and_exit_code_2(words, told, files, tmp_path, 
 def test_numbers_of_a_replay_are_checked(name):
     with pytest.raises(ReplayError, match=f"--{name.replace('_', '-')} -1"):
         check_numbers(ReplayOptions(**{name: -1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("min_confidence", float("nan"), "--min-confidence nan: must be from 0 to 1"),
+        ("min_confidence", 2.0, "--min-confidence 2: must be from 0 to 1"),
+        ("min_confidence", -1.0, "--min-confidence -1: must be from 0 to 1"),
+        ("max_megapixels", float("nan"), "--max-megapixels nan: must be from 0.01 to 1024"),
+        ("max_megapixels", 0.001, "--max-megapixels 0.001: must be"),
+    ],
+)
+def test_limits_of_a_replay_are_checked(name, value, told):
+    with pytest.raises(ReplayError, match=told):
+        check_numbers(ReplayOptions(**{name: value}))
 
 
 CODE = """

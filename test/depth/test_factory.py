@@ -79,3 +79,41 @@ def test_a_file_of_another_size_is_resized_to_the_image(tmp_path):
 def test_bad_choices_are_errors_that_name_the_value(choice, words):
     with pytest.raises(DepthError, match=words):
         make_engine(choice)
+
+
+@pytest.mark.parametrize("source", ["people", "ground"])
+@pytest.mark.parametrize("calibration", ["nope", "/nope.safetensors"])
+def test_calibrations_are_checked_also_where_none_is_needed(source, calibration):
+    with pytest.raises(DepthError, match="nope"):
+        make_engine(DepthChoice(source, calibration))
+
+
+@pytest.mark.parametrize("memory_s", [float("nan"), -1.0, 0.0])
+def test_a_memory_of_no_time_is_refused(memory_s):
+    with pytest.raises(DepthError, match=f"memory_s of the depth's calibration is {memory_s}"):
+        make_engine(DepthChoice(memory_s=memory_s))
+
+
+@pytest.mark.parametrize("size", [(80, 60), (40, 30), (161, 120), (4, 3)])
+def test_a_depth_file_of_the_shape_of_the_image_is_used_at_any_size(tmp_path, size):
+    file = tmp_path / "depth.npy"
+    np.save(file, np.full(size[::-1], 2.5))
+    answer = estimate(DepthChoice(f"file:{file}", "none"))
+    assert (answer.source, answer.problem) == ("file:depth.npy", "")
+    assert np.nanmedian(answer.metres) == 2.5
+
+
+def test_a_depth_file_of_another_shape_is_said(tmp_path):
+    file = tmp_path / "depth.npy"
+    np.save(file, np.full((100, 512), 2.5))
+    assert "file:depth.npy is 512x100, which is not the shape of the image of 80x60" in (
+        estimate(DepthChoice(f"file:{file}", "none")).problem
+    )
+
+
+@pytest.mark.parametrize("depth", [np.zeros((60, 80)), np.full((60, 80), np.nan), np.zeros((0, 5))])
+def test_a_depth_file_without_depth_is_refused_by_name(tmp_path, depth):
+    file = tmp_path / "depth.npy"
+    np.save(file, depth)
+    with pytest.raises(DepthError, match=r"depth.npy, \d+x\d+ pixels, has no pixel of known depth"):
+        make_engine(DepthChoice(f"file:{file}", "none"))

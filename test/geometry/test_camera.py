@@ -223,3 +223,36 @@ def test_bad_camera_info_is_an_error_that_names_the_field(change, words):
     asked = {key: info.pop(key) for key in ("image_size", "rectified") if key in info}
     with pytest.raises(CameraError, match=words):
         camera_from_info(plain_info(**info), **asked)
+
+
+WRONG = {
+    "R of NaN": ({"rectification": np.full((3, 3), np.nan)}, "R is not a rotation"),
+    "R of zeros": ({"rectification": np.zeros((3, 3))}, "R is not a rotation"),
+    "R mirrors": ({"rectification": np.diag([-1.0, 1, 1])}, "R mirrors the image"),
+    "R doubles": ({"rectification": 2 * np.eye(3)}, "R is not a rotation"),
+    "R of two rows": ({"rectification": np.eye(3)[:2]}, "R is not a rotation"),
+    "half a pixel": ({"width": 5.5}, "image size is 5.5x480; both sides must be whole numbers"),
+    "NaN pixels": ({"height": float("nan")}, "both sides must be whole numbers"),
+    "pixels as text": ({"width": "640"}, "image size is '640'x480"),
+    "no height": ({"height": None}, "image size is 640xNone"),
+    "K of text": ({"intrinsics": [["f", 0, 0], [0, "f", 0], [0, 0, 1]]}, "K must be numbers, got"),
+    "K of rows of other lengths": ({"intrinsics": [[1, 2], [3]]}, "K must be numbers, got"),
+    "D of text": ({"distortion_model": "plumb_bob", "distortion": ["k1"] * 5}, "D must be numbers, got"),
+    "no model": ({"distortion_model": None}, "distortion_model is None; give its name"),
+}
+
+
+@pytest.mark.parametrize(("changed", "told"), WRONG.values(), ids=WRONG)
+def test_cameras_of_wrong_values_are_refused_by_name(changed, told):
+    with pytest.raises(CameraError, match=told):
+        Camera(**{"width": 640, "height": 480, "intrinsics": K, **changed})
+
+
+@pytest.mark.parametrize("size", [(5.5, 4), ("5", 4), (None, 4)])
+def test_sizes_are_whole_pixels_wherever_a_camera_comes_from(size):
+    for make in (lambda: Camera.from_fov(*size, 1.0), lambda: Camera.long_side(*size)):
+        with pytest.raises(CameraError, match="both sides must be whole numbers of pixels"):
+            make()
+    with pytest.raises(CameraError, match="field of view is wide"):
+        Camera.from_fov(5, 4, "wide")
+    assert Camera.from_fov(np.int64(6), 4.0, 1.0).size == (6, 4)

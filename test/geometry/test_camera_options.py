@@ -27,7 +27,7 @@ def test_intrinsics_win_over_the_field_of_view():
     assert (camera.source, str(options)) == ("given", "intrinsics 500 501 320.5 240.25")
 
 
-@pytest.mark.parametrize("fov", [0.0, 0.99, 170.1, -60.0, math.nan, math.inf])
+@pytest.mark.parametrize("fov", [0.0, 0.99, 168.1, -60.0, math.nan, math.inf])
 def test_an_impossible_field_of_view_is_named(fov):
     with pytest.raises(CameraError, match=f"--fov {fov}: give the horizontal field of view in degrees"):
         CameraOptions.from_degrees(fov, None)
@@ -50,3 +50,21 @@ def test_nothing_stated_is_false_and_gives_no_camera():
     assert CameraOptions(fov_x=1.0)
     with pytest.raises(CameraError, match="give --fov or --intrinsics"):
         nothing.camera(4, 3)
+
+
+def test_the_largest_field_of_view_can_be_used_and_a_tall_image_has_less():
+    CameraOptions.from_degrees(168.0, None).camera(640, 480)
+    with pytest.raises(CameraError, match=r"--fov 168: too wide .* 480x640, .* at most 164 degrees"):
+        CameraOptions.from_degrees(168.0, None).camera(480, 640)
+    CameraOptions.from_degrees(164.0, None).camera(480, 640)
+
+
+def test_focal_lengths_of_no_lens_are_refused():
+    with pytest.raises(CameraError, match=r"--intrinsics has focal lengths 1e\+30 and 1e\+30 px, too long"):
+        CameraOptions(intrinsics=(1e30, 1e30, 255.0, 255.0)).camera(512, 512)
+
+
+def test_the_middle_of_an_image_that_cannot_be_is_not_named():
+    doubts = []
+    CameraOptions(intrinsics=(500.0, 500.0, -1.0, 255.0)).camera(512, 512, doubt=doubts.append)
+    assert "far from the middle of an image of 512x512: is it the calibration" in doubts[0]

@@ -26,3 +26,15 @@ def png_with_orientation(content: bytes, orientation: int) -> bytes:
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """One chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def tiff_with_orientation(content: bytes, orientation: int) -> bytes:
+    """The little-endian TIFF with a directory at its end that has the tag too."""
+    (start,) = struct.unpack("<I", content[4:8])
+    (count,) = struct.unpack("<H", content[start : start + 2])
+    entries = [content[place : place + 12] for place in range(start + 2, start + 2 + 12 * count, 12)]
+    tags = {struct.unpack("<H", entry[:2])[0]: entry for entry in entries}
+    tags[274] = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    content += b"\0" * (len(content) % 2)
+    directory = struct.pack("<H", len(tags)) + b"".join(tags[tag] for tag in sorted(tags)) + b"\0\0\0\0"
+    return content[:4] + struct.pack("<I", len(content)) + content[8:] + directory

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import array
+import io
 
 import cv2
 import numpy as np
 import pytest
-from helpers.exif import jpeg_with_orientation, png_with_orientation
+from helpers.exif import jpeg_with_orientation, png_with_orientation, tiff_with_orientation
 
 from metrichmsr_ros.io.cut_off import is_jpeg_cut_off, is_png_cut_off
-from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, decode_grey, decode_image
+from metrichmsr_ros.io.images import ImageDataError, decode_as_stored, decode_grey, decode_image, read_photograph
 
 KINDS = {
     "baseline": [],
@@ -97,6 +98,41 @@ def test_every_orientation_is_turned_as_opencv_turns_it(orientation):
     turned = decode_image(png_with_orientation(stored, orientation), upright=True)
     assert turned.shape == expected.shape
     assert (turned.astype(int) - expected).std() < 10  # the same picture, but for the JPEG's losses
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_is_turned_once_and_says_how_it_was_stored(orientation, dtype, tmp_path):
+    image = picture(64)[:40].astype(dtype) * (1 if dtype == np.uint8 else 257)
+    plain = cv2.imencode(".tiff", image)[1].tobytes()
+    content = tiff_with_orientation(plain, orientation)
+    turned = decode_image(png_with_orientation(cv2.imencode(".png", image)[1].tobytes(), orientation), upright=True)
+    np.testing.assert_array_equal(decode_image(content, upright=True), turned)
+    np.testing.assert_array_equal(decode_image(content, upright=False), decode_image(plain, upright=False))
+    np.testing.assert_array_equal(decode_grey(content), decode_grey(plain))
+    (tmp_path / "a.tiff").write_bytes(content)
+    assert read_photograph(tmp_path / "a.tiff").orientation == orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_is_turned_as_its_properties_say(orientation):
+    image = pytest.importorskip("PIL.Image")
+    if not pytest.importorskip("PIL.features").check("avif"):
+        pytest.skip("this Pillow does not write AVIF")
+    pixels = np.zeros((40, 64, 3), np.uint8)
+    pixels[:20, :32], pixels[20:, :32], pixels[:20, 32:] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+    exif, file = image.Exif(), io.BytesIO()
+    exif[274] = orientation
+    image.fromarray(pixels).save(file, "AVIF", exif=exif, quality=100)
+    try:
+        found = decode_image(file.getvalue(), upright=True)
+    except ImageDataError:
+        pytest.skip("this OpenCV does not read AVIF")
+    stored = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+    turned = decode_image(png_with_orientation(stored, orientation), upright=True)
+    assert found.shape == turned.shape
+    assert np.abs(found.astype(int) - turned).mean() < 10
+    assert np.abs(decode_image(file.getvalue(), upright=False).astype(int) - pixels).mean() < 10
 
 
 @pytest.mark.parametrize(("dtype", "extension"), [(np.uint8, ".png"), (np.uint16, ".png"), (np.float32, ".tiff")])

@@ -11,7 +11,7 @@ from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.people.blazepose.networks import ImageError
 from metrichmsr_ros.pipeline.pipeline import Pipeline
-from metrichmsr_ros.pipeline.scene import OutputRequest
+from metrichmsr_ros.pipeline.scene import OutputRequest, PipelineError, SceneContext
 
 LEAN = OutputRequest(vertices=False, depth=False)
 
@@ -141,3 +141,20 @@ def test_numbers_that_are_no_focal_length_are_refused(pipeline, frames, focal):
     camera = Camera(640, 480, np.array([[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]]))
     with pytest.raises(CameraError, match="focal lengths"):
         pipeline.estimate(frames[0].image, camera)
+
+
+@pytest.mark.parametrize("stamp_s", [float("nan"), float("inf"), "1.0", None])
+def test_a_time_that_is_none_is_refused_by_name(pipeline, frames, stamp_s):
+    with pytest.raises(PipelineError, match=f"stamp_s is {stamp_s!r}; give the time"):
+        pipeline.track(frames[0].image, frames[0].camera, stamp_s)
+
+
+@pytest.mark.parametrize("box", [np.full(4, np.nan), (1, 2, 3), (30.0, 0.0, 10.0, 50.0), ("a", "b", "c", "d")])
+def test_boxes_of_the_context_are_boxes(box):
+    with pytest.raises(PipelineError, match="a box of the context is"):
+        SceneContext(boxes=(box,))
+
+
+def test_an_unknown_augmentation_is_refused():
+    with pytest.raises(PipelineError, match="test_time_augmentation is 'x'; choose one of none, flip, full"):
+        Pipeline.from_preset(test_time_augmentation="x")

@@ -80,7 +80,7 @@ def test_results_that_do_not_fit_are_an_error_and_leave_no_half_files(tmp_path, 
         replay_bag(write_bag(tmp_path / "bag"), tmp_path / "out", ReplayOptions(), PixelPipeline())
     assert caught.value.code is ExitCode.OUTPUT
     assert len((tmp_path / "out/frames.jsonl").read_text().splitlines()) == 6
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bag", "frames.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bag", "frames.jsonl", "job.sha256"]
 
 
 def test_foreign_files_are_not_deleted(tmp_path):

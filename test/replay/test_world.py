@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.bag_messages import FIRST_NS, STEP_NS, transform_message
-from helpers.pixel_pipeline import PixelPipeline
+from helpers.pixel_pipeline import PixelPipeline, make_pixel_pipeline
 from helpers.recorded_bags import Recipe, write_bag
 from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.evaluation.metrics import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TrueFrame, TruePerson
-from metrichmsr_ros.evaluation.trajectories import read_tum, to_world
+from metrichmsr_ros.evaluation.trajectories import read_tum, to_world, write_tum
+from metrichmsr_ros.replay.batch.processes import plan, run_jobs
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
 from metrichmsr_ros.replay.records import FrameRecord, PersonRecord
 from metrichmsr_ros.replay.replay import replay_bag
@@ -177,3 +178,57 @@ def test_a_broken_trajectory_file_is_named(tmp_path):
     trajectory = read_tum(path)
     assert trajectory.stamp_ns.tolist() == [1700000000123456789, 1700000000000000000]
     np.testing.assert_allclose(trajectory.quaternions[0], [0, 0, 0, 1])
+
+
+def test_times_before_zero_are_read_and_written_exactly(tmp_path):
+    path = tmp_path / "p.tum"
+    rest = "0 0 0 0 0 0 1"
+    path.write_text(f"-1.5 {rest}\n-0.5 {rest}\n-.25 {rest}\n1.000000001 {rest}\n2e-1 {rest}\n")
+    read = read_tum(path)
+    assert read.stamp_ns.tolist() == [-1_500_000_000, -500_000_000, -250_000_000, 1_000_000_001, 200_000_000]
+    write_tum(path, read)
+    np.testing.assert_array_equal(read_tum(path).stamp_ns, read.stamp_ns)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["1.5 0 0 0 0 0 0 1e-200", "1.5 1e300 0 0 0 0 0 1", "1_0.5 0 0 0 0 0 0 1", "1e30 0 0 0 0 0 0 1"],
+)
+def test_poses_that_cannot_be_computed_with_are_refused_with_their_line(tmp_path, line):
+    path = tmp_path / "p.tum"
+    path.write_text(f"# head\n{line}\n")
+    with pytest.raises(MetricInputError, match=rf"p.tum, line 2: needs .* has '{line}'"):
+        read_tum(path)
+
+
+def test_two_poses_of_one_time_are_refused_and_one_twice_is_not(tmp_path):
+    path = tmp_path / "p.tum"
+    path.write_text("1.5 0 0 0 0 0 0 1\n1.50 0 0 0 0 0 0 1\n")
+    assert len(read_tum(path).stamp_ns) == 2
+    path.write_text("1.5 0 0 0 0 0 0 1\n\n1.50 1 0 0 0 0 0 1\n")
+    with pytest.raises(MetricInputError, match="line 3: another pose of the time of line 1"):
+        read_tum(path)
+
+
+def test_named_camera_poses_that_no_image_has_are_counted_and_said(tmp_path):
+    bag = write_bag(tmp_path / "bag", Recipe(moving_camera=True))
+    file = tmp_path / "poses.tum"
+    file.write_text("100 0 0 0 0 0 0 1\n101 0 0 0 0 0 0 1\n")
+    said = {
+        ReplayOptions(cameras=str(file)): "covers 100.000 to 101.000 s, the image is of",
+        ReplayOptions(world="nope"): "'nope' and 'camera_optical' are not connected",
+    }
+    for options, text in said.items():
+        (outcome,) = run_jobs(plan(bag, tmp_path / "out", options, make_pixel_pipeline))
+        assert "6 x no camera pose (" in outcome.text
+        assert text in outcome.text
+        assert read_metrics(tmp_path / "out")["result"]["missing"] == {"no camera pose": 6}
+
+
+@pytest.mark.parametrize("option", ["fixed_frame", "ground_frame"])
+def test_frames_that_the_bag_does_not_have_are_said_on_the_console(tmp_path, option):
+    bag = write_bag(tmp_path / "bag", Recipe(moving_camera=True))
+    options = ReplayOptions(**{option: "nope"})
+    (outcome,) = run_jobs(plan(bag, tmp_path / "out", options, make_pixel_pipeline))
+    assert "6 x no " in outcome.text
+    assert "nope" in outcome.text

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.runtime.workers import Workers
 
 THREADS = [1, 2, 3]
@@ -75,5 +76,5 @@ def test_errors_reach_the_caller(threads):
 
 
 def test_no_threads_are_refused():
-    with pytest.raises(ValueError, match="at least 1 thread"):
+    with pytest.raises(MetricHMRError, match="at least 1 thread"):
         Workers(0)

@@ -17,6 +17,7 @@ from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float32Array
 
+_SHAPE_TOLERANCE = 0.01  # of the ratio of the sides of an image and its depth
 BODY_STD = 0.05  # of a source that separates people from their background as well as from each other
 
 
@@ -87,15 +88,25 @@ class DepthSource(Protocol):
 
 
 class FileDepth:
-    """A depth file for one photograph of the same camera: (h, w) float32 metres, of any size."""
+    """A depth file for one photograph of the same camera: (h, w) float32 metres, of any size of the same shape."""
 
     def __init__(self, depth: Float32Array, name: str) -> None:
         self.name = f"file:{name}"
         self._depth = depth
 
     def predict(self, image: NDArray[np.uint8], camera: Camera, context: DepthContext) -> DepthMap:
-        """The depth of the file for any image."""
+        """The depth of the file for an image of its shape.
+
+        Raises:
+            DepthError: the sides of image and depth are not in the same ratio, within 1 % or half a pixel.
+        """
         height, width = self._depth.shape
+        off = abs(width * camera.height - height * camera.width)
+        if off > max(_SHAPE_TOLERANCE * height * camera.width, 0.5 * max(camera.size)):
+            raise DepthError(
+                f"depth {self.name} is {width}x{height}, which is not the shape of the image of "
+                f"{camera.width}x{camera.height}; give the depth of the whole image, turned as the image is"
+            )
         return DepthMap(self._depth, stretched(camera, width, height), self.name, is_sensor=True)
 
 

@@ -48,7 +48,7 @@ def load_depth(path: str | Path) -> Float32Array:
     """Depth file -> (H, W) float32 metres: .npy in metres, or a 16-bit PNG/TIFF in millimetres, or a float TIFF.
 
     Raises:
-        DepthError: the file does not exist or is not a depth image.
+        DepthError: the file does not exist, is not a depth image, or has no pixel of known depth.
     """
     file = Path(path)
     if not file.is_file():
@@ -64,4 +64,7 @@ def load_depth(path: str | Path) -> Float32Array:
         except ImageDataError as error:
             raise DepthError(f"{file}: {error} (for depth: .npy, .png or .tiff)") from None
     with naming(DepthError, file):
-        return metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")
+        depth = metres(pixels, "16UC1" if pixels.dtype == np.uint16 else "32FC1")
+    if not np.isfinite(depth).any():
+        raise DepthError(f"depth: {file}, {'x'.join(map(str, depth.shape[::-1]))} pixels, has no pixel of known depth")
+    return depth

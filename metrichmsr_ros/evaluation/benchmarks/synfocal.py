@@ -13,6 +13,7 @@ import numpy as np
 
 from metrichmsr_ros.data.synthesis.walking_sequence import SequencePerson, WalkingSequence
 from metrichmsr_ros.evaluation.benchmarks.motion import Motion
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.matching import TruePerson, appearance_distance
 from metrichmsr_ros.evaluation.metrics.tracking import match_people
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate
@@ -39,7 +40,12 @@ def focal_sweep(
         fields_deg: horizontal fields of view, degrees.
         size: width and height of the images, px.
         progress: called with images done and their total.
+
+    Raises:
+        MetricInputError: fewer than one image.
     """
+    if images_per_field < 1:
+        raise MetricInputError(f"images per field of view: {images_per_field}; give at least 1")
     truth: dict[str, list[tuple[int, float, SequencePerson]]] = {}
     estimates: dict[str, list[tuple[int, float, PersonEstimate]]] = {}
     numbers = np.linspace(0, _LENGTH - 1, images_per_field).round().astype(int)

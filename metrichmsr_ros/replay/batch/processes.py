@@ -14,6 +14,7 @@ from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.frame_loop import FrameProgress
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, replay_errors
+from metrichmsr_ros.replay.output_folder import MARKER, check_places, is_replay
 from metrichmsr_ros.replay.provenance import code_hash
 from metrichmsr_ros.replay.replay import load_pipeline, replay_bag
 from metrichmsr_ros.replay.result import ReplayResult, read_metrics
@@ -69,20 +70,33 @@ def plan(path: Path, out: Path, options: ReplayOptions, make: MakePipeline = loa
     """Jobs for one bag (results in `out`) or for every bag below a folder (results in a subfolder for each).
 
     Raises:
-        ReplayError: there is no bag at `path`.
+        ReplayError: there is no bag at `path`, or results would be written into a bag or over it.
     """
     with replay_errors():
         bags = find_bags(path)
     if bags == [path]:
-        return [ReplayJob(path, out, options, make)]
-    names = [bag.relative_to(path) if bag.is_dir() else bag.relative_to(path).with_suffix("") for bag in bags]
-    return [ReplayJob(bag, out / name, options, make) for bag, name in zip(bags, names, strict=True)]
+        jobs = [ReplayJob(path, out, options, make)]
+    else:
+        jobs = [ReplayJob(bag, out / _name(bag, path), options, make) for bag in bags if not _is_result(bag, out)]
+    for job in jobs:
+        check_places(job.bag, job.out, options)
+    return jobs
+
+
+def _name(bag: Path, folder: Path) -> Path:
+    return bag.relative_to(folder) if bag.is_dir() else bag.relative_to(folder).with_suffix("")
+
+
+def _is_result(bag: Path, out: Path) -> bool:
+    """Whether a bag is one that an earlier replay wrote below `out`, which may lie among the bags."""
+    written = bag.name in ("bag", "live") and is_replay(bag.parent)
+    return written and out.resolve() in bag.resolve().parents
 
 
 def done_before(job: ReplayJob) -> Outcome | None:
     """The outcome of an earlier run of the same job, if `job.out` has its finished result."""
     try:
-        if (job.out / "job.sha256").read_text() != job.fingerprint:
+        if (job.out / MARKER).read_text() != job.fingerprint:
             return None
         stopped = read_metrics(job.out)["result"]["stopped"]
     except (OSError, MetricInputError, KeyError):
@@ -113,7 +127,7 @@ def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
         fingerprint = job.fingerprint
         done = replay_bag(job.bag, job.out, job.options, pipeline, progress)
         if done.code is not ExitCode.OUTPUT:
-            write_whole(job.out / "job.sha256", fingerprint)
+            write_whole(job.out / MARKER, fingerprint)
     except ReplayError as error:
         return Outcome(job.bag, job.out, error.code, str(error))
     except OSError as error:
@@ -128,7 +142,8 @@ def run_job(job: ReplayJob, progress: FrameProgress | None = None) -> Outcome:
 def _summary(done: ReplayResult) -> str:
     lost = ", ".join(f"{count} x {cause}" for cause, count in done.dropped.items())
     text = f"{len(done.frames)} frames, digest {done.digest[:16]}" + (f", not used: {lost}" if lost else "")
-    return "; ".join(filter(None, (text, done.stop_reason, done.metadata_problem)))
+    missing = ", ".join(f"{count} x {cause} ({done.reasons[cause]})" for cause, count in done.missing.items())
+    return "; ".join(filter(None, (text, missing, done.stop_reason, done.metadata_problem)))
 
 
 def run_jobs(

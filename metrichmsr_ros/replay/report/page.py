@@ -58,7 +58,7 @@ def report_html(done: ReplayResult) -> str:
         pictures=_figures(done),
         lost=[
             ("Images not used", _counted(done, done.dropped)),
-            ("Images without the requested floor or depth", _counted(done, done.missing)),
+            ("Images without the requested floor, depth or pose", _counted(done, done.missing)),
             ("Images used with a problem", _counted(done, done.doubtful)),
         ],
         provenance=_provenance(done),

@@ -26,10 +26,13 @@ class CameraPoses:
         tree: all transforms of the recording.
         world: frame of the poses; None: the root of the tree above the camera.
         camera: the camera's frame in the tree; None: the image's `frame_id`.
+        covers: the file of the poses and its times, for errors; empty for a bag's transforms.
     """
 
-    def __init__(self, tree: TransformTree, world: str | None = None, camera: str | None = None) -> None:
-        self._tree, self._world, self._camera = tree, world, camera
+    def __init__(
+        self, tree: TransformTree, world: str | None = None, camera: str | None = None, covers: str = ""
+    ) -> None:
+        self._tree, self._world, self._camera, self._covers = tree, world, camera, covers
 
     def world_from(self, frame: str, stamp_ns: int) -> Float64Array | None:
         """(4, 4) world_from_camera of the camera with this optical frame; None without a transform."""
@@ -49,7 +52,12 @@ class CameraPoses:
         """
         camera = self._camera or frame
         world = self._world or self._tree.root(camera, stamp_ns)
-        return self._tree.matrix(world, camera, stamp_ns)
+        try:
+            return self._tree.matrix(world, camera, stamp_ns)
+        except TransformError as error:
+            if not self._covers:
+                raise
+            raise TransformError(f"{self._covers}, the image is of {_seconds(stamp_ns)} s") from error
 
 
 def poses_of_bag(
@@ -87,4 +95,9 @@ def poses_of_file(file: Path) -> CameraPoses:
     tree = TransformTree(kept_s=math.inf, held_s=HELD_S)
     for stamp, position, turn in zip(path.stamp_ns.tolist(), path.positions, path.quaternions, strict=True):
         tree.add(_WORLD, _CAMERA, stamp, position.tolist(), turn.tolist())
-    return CameraPoses(tree, _WORLD, _CAMERA)
+    begin, end = _seconds(int(path.stamp_ns.min())), _seconds(int(path.stamp_ns.max()))
+    return CameraPoses(tree, _WORLD, _CAMERA, f"--cameras {file} covers {begin} to {end} s")
+
+
+def _seconds(stamp_ns: int) -> str:
+    return f"{stamp_ns / 1e9:.3f}"

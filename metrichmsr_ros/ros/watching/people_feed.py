@@ -13,9 +13,13 @@ from typing import Any
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.expand_topic_name import expand_topic_name
+from rclpy.validate_full_topic_name import validate_full_topic_name
 from sensor_msgs.msg import CameraInfo, Image
 
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.msg import HumanMeshArray
@@ -34,6 +38,10 @@ _QUEUED, _IMAGES = 50, 60
 _KIND = "metrichmsr_ros/msg/HumanMeshArray"
 
 
+class TopicNameError(MetricHMRError, ValueError):
+    """A text that cannot be the name of a topic; the message has it."""
+
+
 @dataclass(frozen=True)
 class FeedTopics:
     """What to receive.
@@ -43,6 +51,9 @@ class FeedTopics:
         image: topic of the images that the people were found in; empty: none.
         camera_info: of these images; empty: `camera_info` beside `image`, as image_transport names it.
         world: fixed frame of `/tf` in which the camera's pose is wanted; empty: none.
+
+    Raises:
+        TopicNameError: a name is not one of ROS 2.
     """
 
     people: str
@@ -50,10 +61,24 @@ class FeedTopics:
     camera_info: str = ""
     world: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the names before a node is made of them."""
+        for what, name in (("people", self.people), ("images", self.image), ("CameraInfo", self.camera_info)):
+            if name or what == "people":
+                _check_topic_name(what, name)
+
     @property
     def info_topic(self) -> str:
         """Topic of the CameraInfo."""
         return self.camera_info or f"{self.image.rpartition('/')[0]}/camera_info"
+
+
+def _check_topic_name(what: str, name: str) -> None:
+    try:
+        validate_full_topic_name(expand_topic_name(name, "viewer", "/"))
+    except (ValueError, NameValidationException):
+        text = f"the topic of the {what} is {name!r}, which is not a name of ROS 2; give one such as /perception/humans"
+        raise TopicNameError(text) from None
 
 
 @dataclass(frozen=True, eq=False)

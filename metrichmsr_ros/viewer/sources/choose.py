@@ -12,6 +12,7 @@ from metrichmsr_ros.annotation.inputs import find_sources as find_inputs
 from metrichmsr_ros.annotation.tasks import ShardTask, opened
 from metrichmsr_ros.conversion.sources.replay import ESTIMATES
 from metrichmsr_ros.data.formats.annotations.manifest import NAME as MANIFEST
+from metrichmsr_ros.depth.factory import check_calibration
 from metrichmsr_ros.geometry.camera_options import CameraOptions
 from metrichmsr_ros.viewer.options import ViewError, ViewOptions
 from metrichmsr_ros.viewer.sources.estimated import estimated_frames
@@ -36,6 +37,9 @@ def open_source(path: Path | str, options: ViewOptions, make: PipelineMaker = lo
     """
     if options.frames < 1:
         raise ViewError(f"--frames {options.frames}: at least 1 is needed")
+    if options.max_pixels < 1:
+        raise ViewError(f"--max-pixels {options.max_pixels}: at least 1 is needed")
+    check_calibration(options.calibration)
     if str(path).startswith(PREFIX):
         return live_source(str(path).removeprefix(PREFIX), options)
     path = Path(path)

@@ -26,6 +26,7 @@ def live_source(topic: str, options: ViewOptions) -> ViewSource:
 
     Raises:
         ViewError: ROS 2 or this package's messages are not installed.
+        TopicNameError: the topic, or `image` or `camera_info`, is not a name of ROS 2.
     """
     try:
         from metrichmsr_ros.ros.watching.people_feed import FeedTopics, PeopleFeed

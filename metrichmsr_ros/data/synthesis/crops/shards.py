@@ -8,6 +8,7 @@ number and the configuration: an interrupted run continues where it stopped, wit
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -70,6 +71,8 @@ class CropConfig:
         """Check the numbers."""
         if self.count < 0 or self.val_count < 0 or self.seconds < 0 or self.seed < 0 or self.processes < 0:
             raise CropShardError("count, val_count, seconds, seed and processes must be at least 0")
+        if not math.isfinite(self.seconds):
+            raise CropShardError(f"seconds is {self.seconds}; give a number, or 0 for no limit")
         if not self.count and not self.seconds:
             raise CropShardError("the run would never end: give --count, --seconds or both")
         if self.steps < 1:
