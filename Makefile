@@ -63,8 +63,8 @@ PASSED := build/passed_without_torch.txt
 test: setup-tests ## run linters, layer and type checks, and all tests
 	@$(MAKE) --no-print-directory setup-runtime-tests & \
 	$(MAKE) --no-print-directory checks; code=$$?; wait $$! && exit $$code
-	@$(MAKE) --no-print-directory pytest-runtime PYTEST_ARGS="--write-passed $(PASSED)"
-	@$(MAKE) --no-print-directory pytest PYTEST_ARGS="--without-passed $(PASSED)"
+	@$(MAKE) --no-print-directory pytest-runtime PYTEST_ARGS="--write-passed=$(PASSED)"
+	@$(MAKE) --no-print-directory pytest PYTEST_ARGS="--without-passed=$(PASSED)"
 
 PYTEST_ARGS ?=
 pytest: setup-tests ## run all tests only
