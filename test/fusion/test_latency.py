@@ -9,7 +9,7 @@ from helpers.fused_cameras import seen_by
 from metrichmsr_ros.fusion.frame_sets import FrameSets
 from metrichmsr_ros.fusion.people_fusion import PeopleFusion
 
-DURATION_S = 20.0
+DURATION_S = 12.0
 
 
 def place(stamp_s):
