@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from rich.console import Console
@@ -10,12 +9,7 @@ from rich.table import Table
 
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder
-from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.refinement.annotation_folder import FolderRefineOptions, refine_folder
-
-
-class RefineOptionError(MetricHMRError, ValueError):
-    """A wrong option of `metrichmsr refine`; the message names it."""
 
 
 def refine_command(folder: Path, out: Path, floor_z: float | None, static_camera: bool, body: str | None) -> None:
@@ -24,14 +18,10 @@ def refine_command(folder: Path, out: Path, floor_z: float | None, static_camera
     Args:
         folder: annotation folder. out: of the result. floor_z: of the floor in the world, m.
         static_camera: whether cameras without poses stand still. body: as for `load_body_engine`.
-
-    Raises:
-        RefineOptionError: `floor_z` is not a finite number.
     """
-    if floor_z is not None and not math.isfinite(floor_z):
-        raise RefineOptionError(f"--floor-z {floor_z}: give the height of the floor in metres")
+    options = FolderRefineOptions(floor_z, static_camera)
     engine = load_body_engine(body or AnnotationFolder(folder).manifest.body_model)
-    results = refine_folder(folder, out, engine, FolderRefineOptions(floor_z, static_camera))
+    results = refine_folder(folder, out, engine, options)
     table = Table("input", "people", "estimates", "front and back exchanged", "")
     for result in results:
         table.add_row(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from metrichmsr_ros.fusion.people_fusion import JUMP_BACK_S
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 
 LIVE_S = 1.0  # a camera whose last image is older than the newest of all by more is not waited for
 MOST_LATE = 20  # frames in a row that are too late: then the newest one had the wrong clock
@@ -44,28 +44,19 @@ class FrameSets(Generic[Images]):
 
     def add(self, camera: str, stamp_s: float, frame: Images) -> list[FrameSet[Images]]:
         """Add a frame; the sets that are complete now, oldest first. A camera's stamps that jump back begin anew."""
-        if stamp_s < self._last.get(camera, stamp_s) - JUMP_BACK_S or self._late >= MOST_LATE:
-            self._last, self._waiting, self._late = {}, {}, 0
-        if self._is_late(camera, stamp_s):
+        newest = max(self._last, key=self._last.__getitem__, default=camera)
+        behind_s = self._last.get(newest, stamp_s) - stamp_s
+        is_late = behind_s > LIVE_S
+        if stamp_s < self._last.get(camera, stamp_s) - JUMP_BACK_S or (is_late and self._late == MOST_LATE):
+            self._last, self._waiting, is_late = {}, {}, False
+        self._late = self._late + 1 if is_late else 0
+        if is_late:
+            self._left_out(camera, _too_late(behind_s, newest))
             return []
         ready = self._flush() if self._begins_next(camera, stamp_s) else []
         self._last[camera] = stamp_s
         self._waiting[camera] = stamp_s, frame
         return ready + (self._flush() if self._waiting.keys() >= self.live() else [])
-
-    def _is_late(self, camera: str, stamp_s: float) -> bool:
-        newest = max(self._last, key=self._last.__getitem__, default=camera)
-        behind = self._last.get(newest, stamp_s) - stamp_s
-        if behind <= LIVE_S:
-            self._late = 0
-            return False
-        self._late += 1
-        self._left_out(
-            camera,
-            f"its images are {behind:.2f} s older than those of {newest}: synchronise the clocks of both cameras, or "
-            "lower the latency of this one",
-        )
-        return True
 
     def _begins_next(self, camera: str, stamp_s: float) -> bool:
         if not self._waiting or camera in self._waiting:
@@ -83,3 +74,10 @@ class FrameSets(Generic[Images]):
         flushed = FrameSet(stamp_s, {camera: frame for camera, (_, frame) in self._waiting.items()})
         self._waiting = {}
         return [flushed]
+
+
+def _too_late(behind_s: float, newest: str) -> str:
+    return (
+        f"its images are {behind_s:.2f} s older than those of {newest}: synchronise the clocks of both cameras, or "
+        "lower the latency of this one"
+    )

@@ -13,9 +13,9 @@ from metrichmsr_ros.fusion.config import FusionConfig
 from metrichmsr_ros.fusion.disagreement import Disagreements
 from metrichmsr_ros.fusion.sighting import CameraSighting
 from metrichmsr_ros.fusion.track import FusedMotion, FusedTrack
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 
 HALF_LIFE_S = 0.5  # of the confidence in a person whom no camera sees, as in the tracker of a single camera
-JUMP_BACK_S = 1.0  # stamps that jump back further start anew: a bag loops
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,8 +54,7 @@ class FusedTrack:
         self.id, self._config = id, config
         self.age = 0
         self.latest: dict[str, CameraSighting] = {first.camera: first}
-        self._taken_s = {first.camera: stamp_s}  # time of the fusion at which the latest was taken in
-        self._held_for: dict[str, float] = {}  # seconds, of cameras that deliver fewer images than `hold` needs
+        self._held_until = {first.camera: stamp_s + config.hold}  # by camera, in times of the fusion
         self._is_seen = True  # since the last update
         self.keys: set[tuple[str, str]] = {first.key}
         self.best = first
@@ -80,9 +79,9 @@ class FusedTrack:
         """Add a sighting of this person at a time of the fusion; `update` uses it."""
         self.keys = {key for key in self.keys if key[0] != sighting.camera} | {sighting.key}
         before = self.latest.get(sighting.camera, sighting)
-        self._held_for[sighting.camera] = min(1.5 * (sighting.stamp_s - before.stamp_s), _LONGEST_HOLD_S)
+        of_slow_camera = min(1.5 * (sighting.stamp_s - before.stamp_s), _LONGEST_HOLD_S)
+        self._held_until[sighting.camera] = stamp_s + max(self._config.hold, of_slow_camera)
         self.latest[sighting.camera] = sighting
-        self._taken_s[sighting.camera] = stamp_s
         self._is_seen = True
 
     def update(self, stamp_s: float) -> None:
@@ -114,11 +113,7 @@ class FusedTrack:
 
     def held(self, stamp_s: float) -> list[CameraSighting]:
         """The cameras' last sightings that are new enough."""
-        return [sighting for camera, sighting in self.latest.items() if self._is_held(camera, stamp_s)]
-
-    def _is_held(self, camera: str, stamp_s: float) -> bool:
-        longest = max(self._config.hold, self._held_for.get(camera, 0.0))
-        return abs(stamp_s - self._taken_s[camera]) <= longest
+        return [sighting for camera, sighting in self.latest.items() if stamp_s <= self._held_until[camera]]
 
     def aligned(self, sighting: CameraSighting, stamp_s: float) -> CameraSighting:
         """A sighting at the person's true distance, as far as that is known, moved to another time."""
@@ -143,7 +138,7 @@ class FusedTrack:
         self.keys |= other.keys
         newer = {c: s for c, s in other.latest.items() if c not in self.latest or _newer(s, self.latest[c])}
         self.latest |= newer
-        self._taken_s |= {camera: other._taken_s[camera] for camera in newer}
+        self._held_until |= {camera: other._held_until[camera] for camera in newer}
         self.seen_s = max(self.seen_s, other.seen_s)
 
     def _choose_view(self, held: list[CameraSighting]) -> None:

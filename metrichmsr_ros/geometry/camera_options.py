@@ -39,7 +39,8 @@ class CameraOptions:
     def from_degrees(cls, fov: float | None, intrinsics: Intrinsics | None) -> CameraOptions:
         """Options of the command line, with `fov` in degrees."""
         if fov is not None and not LEAST_FOV_DEG <= fov <= LARGEST_FOV_DEG:
-            raise CameraError(f"--fov {fov}: give the horizontal field of view in degrees, 1 to 168")
+            allowed = f"{LEAST_FOV_DEG:g} to {LARGEST_FOV_DEG:g}"
+            raise CameraError(f"--fov {fov}: give the horizontal field of view in degrees, {allowed}")
         return cls(None if fov is None else math.radians(fov), intrinsics)
 
     def __post_init__(self) -> None:

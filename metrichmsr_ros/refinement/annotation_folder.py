@@ -42,6 +42,11 @@ class FolderRefineOptions:
     floor_z: float | None = None
     static_camera: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises AnnotationError for a height of the floor that is not finite."""
+        if self.floor_z is not None and not math.isfinite(self.floor_z):
+            raise AnnotationError(f"--floor-z {self.floor_z}: give the height of the floor in metres, a finite number")
+
 
 @dataclass(frozen=True)
 class RefinedSource:
@@ -80,13 +85,12 @@ def refine_folder(
         done: called after each input.
 
     Raises:
-        AnnotationError: the folder cannot be read, has another body model, or is `out` itself; `out` has other files;
-            the height of the floor is not finite.
+        AnnotationError: the folder cannot be read, has another body model, or is `out` itself; `out` has other files.
         OSError: `out` cannot be written to.
     """
     folder = AnnotationFolder(path)
     check_out(path, out)
-    _check(folder, body, options)
+    _check_body(folder, body)
     for name in ("frames", "people"):
         remove_parts(out / name)
     about = _About(folder, out, options)
@@ -148,9 +152,7 @@ class _About:
         replace(self.folder.manifest, options=options, inputs=tuple(entries)).write(self.out)
 
 
-def _check(folder: AnnotationFolder, body: BodyEngine, options: FolderRefineOptions) -> None:
-    if options.floor_z is not None and not math.isfinite(options.floor_z):
-        raise AnnotationError(f"--floor-z {options.floor_z}: give the height of the floor in metres, a finite number")
+def _check_body(folder: AnnotationFolder, body: BodyEngine) -> None:
     if body.name != folder.manifest.body_model:
         raise AnnotationError(
             f"{folder.path} has betas of the body {folder.manifest.body_model}, not {body.name}; name it with --body"

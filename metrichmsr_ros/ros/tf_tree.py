@@ -17,11 +17,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.types import Float64Array
 
 KEPT_S = 10.0  # as tf2's buffer
-JUMP_S = 1.0  # a transform older than the newest one of its frame by more than this is late, or time has jumped back
 _FARTHEST_M = 1e12  # of one frame from another: longer chains of larger numbers cannot be inverted
 _MAX_KEPT = 10_000  # samples per frame
 _MAX_DEPTH = 100  # a longer chain has a loop
@@ -63,7 +63,7 @@ class LateTransforms(Generic[_Late]):
             transform: the one that came now.
         """
         before, behind_s = self._last.pop(child, None), (newest_ns - stamp_ns) / 1e9
-        if behind_s <= JUMP_S:
+        if behind_s <= JUMP_BACK_S:
             return []
         if before is not None and before[0] < stamp_ns:
             return [before[1], transform]
@@ -78,7 +78,7 @@ class LateTransforms(Generic[_Late]):
 
     def take(self, stamp_ns: int) -> list[_Late]:
         """The last late ones of all frames that are of the time after a jump to a stamp; all are forgotten here."""
-        late = [transform for stamp, transform in self._last.values() if stamp <= stamp_ns + JUMP_S * 1e9]
+        late = [transform for stamp, transform in self._last.values() if stamp <= stamp_ns + JUMP_BACK_S * 1e9]
         self._last.clear()
         return late
 

@@ -58,3 +58,9 @@ def test_one_stamp_far_ahead_does_not_end_the_sets():
     made = sets_of(stamps, lambda *problem: told.append(problem))
     assert len(told) == MOST_LATE
     assert made[-1] == (3.9, ["other"])
+
+
+def test_an_image_in_time_after_many_late_ones_completes_its_set():
+    late = [("behind", 1.0 + 0.01 * n) for n in range(MOST_LATE)]
+    arrivals = [("left", 5.0), ("right", 5.0), ("left", 5.1), *late, ("right", 5.1)]
+    assert sets_of(arrivals, lambda *problem: None)[-1] == (5.1, ["left", "right"])

@@ -91,9 +91,7 @@ def test_a_pause_by_the_service_is_no_jump_of_stamps(ros, monkeypatch):
 
 @pytest.mark.parametrize("cause", ["idle", "disabled"])
 def test_diagnostics_say_why_the_network_rests(cause):
-    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
-    statistics.image_received()
-    statistics.frame_processed({}, people=2)
+    statistics = of_two_people()
     assert reported(statistics) == ("receiving", "active, 2 people")
     for _ in range(2):
         statistics.image_received()
@@ -105,12 +103,16 @@ def test_diagnostics_say_why_the_network_rests(cause):
     assert reported(statistics) == ("receiving", "active, 1 people")
 
 
-def test_people_of_an_inactive_or_silent_node_are_not_reported(monkeypatch):
+@pytest.fixture
+def now(monkeypatch):
+    """The time of the diagnostics, s; to be moved."""
     now = [100.0]
     monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
-    statistics.image_received()
-    statistics.frame_processed({}, people=2)
+    return now
+
+
+def test_people_of_an_inactive_or_silent_node_are_not_reported(now):
+    statistics = of_two_people()
     assert statistics.output_status("node: output", "inactive", {}).message == "inactive, 0 people"
     assert reported(statistics) == ("receiving", "active, 2 people")
     now[0] += 4.0
@@ -118,17 +120,21 @@ def test_people_of_an_inactive_or_silent_node_are_not_reported(monkeypatch):
     assert statistics.output_status("node: output", "active", {}).message == "active, 0 people"
 
 
-def test_a_silence_before_activation_is_not_reported(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
-    statistics.image_received()
-    statistics.frame_processed({}, people=2)
+def test_a_silence_before_activation_is_not_reported(now):
+    statistics = of_two_people()
     statistics.dropped("failed", "broken")
     now[0] += 6.0
     statistics.begin()
     assert reported(statistics) == ("receiving", "active, 0 people")
     assert (statistics.received, statistics.processed, statistics.drops["failed"]) == (1, 1, 1)
+
+
+def of_two_people():
+    """Statistics after an image with two people."""
+    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
+    statistics.image_received()
+    statistics.frame_processed({}, people=2)
+    return statistics
 
 
 def reported(statistics):

@@ -9,10 +9,10 @@ from enum import Enum
 from metrichmsr_ros.people.following.candidate import Candidate
 from metrichmsr_ros.people.following.config import FollowConfig
 from metrichmsr_ros.people.following.matching import shape_difference, squared_distance, the_same
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.types import Float64Array
 
-JUMP_BACK_S = 1.0  # stamps that jump back further begin anew: a bag loops
 SMOOTHING = 0.1  # share of a sighting in the remembered height and shape
 
 

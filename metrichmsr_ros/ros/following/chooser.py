@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from metrichmsr_ros.people.following.candidate import Candidate
 from metrichmsr_ros.people.following.config import FollowConfig
 from metrichmsr_ros.people.following.goal import Viewpoint, nearest_in_front
-from metrichmsr_ros.people.following.target import JUMP_BACK_S, FollowedPerson, FollowedState, FollowStatus
+from metrichmsr_ros.people.following.target import FollowedPerson, FollowedState, FollowStatus
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 from metrichmsr_ros.ros.following.parameters import FollowSettings
 
 WAITING = "waiting"

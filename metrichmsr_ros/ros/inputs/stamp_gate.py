@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from metrichmsr_ros.errors import MetricHMRError
+from metrichmsr_ros.people.stamps import JUMP_BACK_S
 
-LOOP_S = 1.0  # an image older than the last by this much restarts the video (bag loop, clock jump)
 GAP_S = 5.0  # all tracks end after a longer pause
 
 
@@ -50,7 +50,7 @@ class StampGate:
             )
         behind = (last - stamp) / 1e9
         # Late images are single. A second one in a row, newer than the first late one, shows a short loop.
-        looped = behind >= LOOP_S or (behind > 0 and refused is not None and stamp > refused)
+        looped = behind >= JUMP_BACK_S or (behind > 0 and refused is not None and stamp > refused)
         if behind > 0 and not looped:
             self._refused = stamp
             raise FrameDropped("out of order", f"image is {behind:.3f} s older than the one before it")
