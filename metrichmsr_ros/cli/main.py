@@ -516,7 +516,7 @@ def main() -> None:
     signals = EndSignals([signal.SIGINT])  # a second Ctrl-C does not break off the end that the first one began
     signals.install()
     try:
-        with one_line_errors("metrichmsr"), signals.raising(True):
+        with one_line_errors("metrichmsr"), signals.raising():
             app.cli(prog="metrichmsr", description="People in metres from one camera.", args=_words(sys.argv[1:]))
     finally:
         signals.close()

@@ -343,7 +343,7 @@ def _made_for_process(signals: EndSignals) -> PerceptionNode:
     """A node of its own process, whose loading a signal breaks off."""
 
     def load(settings: Settings) -> ScenePipeline:
-        with signals.raising(True):
+        with signals.raising():
             return load_pipeline(settings)
 
     return PerceptionNode(load, owns_process=True)

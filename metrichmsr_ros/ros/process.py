@@ -36,7 +36,7 @@ class EndSignals:
         self.came = False
         self._raised_s = 0.0
         self._numbers = numbers
-        self._raises = True
+        self._raises = False
         self._previous: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
@@ -49,22 +49,26 @@ class EndSignals:
             signal.signal(number, signal.SIG_IGN if self.came else handler)
 
     @contextmanager
-    def raising(self, raises: bool) -> Iterator[None]:
-        """Whether, within, the first signal raises KeyboardInterrupt, or is left to rclpy, whose `spin` it ends.
+    def raising(self) -> Iterator[None]:
+        """Within, the first signal raises KeyboardInterrupt, at once where it has come already.
 
-        Raised anywhere, e.g. within a destructor that is called from a callback, the exception would be lost.
+        Elsewhere a signal is left to rclpy, whose `spin` it ends. Raised anywhere, e.g. within a destructor that is
+        called from a callback, the exception would be lost.
         """
-        before, self._raises = self._raises, raises
+        self._raises = True
         try:
-            if raises and self.came:
-                raise KeyboardInterrupt
+            self.raise_if_came()
             yield
         except Exception:
-            if raises and self.came:  # a library says in its own words that it broke off, as NumPy does
-                raise KeyboardInterrupt from None
+            self.raise_if_came()  # a library says in its own words that it broke off, as NumPy does
             raise
         finally:
-            self._raises = before
+            self._raises = False
+
+    def raise_if_came(self) -> None:
+        """Raise KeyboardInterrupt if the first signal has come."""
+        if self.came:
+            raise KeyboardInterrupt from None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # Ignored here and not by SIG_IGN: rclpy puts Python's own entry point back when it shuts down.
@@ -73,13 +77,6 @@ class EndSignals:
         if self._raises and (is_first or now_s - self._raised_s > _LOST_AFTER_S):
             self._raised_s = now_s
             raise KeyboardInterrupt
-
-
-def interrupt_once() -> EndSignals:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt and ignore those after it. Call before `rclpy.init`."""
-    signals = EndSignals()
-    signals.install()
-    return signals
 
 
 def process_age_s() -> float | None:

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
+from helpers.fake_pipeline import DEADLINE_S
 from helpers.fetched_networks import skip_without_blazepose
 from helpers.recorded_bags import write_bag
 from helpers.repository import ROOT, environment
@@ -75,16 +76,40 @@ def test_the_node_ends_cleanly_at_any_moment(ros, moment, count):
         assert (process.exit_code(), said(process.output)) == (0, [])
 
 
+@pytest.mark.parametrize("module", ["node", "fusion.node", "following.node"])
+@pytest.mark.parametrize("call", ["signal.signal", "rclpy.init"])
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_comes_while_its_handlers_are_installed_ends_the_node(ros, module, call, number):
+    """Before rclpy listens too, which would spin for ever."""
+    code = f"""
+import os, signal, sys
+import rclpy
+from metrichmsr_ros.ros.{module} import main
+original = {call}
+def call(*args, **kwargs):
+    {call} = original
+    result = original(*args, **kwargs) if "{call}" == "signal.signal" else None
+    signal.raise_signal({int(number)})
+    return result if result is not None else original(*args, **kwargs)
+for ending in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(ending, lambda number, frame: os._exit(0))  # as the scripts do
+{call} = call
+main(sys.argv)
+"""
+    environ = environment(ROS_DOMAIN_ID=str(ros.domain))
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_signal_before_the_model_is_loaded_is_not_lost():
     signals = EndSignals()
     signals.install()
     try:
-        with signals.raising(False):
-            signal.raise_signal(signal.SIGTERM)
-            assert signals.came
-            with pytest.raises(KeyboardInterrupt), signals.raising(True):
-                pass
-            signal.raise_signal(signal.SIGINT)  # the second does nothing
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.came
+        with pytest.raises(KeyboardInterrupt), signals.raising():
+            pass
+        signal.raise_signal(signal.SIGINT)  # the second does nothing
     finally:
         signals.came = False
         signals.close()

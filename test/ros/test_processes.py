@@ -62,12 +62,14 @@ def test_a_second_ctrl_c_does_not_interrupt_the_shutdown():
     """From the terminal, whose whole group gets it, and from launch; here also a third time, after rclpy's handler."""
     code = """
 import os, signal, rclpy
-from metrichmsr_ros.ros.process import interrupt_once
-interrupt_once()
+from metrichmsr_ros.ros.process import EndSignals
+signals = EndSignals()
+signals.install()
 rclpy.init()
 try:
-    os.kill(os.getpid(), signal.SIGINT)
-    signal.pause()
+    with signals.raising():
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
 except KeyboardInterrupt:
     print("interrupted")
 finally:

@@ -10,7 +10,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from metrichmsr_ros.ros.process import EndSignals, interrupt_once, start_rclpy
+from metrichmsr_ros.ros.process import EndSignals, start_rclpy
 
 
 def run_program(program: str, make: Callable[[EndSignals], Node], args: list[str] | None) -> None:
@@ -24,11 +24,12 @@ def run_program(program: str, make: Callable[[EndSignals], Node], args: list[str
     Raises:
         SystemExit: an argument or the value of a parameter cannot be used; the message names it.
     """
-    signals = interrupt_once()
+    signals = EndSignals()
+    signals.install()
     try:
-        with signals.raising(False):
-            start_rclpy(program, args)
-            _spin(program, lambda: make(signals))
+        start_rclpy(program, args)
+        signals.raise_if_came()  # before rclpy listened
+        _spin(program, lambda: make(signals))
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # how a node ends
     except Exception:
