@@ -12,10 +12,16 @@ makes a gesture that the image does not show. Limits were chosen on the scenes 0
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from benchmarks.robot.gesture_scenes import VIEWS, Moment, moments
@@ -46,9 +52,21 @@ PARTS: dict[str, Callable[[Moment], bool]] = {
 
 def tables() -> list[Table]:
     """Gestures, recall by view and distance, and directions."""
-    pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none")
-    seen = [_light(moment) for scene in SCENES for moment in moments(pipeline, scene)]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        scenes = pool.map(_seen, SCENES)
+        parts = list(track(scenes, "gestures", total=len(SCENES), console=Console(stderr=True)))
+    seen = [moment for part in parts for moment in part]
     return [gesture_table(seen), part_table(seen), direction_table(seen)]
+
+
+def _seen(scene: int) -> list[Moment]:
+    """The moments of a scene, in a process of its own."""
+    return [_light(moment) for moment in moments(_pipeline(), scene)]
+
+
+@cache
+def _pipeline() -> Pipeline:
+    return Pipeline.from_preset("embedded", test_time_augmentation="none", num_threads=1)
 
 
 def gesture_table(seen: Sequence[Moment]) -> Table:

@@ -34,6 +34,7 @@ _WORLD_FROM_SMPL = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 # Optical axes (x right, y down, z forward) of a level camera whose optical axis is the world's x.
 _WORLD_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 BODY = "open"  # body model of the people
+_Room = tuple[Float64Array, NDArray[np.float32], Float64Array]  # as render_tiled_room gives it
 _LIGHT_WORLD = np.array([-0.45, 0.35, 0.82])
 _AMBIENT = 0.5
 
@@ -96,6 +97,7 @@ class WalkingSequence(Sequence[SequenceFrame]):
         walk = read_npz(asset_path("walk_cycle.npz"))
         self._cycle, self._cycle_fps, self._speed = walk["pose"], float(walk["fps"]), float(walk["speed"])
         self._colours = {walker.id: vertex_colours(tables, walker.outfit) for walker in self.walkers}
+        self._room: tuple[Float64Array, _Room] | None = None  # of the last pose of the camera, which often stands still
         self._noise = np.random.default_rng(0).normal(0.0, 2.0, (camera.height, camera.width, 1))
 
     def __len__(self) -> int:
@@ -116,7 +118,8 @@ class WalkingSequence(Sequence[SequenceFrame]):
     def _render(self, number: int) -> SequenceFrame:
         stamp_s = number / self.fps
         T_world_cam = self._camera_path(number / self.num_frames)
-        image, depth, points = render_tiled_room(TiledRoom(), self.camera, T_world_cam)
+        room_image, room_depth, points = self._empty_room(T_world_cam)
+        image, depth = room_image.copy(), room_depth.copy()
         present = [walker for walker in self.walkers if stamp_s >= walker.enters_s]
         bodies = [self._posed(walker, stamp_s - walker.enters_s) for walker in present]
         for vertices_world, _, _ in bodies:
@@ -130,6 +133,11 @@ class WalkingSequence(Sequence[SequenceFrame]):
         return SequenceFrame(
             _expose(image, owner, self._noise), self.camera, stamp_s, T_world_cam, depth, tuple(people)
         )
+
+    def _empty_room(self, T_world_cam: Float64Array) -> _Room:
+        if self._room is None or not np.array_equal(self._room[0], T_world_cam):
+            self._room = T_world_cam.copy(), render_tiled_room(TiledRoom(), self.camera, T_world_cam)
+        return self._room[1]
 
     def _posed(self, walker: Walker, walked_s: float) -> tuple[Float64Array, NDArray[np.float32], Float64Array]:
         """Vertices in the world, pose (72,) with the root in the world, and translation in the world."""
