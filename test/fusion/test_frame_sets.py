@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metrichmsr_ros.fusion.frame_sets import LIVE_S, MOST_LATE, FrameSets
+from metrichmsr_ros.fusion.clocks import LIVE_S, QUIET_S
+from metrichmsr_ros.fusion.frame_sets import FrameSets
 
 
 def sets_of(arrivals, left_out=pytest.fail):
@@ -46,21 +47,40 @@ def test_a_camera_whose_clock_is_behind_is_left_out_and_named():
     told = []
     made = sets_of(arrivals, lambda *problem: told.append(problem))
     assert len(told) == 20
-    assert {camera for camera, _ in told} == {"behind"}
-    assert "1.50 s older than those of right: synchronise the clocks" in told[0][1]
+    assert {camera for camera, *_ in told} == {"behind"}
+    assert told[0][1] == "too late"
+    assert "1.50 s older than those of right: synchronise the clocks" in told[0][2]
     assert made[-1] == (1.9, ["right"])
 
 
 def test_one_stamp_far_ahead_does_not_end_the_sets():
     """The camera with the wrong stamp is gone; the other goes on at its own time."""
-    stamps = [("other", 1.0), ("wrong", 100.0), *(("other", 1.0 + 0.1 * n) for n in range(1, MOST_LATE + 10))]
+    stamps = [("other", 1.0), ("wrong", 100.0), *(("other", 1.0 + 0.1 * n) for n in range(1, 40))]
     told = []
     made = sets_of(stamps, lambda *problem: told.append(problem))
-    assert len(told) == MOST_LATE
-    assert made[-1] == (3.9, ["other"])
+    assert made[0] == (1.0, ["other"])
+    assert len(told) == pytest.approx(10 * QUIET_S, abs=1)
+    assert made[-1] == (4.9, ["other"])
+
+
+def test_a_camera_that_is_ahead_of_most_is_left_out_and_named():
+    arrivals = [(c, 0.1 * n + d) for n in range(20) for c, d in (("left", 0.0), ("right", 0.01), ("ahead", 7.0))]
+    told = []
+    made = sets_of(arrivals, lambda *problem: told.append(problem))
+    assert {problem[:2] for problem in told} == {("ahead", "too early")}
+    assert "6.99 s newer than those of right and of most cameras" in told[0][2]
+    assert made[-1] == (1.91, ["left", "right"])
+
+
+def test_after_a_pause_of_all_cameras_at_most_half_of_their_images_are_lost():
+    arrivals = [(c, t) for t in (0.0, 0.1, 0.2, 9.0, 9.1, 9.2) for c in ("a", "b", "c", "d")]
+    told = []
+    made = sets_of(arrivals, lambda *problem: told.append(problem))
+    assert [camera for camera, *_ in told] == ["a"]
+    assert made[-2:] == [(9.1, ["a", "b", "c", "d"]), (9.2, ["a", "b", "c", "d"])]
 
 
 def test_an_image_in_time_after_many_late_ones_completes_its_set():
-    late = [("behind", 1.0 + 0.01 * n) for n in range(MOST_LATE)]
+    late = [("behind", 1.0 + 0.01 * n) for n in range(20)]
     arrivals = [("left", 5.0), ("right", 5.0), ("left", 5.1), *late, ("right", 5.1)]
     assert sets_of(arrivals, lambda *problem: None)[-1] == (5.1, ["left", "right"])

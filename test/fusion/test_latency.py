@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.fused_cameras import seen_by
 
+from metrichmsr_ros.fusion.clocks import QUIET_S
 from metrichmsr_ros.fusion.frame_sets import FrameSets
 from metrichmsr_ros.fusion.people_fusion import PeopleFusion
 
@@ -21,7 +22,7 @@ class Published:
 
     def __init__(self, arrivals, who):
         self.times, self.ids, self.hidden, self.errors, self.left_out = [], set(), [], [], []
-        sets, fusion = FrameSets(lambda camera, text: self.left_out.append(camera)), PeopleFusion()
+        sets, fusion = FrameSets(lambda camera, *_: self.left_out.append(camera)), PeopleFusion()
         for _, camera, stamp_s, true_s in sorted(arrivals):
             seen = [seen_by(camera, "a", place(true_s), stamp_s)] if camera in who else []
             for complete in sets.add(camera, stamp_s, seen):
@@ -104,3 +105,34 @@ def test_a_clock_that_is_wrong_is_named_and_changes_no_ids(offset, seeing):
     assert len(published.ids) <= 1
     assert set(published.left_out) == {"east" if offset < 0 else "south"}
     assert min(np.diff(published.times)) > 0
+
+
+@pytest.mark.parametrize("offset", [-5.0, 1.5, 5.0, 1e6])
+@pytest.mark.parametrize("phase", [-0.01, 0.01, 0.03])
+def test_most_cameras_are_right_about_the_time(offset, phase):
+    """Whichever image comes first."""
+    right = [images("south", 10, 0.05), images("north", 7, 0.12, phase=0.02)]
+    arrivals = [*right[0], *right[1], *images("east", 15, 0.05, offset, phase=phase)]
+    published = Published(arrivals, {"south", "north"})
+    assert set(published.left_out) <= {"east", "south"}
+    assert published.left_out.count("south") <= 1  # until the second camera confirms it
+    assert len(published.ids) <= 2
+    assert max(published.errors[1:]) < 0.15
+    assert published.times[-1] == pytest.approx(DURATION_S, abs=0.2)
+
+
+def test_a_clock_that_is_set_while_it_runs_is_left_out():
+    steady = [*images("south", 10, 0.05), *images("north", 10, 0.05, phase=0.03)]
+    steps = [(at, c, stamp + 4.0 * (true > 5.0), true) for at, c, stamp, true in images("east", 10, 0.05, phase=0.06)]
+    published = Published([*steady, *steps], {"south", "north", "east"})
+    assert set(published.left_out) == {"east"}
+    assert published.ids == {"p1"}
+    assert not any(published.hidden)
+    assert max(published.errors) < 0.15
+
+
+def test_a_camera_whose_clock_is_wrong_goes_on_when_the_others_are_gone():
+    others = [image for c in ("south", "north") for image in images(c, 10, 0.05) if image[3] < 4.0]
+    published = Published([*others, *images("east", 10, 0.05, 5.0)], set())
+    assert published.left_out.count("east") == pytest.approx((4.0 + QUIET_S) * 10, abs=3)
+    assert max(published.times) == pytest.approx(DURATION_S + 5.0, abs=0.2)

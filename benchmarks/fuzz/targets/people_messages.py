@@ -94,8 +94,8 @@ class _Robot:
         self._fusion = PeopleFusion()
         self._chooser = Chooser(FollowSettings(choose=choices.pick(("nearest", "raised_hand"))))
 
-    def _problem(self, cause: str, text: str = "?") -> None:
-        if not cause and not text:
+    def _problem(self, *texts: str) -> None:
+        if not all(texts):
             raise AssertionError("a problem has no text")
         self.said["problem"] += 1
 

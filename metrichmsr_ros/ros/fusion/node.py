@@ -63,14 +63,14 @@ class FusionNode(ManagedNode):
         for text in misspelt(self._parameter_overrides, self._parameters, {}):
             self.get_logger().warning(text)
         self._fusion = PeopleFusion()
-        self._sets: FrameSets[PlacedFrame] = FrameSets(self._too_late)
+        self._health = CameraHealth(self._cameras, self.get_logger().warning)
+        self._sets: FrameSets[PlacedFrame] = FrameSets(self._health.problem)
         self._queue: TransformQueue | None = None
         self._transforms: TransformListener | None = None
         self._outputs: FusionOutputs | None = None
         self._inputs: dict[str, Input] = {}
         self._people = 0
         self._lock = threading.RLock()  # an executor may run several inputs and a timer at once
-        self._health = CameraHealth(self._cameras, self.get_logger().warning)
         self._broadcaster = TransformBroadcaster(self) if self._settings.publish_tf else None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still, waiting and reports may not
@@ -97,8 +97,8 @@ class FusionNode(ManagedNode):
         """Enable the publishers and subscribe."""
         with self._lock:
             result = super().on_activate(state)
-            self._sets = FrameSets(self._too_late)
             self._health = CameraHealth(self._cameras, self.get_logger().warning)
+            self._sets = FrameSets(self._health.problem)
             self._transforms = TransformListener(self)
             self._queue = TransformQueue(
                 self._transforms, self._settings.fixed_frame, self._settings.tf_timeout, self._no_transform
@@ -142,9 +142,6 @@ class FusionNode(ManagedNode):
 
     def _no_transform(self, camera: str, text: str) -> None:
         self._health.problem(camera, "no transform", text)
-
-    def _too_late(self, camera: str, text: str) -> None:
-        self._health.problem(camera, "too late", text)
 
     def _work(self) -> None:
         """Fuse what has its transforms."""
