@@ -1,11 +1,13 @@
-"""Two-sided refinement of recorded tracks against the estimates of each image, on rendered sequences with truth.
+"""What `annotate --refine` makes of a recording, against the node's estimates, on rendered sequences with truth.
 
-    python -m benchmarks.refinement
+    python -m benchmarks.refinement [--test-time-augmentation flip]
 
-The people are random and were not used to set anything. Both know the floor and the camera's poses, then neither
-knows the floor. Root error: joint 0. MPJPE: joints about the root. Jitter: third derivative of the joints in the
-world. Slide: how far a foot moves over the floor while the true one stands, in a step. Errors are those of people who
-are seen, jitter is that of whole tracks.
+Three errors a sequence: of the node, which sees each image once and knows only the past; of `annotate`, which also sees
+the mirrored image; and of its tracks after two-sided refinement. With `--test-time-augmentation none` the first two are
+the same, and the rest is what refinement does alone. The people are random and were not used to set anything. All know
+the floor and the camera's poses, then none knows the floor. Root error: joint 0. MPJPE: joints about the root. Jitter:
+third derivative of the joints in the world. Slide: how far a foot moves over the floor while the true one stands, in a
+step. Errors are those of people who are seen, jitter is that of whole tracks.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ from benchmarks.hidden_people import covered, passing_walker
 from benchmarks.random_walkers import random_walkers
 from benchmarks.robot.fixed_frame import driving_sequence
 from metrichmsr_ros import OutputRequest, PersonEstimate, Pipeline
+from metrichmsr_ros.annotation.options import AnnotateOptions
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, WalkingSequence
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.evaluation.metrics.world import jitter
 from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.pipeline.scene import SceneContext
+from metrichmsr_ros.pipeline.views import Augmentation
 from metrichmsr_ros.refinement.estimates import track_of
 from metrichmsr_ros.refinement.feet import TOES
 from metrichmsr_ros.refinement.refine import RefineConfig, refine
@@ -45,6 +49,14 @@ STILL_M = 0.02  # a true foot that moves less stands
 _LEAN = OutputRequest(vertices=False, depth=False)
 
 Shot = tuple[ImageArray, SequenceFrame]  # the image to be looked at, and the truth
+
+
+@dataclass(frozen=True)
+class Pipelines:
+    """With the settings of the node, and with those of `annotate`."""
+
+    node: Pipeline
+    annotate: Pipeline
 
 
 @dataclass
@@ -151,9 +163,11 @@ def _angle(one: np.ndarray, two: np.ndarray) -> float:
     return float(np.arccos(np.clip(one @ two / np.linalg.norm(one) / np.linalg.norm(two), -1, 1)))
 
 
-def measure(pipeline: Pipeline, shots: Sequence[Shot], knows_floor: bool, errors: tuple[Errors, Errors]) -> None:
-    """Add one sequence to the errors of the estimates and of the refined tracks."""
-    found = sights(pipeline, shots, knows_floor)
+def measure(pipelines: Pipelines, shots: Sequence[Shot], knows_floor: bool, errors: tuple[Errors, ...]) -> None:
+    """Add one sequence to the errors of the node, of `annotate` and of the refined tracks."""
+    for sight in sights(pipelines.node, shots, knows_floor).values():
+        errors[0].add(sight, _joints(sight))
+    found = sights(pipelines.annotate, shots, knows_floor)
     tracks = {
         name: track_of(
             sight.estimates,
@@ -165,35 +179,48 @@ def measure(pipeline: Pipeline, shots: Sequence[Shot], knows_floor: bool, errors
     }
     refined = refine(tracks, load_body_engine("open"), RefineConfig(floor_z=0.0 if knows_floor else None))
     for name, sight in found.items():
-        online = np.stack([estimate.joints_cam for estimate in sight.estimates]).astype(np.float64)
-        errors[0].add(sight, online)
-        errors[1].add(sight, refined[name].joints_cam)
+        errors[1].add(sight, _joints(sight))
+        errors[2].add(sight, refined[name].joints_cam)
 
 
-def table(pipeline: Pipeline, knows_floor: bool) -> Table:
+def _joints(sight: Sight) -> Float64Array:
+    return np.stack([estimate.joints_cam for estimate in sight.estimates]).astype(np.float64)
+
+
+def table(pipelines: Pipelines, knows_floor: bool) -> Table:
     """A row for each group of sequences."""
     result = Table(
         "sequences", "people x images", "root, m", "MPJPE, mm", "jitter, 10 m/s^3", "slide, cm",
-        title=f"image by image -> refined; the floor is {'known' if knows_floor else 'not known'}",
+        title=f"node -> annotate -> refined; the floor is {'known' if knows_floor else 'not known'}",
     )  # fmt: skip
     for name, make in GROUPS.items():
-        errors = Errors(), Errors()
+        errors = Errors(), Errors(), Errors()
         for shots in make():
-            measure(pipeline, shots, knows_floor, errors)
-        cells = [_change(*pair) for pair in zip(errors[0].cells(), errors[1].cells(), strict=True)]
-        result.add_row(name, str(len(errors[0].root)), *cells)
+            measure(pipelines, shots, knows_floor, errors)
+        cells = [_change(*values) for values in zip(*(part.cells() for part in errors), strict=True)]
+        result.add_row(name, f"{len(errors[0].root)}, {len(errors[1].root)}", *cells)
     return result
 
 
-def _change(before: float, after: float) -> str:
-    return f"{before:.3g} -> {after:.3g} ({100 * (after / before - 1):+.0f} %)"
+def _change(node: float, annotated: float, refined: float) -> str:
+    return f"{node:.3g} -> {annotated:.3g} -> {refined:.3g} ({100 * (refined / node - 1):+.1f} %)"
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    pipeline = Pipeline.from_preset("embedded", test_time_augmentation="none", num_threads=1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    usual = AnnotateOptions().test_time_augmentation
+    choices = "none", "flip", "full"
+    parser.add_argument(
+        "--test-time-augmentation", choices=choices, default=usual, help=f"of annotate; default {usual}"
+    )
+    augmentation = parser.parse_args().test_time_augmentation
+    pipelines = Pipelines(_pipeline("none"), _pipeline(augmentation))
     for knows_floor in (True, False):
-        Console(width=None if sys.stdout.isatty() else 130).print(table(pipeline, knows_floor))
+        Console(width=None if sys.stdout.isatty() else 150).print(table(pipelines, knows_floor))
+
+
+def _pipeline(augmentation: Augmentation) -> Pipeline:
+    return Pipeline.from_preset("embedded", test_time_augmentation=augmentation, num_threads=1)
 
 
 if __name__ == "__main__":
