@@ -30,7 +30,9 @@ from metrichmsr_ros.evaluation.trajectories import to_world
 from metrichmsr_ros.types import Float64Array
 
 Errors = dict[str, Float64Array]
-Measure = Callable[[Motion, Motion], Errors]  # (truth, prediction on the same frames) -> errors per frame
+Measure = Callable[[Motion, Motion], Errors]
+"""(truth, prediction on the same frames) -> errors per frame; nothing for a prediction that is too short."""
+_LEAST_OF_WORLD = 4  # predicted frames of a person, for the third difference
 
 
 @dataclass(frozen=True)
@@ -71,26 +73,26 @@ def _emdb1(truth: Motion, ours: Motion) -> Errors:
 
 
 def _world(truth: Motion, ours: Motion) -> Errors:
+    """Trajectories are aligned over the predicted frames; differences over time are not taken across missing ones."""
     poses = truth["world_from_camera"]
     our_poses = ours["world_from_camera"] if "world_from_camera" in ours else poses  # noqa: SIM401  not a dict
     theirs = to_world(truth["joints"], poses)
     mine = to_world(ours["joints"][:, : theirs.shape[1]], our_poses)  # SMPL-X's truth has SMPL's first 22
     seen = finite_frames(theirs, mine)
-    if seen.sum() < 4:
-        raise MetricInputError(f"{truth.sequence}: {int(seen.sum())} frames are predicted; world metrics need 4")
-    theirs, mine = theirs[seen], mine[seen]
+    if seen.sum() < _LEAST_OF_WORLD:
+        return {}
     errors: Errors = {
         "WA-MPJPE": wa_mpjpe(mine, theirs),
         "W-MPJPE": w_mpjpe(mine, theirs),
-        "RTE": rte(mine[:, 0], theirs[:, 0]),
+        "RTE": rte(mine[seen, 0], theirs[seen, 0]),
         "Jitter": jitter(mine),
         "Accel": acceleration_error(mine, theirs),
     }
-    if len(mine) > 100:
+    if seen.sum() > 100:
         errors["WA-MPJPE (TRAM tail)"] = wa_mpjpe(mine, theirs, tail="merge")
         errors["W-MPJPE (TRAM tail)"] = w_mpjpe(mine, theirs, tail="merge")
     if "orient" in truth and "orient" in ours:
-        turns = [p[seen, :3, :3] @ m["orient"][seen] for p, m in ((our_poses, ours), (poses, truth))]
+        turns = [p[:, :3, :3] @ m["orient"] for p, m in ((our_poses, ours), (poses, truth))]
         errors["ERVE"] = erve(turns[0], mine[:, 0], turns[1], theirs[:, 0])
     return errors
 
@@ -108,6 +110,7 @@ def _metric_scale(truth: Motion, ours: Motion) -> Errors:
     return errors
 
 
+_FOR_WORLD = f", and predict at least {_LEAST_OF_WORLD} frames of a person"
 _WORLD_COLUMNS = {
     "WA-MPJPE": "mm", "W-MPJPE": "mm", "RTE": "%", "ERVE": "mm/frame", "Jitter": "10 m/s3", "Accel": "m/s2",
     "WA-MPJPE (TRAM tail)": "mm", "W-MPJPE (TRAM tail)": "mm",
@@ -172,12 +175,13 @@ class Scorer:
             self._missing += len(counted.frames)
             return
         ours = prediction.at(counted.frames)
-        self._missing += int((~finite_frames(ours["joints"])).sum())
-        for name, errors in self._benchmark.measure(counted, ours).items():
+        measured = self._benchmark.measure(counted, ours)
+        self._missing += int((~finite_frames(ours["joints"])).sum()) if measured else len(counted.frames)
+        for name, errors in measured.items():
             self._collected.setdefault(name, []).append(errors)
 
     def result(self) -> Score:
-        """Means over all frames.
+        """Means over all frames; a metric without any finite value is left out.
 
         Raises:
             MetricInputError: the truth has no valid frames, or none of them is predicted.
@@ -188,8 +192,10 @@ class Scorer:
         if self._missing == frames:
             raise MetricInputError(
                 f"{title}: none of {frames} true frames is predicted; use the truth's names of sequences and people"
+                f"{_FOR_WORLD if self._benchmark.measure is _world else ''}"
             )
-        values = {name: mean_error(np.concatenate(errors), name) for name, errors in self._collected.items()}
+        joined = {name: np.concatenate(errors) for name, errors in self._collected.items()}
+        values = {name: mean_error(errors, name) for name, errors in joined.items() if np.isfinite(errors).any()}
         return Score(values, frames, self._missing, self._joints)
 
 

@@ -74,6 +74,37 @@ def test_missing_frames_are_counted_and_left_out(tmp_path):
     assert any("4 of 9 frames not predicted" in line.note for line in board.lines)
 
 
+def test_differences_over_time_are_not_taken_across_frames_without_an_answer(tmp_path):
+    frames = 60
+    steady = np.arange(frames)[:, None, None] * np.array([0.1, 0.0, 0.0])  # 3 m/s, without jitter
+    arrays = motion_arrays(frames) | {"world_from_camera": np.tile(np.eye(4), (frames, 1, 1))}
+    arrays |= {"joints": arrays["joints"][:1] + steady, "orient": arrays["orient"][:1].repeat(frames, 0)}
+    truth = save_arrays(tmp_path / "truth" / "a.npz", arrays)
+    kept = np.r_[0:20, 40:60]
+    ours = save_arrays(tmp_path / "ours" / "a.npz", {name: values[kept] for name, values in arrays.items()})
+    alternate = save_arrays(tmp_path / "half" / "a.npz", {name: values[::2] for name, values in arrays.items()})
+    board = evaluate("emdb2", truth, {"ours": ours, "half": alternate})
+    values = ours_of(board)
+    for name in ("W-MPJPE", "RTE", "ERVE", "Jitter", "Accel"):
+        assert values[name] == pytest.approx(0.0, abs=1e-6), name
+    assert ours_of(board, "half")["W-MPJPE"] == pytest.approx(0.0, abs=1e-6)
+    assert "Jitter" not in ours_of(board, "half")  # no four answers follow each other
+
+
+def test_a_person_who_is_hardly_predicted_does_not_end_the_benchmark(tmp_path):
+    arrays = motion_arrays(20) | {"world_from_camera": moving_camera(20)}
+    for name in ("a", "b"):
+        save_arrays(tmp_path / "truth" / f"{name}.npz", arrays)
+        rows = slice(0, 20 if name == "a" else 3)
+        save_arrays(tmp_path / "ours" / f"{name}.npz", {key: values[rows] for key, values in arrays.items()})
+    save_arrays(tmp_path / "few" / "a.npz", {key: values[:3] for key, values in arrays.items()})
+    board = evaluate("emdb2", tmp_path / "truth", {"ours": tmp_path / "ours"})
+    assert ours_of(board)["W-MPJPE"] == pytest.approx(0.0, abs=1e-6)
+    assert [line.note for line in board.lines if line.origin == MEASURED] == ["20 of 40 frames not predicted"]
+    with pytest.raises(MetricInputError, match="predict at least 4 frames of a person"):
+        evaluate("emdb2", tmp_path / "truth", {"few": tmp_path / "few"})
+
+
 def test_several_people_and_sequences_in_one_file(tmp_path):
     parts = [
         motion_arrays(4, seed) | {"sequence": np.full(4, sequence), "person": np.full(4, person)}
