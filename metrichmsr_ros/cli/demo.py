@@ -9,7 +9,6 @@ photo/           overlay, JSON and GLB of the photograph
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -30,7 +29,7 @@ from metrichmsr_ros.cli.predict import InputError, people_table, predict_photo
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport, evaluate_sequence
 from metrichmsr_ros.io.images import write_image
-from metrichmsr_ros.io.texts import is_json_with
+from metrichmsr_ros.io.texts import is_json_with, json_text
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.replay.records import PersonRecord
@@ -199,7 +198,7 @@ def _write_report(
     report: SequenceReport, folders: DemoFolders, drops: dict[str, int], by_people: dict[int, float]
 ) -> None:
     numbers = {"machine": _machine(), "dropped": drops, "latency_p50_by_people": by_people, **report.as_dict()}
-    write_whole(folders.report, json.dumps(numbers, indent=1) + "\n")
+    write_whole(folders.report, json_text(numbers, indent=1) + "\n")
     write_whole(folders.out / "report.md", report.markdown())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from metrichmsr_ros.io.images import (
     read_photograph,
     write_image,
 )
-from metrichmsr_ros.io.texts import is_json_with
+from metrichmsr_ros.io.texts import is_json_with, json_text
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import PersonEstimate, Scene
@@ -162,7 +161,7 @@ def write_prediction(scene: Scene, pipeline: Pipeline, photo: Path, out: Path) -
     """
     out.mkdir(parents=True, exist_ok=True)
     numbers, overlay, mesh = _result_files(photo, out)
-    write_whole(numbers, json.dumps(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
+    write_whole(numbers, json_text(scene_as_json(scene, pipeline, photo), indent=1) + "\n")
     write_image(overlay, draw_overlay(scene, pipeline.faces))
     if not scene.people:
         mesh.unlink(missing_ok=True)

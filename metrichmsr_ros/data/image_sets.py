@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.smplx_joints import SmplxJoints
+from metrichmsr_ros.config import check_ranges
 from metrichmsr_ros.data.formats.annotated import read_annotated
 from metrichmsr_ros.data.formats.keypoints import read_aic, read_coco, read_mpii
-from metrichmsr_ros.data.formats.labels import JointsOf, LabelError, LabelTable, joints_of
+from metrichmsr_ros.data.formats.labels import CLOCKWISE, JointsOf, LabelError, LabelTable, joints_of
 from metrichmsr_ros.data.formats.scenes import read_prox, read_rich
 from metrichmsr_ros.data.formats.smpl_npz import bedlam_body, read_4dhumans, read_bedlam, read_camerahmr
 from metrichmsr_ros.data.formats.video_sequences import read_3dpw, read_emdb
@@ -37,6 +39,9 @@ Kind = Literal[
     "rendered",
     "annotated",
 ]
+
+
+_NEAREST_M = 0.1  # of a root; nearer ones have no picture
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class ImageSet:
     genders: str = ""
     children: float = 0.05
     min_confidence: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a weight by which nothing can be drawn, and for shares that are none."""
+        check_ranges(self, weight=(0, 1e9), children=(0, 1), min_confidence=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,8 @@ class LabelBodies:
 
 
 def read_image_set(of: ImageSet, bodies: LabelBodies) -> list[LabelTable]:
-    """The labelled people of a data set, one table per label file or sequence, without people who have no box.
+    """The labelled people of a data set, one table per label file or sequence, without people who have no box or are
+    out of view.
 
     Raises:
         LabelError: no people, a missing body model, or an error of the readers.
@@ -134,10 +144,26 @@ def _is_open_bedlam(of: ImageSet) -> bool:
 
 
 def usable(table: LabelTable) -> LabelTable:
-    """The people with a valid box and at least one label to train on."""
+    """The people with a valid box, at least one label to train on, and a body that their image can show."""
     x1, y1, x2, y2 = np.asarray(table.bbox, np.float64).T
     has_box = np.isfinite(table.bbox).all(1) & (x2 - x1 > 1) & (y2 - y1 > 1)
-    return table.select(np.flatnonzero(has_box & (table.has_pose | (table.joints_2d[..., 2] > 0).any(1))))
+    has_label = table.has_pose | (table.joints_2d[..., 2] > 0).any(1)
+    return table.select(np.flatnonzero(has_box & has_label & _can_be_seen(table)))
+
+
+def _can_be_seen(table: LabelTable) -> NDArray[np.bool_]:
+    """(N,) False for people behind the camera, or beside the image.
+
+    Recordings label people also while they are out of view: their crop is black, or shows somebody else. The image is
+    taken to be centred on the principal point, because its size is not known before it is read.
+    """
+    root = np.asarray(table.transl, np.float64) + table.pelvis
+    is_ahead = ~table.has_transl | (root[:, 2] > _NEAREST_M)
+    x1, y1, x2, y2 = np.asarray(table.bbox, np.float64).T
+    right, bottom = 2 * table.intrinsics[:, 0, 2], 2 * table.intrinsics[:, 1, 2]
+    is_beside = (x2 < 0) | (y2 < 0) | (x1 > right) | (y1 > bottom)  # False where the camera is unknown
+    is_placed = table.has_transl & (table.turn != CLOCKWISE)  # whose camera may be that of the stored image
+    return np.asarray(is_ahead & ~(is_beside & is_placed), bool)
 
 
 def _paths(pattern: str) -> list[Path]:

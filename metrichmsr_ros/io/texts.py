@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except Exception as error:  # JSONDecodeError, RecursionError, and ValueError for a number without end
         raise TextFileError(f"{path} is not JSON, or is damaged ({cause(error)}); copy or download it again") from None
+
+
+def json_text(values: Any, indent: int | None = None) -> str:
+    """JSON of values. Numbers that are not finite become null: JSON has no NaN, and other readers refuse it."""
+    return json.dumps(_finite(values), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def is_json_with(path: Path, keys: Iterable[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.report import evaluate_sequence
+from metrichmsr_ros.io.texts import json_text
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.replay.bag_source import BagSource
 from metrichmsr_ros.replay.disk_reserve import DiskReserve
@@ -136,7 +136,7 @@ class FrameLoop:
         score, caption = frame_score(frame, self.truth)
         self.worst.offer(frame.stamp_ns, score, caption, lambda: draw_overlay(scene, faces))
         self._keep_fixed(ready, sink.write(scene, ready.header, ready.arrived_ns, overlay), sink)
-        log.write(json.dumps(_line(frame)) + "\n")
+        log.write(json_text(_line(frame)) + "\n")
 
     def _camera_pose(self, ready: ReadyFrame, source: BagSource) -> Float64Array | None:
         """world_from_camera (4, 4); where the user named the poses, an image without one is counted."""

@@ -5,7 +5,6 @@ The replay in process measures the estimates; this measures timing and loss. Nee
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
-from metrichmsr_ros.io.texts import is_json_with
+from metrichmsr_ros.io.texts import is_json_with, json_text
 from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.replay.bag_context import RecordedContext
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions, check_numbers, replay_errors
@@ -137,7 +136,7 @@ def replay_live(path: Path, out: Path, options: ReplayOptions, pipeline: Any, ra
         seconds=played.seconds,
         agreement=_agreement(frames, out / "estimates.npz"),
     )
-    write_whole(out / "live.json", json.dumps(asdict(result), indent=2) + "\n")
+    write_whole(out / "live.json", json_text(asdict(result), indent=2) + "\n")
     return result
 
 

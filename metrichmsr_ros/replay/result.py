@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 from metrichmsr_ros.evaluation.metrics.latency import LatencySummary, summarise_latency
 from metrichmsr_ros.evaluation.metrics.report import SequenceReport
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, in_world, write_tum
-from metrichmsr_ros.io.texts import read_json
+from metrichmsr_ros.io.texts import json_text, read_json
 from metrichmsr_ros.io.whole_files import whole_file, write_whole
 from metrichmsr_ros.replay.ground_truth import TruthByStamp
 from metrichmsr_ros.replay.options import ExitCode, ReplayError, ReplayOptions
@@ -170,24 +167,12 @@ def write_results(done: ReplayResult, out: Path) -> None:
             "machine": machine(),
         },
     }
-    text = json.dumps(_plain(content), indent=2)
-    write_whole(out / "metrics.json", text + "\n")
+    write_whole(out / "metrics.json", json_text(content, indent=2) + "\n")
 
 
 def _safe(name: str) -> str:
     """An id as a part of a file's name."""
     return "".join(c if c.isalnum() else "_" for c in name)
-
-
-def _plain(value: Any) -> Any:
-    """Replace NaN by None, because JSON has no NaN."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
 
 
 def read_metrics(out: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metrichmsr_ros.evaluation.benchmarks.paper_numbers import SOURCE, Published
+from metrichmsr_ros.io.texts import json_text
 from metrichmsr_ros.io.whole_files import remove_parts, write_whole
 
 MEASURED = "measured here"
@@ -67,9 +67,9 @@ class Scoreboard:
         return stream.getvalue()
 
     def json(self) -> str:
-        """Everything, with units, unrounded."""
+        """Everything, with units, unrounded; null where there is no number."""
         lines = [{"system": x.system, "values": x.values, "origin": x.origin, "note": x.note} for x in self.lines]
-        return json.dumps({"title": self.title, "units": self.columns, "lines": lines}, indent=2) + "\n"
+        return json_text({"title": self.title, "units": self.columns, "lines": lines}, indent=2) + "\n"
 
     def show(self, console: Console) -> None:
         """Print the table, wider than the console if numbers would be cut off otherwise."""

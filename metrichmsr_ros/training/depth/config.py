@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from metrichmsr_ros.config import ConfigError, build, read_yaml
+from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.depth.calibration.losses import RefinerLossWeights
 from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 
@@ -51,6 +52,25 @@ class DepthTrainConfig:
     checkpoint_every: int = 500
     output: str = "out/train"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for numbers without meaning."""
+        some, any_size = (1, math.inf), (0, math.inf)
+        check_ranges(
+            self,
+            steps=some,
+            batch_size=some,
+            checkpoint_every=some,
+            samples=some,
+            places=any_size,
+            painted=any_size,
+            prox_frames=any_size,
+            place_size=some,
+            learning_rate=any_size,
+            weight_decay=any_size,
+            average=(0, 1),
+            seed=any_size,
+        )
 
 
 def load_depth_config(path: str | Path) -> DepthTrainConfig:

@@ -13,7 +13,9 @@ from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.network.pixels.grafting import with_branch_of
 from metrichmsr_ros.hmr.weights import read_metadata
-from metrichmsr_ros.training.human.config import TrainConfig
+from metrichmsr_ros.training.human.config import TrainConfig, TrainingError
+
+_OF_BETAS = ("pve", "height")  # metrics of `validate` that are NaN where no held-out person has betas
 
 
 class WeightsFile:
@@ -30,7 +32,17 @@ class WeightsFile:
             self._best_score = self._score(json.loads(read_metadata(path)["metrics"]))
 
     def offer(self, step: int, model: MetricHMR, metrics: Mapping[str, float]) -> bool:
-        """Writes the averaged `model` of `step` if its score is the lowest so far; returns whether it was written."""
+        """Writes the averaged `model` of `step` if its score is the lowest so far; returns whether it was written.
+
+        Raises:
+            TrainingError: the score needs shapes that nobody held out has.
+        """
+        for name in _OF_BETAS:
+            if name in self._config.keep_best and math.isnan(metrics[name]) and math.isfinite(metrics["mpjpe"]):
+                raise TrainingError(
+                    f"keep_best: no step can have the best {name}, because no held-out person has betas of the "
+                    f"network's body; leave {name} out, or validate on people who have"
+                )
         score = self._score(_rounded(metrics))  # as a resumed run reads them
         if not score < self._best_score:
             return False

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from metrichmsr_ros.config import ConfigError, build, read_yaml
+from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.errors import MetricHMRError, naming
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.hmr.network.losses import HumanLossWeights
+
+LARGEST_SEED = 2**31 - 2
+"""Its product with 2^33 is still a seed of torch, see `batches.generator_of`."""
 
 HELD_OUT_FIGURES = (
     *("pa_mpjpe", "mpjpe", "pve", "root", "root_percent", "root_median_percent", "height", "reprojection_percent"),
@@ -97,7 +101,7 @@ class TrainConfig:
     image_augmentation: ImageAugment = field(default_factory=ImageAugment)
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for sizes below 1, and for data of a kind that the network does not read."""
+        """Raises ConfigError for numbers without meaning, and for data of a kind that the network does not read."""
         over_pixels = not self.model.image_encoder.reads_landmarks
         if over_pixels and (self.train or self.validation):
             raise ConfigError("train: shards hold landmarks, but this network reads pixels; set `images` instead")
@@ -108,8 +112,7 @@ class TrainConfig:
                 "model: image_encoder.kind blazepose_pixels has a branch that is trained by itself: use kind blazepose "
                 "here, then `metrichmsr train pixels`"
             )
-        if self.batch_size < 1 or self.vertices_every < 1 or self.log_every < 1:
-            raise ConfigError("batch_size, vertices_every and log_every must be at least 1")
+        self._check_numbers()
         if self.keep_best and not (self.validation or self.validation_images):
             raise ConfigError("keep_best: needs held-out people; set validation or validation_images")
         unknown = set(self.keep_best) - set(HELD_OUT_FIGURES)
@@ -117,6 +120,33 @@ class TrainConfig:
             raise ConfigError(f"keep_best: unknown metrics {sorted(unknown)}; choose from {list(HELD_OUT_FIGURES)}")
         if self.keep_branch and (over_pixels or not self.initial_weights):
             raise ConfigError("keep_branch: name weights with a pixel branch in `initial_weights`, e.g. embedded")
+
+    def _check_numbers(self) -> None:
+        some, any_size = (1, math.inf), (0, math.inf)
+        check_ranges(
+            self,
+            batch_size=some,
+            vertices_every=some,
+            log_every=some,
+            validate_every=some,
+            checkpoint_every=some,
+            validation_people=some,
+            workers=any_size,
+            simulated=any_size,
+            standing_repeats=any_size,
+            steps=any_size,
+            epochs=any_size,
+            warmup_steps=any_size,
+            learning_rate=any_size,
+            weight_decay=any_size,
+            gradient_clip=any_size,
+            ema_decay=(0, 1),
+            seed=(0, LARGEST_SEED),
+        )
+        if not self.steps and not self.epochs:
+            raise ConfigError("steps: it and epochs are 0, so that nothing would be learnt; set one of them")
+        if self.images and not self.train and not any(of.weight for of in self.images):
+            raise ConfigError("images: every weight is 0, so that nobody would be drawn; give one set a weight above 0")
 
     def _check_landmark_data(self) -> None:
         if self.validation_images or any(of.kind != "annotated" for of in self.images):

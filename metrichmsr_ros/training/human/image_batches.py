@@ -71,6 +71,14 @@ def held_out_images(config: TrainConfig) -> HeldOutImages:
     return HeldOutImages(Mixture(labelled), config.validation_people, config.workers)
 
 
+def names_of(mixture: Mixture) -> Iterator[str]:
+    """Picture and name of every labelled person; rendered people of training and validation are never the same."""
+    for people in mixture.parts:
+        if isinstance(people, PeopleCrops):
+            for picture, person in zip(people.table.image, people.table.person, strict=True):
+                yield f"{person} in {picture}"
+
+
 def _fully_labelled(crops: PeopleCrops) -> PeopleCrops:
     table = crops.table
     rows = np.flatnonzero(table.has_pose & table.has_betas & table.has_transl)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,13 +74,20 @@ def load_people(patterns: Sequence[str], cache: Path | None = None) -> PeopleTab
     return table_of(rows, keys)
 
 
+def shards_of(patterns: Sequence[str]) -> list[str]:
+    """Paths of the shards that match glob patterns, each once."""
+    return sorted(
+        {os.path.realpath(path) for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))}
+    )
+
+
 def load_rows(patterns: Sequence[str], cache: Path | None = None) -> tuple[Rows, tuple[str, ...]]:
     """Arrays (N, ...) and names of all people in the shards that match the glob `patterns`.
 
     With a folder `cache` the arrays are stored there as one file, which is read instead until a shard changes.
     Raises ShardError, which names the file and the remedy.
     """
-    paths = sorted({Path(path) for pattern in patterns for path in glob.glob(str(Path(pattern).expanduser()))})
+    paths = [Path(path) for path in shards_of(patterns)]
     if not paths:
         raise ShardError(f"no shards match {list(patterns)}; run `metrichmsr synthesize` or correct the pattern")
     if cache is None:

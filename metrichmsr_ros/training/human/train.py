@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from metrichmsr_ros.body.base import BodyModel
 from metrichmsr_ros.body.load import load_body
 from metrichmsr_ros.io.line_files import keep_lines
+from metrichmsr_ros.io.texts import json_text
 from metrichmsr_ros.io.whole_files import remove_parts
 from metrichmsr_ros.training.distributed import Processes, processes
 from metrichmsr_ros.training.human.annotated_looks import annotated_people
 from metrichmsr_ros.training.human.batches import Batches, LandmarkBatches, MixedLandmarkBatches
 from metrichmsr_ros.training.human.best_weights import WeightsFile
-from metrichmsr_ros.training.human.config import TrainConfig, load_train_config
-from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches
-from metrichmsr_ros.training.human.landmark_table import PeopleTable, load_people, load_rows, table_of, with_simulated
+from metrichmsr_ros.training.human.config import TrainConfig, TrainingError, load_train_config
+from metrichmsr_ros.training.human.image_batches import held_out_images, image_batches, names_of
+from metrichmsr_ros.training.human.landmark_table import (
+    PeopleTable,
+    load_people,
+    load_rows,
+    shards_of,
+    table_of,
+    with_simulated,
+)
 from metrichmsr_ros.training.human.trainer import HumanRun
 from metrichmsr_ros.training.human.validation import HeldOut, validate
 
@@ -51,6 +59,7 @@ def train(config: TrainConfig, device: str = "cpu") -> Path:
 def _landmark_data(config: TrainConfig, body: BodyModel) -> tuple[Batches, HeldOut | None]:
     cache = Path(config.output) / "cache"
     held_out = load_people(config.validation, cache) if config.validation else None
+    check_apart(shards_of(config.train), shards_of(config.validation), "shard", "validation")
     if not config.images:
         return LandmarkBatches(config, _rendered(config, body, cache)), held_out
     tables, weights = annotated_people(config, body, cache)
@@ -67,7 +76,28 @@ def _rendered(config: TrainConfig, body: BodyModel, cache: Path) -> PeopleTable:
 
 
 def _image_data(config: TrainConfig) -> tuple[Batches, HeldOut | None]:
-    return image_batches(config), held_out_images(config) if config.validation_images else None
+    batches, held_out = image_batches(config), held_out_images(config) if config.validation_images else None
+    if held_out is not None:
+        check_apart(names_of(batches.mixture), names_of(held_out.mixture), "person", "validation_images")
+    return batches, held_out
+
+
+def check_apart(trained: Iterable[str], held_out: Iterable[str], what: str, key: str) -> None:
+    """Refuse data that are trained on and validated on: such errors say nothing about other people.
+
+    Args:
+        trained, held_out: names of the data.
+        what: what they are of, for the message. key: of the training YAML that names the second.
+
+    Raises:
+        TrainingError: a name is in both.
+    """
+    shared = set(trained) & set(held_out)
+    if shared:
+        raise TrainingError(
+            f"{key}: {len(shared)} of them are trained on too, such as the {what} {min(shared)}; validate on others, "
+            "for example another `split`"
+        )
 
 
 def train_on(
@@ -109,7 +139,9 @@ def train_on(
                 run.save(checkpoint)
     model = run.averaged_model()
     if among.is_first:
-        if not config.keep_best:
+        if config.keep_best and not weights_file.path.is_file():
+            console.print("keep_best: no validation had finite numbers; the weights are those of the last step")
+        if not weights_file.path.is_file() or not config.keep_best:
             if held_out is not None and not metrics:  # the run was killed after its last step
                 metrics = validate(model, held_out, run.body)
             weights_file.write(run.step_count, model, metrics)
@@ -157,7 +189,7 @@ def _scalars(folder: Path, among: Processes, begun: int) -> Iterator[Any]:
     with (folder / "metrics.jsonl").open("a") as file:
 
         def log(step: int, group: str, numbers: dict[str, float]) -> None:
-            file.write(json.dumps({"step": step, "group": group} | numbers) + "\n")
+            file.write(json_text({"step": step, "group": group} | numbers) + "\n")
             file.flush()
             if board is not None:
                 for name, value in numbers.items():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metrichmsr_ros.config import ConfigError, build, read_yaml
+from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 
 
@@ -76,10 +77,24 @@ class PixelTrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for sizes below 1."""
-        for name in ("steps", "batch_size", "validate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        """Raises ConfigError for numbers without meaning."""
+        some, any_size = (1, math.inf), (0, math.inf)
+        check_ranges(
+            self,
+            steps=some,
+            batch_size=some,
+            validate_every=some,
+            checkpoint_every=some,
+            learning_rate=any_size,
+            trunk_learning_rate=any_size,
+            weight_decay=any_size,
+            warmup_steps=any_size,
+            ema_decay=(0, 1),
+            child_weight=any_size,
+            threads=any_size,
+            resident=any_size,
+            seed=any_size,
+        )
         if self.heads_only and not self.start:
             raise ConfigError("heads_only: name the weights to start from in `start`, else all but the heads is random")
 

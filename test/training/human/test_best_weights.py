@@ -17,7 +17,7 @@ from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.batches import LandmarkBatches
 from metrichmsr_ros.training.human.best_weights import WeightsFile
-from metrichmsr_ros.training.human.config import TrainConfig
+from metrichmsr_ros.training.human.config import HELD_OUT_FIGURES, TrainConfig, TrainingError
 from metrichmsr_ros.training.human.train import train_on
 from metrichmsr_ros.training.human.trainer import HumanRun
 from metrichmsr_ros.training.human.validation import validate
@@ -90,6 +90,23 @@ def test_figures_of_nan_are_never_the_best(people, body, tmp_path):
     kept = WeightsFile(tmp_path / "kept.safetensors", config, len(people))
     assert not kept.offer(1, model, {"mpjpe": float("nan"), "root_median_percent": 2.0})
     assert kept.offer(2, model, {"mpjpe": 5.0, "root_median_percent": 2.0})
+
+
+def test_a_score_that_nobody_held_out_can_have_ends_the_run_at_once(people, body, tmp_path):
+    config = config_keeping(tmp_path, keep_best=("mpjpe", "pve"))
+    model = HumanRun(config, LandmarkBatches(config, people), body, ALONE).averaged_model()
+    kept = WeightsFile(tmp_path / "kept.safetensors", config, len(people))
+    with pytest.raises(TrainingError, match="no held-out person has betas of the network's body; leave pve out"):
+        kept.offer(1, model, {"mpjpe": 5.0, "pve": float("nan")})
+
+
+def test_without_any_finite_figure_the_last_step_is_written(people, body, tmp_path, monkeypatch):
+    lost = dict.fromkeys(HELD_OUT_FIGURES, float("nan")) | {"coverage": 0.0}
+    monkeypatch.setattr("metrichmsr_ros.training.human.train.validate", lambda *_: lost)
+    path = trained(config_keeping(tmp_path, steps=2), people, body)
+    assert json.loads(read_metadata(path)["data"])["steps"] == 2
+    assert [line["mpjpe"] for line in logged(path.parent).values()] == [None, None]
+    assert "NaN" not in (path.parent / "metrics.jsonl").read_text()
 
 
 def test_unknown_metrics_and_missing_held_out_people_raise_errors():

@@ -101,6 +101,13 @@ def test_training_reads_the_sets_of_a_yaml(data, body, tmp_path):
     assert (tmp_path / "mine" / "metrics.jsonl").read_text().count('"held out"') == 1
 
 
+def test_people_who_are_trained_on_are_no_validation(data, tmp_path):
+    sets = (ImageSet("open", f"{data}/train-*.tar"),)
+    config = config_of(data, tmp_path, images=sets, validation_images=(ImageSet("open", f"{data}/train-1.tar"),))
+    with pytest.raises(TrainingError, match="validation_images: 3 of them are trained on too, such as the person"):
+        train(config)
+
+
 def batch_of(batches, step, among=ALONE):
     inputs, truth = batches.share(step, among)
     return inputs.tensors() | truth.tensors()

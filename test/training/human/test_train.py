@@ -12,19 +12,22 @@ from helpers.landmark_shards import write_landmark_shard
 from helpers.landmark_training import ALONE, QUIET, SMALL, config_of, losses_of, run_of
 from helpers.simulated_people import simulate
 
-from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.config import ConfigError, build
 from metrichmsr_ros.data.formats.tar_samples import ShardError
+from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.hmr.network.checkpoint import load_model, save_model
 from metrichmsr_ros.hmr.network.model import MetricHMR
 from metrichmsr_ros.hmr.weights import read_metadata
 from metrichmsr_ros.io.whole_files import DiskFullError
 from metrichmsr_ros.runtime.weights_file import WeightsFileError
-from metrichmsr_ros.training.human.batches import LandmarkBatches
-from metrichmsr_ros.training.human.config import AugmentConfig, TrainingError
+from metrichmsr_ros.training.depth.config import DepthTrainConfig
+from metrichmsr_ros.training.human.batches import LandmarkBatches, generator_of
+from metrichmsr_ros.training.human.config import LARGEST_SEED, AugmentConfig, TrainConfig, TrainingError
 from metrichmsr_ros.training.human.landmark_table import load_people
-from metrichmsr_ros.training.human.train import train_on
+from metrichmsr_ros.training.human.train import train, train_on
 from metrichmsr_ros.training.human.trainer import HumanRun
 from metrichmsr_ros.training.human.validation import validate
+from metrichmsr_ros.training.pixels.config import PixelTrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -297,3 +300,48 @@ def test_weights_with_a_pixel_branch_start_a_run_without_it(people, body, tmp_pa
         torch.testing.assert_close(value, whole.state_dict()[name])
     with pytest.raises(ConfigError, match="train pixels"):
         config_of(tmp_path, name="both", model=whole.config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"checkpoint_every": 0}, "checkpoint_every: 0 is not between 1"),
+        ({"validate_every": 0}, "validate_every: 0 is not between 1"),
+        ({"steps": -6}, "steps: -6 is not between 0"),
+        ({"steps": 0, "epochs": 0.0}, "steps: it and epochs are 0"),
+        ({"seed": -1}, "seed: -1 is not between 0"),
+        ({"seed": 2**31}, "seed: 2147483648 is not between 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: nan is not between 0"),
+        ({"ema_decay": 1.5}, "ema_decay: 1.5 is not between 0 and 1"),
+        ({"images": (ImageSet("annotated", "a", weight=0.0),)}, "images: every weight is 0"),
+    ],
+)
+def test_numbers_without_meaning_are_named_before_anything_is_read(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        TrainConfig(**changes)
+    TrainConfig(seed=LARGEST_SEED)
+    generator_of(LARGEST_SEED, 2, 10**9)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_by_which_nothing_can_be_drawn_is_named(weight):
+    with pytest.raises(ConfigError, match=r"images\[0\].weight: .* is not between 0"):
+        build(TrainConfig, {"images": [{"kind": "annotated", "path": "a", "weight": weight}]})
+
+
+@pytest.mark.parametrize("config", [PixelTrainConfig, DepthTrainConfig])
+@pytest.mark.parametrize("changes", [{"checkpoint_every": 0}, {"steps": 0}, {"seed": -1}, {"learning_rate": -1e-3}])
+def test_other_trainings_name_such_numbers_too(config, changes):
+    with pytest.raises(ConfigError, match=f"{next(iter(changes))}: .* is not between"):
+        config(**changes)
+
+
+def test_shards_that_are_trained_on_are_no_validation(tmp_path):
+    shard = tmp_path / "train-0.tar"
+    write_landmark_shard(shard, [2, 1])
+    (tmp_path / "val-0.tar").symlink_to(shard)
+    config = TrainConfig(
+        train=(f"{tmp_path}/train-*.tar",), validation=(f"{tmp_path}/val-*.tar",), output=str(tmp_path)
+    )
+    with pytest.raises(TrainingError, match="validation: 1 of them are trained on too, such as the shard"):
+        train(config)
