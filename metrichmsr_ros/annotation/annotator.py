@@ -12,7 +12,7 @@ from typing import Any
 import metrichmsr_ros
 from metrichmsr_ros.annotation.depth_tar import DepthTar
 from metrichmsr_ros.annotation.frames import Cameras, FrameStream, SourceFrame
-from metrichmsr_ros.annotation.options import AnnotateOptions, SourceError
+from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions, SourceError
 from metrichmsr_ros.annotation.outcome import ShardOutcome
 from metrichmsr_ros.annotation.people_rows import IdNames, row_of, row_without_estimates
 from metrichmsr_ros.annotation.tasks import ShardTask, opened
@@ -45,6 +45,24 @@ def load_pipeline(options: AnnotateOptions) -> Any:
         options.test_time_augmentation,
         Execution(options.precision, options.compile),
     )
+
+
+def check_depth(depth: str | None) -> None:
+    """Refuse a source of depth that does not exist, or that frames of inputs do not have.
+
+    Raises:
+        AnnotateError: it is a file or a topic.
+        DepthError: it is unknown.
+    """
+    from metrichmsr_ros.depth.factory import check_source  # imports the networks' runtime
+
+    kind = (depth or "").partition(":")[0]
+    if kind == "file":
+        raise AnnotateError(f"--depth {depth}: one file is not the depth of every frame; use auto or a network")
+    if kind == "topic":
+        raise AnnotateError(f"--depth {depth}: topics of depth are not read here; use auto, or `metrichmsr replay`")
+    if depth is not None:
+        check_source(depth)
 
 
 class Annotator:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from metrichmsr_ros.annotation.annotator import Annotator, PipelineMaker, load_pipeline
+from metrichmsr_ros.annotation.annotator import Annotator, PipelineMaker, check_depth, load_pipeline
 from metrichmsr_ros.annotation.inputs import find_sources
 from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions
 from metrichmsr_ros.annotation.outcome import ShardOutcome
@@ -85,7 +85,7 @@ class Annotation:
     ) -> None:
         arrow()
         _check(options, where)
-        _check_depth(options.depth)
+        check_depth(options.depth)
         check_utf8(AnnotateError, f"--out {out.absolute()}", "name another folder")
         self.out, self._where, self._fresh, self._make = out, where, fresh, make
         self._options = replace(options, num_threads=options.num_threads or _threads(where))
@@ -184,17 +184,6 @@ def _check(options: AnnotateOptions, where: Where) -> None:
     if where.gpus and where.ray is None:
         raise AnnotateError(f"--gpus {where.gpus:g}: is of actors on a cluster; give --ray too, or --device cuda alone")
     CameraOptions.from_degrees(options.fov, options.intrinsics)
-
-
-def _check_depth(depth: str | None) -> None:
-    """Refuse sources of depth that frames of inputs do not have."""
-    kind = (depth or "").partition(":")[0]
-    if kind == "file":
-        raise AnnotateError(f"--depth {depth}: one file is not the depth of every frame; use auto or a network")
-    if kind == "topic":
-        raise AnnotateError(
-            "--depth topic: annotate reads no topics of depth; use auto, or `metrichmsr replay` of a bag"
-        )
 
 
 def _threads(where: Where) -> int:

@@ -13,7 +13,8 @@ from metrichmsr_ros.annotation.frames import Cameras, SourceFrame
 from metrichmsr_ros.annotation.options import SourceError
 from metrichmsr_ros.geometry.camera import Camera
 
-_MISSING = 0.01  # share of the announced frames that a whole video may lack: containers round its length
+_MISSING = 0.01  # share of the announced frames or time that a whole video may lack: containers round its length
+_COUNTING = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # first boxes of MP4 and QuickTime
 _LATEST_NS = 2**62  # stamps are 64 bits
 _MISSING_FRAMES = 3
 _ORIENTATIONS = {90: 6, 180: 3, 270: 8}  # EXIF's, by the degrees that OpenCV turns frames clockwise
@@ -42,6 +43,7 @@ class VideoFrames:
         if not self._video.isOpened():
             raise SourceError("OpenCV cannot open this video: it is damaged, or of a codec that OpenCV lacks")
         self._announced = announced_frames(self._video)
+        self._counts_frames = _counts_frames(path)
         fps = float(self._video.get(cv2.CAP_PROP_FPS))
         self._fps = fps if math.isfinite(fps) and fps > 0 else None
         last = math.inf if count is None else first + count
@@ -61,9 +63,11 @@ class VideoFrames:
         end = math.inf if self._count is None else self._first + self._count
         while index + 1 < end:
             if not self._video.grab():
-                self._check_length(index + 1)
+                self._check_length(index + 1, stamp_ns)
                 return
             index, stamp_ns = index + 1, self._stamp_after(stamp_ns)
+            if index == 0:
+                self._begin = self._slot()
             if camera is not None and index < self._first:
                 continue
             decoded, picture = self._video.retrieve()
@@ -75,10 +79,24 @@ class VideoFrames:
             if index >= self._first:
                 yield SourceFrame(index, image, camera, stamp_ns, fps=self._fps)
 
-    def _check_length(self, read: int) -> None:
+    def _check_length(self, read: int, last_ns: int) -> None:
+        """Tell damage if frames are missing at the end.
+
+        Only MP4 and QuickTime store how many frames there are. Of others OpenCV announces duration times rate, which
+        is too many where the rate varies or the first frame comes late; but the last frame is at the end.
+        """
         announced = self._announced
-        if announced is not None and announced - read > max(_MISSING_FRAMES, _MISSING * announced):
+        if announced is None:
+            return
+        reached = read if self._counts_frames or not self._fps else self._begin + round(last_ns * self._fps / 1e9) + 1
+        if announced - max(read, reached) > max(_MISSING_FRAMES, _MISSING * announced):
             self.damage = f"the video ends after {read} of {announced} frames; it is cut off or damaged"
+
+    def _slot(self) -> int:
+        """Time of the grabbed frame in the file, in frames of its rate; the stamps count from the first frame."""
+        of_slot = getattr(cv2, "CAP_PROP_PTS", None)  # OpenCV before 4.11 does not tell
+        slot = math.nan if of_slot is None else float(self._video.get(of_slot))
+        return int(slot) if math.isfinite(slot) and 0 <= slot < _LATEST_NS else 0
 
     def _stamp_after(self, before_ns: int) -> int:
         """Time of the grabbed frame, after the one before it also where the file does not say."""
@@ -88,6 +106,12 @@ class VideoFrames:
         if self._fps is None:
             raise SourceError("the video has neither times nor a frame rate; write it anew with a frame rate")
         return before_ns + round(1e9 / self._fps)
+
+
+def _counts_frames(path: Path) -> bool:
+    """Whether the file is of a kind that stores its number of frames."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in _COUNTING
 
 
 def announced_frames(video: cv2.VideoCapture) -> int | None:

@@ -30,6 +30,8 @@ SOURCES = (
     "map_anything[:ID or FOLDER]",
     "file:PATH: .npy in metres, 16-bit PNG in millimetres",
 )
+_KINDS = ("auto", "people", "ground", "topic", "fastdepth", "hub", "map_anything", "file")
+_WITH_DETAIL = ("hub", "map_anything", "file")
 CALIBRATIONS = (
     "auto: the shipped refiner",
     "PATH.safetensors: your own refiner",
@@ -87,6 +89,13 @@ def check_calibration(name: str) -> None:
         raise DepthError(f"unknown depth calibration '{name}'; choose from: {'; '.join(CALIBRATIONS)}")
 
 
+def check_source(name: str) -> None:
+    """Raise DepthError for an unknown source; its file or network is not looked for."""
+    kind, _, detail = name.partition(":")
+    if kind not in _KINDS or (detail and kind not in _WITH_DETAIL):
+        raise DepthError(f"unknown depth source '{name}'; choose from: {'; '.join(SOURCES)}")
+
+
 def source_name(source: str) -> str:
     """`source` itself, or the source that "auto" selects on this machine."""
     return _automatic() if source == "auto" else source
@@ -94,6 +103,7 @@ def source_name(source: str) -> str:
 
 def make_source(source: str, device: str = "cpu") -> DepthSource:
     """Build one of `SOURCES` other than people. Raises as `make_engine`."""
+    check_source(source)
     kind, _, detail = source.partition(":")
     makers: dict[str, Callable[[], DepthSource]] = {
         "auto": lambda: make_source(_automatic()),
@@ -104,8 +114,6 @@ def make_source(source: str, device: str = "cpu") -> DepthSource:
         "map_anything": lambda: _map_anything(detail, device),
         "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
     }
-    if kind not in makers or (detail and kind not in ("hub", "map_anything", "file")):
-        raise DepthError(f"unknown depth source '{source}'; choose from: {'; '.join(SOURCES)}")
     return makers[kind]()
 
 

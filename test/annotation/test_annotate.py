@@ -34,6 +34,7 @@ from metrichmsr_ros.annotation.outcome import ShardOutcome
 from metrichmsr_ros.annotation.run import Annotation, Where
 from metrichmsr_ros.data.formats.annotations.folder import AnnotationFolder
 from metrichmsr_ros.data.formats.tar_samples import tar_samples
+from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.geometry.camera import CameraError
 from metrichmsr_ros.io.whole_files import DiskFullError
 
@@ -359,7 +360,8 @@ def test_the_manifest_says_what_made_it(tmp_path):
         (AnnotateOptions(), Where(workers=-2), "--workers -2: must be at least 0"),
         (AnnotateOptions(min_confidence=1.5), HERE, "--min-confidence 1.5: must lie between 0 and 1"),
         (AnnotateOptions(fov=400.0), HERE, "--fov 400"),
-        (AnnotateOptions(depth="topic"), HERE, "--depth topic: annotate reads no topics of depth"),
+        (AnnotateOptions(depth="topic"), HERE, "--depth topic: topics of depth are not read here"),
+        (AnnotateOptions(depth="fast_depth"), HERE, "unknown depth source 'fast_depth'"),
         (AnnotateOptions(depth="file:x.npy"), HERE, "--depth file:x.npy: one file is not the depth of every frame"),
         (AnnotateOptions(image_rectified="maybe"), HERE, "--image-rectified maybe: choose from auto, true, false"),
         (AnnotateOptions(precision="fp8"), HERE, "--precision fp8: choose from float32, bf16, fp16"),
@@ -370,5 +372,5 @@ def test_the_manifest_says_what_made_it(tmp_path):
     ],
 )
 def test_wrong_numbers_are_errors_before_any_work(tmp_path, options, where, text):
-    with pytest.raises((AnnotateError, CameraError), match=text):
+    with pytest.raises((AnnotateError, CameraError, DepthError), match=text):
         Annotation([str(tmp_path)], tmp_path / "out", options, where)

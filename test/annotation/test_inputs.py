@@ -112,6 +112,39 @@ def test_a_video_whose_times_are_no_times_has_those_of_its_rate(tmp_path, monkey
     assert stamps[1] > stamps[0] >= 0
 
 
+@pytest.mark.parametrize(
+    ("name", "times_ms", "first_slot", "is_damaged"),
+    [
+        ("screen.avi", (0, 40, 700, 5900), 0, False),  # of a variable rate
+        ("late.avi", (0, 40, 700, 900), 50, False),  # the first frame comes after 5 s
+        ("cut.avi", (0, 40, 700, 900), 0, True),
+        ("counted.mp4", (0, 40, 700, 5900), 0, True),  # MP4 has a count, not a duration
+    ],
+)
+def test_a_variable_frame_rate_is_no_damage(tmp_path, monkeypatch, name, times_ms, first_slot, is_damaged):
+    path = tmp_path / name
+    codec = cv2.VideoWriter.fourcc(*("mp4v" if name.endswith("mp4") else "FFV1"))
+    writer = cv2.VideoWriter(str(path), codec, 10.0, (64, 48))
+    for _ in times_ms:
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    left = iter(times_ms)
+
+    def timed(path):
+        real, pts = real_capture(path), getattr(cv2, "CAP_PROP_PTS", None)
+        told = {cv2.CAP_PROP_FRAME_COUNT: 60, cv2.CAP_PROP_FPS: 10.0, pts: first_slot}
+        return SimpleNamespace(
+            grab=real.grab, retrieve=real.retrieve, release=real.release, isOpened=real.isOpened,
+            get=lambda what: next(left) if what == cv2.CAP_PROP_POS_MSEC else told.get(what, real.get(what)),
+        )  # fmt: skip
+
+    real_capture = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", timed)
+    video = VideoFrames(path, Cameras(CameraOptions.from_degrees(60.0, None)))
+    assert [frame.stamp_ns for frame in video] == [time * 10**6 for time in times_ms]
+    assert video.damage == ("the video ends after 4 of 60 frames; it is cut off or damaged" if is_damaged else "")
+
+
 _MATRICES = {  # of a track's header, ISO/IEC 14496-12: degrees clockwise; a, b, c, d, and the moved corner's x, y
     90: (0, 1, -1, 0, 48, 0),
     180: (-1, 0, 0, -1, 64, 48),

@@ -24,11 +24,14 @@ from metrichmsr_ros.body.open_tables import OpenTables
 from metrichmsr_ros.conversion.convert import convert
 from metrichmsr_ros.conversion.options import ConvertOptions
 from metrichmsr_ros.conversion.recording import ConvertError
+from metrichmsr_ros.data.formats.annotations.manifest import InputEntry, Manifest
+from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
 
 TABLES = OpenTables.load("open_light")
 CAMERA = ConvertOptions(
     image_names="{source}-{frame:04d}.jpg", intrinsics=(K[0, 0], K[1, 1], K[0, 2], K[1, 2]), image_size=SIZE
 )
+SOURCES = "left", "right", "more/000.jpg"
 COCO_NAMES = [
     "nose",
     "left_eye",
@@ -140,6 +143,28 @@ def test_pycocotools_reads_and_scores_the_file(walker: MovingPerson, tmp_path: P
     score.accumulate()
     score.summarize()
     assert score.stats[0] == pytest.approx(1.0)
+
+
+def test_pictures_of_one_name_in_two_sources_are_named_with_their_source(walker: MovingPerson, tmp_path: Path) -> None:
+    folder = write_annotations(tmp_path / "in", [walker], 12, "left", image="{:03d}.jpg")
+    write_annotations(folder, [walker], 12, "right", image="{:03d}.jpg")
+    write_annotations(folder, [], 1, "more/000.jpg", image="000.jpg")  # a photograph that is its own source
+    parts = [InputEntry(name, "photographs", name, "done", "", (shard_name(name),)) for name in SOURCES]
+    replace(Manifest.read(folder), inputs=tuple(parts)).write(folder)
+    convert(folder, "coco", tmp_path / "out")
+    images = coco_of(tmp_path / "out")["images"]
+    assert images[0]["file_name"] == "left/000.jpg"
+    assert images[12]["file_name"] == "right/000.jpg"
+    assert images[24]["file_name"] == "more/000.jpg"
+    assert len({image["file_name"] for image in images}) == 25
+    convert(folder, "coco", tmp_path / "one", ConvertOptions(source=("left",)))
+    assert coco_of(tmp_path / "one")["images"][0]["file_name"] == "000.jpg"
+
+
+def test_pictures_of_one_name_in_one_source_are_refused(walker: MovingPerson, tmp_path: Path) -> None:
+    folder = write_annotations(tmp_path / "in", [walker], 12, image="same.jpg")
+    with pytest.raises(ConvertError, match=r"two frames have the picture 'walk\.mp4/same\.jpg'"):
+        convert(folder, "coco", tmp_path / "out")
 
 
 def test_people_without_a_camera_need_one(walker: MovingPerson, tmp_path: Path) -> None:

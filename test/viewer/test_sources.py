@@ -14,6 +14,7 @@ from helpers.recorded_bags import Recipe, write_bag
 from benchmarks.conversion.moving_people import K, moving_camera, moving_person, record, write_annotations, write_replay
 from metrichmsr_ros.annotation.options import AnnotateOptions
 from metrichmsr_ros.annotation.run import Annotation, Where
+from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.replay.records import FrameRecord, save_records
 from metrichmsr_ros.viewer.frames import image_of
 from metrichmsr_ros.viewer.options import ViewError, ViewOptions
@@ -60,6 +61,20 @@ def test_depth_becomes_points(tmp_path):
     np.testing.assert_allclose(frames[0].cloud.points[:, 2], 2.5)
     _, frames = opened(tmp_path / "photos")
     assert frames[0].cloud is None
+
+
+@pytest.mark.parametrize(
+    ("depth", "text"),
+    [
+        ("topic", "--depth topic: topics of depth are not read here"),
+        ("file:depth.npy", "--depth file:depth.npy: one file is not the depth of every frame"),
+        ("fast_depth", "unknown depth source 'fast_depth'"),
+    ],
+)
+def test_depth_that_frames_do_not_have_is_refused_before_the_page_starts(tmp_path, depth, text):
+    video = write_video(tmp_path / "walk.avi")
+    with pytest.raises(MetricHMRError, match=text):
+        open_source(video, replace(OPTIONS, depth=depth), make_pipeline)
 
 
 def test_a_failed_frame_does_not_end_the_others(tmp_path):

@@ -8,14 +8,16 @@ Visibility: 2 seen, 1 in the picture but hidden (landmarks of visibility under 0
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, LANDMARK_NAMES
 from metrichmsr_ros.conversion.pixels import LandmarkTables, check_cameras, check_images, in_picture, projected
-from metrichmsr_ros.conversion.recording import PersonTrack, SourceRecording
+from metrichmsr_ros.conversion.recording import ConvertError, PersonTrack, SourceRecording
 from metrichmsr_ros.types import AnyArray
 
 KEYPOINTS = (
@@ -36,7 +38,8 @@ def coco_document(recordings: Iterable[tuple[SourceRecording, LandmarkTables | N
     """The whole JSON document; tables are for people of the open body without landmarks.
 
     Raises:
-        ConvertError: a frame has no picture name or size, or a person without landmarks no intrinsics.
+        ConvertError: a frame has no picture name or size, two have one name, or a person without landmarks no
+            intrinsics.
     """
     images: list[dict[str, Any]] = []
     people: list[dict[str, Any]] = []
@@ -45,9 +48,33 @@ def coco_document(recordings: Iterable[tuple[SourceRecording, LandmarkTables | N
         images += _images(recording, first)
         for track in recording.tracks:
             people += _annotations(recording, track, tables, first, len(people) + 1)
+    _set_apart(images)
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": KEYPOINTS, "skeleton": _BONES}
     about = {"description": "estimates of metrichmsr_ros; pixels with integer centres", "version": "1.0"}
     return {"info": about, "licenses": [], "images": images, "annotations": people, "categories": [category]}
+
+
+def _set_apart(images: list[dict[str, Any]]) -> None:
+    """Put the source before every name of a picture where two sources have pictures of one name.
+
+    Raises:
+        ConvertError: two pictures of one source have one name.
+    """
+    if not _twice(images):
+        return
+    for image in images:
+        source, name = str(image["source"]), str(image["file_name"])
+        image["file_name"] = source if PurePosixPath(source).name == name else f"{source}/{name}"
+    if twice := _twice(images):
+        raise ConvertError(
+            f"two frames have the picture {twice!r}; convert their sources one by one with --source, or annotate again"
+        )
+
+
+def _twice(images: list[dict[str, Any]]) -> str | None:
+    """A name that two pictures have."""
+    counts = Counter(str(image["file_name"]) for image in images)
+    return next((name for name, count in counts.items() if count > 1), None)
 
 
 def _images(recording: SourceRecording, first: int) -> list[dict[str, Any]]:

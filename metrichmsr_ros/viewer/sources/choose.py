@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from metrichmsr_ros.annotation.annotator import PipelineMaker, load_pipeline
+from metrichmsr_ros.annotation.annotator import PipelineMaker, check_depth, load_pipeline
 from metrichmsr_ros.annotation.frames import Cameras
 from metrichmsr_ros.annotation.inputs import InputSource
 from metrichmsr_ros.annotation.inputs import find_sources as find_inputs
@@ -33,6 +33,7 @@ def open_source(path: Path | str, options: ViewOptions, make: PipelineMaker = lo
 
     Raises:
         ViewError: there is nothing at the path that can be shown.
+        AnnotateError, DepthError: the depth is that of a file or topic, or of an unknown source.
         MetricHMRError: of another kind: what is there cannot be read; the message says why.
     """
     if options.frames < 1:
@@ -40,6 +41,7 @@ def open_source(path: Path | str, options: ViewOptions, make: PipelineMaker = lo
     if options.max_pixels < 1:
         raise ViewError(f"--max-pixels {options.max_pixels}: at least 1 is needed")
     check_calibration(options.calibration)
+    check_depth(options.depth)
     if str(path).startswith(PREFIX):
         return live_source(str(path).removeprefix(PREFIX), options)
     path = Path(path)
