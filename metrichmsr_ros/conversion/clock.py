@@ -71,7 +71,8 @@ def clock_of(recording: SourceRecording) -> Clock:
         where = int(np.argmax(steps <= 0)) + 1
         raise ConvertError(
             f"{recording.source}: the stamp of frame {frames.number[where]} is not after the one before it, and the "
-            "frame rate is unknown; give --fps"
+            "frame rate is unknown; choose recordings alone with --source where these are photographs, or give --fps, "
+            "which then is the rate of every source"
         )
     return Clock(seconds, recording.fps or float(np.median(np.diff(frames.number) / steps)) * 1e9)
 

@@ -157,6 +157,12 @@ def test_pictures_of_one_name_in_two_sources_are_named_with_their_source(walker:
     assert images[12]["file_name"] == "right/000.jpg"
     assert images[24]["file_name"] == "more/000.jpg"
     assert len({image["file_name"] for image in images}) == 25
+    write_annotations(folder, [walker], 12, "clip.mp4", image=None)
+    clip = InputEntry("clip.mp4", "video", "clip.mp4", "done", "", (shard_name("clip.mp4"),))
+    replace(Manifest.read(folder), inputs=(*parts, clip)).write(folder)
+    convert(folder, "coco", tmp_path / "with clip", ConvertOptions(image_names="{source}-{frame}.jpg"))
+    names = [image["file_name"] for image in coco_of(tmp_path / "with clip")["images"]]
+    assert [names[0], names[-1]] == ["left/000.jpg", "clip.mp4-11.jpg"]
     convert(folder, "coco", tmp_path / "one", ConvertOptions(source=("left",)))
     assert coco_of(tmp_path / "one")["images"][0]["file_name"] == "000.jpg"
 

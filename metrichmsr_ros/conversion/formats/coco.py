@@ -34,8 +34,14 @@ _JOINTS = [(index, JOINT_NAMES.index(name)) for index, name in enumerate(KEYPOIN
 _SEEN = 0.5  # least visibility of a landmark that counts as seen
 
 
-def coco_document(recordings: Iterable[tuple[SourceRecording, LandmarkTables | None]]) -> dict[str, Any]:
+def coco_document(
+    recordings: Iterable[tuple[SourceRecording, LandmarkTables | None]], image_names: str | None = None
+) -> dict[str, Any]:
     """The whole JSON document; tables are for people of the open body without landmarks.
+
+    Args:
+        recordings: in the order of their pictures.
+        image_names: pattern that named pictures which have no file.
 
     Raises:
         ConvertError: a frame has no picture name or size, two have one name, or a person without landmarks no
@@ -48,14 +54,14 @@ def coco_document(recordings: Iterable[tuple[SourceRecording, LandmarkTables | N
         images += _images(recording, first)
         for track in recording.tracks:
             people += _annotations(recording, track, tables, first, len(people) + 1)
-    _set_apart(images)
+    _set_apart(images, image_names)
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": KEYPOINTS, "skeleton": _BONES}
     about = {"description": "estimates of metrichmsr_ros; pixels with integer centres", "version": "1.0"}
     return {"info": about, "licenses": [], "images": images, "annotations": people, "categories": [category]}
 
 
-def _set_apart(images: list[dict[str, Any]]) -> None:
-    """Put the source before every name of a picture where two sources have pictures of one name.
+def _set_apart(images: list[dict[str, Any]], image_names: str | None) -> None:
+    """Put the source before every name of a file of its own where two sources have pictures of one name.
 
     Raises:
         ConvertError: two pictures of one source have one name.
@@ -64,6 +70,8 @@ def _set_apart(images: list[dict[str, Any]]) -> None:
         return
     for image in images:
         source, name = str(image["source"]), str(image["file_name"])
+        if image_names and name == image_names.format(**{key: image[key] for key in ("source", "frame", "stamp_ns")}):
+            continue
         image["file_name"] = source if PurePosixPath(source).name == name else f"{source}/{name}"
     if twice := _twice(images):
         raise ConvertError(

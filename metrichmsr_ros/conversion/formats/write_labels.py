@@ -42,7 +42,7 @@ def write_bedlam(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> lis
 
 def write_coco(jobs: Iterable[Job], options: ConvertOptions, out: Path) -> list[Written]:
     """`annotations.json` of all sources; no file if they have no frames."""
-    document = coco_document(_with_tables(jobs))
+    document = coco_document(_with_tables(jobs), options.image_names)
     if not document["images"]:
         return []
     (out / _COCO).write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
