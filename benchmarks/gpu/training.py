@@ -52,6 +52,10 @@ class OneBatch:
         """Numbers."""
         return [str(number) for number in range(len(self))]
 
+    def labels_sha256(self) -> str:
+        """Nothing: the run is not resumed."""
+        return ""
+
 
 def step_rate(config: TrainConfig, views: CropInputs, device: torch.device, limits: Limits) -> Trained:
     """Training steps in bf16 on one batch; without what draws and cuts the pictures, see `loader_rate`."""

@@ -6,8 +6,9 @@ batch of a single process.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import Protocol, cast
 
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from metrichmsr_ros.data.crop_dataset import DrawnPeople, PersonSample, collate
+from metrichmsr_ros.data.crop_dataset import DrawnPeople, PeopleCrops, PersonSample, collate
 from metrichmsr_ros.data.mixing import MixSampler, Mixture
 from metrichmsr_ros.hmr.inputs import refuse_heavy
 from metrichmsr_ros.hmr.network.batch import CropBatch
@@ -24,7 +25,8 @@ from metrichmsr_ros.training.distributed import Processes
 from metrichmsr_ros.training.human.calibrate_bias import standing
 from metrichmsr_ros.training.human.config import TrainConfig
 from metrichmsr_ros.training.human.landmark_augment import augment
-from metrichmsr_ros.training.human.landmark_table import PeopleTable, joined
+from metrichmsr_ros.training.human.landmark_table import SIMULATED, PeopleTable, joined
+from metrichmsr_ros.types import AnyArray
 
 
 class Batches(Protocol):
@@ -38,6 +40,9 @@ class Batches(Protocol):
 
     def names(self, step: int) -> list[str]:
         """Names of the people in the whole batch of `step`, for messages."""
+
+    def labels_sha256(self) -> str:
+        """Hex digest over the names and labels of everybody, by which a resumed run knows that they are the same."""
 
 
 def total_steps(config: TrainConfig, people: int) -> int:
@@ -79,6 +84,13 @@ class LandmarkBatches:
     def names(self, step: int) -> list[str]:
         """As in `Batches`."""
         return [self.people.keys[i] for i in self.index(step).tolist()]
+
+    def labels_sha256(self) -> str:
+        """As in `Batches`. Simulated people follow from the others and the configuration."""
+        truth, keys = self.people.truth, self.people.keys
+        rows = [row for row, key in enumerate(keys) if not key.startswith(SIMULATED)]
+        labels = (value[rows].numpy() for value in (truth.pose, truth.betas, truth.transl))
+        return _sha256([([keys[row] for row in rows], labels)])
 
     def index(self, step: int) -> torch.Tensor:
         """Rows of the table in the batch of `step`."""
@@ -141,6 +153,11 @@ class ImageBatches:
         places = [self.mixture.locate(index) for index in self._sampler(step * size, size)]
         return [_people(self.mixture, part).name(place) for part, place in places]
 
+    def labels_sha256(self) -> str:
+        """As in `Batches`, without people who are rendered while the network trains."""
+        tables = [part.table for part in self.mixture.parts if isinstance(part, PeopleCrops)]
+        return _sha256((one.person, (one.pose, one.betas, one.transl, one.bbox, one.joints_2d)) for one in tables)
+
     def _loader(self, step: int, among: Processes) -> torch.utils.data.DataLoader[PersonSample]:
         return torch.utils.data.DataLoader(
             _Drawn(self.mixture, self.config.seed),
@@ -176,6 +193,16 @@ class _Drawn(torch.utils.data.Dataset[PersonSample]):
         draw, index = item
         part, place = self.mixture.locate(index)
         return _people(self.mixture, part).sample(place, np.random.default_rng([self.seed, draw]))
+
+
+def _sha256(tables: Iterable[tuple[Sequence[str], Iterable[AnyArray]]]) -> str:
+    """Hex digest over names and labels of tables."""
+    digest = hashlib.sha256()
+    for names, labels in tables:
+        digest.update("\n".join(names).encode())
+        for values in labels:
+            digest.update(np.ascontiguousarray(values, np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _people(mixture: Mixture, part: int) -> DrawnPeople:

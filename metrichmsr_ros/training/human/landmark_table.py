@@ -29,6 +29,7 @@ from metrichmsr_ros.io.npz import NpzError, read_npz
 from metrichmsr_ros.io.whole_files import remove_parts, whole_file
 
 CROP_SIZE = (256, 256)
+SIMULATED = "simulated#"  # begins the names of simulated people
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def with_simulated(
         parts.append({name: drawn[name].astype(np.float32) for name in NEEDED})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in NEEDED}
     extra = len(joined["pose"]) - len(keys)
-    return joined, keys + tuple(f"simulated#{number}" for number in range(extra))
+    return joined, keys + tuple(f"{SIMULATED}{number}" for number in range(extra))
 
 
 def table_of(rows: Rows, keys: tuple[str, ...]) -> PeopleTable:

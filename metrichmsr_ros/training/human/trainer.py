@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class HumanRun:
             _parameter_groups(self.model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
         )
         self.step_count = 0
+        self._labels = batches.labels_sha256()
         self.total_steps = total_steps(config, len(batches))
 
     def step(self) -> dict[str, float]:
@@ -105,6 +107,7 @@ class HumanRun:
             "config": to_mapping(self.config),
             "step": self.step_count,
             "people": len(self.batches),
+            "labels_sha256": self._labels,
             "model": self.among.model_state(self.model),
             "average": [self.among.gathered(value) for value in self.average],
             "optimizer": self._optimizer_state(),
@@ -117,12 +120,18 @@ class HumanRun:
         """Continues from `path`. Raises TrainingError if it was written with another configuration or data."""
         state = load_state(path, self.among.device)
         changed = differing_keys(self.config, state["config"])
-        if changed or state["people"] != len(self.batches):
-            people = f"it was trained on {state['people']} people, the data now has {len(self.batches)}"
-            reason = f"{changed} changed" if changed else people
+        reason = f"{changed} changed" if changed else self._change_of_data(state)
+        if reason:
             raise TrainingError(f"{path}: cannot be resumed, {reason}; name another output folder or delete it")
         with errors_as(TrainingError, f"{path} does not fit this network; delete it to start again"):
             self._continue(state)
+
+    def _change_of_data(self, state: Mapping[str, Any]) -> str:
+        """How the people of a checkpoint differ from those of this run; empty if they do not."""
+        if state["people"] != len(self.batches):
+            return f"it was trained on {state['people']} people, the data now has {len(self.batches)}"
+        is_same = state.get("labels_sha256", self._labels) == self._labels  # older checkpoints have no digest
+        return "" if is_same else "its people had other names or labels than the data now has"
 
     def _continue(self, state: dict[str, Any]) -> None:
         # set_model_state_dict would silently keep the initial value of a parameter that is not in the file.

@@ -108,6 +108,13 @@ def test_people_who_are_trained_on_are_no_validation(data, tmp_path):
         train(config)
 
 
+def test_labels_of_images_have_a_digest(data, tmp_path):
+    def digest(name):
+        return image_batches(config_of(data, tmp_path, images=(ImageSet("open", f"{data}/{name}"),))).labels_sha256()
+
+    assert digest("train-0.tar") == digest("train-0.tar") != digest("train-1.tar")
+
+
 def batch_of(batches, step, among=ALONE):
     inputs, truth = batches.share(step, among)
     return inputs.tensors() | truth.tensors()

@@ -140,6 +140,16 @@ def test_resuming_with_another_configuration_raises_an_error(people, body, tmp_p
         other.resume(tmp_path / "checkpoint.pt")
 
 
+def test_resuming_with_other_labels_of_as_many_people_raises_an_error(people, body, tmp_path):
+    people = dataclasses.replace(people, keys=tuple(f"train-0.tar/0#{row}" for row in range(len(people))))
+    run_of(config_of(tmp_path), people, body).save(tmp_path / "checkpoint.pt")
+    run_of(config_of(tmp_path), people, body).resume(tmp_path / "checkpoint.pt")
+    moved = dataclasses.replace(people.truth, transl=people.truth.transl + torch.tensor([0.0, 0.0, 0.01]))
+    other = run_of(config_of(tmp_path), dataclasses.replace(people, truth=moved), body)
+    with pytest.raises(TrainingError, match="its people had other names or labels than the data now has"):
+        other.resume(tmp_path / "checkpoint.pt")
+
+
 def test_keys_missing_from_a_checkpoint_count_as_defaults(people, body, tmp_path):
     """A checkpoint that is older than a key can be resumed, unless the key is set to another value than its default."""
     run = run_of(config_of(tmp_path), people, body)
