@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import reprlib
 import types
 import typing
@@ -88,8 +89,9 @@ def check_ranges(config: Any, **limits: tuple[float, float]) -> None:
     for name, (least, greatest) in limits.items():
         value = getattr(config, name)
         for number in value if isinstance(value, tuple) else (value,):
-            if number is not None and not least <= number <= greatest:  # NaN is outside too
-                raise ConfigError(f"{name}: {number} is not between {least} and {greatest}")
+            if number is not None and not (least <= number <= greatest and abs(number) < math.inf):  # nor NaN
+                allowed = f"at least {least}" if greatest == math.inf else f"between {least} and {greatest}"
+                raise ConfigError(f"{name}: {number} is not {allowed}")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -164,5 +164,5 @@ def _add_after(graph, name, count):
 def test_the_shipped_configuration_is_read_and_nonsense_refused(tmp_path):
     assert load_pixel_config("config/train/pixels.yaml").landmarks == "embedded"
     (tmp_path / "bad.yaml").write_text("steps: 0\n")
-    with pytest.raises(ConfigError, match="steps is 0"):
+    with pytest.raises(ConfigError, match="steps: 0 is not at least 1"):
         load_pixel_config(tmp_path / "bad.yaml")
