@@ -57,7 +57,8 @@ class RecordedContext:
         self.doubtful: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
         self._depth, self._depth_info = options.depth, options.depth_info
-        self._transforms, self._depths = TransformTree(), DepthImages(wait_s=0.0, problem=self.doubt)
+        self._transforms = TransformTree()
+        self._depths = DepthImages(wait_s=0.0, problem=self.doubt, topic=options.depth or "")
         has_floor = bool(options.ground_frame)
         tree = self._transforms if has_floor else None
         self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)

@@ -130,7 +130,7 @@ class PerceptionNode(ManagedNode):
         self._outputs.publish_topology()
         problem, budget = self._statistics.problem, WaitBudget()
         infos = CameraInfos(self._no_info, problem=problem, budget=budget)
-        depths = DepthImages(budget=budget, problem=problem)
+        depths = DepthImages(budget=budget, problem=problem, topic=self.resolve_topic_name("depth"))
         boxes, topic = DetectedBoxes(), self._image_topic()
         self._transforms = self._listen_to_transforms(self._outputs.fixed_frame)
         floor_source = self._transforms if self._settings.ground_frame else None

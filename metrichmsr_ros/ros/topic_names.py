@@ -12,3 +12,8 @@ def topic_words(topic: str) -> set[str]:
     """
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", topic)
     return {word.rstrip("0123456789") for word in re.split(r"[^a-z0-9]+", parted.lower())} - {""}
+
+
+def names_rectified_image(topic: str) -> bool:
+    """Whether a topic's name shows that its images are rectified, as `image_rect` and `image_rect_color` do."""
+    return not topic_words(topic).isdisjoint(("rect", "rectified"))

@@ -7,6 +7,7 @@ image's grid. Every resize, crop and change of resolution is thus inverted by th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import cv2
@@ -31,8 +32,8 @@ class DepthMap:
 
     Attributes:
         depth: (h, w) float32 metres along z of `camera`, NaN where unknown.
-        camera: camera of that grid, in the pose of the image's camera; depth of another camera must be registered first
-            (the sensor's driver does that, or ROS' depth_image_proc).
+        camera: camera of that grid, at the place of the image's camera; depth of another camera must be registered
+            first (the sensor's driver does that, or ROS' depth_image_proc). A distorted one may have a rectification.
         source: name of the source for diagnostics, e.g. "fastdepth".
         is_sensor: whether a sensor measured it: resampled by nearest pixel to keep edges, else bilinearly.
         body_std: relative error of the depth of one whole person, beyond that of the scene's scale.
@@ -129,7 +130,7 @@ def stretched(camera: Camera, width: int, height: int) -> Camera:
 
 
 def resampled(depth_map: DepthMap, camera: Camera) -> Float32Array:
-    """Depth (H, W) float32 on the grid of `camera`, which has the pose of the depth's camera.
+    """Depth (H, W) float32 on the grid of `camera`, an undistorted one at the place of the depth's camera.
 
     Unknown depth stays NaN: pixels without known neighbours and pixels outside the view of the depth's camera.
     """
@@ -139,7 +140,7 @@ def resampled(depth_map: DepthMap, camera: Camera) -> Float32Array:
 
 
 def _remapped(depth_map: DepthMap, camera: Camera) -> Float32Array:
-    x, y = _source_pixels(depth_map.camera, camera)
+    x, y, share = _source_pixels(depth_map.camera, camera)
     height, width = depth_map.depth.shape
     outside = ~((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5))
     if depth_map.is_sensor:
@@ -148,20 +149,31 @@ def _remapped(depth_map: DepthMap, camera: Camera) -> Float32Array:
     else:
         result = _bilinear(depth_map.depth, x, y)
     result[outside] = np.nan
-    return result
+    return result if share is None else result / share
 
 
-def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array]:
-    """x and y of the target's pixel centres in the source image, (H, W) each."""
-    u, v = np.arange(target.width), np.arange(target.height)
+def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array, Float32Array | None]:
+    """x and y of the target's pixel centres in the source image, (H, W) each.
+
+    Where the source is turned against the target, also the length (H, W) along its z of one metre along the target's.
+    """
     if source.is_distorted:
-        grid = np.stack(np.meshgrid(u, v), axis=-1)
-        pixels = np.nan_to_num(source.project(target.back_project(grid, 1.0)), nan=-1e4).astype(np.float32)
-        return pixels[..., 0].copy(), pixels[..., 1].copy()
+        return _distorted_pixels(source, target)
+    u, v = np.arange(target.width), np.arange(target.height)
     m = source.intrinsics @ np.linalg.inv(target.intrinsics)
     x = m[0, 0] * u + (m[0, 1] * v)[:, None] + m[0, 2]
     y = m[1, 0] * u + (m[1, 1] * v)[:, None] + m[1, 2]
-    return x.astype(np.float32), y.astype(np.float32)
+    return x.astype(np.float32), y.astype(np.float32), None
+
+
+@lru_cache(maxsize=2)  # the whole image's, which is the same in a video, and that of the part with people
+def _distorted_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array, Float32Array | None]:
+    grid = np.stack(np.meshgrid(np.arange(target.width), np.arange(target.height)), axis=-1)
+    rays = target.back_project(grid, 1.0) @ source.rectification  # row vectors: R^T applied to each ray
+    pixels = np.nan_to_num(source.project(rays), nan=-1e4).astype(np.float32)
+    is_turned = not np.array_equal(source.rectification, np.eye(3))
+    share = rays[..., 2].astype(np.float32) if is_turned else None
+    return pixels[..., 0].copy(), pixels[..., 1].copy(), share
 
 
 def _bilinear(depth: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:

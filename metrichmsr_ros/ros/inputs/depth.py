@@ -19,6 +19,7 @@ from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.encodings import canonical
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import Habit, WaitBudget
+from metrichmsr_ros.ros.topic_names import names_rectified_image
 
 SAME_MOMENT_S = 0.05  # largest difference between the stamps of an image and its depth
 _SAME_MOMENT_NS = round(SAME_MOMENT_S * 1e9)
@@ -35,6 +36,7 @@ class DepthImages:
             depth of equal stamp only if the last ones arrived in time. Otherwise it uses the nearest depth at once.
         budget: waiting time of an image, shared by all its inputs.
         problem: called with cause and text for every depth image whose calibration is unusual but used.
+        topic: name of the depth topic, which may show that depth images are rectified.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class DepthImages:
         wait_s: float = PARTNER_WAIT_S,
         budget: WaitBudget | None = None,
         problem: Callable[[str, str], None] = lambda cause, text: warn_of_calibration(text),
+        topic: str = "depth",
     ) -> None:
+        self._is_rectified = names_rectified_image(topic)
         self._wait_s, self._budget, self._problem = wait_s, budget or WaitBudget(), problem
         self._equal, self._near = Habit(), Habit()  # depth of equal stamp, and of a near stamp
         self._arrived = threading.Condition()
@@ -73,11 +77,12 @@ class DepthImages:
     def of(self, header: Any, camera: Camera) -> DepthMap:
         """Depth at the time of an image.
 
-        Without a CameraInfo of the depth camera, depth is assumed to have the image's field of view.
+        Without a CameraInfo of the depth camera, depth is assumed to cover what the image covers: the raw image with
+        its distortion, as drivers align it, or the rectified one if the depth topic's name says so.
 
         Args:
             header: the image's header.
-            camera: the image's camera, without distortion.
+            camera: the image's camera.
 
         Raises:
             DepthError: no depth arrived in time, or it cannot be used; the text names the cause and the remedy.
@@ -88,7 +93,7 @@ class DepthImages:
                 f"depth is of frame {message.header.frame_id!r}, the image of {header.frame_id!r}: register it to the "
                 "colour camera first (depth_image_proc, or the driver's aligned depth)"
             )
-        return depth_map(message, self._info, camera, self._doubt)
+        return depth_map(message, self._info, camera, self._doubt, self._is_rectified)
 
     def _doubt(self, text: str) -> None:
         self._problem("doubtful depth_info", f"CameraInfo of the depth image: {text}")
@@ -127,7 +132,13 @@ class DepthImages:
         return near if near is not None and abs(near - stamp) <= _SAME_MOMENT_NS else None
 
 
-def depth_map(message: Any, info: Any | None, camera: Camera, doubt: Doubt = warn_of_calibration) -> DepthMap:
+def depth_map(
+    message: Any,
+    info: Any | None,
+    camera: Camera,
+    doubt: Doubt = warn_of_calibration,
+    is_rectified: bool = False,
+) -> DepthMap:
     """One depth message as metres on its own grid.
 
     Args:
@@ -135,6 +146,7 @@ def depth_map(message: Any, info: Any | None, camera: Camera, doubt: Doubt = war
         info: its CameraInfo; None without one.
         camera: of the colour image.
         doubt: as for `camera_from_info`.
+        is_rectified: whether depth has no distortion although its camera, or that of the image, has.
 
     Raises:
         DepthError: unknown encoding, truncated data, or a CameraInfo that contradicts it.
@@ -143,9 +155,9 @@ def depth_map(message: Any, info: Any | None, camera: Camera, doubt: Doubt = war
     size = (message.width, message.height)
     source = "topic"
     if info is None:
-        return DepthMap(depth, stretched(camera, *size), source, is_sensor=True)
+        return DepthMap(depth, stretched(camera.rectified() if is_rectified else camera, *size), source, is_sensor=True)
     try:
-        own = camera_from_info(info, size, doubt=doubt)
+        own = camera_from_info(info, size, True if is_rectified else None, doubt)
     except CameraError as error:
         raise DepthError(f"CameraInfo of the depth image: {error}") from error
     return DepthMap(depth, own, source, is_sensor=True)

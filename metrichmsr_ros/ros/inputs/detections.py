@@ -121,6 +121,7 @@ def _rectified(boxes: Float64Array, camera: Camera) -> Float64Array:
     if not camera.is_distorted or not len(boxes):
         return boxes
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-    moved = camera.rectified().project(camera.back_project(corners, np.ones(corners.shape[:2])))
+    rays = camera.back_project(corners, np.ones(corners.shape[:2]))
+    moved = camera.rectified().project(rays @ camera.rectification.T)
     straight = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1)
     return np.asarray(straight[np.isfinite(straight).all(axis=1)])

@@ -20,7 +20,7 @@ from metrichmsr_ros.ros.inputs.image_conversion import ConversionError, image_fr
 from metrichmsr_ros.ros.inputs.scene_context import ContextParameters, ContextProvider
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate, stamp_ns
 from metrichmsr_ros.ros.inputs.waiting import WaitBudget
-from metrichmsr_ros.ros.topic_names import topic_words
+from metrichmsr_ros.ros.topic_names import names_rectified_image
 from metrichmsr_ros.types import ImageArray
 
 BLACK_BELOW = 10  # of 255: an image without a brighter pixel is black
@@ -196,8 +196,3 @@ class Intake:
                 "write stamps",
             )
         return stamp or arrived_ns
-
-
-def names_rectified_image(topic: str) -> bool:
-    """Whether a topic's name shows that its images are rectified, as `image_rect` and `image_rect_color` do."""
-    return not topic_words(topic).isdisjoint(("rect", "rectified"))

@@ -158,7 +158,7 @@ class ContextProvider:
         if not self._depths.has_come:
             return None
         try:
-            depth = self._depths.of(header, camera.rectified())
+            depth = self._depths.of(header, camera)
             self.health["depth image"] = "in time"
             return depth
         except DepthError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.assets import AssetError, model_path
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, IncomingDepth, resampled, stretched
@@ -80,6 +81,21 @@ def test_depth_of_a_distorted_depth_camera():
     both = np.isfinite(answer) & np.isfinite(expected)
     assert both.sum() > 3000
     np.testing.assert_allclose(answer[both], expected[both], rtol=1e-2)
+
+
+def test_depth_of_a_turned_depth_camera():
+    """A plane straight before the rectified image, as the camera sees it that the rectification turns."""
+    turn = Rotation.from_rotvec([0.03, -0.06, 0.02]).as_matrix()
+    lens = Camera(160, 120, CAMERA.intrinsics, "plumb_bob", np.array([-0.2, 0.05, 0, 0, 0]), rectification=turn)
+    rays = lens.back_project(np.stack(np.meshgrid(np.arange(160), np.arange(120)), axis=-1), 1.0)
+    depth = (2.0 / (rays @ turn[2])).astype(np.float32)
+    depth[78:83, 98:103] = np.nan
+    answer = resampled(DepthMap(depth, lens, "stereo", is_sensor=True), CAMERA)
+    known = np.isfinite(answer)
+    assert known.sum() > 10_000
+    np.testing.assert_allclose(answer[known], 2.0, rtol=1e-3)
+    u, v = np.rint(CAMERA.project(turn @ lens.back_project([100.0, 80.0], 1.0))).astype(int)
+    assert np.isnan(answer[v, u])
 
 
 def test_a_map_that_contradicts_its_camera_is_an_error():

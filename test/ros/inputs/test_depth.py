@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,6 +50,34 @@ def test_another_size_shows_the_same_without_a_calibration_of_its_own():
     whole = resampled(found, CAMERA)
     np.testing.assert_allclose(whole[:, : WIDTH // 2], 3.0)
     np.testing.assert_allclose(whole[:, WIDTH // 2 :], 1.5)
+
+
+LENS = Camera(WIDTH, HEIGHT, CAMERA.intrinsics, "plumb_bob", np.array([-0.4, 0.1, 0.0, 0.0, 0.0]))
+
+
+def edge_of(topic, info, camera):
+    """Column in the rectified image where depth changes that changes at column 56 of its message."""
+    pixels = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+    pixels[:, 56:] = 3000
+    images = DepthImages(wait_s=0.0, topic=topic)
+    if info is not None:
+        images.add_info(info)
+    images.add(depth_message(1.0, pixels, "16UC1"))
+    whole = resampled(images.of(make_header(1.0), camera), camera.rectified())
+    return int(np.argmax(whole[HEIGHT // 2] > 2))
+
+
+def test_depth_of_a_raw_image_has_its_distortion_unless_its_topic_is_rectified():
+    """Drivers align depth to the raw image; depth_image_proc registers it to the rectified one."""
+    info = make_info(1.0)
+    info.d = LENS.distortion.tolist()
+    k = LENS.intrinsics
+    straight = cv2.undistortPoints(np.array([[[55.5, HEIGHT / 2]]]), k, LENS.distortion, P=k)[0, 0, 0]
+    assert straight > 57
+    for given in (None, info):
+        assert edge_of("/camera/aligned_depth_to_color/image_raw", given, LENS) == np.ceil(straight)
+        assert edge_of("/camera/depth_registered/image_rect", given, LENS) == 56
+    assert edge_of("/depth", None, CAMERA) == 56
 
 
 def test_another_camera_is_read_by_its_own_calibration():

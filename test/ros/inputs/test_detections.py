@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -88,3 +89,15 @@ def test_boxes_follow_the_rectification():
     corner = camera.rectified().project(camera.back_project(np.array([70.0, 90.0]), np.array(1.0)))
     np.testing.assert_allclose(box[:2], [corner[0], corner[1]], atol=1.0)
     assert box[0] < 70  # barrel distortion: straight lines lie farther out
+
+
+def test_boxes_of_a_stereo_camera_turn_with_its_rectification():
+    """OpenCV moves the same corners by K, D, R and P."""
+    turn, _ = cv2.Rodrigues(np.array([0.02, -0.05, 0.03]))
+    straight = CAMERA.intrinsics * [[0.9], [0.9], [1]]
+    lens = np.array([-0.25, 0.05, 0.001, 0, 0])
+    camera = Camera(640, 480, CAMERA.intrinsics, "plumb_bob", lens, "given", straight, turn)
+    (box,) = boxes_of([detection(200, 240, 60, 300)], camera=camera)
+    around = np.array([[x, y] for x in (170.0, 200.0, 230.0) for y in (90.0, 240.0, 390.0)])
+    moved = cv2.undistortPoints(around[:, None], CAMERA.intrinsics, lens, R=turn, P=straight)[:, 0]
+    np.testing.assert_allclose(box, [*moved.min(axis=0), *moved.max(axis=0)], atol=0.01)

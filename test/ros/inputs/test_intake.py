@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.ros.inputs.intake import Intake, names_rectified_image
+from metrichmsr_ros.ros.inputs.intake import Intake
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, StampGate
+from metrichmsr_ros.ros.topic_names import names_rectified_image
 
 WIDTH, HEIGHT = 8, 6
 SECOND = 10**9
