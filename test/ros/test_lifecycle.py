@@ -14,6 +14,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("metrichmsr_ros.msg")
 
 from helpers.fake_pipeline import FakePipeline, make_person
+from helpers.ros_messages import FRAME
 from helpers.ros_testing import CameraDriver
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -21,6 +22,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import Marker, MarkerArray
 
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.ros import diagnostics
@@ -205,6 +207,38 @@ def test_people_do_not_stay_while_the_node_is_inactive_or_disabled(ros):
     ros.until(answer.done, "an answer")
     camera.send_good(5)
     ros.until(lambda: is_there() == (False, False), "nobody while disabled")
+
+
+def test_markers_of_people_do_not_stay_while_the_node_is_inactive_or_disabled(ros):
+    topics = ("markers", "mesh_markers", "people_fixed_markers", "predicted_markers")
+    node = ros.perception(FakePipeline([make_person("a1")]), parameters={"fixed_frame": FRAME})
+    heard = [ros.hear(f"/perception/{name}", MarkerArray) for name in topics]
+    camera = CameraDriver(ros)
+    client = ros.node.create_client(SetBool, "/perception/enable")
+    ros.until(client.service_is_ready, "the service")
+
+    def until_shown(is_shown, what):
+        """The last markers of every topic are only a DELETEALL, or more."""
+        ros.until(lambda: all(part and (len(part[-1].markers) > 1) == is_shown for part in heard), what)
+
+    camera.send_good(1)
+    until_shown(True, "everybody")
+    node.trigger_deactivate()
+    until_shown(False, "nobody while inactive")
+    assert all(part[-1].markers[0].action == Marker.DELETEALL for part in heard)
+    node.trigger_activate()
+    ros.until(camera._is_matched, "the subscriptions back")
+    camera.send_good(3)
+    until_shown(True, "everybody again")
+    answer = client.call_async(SetBool.Request(data=False))
+    ros.until(answer.done, "an answer")
+    camera.send_good(5)
+    until_shown(False, "nobody while disabled")
+    counts = [len(part) for part in heard]
+    camera.send_good(6)
+    ros.until(lambda: node.statistics.received == 4, "another image")
+    ros.settle()
+    assert [len(part) for part in heard] == counts
 
 
 def test_ids_of_another_start_do_not_come_back(ros):

@@ -25,6 +25,7 @@ from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.ros.messages import PlainMessage, optional_messages, to_rclpy
 from metrichmsr_ros.ros.outputs.fixed_messages import fixed_markers, predicted_cloud, predicted_markers
 from metrichmsr_ros.ros.outputs.fixed_people import fixed_people, fixed_poses, people_of
+from metrichmsr_ros.ros.outputs.markers import ShownMarkers
 from metrichmsr_ros.ros.outputs.people import Body
 from metrichmsr_ros.ros.tf_tree import TransformError
 from metrichmsr_ros.types import Float64Array
@@ -69,6 +70,7 @@ class FixedFrameTopics:
         self._frame, self._min_probability, self._is_open = bare(frame), min_probability, is_open
         self._lock = threading.Lock()
         self._filter = FixedFrameFilter()
+        self._markers = ShownMarkers()
         self._waiting: deque[_Waiting] = deque()
         self._transforms: StampedTransforms | None = None
         self._problem: Callable[[str, str], None] = lambda cause, text: None
@@ -117,6 +119,12 @@ class FixedFrameTopics:
         with self._lock:
             self._waiting.clear()
             self._filter.reset()
+
+    def rest(self) -> None:
+        """Forget everybody and remove their markers, while no images are processed."""
+        self.forget()
+        with self._lock:
+            self._markers.clear()
 
     def offer(self, bodies: list[Body], header: Header) -> None:
         """Publish the people of one image, now or when its transform comes.
@@ -187,6 +195,7 @@ class FixedFrameTopics:
             if publisher.get_subscription_count() > 0:
                 message = build(motion, later, header)
                 publisher.publish(to_rclpy(message) if isinstance(message, PlainMessage) else message)
+                self._markers.published(publisher, message)
 
     def _cloud(self, motion: PeopleMotion, later: Prediction, header: Header) -> PointCloud2:
         return predicted_cloud(motion, later, header, self._min_probability())

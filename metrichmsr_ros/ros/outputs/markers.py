@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
@@ -37,6 +39,28 @@ def mesh_markers_message(bodies: list[Body], header: Header, faces: AnyArray) ->
         marker.points = [points[corner] for corner in faces.reshape(-1).tolist()]
         markers.append(marker)
     return MarkerArray(markers=markers)
+
+
+class ShownMarkers:
+    """Which marker topics show people: the last markers must not stay in a viewer when no more images are processed.
+
+    One thread publishes and another one may clear: `publish` notes a topic only after its message has gone.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[Any, Header] = {}
+
+    def published(self, publisher: Any, message: Any) -> None:
+        """Note what went out on a topic; other messages than a MarkerArray do not count."""
+        if isinstance(message, MarkerArray):
+            self._shown[publisher] = message.markers[0].header
+
+    def clear(self) -> None:
+        """Remove the markers of all topics, each once."""
+        for publisher in list(self._shown):
+            header = self._shown.pop(publisher, None)
+            if header is not None:
+                publisher.publish(MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL)]))
 
 
 def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Marker:

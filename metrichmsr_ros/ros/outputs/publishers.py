@@ -27,7 +27,7 @@ from metrichmsr_ros.ros.outputs.clouds import (
 )
 from metrichmsr_ros.ros.outputs.fixed_frame import FixedFrameTopics
 from metrichmsr_ros.ros.outputs.images import camera_info_message, image_message
-from metrichmsr_ros.ros.outputs.markers import markers_message, mesh_markers_message
+from metrichmsr_ros.ros.outputs.markers import ShownMarkers, markers_message, mesh_markers_message
 from metrichmsr_ros.ros.outputs.people import (
     Body,
     PeopleOptions,
@@ -82,6 +82,7 @@ class Outputs:
         self._tf_topic = node.resolve_topic_name("/tf")
         self._images: dict[str, Image] = {}  # reused for every frame
         self._trees = KinematicTrees()
+        self._markers = ShownMarkers()
         self._group = MutuallyExclusiveCallbackGroup()  # rclpy never takes destroyed publishers out of the node's own
         self._topics: list[_Topic] = []
         self._topology = self._publisher(MeshTopology, "~/topology", _LATCHED)
@@ -218,8 +219,13 @@ class Outputs:
 
     def rest(self) -> None:
         """Say that nobody is tracked while no images are processed; from any thread."""
-        if self._human_topics is not None and self.is_open:
+        if not self.is_open:
+            return
+        self._markers.clear()
+        if self._human_topics is not None:
             self._human_topics.clear()
+        if self.fixed_frame is not None:
+            self.fixed_frame.rest()
 
     def _tf_has_readers(self) -> bool:
         if not (self.settings.publish_tf and self.settings.tf_keeps_awake):
@@ -252,6 +258,7 @@ class Outputs:
             if computed and topic.has_readers:
                 message = topic.build(bodies, scene, header)
                 topic.publisher.publish(to_rclpy(message) if isinstance(message, PlainMessage) else message)
+                self._markers.published(topic.publisher, message)
         if self._human_topics is not None:
             self._human_topics.publish(bodies, scene, header)
         if self.fixed_frame is not None:
