@@ -206,7 +206,7 @@ class Pipeline:
                 people = with_still_gestures(self._people(found, estimate, fixes, request, camera), camera.size)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, None, request)
-        return Scene(None, camera, image, people, depth, clock.seconds)
+        return Scene(None, camera, image, people, depth, clock.seconds, context.up)
 
     def track(
         self,
@@ -261,7 +261,7 @@ class Pipeline:
                 depth = self._depth(image, people, camera, context, stamp_s, request)
         order = {person.id: row for row, person in enumerate(found)}
         everybody = sorted([*people, *hidden], key=lambda person: order[person.id])
-        return Scene(stamp_s, camera, image, everybody, depth, clock.seconds)
+        return Scene(stamp_s, camera, image, everybody, depth, clock.seconds, context.up)
 
     def _rectified(self, image: ImageArray, camera: Camera) -> tuple[ImageArray, Camera]:
         check_image(image)
@@ -355,8 +355,7 @@ class Pipeline:
     ) -> SceneDepth:
         if not request.depth:
             return SceneDepth.not_requested(camera)
-        up = None if context.floor is None else context.floor.up.astype(np.float32)
-        given = DepthContext(tuple(person.vertices_cam for person in people), up, context.depth)
+        given = DepthContext(tuple(person.vertices_cam for person in people), context.up, context.depth)
         weights = [person_weight(p.vertices_cam, camera, p.confidence) for p in people]
         stds = [distance_std(p.transl_cam, p.transl_cov) for p in people]
         return self._depth_engine.estimate(image, camera, self.body.faces, given, weights, stamp_s, stds)

@@ -64,6 +64,11 @@ class SceneContext:
                 )
 
     @property
+    def up(self) -> Float32Array | None:
+        """(3,) unit vector against gravity in the camera frame; None: unknown."""
+        return None if self.floor is None else self.floor.up.astype(np.float32)
+
+    @property
     def measures_scale(self) -> bool:
         """Whether the floor or a depth sensor says how far people are."""
         return self.floor is not None or (self.depth is not None and self.trusts_depth)
@@ -133,6 +138,7 @@ class Scene:
         people: everybody found.
         depth: of the scene; `SceneDepth.not_requested` where `OutputRequest.depth` was false.
         timings: seconds by stage.
+        up: (3,) unit vector against gravity in the camera frame; None: unknown.
     """
 
     stamp_s: float | None
@@ -141,3 +147,4 @@ class Scene:
     people: list[PersonEstimate]
     depth: SceneDepth
     timings: dict[str, float] = field(default_factory=dict)
+    up: Float32Array | None = None

@@ -98,4 +98,4 @@ class FakePipeline:
         metres = np.full(image.shape[:2], np.nan, np.float32)
         metres[3, 4] = 2.5
         depth = replace(self.depth, metres=metres) if request.depth else SceneDepth.not_requested(camera)
-        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002})
+        return Scene(stamp_s, camera, image, self.people, depth, {"people": 0.001, "total": 0.002}, context.up)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.types import Float32Array, Float64Array
+from metrichmsr_ros.types import Float32Array, Float64Array, FloatingArray
 
 RANGE_M = 30.0
 """Length of a ray, across the camera's vertical axis."""
@@ -19,26 +19,31 @@ EDGE_M = 1.0
 GUARD_M = 0.6
 """Rays end this far before a hidden person: half a body, and the error of a predicted position."""
 
+_TURN = [1, 0, 2]  # x and y exchanged
 _STEP = np.radians(0.1)  # 2 cm at 10 m: no cell of 5 cm is missed, also where rays leave a window at a slant
 _BESIDE = np.geomspace(_STEP, np.pi / 2, 160)  # radians beyond an edge; their ends are at most 4 cm apart
 
 
-def clearing_points(camera: Camera, hidden: Float64Array) -> Float32Array:
+def clearing_points(camera: Camera, hidden: Float64Array, up: FloatingArray | None = None) -> Float32Array:
     """(N, 3) ends of rays in the camera frame, m.
 
     The rays go through the first, middle and last row of the image, because a camera that looks down sees more to the
-    sides below than above. Rays that the lens does not see are left out.
+    sides below than above; of a camera that lies on its side (portrait) through those columns. Rays that the lens does
+    not see are left out.
 
     Args:
         camera: of the image.
-        hidden: (H, 3) people who are hidden and not marked, m: what was marked of them stays. The camera's y is taken
-            as vertical.
+        hidden: (H, 3) people who are hidden and not marked, m: what was marked of them stays.
+        up: (3,) against gravity in the camera frame; None: unknown. The camera's x or y that is nearer to it is taken
+            as vertical, y if it is unknown.
 
     Raises:
         ValueError: a place is not finite.
     """
     if not np.isfinite(hidden).all():
         raise ValueError(f"places of hidden people are {hidden.tolist()}; they must be finite numbers")
+    if _is_on_its_side(up):
+        return clearing_points(_turned(camera), hidden[:, _TURN])[:, _TURN]
     azimuths, slopes, ranges = (np.concatenate(part) for part in zip(*_rows(camera), strict=True))
     for place in hidden:
         ranges = np.minimum(ranges, _free_before(place, azimuths))
@@ -47,10 +52,24 @@ def clearing_points(camera: Camera, hidden: Float64Array) -> Float32Array:
     return ends[is_ray].astype(np.float32)
 
 
-def is_between_sides(camera: Camera, place: Float64Array) -> bool:
-    """Whether a place (3,) in the camera frame, m, is before the camera and between the sides of the image."""
+def is_between_sides(camera: Camera, place: Float64Array, up: FloatingArray | None = None) -> bool:
+    """Whether a place (3,) in the camera frame, m, is before the camera and between the sides of the image.
+
+    `up` is as for `clearing_points`: what are the sides of a camera that lies on its side are the other two.
+    """
+    if _is_on_its_side(up):
+        camera, place = _turned(camera), place[_TURN]
     column = camera.project(place)[0]
     return bool(-0.5 <= column <= camera.width - 0.5)  # NaN behind the camera
+
+
+def _is_on_its_side(up: FloatingArray | None) -> bool:
+    return up is not None and bool(abs(up[0]) > abs(up[1]))
+
+
+def _turned(camera: Camera) -> Camera:
+    """The camera with x and y exchanged, whose rows are the columns."""
+    return Camera(camera.height, camera.width, camera.intrinsics[np.ix_(_TURN, _TURN)])
 
 
 def _rows(camera: Camera) -> list[tuple[Float64Array, Float64Array, Float64Array]]:

@@ -26,27 +26,30 @@ _XYZ_FIELDS = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, cou
 _RGB_FIELD = PointField(name="rgb", offset=12, datatype=PointField.FLOAT32, count=1)
 
 
-def body_points_message(bodies: list[Body], header: Header, hidden_in: Camera | None = None) -> PointCloud2:
+def body_points_message(
+    bodies: list[Body], header: Header, hidden_in: Camera | None = None, up: AnyArray | None = None
+) -> PointCloud2:
     """Surfaces of the visible people as one unorganised cloud x, y, z float32, for obstacle layers.
 
     Args:
         bodies: people of the image.
         header: of the image.
         hidden_in: camera of the image, to add people who are hidden and predicted inside it; None: nobody.
+        up: (3,) against gravity in the camera frame; None: unknown.
     """
-    marked = [body.person for body in bodies if not body.person.is_occluded or _is_inside(body, hidden_in)]
+    marked = [body.person for body in bodies if not body.person.is_occluded or _is_inside(body, hidden_in, up)]
     meshes = [person.vertices_cam for person in marked]
     points = np.concatenate(meshes) if meshes else np.zeros((0, 3), np.float32)
     return _cloud(points.astype(np.float32, copy=False)[None], header, is_dense=True)
 
 
-def _is_inside(body: Body, camera: Camera | None) -> bool:
+def _is_inside(body: Body, camera: Camera | None, up: AnyArray | None) -> bool:
     """Whether a person is predicted between the sides of the image: beside it, no ray would clear the mark."""
-    return camera is not None and is_between_sides(camera, np.asarray(body.origin, np.float64))
+    return camera is not None and is_between_sides(camera, np.asarray(body.origin, np.float64), up)
 
 
 def clearing_points_message(
-    bodies: list[Body], camera: Camera, header: Header, keeps_hidden: bool = True
+    bodies: list[Body], camera: Camera, header: Header, keeps_hidden: bool = True, up: AnyArray | None = None
 ) -> PointCloud2:
     """Ends of rays along which a costmap forgets people, as one unorganised cloud x, y, z float32.
 
@@ -55,9 +58,10 @@ def clearing_points_message(
         camera: of the image, without distortion.
         header: of the image.
         keeps_hidden: rays end before people who are hidden.
+        up: (3,) against gravity in the camera frame; None: unknown.
     """
     hidden = [body.origin for body in bodies if body.person.is_occluded and keeps_hidden]
-    points = clearing_points(camera, np.asarray(hidden, np.float64).reshape(-1, 3))
+    points = clearing_points(camera, np.asarray(hidden, np.float64).reshape(-1, 3), up)
     return _cloud(points[None], header, is_dense=True)
 
 

@@ -173,11 +173,11 @@ class Outputs:
         return scene_points_message(scene.depth.metres, scene.camera, header, image, self.settings.points_stride)
 
     def _body_points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
-        return body_points_message(bodies, header, scene.camera if self.settings.body_points_hidden else None)
+        return body_points_message(bodies, header, scene.camera if self.settings.body_points_hidden else None, scene.up)
 
     def _clearing_points(self, bodies: list[Body], scene: Scene, header: Header) -> PointCloud2:
         keeps_hidden = not self.settings.body_points_hidden  # else they are marked where they are now
-        return clearing_points_message(bodies, scene.camera, header, keeps_hidden)
+        return clearing_points_message(bodies, scene.camera, header, keeps_hidden, scene.up)
 
     def _humans(self, bodies: list[Body], scene: Scene, header: Header) -> PlainMessage:
         return humans(bodies, scene, header, self._body_model.name, self._people_options())

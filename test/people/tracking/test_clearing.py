@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.people.tracking.clearing import EDGE_M, GUARD_M, RANGE_M, clearing_points
+from metrichmsr_ros.people.tracking.clearing import EDGE_M, GUARD_M, RANGE_M, clearing_points, is_between_sides
 
 CAMERA = Camera.from_fov(640, 480, 1.2)
 NOBODY = np.zeros((0, 3))
@@ -80,3 +80,24 @@ def test_rays_that_the_lens_does_not_see_are_left_out():
 def test_a_place_that_is_not_finite_is_named():
     with pytest.raises(ValueError, match=r"hidden people are \[\[0.0, nan, 3.0\]\]"):
         clearing_points(CAMERA, np.array([[0.0, np.nan, 3.0]]))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_camera_on_its_side_clears_what_the_upright_one_clears(side):
+    """The same camera turned by 90 degrees about its axis, its image, and a hidden person with it."""
+    turn = np.array([[0.0, side, 0.0], [-side, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    focal, place = CAMERA.intrinsics[0, 0], np.array([1.5, -0.2, 5.0])
+    portrait = Camera(480, 640, np.array([[focal, 0.0, 239.5], [0.0, focal, 319.5], [0.0, 0.0, 1.0]]))
+    up = turn @ [0.0, -1.0, 0.0]
+    points = clearing_points(portrait, (turn @ place)[None], up) @ turn  # back into the upright camera's frame
+    expected = clearing_points(CAMERA, place[None])
+    np.testing.assert_allclose(np.sort(np.round(points, 3), axis=0), np.sort(np.round(expected, 3), axis=0), atol=2e-3)
+    assert is_between_sides(portrait, turn @ place, up)
+    above, beside = np.array([0.0, -4.0, 5.0]), np.array([4.0, 0.0, 5.0])
+    for other, is_inside in ((above, True), (beside, False)):
+        assert is_between_sides(CAMERA, other) == is_between_sides(portrait, turn @ other, up) == is_inside
+
+
+def test_a_tilted_camera_is_not_on_its_side():
+    for up in ([0.0, -1.0, 0.0], [0.6, -0.7, 0.4], [0.0, 1.0, 0.0]):
+        np.testing.assert_array_equal(clearing_points(CAMERA, NOBODY, np.array(up)), clearing_points(CAMERA, NOBODY))

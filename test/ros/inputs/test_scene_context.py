@@ -21,7 +21,7 @@ from helpers.ros_messages import FRAME, HEIGHT, WIDTH, make_header, make_image, 
 from helpers.ros_testing import CameraDriver
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
 from metrichmsr_ros.geometry.camera import Camera
@@ -333,3 +333,24 @@ def test_doubts_about_the_depth_cameras_calibration_are_diagnostics(ros):
     assert pipeline.contexts[-1].depth is not None
     assert [text for text in warned if text.startswith("doubtful depth_info: CameraInfo of the depth image")]
     ros.until(lambda: any("CameraInfo of the depth image" in values_of(report) for report in reports), "a diagnostic")
+
+
+def test_the_transform_of_a_camera_on_its_side_turns_its_clearing_rays(ros):
+    """What is level in the world is a column of the image."""
+    pipeline, latched = FakePipeline(), QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    ros.perception(pipeline, parameters={"ground_frame": "floor"})
+    clouds, camera = ros.hear("/perception/clearing_points", PointCloud2), CameraDriver(ros)
+    mount = ros.node.create_publisher(TFMessage, "/tf_static", latched)
+    to_world = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # the image's x points down
+    turn = Rotation.from_matrix(to_world).as_rotvec()
+    mount.publish(TFMessage(transforms=[transform("floor", FRAME, 0.0, (0, 0, 1.2), turn)]))
+    for seconds in range(1, 100):
+        camera.send_good(seconds)
+        ros.until(lambda count=seconds: len(clouds) == count, "a cloud")
+        if pipeline.contexts[-1].floor is not None:
+            break
+    x, y, _ = to_world @ np.frombuffer(clouds[-1].data, np.float32).reshape(-1, 3).T
+    azimuths = np.sort(np.arctan2(y, x)[np.hypot(x, y) > 29.9])
+    edge = np.arctan(HEIGHT / 2 / 50)
+    assert azimuths[0] < -edge + 1e-6 < edge - 1e-6 < azimuths[-1]
+    assert np.diff(azimuths).max() < 0.002
