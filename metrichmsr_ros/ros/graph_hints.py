@@ -78,16 +78,38 @@ def _published(node: Node, kind: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Offer:
-    """Quality of service of one publisher, and the full name of its node."""
+    """Quality of service of one publisher, the full name of its node, and the type of its messages."""
 
     node: str
     qos: QoSProfile
+    kind: str = ""
 
 
 def offers(node: Node, topic: str) -> list[Offer]:
     """The current publishers of a topic (resolved name) with their quality of service."""
     infos = node.get_publishers_info_by_topic(topic)
-    return [Offer(f"{info.node_namespace.rstrip('/')}/{info.node_name}", info.qos_profile) for info in infos]
+    names = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos]
+    return [Offer(name, info.qos_profile, info.topic_type) for name, info in zip(names, infos, strict=True)]
+
+
+def of_another_type(topic: str, present: Sequence[Offer], kind: str) -> list[str]:
+    """Describe publishers whose messages are not received because they are not of the type `kind`.
+
+    Args:
+        topic: resolved name.
+        present: publishers of the topic.
+        kind: type of the subscription, e.g. `sensor_msgs/msg/Image`.
+    """
+    texts = []
+    for offer in present:
+        if offer.kind != kind:
+            is_compressed = _TRANSPORTS.get(offer.kind) == "compressed" and _TRANSPORTS.get(kind) == "raw"
+            remedy = "decode it first, e.g. by `ros2 run image_transport republish`" if is_compressed else "remap it"
+            texts.append(
+                f"{topic}: {offer.node} publishes {offer.kind}, this node subscribes {kind}: its messages are not "
+                f"received; {remedy}"
+            )
+    return texts
 
 
 def unmatched(topic: str, present: Sequence[Offer], asked: QoSProfile, latched: bool = True) -> list[str]:

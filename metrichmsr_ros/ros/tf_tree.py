@@ -17,7 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.people.stamps import JUMP_BACK_S
+from metrichmsr_ros.people.stamps import JUMP_BACK_S, older_or_newer
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.types import Float64Array
 
@@ -230,8 +230,9 @@ class TransformTree:
         history = self._moving[child]
         first, last = history[0].stamp_ns, history[-1].stamp_ns
         if not first - self._held_ns <= stamp_ns <= last + self._held_ns:
-            late = (stamp_ns - last) / 1e9
-            raise TransformError(f"{child!r} has no transform at that time, its newest is {late:.3f} s older")
+            nearest, end = ("oldest", first) if stamp_ns < first else ("newest", last)
+            away = older_or_newer((stamp_ns - end) / 1e9, digits=3)
+            raise TransformError(f"{child!r} has no transform at that time, its {nearest} is {away}")
         moment = min(max(stamp_ns, first), last)
         after = bisect_left(history, moment, key=_stamp)
         return _between(history[max(after - 1, 0)], history[after], moment)

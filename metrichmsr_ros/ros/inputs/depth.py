@@ -15,6 +15,7 @@ from metrichmsr_ros.depth.sources.files import metres
 from metrichmsr_ros.geometry.calibration_checks import Doubt, warn_of_calibration
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.camera_info import camera_from_info
+from metrichmsr_ros.people.stamps import older_or_newer
 from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.encodings import canonical
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
@@ -105,7 +106,9 @@ class DepthImages:
             found = self._found(stamp)
             if found is None:
                 newest = next(reversed(self._by_stamp), None)
-                last = "none was received" if newest is None else f"the newest is {(stamp - newest) / 1e9:.2f} s older"
+                last = "none was received"
+                if newest is not None:
+                    last = f"the newest is {older_or_newer((stamp - newest) / 1e9)}"
                 raise DepthError(f"no depth image for this image, {last}: check the remapping and the delay of depth")
             return self._by_stamp[found]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.stamps import older_or_newer
 from metrichmsr_ros.ros.frame_names import is_same_frame
 from metrichmsr_ros.ros.inputs.stamp_gate import stamp_ns
 from metrichmsr_ros.types import Float64Array
@@ -78,9 +79,7 @@ def _check_time(theirs: Any, image: Any, is_new: bool) -> None:
     away = (stamp_ns(image) - stamp_ns(theirs)) / 1e9
     if abs(away) <= MAX_AGE_S:
         return
-    text = (
-        f"the newest are {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image, more than {MAX_AGE_S} s"
-    )
+    text = f"the newest are {older_or_newer(away)} than the image, more than {MAX_AGE_S} s"
     if away > 0 and not is_new:
         raise NoNewDetectionsError(text)
     raise DetectionsError(f"{text}: check that the detector keeps the image's stamp, and is fast enough")

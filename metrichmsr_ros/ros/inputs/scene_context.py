@@ -12,6 +12,7 @@ import numpy.typing as npt
 from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.people.stamps import older_or_newer
 from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.frame_names import bare
 from metrichmsr_ros.ros.inputs.depth import DepthImages
@@ -145,9 +146,8 @@ class ContextProvider:
         self._tf_in_time = False
         pose, known = self._transforms.newest(ground_frame, frame)
         if known is not None and abs(stamp - known) > MAX_TF_AGE_S * 1e9:
-            away = (stamp - known) / 1e9
             raise TransformError(
-                f"the newest is {abs(away):.2f} s {'older' if away > 0 else 'newer'} than the image: "
+                f"the newest is {older_or_newer((stamp - known) / 1e9)} than the image: "
                 "check that its publisher runs and uses the camera's clock"
             )
         self.health["floor"] = "the newest"

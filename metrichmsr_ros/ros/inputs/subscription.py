@@ -21,7 +21,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
-from metrichmsr_ros.ros.graph_hints import Offer, offers, unmatched
+from metrichmsr_ros.ros.graph_hints import Offer, of_another_type, offers, unmatched
+from metrichmsr_ros.ros.messages import interface_name
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -83,11 +84,15 @@ class Input:
         # Own callback group: under a multi-threaded executor a large image must not delay its CameraInfo. And rclpy
         # never takes destroyed timers and subscriptions out of the node's own group.
         self._callback_group = MutuallyExclusiveCallbackGroup()
-        self._qos = self._qos_that_matches(offers(node, self._resolved_topic))
+        self._kind = interface_name(message_type)
+        self._qos = self._qos_that_matches(self._of_its_type(offers(node, self._resolved_topic)))
         self._subscription = self._subscribe()
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._early_check: Any = None  # timer of the next check after an event
         self._regular_check = self._check_after(CHECK_EVERY_S)
+
+    def _of_its_type(self, present: Sequence[Offer]) -> list[Offer]:
+        return [offer for offer in present if offer.kind == self._kind]
 
     def _qos_that_matches(self, present: Sequence[Offer]) -> QoSProfile:
         """The settings that match all publishers, where the user did not fix them."""
@@ -141,11 +146,12 @@ class Input:
         if self._early_check is not None:
             self._node.destroy_timer(self._early_check)
             self._early_check = None
-        present = offers(self._node, self._resolved_topic)
+        everybody = offers(self._node, self._resolved_topic)
+        present = self._of_its_type(everybody)
         wanted = self._qos_that_matches(present)
         if present and (wanted.reliability, wanted.durability) != (self._qos.reliability, self._qos.durability):
             self._resubscribe(wanted)
-        self._report_mismatches(present)
+        self._report_mismatches(everybody)
 
     def _resubscribe(self, wanted: QoSProfile) -> None:
         words = f"{_policy_name(wanted.reliability)}, {_policy_name(wanted.durability)}"
@@ -159,13 +165,17 @@ class Input:
         if present == self._reported_offers:
             return
         self._reported_offers = list(present)
-        for text in unmatched(self._resolved_topic, present, self._qos):
+        of_others = of_another_type(self._resolved_topic, present, self._kind)
+        for text in [*of_others, *self._unmatched()]:
             self._node.get_logger().warning(text)
 
     @property
     def mismatch(self) -> str:
-        """Why present publishers are not received, with the settings of both sides; empty if all are received."""
-        return "; ".join(unmatched(self._resolved_topic, self._reported_offers, self._qos, latched=False))
+        """Why present publishers of its type are not received, with the settings of both sides; else empty."""
+        return "; ".join(self._unmatched(latched=False))
+
+    def _unmatched(self, latched: bool = True) -> list[str]:
+        return unmatched(self._resolved_topic, self._of_its_type(self._reported_offers), self._qos, latched)
 
     def close(self) -> None:
         """Unsubscribe."""

@@ -97,6 +97,8 @@ def test_the_depth_of_the_same_moment_is_taken():
     assert images.of(make_header(11 / 30 + 0.01), CAMERA).depth[0, 0] == pytest.approx(1.011)
     with pytest.raises(DepthError, match=r"newest is 0\.63 s older"):
         images.of(make_header(1.0), CAMERA)
+    with pytest.raises(DepthError, match=r"newest is 2\.37 s newer"):
+        images.of(make_header(11 / 30 - 2.37), CAMERA)
 
 
 def watched(images):

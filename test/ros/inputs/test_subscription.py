@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("rclpy")
 
 from helpers.ros_messages import make_image, make_info
+from helpers.ros_testing import Ros
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from metrichmsr_ros.ros.graph_hints import Offer, unmatched
 from metrichmsr_ros.ros.inputs.subscription import Input
@@ -130,6 +131,29 @@ def test_a_publisher_that_the_user_excludes_is_named_with_both_sides(ros, log):
     assert source.mismatch == text
     ros.node.destroy_publisher(publisher)
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (CompressedImage, "decode it first, e.g. by `ros2 run image_transport republish`"),
+        (PointCloud2, "remap it"),
+    ],
+)
+def test_a_publisher_of_another_type_is_named_and_does_not_decide_how_to_subscribe(ros, log, kind, words):
+    source = Input(ros.node, Image, "/depth", lambda message: None, 10, "auto")
+    driver = Ros(ros.domain)  # a participant has one type per topic
+    driver.node.create_publisher(kind, "/depth", qos(reliability=BEST_EFFORT))
+    ros.until(lambda: log.lines, "a warning")
+    name = f"sensor_msgs/msg/{kind.__name__}"
+    assert log.lines == [
+        f"/depth: /tester publishes {name}, this node subscribes sensor_msgs/msg/Image: its messages are not "
+        f"received; {words}"
+    ]
+    assert source._qos.reliability == RELIABLE
+    assert source.mismatch == ""
+    source.close()
+    driver.close()
 
 
 def test_latched_and_volatile_publishers_of_one_topic_are_named(ros, log):
