@@ -15,11 +15,14 @@ from metrichmsr_ros.io.npz import NpzError, read_npy
 from metrichmsr_ros.types import Float32Array
 
 _MILLIMETRES = ("16UC1", "mono16")
+_SATURATED = 65535  # mm: some drivers and simulators, and this package, write it for all that is farther
 _METRES = ("32FC1", "64FC1")
 
 
 def metres(pixels: NDArray[Any], encoding: str) -> Float32Array:
-    """Depth image (H, W) -> (H, W) float32 metres; zero, negative and infinite values (not measured) become NaN.
+    """Depth image (H, W) -> (H, W) float32 metres; values that were not measured become NaN.
+
+    These are zero, negative and infinite ones, and 65535 mm, the largest number: what is farther, or was not measured.
 
     Args:
         pixels: uint16 millimetres or floating-point metres, according to the encoding.
@@ -33,7 +36,7 @@ def metres(pixels: NDArray[Any], encoding: str) -> Float32Array:
     if pixels.ndim != 2:
         raise DepthError(f"a depth image must have one channel, got shape {pixels.shape}")
     if encoding in _MILLIMETRES and pixels.dtype == np.uint16:
-        depth = pixels.astype(np.float32) * np.float32(1e-3)
+        depth = np.where(pixels < _SATURATED, pixels.astype(np.float32) * np.float32(1e-3), np.float32(np.nan))
     elif encoding in _METRES and pixels.dtype.kind == "f":
         depth = pixels.astype(np.float32)
     else:

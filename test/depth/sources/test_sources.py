@@ -107,8 +107,9 @@ def test_a_map_that_contradicts_its_camera_is_an_error():
 
 
 def test_units_follow_the_encoding():
-    millimetres = np.array([[0, 1500], [65535, 1]], np.uint16)
-    np.testing.assert_allclose(metres(millimetres, "16UC1"), [[np.nan, 1.5], [65.535, 0.001]], rtol=1e-6)
+    millimetres = np.array([[0, 1500, 65534], [65535, 1, 0]], np.uint16)  # the largest number is no distance
+    expected = [[np.nan, 1.5, 65.534], [np.nan, 0.001, np.nan]]
+    np.testing.assert_allclose(metres(millimetres, "16UC1"), expected, rtol=1e-6)
     floats = np.array([[0, 1.5], [np.inf, -2]], np.float32)
     np.testing.assert_allclose(metres(floats, "32FC1"), [[np.nan, 1.5], [np.nan, np.nan]])
     assert metres(floats[..., None], "32FC1").shape == (2, 2)
