@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
-from metrichmsr_ros.types import Float32Array
+from metrichmsr_ros.types import Float32Array, Float64Array
 
+_NODES_PX = 4  # where a lens is computed; between, it is linear within a tenth of a pixel
 _SHAPE_TOLERANCE = 0.01  # of the ratio of the sides of an image and its depth
 BODY_STD = 0.05  # of a source that separates people from their background as well as from each other
 
@@ -168,12 +169,16 @@ def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float3
 
 @lru_cache(maxsize=2)  # the whole image's, which is the same in a video, and that of the part with people
 def _distorted_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array, Float32Array | None]:
-    grid = np.stack(np.meshgrid(np.arange(target.width), np.arange(target.height)), axis=-1)
-    rays = target.back_project(grid, 1.0) @ source.rectification  # row vectors: R^T applied to each ray
-    pixels = np.nan_to_num(source.project(rays), nan=-1e4).astype(np.float32)
+    nodes = [np.arange(0, side + _NODES_PX, _NODES_PX) for side in target.size]
+    rays = target.back_project(np.stack(np.meshgrid(*nodes), axis=-1), 1.0) @ source.rectification  # R^T of each ray
+    steps = np.meshgrid(*(np.arange(side, dtype=np.float32) / _NODES_PX for side in target.size))
+
+    def between(values: Float64Array) -> Float32Array:
+        return np.asarray(cv2.remap(values.astype(np.float32), *steps, cv2.INTER_LINEAR), np.float32)
+
+    x, y = (np.nan_to_num(between(part), nan=-1e4) for part in np.moveaxis(source.project(rays), -1, 0))
     is_turned = not np.array_equal(source.rectification, np.eye(3))
-    share = rays[..., 2].astype(np.float32) if is_turned else None
-    return pixels[..., 0].copy(), pixels[..., 1].copy(), share
+    return x, y, between(rays[..., 2]) if is_turned else None
 
 
 def _bilinear(depth: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:

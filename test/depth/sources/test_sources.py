@@ -83,6 +83,19 @@ def test_depth_of_a_distorted_depth_camera():
     np.testing.assert_allclose(answer[both], expected[both], rtol=1e-2)
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (61, 47)])
+def test_pixels_of_a_wide_lens_are_those_of_its_model(size):
+    focal = 0.55 * size[0]
+    k = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1]])
+    lens = Camera(*size, k, "plumb_bob", np.array([-0.25, 0.05, 0.001, 0.0, 0.0]))
+    column = np.tile(np.arange(1.0, size[0] + 1, dtype=np.float32), (size[1], 1))  # the depth names its column
+    answer = resampled(DepthMap(column, lens, "tof", is_sensor=True), lens.rectified())
+    rows, columns = np.nonzero(np.isfinite(answer))
+    assert len(rows) > 0.97 * answer.size
+    exact = lens.project(lens.rectified().back_project(np.stack([columns, rows], axis=-1), 1.0))[:, 0] + 1
+    assert np.abs(answer[rows, columns] - exact).max() < 0.6  # half a pixel for the nearest one
+
+
 def test_depth_of_a_turned_depth_camera():
     """A plane straight before the rectified image, as the camera sees it that the rectification turns."""
     turn = Rotation.from_rotvec([0.03, -0.06, 0.02]).as_matrix()
