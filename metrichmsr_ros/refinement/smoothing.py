@@ -15,6 +15,7 @@ from metrichmsr_ros.types import Float64Array
 ROUNDS = 3  # of reweighting
 OUTLIER = 2.5  # robust standard deviations at which an image counts half
 LEAST_SPREAD_RAD = 0.03
+_SIGN_S = 0.2  # time over which signs of quaternions are compared: a single wrong rotation does not turn all after it
 
 
 def smoothed(values: Float64Array, weights: Float64Array, stamps_s: Float64Array, stiffness: float) -> Float64Array:
@@ -61,7 +62,7 @@ def smoothed_rotations(
         rotations: (T, 3, 3). weights: (T,) positive. stamps_s: (T,) increasing.
         stiffness: as for `smoothed`, of unit quaternions.
     """
-    quaternions = _continuous(Rotation.from_matrix(rotations).as_quat())
+    quaternions = _continuous(Rotation.from_matrix(rotations).as_quat(), stamps_s)
     trusted = weights
     path = quaternions
     for _ in range(ROUNDS):
@@ -73,8 +74,17 @@ def smoothed_rotations(
     return np.asarray(Rotation.from_quat(path).as_matrix())
 
 
-def _continuous(quaternions: Float64Array) -> Float64Array:
-    """The same rotations with signs that follow one another."""
-    agrees = (quaternions[1:] * quaternions[:-1]).sum(axis=1) >= 0
-    signs = np.concatenate([[1.0], np.cumprod(np.where(agrees, 1.0, -1.0))])
-    return np.asarray(quaternions * signs[:, None])
+def _continuous(quaternions: Float64Array, stamps_s: Float64Array) -> Float64Array:
+    """The same rotations with the signs that are nearest to the mean of those shortly before.
+
+    A rotation that is wrong by half a turn is as near with either sign. If the next ones followed its sign, the path
+    would turn once round between those before and those after it.
+    """
+    signed, mean = quaternions.copy(), quaternions[0]
+    shares = -np.expm1(-np.diff(stamps_s) / _SIGN_S)
+    for at, share in enumerate(shares, start=1):
+        if signed[at] @ mean < 0:
+            signed[at] *= -1
+        mean = (1 - share) * mean + share * signed[at]
+        mean = mean / np.linalg.norm(mean)
+    return signed

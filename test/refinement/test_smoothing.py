@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -51,6 +52,23 @@ def test_a_steady_turn_stays_whatever_the_signs_of_quaternions(seed):
     angles = (Rotation.from_matrix(found) * Rotation.from_matrix(path).inv()).magnitude()
     assert angles.max() < 0.02
     np.testing.assert_allclose(found @ np.swapaxes(found, 1, 2), np.tile(np.eye(3), (15, 1, 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_front_taken_for_a_back_does_not_spin_the_images_around_it(seed):
+    stamps, rng = np.arange(90) / 30, np.random.default_rng(seed)
+    true = Rotation.from_rotvec(np.outer(0.6 * stamps, [0, 1, 0]))
+    seen = (Rotation.from_rotvec(rng.normal(0, 0.08, (90, 3))) * true).as_matrix()
+    seen[45:48] = seen[45:48] @ Rotation.from_rotvec([0, np.pi, 0]).as_matrix()
+    found = Rotation.from_matrix(smoothed_rotations(seen, np.ones(90), stamps, 2e-4))
+    assert np.degrees((found * true.inv()).magnitude()).max() < 20
+
+
+def test_fast_turns_keep_their_direction():
+    stamps = np.arange(60) / 30
+    path = Rotation.from_rotvec(np.outer(15.0 * stamps, [0, 1, 0]))
+    found = Rotation.from_matrix(smoothed_rotations(path.as_matrix(), np.ones(60), stamps, 1e-6))
+    assert np.degrees((found * path.inv()).magnitude()).max() < 10
 
 
 def test_one_wrong_rotation_among_many_is_overruled():
