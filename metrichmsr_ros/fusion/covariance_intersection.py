@@ -30,6 +30,10 @@ class Intersection(NamedTuple):
     covariance: Float64Array
     weights: Float64Array
 
+    def share(self, number: int, covariance: Float64Array) -> Float64Array:
+        """(3, 3) factor of an estimate, with this `covariance` (3, 3), in the position; all sum to the identity."""
+        return np.asarray(self.weights[number] * self.covariance @ np.linalg.inv(covariance), np.float64)
+
 
 def intersect(positions: Float64Array, covariances: Float64Array) -> Intersection:
     """Fuse estimates of one position.

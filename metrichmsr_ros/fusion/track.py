@@ -63,7 +63,7 @@ class FusedTrack:
         self.scale = RangeScale()
         self.motion = FusedMotion(*self._filter.update(first.position, first.covariance, first.stamp_s))
         self._stamp_s = self._filtered_s = first.stamp_s
-        self._fused_cameras = {first.camera}
+        self._shares = {first.camera: np.eye(3)}  # (3, 3) by camera, of the last measurement
 
     def at(self, stamp_s: float) -> FusedMotion:
         """The motion at a time; before the last update, that of the last update."""
@@ -98,15 +98,23 @@ class FusedTrack:
     def _measure(self, held: list[CameraSighting]) -> None:
         """Filter at the time of the newest sighting; moved further, late ones would repeat the filter's velocity."""
         time_s = max(self._filtered_s, *(sighting.stamp_s for sighting in held))
-        before = [self.aligned(s, time_s) for s in held if s.camera in self._fused_cameras]
+        before = self._where_before(time_s)
+        is_known = all(time_s - self.latest[camera].stamp_s <= _LONGEST_HOLD_S for camera in self._shares)
+        goes_on = is_known and any(sighting.camera in self._shares for sighting in held)
         self._learn_scale(held, time_s)
-        fused = _fused([self.aligned(sighting, time_s) for sighting in held])
-        if before:  # what another camera or the stature corrects is no motion
-            self._filter.shift(fused.position - _fused(before).position)
-        self._fused_cameras = {s.camera for s in held}
+        aligned = [self.aligned(sighting, time_s) for sighting in held]
+        fused = _fused(aligned)
+        if goes_on:  # what a camera that comes, leaves or grows old, or the stature, corrects is no motion
+            self._filter.shift(fused.position - before)
+        self._shares = {s.camera: fused.share(n, s.covariance) for n, s in enumerate(aligned)}
         self._filter.update(fused.position, fused.covariance, time_s)
         self._filtered_s = time_s
         self._choose_view(held)
+
+    def _where_before(self, stamp_s: float) -> Float64Array:
+        """(3,) the place by the cameras of the last measurement, with their shares of then."""
+        places = [share @ self.aligned(self.latest[camera], stamp_s).position for camera, share in self._shares.items()]
+        return np.sum(places, axis=0)
 
     def _predicted(self, stamp_s: float) -> FusedMotion:
         return FusedMotion(*copy(self._filter).predict(max(stamp_s, self._filtered_s)))

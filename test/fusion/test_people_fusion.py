@@ -51,6 +51,19 @@ def test_another_camera_corrects_the_place_without_a_velocity():
     assert np.linalg.norm(frames[11][0].motion.velocity) < 0.1
 
 
+@pytest.mark.parametrize("fps", [10.0, 30.0])
+def test_a_camera_that_leaves_gives_nobody_a_velocity(fps):
+    scales = {"south": 1.08, "east": 0.94}
+
+    def who(t):
+        cameras = ("south", "east") if t < 2.0 else ("east",)
+        return [seen_by(c, "a", (0.0, 0.5, 0.9), t, scale=scales[c]) for c in cameras]
+
+    frames = walk(PeopleFusion(), who, int(4 * fps), fps=fps)
+    speeds = [float(np.linalg.norm(people[0].motion.velocity)) for people in frames[int(2 * fps) :]]
+    assert max(speeds) < 0.25
+
+
 def test_the_stature_that_two_cameras_found_stays_with_the_person_in_the_view_of_one():
     def who(t):
         cameras = ("south", "east") if t < 2.0 else ("south",)
