@@ -51,6 +51,7 @@ class RootFilter:
     def __init__(self, config: RootFilterConfig | None = None) -> None:
         self._config = config or RootFilterConfig()
         self._stamp_s: float | None = None
+        self._measured_s = -math.inf  # stamp of the last measurement; predictions go on from there
         self._state: Float64Array = np.zeros(6)
         self._covariance: Float64Array = np.eye(6)
         self._shared: Float64Array = np.zeros((3, 3))  # covariance of the error that all measurements share
@@ -89,14 +90,13 @@ class RootFilter:
         """
         measured, noise = _checked(position, covariance, stamp_s)
         step = math.inf if self._stamp_s is None else stamp_s - self._stamp_s
-        independent = self._independent(noise, step)
         self._shared = (1.0 - self._config.independent_share) * noise
         if not 0.0 <= step <= self._config.max_gap_s:
-            self._start(measured, independent)
+            self._start(measured, self._independent(noise, math.inf))
         else:
             self._predict(step)
-            self._correct(measured, independent)
-        self._stamp_s = stamp_s
+            self._correct(measured, self._independent(noise, stamp_s - self._measured_s))
+        self._stamp_s = self._measured_s = stamp_s
         return self._result()
 
     def predict(self, stamp_s: float) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -118,7 +118,7 @@ class RootFilter:
         return self._result()
 
     def _independent(self, noise: Float64Array, step: float) -> Float64Array:
-        """Covariance of the part of a measurement's error that is independent of the last measurement."""
+        """Covariance of the part of a measurement's error that is independent of that `step` seconds before."""
         crowded = max(1.0, self._config.independent_after_s / max(step, 1e-3))  # correlated errors count as one
         return noise * min(1.0, self._config.independent_share * crowded) + np.eye(3) * FLOOR_M2
 

@@ -87,6 +87,12 @@ def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_filter(stamp):
     np.testing.assert_allclose(velocity, 0)
 
 
+def test_a_filter_that_begins_anew_is_as_certain_as_a_new_one():
+    motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.3]) ** 2
+    first = motion.update([0, 0, 3], stated, 50.0)[2]
+    np.testing.assert_allclose(motion.update([0, 0, 3], stated, 1.0)[2], first)
+
+
 def test_an_equal_stamp_is_a_second_measurement_of_the_same_moment():
     motion = RootFilter(RootFilterConfig(independent_share=1.0))
     motion.update([0, 0, 3], np.eye(3) * 0.01, 1.0)
@@ -116,6 +122,20 @@ def test_more_images_a_second_do_not_make_the_velocity_more_certain_than_their_e
             _, _, covariance = motion.update(measured, stated, stamp)
         deviations.append(np.sqrt(covariance[5, 5]))
     assert deviations[1] == pytest.approx(deviations[0], rel=0.1)
+
+
+def test_predictions_between_measurements_change_nothing():
+    """The followed person is predicted to the stamp of each image before it is measured there."""
+    stated = np.diag([0.02, 0.02, 0.3]) ** 2
+    plain, predicted = RootFilter(), RootFilter()
+    for number, (stamp, _, measured) in enumerate(walk(40, 0.02, rate=10.0)):
+        if number:
+            predicted.predict(stamp - 0.04)
+            predicted.predict(stamp)
+        for one, other in zip(
+            plain.update(measured, stated, stamp), predicted.update(measured, stated, stamp), strict=True
+        ):
+            np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 @pytest.mark.parametrize("hidden_s", [0.5, 1.0, 1.5])
