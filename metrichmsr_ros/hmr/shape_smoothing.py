@@ -6,6 +6,7 @@ reduces the variance of the distance, because the distance follows from the size
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from metrichmsr_ros.types import Float32Array
 
 MEMORY = 100
 """Images after which the weight of a new estimate stays constant, so that the mean recovers from an identity switch."""
+IMAGE_S = 0.1
+"""Images closer in time count less, because their errors are the same: the mean lasts as long at any rate of images."""
 
 
 class ShapeSmoother:
@@ -28,11 +31,14 @@ class ShapeSmoother:
 
     def __init__(self, body: BodyEngine) -> None:
         self._body = body
-        self._means: dict[str, tuple[Float32Array, int]] = {}
+        self._means: dict[str, tuple[Float32Array, float, float]] = {}  # mean, its weight in images, last stamp
 
-    def __call__(self, estimate: HMREstimate, ids: Sequence[str]) -> HMREstimate:
-        """The B people of `estimate` with the mean shapes of tracks `ids`, moved so that their image size stays."""
-        rows = [self._mean(name, betas) for name, betas in zip(ids, estimate.betas, strict=True)]
+    def __call__(self, estimate: HMREstimate, ids: Sequence[str], stamp_s: float) -> HMREstimate:
+        """The B people of `estimate` with the mean shapes of tracks `ids`, moved so that their image size stays.
+
+        `stamp_s`: of the image, s.
+        """
+        rows = [self._mean(name, betas, stamp_s) for name, betas in zip(ids, estimate.betas, strict=True)]
         betas = np.stack(rows)
         new, old = np.split(self._body.height(np.concatenate([betas, estimate.betas])), 2)
         scale: Float32Array = new / old
@@ -42,11 +48,12 @@ class ShapeSmoother:
         """Drop the shapes of all tracks but `ids`."""
         self._means = {name: mean for name, mean in self._means.items() if name in ids}
 
-    def _mean(self, name: str, betas: Float32Array) -> Float32Array:
-        mean, count = self._means.get(name, (betas, 0))
-        count = min(count + 1, MEMORY)
-        new: Float32Array = mean + (betas - mean) * np.float32(1 / count)
-        self._means[name] = new, count
+    def _mean(self, name: str, betas: Float32Array, stamp_s: float) -> Float32Array:
+        mean, weight, last_s = self._means.get(name, (betas, 0.0, -math.inf))
+        counts = min(max(stamp_s - last_s, 0.0) / IMAGE_S, 1.0)
+        weight = min(weight + counts, MEMORY)
+        new: Float32Array = mean + (betas - mean) * np.float32(counts / weight)
+        self._means[name] = new, weight, stamp_s
         return new
 
 

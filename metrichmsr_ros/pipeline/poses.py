@@ -146,7 +146,7 @@ class VideoPoses:
             rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
             doubt=self._facing.doubt(estimate, ids),
         )
-        return self._shapes(steady, ids)
+        return self._shapes(steady, ids, stamp_s)
 
     def _in_doubt(self, views: Views, seen: Sequence[TrackedPerson], camera: Camera, stamp_s: float) -> list[int]:
         """Rows of people whose facing is in doubt, and of one who holds out an arm."""

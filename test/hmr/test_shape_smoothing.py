@@ -32,10 +32,10 @@ def test_the_shape_is_the_mean_of_a_persons_estimates(body, engine):
     guesses = np.random.default_rng(0).normal(size=(5, 2, 10)).astype(np.float32)
     steady = ShapeSmoother(engine)
     for count, betas in enumerate(guesses, start=1):
-        found = steady(estimate_of(truth, betas), ["a", "b"])
+        found = steady(estimate_of(truth, betas), ["a", "b"], 0.1 * count)
         np.testing.assert_allclose(found.betas, guesses[:count].mean(0), atol=1e-5, rtol=0)
     steady.forget_all_but({"b"})
-    found = steady(estimate_of(truth, guesses[0]), ["a", "b"])
+    found = steady(estimate_of(truth, guesses[0]), ["a", "b"], 0.6)
     np.testing.assert_allclose(found.betas[0], guesses[0, 0], rtol=1e-6)
     assert not np.allclose(found.betas[1], guesses[0, 1])
 
@@ -62,8 +62,27 @@ def test_a_mean_of_many_estimates_still_follows_new_ones(body, engine):
     truth = simulate(body, 1).truth
     steady = ShapeSmoother(engine)
     zero, one = np.zeros((1, 10), np.float32), np.ones((1, 10), np.float32)
-    for _ in range(3 * MEMORY):
-        steady(estimate_of(truth, zero), ["a"])
-    for _ in range(3 * MEMORY):
-        found = steady(estimate_of(truth, one), ["a"])
+    for number in range(3 * MEMORY):
+        steady(estimate_of(truth, zero), ["a"], 0.1 * number)
+    for number in range(3 * MEMORY, 6 * MEMORY):
+        found = steady(estimate_of(truth, one), ["a"], 0.1 * number)
     assert found.betas.min() > 0.9
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_a_mean_lasts_as_long_at_any_rate_of_images(body, engine, rate):
+    """Five seconds with a known shape, then one second with another: a sixth of all time."""
+    truth = simulate(body, 1).truth
+    steady = ShapeSmoother(engine)
+    for number in range(6 * rate):
+        betas = np.full((1, 10), float(number >= 5 * rate), np.float32)
+        found = steady(estimate_of(truth, betas), ["a"], number / rate)
+    np.testing.assert_allclose(found.betas, 1 / 6, atol=0.01)
+
+
+def test_a_second_image_of_the_same_time_says_nothing_new(body, engine):
+    truth = simulate(body, 1).truth
+    steady = ShapeSmoother(engine)
+    for value in (1.0, 3.0):
+        found = steady(estimate_of(truth, np.full((1, 10), value, np.float32)), ["a"], 2.0)
+    np.testing.assert_allclose(found.betas, 1.0)
