@@ -13,7 +13,8 @@ from metrichmsr_ros.people.stamps import JUMP_BACK_S
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.types import Float64Array
 
-SMOOTHING = 0.1  # share of a sighting in the remembered height and shape
+SMOOTHING = 0.1  # share of a sighting in the remembered height and shape,
+SIGHTING_S = 0.1  # less of sightings closer in time: the memory lasts as long at any rate of images
 
 
 class FollowStatus(Enum):
@@ -131,20 +132,21 @@ class FollowedPerson:
         if self.state.status is FollowStatus.LOST:
             self._motion = RootFilter()  # what was predicted meanwhile says nothing about the velocity now
         position, velocity, _ = self._motion.update(person.position, person.covariance, stamp_s)
-        self._looks = self._remembered(person)
+        self._looks = self._remembered(person, stamp_s - self._seen_s)
         self._seen_s = stamp_s
         self.state = FollowedState(
             FollowStatus.FOLLOWING, person.id, position, velocity, person.heading, 0.0, found_again
         )
         return self.state
 
-    def _remembered(self, person: Candidate) -> Candidate:
-        """The person with height and shape averaged over time."""
+    def _remembered(self, person: Candidate, elapsed_s: float) -> Candidate:
+        """The person with height and shape averaged over time, some time after the last sighting."""
         before = self._looks
         if before is None or before.body_model != person.body_model:
             return person
-        height = before.height + SMOOTHING * (person.height - before.height)
-        betas = before.betas + SMOOTHING * (person.betas - before.betas)
+        share = SMOOTHING * min(elapsed_s / SIGHTING_S, 1.0)
+        height = before.height + share * (person.height - before.height)
+        betas = before.betas + share * (person.betas - before.betas)
         return Candidate(
             person.id, person.position, person.covariance, person.heading, height, betas, person.body_model
         )

@@ -16,10 +16,14 @@ from metrichmsr_ros.types import FloatingArray
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 """Limits of the ratio of a person's sizes in the image at two sightings."""
 _TRUST_S = 0.25  # time for which the last velocity predicts: people stop and turn
+_HALF_LIFE_S = 0.1
+"""Time after which half of the velocity is that of newer images: the noise of a step grows with the rate of images."""
 _MAX_SPEED = 3.0
 """Body sizes per second."""
 _NEWS = 0.3
 """Weight of one look in the running mean of the evidence that a track is a person."""
+_NEW_LOOK, _LOOK_S = 0.1, 0.1
+"""Weight of one look in the mean appearance; looks closer in time, s, weigh less: they see the same light."""
 _TOO_SMALL = 0.85
 """Size of the next ROI, divided by that around the detector's box, below which the body was drawn too small."""
 _FADE = 0.8
@@ -90,8 +94,10 @@ class Track:
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
             limit = _MAX_SPEED * body_size(landmarks)
-            self.velocity = 0.5 * self.velocity + 0.5 * np.clip(moved / elapsed, -limit, limit)
-        mean = 0.9 * self.appearance + 0.1 * appearance
+            kept = 0.5 ** (elapsed / _HALF_LIFE_S)
+            self.velocity = kept * self.velocity + (1.0 - kept) * np.clip(moved / elapsed, -limit, limit)
+        new = _NEW_LOOK * min(max(elapsed, 0.0) / _LOOK_S, 1.0)
+        mean = (1.0 - new) * self.appearance + new * appearance
         self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
         self.sightings += 1

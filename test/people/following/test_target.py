@@ -101,6 +101,17 @@ def test_a_new_id_of_somebody_else_is_not_taken(wrong):
     assert state.status is FollowStatus.LOST
 
 
+@pytest.mark.parametrize("rate", [8, 32, 64])
+def test_a_quarter_of_a_second_of_a_wrong_height_is_not_remembered_at_any_rate_of_images(rate):
+    followed = FollowedPerson()
+    followed.follow(person(), [person()], 0.0)
+    for number in range(1, rate + 1):
+        height = 1.2 if number > 0.75 * rate else 1.75  # bent down
+        followed.step([person(height=height)], number / rate)
+    followed.step([], 1 + 1 / 64)
+    assert followed.step([person("p2")], 1 + 2 / 64).id == "p2"
+
+
 def test_who_was_seen_beside_the_person_is_never_taken():
     friend = person("p2", x=5.3, y=0.2)
     walk = Walk(friend)

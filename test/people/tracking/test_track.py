@@ -51,3 +51,30 @@ def test_the_box_moves_with_the_body():
     assert later.size == pytest.approx(200)
     np.testing.assert_allclose(later.centre, track.expected_roi(1.2).centre)
     assert later.centre[0] > 310
+
+
+@pytest.mark.parametrize("rate", [5, 10, 30, 60])
+def test_jitter_of_somebody_who_stands_predicts_no_walk_at_any_rate_of_images(rate):
+    """Landmarks that jitter by 1 % of the body's height: at 60 Hz a step of one image to the next says little."""
+    track, rng, speeds = track_of(100), np.random.default_rng(0), []
+    for number in range(1, 10 * rate):
+        x, y = rng.normal(0, 1, 2)
+        track.update(landmark_set(Figure(300 + x, 200 + y)), APPEARANCE, 1.0 + number / rate)
+        speeds.append(np.linalg.norm(track.velocity))
+    assert np.sqrt(np.mean(np.square(speeds))) < 12  # px/s, of both axes
+
+
+@pytest.mark.parametrize("rate", [5, 10, 30, 60])
+def test_a_walk_is_known_soon_at_any_rate_of_images(rate):
+    track = track_of(100)
+    for number in range(1, round(0.4 * rate) + 1):
+        track.update(landmark_set(Figure(300 + 100 * number / rate, 200)), APPEARANCE, 1.0 + number / rate)
+    np.testing.assert_allclose(track.velocity, [100, 0], atol=8)
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_a_shadow_of_a_fifth_of_a_second_changes_the_appearance_little_at_any_rate_of_images(rate):
+    track = track_of(100)
+    for number in range(1, rate // 5 + 1):
+        track.update(landmark_set(Figure(300, 200)), np.full((2, 3), 20.0), 1.0 + number / rate)
+    np.testing.assert_allclose(track.appearance, 20 * (1 - 0.9**2), rtol=0.07)
