@@ -85,7 +85,9 @@ class HumanTopics:
         topics = self._bodies.get(body.id, {})
         for name, build in (("roi", roi_message), ("cropped", cropped_message), ("skeleton2d", skeleton_message)):
             if name in topics and topics[name].get_subscription_count() > 0:
-                topics[name].publish(build(body, scene, header, self._hri))
+                message = build(body, scene, header, self._hri)
+                if message is not None:
+                    topics[name].publish(message)
         self._kinematics.publish(topics, body, header)
 
     def _publish_gestures(self, bodies: list[Body], header: Header) -> None:
@@ -182,9 +184,11 @@ def roi_message(body: Body, scene: Scene, header: Header, hri: Any) -> Any:
     return message
 
 
-def cropped_message(body: Body, scene: Scene, header: Header, hri: Any) -> Image:
-    """The body's region of the image, rgb8."""
+def cropped_message(body: Body, scene: Scene, header: Header, hri: Any) -> Image | None:
+    """The body's region of the image, rgb8; None if it lies outside, as that of a hidden person may."""
     x, y, w, h = pixel_box(body.person.bbox, *scene.camera.size)
+    if not w * h:
+        return None
     return image_message(np.ascontiguousarray(scene.image[y : y + h, x : x + w]), header)
 
 

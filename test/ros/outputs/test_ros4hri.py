@@ -68,6 +68,21 @@ def test_regions_are_shares_of_the_image(hri):
     np.testing.assert_array_equal(np.frombuffer(crop.data, np.uint8).reshape(36, 32, 3), scene.image[12:, :32])
 
 
+@pytest.mark.parametrize("box", [(-30, 5, -5, 40), (70, 5, 90, 40), (10, 60, 20, 90)])
+def test_somebody_beside_the_image_has_no_crop(hri, box):
+    node, person = RecordingNode(), make_person("b2", bbox=np.array(box, np.float32), is_occluded=True)
+    scene = scene_of(make_person("a1", is_occluded=True), person)
+    topics = HumanTopics(node, None, KinematicTrees())
+    crops = {name: [] for name in ("a1", "b2")}
+    topics._bodies = {
+        name: {"cropped": SimpleNamespace(publish=sent.append, get_subscription_count=lambda: 1)}
+        for name, sent in crops.items()
+    }
+    for body in bodies_of(scene):
+        topics._publish_body(body, scene, HEADER)
+    assert {name: len(sent) for name, sent in crops.items()} == {"a1": 1, "b2": 0}
+
+
 def test_skeleton_points_are_where_landmarks_are(hri):
     pixels = np.full((39, 2), 20.0, np.float32)
     pixels[0], pixels[2], pixels[5] = (31.5, 23.5), (40, 10), (100, 10)
