@@ -262,6 +262,23 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     assert not pipeline.contexts[-1].measures_scale
 
 
+@pytest.mark.parametrize(("topic", "is_distorted"), [("/cam/depth/image_raw", True), ("/cam/depth/image_rect", False)])
+def test_the_name_of_the_depth_topic_tells_whether_it_has_the_image_s_distortion(ros, topic, is_distorted):
+    pipeline, info = FakePipeline(), make_info(1.0)
+    info.d = [-0.2, 0.05, 0.0, 0.0, 0.0]
+    ros.perception(pipeline, cli_args=["--ros-args", "-r", f"depth:={topic}"])
+    humans, camera = ros.hear("/perception/humans", HumanMeshArray), CameraDriver(ros)
+    depth = ros.node.create_publisher(Image, topic, 10)
+    ros.until(lambda: depth.get_subscription_count() > 0, "a reader of depth")
+    message = Image(header=make_header(1.0), width=WIDTH, height=HEIGHT, encoding="16UC1", step=2 * WIDTH)
+    message.data.frombytes(np.full((HEIGHT, WIDTH), 2500, np.uint16).tobytes())
+    depth.publish(message)
+    ros.settle(20)
+    camera.send(make_image(1.0, value=99), info)
+    ros.until(lambda: humans, "a result")
+    assert pipeline.contexts[-1].depth.camera.is_distorted == is_distorted
+
+
 def test_the_scale_correction_is_reported(ros):
     fix = ScaleCorrection(1.0, 0.02, 0.1, ("floor",))
     ros.perception(FakePipeline([make_person(transl_cam=np.array([0, 0, 5.0], np.float32), scale_correction=fix)]))
