@@ -30,7 +30,7 @@ class ReplayOptions:
         image_rectified: auto, true or false, as the node's parameter.
         ground_frame: frame whose z points up and whose z = 0 is the floor, as the node's parameter; needs transforms.
         depth: topic of depth images registered to the images.
-        depth_info: CameraInfo topic of the depth images; without it, they have the field of view of the images.
+        depth_info: CameraInfo topic of the depth images; without it, they have the view and lens of the images.
         use_floor: as the node's parameter.
         use_depth: as the node's parameter.
         fixed_frame: frame in which positions and velocities of people are filtered and written too, as the node's

@@ -171,10 +171,10 @@ def _source_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float3
 def _distorted_pixels(source: Camera, target: Camera) -> tuple[Float32Array, Float32Array, Float32Array | None]:
     nodes = [np.arange(0, side + _NODES_PX, _NODES_PX) for side in target.size]
     rays = target.back_project(np.stack(np.meshgrid(*nodes), axis=-1), 1.0) @ source.rectification  # R^T of each ray
-    steps = np.meshgrid(*(np.arange(side, dtype=np.float32) / _NODES_PX for side in target.size))
+    u, v = np.meshgrid(*(np.arange(side, dtype=np.float32) / _NODES_PX for side in target.size))
 
     def between(values: Float64Array) -> Float32Array:
-        return np.asarray(cv2.remap(values.astype(np.float32), *steps, cv2.INTER_LINEAR), np.float32)
+        return np.asarray(cv2.remap(values.astype(np.float32), u, v, cv2.INTER_LINEAR), np.float32)
 
     x, y = (np.nan_to_num(between(part), nan=-1e4) for part in np.moveaxis(source.project(rays), -1, 0))
     is_turned = not np.array_equal(source.rectification, np.eye(3))
