@@ -78,11 +78,15 @@ def _published(node: Node, kind: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Offer:
-    """Quality of service of one publisher, the full name of its node, and the type of its messages."""
+    """Quality of service of one publisher, the full name of its node, and the type of its messages, "" if unknown."""
 
     node: str
     qos: QoSProfile
     kind: str = ""
+
+    def may_be(self, kind: str) -> bool:
+        """Whether its messages can be of the type `kind`, e.g. `sensor_msgs/msg/Image`."""
+        return self.kind in ("", kind)
 
 
 def offers(node: Node, topic: str) -> list[Offer]:
@@ -102,7 +106,7 @@ def of_another_type(topic: str, present: Sequence[Offer], kind: str) -> list[str
     """
     texts = []
     for offer in present:
-        if offer.kind != kind:
+        if not offer.may_be(kind):
             is_compressed = _TRANSPORTS.get(offer.kind) == "compressed" and _TRANSPORTS.get(kind) == "raw"
             remedy = "decode it first, e.g. by `ros2 run image_transport republish`" if is_compressed else "remap it"
             texts.append(

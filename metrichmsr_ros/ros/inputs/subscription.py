@@ -92,7 +92,7 @@ class Input:
         self._regular_check = self._check_after(CHECK_EVERY_S)
 
     def _of_its_type(self, present: Sequence[Offer]) -> list[Offer]:
-        return [offer for offer in present if offer.kind == self._kind]
+        return [offer for offer in present if offer.may_be(self._kind)]
 
     def _qos_that_matches(self, present: Sequence[Offer]) -> QoSProfile:
         """The settings that match all publishers, where the user did not fix them."""

@@ -14,7 +14,7 @@ from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from metrichmsr_ros.ros.graph_hints import Offer, unmatched
+from metrichmsr_ros.ros.graph_hints import Offer, of_another_type, unmatched
 from metrichmsr_ros.ros.inputs.subscription import Input
 
 TOPIC = "/cam/camera_info"
@@ -185,3 +185,9 @@ def test_latched_and_volatile_publishers_of_one_topic_are_named(ros, log):
 def test_every_policy_that_keeps_two_sides_apart_is_named(offered, asked, words):
     (text,) = unmatched("/image", [Offer("/camera", qos(**offered))], qos(**asked))
     assert re.search(words, text)
+
+
+def test_a_publisher_whose_type_the_middleware_does_not_know_is_no_mistake():
+    unknown, other = Offer("/camera", qos()), Offer("/camera", qos(), "sensor_msgs/msg/PointCloud2")
+    assert of_another_type("/image", [unknown], "sensor_msgs/msg/Image") == []
+    assert len(of_another_type("/image", [unknown, other], "sensor_msgs/msg/Image")) == 1
