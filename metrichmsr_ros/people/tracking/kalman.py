@@ -33,6 +33,7 @@ class RootFilterConfig:
         gate: squared Mahalanobis distance (3 degrees of freedom; 99.9 % lie below 16.3) beyond which a measurement is
             taken with an inflated covariance, so that one outlier moves the state little.
         patience: after this many consecutive measurements beyond the gate, the filter restarts at the last of them.
+        patience_s: but not before the first of them is so old: more images a second are not more evidence.
         max_gap_s: a longer time between stamps restarts the filter.
     """
 
@@ -42,6 +43,7 @@ class RootFilterConfig:
     start_speed: float = 1.5
     gate: float = 16.3
     patience: int = 4
+    patience_s: float = 0.25
     max_gap_s: float = 2.0
 
 
@@ -55,7 +57,7 @@ class RootFilter:
         self._state: Float64Array = np.zeros(6)
         self._covariance: Float64Array = np.eye(6)
         self._shared: Float64Array = np.zeros((3, 3))  # covariance of the error that all measurements share
-        self._outside = 0
+        self._outside: list[float] = []  # stamps of the last measurements, all beyond the gate
 
     def reset(self) -> None:
         """Discard the state; the next measurement starts the filter."""
@@ -92,10 +94,10 @@ class RootFilter:
         step = math.inf if self._stamp_s is None else stamp_s - self._stamp_s
         self._shared = (1.0 - self._config.independent_share) * noise
         if not 0.0 <= step <= self._config.max_gap_s:
-            self._start(measured, self._independent(noise, math.inf))
+            self._start(measured, self._independent(noise, 1.0))
         else:
             self._predict(step)
-            self._correct(measured, self._independent(noise, stamp_s - self._measured_s))
+            self._correct(measured, noise, stamp_s)
         self._stamp_s = self._measured_s = stamp_s
         return self._result()
 
@@ -117,9 +119,8 @@ class RootFilter:
         self._stamp_s = stamp_s
         return self._result()
 
-    def _independent(self, noise: Float64Array, step: float) -> Float64Array:
-        """Covariance of the part of a measurement's error that is independent of that `step` seconds before."""
-        crowded = max(1.0, self._config.independent_after_s / max(step, 1e-3))  # correlated errors count as one
+    def _independent(self, noise: Float64Array, crowded: float) -> Float64Array:
+        """Covariance of the part of a measurement's error that is independent of the `crowded` - 1 others near it."""
         return noise * min(1.0, self._config.independent_share * crowded) + np.eye(3) * FLOOR_M2
 
     def _result(self) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -132,35 +133,41 @@ class RootFilter:
         self._covariance = np.zeros((6, 6))
         self._covariance[:3, :3] = noise
         self._covariance[3:, 3:] = np.eye(3) * self._config.start_speed**2
-        self._outside = 0
+        self._outside.clear()
 
     def _predict(self, step: float) -> None:
         (transition,), (growth,) = motion_model(np.array([step]), self._config.acceleration_density)
         self._state = transition @ self._state
         self._covariance = transition @ self._covariance @ transition.T + growth
 
-    def _correct(self, measured: Float64Array, noise: Float64Array) -> None:
+    def _correct(self, measured: Float64Array, stated: Float64Array, stamp_s: float) -> None:
+        crowded = max(1.0, self._config.independent_after_s / max(stamp_s - self._measured_s, 1e-3))
+        noise = self._independent(stated, crowded)  # correlated errors count as one
         innovation = measured - self._state[:3]
         expected = self._covariance[:3, :3] + noise
         distance = float(innovation @ np.linalg.solve(expected, innovation))
         if distance > self._config.gate:
-            self._outside += 1
-            if self._outside >= self._config.patience:
+            self._outside.append(stamp_s)
+            if self._is_out_of_patience():
                 velocity = self._state[3:].copy()
                 self._start(measured, noise)
                 self._state[3:] = velocity  # the distance was wrong, or the id has passed to another person
                 return
-            # With this covariance the measurement lies exactly on the gate: a larger distance gives less weight.
-            noise = noise + expected * (distance / self._config.gate - 1.0)
+            # With this covariance a measurement lies exactly on the gate: a larger distance gives less weight.
+            noise = noise + expected * (crowded * distance / self._config.gate - 1.0)
             expected = self._covariance[:3, :3] + noise
         else:
-            self._outside = 0
+            self._outside.clear()
         gain = np.linalg.solve(expected, self._covariance[:3]).T  # (6, 3), P H^T S^-1
         self._state = self._state + gain @ innovation
         keep = np.eye(6)
         keep[:, :3] -= gain
         # The Joseph form stays symmetric and positive semi-definite for any gain.
         self._covariance = keep @ self._covariance @ keep.T + gain @ noise @ gain.T
+
+    def _is_out_of_patience(self) -> bool:
+        lasted_s = self._outside[-1] - self._outside[0]
+        return len(self._outside) >= self._config.patience and lasted_s >= self._config.patience_s
 
 
 def motion_model(steps_s: Float64Array, acceleration_density: float) -> tuple[Float64Array, Float64Array]:

@@ -87,6 +87,27 @@ def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_filter(stamp):
     np.testing.assert_allclose(velocity, 0)
 
 
+@pytest.mark.parametrize("rate", [5.0, 10.0, 20.0, 30.0, 60.0])
+def test_a_wrong_distance_of_a_fifth_of_a_second_moves_little_at_any_rate_of_images(rate):
+    motion, stated = RootFilter(), np.diag([0.03, 0.03, 0.2]) ** 2
+    for stamp, place, measured in walk(int(5 * rate), 0.01, speed=(0.8, 0.0, 0.0), rate=rate):
+        is_wrong = 3.5 <= stamp < 3.7
+        position, velocity, _ = motion.update(measured + [0, 0, 1.0 * is_wrong], stated, stamp)
+        if stamp > 2.0:
+            assert np.linalg.norm(position - place) < 0.4
+            assert np.linalg.norm(velocity - [0.8, 0, 0]) < 0.8
+
+
+@pytest.mark.parametrize("rate", [5.0, 10.0, 20.0, 30.0, 60.0])
+def test_a_real_jump_is_followed_within_a_second_at_any_rate_of_images(rate):
+    motion, stated = RootFilter(), np.diag([0.03, 0.03, 0.2]) ** 2
+    for stamp, place, measured in walk(int(4 * rate), 0.01, rate=rate):
+        jump = np.array([0, 0, 3.0 * (stamp > 3.0)])
+        position, _, _ = motion.update(measured + jump, stated, stamp)
+        if stamp > 4.0:
+            np.testing.assert_allclose(position, place + jump, atol=0.15)
+
+
 def test_a_filter_that_begins_anew_is_as_certain_as_a_new_one():
     motion, stated = RootFilter(), np.diag([0.02, 0.02, 0.3]) ** 2
     first = motion.update([0, 0, 3], stated, 50.0)[2]
