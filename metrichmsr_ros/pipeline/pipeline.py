@@ -201,7 +201,7 @@ class Pipeline:
                 landmarks = [person.landmarks for person in found]
                 estimate = self._estimator.estimate(image, landmarks, views, camera) if found else None
             with clock("scale"):
-                estimate, fixes = self._with_measured_scale(estimate, found, camera, context, None)
+                estimate, fixes = self._with_measured_scale(estimate, found, camera, context)
             with clock("body"):
                 people = with_still_gestures(self._people(found, estimate, fixes, request, camera), camera.size)
             with clock("depth"):
@@ -249,7 +249,7 @@ class Pipeline:
             with clock("hmr"):
                 estimate = self._poses(image, seen, views, camera, stamp_s) if seen else None
             with clock("scale"):
-                estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids)
+                estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids, stamp_s)
             with clock("body"):
                 people = self._moving(self._people(seen, estimate, fixes, request, camera), stamp_s)
                 people = with_gestures(people, self._gestures, camera.size, stamp_s)
@@ -278,12 +278,13 @@ class Pipeline:
         found: list[TrackedPerson],
         camera: Camera,
         context: SceneContext,
-        ids: Sequence[str] | None,
+        ids: Sequence[str] | None = None,
+        stamp_s: float = 0.0,
     ) -> tuple[HMREstimate | None, Sequence[ScaleCorrection | None]]:
         if estimate is None or not context.measures_scale:
             return estimate, [None] * len(found)
         posed = pose_bodies(self.body, estimate, ALL_OUTPUTS)
-        return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, context, ids)
+        return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, context, ids, stamp_s)
 
     def _people(
         self,

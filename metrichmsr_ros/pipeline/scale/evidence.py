@@ -78,13 +78,16 @@ class SizeMemory:
     def __init__(self) -> None:
         self._precision = self._sum = self._bias = 0.0
 
-    def add(self, log_size: float, evidence: ScaleEvidence) -> None:
-        """Add a measurement of a body whose size the network estimates as `log_size`; restart when it contradicts."""
+    def add(self, log_size: float, evidence: ScaleEvidence, share: float = 1.0) -> None:
+        """Add a measurement of a body whose size the network estimates as `log_size`; restart when it contradicts.
+
+        `share`: above 0, up to 1: how far its noise is independent of that of the last image.
+        """
         measured = log_size + evidence.log_scale
         known = self.recall(log_size)
         if known and abs(known.log_scale - evidence.log_scale) > GATE * math.hypot(known.std, evidence.std):
             self._precision = self._sum = 0.0
-        weight = evidence.noise**-2
+        weight = share * evidence.noise**-2
         total = self._precision + weight
         self._bias = math.sqrt((self._precision * self._bias**2 + weight * evidence.bias**2) / total)
         self._precision, self._sum = total, self._sum + weight * measured
@@ -114,7 +117,11 @@ def usable(prior_std: float, evidence: Iterable[ScaleEvidence | None]) -> list[S
 
 
 def corrected_scale(
-    prior_std: float, log_size: float, evidence: Iterable[ScaleEvidence | None], memory: SizeMemory | None = None
+    prior_std: float,
+    log_size: float,
+    evidence: Iterable[ScaleEvidence | None],
+    memory: SizeMemory | None = None,
+    share: float = 1.0,
 ) -> ScaleCorrection:
     """Scale of one person, from this image's evidence and what earlier images left in `memory`.
 
@@ -123,13 +130,14 @@ def corrected_scale(
         log_size: logarithm of the body height that the network estimates.
         evidence: of this image.
         memory: of this person; takes the evidence in. None: a single image.
+        share: of the noise of this image that is independent of the last one, above 0, up to 1.
     """
     measured = usable(prior_std, evidence)
     remembered = memory.recall(log_size) if memory else None
     kept = measured if remembered is None else usable(prior_std, [*measured, remembered])
     if memory is not None:
         for item in measured:
-            memory.add(log_size, item)
+            memory.add(log_size, item, share)
     mean, std = _combined(prior_std, kept)
     return ScaleCorrection(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,10 @@ from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection, ScaleEvidenc
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
 
+IMAGE_S = 0.1
+"""The errors of posture in images closer in time are nearly the same: such images share the weight of one."""
+_LEAST_SHARE = 1e-3
+
 
 class ScaleCorrector:
     """Corrects size and distance of people; their pose and direction in the image stay as estimated.
@@ -29,10 +34,12 @@ class ScaleCorrector:
         self._body = body
         self._resize = Resizer(body)
         self._memories: dict[str, SizeMemory] = {}
+        self._seen_s: dict[str, float] = {}  # stamp of each person's last image
 
     def forget_all_but(self, ids: set[str]) -> None:
         """Drop what is remembered of people who are gone."""
         self._memories = {name: memory for name, memory in self._memories.items() if name in ids}
+        self._seen_s = {name: stamp_s for name, stamp_s in self._seen_s.items() if name in ids}
 
     def fix(
         self,
@@ -42,6 +49,7 @@ class ScaleCorrector:
         camera: Camera,
         context: SceneContext,
         ids: Sequence[str] | None = None,
+        stamp_s: float = 0.0,
     ) -> tuple[HMREstimate, list[ScaleCorrection]]:
         """Estimate with scaled betas, translations and covariances, and what was done to each person.
 
@@ -50,13 +58,21 @@ class ScaleCorrector:
             camera: undistorted camera of the image.
             context: what is measured; without a measurement everything stays.
             ids: of people followed over a video, whose sizes are remembered; None: a single image.
+            stamp_s: of the image, s, in a video.
         """
         priors = (estimate.transl_deviation[:, 0] / np.linalg.norm(estimate.transl, axis=-1)).tolist()
         evidence = self._evidence(posed, landmarks, priors, camera, context)
         sizes = np.log(self._body.height(estimate.betas)).tolist()
         memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
-        fixes = list(map(corrected_scale, priors, sizes, evidence, memories))
+        shares = [1.0] * len(sizes) if ids is None else [self._share(id, stamp_s) for id in ids]
+        fixes = list(map(corrected_scale, priors, sizes, evidence, memories, shares))
         return self._scaled(estimate, fixes), fixes
+
+    def _share(self, id: str, stamp_s: float) -> float:
+        """Of an image of a person, by the time since the last one."""
+        elapsed = stamp_s - self._seen_s.get(id, -math.inf)
+        self._seen_s[id] = stamp_s
+        return min(max(elapsed / IMAGE_S, _LEAST_SHARE), 1.0)
 
     def _evidence(
         self,

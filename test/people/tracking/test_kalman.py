@@ -92,7 +92,7 @@ def test_a_wrong_distance_of_a_fifth_of_a_second_moves_little_at_any_rate_of_ima
     motion, stated = RootFilter(), np.diag([0.03, 0.03, 0.2]) ** 2
     for stamp, place, measured in walk(int(5 * rate), 0.01, speed=(0.8, 0.0, 0.0), rate=rate):
         is_wrong = 3.5 <= stamp < 3.7
-        position, velocity, _ = motion.update(measured + [0, 0, 1.0 * is_wrong], stated, stamp)
+        position, velocity, _ = motion.update(measured + np.array([0, 0, 1.0 * is_wrong]), stated, stamp)
         if stamp > 2.0:
             assert np.linalg.norm(position - place) < 0.4
             assert np.linalg.norm(velocity - [0.8, 0, 0]) < 0.8

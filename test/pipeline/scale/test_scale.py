@@ -188,6 +188,20 @@ def test_scaling_moves_people_to_their_true_distance_and_reports_its_deviation(b
     assert fix.scale == 1.0
 
 
+def test_more_images_a_second_do_not_make_a_remembered_size_more_certain(body):
+    _, rotmats, transl, seen = standing(body, 4.0)
+    estimate = HMREstimate(rotmats, np.zeros((1, 10), np.float32), transl, np.full((1, 2), 0.4, np.float32))
+    known = []
+    for rate in (10, 60):
+        fixer = ScaleCorrector(body)
+        for number in range(rate // 2):
+            fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext(floor=FLOOR), ["p1"], number / rate)
+        _, (fix,) = fixer.fix(estimate, seen, [all_seen()], CAMERA, SceneContext(), ["p1"], 0.5)
+        assert fix.sources == ("memory",)
+        known.append(fix.std)
+    assert known[1] == pytest.approx(known[0], rel=0.05)
+
+
 def floor_evidence(log_scale: float, bias: float = 0.015) -> ScaleEvidence:
     return ScaleEvidence(log_scale, 0.03, bias, "floor")
 
