@@ -57,7 +57,8 @@ def smoothed_path(
         states, spreads = _both_ways(steps, positions, noise * inflated[:, None, None], is_measured, config)
         residual = positions - states[:, :3]
         distance = np.einsum("ti,tij,tj->t", residual, np.linalg.inv(noise), residual)
-        inflated = np.maximum(1.0, distance / config.gate)
+        # As in the filter: images whose errors are correlated count as one.
+        inflated = np.where(distance > config.gate, crowded * distance / config.gate, 1.0)
     spreads[:, :3, :3] += (1.0 - config.independent_share) * _shared(covariances, is_measured)
     return Path(states[:, :3], states[:, 3:], spreads)
 

@@ -141,3 +141,15 @@ def test_a_path_without_a_measurement_is_refused():
 
     with pytest.raises(ValueError, match="at least one measured"):
         smoothed_path(np.zeros(1), np.zeros((1, 3)), np.eye(3)[None], np.zeros(1, bool))
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_a_wrong_distance_of_a_fifth_of_a_second_moves_no_path_at_any_rate_of_images(rate):
+    stamps, rng = np.arange(6 * rate) / rate, np.random.default_rng(0)
+    truth = np.outer(stamps, [0.8, 0.0, 0.0])
+    stds = np.array([0.03, 0.03, 0.2])
+    measured = truth + 0.15 * stds * rng.normal(size=truth.shape)
+    measured[(stamps >= 3.0) & (stamps < 3.2), 2] += 1.0
+    path = smoothed_path(stamps, measured, np.tile(np.diag(stds**2), (len(stamps), 1, 1)), np.ones(len(stamps), bool))
+    assert np.abs(path.velocities - [0.8, 0, 0]).max() < 0.2
+    assert np.abs(path.positions - truth).max() < 0.1
