@@ -146,6 +146,7 @@ def test_pycocotools_reads_and_scores_the_file(walker: MovingPerson, tmp_path: P
 
 
 def test_pictures_of_one_name_in_two_sources_are_named_with_their_source(walker: MovingPerson, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
     folder = write_annotations(tmp_path / "in", [walker], 12, "left", image="{:03d}.jpg")
     write_annotations(folder, [walker], 12, "right", image="{:03d}.jpg")
     write_annotations(folder, [], 1, "more/000.jpg", image="000.jpg")  # a photograph that is its own source
@@ -168,6 +169,7 @@ def test_pictures_of_one_name_in_two_sources_are_named_with_their_source(walker:
 
 
 def test_pictures_of_one_name_in_one_source_are_refused(walker: MovingPerson, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
     folder = write_annotations(tmp_path / "in", [walker], 12, image="same.jpg")
     with pytest.raises(ConvertError, match=r"two frames have the picture 'walk\.mp4/same\.jpg'"):
         convert(folder, "coco", tmp_path / "out")
