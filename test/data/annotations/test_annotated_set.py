@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers.annotated_people import SIZE, K, annotated_frame, annotated_person, write_annotations
 
+from metrichmsr_ros.config import ConfigError
+from metrichmsr_ros.data.formats.annotated import read_annotated
 from metrichmsr_ros.data.formats.labels import LabelError, read_image
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
 from metrichmsr_ros.errors import MissingPackageError
@@ -125,8 +127,10 @@ def test_mistakes_are_named(site, body, monkeypatch):
         read_image_set(set_of(site), LabelBodies("smpl:/x.npz", {}, {}))
     with pytest.raises(LabelError, match=r"confidence of at least 0\.95"):
         read_image_set(set_of(site, min_confidence=0.95), OPEN)
+    with pytest.raises(ConfigError, match="min_confidence: 50 is not between 0 and 1"):
+        set_of(site, min_confidence=50)
     with pytest.raises(LabelError, match="min_confidence is 50"):
-        read_image_set(set_of(site, min_confidence=50), OPEN)
+        read_annotated(site, "open_light", {}, min_confidence=50)
     with pytest.raises(LabelError, match="no source matches 'cellar'; it has: site"):
         read_image_set(set_of(site, sequences="cellar"), OPEN)
     write_annotations(site / "notes", [annotated_frame(0, annotated_person(body, "p"))], "bag", site / "walk.mcap")
