@@ -84,6 +84,10 @@ def load_config(cls: type[T], path: str | Path) -> T:
         raise ConfigError(f"{path}: {error}") from None
 
 
+AT_LEAST_0, AT_LEAST_1 = (0, math.inf), (1, math.inf)
+"""Limits for `check_ranges`."""
+
+
 def check_ranges(config: Any, **limits: tuple[float, float]) -> None:
     """Raise ConfigError for a value of a dataclass, or of a tuple in it, outside its least and greatest value."""
     for name, (least, greatest) in limits.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,6 @@ SOURCES = (
     "map_anything[:ID or FOLDER]",
     "file:PATH: .npy in metres, 16-bit PNG in millimetres",
 )
-_KINDS = ("auto", "people", "ground", "topic", "fastdepth", "hub", "map_anything", "file")
 _WITH_DETAIL = ("hub", "map_anything", "file")
 CALIBRATIONS = (
     "auto: the shipped refiner",
@@ -89,11 +88,28 @@ def check_calibration(name: str) -> None:
         raise DepthError(f"unknown depth calibration '{name}'; choose from: {'; '.join(CALIBRATIONS)}")
 
 
+_MAKERS: dict[str, Callable[[str, str], DepthSource]] = {  # of detail and device
+    "auto": lambda detail, device: make_source(_automatic()),
+    "ground": lambda detail, device: GroundPlane(),
+    "topic": lambda detail, device: IncomingDepth(),
+    "fastdepth": lambda detail, device: _fastdepth(device),
+    "hub": lambda detail, device: _hub(detail, device),
+    "map_anything": lambda detail, device: _map_anything(detail, device),
+    "file": lambda detail, device: FileDepth(load_depth(Path(detail)), Path(detail).name),
+}
+
+
 def check_source(name: str) -> None:
     """Raise DepthError for an unknown source; its file or network is not looked for."""
+    _parsed(name, ("people", *_MAKERS))
+
+
+def _parsed(name: str, kinds: Collection[str]) -> tuple[str, str]:
+    """Kind and detail of a source of one of these kinds."""
     kind, _, detail = name.partition(":")
-    if kind not in _KINDS or (detail and kind not in _WITH_DETAIL):
+    if kind not in kinds or (detail and kind not in _WITH_DETAIL):
         raise DepthError(f"unknown depth source '{name}'; choose from: {'; '.join(SOURCES)}")
+    return kind, detail
 
 
 def source_name(source: str) -> str:
@@ -103,18 +119,8 @@ def source_name(source: str) -> str:
 
 def make_source(source: str, device: str = "cpu") -> DepthSource:
     """Build one of `SOURCES` other than people. Raises as `make_engine`."""
-    check_source(source)
-    kind, _, detail = source.partition(":")
-    makers: dict[str, Callable[[], DepthSource]] = {
-        "auto": lambda: make_source(_automatic()),
-        "ground": GroundPlane,
-        "topic": IncomingDepth,
-        "fastdepth": lambda: _fastdepth(device),
-        "hub": lambda: _hub(detail, device),
-        "map_anything": lambda: _map_anything(detail, device),
-        "file": lambda: FileDepth(load_depth(Path(detail)), Path(detail).name),
-    }
-    return makers[kind]()
+    kind, detail = _parsed(source, _MAKERS)
+    return _MAKERS[kind](detail, device)
 
 
 def _automatic() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from metrichmsr_ros.people.stamps import JUMP_BACK_S
+from metrichmsr_ros.people.stamps import JUMP_BACK_S, older_or_newer
 
 LIVE_S = 1.0  # a camera whose last image is older than the newest of all by more is not waited for
 QUIET_S = 2.0  # a camera that was not heard of for longer has no vote on the time
@@ -45,36 +45,36 @@ class CameraClocks:
         """Rule on the next image of a camera; stamps in s."""
         before = self._newest.get(camera, -math.inf)
         if camera in self._believed and stamp_s < before - JUMP_BACK_S:
-            self._newest, self._believed, self._when = {}, set(), {}
-            return self._anew(camera, stamp_s, {camera})
-        others = self.live() - {camera}
+            self._newest, self._believed, self._when = {}, {camera}, {}
+            self._hear(camera, stamp_s)
+            return Ruling(None, begins_anew=True)
+        others, follows = self.live() - {camera}, camera in self._believed and stamp_s - before <= LIVE_S
         self._hear(camera, stamp_s)
         newest = max(others, key=self._newest.__getitem__, default=camera)
-        ahead_s = stamp_s - self._newest[newest]
-        follows = camera in self._believed and stamp_s - before <= LIVE_S
-        if not others or -LIVE_S <= ahead_s <= LIVE_S or (follows and ahead_s > 0.0):
-            return self._believe(camera, stamp_s - before)
-        voting = {other for other in self._newest if not self._is_quiet(other)}
-        against = others & voting
-        alike = {other for other in voting - against if abs(self._newest[other] - stamp_s) <= LIVE_S} | {camera}
-        if len(alike) > len(against) or (len(alike) == len(against) and ahead_s > 0.0):
-            return self._believe(camera, stamp_s - before) if ahead_s > 0.0 else self._anew(camera, stamp_s, alike)
+        behind_s = self._newest[newest] - stamp_s
+        is_in_time = abs(behind_s) <= LIVE_S or (follows and behind_s < 0.0)
+        alike = set[str]() if is_in_time else self._supporters(camera, stamp_s, others, behind_s)
+        if alike and behind_s > 0.0:
+            self._believed = alike
+            return Ruling(None, begins_anew=True)
+        if is_in_time or alike:
+            self._believed.add(camera)
+            return Ruling(stamp_s - before if math.isfinite(before) else None)
         self._believed.discard(camera)
-        return Ruling(None, left_out=_too_early(ahead_s, newest) if ahead_s > 0.0 else _too_late(-ahead_s, newest))
+        return Ruling(None, left_out=_left_out(behind_s, newest))
+
+    def _supporters(self, camera: str, stamp_s: float, others: set[str], behind_s: float) -> set[str]:
+        """The cameras of nearly this time, if they win against `others`, which are in time; none if they lose."""
+        voting = {one for one in self._newest if not self._is_quiet(one)}
+        against = others & voting
+        alike = {one for one in voting - against if abs(self._newest[one] - stamp_s) <= LIVE_S} | {camera}
+        wins = len(alike) > len(against) or (len(alike) == len(against) and behind_s < 0.0)
+        return alike if wins else set()
 
     def live(self) -> set[str]:
         """The cameras that deliver images in time."""
         newest = max((self._newest[camera] for camera in self._believed), default=0.0)
         return {camera for camera in self._believed if newest - self._newest[camera] <= LIVE_S}
-
-    def _believe(self, camera: str, step_s: float) -> Ruling:
-        self._believed.add(camera)
-        return Ruling(step_s if step_s < math.inf else None)
-
-    def _anew(self, camera: str, stamp_s: float, believed: set[str]) -> Ruling:
-        self._believed = believed
-        self._hear(camera, stamp_s)
-        return Ruling(None, begins_anew=True)
 
     def _hear(self, camera: str, stamp_s: float) -> None:
         step_s = stamp_s - self._newest.get(camera, math.inf)
@@ -89,16 +89,8 @@ class CameraClocks:
         return any(stamp_s - then[other] > QUIET_S for other, stamp_s in self._newest.items())
 
 
-def _too_late(behind_s: float, newest: str) -> tuple[str, str]:
-    return (
-        "too late",
-        f"its images are {behind_s:.2f} s older than those of {newest}: synchronise the clocks of both cameras, or "
-        "lower the latency of this one",
-    )
-
-
-def _too_early(ahead_s: float, newest: str) -> tuple[str, str]:
-    return (
-        "too early",
-        f"its images are {ahead_s:.2f} s newer than those of {newest} and of most cameras: synchronise its clock",
-    )
+def _left_out(behind_s: float, newest: str) -> tuple[str, str]:
+    away = f"its images are {older_or_newer(behind_s)} than those of {newest}"
+    if behind_s > 0.0:
+        return "too late", f"{away}: synchronise the clocks of both cameras, or lower the latency of this one"
+    return "too early", f"{away} and of most cameras: synchronise its clock"

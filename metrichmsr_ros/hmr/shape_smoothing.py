@@ -14,12 +14,11 @@ import numpy as np
 
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.hmr.estimate import HMREstimate
+from metrichmsr_ros.people.stamps import news_share
 from metrichmsr_ros.types import Float32Array
 
 MEMORY = 100
 """Images after which the weight of a new estimate stays constant, so that the mean recovers from an identity switch."""
-IMAGE_S = 0.1
-"""Images closer in time count less, because their errors are the same: the mean lasts as long at any rate of images."""
 
 
 class ShapeSmoother:
@@ -50,7 +49,7 @@ class ShapeSmoother:
 
     def _mean(self, name: str, betas: Float32Array, stamp_s: float) -> Float32Array:
         mean, weight, last_s = self._means.get(name, (betas, 0.0, -math.inf))
-        counts = min(max(stamp_s - last_s, 0.0) / IMAGE_S, 1.0)
+        counts = news_share(stamp_s - last_s)
         weight = min(weight + counts, MEMORY)
         new: Float32Array = mean + (betas - mean) * np.float32(counts / weight)
         self._means[name] = new, weight, stamp_s

@@ -10,7 +10,7 @@ from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.depth.calibration.network import Refiner
 from metrichmsr_ros.depth.calibration.refiner import RefinerConfig
 from metrichmsr_ros.depth.calibration.weights import save_refiner
-from metrichmsr_ros.depth.factory import DepthChoice, make_engine
+from metrichmsr_ros.depth.factory import DepthChoice, check_source, make_engine, make_source
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap
 from metrichmsr_ros.geometry.camera import Camera
 
@@ -117,3 +117,9 @@ def test_a_depth_file_without_depth_is_refused_by_name(tmp_path, depth):
     np.save(file, depth)
     with pytest.raises(DepthError, match=r"depth.npy, \d+x\d+ pixels, has no pixel of known depth"):
         make_engine(DepthChoice(f"file:{file}", "none"))
+
+
+def test_people_are_a_source_by_name_but_none_to_make():
+    check_source("people")
+    with pytest.raises(DepthError, match="unknown depth source 'people'"):
+        make_source("people")

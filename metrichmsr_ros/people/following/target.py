@@ -9,12 +9,11 @@ from enum import Enum
 from metrichmsr_ros.people.following.candidate import Candidate
 from metrichmsr_ros.people.following.config import FollowConfig
 from metrichmsr_ros.people.following.matching import shape_difference, squared_distance, the_same
-from metrichmsr_ros.people.stamps import JUMP_BACK_S
+from metrichmsr_ros.people.stamps import JUMP_BACK_S, news_share
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.types import Float64Array
 
-SMOOTHING = 0.1  # share of a sighting in the remembered height and shape,
-SIGHTING_S = 0.1  # less of sightings closer in time: the memory lasts as long at any rate of images
+SMOOTHING = 0.1  # share of a sighting in the remembered height and shape
 
 
 class FollowStatus(Enum):
@@ -144,7 +143,7 @@ class FollowedPerson:
         before = self._looks
         if before is None or before.body_model != person.body_model:
             return person
-        share = SMOOTHING * min(elapsed_s / SIGHTING_S, 1.0)
+        share = SMOOTHING * news_share(elapsed_s)
         height = before.height + share * (person.height - before.height)
         betas = before.betas + share * (person.betas - before.betas)
         return Candidate(

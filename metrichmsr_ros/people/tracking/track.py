@@ -11,6 +11,7 @@ from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_of
 from metrichmsr_ros.people.detection.person_detector import MIN_SCORE, PersonBox
 from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
+from metrichmsr_ros.people.stamps import news_share
 from metrichmsr_ros.types import FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
@@ -22,8 +23,8 @@ _MAX_SPEED = 3.0
 """Body sizes per second."""
 _NEWS = 0.3
 """Weight of one look in the running mean of the evidence that a track is a person."""
-_NEW_LOOK, _LOOK_S = 0.1, 0.1
-"""Weight of one look in the mean appearance; looks closer in time, s, weigh less: they see the same light."""
+_NEW_LOOK = 0.1
+"""Weight of one look in the mean appearance."""
 _TOO_SMALL = 0.85
 """Size of the next ROI, divided by that around the detector's box, below which the body was drawn too small."""
 _FADE = 0.8
@@ -96,7 +97,7 @@ class Track:
             limit = _MAX_SPEED * body_size(landmarks)
             kept = 0.5 ** (elapsed / _HALF_LIFE_S)
             self.velocity = kept * self.velocity + (1.0 - kept) * np.clip(moved / elapsed, -limit, limit)
-        new = _NEW_LOOK * min(max(elapsed, 0.0) / _LOOK_S, 1.0)
+        new = _NEW_LOOK * news_share(elapsed)
         mean = (1.0 - new) * self.appearance + new * appearance
         self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True

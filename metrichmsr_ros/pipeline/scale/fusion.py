@@ -13,13 +13,12 @@ from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
+from metrichmsr_ros.people.stamps import news_share
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection, ScaleEvidence, SizeMemory, corrected_scale
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
 
-IMAGE_S = 0.1
-"""The errors of posture in images closer in time are nearly the same: such images share the weight of one."""
 _LEAST_SHARE = 1e-3
 
 
@@ -72,7 +71,7 @@ class ScaleCorrector:
         """Of an image of a person, by the time since the last one."""
         elapsed = stamp_s - self._seen_s.get(id, -math.inf)
         self._seen_s[id] = stamp_s
-        return min(max(elapsed / IMAGE_S, _LEAST_SHARE), 1.0)
+        return max(news_share(elapsed), _LEAST_SHARE)
 
     def _evidence(
         self,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
+from metrichmsr_ros.config import AT_LEAST_0, AT_LEAST_1, ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.depth.calibration.losses import RefinerLossWeights
 from metrichmsr_ros.depth.calibration.refiner import REFINERS, RefinerConfig
 
@@ -55,21 +54,20 @@ class DepthTrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for numbers without meaning."""
-        some, any_size = (1, math.inf), (0, math.inf)
         check_ranges(
             self,
-            steps=some,
-            batch_size=some,
-            checkpoint_every=some,
-            samples=some,
-            places=any_size,
-            painted=any_size,
-            prox_frames=any_size,
-            place_size=some,
-            learning_rate=any_size,
-            weight_decay=any_size,
+            steps=AT_LEAST_1,
+            batch_size=AT_LEAST_1,
+            checkpoint_every=AT_LEAST_1,
+            samples=AT_LEAST_1,
+            places=AT_LEAST_0,
+            painted=AT_LEAST_0,
+            prox_frames=AT_LEAST_0,
+            place_size=AT_LEAST_1,
+            learning_rate=AT_LEAST_0,
+            weight_decay=AT_LEAST_0,
             average=(0, 1),
-            seed=any_size,
+            seed=AT_LEAST_0,
         )
 
 

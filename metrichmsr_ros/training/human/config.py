@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
+from metrichmsr_ros.config import AT_LEAST_0, AT_LEAST_1, ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.data.image_augment import ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet
 from metrichmsr_ros.errors import MetricHMRError, naming
@@ -122,24 +121,23 @@ class TrainConfig:
             raise ConfigError("keep_branch: name weights with a pixel branch in `initial_weights`, e.g. embedded")
 
     def _check_numbers(self) -> None:
-        some, any_size = (1, math.inf), (0, math.inf)
         check_ranges(
             self,
-            batch_size=some,
-            vertices_every=some,
-            log_every=some,
-            validate_every=some,
-            checkpoint_every=some,
-            validation_people=some,
-            workers=any_size,
-            simulated=any_size,
-            standing_repeats=any_size,
-            steps=any_size,
-            epochs=any_size,
-            warmup_steps=any_size,
-            learning_rate=any_size,
-            weight_decay=any_size,
-            gradient_clip=any_size,
+            batch_size=AT_LEAST_1,
+            vertices_every=AT_LEAST_1,
+            log_every=AT_LEAST_1,
+            validate_every=AT_LEAST_1,
+            checkpoint_every=AT_LEAST_1,
+            validation_people=AT_LEAST_1,
+            workers=AT_LEAST_0,
+            simulated=AT_LEAST_0,
+            standing_repeats=AT_LEAST_0,
+            steps=AT_LEAST_0,
+            epochs=AT_LEAST_0,
+            warmup_steps=AT_LEAST_0,
+            learning_rate=AT_LEAST_0,
+            weight_decay=AT_LEAST_0,
+            gradient_clip=AT_LEAST_0,
             ema_decay=(0, 1),
             seed=(0, LARGEST_SEED),
         )

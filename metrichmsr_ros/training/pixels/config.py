@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metrichmsr_ros.config import ConfigError, build, check_ranges, read_yaml
+from metrichmsr_ros.config import AT_LEAST_0, AT_LEAST_1, ConfigError, build, check_ranges, read_yaml
 from metrichmsr_ros.hmr.config import PixelPositionConfig
 
 
@@ -78,22 +77,21 @@ class PixelTrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for numbers without meaning."""
-        some, any_size = (1, math.inf), (0, math.inf)
         check_ranges(
             self,
-            steps=some,
-            batch_size=some,
-            validate_every=some,
-            checkpoint_every=some,
-            learning_rate=any_size,
-            trunk_learning_rate=any_size,
-            weight_decay=any_size,
-            warmup_steps=any_size,
+            steps=AT_LEAST_1,
+            batch_size=AT_LEAST_1,
+            validate_every=AT_LEAST_1,
+            checkpoint_every=AT_LEAST_1,
+            learning_rate=AT_LEAST_0,
+            trunk_learning_rate=AT_LEAST_0,
+            weight_decay=AT_LEAST_0,
+            warmup_steps=AT_LEAST_0,
             ema_decay=(0, 1),
-            child_weight=any_size,
-            threads=any_size,
-            resident=any_size,
-            seed=any_size,
+            child_weight=AT_LEAST_0,
+            threads=AT_LEAST_0,
+            resident=AT_LEAST_0,
+            seed=AT_LEAST_0,
         )
         if self.heads_only and not self.start:
             raise ConfigError("heads_only: name the weights to start from in `start`, else all but the heads is random")
