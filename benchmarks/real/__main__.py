@@ -23,7 +23,7 @@ import cv2
 from benchmarks.landmarks_alone import without_pixels
 from benchmarks.pedestrians import pedestrians
 from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
-from benchmarks.real.pictures import Picture, read_pictures
+from benchmarks.real.pictures import Picture, read_pictures, scene_of
 from benchmarks.real.tables import DepthRow, print_depth, print_people
 from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.cli.user_errors import one_line_errors
@@ -42,16 +42,6 @@ def write_overlay(out: Path, picture: Picture, scene: Scene, pipeline: Pipeline)
     panels += [depth_colours(depth, farthest) for depth in (picture.depth, scene.depth.metres)]
     out.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(out / f"{picture.name.replace('/', '_')}.jpg"), cv2.hconcat(panels)[..., ::-1])
-
-
-def scene_of(pipeline: Pipeline, picture: Picture, frames: int, request: OutputRequest) -> Scene:
-    """The picture alone, or the last of that many equal images of a video."""
-    if frames == 1:
-        return pipeline.estimate(picture.image, picture.camera, request=request)
-    pipeline.reset()
-    for number in range(frames):
-        scene = pipeline.track(picture.image, picture.camera, number / 10, request=request)
-    return scene
 
 
 def walkers(video: Path, pipeline: Pipeline) -> Found:

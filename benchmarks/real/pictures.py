@@ -17,6 +17,8 @@ from metrichmsr_ros.depth.sources.base import DepthMap, resampled
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.rectify import Rectifier
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import OutputRequest, Scene
 from metrichmsr_ros.types import Float32Array, Float64Array, ImageArray
 
 ANNOTATION = Path(__file__).with_name("people_in_view.json")
@@ -70,6 +72,16 @@ def read_pictures(folder: Path) -> Iterator[Picture]:
         yield _undistorted(f"kinect_bags/{bag.stem}", *_read_bag(bag), annotated)
     for colour in colours:
         yield _undistorted(f"realsense/{colour.stem}", *_read_pair(colour), REALSENSE, annotated)
+
+
+def scene_of(pipeline: Pipeline, picture: Picture, frames: int, request: OutputRequest) -> Scene:
+    """The picture alone, or the last of that many equal images of a video."""
+    if frames == 1:
+        return pipeline.estimate(picture.image, picture.camera, request=request)
+    pipeline.reset()
+    for number in range(frames):
+        scene = pipeline.track(picture.image, picture.camera, number / 10, request=request)
+    return scene
 
 
 def _undistorted(name: str, image: ImageArray, depth: Float32Array, camera: Camera, annotated: Any) -> Picture:
