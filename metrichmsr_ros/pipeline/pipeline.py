@@ -103,6 +103,7 @@ class Pipeline:
         self._hidden = HiddenPeople()
         self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
+        self._camera: Camera | None = None  # of the last image of the video, rectified
         self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
@@ -167,6 +168,7 @@ class Pipeline:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
         self._depth_engine.reset()
+        self._camera = None
         self._forget_all_but(set())
 
     def estimate(
@@ -219,6 +221,9 @@ class Pipeline:
     ) -> Scene:
         """Estimate everybody in the next image of a video: people keep their ids and have velocities.
 
+        The camera may change its resolution, the part of the sensor that it reads, or its focal length between two
+        images: people stay who they are.
+
         Somebody who is hidden for a while is predicted: last pose and shape, position by the motion filter, with a
         covariance that grows. Hidden people are no measurement of motion, shape, size or the scene's depth.
 
@@ -240,6 +245,7 @@ class Pipeline:
         with clock("total"):
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
+                self._go_on_with(camera)
             with clock("people"):
                 found = self._tracker.update(image, stamp_s, context.boxes)
                 views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
@@ -271,6 +277,12 @@ class Pipeline:
         if self._rectifier is None or self._rectifier.raw != camera:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
+
+    def _go_on_with(self, camera: Camera) -> None:
+        """What is in pixels follows a camera whose resolution or intrinsics change; what is in metres stays."""
+        last, self._camera = self._camera, camera
+        if last is not None and camera != last:
+            self._tracker.change_pixels(camera.intrinsics @ np.linalg.inv(last.intrinsics), camera.size)
 
     def _with_measured_scale(
         self,

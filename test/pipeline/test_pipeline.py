@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from helpers.fetched_networks import skip_without_blazepose
@@ -68,6 +69,28 @@ def test_video_keeps_ids_and_gives_velocity(pipeline, frames):
     assert np.isfinite(person.velocity_cam).all()
     assert 0.2 < np.linalg.norm(person.velocity_cam) < 3.0  # walks at about one metre per second
     assert np.linalg.eigvalsh(person.position_cov6).min() > 0
+
+
+@pytest.mark.parametrize("height", [300, 720])
+def test_another_resolution_of_the_same_camera_keeps_ids_shapes_and_motion(pipeline, frames, height):
+    """And another part of the sensor: the image that follows lacks its left 40 px."""
+    pipeline.reset()
+    scale = height / 480
+    to_new = np.array([[scale, 0, (scale - 1) / 2 - 40], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    scenes = []
+    for number, frame in enumerate(frames):
+        image, camera = frame.image, frame.camera
+        if number >= 10:
+            size = (round(640 * scale) - 40, height)
+            image = cv2.resize(image, (size[0] + 40, height), interpolation=cv2.INTER_AREA)[:, 40:]
+            camera = camera.transformed(to_new, size)
+        scenes.append(pipeline.track(np.ascontiguousarray(image), camera, frame.stamp_s, request=LEAN))
+    (old, _), (new, gap) = (nearest(scenes[k], frames[k].people[0]) for k in (9, 10))
+    assert new.id == old.id
+    assert not new.is_occluded
+    assert gap < 0.12 * np.linalg.norm(frames[10].people[0].transl_cam)
+    assert new.height == pytest.approx(old.height, abs=0.02)  # a new track starts from the shape of one image
+    assert new.position_cov6[3:, 3:].trace() < 1.2 * old.position_cov6[3:, 3:].trace()  # velocity is not unknown again
 
 
 def test_results_without_vertices_and_depth_equal_those_with_them(pipeline, frames):

@@ -12,7 +12,7 @@ from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_o
 from metrichmsr_ros.people.detection.person_detector import MIN_SCORE, PersonBox
 from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 from metrichmsr_ros.people.stamps import news_share
-from metrichmsr_ros.types import FloatingArray
+from metrichmsr_ros.types import Float64Array, FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 """Limits of the ratio of a person's sizes in the image at two sightings."""
@@ -102,6 +102,19 @@ class Track:
         self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
         self.sightings += 1
+
+    def change_pixels(self, to_new: Float64Array) -> None:
+        """Move all places in pixels to where the same camera shows them at another resolution.
+
+        Args:
+            to_new: (3, 3) affine map from px of the images so far to px of those that follow.
+        """
+        matrix, shift, roi = to_new[:2, :2], to_new[:2, 2], self.landmarks.roi
+        size = roi.size * math.sqrt(float(np.linalg.det(matrix)))
+        self.landmarks = self.landmarks.moved_to(Roi(matrix @ roi.centre + shift, size, roi.rotation))
+        self.velocity = matrix @ self.velocity
+        corners = self.seen_box.box.reshape(2, 2) @ matrix.T + shift
+        self.seen_box = PersonBox(self.seen_box.score, corners.reshape(4))
 
     def weigh(self, size: tuple[int, int]) -> None:
         """Let this frame's landmarks and the detector's last box count for or against a person.

@@ -29,7 +29,7 @@ from metrichmsr_ros.people.tracking.detection_schedule import DetectionSchedule,
 from metrichmsr_ros.people.tracking.following import Look, look_for
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
-from metrichmsr_ros.types import FloatingArray, ImageArray
+from metrichmsr_ros.types import Float64Array, FloatingArray, ImageArray
 
 _YOUNG = 10
 """Frames since the birth of a track that may turn out to be a known person again."""
@@ -71,10 +71,24 @@ class PeopleTracker:
         self._rejected.clear()
         self._stamp_s = None
 
+    def change_pixels(self, to_new: Float64Array, size: tuple[int, int]) -> None:
+        """Keep everybody where the same camera goes on with another resolution, part of its sensor or focal length.
+
+        Args:
+            to_new: (3, 3) affine map from px of the images so far to px of those that follow.
+            size: width, height of those that follow, px.
+        """
+        for track in self._tracks:
+            track.change_pixels(to_new)
+        self._schedule.compare_anew()
+        self._rejected.clear()
+        self._shape = (size[1], size[0], 3)
+
     def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
         """Process the next image.
 
-        A stamp before the last one (a bag that loops), a stamp long after it, or another image size ends all tracks.
+        A stamp before the last one (a bag that loops), a stamp long after it, or another image size that
+        `change_pixels` did not announce ends all tracks.
 
         Args:
             image: HWC uint8 RGB.

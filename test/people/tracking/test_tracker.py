@@ -153,6 +153,53 @@ def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_tracker(restart):
     assert ids(run(tracker, 8, start=restart + 0.1)[-1]) == ["p2"]
 
 
+# px of 640x480 -> px of another image of the same camera, and its width and height
+OTHER_IMAGES = {
+    "half the resolution": ([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], (320, 240)),
+    "twice the resolution": ([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], (1280, 960)),
+    "a part of the sensor": ([[1, 0, -160], [0, 1, -120], [0, 0, 1]], (320, 240)),
+    "a longer focal length": ([[1.8, 0, -256], [0, 1.8, -192], [0, 0, 1]], (640, 480)),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_IMAGES)
+@pytest.mark.parametrize("hidden", [0, 6])
+def test_people_keep_their_ids_when_their_camera_changes_its_image(name, hidden):
+    """Two people walk; one of them may be hidden while the image changes."""
+    (to_new, size), figures = OTHER_IMAGES[name], [Figure(270, 240), Figure(360, 250)]
+    tracker, to_new, height = tracker_of(figures, HASTY), np.array(to_new), 100.0
+
+    def walk(k):
+        figures[0].hidden = 12 <= k < 12 + hidden
+        for figure, x, y in zip(figures, (270, 360), (240, 250), strict=True):
+            place = np.array([x + 3.0 * k, y, 1.0])
+            figure.x, figure.y = place[:2] if k < 15 else to_new[:2] @ place
+            figure.height = height if k < 15 else height * to_new[0, 0]
+
+    before = run(tracker, 15, move=walk)[-1]
+    tracker.change_pixels(to_new, size)
+    image, after = np.full((size[1], size[0], 3), 90, np.uint8), []
+    for k in range(15, 25):
+        walk(k)
+        after.append(tracker.update(image, k / 10))
+    assert all(ids(people) == ids(before) == ["p1", "p2"] for people in after)
+    assert [people[0].is_occluded for people in after] == [k < 12 + hidden for k in range(15, 25)]
+    np.testing.assert_allclose(after[-1][0].landmarks.pixels[33], [figures[0].x, figures[0].y], atol=1)
+
+
+def test_a_camera_that_zooms_all_the_time_costs_no_more_calls_of_the_detector_than_one_that_turns():
+    figures = [Figure(320, 240, 100)]
+    detector = FigureDetector(figures)
+    tracker = PeopleTracker(FigureFinder(figures), detector)
+    run(tracker, 60, rate=30.0)
+    detector.tiles.clear()
+    for k in range(60, 90):
+        tracker.change_pixels(np.array([[1.01, 0, -3.2], [0, 1.01, -2.4], [0, 0, 1]]), (640, 480))
+        figures[0].height *= 1.01
+        assert ids(tracker.update(IMAGE, k / 30)) == ["p1"]
+    assert len(detector.tiles) == 10
+
+
 def test_another_image_size_resets_the_tracker():
     tracker = tracker_of([Figure(300, 240)], HASTY)
     assert ids(run(tracker, 8)[-1]) == ["p1"]
