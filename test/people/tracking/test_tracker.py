@@ -101,6 +101,40 @@ def test_people_who_left_are_dropped_and_ids_are_never_reused():
     assert ids(seen[59]) == ["p2"]
 
 
+RATES = [5, 10, 15, 30, 60, 90]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_body_that_is_seen_for_a_ninth_of_a_second_gets_no_id_at_any_rate(rate):
+    figure = Figure(200, 200)
+
+    def flicker(k):
+        figure.hidden = k / rate % 0.8 > 0.11
+
+    assert all(people == [] for people in run(tracker_of([figure], HASTY), 2 * rate, rate=rate, move=flicker))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_person_gets_an_id_after_a_fifth_of_a_second_and_at_low_rates_after_three_images(rate):
+    seen = run(tracker_of([Figure(200, 200)], HASTY), rate, rate=rate)
+    first = next(k for k, people in enumerate(seen) if people)
+    assert first == 2 if rate <= 10 else 0.14 < first / rate <= 0.21
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_a_track_that_began_half_a_second_ago_on_a_known_body_ends_at_any_rate(rate):
+    """In a shadow a person has clothes of another colour, to the detector; in half of its light, of both."""
+    figure = Figure(300, 240, 150)
+    tracker, seen = tracker_of([figure], HASTY), []
+    for k in range(4 * rate):
+        grey = 90 if k / rate < 2.0 else 22 if k / rate < 2.95 else 55
+        figure.hidden = 2.0 <= k / rate < 2.4 or 2.85 <= k / rate < 2.95
+        figure.peak = 0.6 if k / rate < 2.0 else 0.7  # the newcomer shows more, and is looked at first
+        seen.append(tracker.update(np.full_like(IMAGE, grey), k / rate))
+    assert ids(seen[-1]) == ["p1"]
+    assert len(seen[-1]) == 1
+
+
 def test_two_people_side_by_side_keep_their_ids():
     left, right = Figure(200, 200), Figure(226, 200)
 
