@@ -71,9 +71,14 @@ class FusedTrack:
 
     def spread(self, stamp_s: float) -> Float64Array:
         """Covariance (3, 3) of the position for comparing it with a camera; while hidden, that of the motion."""
-        held = [sighting.spread(self._config) for sighting in self.held(stamp_s)]
+        held = self.held(stamp_s)
         own = self.at(stamp_s).covariance[:3, :3] + self._config.tolerance**2 / 2 * np.eye(3)
-        return intersect(np.zeros((len(held), 3)), np.stack(held)).covariance if held else own
+        return self._compared(held) if held else own
+
+    def _compared(self, sightings: list[CameraSighting]) -> Float64Array:
+        """Covariance (3, 3) of the place by these cameras for comparing it with others."""
+        spreads = [sighting.spread(self._config) for sighting in sightings]
+        return intersect(np.zeros((len(spreads), 3)), np.stack(spreads)).covariance
 
     def take(self, sighting: CameraSighting, stamp_s: float) -> None:
         """Add a sighting of this person at a time of the fusion; `update` uses it."""
@@ -106,6 +111,8 @@ class FusedTrack:
         fused = _fused(aligned)
         if goes_on:  # what a camera that comes, leaves or grows old, or the stature, corrects is no motion
             self._filter.shift(fused.position - before)
+        else:  # nor is what other cameras say after a gap, as far as they may differ
+            self._filter.doubt(self._compared([self.latest[camera] for camera in self._shares]) + self._compared(held))
         self._shares = {s.camera: fused.share(n, s.covariance) for n, s in enumerate(aligned)}
         self._filter.update(fused.position, fused.covariance, time_s)
         self._filtered_s = time_s
