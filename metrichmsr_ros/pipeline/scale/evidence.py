@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GATE = 2.5  # standard deviations; evidence farther from the current mean belongs to another object
+CORRELATED_S = 0.5
+"""Errors of posture, of the floor and of clothes in images closer than this are nearly the same."""
 RECALL_STD = 0.01  # of log s: how much the measured size of one person varies with posture
 GROSS_BIASES = 7.0  # stated biases that a badly calibrated mount reaches: 2 degrees instead of 0.3
 
@@ -81,12 +83,12 @@ class SizeMemory:
     def add(self, log_size: float, evidence: ScaleEvidence, share: float = 1.0) -> None:
         """Add a measurement of a body whose size the network estimates as `log_size`; restart when it contradicts.
 
-        `share`: above 0, up to 1: how far its noise is independent of that of the last image.
+        `share`: above 0, up to 1: how far its noise is independent of that of the last measurement.
         """
         measured = log_size + evidence.log_scale
         known = self.recall(log_size)
         if known and abs(known.log_scale - evidence.log_scale) > GATE * math.hypot(known.std, evidence.std):
-            self._precision = self._sum = 0.0
+            self._precision, self._sum, share = 0.0, 0.0, 1.0
         weight = share * evidence.noise**-2
         total = self._precision + weight
         self._bias = math.sqrt((self._precision * self._bias**2 + weight * evidence.bias**2) / total)
@@ -125,16 +127,20 @@ def corrected_scale(
 ) -> ScaleCorrection:
     """Scale of one person, from this image's evidence and what earlier images left in `memory`.
 
+    Beside what is remembered this image's evidence counts as far as its noise is independent of that.
+
     Args:
         prior_std: standard deviation of log s that the network claims.
         log_size: logarithm of the body height that the network estimates.
         evidence: of this image.
         memory: of this person; takes the evidence in. None: a single image.
-        share: of the noise of this image that is independent of the last one, above 0, up to 1.
+        share: of the noise of this image that is independent of the last one measured, above 0, up to 1.
     """
     measured = usable(prior_std, evidence)
     remembered = memory.recall(log_size) if memory else None
     kept = measured if remembered is None else usable(prior_std, [*measured, remembered])
+    if remembered in kept:
+        kept = [item if item is remembered else replace(item, noise=item.noise / math.sqrt(share)) for item in kept]
     if memory is not None:
         for item in measured:
             memory.add(log_size, item, share)
