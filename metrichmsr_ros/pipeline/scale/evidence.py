@@ -127,7 +127,8 @@ def corrected_scale(
 ) -> ScaleCorrection:
     """Scale of one person, from this image's evidence and what earlier images left in `memory`.
 
-    Beside what is remembered this image's evidence counts as far as its noise is independent of that.
+    The deviation takes this image's evidence as independent of what is remembered only as far as it is. The mean takes
+    it whole: the distance in this image depends on what this image measures.
 
     Args:
         prior_std: standard deviation of log s that the network claims.
@@ -139,12 +140,13 @@ def corrected_scale(
     measured = usable(prior_std, evidence)
     remembered = memory.recall(log_size) if memory else None
     kept = measured if remembered is None else usable(prior_std, [*measured, remembered])
-    if remembered in kept:
-        kept = [item if item is remembered else replace(item, noise=item.noise / math.sqrt(share)) for item in kept]
     if memory is not None:
         for item in measured:
             memory.add(log_size, item, share)
     mean, std = _combined(prior_std, kept)
+    if remembered in kept:
+        news = [item if item is remembered else replace(item, noise=item.noise / math.sqrt(share)) for item in kept]
+        std = _combined(prior_std, news)[1]
     return ScaleCorrection(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
 
 
