@@ -21,7 +21,7 @@ REMIND_S = 30.0  # how often a silent input is told
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
 # does not hide another problem
-_MINOR = frozenset({"black image", "no frame", "doubtful camera_info", "doubtful depth_info"})
+_MINOR = frozenset({"black image", "no frame", "rolled camera", "doubtful camera_info", "doubtful depth_info"})
 _RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
 _RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}
