@@ -52,6 +52,7 @@ from metrichmsr_ros.types import ImageArray
 
 ALL_OUTPUTS = OutputRequest()
 NO_CONTEXT = SceneContext()
+_NO_MESHES = OutputRequest(vertices=False, depth=False)
 
 
 class Pipeline:
@@ -293,9 +294,11 @@ class Pipeline:
         ids: Sequence[str] | None = None,
         stamp_s: float = 0.0,
     ) -> tuple[HMREstimate | None, Sequence[ScaleCorrection | None]]:
-        if estimate is None or not context.measures_scale:
+        if context.forgets_sizes:
+            self._fixer.forget_all_but(set())
+        if estimate is None or not (context.measures_scale or self._fixer.remembers(ids or ())):
             return estimate, [None] * len(found)
-        posed = pose_bodies(self.body, estimate, ALL_OUTPUTS)
+        posed = pose_bodies(self.body, estimate, ALL_OUTPUTS if context.measures_scale else _NO_MESHES)
         return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, context, ids, stamp_s)
 
     def _people(

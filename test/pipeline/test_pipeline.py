@@ -8,6 +8,7 @@ import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.people.blazepose.networks import ImageError
@@ -91,6 +92,44 @@ def test_another_resolution_of_the_same_camera_keeps_ids_shapes_and_motion(pipel
     assert gap < 0.12 * np.linalg.norm(frames[10].people[0].transl_cam)
     assert new.height == pytest.approx(old.height, abs=0.02)  # a new track starts from the shape of one image
     assert new.position_cov6[3:, 3:].trace() < 1.2 * old.position_cov6[3:, 3:].trace()  # velocity is not unknown again
+
+
+def small_on_the_floor(frame):
+    """A floor on which people are a tenth smaller than they are."""
+    pose = frame.T_world_cam
+    return SceneContext(floor=Plane(pose[2, :3].copy(), -0.9 * float(pose[2, 3])))
+
+
+def test_a_measured_size_holds_in_images_that_lack_the_measurement(pipeline, frames):
+    """As where depth comes with every other image, or a transform is late."""
+
+    def heights(contexts):
+        pipeline.reset()
+        scenes = [
+            pipeline.track(f.image, f.camera, f.stamp_s, request=LEAN, context=context(f))
+            for f, context in zip(frames, contexts, strict=True)
+        ]
+        known = [nearest(scene, f.people[0])[0] for scene, f in zip(scenes, frames, strict=True) if scene.people]
+        return np.array([person.height for person in known[4:]])
+
+    def nothing(frame):
+        return SceneContext()
+
+    always, never = heights([small_on_the_floor] * 16), heights([nothing] * 16)
+    assert (always < 0.96 * never).all()
+    every_other = heights([small_on_the_floor, nothing] * 8)
+    np.testing.assert_allclose(every_other, always, rtol=0.02)
+
+
+def test_a_measured_size_is_forgotten_where_the_measurement_is_switched_off(pipeline, frames):
+    pipeline.reset()
+    sources = []
+    for number, frame in enumerate(frames[:14]):
+        context = small_on_the_floor(frame) if number < 10 else SceneContext(forgets_sizes=number == 12)
+        scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=LEAN, context=context)
+        sources.append(scene.people[0].scale_correction if scene.people else None)
+    assert [source.sources for source in sources[10:12]] == [("memory",), ("memory",)]
+    assert sources[12:] == [None, None]
 
 
 def test_results_without_vertices_and_depth_equal_those_with_them(pipeline, frames):

@@ -46,6 +46,10 @@ class ScaleCorrector:
         self._memories = {name: memory for name, memory in self._memories.items() if name in ids}
         self._measured_s = {name: stamp_s for name, stamp_s in self._measured_s.items() if name in ids}
 
+    def remembers(self, ids: Sequence[str]) -> bool:
+        """Whether a size of one of these people was measured."""
+        return any(id in self._measured_s for id in ids)
+
     def fix(
         self,
         estimate: HMREstimate,

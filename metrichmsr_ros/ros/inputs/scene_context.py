@@ -86,6 +86,7 @@ class ContextProvider:
         self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
         self._tf_in_time = True  # whether the last transform arrived in time
+        self._used = (False, False)  # use_floor and use_depth at the last image
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
     def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> SceneContext:
@@ -97,7 +98,9 @@ class ContextProvider:
         """
         boxes = self._detections(header, camera, parameters)
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
-        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes))
+        before, self._used = self._used, (parameters.use_floor, parameters.use_depth)
+        is_switched_off = any(was and not now for was, now in zip(before, self._used, strict=True))
+        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes), is_switched_off)
 
     def _detections(self, header: Any, camera: Camera, parameters: ContextParameters) -> Sequence[Float64Array]:
         self.health["detections"] = "none yet"
