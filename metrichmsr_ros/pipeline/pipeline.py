@@ -48,7 +48,7 @@ from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty, uncertaint
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier
 from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
-from metrichmsr_ros.types import ImageArray
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 ALL_OUTPUTS = OutputRequest()
 NO_CONTEXT = SceneContext()
@@ -101,6 +101,7 @@ class Pipeline:
         self._workers, self.uncertainty = workers, uncertainty
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
+        self._sizes: dict[str, tuple[bool, float]] = {}  # by id: whether the height was measured, m
         self._hidden = HiddenPeople()
         self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
@@ -320,11 +321,26 @@ class Pipeline:
         moving = []
         for person in people:
             motion = self._filters.setdefault(person.id, RootFilter())
+            shift = self._size_shift(person)
+            motion.shift(shift)
             _, velocity, cov6 = motion.update(person.transl_cam, person.transl_cov, stamp_s)
             moving.append(
-                replace(person, velocity_cam=velocity.astype(np.float32), position_cov6=cov6.astype(np.float32))
+                replace(
+                    person,
+                    velocity_cam=velocity.astype(np.float32),
+                    position_cov6=cov6.astype(np.float32),
+                    size_shift=shift,
+                )
             )
         return moving
+
+    def _size_shift(self, person: PersonEstimate) -> Float32Array:
+        """(3,) m, of `PersonEstimate`: a person who turns out to be smaller was nearer before, too."""
+        was_measured, height = self._sizes.get(person.id, (person.is_measured, person.height))
+        self._sizes[person.id] = person.is_measured, person.height
+        if person.is_measured == was_measured:
+            return np.zeros(3, np.float32)
+        return person.transl_cam * np.float32(1.0 - height / person.height)
 
     def _predicted(self, found: list[TrackedPerson], request: OutputRequest, stamp_s: float) -> list[PersonEstimate]:
         """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them.
@@ -355,6 +371,7 @@ class Pipeline:
     def _forget_all_but(self, ids: set[str]) -> None:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
+        self._sizes = {id: size for id, size in self._sizes.items() if id in ids}
         self._hidden.forget_all_but(ids)
         self._gestures.forget_all_but(ids)
         self._poses.forget_all_but(ids)

@@ -102,6 +102,8 @@ class PersonEstimate:
             position is this and `transl_cov`.
         orientation_cov: (3, 3) covariance of the root's orientation, rad^2, about the fixed axes of the frame.
         scale_correction: correction by floor or depth sensor; None without either.
+        size_shift: (3,) m by which the person has moved since the last image because the size began to be measured, or
+            is no longer: no motion. Zeros otherwise.
         gestures: names, of `metrichmsr_ros.people.gestures.recognition.NAMES`; in single images raised hands and
             pointing alone.
         pointing_cam: (3,) unit vector in which the person points; zeros: nowhere.
@@ -128,6 +130,12 @@ class PersonEstimate:
     scale_correction: ScaleCorrection | None = None
     gestures: tuple[str, ...] = ()
     pointing_cam: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    size_shift: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether floor or depth sensor say how large the person is, now or by memory."""
+        return self.scale_correction is not None and bool(self.scale_correction.sources)
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,27 @@ def test_a_measured_size_holds_in_images_that_lack_the_measurement(pipeline, fra
     np.testing.assert_allclose(every_other, always, rtol=0.02)
 
 
+def test_a_size_that_becomes_known_is_no_motion(pipeline, frames):
+    """The floor says at once that the person is a fifth smaller and nearer; without it the walk is the same."""
+
+    def seen(floor):
+        pipeline.reset()
+        people = []
+        for number, f in enumerate(frames):
+            pose = f.T_world_cam
+            known = Plane(pose[2, :3].copy(), -0.8 * float(pose[2, 3])) if floor and number >= 10 else None
+            scene = pipeline.track(f.image, f.camera, f.stamp_s, request=LEAN, context=SceneContext(floor=known))
+            people.append(nearest(scene, f.people[0])[0] if scene.people else None)
+        return people[9:]
+
+    alone, measured = seen(False), seen(True)
+    assert measured[1].transl_cam[2] < 0.85 * alone[1].transl_cam[2]
+    np.testing.assert_allclose(measured[1].size_shift, measured[1].transl_cam - alone[1].transl_cam, atol=0.06)
+    assert all((person.size_shift == 0).all() for person in [measured[0], *measured[2:]])
+    faster = [np.linalg.norm(m.velocity_cam - a.velocity_cam) for m, a in zip(measured, alone, strict=True)]
+    assert max(faster) < 0.35
+
+
 def test_a_measured_size_is_forgotten_where_the_measurement_is_switched_off(pipeline, frames):
     pipeline.reset()
     sources = []
