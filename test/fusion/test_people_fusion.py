@@ -85,6 +85,30 @@ def test_a_person_whom_another_camera_sees_again_after_a_gap_keeps_the_velocity(
     assert np.linalg.norm(gaps, axis=1).max() < 0.1  # the place is that of the camera that sees the person
 
 
+@pytest.mark.parametrize("cameras", [("south",), ("south", "east")])
+def test_a_camera_that_finds_out_how_small_somebody_is_gives_nobody_a_velocity(cameras):
+    """From 2 s on the first camera knows the floor: it sees the person smaller, and nearer."""
+    place = (0.0, 0.5, 0.9)
+
+    def who(t):
+        scales = {camera: 1.2 if t < 2.0 or camera != "south" else 1.0 for camera in cameras}
+        return [seen_by(c, "a", place, t, scale=scale, height=1.4 * scale) for c, scale in scales.items()]
+
+    frames = walk(PeopleFusion(), who, 40)
+    assert {person.id for people in frames for person in people} == {"p1"}
+    speeds = [float(np.linalg.norm(people[0].motion.velocity)) for people in frames[20:]]
+    assert max(speeds) < 0.1
+    assert np.linalg.norm(frames[-1][0].motion.position - place) < 0.15
+
+
+def test_a_camera_that_does_not_say_how_tall_people_are_is_used():
+    def who(t):
+        return [seen_by("south", "a", (0.5 * t, 0.5, 0.9), t, height=0.0 if t < 1.0 else 1.7)]
+
+    person = walk(PeopleFusion(), who, 20)[-1][0]
+    np.testing.assert_allclose(person.motion.velocity, [0.5, 0.0, 0.0], atol=0.1)
+
+
 def test_the_stature_that_two_cameras_found_stays_with_the_person_in_the_view_of_one():
     def who(t):
         cameras = ("south", "east") if t < 2.0 else ("south",)
