@@ -63,7 +63,7 @@ class BagFrames:
                 pose = self._poses.world_from(ready.header.frame_id, ready.stamp_ns)
                 yield SourceFrame(
                     index, ready.image, ready.camera, ready.stamp_ns, world_from_camera=pose, context=ready.context,
-                    jumped=ready.jump_s is not None,
+                    jumped=ready.starts_anew,
                 )  # fmt: skip
                 index += 1
             self.damage = self._bag.damage

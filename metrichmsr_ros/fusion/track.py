@@ -15,6 +15,7 @@ from metrichmsr_ros.people.tracking.kalman import RootFilter, RootFilterConfig
 from metrichmsr_ros.types import Float64Array
 
 _LONGEST_HOLD_S = 1.0
+_RESIZED = 0.03  # change of a camera's height of a person from which on it is another size, not noise
 
 
 class FusedMotion(NamedTuple):
@@ -64,6 +65,7 @@ class FusedTrack:
         self.motion = FusedMotion(*self._filter.update(first.position, first.covariance, first.stamp_s))
         self._stamp_s = self._filtered_s = first.stamp_s
         self._shares = {first.camera: np.eye(3)}  # (3, 3) by camera, of the last measurement
+        self._heights = {first.camera: first.height}  # by camera, then
 
     def at(self, stamp_s: float) -> FusedMotion:
         """The motion at a time; before the last update, that of the last update."""
@@ -71,9 +73,14 @@ class FusedTrack:
 
     def spread(self, stamp_s: float) -> Float64Array:
         """Covariance (3, 3) of the position for comparing it with a camera; while hidden, that of the motion."""
-        held = [sighting.spread(self._config) for sighting in self.held(stamp_s)]
+        held = self.held(stamp_s)
         own = self.at(stamp_s).covariance[:3, :3] + self._config.tolerance**2 / 2 * np.eye(3)
-        return intersect(np.zeros((len(held), 3)), np.stack(held)).covariance if held else own
+        return self._compared(held) if held else own
+
+    def _compared(self, sightings: list[CameraSighting]) -> Float64Array:
+        """Covariance (3, 3) of the place by these cameras for comparing it with others."""
+        spreads = [sighting.spread(self._config) for sighting in sightings]
+        return intersect(np.zeros((len(spreads), 3)), np.stack(spreads)).covariance
 
     def take(self, sighting: CameraSighting, stamp_s: float) -> None:
         """Add a sighting of this person at a time of the fusion; `update` uses it."""
@@ -106,15 +113,32 @@ class FusedTrack:
         fused = _fused(aligned)
         if goes_on:  # what a camera that comes, leaves or grows old, or the stature, corrects is no motion
             self._filter.shift(fused.position - before)
+        else:  # nor is what other cameras say after a gap, as far as they may differ
+            self._filter.doubt(self._compared([self.latest[camera] for camera in self._shares]) + self._compared(held))
         self._shares = {s.camera: fused.share(n, s.covariance) for n, s in enumerate(aligned)}
+        self._heights = {s.camera: s.height for s in held}
         self._filter.update(fused.position, fused.covariance, time_s)
         self._filtered_s = time_s
         self._choose_view(held)
 
     def _where_before(self, stamp_s: float) -> Float64Array:
-        """(3,) the place by the cameras of the last measurement, with their shares of then."""
-        places = [share @ self.aligned(self.latest[camera], stamp_s).position for camera, share in self._shares.items()]
+        """(3,) the place by the cameras of the last measurement, with their shares and the person's sizes of then."""
+        places = [
+            share @ self.aligned(self._sized_as_before(self.latest[camera]), stamp_s).position
+            for camera, share in self._shares.items()
+        ]
         return np.sum(places, axis=0)
+
+    def _sized_as_before(self, sighting: CameraSighting) -> CameraSighting:
+        """As the camera would see the person at the size of the last measurement, where it now says another one.
+
+        A camera that begins to measure sizes, by a floor for example, sees a smaller person nearer at once.
+        """
+        before, now = self._heights[sighting.camera], sighting.height
+        if min(before, now) <= 0 or abs(before / now - 1.0) < _RESIZED:  # 0: unknown
+            return sighting
+        ratio = before / now
+        return sighting.moved(sighting.origin + ratio * sighting.ray, sighting.covariance)
 
     def _predicted(self, stamp_s: float) -> FusedMotion:
         return FusedMotion(*copy(self._filter).predict(max(stamp_s, self._filtered_s)))

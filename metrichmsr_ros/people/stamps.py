@@ -9,9 +9,9 @@ IMAGE_S = 0.1
 """Images closer in time share their errors, and count less: what is averaged lasts as long at any rate of images."""
 
 
-def news_share(elapsed_s: float) -> float:
-    """How far an image counts beside one `elapsed_s` seconds before, 0 to 1."""
-    return min(max(elapsed_s / IMAGE_S, 0.0), 1.0)
+def news_share(elapsed_s: float, correlated_s: float = IMAGE_S) -> float:
+    """How far an image counts beside one `elapsed_s` seconds before, 0 to 1; errors last for `correlated_s`."""
+    return min(max(elapsed_s / correlated_s, 0.0), 1.0)
 
 
 def older_or_newer(behind_s: float, digits: int = 2) -> str:

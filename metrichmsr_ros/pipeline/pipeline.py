@@ -48,10 +48,11 @@ from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty, uncertaint
 from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier
 from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
-from metrichmsr_ros.types import ImageArray
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 ALL_OUTPUTS = OutputRequest()
 NO_CONTEXT = SceneContext()
+_NO_MESHES = OutputRequest(vertices=False, depth=False)
 
 
 class Pipeline:
@@ -100,9 +101,11 @@ class Pipeline:
         self._workers, self.uncertainty = workers, uncertainty
         self._tracker = PeopleTracker(blazepose, self._detector, workers=workers)
         self._filters: dict[str, RootFilter] = {}
+        self._sizes: dict[str, tuple[bool, float]] = {}  # by id: whether the height was measured, m
         self._hidden = HiddenPeople()
         self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
+        self._camera: Camera | None = None  # of the last image of the video, rectified
         self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
@@ -167,6 +170,7 @@ class Pipeline:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
         self._depth_engine.reset()
+        self._camera = None
         self._forget_all_but(set())
 
     def estimate(
@@ -219,6 +223,9 @@ class Pipeline:
     ) -> Scene:
         """Estimate everybody in the next image of a video: people keep their ids and have velocities.
 
+        The camera may change its resolution, the part of the sensor that it reads, or its focal length between two
+        images: people stay who they are.
+
         Somebody who is hidden for a while is predicted: last pose and shape, position by the motion filter, with a
         covariance that grows. Hidden people are no measurement of motion, shape, size or the scene's depth.
 
@@ -240,6 +247,7 @@ class Pipeline:
         with clock("total"):
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
+                self._go_on_with(camera)
             with clock("people"):
                 found = self._tracker.update(image, stamp_s, context.boxes)
                 views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
@@ -272,6 +280,12 @@ class Pipeline:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
 
+    def _go_on_with(self, camera: Camera) -> None:
+        """What is in pixels follows a camera whose resolution or intrinsics change; what is in metres stays."""
+        last, self._camera = self._camera, camera
+        if last is not None and camera != last:
+            self._tracker.change_pixels(camera.intrinsics @ np.linalg.inv(last.intrinsics), camera.size)
+
     def _with_measured_scale(
         self,
         estimate: HMREstimate | None,
@@ -281,9 +295,11 @@ class Pipeline:
         ids: Sequence[str] | None = None,
         stamp_s: float = 0.0,
     ) -> tuple[HMREstimate | None, Sequence[ScaleCorrection | None]]:
-        if estimate is None or not context.measures_scale:
+        if context.forgets_sizes:
+            self._fixer.forget_all_but(set())
+        if estimate is None or not (context.measures_scale or self._fixer.remembers(ids or ())):
             return estimate, [None] * len(found)
-        posed = pose_bodies(self.body, estimate, ALL_OUTPUTS)
+        posed = pose_bodies(self.body, estimate, ALL_OUTPUTS if context.measures_scale else _NO_MESHES)
         return self._fixer.fix(estimate, posed, [person.landmarks for person in found], camera, context, ids, stamp_s)
 
     def _people(
@@ -305,11 +321,26 @@ class Pipeline:
         moving = []
         for person in people:
             motion = self._filters.setdefault(person.id, RootFilter())
+            shift = self._size_shift(person)
+            motion.shift(shift)
             _, velocity, cov6 = motion.update(person.transl_cam, person.transl_cov, stamp_s)
             moving.append(
-                replace(person, velocity_cam=velocity.astype(np.float32), position_cov6=cov6.astype(np.float32))
+                replace(
+                    person,
+                    velocity_cam=velocity.astype(np.float32),
+                    position_cov6=cov6.astype(np.float32),
+                    size_shift=shift,
+                )
             )
         return moving
+
+    def _size_shift(self, person: PersonEstimate) -> Float32Array:
+        """(3,) m, of `PersonEstimate`: a person who turns out to be smaller was nearer before, too."""
+        was_measured, height = self._sizes.get(person.id, (person.is_measured, person.height))
+        self._sizes[person.id] = person.is_measured, person.height
+        if person.is_measured == was_measured:
+            return np.zeros(3, np.float32)
+        return person.transl_cam * np.float32(1.0 - height / person.height)
 
     def _predicted(self, found: list[TrackedPerson], request: OutputRequest, stamp_s: float) -> list[PersonEstimate]:
         """People who are hidden: their last pose where the motion filter predicts them. Nothing is measured of them.
@@ -340,6 +371,7 @@ class Pipeline:
     def _forget_all_but(self, ids: set[str]) -> None:
         for lost in self._filters.keys() - ids:
             del self._filters[lost]
+        self._sizes = {id: size for id, size in self._sizes.items() if id in ids}
         self._hidden.forget_all_but(ids)
         self._gestures.forget_all_but(ids)
         self._poses.forget_all_but(ids)

@@ -43,6 +43,8 @@ class SceneContext:
         depth: metres of a sensor or of another network, on a grid of its own, registered to the image's camera.
         trusts_depth: whether `depth` is measured well enough to correct how far people are.
         boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
+        forgets_sizes: whether sizes that were measured in earlier images count no longer, as where a measurement was
+            switched off. Where one is only missing they count.
 
     Raises:
         PipelineError: a box is not four finite numbers, or its corners are swapped.
@@ -52,6 +54,7 @@ class SceneContext:
     depth: DepthMap | None = None
     trusts_depth: bool = True
     boxes: tuple[NDArray[np.floating], ...] = ()
+    forgets_sizes: bool = False
 
     def __post_init__(self) -> None:
         """Check the boxes, which come from elsewhere."""
@@ -99,6 +102,8 @@ class PersonEstimate:
             position is this and `transl_cov`.
         orientation_cov: (3, 3) covariance of the root's orientation, rad^2, about the fixed axes of the frame.
         scale_correction: correction by floor or depth sensor; None without either.
+        size_shift: (3,) m by which the person has moved since the last image because the size began to be measured, or
+            is no longer: no motion. Zeros otherwise.
         gestures: names, of `metrichmsr_ros.people.gestures.recognition.NAMES`; in single images raised hands and
             pointing alone.
         pointing_cam: (3,) unit vector in which the person points; zeros: nowhere.
@@ -125,6 +130,12 @@ class PersonEstimate:
     scale_correction: ScaleCorrection | None = None
     gestures: tuple[str, ...] = ()
     pointing_cam: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    size_shift: Float32Array = field(default_factory=lambda: np.zeros(3, np.float32))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether floor or depth sensor say how large the person is, now or by memory."""
+        return self.scale_correction is not None and bool(self.scale_correction.sources)
 
 
 @dataclass(frozen=True)

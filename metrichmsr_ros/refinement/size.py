@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.body.engine import BodyEngine
 from metrichmsr_ros.depth.sources.ground_plane import Plane
-from metrichmsr_ros.pipeline.scale.evidence import GATE
+from metrichmsr_ros.pipeline.scale.evidence import CORRELATED_S, GATE
 from metrichmsr_ros.pipeline.scale.ground_contact import sole_on_floor
 from metrichmsr_ros.refinement.feet import TOES
 from metrichmsr_ros.refinement.track import RecordedTrack
 from metrichmsr_ros.types import Float32Array, Float64Array
 
 PRIOR_STD = 0.06  # of log size, as the network estimates it
-CORRELATED_S = 0.5  # errors of posture in images closer than this are nearly the same
 LEAST_IMAGES = 3  # with a foot on the floor
 LEAST_AGREEING = 0.5  # share of the images that must agree, else the person does not walk on this floor
 OUTLIER = 2.0  # standard deviations at which an image counts half

@@ -111,7 +111,7 @@ class FrameLoop:
 
     def _processed(self, ready: ReadyFrame, source: BagSource) -> Scene | None:
         """The scene of one image; None if the pipeline raised an exception, which is counted as a dropped image."""
-        if ready.jump_s is not None:
+        if ready.starts_anew:
             self.pipeline.reset()
             if self.fixed is not None:
                 self.fixed.forget()

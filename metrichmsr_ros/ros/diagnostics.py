@@ -21,7 +21,7 @@ REMIND_S = 30.0  # how often a silent input is told
 SILENT_AFTER_S = 3.0
 RECENT_FRAMES = 300
 # does not hide another problem
-_MINOR = frozenset({"black image", "no frame", "doubtful camera_info", "doubtful depth_info"})
+_MINOR = frozenset({"black image", "no frame", "rolled camera", "doubtful camera_info", "doubtful depth_info"})
 _RECEIVING = "receiving"
 _NO_PIXELS = np.zeros((0, 0), np.float32)
 _RESTING = {"idle": "idle: nobody subscribes to a result", "disabled": "disabled: by the service ~/enable"}
@@ -135,13 +135,14 @@ class Statistics:
                     (text for cause, text in _RESTING.items() if self.drops[cause] > self._reported_drops[cause]), ""
                 )
             )
+            lost = any(self.drops[cause] > self._reported_drops[cause] for cause in self.drops.keys() - _HARMLESS)
             drops, self._reported_drops = dict(self.drops), self.drops.copy()
         values = {"topic": source, "images/s": f"{rates[0]:.1f}", "processed/s": f"{rates[1]:.1f}"}
         values |= about or {}
         values |= {f"dropped: {cause}": str(count) for cause, count in sorted(drops.items())}
         if problem:
             values["last problem"] = problem[1]
-        level, text = _judge(active, silent, problem, blocked=problem is not None and rates[1] == 0, source=source)
+        level, text = _judge(active, silent, problem, blocked=lost and rates[1] == 0, source=source)
         if text == _RECEIVING and self._resting:
             text = self._resting
         return status_message(name, level, text, values)

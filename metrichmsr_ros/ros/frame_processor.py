@@ -14,7 +14,7 @@ import numpy.typing as npt
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.pipeline.scene import OutputRequest, Scene, SceneContext
 from metrichmsr_ros.ros.diagnostics import Statistics
-from metrichmsr_ros.ros.inputs.intake import Intake
+from metrichmsr_ros.ros.inputs.intake import Intake, ReadyFrame
 from metrichmsr_ros.ros.inputs.stamp_gate import FrameDropped, stamp_ns
 from metrichmsr_ros.ros.outputs.publishers import Outputs
 from metrichmsr_ros.ros.parameters import Settings
@@ -112,8 +112,8 @@ class FrameProcessor:
             raise FrameDropped("idle", "")
         age = self._age(frame.message.header)
         ready = self._intake.frame(frame.message, int(frame.arrived_s * 1e9), self.settings)
-        if ready.jump_s is not None:
-            self._start_anew(ready.jump_s)
+        if ready.starts_anew:
+            self._start_anew(ready)
         self._has_rested = False
         request = self._outputs.request()
         scene = self._pipeline.track(ready.image, ready.camera, ready.stamp_s, request=request, context=ready.context)
@@ -141,9 +141,14 @@ class FrameProcessor:
             raise FrameDropped("too old", f"image is {age:.2f} s old, max_age is {self.settings.max_age} s")
         return age
 
-    def _start_anew(self, jump_s: float) -> None:
-        text = f"image stamps jumped by {jump_s:+.2f} s: everybody is forgotten and found anew"
-        self._statistics.starts_anew("" if self._has_rested else text)
+    def _start_anew(self, ready: ReadyFrame) -> None:
+        """Forget everybody; a gap in the stamps after a rest is told to nobody."""
+        why = ""
+        if ready.frame_before is not None:
+            why = f"images are of {ready.header.frame_id!r} after {ready.frame_before!r}, another camera"
+        elif ready.jump_s is not None and not self._has_rested:
+            why = f"image stamps jumped by {ready.jump_s:+.2f} s"
+        self._statistics.starts_anew(why and f"{why}: everybody is forgotten and found anew")
         self._pipeline.reset()
         self._outputs.start_anew()
 

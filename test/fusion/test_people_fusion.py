@@ -64,6 +64,51 @@ def test_a_camera_that_leaves_gives_nobody_a_velocity(fps):
     assert max(speeds) < 0.25
 
 
+@pytest.mark.parametrize("speed", [0.0, 1.0])
+@pytest.mark.parametrize("gap", [0.5, 1.0, 1.7])
+@pytest.mark.parametrize("others", ["east", "north"])
+def test_a_person_whom_another_camera_sees_again_after_a_gap_keeps_the_velocity(others, gap, speed):
+    """The cameras are wrong by 0.3 and 0.4 m in different directions; the person goes on as before."""
+    scales = {"south": 1.08, "east": 0.94, "north": 1.07}
+
+    def who(t):
+        camera = "south" if t < 2.0 else others if t >= 2.0 + gap else None
+        place = (-1.0 + 0.6 * speed * t, -0.5 + 0.8 * speed * (t - 2.0), 0.9)
+        return [seen_by(camera, "a", place, t, scale=scales[camera])] if camera else []
+
+    frames = walk(PeopleFusion(), who, 50)
+    assert {person.id for people in frames for person in people} == {"p1"}
+    after = frames[round(10 * (2.0 + gap)) :]
+    wrong = [np.linalg.norm(people[0].motion.velocity - speed * np.array([0.6, 0.8, 0.0])) for people in after]
+    assert max(wrong) < 0.3
+    gaps = [people[0].motion.position - people[0].best.position for people in after]
+    assert np.linalg.norm(gaps, axis=1).max() < 0.1  # the place is that of the camera that sees the person
+
+
+@pytest.mark.parametrize("cameras", [("south",), ("south", "east")])
+def test_a_camera_that_finds_out_how_small_somebody_is_gives_nobody_a_velocity(cameras):
+    """From 2 s on the first camera knows the floor: it sees the person smaller, and nearer."""
+    place = (0.0, 0.5, 0.9)
+
+    def who(t):
+        scales = {camera: 1.2 if t < 2.0 or camera != "south" else 1.0 for camera in cameras}
+        return [seen_by(c, "a", place, t, scale=scale, height=1.4 * scale) for c, scale in scales.items()]
+
+    frames = walk(PeopleFusion(), who, 40)
+    assert {person.id for people in frames for person in people} == {"p1"}
+    speeds = [float(np.linalg.norm(people[0].motion.velocity)) for people in frames[20:]]
+    assert max(speeds) < 0.1
+    assert np.linalg.norm(frames[-1][0].motion.position - place) < 0.15
+
+
+def test_a_camera_that_does_not_say_how_tall_people_are_is_used():
+    def who(t):
+        return [seen_by("south", "a", (0.5 * t, 0.5, 0.9), t, height=0.0 if t < 1.0 else 1.7)]
+
+    person = walk(PeopleFusion(), who, 20)[-1][0]
+    np.testing.assert_allclose(person.motion.velocity, [0.5, 0.0, 0.0], atol=0.1)
+
+
 def test_the_stature_that_two_cameras_found_stays_with_the_person_in_the_view_of_one():
     def who(t):
         cameras = ("south", "east") if t < 2.0 else ("south",)

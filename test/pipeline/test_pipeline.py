@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera, CameraError
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.people.blazepose.networks import ImageError
@@ -68,6 +70,87 @@ def test_video_keeps_ids_and_gives_velocity(pipeline, frames):
     assert np.isfinite(person.velocity_cam).all()
     assert 0.2 < np.linalg.norm(person.velocity_cam) < 3.0  # walks at about one metre per second
     assert np.linalg.eigvalsh(person.position_cov6).min() > 0
+
+
+@pytest.mark.parametrize("height", [300, 720])
+def test_another_resolution_of_the_same_camera_keeps_ids_shapes_and_motion(pipeline, frames, height):
+    """And another part of the sensor: the image that follows lacks its left 40 px."""
+    pipeline.reset()
+    scale = height / 480
+    to_new = np.array([[scale, 0, (scale - 1) / 2 - 40], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    scenes = []
+    for number, frame in enumerate(frames):
+        image, camera = frame.image, frame.camera
+        if number >= 10:
+            size = (round(640 * scale) - 40, height)
+            image = cv2.resize(image, (size[0] + 40, height), interpolation=cv2.INTER_AREA)[:, 40:]
+            camera = camera.transformed(to_new, size)
+        scenes.append(pipeline.track(np.ascontiguousarray(image), camera, frame.stamp_s, request=LEAN))
+    (old, _), (new, gap) = (nearest(scenes[k], frames[k].people[0]) for k in (9, 10))
+    assert new.id == old.id
+    assert not new.is_occluded
+    assert gap < 0.12 * np.linalg.norm(frames[10].people[0].transl_cam)
+    assert new.height == pytest.approx(old.height, abs=0.02)  # a new track starts from the shape of one image
+    assert new.position_cov6[3:, 3:].trace() < 1.2 * old.position_cov6[3:, 3:].trace()  # velocity is not unknown again
+
+
+def small_on_the_floor(frame):
+    """A floor on which people are a tenth smaller than they are."""
+    pose = frame.T_world_cam
+    return SceneContext(floor=Plane(pose[2, :3].copy(), -0.9 * float(pose[2, 3])))
+
+
+def test_a_measured_size_holds_in_images_that_lack_the_measurement(pipeline, frames):
+    """As where depth comes with every other image, or a transform is late."""
+
+    def heights(contexts):
+        pipeline.reset()
+        scenes = [
+            pipeline.track(f.image, f.camera, f.stamp_s, request=LEAN, context=context(f))
+            for f, context in zip(frames, contexts, strict=True)
+        ]
+        known = [nearest(scene, f.people[0])[0] for scene, f in zip(scenes, frames, strict=True) if scene.people]
+        return np.array([person.height for person in known[4:]])
+
+    def nothing(frame):
+        return SceneContext()
+
+    always, never = heights([small_on_the_floor] * 16), heights([nothing] * 16)
+    assert (always < 0.96 * never).all()
+    every_other = heights([small_on_the_floor, nothing] * 8)
+    np.testing.assert_allclose(every_other, always, rtol=0.02)
+
+
+def test_a_size_that_becomes_known_is_no_motion(pipeline, frames):
+    """The floor says at once that the person is a fifth smaller and nearer; without it the walk is the same."""
+
+    def seen(floor):
+        pipeline.reset()
+        people = []
+        for number, f in enumerate(frames):
+            pose = f.T_world_cam
+            known = Plane(pose[2, :3].copy(), -0.8 * float(pose[2, 3])) if floor and number >= 10 else None
+            scene = pipeline.track(f.image, f.camera, f.stamp_s, request=LEAN, context=SceneContext(floor=known))
+            people.append(nearest(scene, f.people[0])[0] if scene.people else None)
+        return people[9:]
+
+    alone, measured = seen(False), seen(True)
+    assert measured[1].transl_cam[2] < 0.85 * alone[1].transl_cam[2]
+    np.testing.assert_allclose(measured[1].size_shift, measured[1].transl_cam - alone[1].transl_cam, atol=0.06)
+    assert all((person.size_shift == 0).all() for person in [measured[0], *measured[2:]])
+    faster = [np.linalg.norm(m.velocity_cam - a.velocity_cam) for m, a in zip(measured, alone, strict=True)]
+    assert max(faster) < 0.35
+
+
+def test_a_measured_size_is_forgotten_where_the_measurement_is_switched_off(pipeline, frames):
+    pipeline.reset()
+    sources = []
+    for number, frame in enumerate(frames[:14]):
+        context = small_on_the_floor(frame) if number < 10 else SceneContext(forgets_sizes=number == 12)
+        scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=LEAN, context=context)
+        sources.append(scene.people[0].scale_correction if scene.people else None)
+    assert [source.sources for source in sources[10:12]] == [("memory",), ("memory",)]
+    assert sources[12:] == [None, None]
 
 
 def test_results_without_vertices_and_depth_equal_those_with_them(pipeline, frames):

@@ -129,6 +129,20 @@ def test_a_silence_before_activation_is_not_reported(now):
     assert (statistics.received, statistics.processed, statistics.drops["failed"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(("is_dropped", "level"), [(False, DiagnosticStatus.WARN), (True, DiagnosticStatus.ERROR)])
+def test_a_doubt_about_an_image_that_is_still_being_processed_is_no_error(now, is_dropped, level):
+    """The first image may take seconds: none was processed since the last report, and none was lost."""
+    statistics = diagnostics.Statistics(lambda text: None, lambda text: None)
+    statistics.image_received()
+    statistics.problem("black image", "the image is black")
+    if is_dropped:
+        statistics.dropped("bad image", "truncated")
+    assert statistics.input_status("node: input", "/image", True).level == level
+    now[0] += 1.0
+    statistics.image_received()
+    assert statistics.input_status("node: input", "/image", True).level == DiagnosticStatus.OK
+
+
 def of_two_people():
     """Statistics after an image with two people."""
     statistics = diagnostics.Statistics(lambda text: None, lambda text: None)

@@ -11,7 +11,7 @@ pytest.importorskip("metrichmsr_ros.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray
 from helpers.fake_pipeline import FakePipeline
-from helpers.ros_messages import make_header, seconds_of
+from helpers.ros_messages import make_header, make_image, make_info, seconds_of
 from helpers.ros_testing import CameraDriver
 
 from metrichmsr_ros.msg import HumanMeshArray
@@ -46,6 +46,20 @@ def test_a_bag_that_loops_resets_the_tracks(ros):
         camera.send_good(seconds)
         ros.until(lambda want=count: len(humans) == want, f"the result of {seconds}")
     assert (pipeline.resets - resets, node.statistics.resets) == (1, 1)
+
+
+def test_a_topic_that_is_switched_to_another_camera_resets_the_tracks(ros):
+    pipeline = FakePipeline()
+    node = ros.perception(pipeline)
+    humans = ros.hear("/perception/humans", HumanMeshArray)
+    camera, told = CameraDriver(ros), []
+    node.statistics._tell = told.append
+    resets = pipeline.resets
+    for count, frame in enumerate(["front", "/front", "front", "rear", "rear"], start=1):
+        camera.send(make_image(count / 10, value=99, frame=frame), make_info(count / 10, frame=frame))
+        ros.until(lambda want=count: len(humans) == want, f"result {count}")
+    assert (pipeline.resets - resets, node.statistics.resets) == (1, 1)
+    assert told == ["images are of 'rear' after 'front', another camera: everybody is forgotten and found anew"]
 
 
 def test_late_and_repeated_frames_are_left_out(ros):

@@ -18,7 +18,8 @@ class TrackerConfig:
         pauses: least times between two detector calls.
         candidates_per_frame: boxes that are examined.
         max_people: people tracked at once, including newcomers.
-        birth_frames: frames in which a newcomer must be seen before it gets an id.
+        birth_frames: frames in which a newcomer must be seen before it gets an id; frames that follow each other more
+            quickly than at 10 Hz count as far as they are news.
         min_score: the detector's boxes with a lower score start no track.
         birth_confidence: confidence of the first sighting of a newcomer, and of a track that gets an id.
         keep_confidence: a track below this ends.

@@ -47,6 +47,10 @@ class DetectionSchedule:
         self._rota.reset()
         self._watch.reset()
 
+    def compare_anew(self) -> None:
+        """Compare no image that follows with those so far, whose pixels show other places."""
+        self._watch.reset()
+
     def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image, before `tracks` are followed to it; None: none is needed yet.
 

@@ -28,6 +28,8 @@ class PeopleInFrame:
         orientation_covariances: (N, 3, 3) of those, rad^2, about the axes of the frame.
         confidences: (N,) 0 to 1.
         is_hidden: (N,) whether the person was not seen; the position is then no measurement.
+        shifts: (N, 3) by which people moved since the last image without a motion, as their sizes became known; None:
+            nobody did.
     """
 
     ids: tuple[str, ...]
@@ -37,6 +39,7 @@ class PeopleInFrame:
     orientation_covariances: Float64Array
     confidences: Float64Array
     is_hidden: NDArray[np.bool_]
+    shifts: Float64Array | None = None
 
     def moved(self, pose: Float64Array) -> PeopleInFrame:
         """The same people in another frame; `pose` (4, 4) takes points of this frame to that one."""
@@ -50,6 +53,7 @@ class PeopleInFrame:
             covariances=turn @ self.covariances @ turn.T,
             orientations=orientations,
             orientation_covariances=turn @ self.orientation_covariances @ turn.T,
+            shifts=None if self.shifts is None else self.shifts @ turn.T,
         )
 
 
@@ -122,6 +126,8 @@ class FixedFrameFilter:
         motion = self._filters[people.ids[row]]
         if people.is_hidden[row]:
             return motion.predict(stamp_s)
+        if people.shifts is not None:
+            motion.shift(people.shifts[row])
         return motion.update(people.positions[row], people.covariances[row], stamp_s)
 
 

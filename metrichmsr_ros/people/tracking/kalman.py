@@ -71,6 +71,15 @@ class RootFilter:
         """
         self._state = self._state + np.concatenate([np.asarray(offset, np.float64), np.zeros(3)])
 
+    def doubt(self, covariance: ArrayLike) -> None:
+        """Let the next measurement move the position without a motion: its common error is another, nobody knows which.
+
+        Args:
+            covariance: (3, 3) m^2, of the difference of the two errors.
+        """
+        self._covariance = self._covariance.copy()
+        self._covariance[:3, :3] += np.asarray(covariance, np.float64)
+
     def update(
         self, position: ArrayLike, covariance: ArrayLike, stamp_s: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_o
 from metrichmsr_ros.people.detection.person_detector import MIN_SCORE, PersonBox
 from metrichmsr_ros.people.detection.plausibility import body_size, torso_points
 from metrichmsr_ros.people.stamps import news_share
-from metrichmsr_ros.types import FloatingArray
+from metrichmsr_ros.types import Float64Array, FloatingArray
 
 MIN_GROWTH, MAX_GROWTH = 0.6, 1.7
 """Limits of the ratio of a person's sizes in the image at two sightings."""
@@ -22,13 +22,14 @@ _HALF_LIFE_S = 0.1
 _MAX_SPEED = 3.0
 """Body sizes per second."""
 _NEWS = 0.3
-"""Weight of one look in the running mean of the evidence that a track is a person."""
+"""Weight of one look in the running mean of the evidence that a track is a person; of looks that follow each other
+more quickly than `IMAGE_S`, as of all weights here, less."""
 _NEW_LOOK = 0.1
 """Weight of one look in the mean appearance."""
 _TOO_SMALL = 0.85
 """Size of the next ROI, divided by that around the detector's box, below which the body was drawn too small."""
 _FADE = 0.8
-"""The detector's last score of a person counts by so much less after each call that does not see them."""
+"""The detector's last score of a person counts by so much less after a call that does not see them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +62,9 @@ class Track:
         seen_s: its stamp.
         appearance: slow mean of `appearance_of`, (2, 3) CIELAB.
         id: None for a newcomer.
+        born_s: stamp of the first sighting.
         age: frames since the first sighting.
-        sightings: number of frames with a sighting.
+        sightings: number of frames with a sighting; those soon after one count as far as they are news.
         velocity: (2,) px/s of the torso.
         is_seen: seen in the current frame.
         seen_box: the detector's last box, moved with the body; its score fades while the detector sees nobody here.
@@ -77,10 +79,14 @@ class Track:
     evidence: FloatingArray
     id: str | None = None
     age: int = 0
-    sightings: int = 1
+    sightings: float = 1.0
     velocity: FloatingArray = field(default_factory=lambda: np.zeros(2))
     is_seen: bool = True
     is_detected: bool = True
+
+    def __post_init__(self) -> None:
+        """The first sighting is the first look at the evidence, and the detector's."""
+        self.born_s = self._weighed_s = self._searched_s = self.seen_s
 
     @property
     def confidence(self) -> float:
@@ -101,7 +107,20 @@ class Track:
         mean = (1.0 - new) * self.appearance + new * appearance
         self.appearance = np.where(np.isfinite(mean), mean, appearance)
         self.landmarks, self.seen_s, self.is_seen = landmarks, stamp_s, True
-        self.sightings += 1
+        self.sightings += news_share(elapsed)
+
+    def change_pixels(self, to_new: Float64Array) -> None:
+        """Move all places in pixels to where the same camera shows them at another resolution.
+
+        Args:
+            to_new: (3, 3) affine map from px of the images so far to px of those that follow.
+        """
+        matrix, shift, roi = to_new[:2, :2], to_new[:2, 2], self.landmarks.roi
+        size = roi.size * math.sqrt(float(np.linalg.det(matrix)))
+        self.landmarks = self.landmarks.moved_to(Roi(matrix @ roi.centre + shift, size, roi.rotation))
+        self.velocity = matrix @ self.velocity
+        corners = self.seen_box.box.reshape(2, 2) @ matrix.T + shift
+        self.seen_box = PersonBox(self.seen_box.score, corners.reshape(4))
 
     def weigh(self, size: tuple[int, int]) -> None:
         """Let this frame's landmarks and the detector's last box count for or against a person.
@@ -111,15 +130,17 @@ class Track:
         """
         seen = self.seen_box if self.seen_box.score >= MIN_SCORE else None
         now = evidence_of(self.landmarks, seen, size)
-        self.evidence = self.evidence + _NEWS * (now - self.evidence)
+        news, self._weighed_s = _NEWS * news_share(self.seen_s - self._weighed_s), self.seen_s
+        self.evidence = self.evidence + news * (now - self.evidence)
 
     def detect(self, box: PersonBox) -> None:
         """The detector saw the person in this box."""
-        self.seen_box, self.is_detected = box, True
+        self.seen_box, self.is_detected, self._searched_s = box, True, self.seen_s
 
     def fade(self) -> None:
-        """The detector searched here and saw nobody."""
-        self.seen_box, self.is_detected = PersonBox(_FADE * self.seen_box.score, self.seen_box.box), False
+        """The detector searched the image of the last sighting here, and saw nobody."""
+        left, self._searched_s = _FADE ** news_share(self.seen_s - self._searched_s), self.seen_s
+        self.seen_box, self.is_detected = PersonBox(left * self.seen_box.score, self.seen_box.box), False
 
     def expected_roi(self, stamp_s: float) -> Roi:
         """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""

@@ -5,9 +5,9 @@
         for person in tracker.update(image, stamp_s):
             print(person.id, person.bbox)
 
-A newcomer gets an id after sightings in several frames. The track of an unseen person is kept for a limited time. A
-box of the detector belongs to one person: its score carries that person's confidence, and boxes of nobody known are
-looked at with known people masked.
+A newcomer gets an id after sightings over a fifth of a second, and in several frames. The track of an unseen person is
+kept for a limited time. A box of the detector belongs to one person: its score carries that person's confidence, and
+boxes of nobody known are looked at with known people masked.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from metrichmsr_ros.people.tracking.detection_schedule import DetectionSchedule,
 from metrichmsr_ros.people.tracking.following import Look, look_for
 from metrichmsr_ros.people.tracking.track import MAX_GROWTH, MIN_GROWTH, Track, TrackedPerson
 from metrichmsr_ros.runtime.workers import Workers
-from metrichmsr_ros.types import FloatingArray, ImageArray
+from metrichmsr_ros.types import Float64Array, FloatingArray, ImageArray
 
-_YOUNG = 10
-"""Frames since the birth of a track that may turn out to be a known person again."""
+_YOUNG_S = 1.05
+"""Age of a track that may still turn out to be a known person again: ten images at 10 Hz."""
+_JITTER = 0.5
+"""Images by which the time since a newcomer was first seen may fall short: stamps are not exactly even."""
 _MOMENT_S = 0.35
 """Within this time after a person was seen, a sighting in the same place is them whatever its colours."""
 _OTHERS_SCORE = 0.7  # of a box that another detector found, which gives no score
@@ -71,10 +73,24 @@ class PeopleTracker:
         self._rejected.clear()
         self._stamp_s = None
 
+    def change_pixels(self, to_new: Float64Array, size: tuple[int, int]) -> None:
+        """Keep everybody where the same camera goes on with another resolution, part of its sensor or focal length.
+
+        Args:
+            to_new: (3, 3) affine map from px of the images so far to px of those that follow.
+            size: width, height of those that follow, px.
+        """
+        for track in self._tracks:
+            track.change_pixels(to_new)
+        self._schedule.compare_anew()
+        self._rejected.clear()
+        self._shape = (size[1], size[0], 3)
+
     def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
         """Process the next image.
 
-        A stamp before the last one (a bag that loops), a stamp long after it, or another image size ends all tracks.
+        A stamp before the last one (a bag that loops), a stamp long after it, or another image size that
+        `change_pixels` did not announce ends all tracks.
 
         Args:
             image: HWC uint8 RGB.
@@ -123,7 +139,7 @@ class PeopleTracker:
         track.age += 1
         if found is None or not self._continues(track, found, stamp_s):
             return
-        if not self._ends_its_double(track, found, done) and is_known(found, [t.landmarks for t in done]):
+        if not self._ends_its_double(track, found, stamp_s, done) and is_known(found, [t.landmarks for t in done]):
             return
         appearance = appearance_of(image, found)
         in_doubt = look.has_neighbours or not was_seen
@@ -132,10 +148,10 @@ class PeopleTracker:
         track.update(found, appearance, stamp_s)
         done.append(track)
 
-    def _ends_its_double(self, track: Track, found: LandmarkSet, done: list[Track]) -> bool:
+    def _ends_its_double(self, track: Track, found: LandmarkSet, stamp_s: float, done: list[Track]) -> bool:
         """End the track that began a moment ago on the body of this older track, if there is one: one body, one id."""
         double = next((t for t in done if are_same_person(found, t.landmarks)), None)
-        if double is None or double.age > _YOUNG or track.age <= _YOUNG:
+        if double is None or stamp_s - double.born_s > _YOUNG_S or stamp_s - track.born_s <= _YOUNG_S:
             return False
         done.remove(double)
         self._tracks.remove(double)
@@ -221,7 +237,7 @@ class PeopleTracker:
         for track in self._tracks:
             if (
                 track.id is None
-                and track.sightings >= self._config.birth_frames
+                and track.sightings >= self._config.birth_frames - _JITTER
                 and track.confidence >= self._config.birth_confidence
             ):
                 self._named += 1

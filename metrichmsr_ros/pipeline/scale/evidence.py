@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GATE = 2.5  # standard deviations; evidence farther from the current mean belongs to another object
+CORRELATED_S = 0.5
+"""Errors of posture, of the floor and of clothes in images closer than this are nearly the same."""
 RECALL_STD = 0.01  # of log s: how much the measured size of one person varies with posture
 GROSS_BIASES = 7.0  # stated biases that a badly calibrated mount reaches: 2 degrees instead of 0.3
 
@@ -81,12 +83,12 @@ class SizeMemory:
     def add(self, log_size: float, evidence: ScaleEvidence, share: float = 1.0) -> None:
         """Add a measurement of a body whose size the network estimates as `log_size`; restart when it contradicts.
 
-        `share`: above 0, up to 1: how far its noise is independent of that of the last image.
+        `share`: above 0, up to 1: how far its noise is independent of that of the last measurement.
         """
         measured = log_size + evidence.log_scale
         known = self.recall(log_size)
         if known and abs(known.log_scale - evidence.log_scale) > GATE * math.hypot(known.std, evidence.std):
-            self._precision = self._sum = 0.0
+            self._precision, self._sum, share = 0.0, 0.0, 1.0
         weight = share * evidence.noise**-2
         total = self._precision + weight
         self._bias = math.sqrt((self._precision * self._bias**2 + weight * evidence.bias**2) / total)
@@ -125,12 +127,15 @@ def corrected_scale(
 ) -> ScaleCorrection:
     """Scale of one person, from this image's evidence and what earlier images left in `memory`.
 
+    The deviation takes this image's evidence as independent of what is remembered only as far as it is. The mean takes
+    it whole: the distance in this image depends on what this image measures.
+
     Args:
         prior_std: standard deviation of log s that the network claims.
         log_size: logarithm of the body height that the network estimates.
         evidence: of this image.
         memory: of this person; takes the evidence in. None: a single image.
-        share: of the noise of this image that is independent of the last one, above 0, up to 1.
+        share: of the noise of this image that is independent of the last one measured, above 0, up to 1.
     """
     measured = usable(prior_std, evidence)
     remembered = memory.recall(log_size) if memory else None
@@ -139,6 +144,9 @@ def corrected_scale(
         for item in measured:
             memory.add(log_size, item, share)
     mean, std = _combined(prior_std, kept)
+    if remembered in kept:
+        news = [item if item is remembered else replace(item, noise=item.noise / math.sqrt(share)) for item in kept]
+        std = _combined(prior_std, news)[1]
     return ScaleCorrection(math.exp(mean), std, prior_std, tuple(item.source for item in kept))
 
 

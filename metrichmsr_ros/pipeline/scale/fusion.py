@@ -15,7 +15,13 @@ from metrichmsr_ros.hmr.shape_smoothing import with_shapes
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.stamps import news_share
 from metrichmsr_ros.pipeline.scale.depth_sensor import depth_of_bodies
-from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection, ScaleEvidence, SizeMemory, corrected_scale
+from metrichmsr_ros.pipeline.scale.evidence import (
+    CORRELATED_S,
+    ScaleCorrection,
+    ScaleEvidence,
+    SizeMemory,
+    corrected_scale,
+)
 from metrichmsr_ros.pipeline.scale.ground_contact import feet_on_floor
 from metrichmsr_ros.pipeline.scene import SceneContext
 
@@ -33,12 +39,16 @@ class ScaleCorrector:
         self._body = body
         self._resize = Resizer(body)
         self._memories: dict[str, SizeMemory] = {}
-        self._seen_s: dict[str, float] = {}  # stamp of each person's last image
+        self._measured_s: dict[str, float] = {}  # stamp of each person's last measurement
 
     def forget_all_but(self, ids: set[str]) -> None:
         """Drop what is remembered of people who are gone."""
         self._memories = {name: memory for name, memory in self._memories.items() if name in ids}
-        self._seen_s = {name: stamp_s for name, stamp_s in self._seen_s.items() if name in ids}
+        self._measured_s = {name: stamp_s for name, stamp_s in self._measured_s.items() if name in ids}
+
+    def remembers(self, ids: Sequence[str]) -> bool:
+        """Whether a size of one of these people was measured."""
+        return any(id in self._measured_s for id in ids)
 
     def fix(
         self,
@@ -65,13 +75,15 @@ class ScaleCorrector:
         memories = [None] * len(sizes) if ids is None else [self._memories.setdefault(i, SizeMemory()) for i in ids]
         shares = [1.0] * len(sizes) if ids is None else [self._share(id, stamp_s) for id in ids]
         fixes = list(map(corrected_scale, priors, sizes, evidence, memories, shares))
+        for id, items in zip(ids or (), evidence, strict=False):
+            if any(items):
+                self._measured_s[id] = stamp_s
         return self._scaled(estimate, fixes), fixes
 
     def _share(self, id: str, stamp_s: float) -> float:
-        """Of an image of a person, by the time since the last one."""
-        elapsed = stamp_s - self._seen_s.get(id, -math.inf)
-        self._seen_s[id] = stamp_s
-        return max(news_share(elapsed), _LEAST_SHARE)
+        """Of a measurement of a person, by the time since the last one."""
+        elapsed = stamp_s - self._measured_s.get(id, -math.inf)
+        return max(news_share(elapsed, CORRELATED_S), _LEAST_SHARE)
 
     def _evidence(
         self,

@@ -38,7 +38,9 @@ class ReadyFrame:
         arrived_ns: time of arrival: on the node's monotonic clock, or the log time in a bag.
         image: (H, W, 3) uint8 RGB.
         camera: of this image.
-        jump_s: seconds by which stamps jumped, after which all tracks must end; None: the video continues.
+        jump_s: seconds by which stamps jumped, after which all tracks must end; None: they go on.
+        frame_before: frame of the last image if it was another one, as of a topic that is switched to another camera,
+            after which all tracks must end; None: the same.
         context: floor, depth and detections at the image's time.
         seconds: duration by stage: `convert` and `pair`.
     """
@@ -51,6 +53,12 @@ class ReadyFrame:
     jump_s: float | None
     context: SceneContext
     seconds: dict[str, float] = field(default_factory=dict)
+    frame_before: str | None = None
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether this image does not go on with the video of the last one."""
+        return self.jump_s is not None or self.frame_before is not None
 
     @property
     def stamp_s(self) -> float:
@@ -107,6 +115,7 @@ class Intake:
         self._bit_depth, self._camera_mixture = BitDepth(), CameraMixture()
         self._has_reported_empty_frame = False
         self._pending_jump_s: float | None = None  # not yet in a ready frame
+        self._frame: str | None = None  # of the last ready frame
 
     @property
     def health(self) -> dict[str, str]:
@@ -137,8 +146,10 @@ class Intake:
         self._pending_jump_s = self._stamp_gate.admit(stamp) or self._pending_jump_s
         context = self._contexts.of(header, camera, parameters)
         jump_s, self._pending_jump_s = self._pending_jump_s, None
+        before, self._frame = self._frame, header.frame_id
+        other = before if before not in (None, header.frame_id) else None
         seconds = {"convert": converted - began, "pair": time.perf_counter() - converted}
-        return ReadyFrame(header, stamp, arrived_ns, image, camera, jump_s, context, seconds)
+        return ReadyFrame(header, stamp, arrived_ns, image, camera, jump_s, context, seconds, other)
 
     def _is_rectified(self, parameters: IntakeParameters) -> bool | None:
         given = parameters.rectified

@@ -25,6 +25,8 @@ from metrichmsr_ros.types import Float64Array
 TF_WAIT_S = 0.03
 _POLL_S = 0.005
 MAX_TF_AGE_S = 1.0  # an older pose of the camera is not used
+ROLLED_DEG = 45.0  # from which on fewer people are found: the detector knows upright people
+_LEAST_LEVEL = 0.5  # length of the vertical in the image plane, of 1: a camera that looks down has no roll
 
 
 class Transforms(Protocol):
@@ -84,6 +86,7 @@ class ContextProvider:
         self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
         self._tf_in_time = True  # whether the last transform arrived in time
+        self._used = (False, False)  # use_floor and use_depth at the last image
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
     def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> SceneContext:
@@ -95,7 +98,9 @@ class ContextProvider:
         """
         boxes = self._detections(header, camera, parameters)
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
-        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes))
+        before, self._used = self._used, (parameters.use_floor, parameters.use_depth)
+        is_switched_off = any(was and not now for was, now in zip(before, self._used, strict=True))
+        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes), is_switched_off)
 
     def _detections(self, header: Any, camera: Camera, parameters: ContextParameters) -> Sequence[Float64Array]:
         self.health["detections"] = "none yet"
@@ -124,7 +129,19 @@ class ContextProvider:
             self.health["floor"] = "no transform"
             self._problem("no floor", f"{ground_frame} to {header.frame_id or 'an image without frame_id'}: {error}")
             return None
-        return Plane(camera_pose[2, :3].copy(), -float(camera_pose[2, 3]))  # z of the ground frame is up, 0 the floor
+        up = camera_pose[2, :3].copy()  # z of the ground frame is up, 0 the floor
+        self._check_roll(up, ground_frame)
+        return Plane(up, -float(camera_pose[2, 3]))
+
+    def _check_roll(self, up: Float64Array, ground_frame: str) -> None:
+        roll = float(np.degrees(np.arctan2(up[0], -up[1])))
+        if float(np.hypot(up[0], up[1])) > _LEAST_LEVEL and abs(roll) > ROLLED_DEG:
+            self._problem(
+                "rolled camera",
+                f"by the transform from {ground_frame}, up is {abs(roll):.0f} degrees to the "
+                f"{'right' if roll > 0 else 'left'} of the image's top. If the images are upright, that transform is "
+                "wrong; if not, few people are found: turn the images in the driver, with their CameraInfo and frame",
+            )
 
     def _camera_pose(self, ground_frame: str, header: Any) -> npt.NDArray[np.float64]:
         """Pose of the camera at the image's stamp, else the newest one within `MAX_TF_AGE_S` of it."""

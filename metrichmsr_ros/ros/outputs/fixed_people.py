@@ -25,6 +25,7 @@ def people_of(bodies: list[Body]) -> PeopleInFrame:
         np.array([body.person.orientation_cov for body in bodies], np.float64).reshape(count, 3, 3),
         np.array([body.person.confidence for body in bodies], np.float64),
         np.array([body.person.is_occluded for body in bodies], bool),
+        np.array([body.person.size_shift for body in bodies], np.float64).reshape(count, 3),
     )
 
 

@@ -11,18 +11,28 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.ros.outputs.people import Body
-from metrichmsr_ros.types import AnyArray
+from metrichmsr_ros.types import AnyArray, Float64Array
 from metrichmsr_ros.visual.overlay import person_colour
 
 HIDDEN_ALPHA = 0.3  # of people who are predicted, not seen
 POINTS_M = 1.0  # length of the arrow of who points
+ABOVE_M = 0.25  # the label's height over the highest joint
+_HEAD, _ANKLES = JOINT_NAMES.index("head"), [JOINT_NAMES.index(f"{side}_ankle") for side in ("left", "right")]
 
 
-def markers_message(bodies: list[Body], header: Header, parents: AnyArray) -> MarkerArray:
-    """Skeletons, ids, gestures and pointing arrows; starts with DELETEALL, to remove those of the image before."""
+def markers_message(bodies: list[Body], header: Header, parents: AnyArray, up: AnyArray | None = None) -> MarkerArray:
+    """Skeletons, ids, gestures and pointing arrows; starts with DELETEALL, to remove those of the image before.
+
+    Args:
+        bodies: everybody.
+        header: of the image.
+        parents: (24,) of the joints.
+        up: (3,) unit vector against gravity in the camera frame; None: unknown, labels are over the heads as people
+            stand, sit or lie.
+    """
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, body in enumerate(bodies):
-        markers += [_skeleton(body, header, index, parents), _label(body, header, index)]
+        markers += [_skeleton(body, header, index, parents), _label(body, header, index, up)]
         markers += _pointing(body, header, index)
     return MarkerArray(markers=markers)
 
@@ -72,14 +82,24 @@ def _skeleton(body: Body, header: Header, index: int, parents: AnyArray) -> Mark
     return marker
 
 
-def _label(body: Body, header: Header, index: int) -> Marker:
+def _label(body: Body, header: Header, index: int, up: AnyArray | None) -> Marker:
     text = "\n".join([*(name.replace("_", " ") for name in body.person.gestures), body.id])
     marker = Marker(header=header, ns="id", id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, text=text)
-    above_head = body.person.joints_cam[:, 1].min() - 0.25  # y points down in the optical frame
-    marker.pose.position = Point(x=float(body.origin[0]), y=float(above_head), z=float(body.origin[2]))
+    x, y, z = _above(body, up).tolist()
+    marker.pose.position = Point(x=x, y=y, z=z)
     marker.pose.orientation.w, marker.scale.z = 1.0, 0.2
     marker.color = _colour(body)
     return marker
+
+
+def _above(body: Body, up: AnyArray | None) -> Float64Array:
+    """(3,) m, over the middle of the hips and the highest joint; the camera may be mounted in any way."""
+    joints, origin = body.person.joints_cam.astype(np.float64), np.asarray(body.origin, np.float64)
+    if up is None:
+        tall = joints[_HEAD] - joints[_ANKLES].mean(axis=0)
+        up = tall / max(float(np.linalg.norm(tall)), 1e-6)
+    highest = float(((joints - origin) @ up).max())
+    return origin + np.asarray(up, np.float64) * (highest + ABOVE_M)
 
 
 def _pointing(body: Body, header: Header, index: int) -> list[Marker]:

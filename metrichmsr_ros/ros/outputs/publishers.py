@@ -112,7 +112,7 @@ class Outputs:
         self._add(
             MarkerArray,
             "~/markers",
-            lambda bodies, scene, header: markers_message(bodies, header, self._parents),
+            lambda bodies, scene, header: markers_message(bodies, header, self._parents, scene.up),
             nothing,
         )
         self._add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -77,6 +79,19 @@ def test_hidden_people_go_on_in_the_fixed_frame_and_strangers_are_not_invented()
     assert np.trace(found.covariances[0]) > np.trace(last.covariances[0])
     motion.reset()
     assert motion.update(away, 3.9).people.ids == ()
+
+
+def test_a_person_who_turns_out_to_be_nearer_has_not_moved():
+    """Somebody who stands is seen 1 m nearer from one image on, because the size is known then."""
+    motion = FixedFrameFilter()
+    for number in range(30):
+        pose = camera_at(number / 10)
+        seen = people(seen_from(pose, [[5.0, 1.0, 0.9] if number < 20 else [4.0, 1.0, 0.9]]))
+        if number == 20:
+            seen = replace(seen, shifts=np.array([[-1.0, 0.0, 0.0]]) @ pose[:3, :3])
+        found = motion.update(seen.moved(pose), number / 10)
+        assert np.linalg.norm(found.velocities[0]) < 0.05
+    np.testing.assert_allclose(found.people.positions[0], [4.0, 1.0, 0.9], atol=0.02)
 
 
 def test_nobody_is_an_answer():

@@ -223,3 +223,17 @@ def test_the_covariance_stays_symmetric_and_positive(seed, variance):
 def test_measurements_that_are_not_finite_are_refused(position, covariance):
     with pytest.raises(ValueError, match="must be"):
         RootFilter().update(position, covariance, 0.0)
+
+
+def test_where_the_common_error_became_another_a_jump_is_no_motion():
+    """0.4 m between two measurements of a walk at 1 m/s; without a doubt this is a jump of the person."""
+    speeds = {}
+    for doubt in (0.0, 0.3):
+        motion = RootFilter()
+        for k in range(20):
+            motion.update([0.1 * k, 0.0, 4.0], np.eye(3) * 0.15**2, 0.1 * k)
+        motion.doubt(np.eye(3) * doubt**2)
+        place, velocity, _ = motion.update([2.0, 0.4, 4.0], np.eye(3) * 0.15**2, 2.0)
+        speeds[doubt] = float(np.linalg.norm(velocity - [1.0, 0.0, 0.0]))
+    np.testing.assert_allclose(place, [2.0, 0.4, 4.0], atol=0.02)
+    assert speeds[0.3] < 0.1 < 0.3 < speeds[0.0]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.people_scenes import Figure, landmark_set
 
+from metrichmsr_ros.people.detection.confidence import evidence_of
 from metrichmsr_ros.people.detection.person_detector import PersonBox
 from metrichmsr_ros.people.tracking.track import Track
 
@@ -70,6 +71,28 @@ def test_a_walk_is_known_soon_at_any_rate_of_images(rate):
     for number in range(1, round(0.4 * rate) + 1):
         track.update(landmark_set(Figure(300 + 100 * number / rate, 200)), APPEARANCE, 1.0 + number / rate)
     np.testing.assert_allclose(track.velocity, [100, 0], atol=8)
+
+
+@pytest.mark.parametrize("rate", [10, 15, 30, 60])
+def test_bad_looks_of_a_fifth_of_a_second_weigh_alike_at_any_rate_of_images(rate):
+    """As of motion blur. The mean over time is compared with that of two looks at 10 Hz."""
+    track, good = track_of(100), np.ones(5)
+    track.evidence = good
+    for number in range(1, rate // 5 + 1):
+        track.update(landmark_set(Figure(300, 200, peak=0.1), score=0.1), APPEARANCE, 1.0 + number / rate)
+        track.weigh((640, 480))
+    bad = evidence_of(track.landmarks, track.seen_box, (640, 480))
+    np.testing.assert_allclose((track.evidence - bad) / (good - bad), 0.7**2, rtol=0.2)
+    assert track.sightings == pytest.approx(3)
+
+
+@pytest.mark.parametrize("rate", [10, 20, 60])
+def test_a_detector_that_sees_nobody_for_half_a_second_fades_its_box_alike_at_any_rate_of_calls(rate):
+    track = track_of(100)
+    for number in range(1, rate // 2 + 1):
+        track.update(landmark_set(Figure(300, 200)), APPEARANCE, 1.0 + number / rate)
+        track.fade()
+    assert track.seen_box.score == pytest.approx(0.9 * 0.8**5)
 
 
 @pytest.mark.parametrize("rate", [10, 30, 60])

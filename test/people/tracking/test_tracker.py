@@ -101,6 +101,40 @@ def test_people_who_left_are_dropped_and_ids_are_never_reused():
     assert ids(seen[59]) == ["p2"]
 
 
+RATES = [5, 10, 15, 30, 60, 90]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_body_that_is_seen_for_a_ninth_of_a_second_gets_no_id_at_any_rate(rate):
+    figure = Figure(200, 200)
+
+    def flicker(k):
+        figure.hidden = k / rate % 0.8 > 0.11
+
+    assert all(people == [] for people in run(tracker_of([figure], HASTY), 2 * rate, rate=rate, move=flicker))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_person_gets_an_id_after_a_fifth_of_a_second_and_at_low_rates_after_three_images(rate):
+    seen = run(tracker_of([Figure(200, 200)], HASTY), rate, rate=rate)
+    first = next(k for k, people in enumerate(seen) if people)
+    assert first == 2 if rate <= 10 else 0.14 < first / rate <= 0.21
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_a_track_that_began_half_a_second_ago_on_a_known_body_ends_at_any_rate(rate):
+    """In a shadow a person has clothes of another colour, to the detector; in half of its light, of both."""
+    figure = Figure(300, 240, 150)
+    tracker, seen = tracker_of([figure], HASTY), []
+    for k in range(4 * rate):
+        grey = 90 if k / rate < 2.0 else 22 if k / rate < 2.95 else 55
+        figure.hidden = 2.0 <= k / rate < 2.4 or 2.85 <= k / rate < 2.95
+        figure.peak = 0.6 if k / rate < 2.0 else 0.7  # the newcomer shows more, and is looked at first
+        seen.append(tracker.update(np.full_like(IMAGE, grey), k / rate))
+    assert ids(seen[-1]) == ["p1"]
+    assert len(seen[-1]) == 1
+
+
 def test_two_people_side_by_side_keep_their_ids():
     left, right = Figure(200, 200), Figure(226, 200)
 
@@ -151,6 +185,53 @@ def test_a_stamp_that_goes_back_or_a_long_gap_resets_the_tracker(restart):
     assert ids(run(tracker, 8)[-1]) == ["p1"]
     assert tracker.update(IMAGE, restart) == []
     assert ids(run(tracker, 8, start=restart + 0.1)[-1]) == ["p2"]
+
+
+# px of 640x480 -> px of another image of the same camera, and its width and height
+OTHER_IMAGES = {
+    "half the resolution": ([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], (320, 240)),
+    "twice the resolution": ([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], (1280, 960)),
+    "a part of the sensor": ([[1, 0, -160], [0, 1, -120], [0, 0, 1]], (320, 240)),
+    "a longer focal length": ([[1.8, 0, -256], [0, 1.8, -192], [0, 0, 1]], (640, 480)),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_IMAGES)
+@pytest.mark.parametrize("hidden", [0, 6])
+def test_people_keep_their_ids_when_their_camera_changes_its_image(name, hidden):
+    """Two people walk; one of them may be hidden while the image changes."""
+    (to_new, size), figures = OTHER_IMAGES[name], [Figure(270, 240), Figure(360, 250)]
+    tracker, to_new, height = tracker_of(figures, HASTY), np.array(to_new), 100.0
+
+    def walk(k):
+        figures[0].hidden = 12 <= k < 12 + hidden
+        for figure, x, y in zip(figures, (270, 360), (240, 250), strict=True):
+            place = np.array([x + 3.0 * k, y, 1.0])
+            figure.x, figure.y = place[:2] if k < 15 else to_new[:2] @ place
+            figure.height = height if k < 15 else height * to_new[0, 0]
+
+    before = run(tracker, 15, move=walk)[-1]
+    tracker.change_pixels(to_new, size)
+    image, after = np.full((size[1], size[0], 3), 90, np.uint8), []
+    for k in range(15, 25):
+        walk(k)
+        after.append(tracker.update(image, k / 10))
+    assert all(ids(people) == ids(before) == ["p1", "p2"] for people in after)
+    assert [people[0].is_occluded for people in after] == [k < 12 + hidden for k in range(15, 25)]
+    np.testing.assert_allclose(after[-1][0].landmarks.pixels[33], [figures[0].x, figures[0].y], atol=1)
+
+
+def test_a_camera_that_zooms_all_the_time_costs_no_more_calls_of_the_detector_than_one_that_turns():
+    figures = [Figure(320, 240, 100)]
+    detector = FigureDetector(figures)
+    tracker = PeopleTracker(FigureFinder(figures), detector)
+    run(tracker, 60, rate=30.0)
+    detector.tiles.clear()
+    for k in range(60, 90):
+        tracker.change_pixels(np.array([[1.01, 0, -3.2], [0, 1.01, -2.4], [0, 0, 1]]), (640, 480))
+        figures[0].height *= 1.01
+        assert ids(tracker.update(IMAGE, k / 30)) == ["p1"]
+    assert len(detector.tiles) == 10
 
 
 def test_another_image_size_resets_the_tracker():

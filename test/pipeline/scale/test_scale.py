@@ -202,6 +202,41 @@ def test_more_images_a_second_do_not_make_a_remembered_size_more_certain(body):
     assert known[1] == pytest.approx(known[0], rel=0.05)
 
 
+@pytest.mark.parametrize("rate", [4, 10, 30])
+def test_errors_of_the_floor_that_last_half_a_second_make_no_size_too_certain(body, rate):
+    """The floor is off by what its evidence states as noise and bias, anew every half second and for each person."""
+    _, rotmats, transl, seen = standing(body, 4.0)
+    estimate = HMREstimate(rotmats, np.zeros((1, 10), np.float32), transl, np.full((1, 2), 0.8, np.float32))
+    stated = feet_on_floor(seen.vertices[0], seen.joints[0], all_seen(), FLOOR, CAMERA)
+    rng, fixer, scores = np.random.default_rng(1), ScaleCorrector(body), {0.9: [], 1.9: []}
+    for person in range(100):
+        mount = rng.normal(0, stated.bias)
+        offs = mount + rng.normal(0, stated.noise, 4)  # of four halves of a second
+        for number in range(2 * rate):
+            floor = Plane(FLOOR.up, FLOOR.height * math.exp(offs[2 * number // rate]))
+            fixed = fixer.fix(
+                estimate, seen, [all_seen()], CAMERA, SceneContext(floor=floor), [str(person)], number / rate
+            )
+            for at in scores:
+                if number == int(at * rate):
+                    scores[at].append(math.log(fixed[1][0].scale) / fixed[1][0].std)
+    for of_one_time in scores.values():
+        assert 0.5 < np.mean(np.square(of_one_time)) < 1.2
+
+
+def test_a_size_measured_again_after_a_while_counts_as_news(body):
+    """Though the person was seen all the time: the feet were not."""
+    _, rotmats, transl, seen = standing(body, 4.0)
+    estimate = HMREstimate(rotmats, np.zeros((1, 10), np.float32), transl, np.full((1, 2), 0.4, np.float32))
+    fixer, stds = ScaleCorrector(body), []
+    for number in range(31):
+        feet = all_seen(visibility=1.0 if number in (0, 30) else 0.0)
+        fixer.fix(estimate, seen, [feet], CAMERA, SceneContext(floor=FLOOR), ["p1"], number / 10)
+        _, (remembered,) = fixer.fix(estimate, seen, [feet], CAMERA, SceneContext(), ["p1"], number / 10)
+        stds.append(remembered.std)
+    assert stds[30] < 0.9 * stds[29]
+
+
 def floor_evidence(log_scale: float, bias: float = 0.015) -> ScaleEvidence:
     return ScaleEvidence(log_scale, 0.03, bias, "floor")
 

@@ -230,6 +230,17 @@ def test_several_cameras_on_one_topic_are_reported_with_what_differs(cameras, wo
     assert "/cam/image" in texts[-1]
 
 
+def test_images_of_another_frame_are_another_video():
+    intake, *_ = make_intake()
+    anew = []
+    for index, frame in enumerate(["front", "/front", "rear", "rear", "front"]):
+        message = image(1.0 + index / 10)
+        message.header.frame_id = frame
+        ready = intake.frame(message, 0, AUTO)
+        anew.append((ready.starts_anew, ready.frame_before))
+    assert anew == [(False, None), (False, None), (True, "front"), (False, None), (True, "rear")]
+
+
 @pytest.mark.parametrize(
     "images",
     [

@@ -99,6 +99,38 @@ def transform(parent, child, seconds, translation, rotvec):
     return message
 
 
+def rolled(degrees, down=0.0):
+    """Pose of a camera 1.2 m high that is turned about its optical axis, then looks down by `down` degrees."""
+    level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # x right, y down, z ahead; the floor's z is up
+    turns = Rotation.from_euler("x", -down, degrees=True) * Rotation.from_euler("z", degrees, degrees=True)
+    pose = np.eye(4)
+    pose[:3, :3], pose[2, 3] = level @ turns.as_matrix(), 1.2
+    return pose
+
+
+@pytest.mark.parametrize(
+    ("degrees", "down", "told"),
+    [
+        (0, 0, None),
+        (20, 10, None),
+        (180, 0, "180 degrees to the"),
+        (180, 30, "180 degrees to the"),
+        (90, 0, "90 degrees to the left"),
+        (-90, 0, "90 degrees to the right"),
+        (180, 80, None),  # looks at the floor
+    ],
+)
+def test_a_camera_that_is_rolled_is_named_and_its_floor_is_used(degrees, down, told):
+    problems, pose = [], rolled(degrees, down)
+    transforms = SimpleNamespace(matrix=lambda target, source, stamp: pose)
+    contexts = ContextProvider(transforms, DepthImages(), DetectedBoxes(), lambda *problem: problems.append(problem))
+    parameters = SimpleNamespace(use_floor=True, use_depth=True, ground_frame="floor")
+    context = contexts.of(make_header(1.0), Camera.from_fov(64, 48, 1.0), parameters)
+    assert context.floor.height == pytest.approx(-1.2)
+    assert [cause for cause, _ in problems] == ["rolled camera"] * (told is not None)
+    assert told is None or told in problems[0][1]
+
+
 def test_the_floor_follows_tf(ros):
     pipeline = FakePipeline([make_person()])
     node = ros.perception(pipeline, parameters={"ground_frame": "floor"})
@@ -260,6 +292,9 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     camera.send_good(1.02)
     ros.until(lambda: len(humans) == 3, "a result")
     assert not pipeline.contexts[-1].measures_scale
+    camera.send_good(1.04)
+    ros.until(lambda: len(humans) == 4, "a result")
+    assert [context.forgets_sizes for context in pipeline.contexts] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(("topic", "is_distorted"), [("/cam/depth/image_raw", True), ("/cam/depth/image_rect", False)])

@@ -17,6 +17,7 @@ from geometry_msgs.msg import Point
 from helpers.fake_pipeline import FakeBody, FakePipeline, make_person
 from helpers.ros_messages import FRAME, make_header
 
+from metrichmsr_ros.body.load import load_body_engine
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.camera_info import camera_from_info
 from metrichmsr_ros.ros.frames import (
@@ -207,6 +208,34 @@ def test_markers_begin_by_clearing_and_join_every_joint_to_its_parent():
     assert len(bones.points) == 2 * 23
     assert bones.points[1].x == pytest.approx(float(person.joints_cam[1, 0]))
     assert label.text == "a1"
+
+
+def standing_before_a_camera_that_is_rolled(degrees):
+    """Joints (24, 3) m of the open body 3 m before a camera that is turned about its optical axis; and up (3,)."""
+    body = load_body_engine("open_light")
+    joints = body.rest_joints(np.zeros((1, 10), np.float32))[0] * [1, -1, -1] + [0, 0, 3]
+    roll = rodrigues(np.array([0, 0, np.radians(degrees)]))
+    return (joints @ roll.T).astype(np.float32), roll @ [0.0, -1.0, 0.0]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270, 30])
+def test_the_label_is_over_the_head_however_the_camera_is_mounted(degrees, is_known):
+    joints, up = standing_before_a_camera_that_is_rolled(degrees)
+    (body,) = bodies_of(scene_of(make_person(joints_cam=joints)))
+    label = markers_message([body], HEADER, FakeBody.parents, up if is_known else None).markers[2]
+    place = label.pose.position
+    over_hips = np.array([place.x, place.y, place.z]) - body.origin
+    assert over_hips @ up == pytest.approx(((joints - body.origin) @ up).max() + 0.25, abs=0.01)
+    assert np.linalg.norm(over_hips - over_hips @ up * up) < (1e-6 if is_known else 0.1)
+
+
+def test_the_label_of_somebody_who_lies_is_over_them_where_up_is_known():
+    joints, _ = standing_before_a_camera_that_is_rolled(90)
+    (body,) = bodies_of(scene_of(make_person(joints_cam=joints)))
+    label = markers_message([body], HEADER, FakeBody.parents, np.array([0.0, -1.0, 0.0])).markers[2]
+    assert label.pose.position.y == pytest.approx(joints[:, 1].min() - 0.25)
+    assert (label.pose.position.x, label.pose.position.z) == pytest.approx((body.origin[0], body.origin[2]))
 
 
 def test_markers_name_gestures_and_point():
