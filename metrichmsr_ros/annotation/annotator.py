@@ -62,7 +62,7 @@ def check_depth(depth: str | None) -> None:
     if kind == "topic":
         raise AnnotateError(f"--depth {depth}: topics of depth are not read here; use auto, or `metrichmsr replay`")
     if depth is not None:
-        check_source(depth)
+        check_source(depth, without=("topic", "file"))
 
 
 class Annotator:

@@ -133,9 +133,10 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """This pipeline with each calibration, by its name in the table."""
-    from metrichmsr_ros.depth.factory import DepthChoice, source_name
+    from metrichmsr_ros.depth.factory import DepthChoice, check_source, source_name
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
+    check_source(options.depth, without=("topic", "file"))
     source = source_name(options.depth)
     names = {"none": f"{source} alone", "auto": f"{source} + refiner"}
     return {

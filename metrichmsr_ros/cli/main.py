@@ -65,10 +65,12 @@ def predict(
         predict_photo,
         write_depth,
     )
-    from metrichmsr_ros.depth.factory import DepthChoice
+    from metrichmsr_ros.depth.factory import DepthChoice, check_source
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
+    if depth is not None:
+        check_source(depth, without=("topic",))
     check_results(photo, out, depth)
     choice = DepthChoice("people" if depth is None else depth, calibration, device)
     execution = Execution(precision, compile)

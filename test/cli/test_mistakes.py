@@ -80,6 +80,14 @@ CASES = {
         (*PREDICT, "--depth", "file:{files}/flat.npy"),
         "file:flat.npy is 512x100, which is not the shape of the image of 512x512",
     ),
+    "depth of a topic": (
+        (*PREDICT, "--depth", "topic"),
+        "depth source 'topic': no topic is read here; choose from: auto",
+    ),
+    "eval, depth file": (
+        ("eval", "prox", "--data", "{files}/folder", "--depth", "file:x.npy"),
+        "depth source 'file:x.npy': one file is not the depth of every frame; choose from: auto",
+    ),
     "depth file is a page": ((*PREDICT, "--depth", "file:{files}/page.npy"), "web page"),
     "calibration missing": (
         (*PREDICT, "--depth", "ground", "--calibration", "/no.safetensors"),

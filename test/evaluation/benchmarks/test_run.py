@@ -183,8 +183,9 @@ def test_predictions_that_do_not_fit_are_named(tmp_path):
     plain = {name: arrays[name] for name in ("frame", "joints")} | {"sequence": np.full(6, "truth")}
     with pytest.raises(MetricInputError, match="the required field 'h36m' is missing"):
         evaluate("3dpw", truth, {"ours": save_arrays(tmp_path / "plain.npz", plain)})
-    with pytest.raises(MetricInputError, match="unknown benchmark 'coco'"):
-        evaluate("coco", truth, {})
+    for name in ("coco", "prox"):  # prox has depth maps, of `evaluate_depth`
+        with pytest.raises(MetricInputError, match=f"unknown benchmark '{name}'; choose from ([a-z0-9]+, )+synfocal$"):
+            evaluate(name, truth, {})
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(MetricInputError, match="not an npz file"):
         evaluate("3dpw", tmp_path / "text.npz", {"ours": truth})
