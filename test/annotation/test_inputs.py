@@ -85,6 +85,44 @@ def test_a_missing_or_empty_list_is_an_error(tmp_path):
         find_sources([str(tmp_path / "empty.txt")])
 
 
+def test_a_photograph_named_beside_its_folder_counts_once(tmp_path):
+    folder = write_photographs(tmp_path / "photos")
+    one = str(folder / "002.png")
+    for given in ([str(folder), one], [one, str(folder)], [one, str(tmp_path)]):
+        (source,) = find_sources(given)
+        assert len(source.files) == 6
+    assert [source.files for source in find_sources([one, one])] == [(folder / "002.png",)]
+
+
+def test_pictures_that_are_not_read_are_told_not_left_out(tmp_path):
+    folder = write_photographs(tmp_path / "phone")
+    for name in ("a.HEIC", "b.heic", "c.dng", "notes.md"):
+        (folder / name).write_bytes(b"")
+    read, *others = sorted(find_sources([str(folder)]), key=lambda source: source.kind, reverse=True)
+    assert (read.kind, len(read.files)) == ("photographs", 6)
+    assert {source.name: source.cause.partition(",")[0] for source in others} == {
+        "phone/*.heic": "2 pictures of the suffix .heic",
+        "phone/*.dng": "a picture of the suffix .dng",
+    }
+    (alone,) = find_sources([str(folder / "a.HEIC")])
+    assert alone.cause == (
+        "a picture of the suffix .heic, which is not read here; write JPEG, PNG or TIFF files of them"
+    )
+
+
+def test_avif_is_a_photograph(tmp_path):
+    (tmp_path / "a.avif").write_bytes(b"")
+    assert [source.kind for source in find_sources([str(tmp_path)])] == ["photographs"]
+
+
+def test_a_list_names_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_video(tmp_path / "clips" / "clip.avi")
+    (tmp_path / "all.txt").write_text("~/clips/clip.avi\n")
+    (source,) = find_sources(["@~/all.txt"])
+    assert (source.kind, source.path) == ("video", tmp_path / "clips" / "clip.avi")
+
+
 def test_links_in_a_circle_end(tmp_path):
     write_video(tmp_path / "data" / "clip.avi")
     (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
