@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
             return run.evaluate_focal_sweep({options.preset: _pipeline(options)}, options.images)
     if options.data is None:
         raise EvalError(f"--data is missing; give the path of {benchmark}")
+    if not options.data.exists() and not glob.has_magic(str(options.data)):
+        raise EvalError(f"--data {options.data}: does not exist; give the path of {benchmark}")
     if benchmark == "open":
         return run.evaluate_open(options.data, {options.preset: options.preset}, options.device)
     if benchmark == "prox":

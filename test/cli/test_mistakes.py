@@ -147,6 +147,7 @@ CASES = {
     "eval, negative far": (("eval", "prox", "--data", "{files}", "--max-depth", "-1"), "--max-depth -1"),
     "eval, predictions": (("eval", "synfocal", "--predictions", "a=/nope"), "--predictions a=/nope cannot be used"),
     "eval, predictions of open": (("eval", "open", "--data", "x", "--predictions", "a=/nope"), "a=/nope cannot be"),
+    "eval, no data": (("eval", "3dpw", "--data", "/nowhere"), "--data /nowhere: does not exist; give the path of 3dpw"),
     "eval, no name": (("eval", "3dpw", "--data", "x", "--predictions", "=x"), "--predictions =x: write NAME=PATH"),
     "eval, one name": (
         ("eval", "3dpw", "--data", "x", "--predictions", "a=x", "a=y"),
