@@ -37,7 +37,8 @@ class EvalOptions:
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
         images: synfocal without `data`: rendered images per lens.
         max_depth: prox: largest depth evaluated, metres; 0 evaluates all.
-        depth: prox: source of this pipeline's initial depth, as for `predict --depth`.
+        depth: prox: source of this pipeline's initial depth: auto, fastdepth, ground, people, hub[:MODEL] or
+            map_anything[:MODEL].
         calibrations: prox: calibrations of the depth by the people, one row each; none is the initial depth itself.
         preset: preset name of this pipeline, or path of a .safetensors checkpoint.
         body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
