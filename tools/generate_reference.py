@@ -61,7 +61,7 @@ def command_line_page() -> str:
 
 def command_names() -> list[str]:
     """The subcommands, in the order of `metrichmsr --help`."""
-    return re.findall(r"^\W+• (\w+) ", help_of(), re.MULTILINE)
+    return re.findall(r"^\W+• ([\w-]+) ", help_of(), re.MULTILINE)
 
 
 def help_of(*command: str) -> str:
@@ -113,7 +113,7 @@ def _argument(written: str, text: str) -> Argument:
 
 def _command_section(name: str) -> str:
     text = help_of(name)
-    about = text.split("\n\n")[1].strip()
+    about = text.partition("\n\n")[2].partition("\n╭")[0].strip()
     rows = [f"| {_code(a.written)} | {_default(a)} | {_cell(a.meaning)} |" for a in arguments_of(text)]
     table = ["| argument | default | meaning |", "|---|---|---|", *rows, ""] if rows else []
     return "\n".join([f"## metrichmsr {name}", "", about, "", *table])

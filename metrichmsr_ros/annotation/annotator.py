@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from traceback import extract_tb
@@ -62,7 +62,7 @@ def check_depth(depth: str | None) -> None:
     if kind == "topic":
         raise AnnotateError(f"--depth {depth}: topics of depth are not read here; use auto, or `metrichmsr replay`")
     if depth is not None:
-        check_source(depth)
+        check_source(depth, without=("topic", "file"))
 
 
 class Annotator:
@@ -103,7 +103,7 @@ class Annotator:
 
     def _written(self, task: ShardTask, stream: FrameStream, tell: TellFrames) -> ShardOutcome:
         frames = people = 0
-        problems = Counter[str]()
+        problems, first = Counter[str](), dict[str, str]()
         weights = str(getattr(getattr(self._pipeline, "engine", None), "weights_sha256", ""))
         about = {"fingerprint": task.fingerprint, "weights_sha256": weights}
         with ExitStack() as stack:
@@ -114,9 +114,11 @@ class Annotator:
                 if depth is not None and metres is not None:
                     depth.add(row.frame, metres)
                 frames, people = frames + 1, people + len(row.people)
-                problems.update([row.problem] if row.problem else [])
+                if row.problem:
+                    problems[row.problem] += 1
+                    first.setdefault(row.problem, row.image or f"frame {row.frame}")
                 tell((frames, stream.total))
-            cause = "; ".join(filter(None, (stream.damage, _listed(problems, frames))))
+            cause = "; ".join(filter(None, (stream.damage, _listed(problems, first, frames))))
             if problems.total() == frames:
                 raise SourceError(cause or "it has no frames")
             writer.tell("problem", cause)
@@ -154,9 +156,9 @@ class Annotator:
             raise SourceError(f"{type(error).__name__}: {error}") from error
 
 
-def _listed(problems: Counter[str], frames: int) -> str:
-    """The problems in one text: the most frequent, and how many frames have one."""
+def _listed(problems: Counter[str], first: Mapping[str, str], frames: int) -> str:
+    """The problems in one text: the most frequent, the first frame that has it, and how many frames have one."""
     if not problems:
         return ""
     ((text, _),) = problems.most_common(1)
-    return f"{problems.total()} of {frames} frames have no estimates: {text}"
+    return f"{problems.total()} of {frames} frames have no estimates, first {first[text]}: {text}"

@@ -15,7 +15,8 @@ from metrichmsr_ros.io.texts import escaped
 from metrichmsr_ros.ros.bags.locate import SUFFIXES as BAGS
 from metrichmsr_ros.ros.bags.locate import is_bag
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+UNREAD = (".heic", ".heif", ".jxl", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # pictures
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"),
     *(".wmv", ".flv", ".ts", ".mts", ".3gp", ".ogv"),
@@ -60,6 +61,8 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> list[InputSo
         raise AnnotateError(f"{', '.join(inputs) or 'no input'}: nothing is named to annotate")
     once = {source.path.absolute(): source for source in reversed(found)}
     sources = [source for source in found if once.pop(source.path.absolute(), None) is not None]
+    of_folders = {file.absolute() for source in sources for file in source.files if file != source.path}
+    sources = [source for source in sources if source.path.absolute() not in of_folders]
     names = Counter(source.name for source in sources)
     return [
         _with_plain_name(source if names[source.name] == 1 else replace(source, name=_whole_path(source)))
@@ -83,9 +86,9 @@ def _of_input(given: str, out: Path | None) -> Iterator[InputSource]:
     if not given.startswith("@") and not given.lower().endswith(LISTS):
         yield from _at(Path(given), given, out)
         return
-    path = Path(given.removeprefix("@"))
+    path = Path(given.removeprefix("@")).expanduser()
     for line in _lines(path):
-        yield from _at(path.parent / line, line, out)
+        yield from _at(path.parent / Path(line).expanduser(), line, out)
 
 
 def _lines(path: Path) -> list[str]:
@@ -113,8 +116,15 @@ def _at(path: Path, name: str, out: Path | None) -> Iterator[InputSource]:
 
 
 def _unknown(path: Path) -> str:
+    if path.suffix.lower() in UNREAD:
+        return _unread(path.suffix.lower(), 1)
     kinds = " ".join((*IMAGES, *VIDEOS, *TARS, *BAGS))
     return f"the suffix {path.suffix or '(none)'} is of no photograph, video, bag or tar; known are {kinds}"
+
+
+def _unread(suffix: str, files: int) -> str:
+    pictures = "a picture" if files == 1 else f"{files} pictures"
+    return f"{pictures} of the suffix {suffix}, which is not read here; write JPEG, PNG or TIFF files of them"
 
 
 def _single(path: Path, name: str) -> InputSource | None:
@@ -136,12 +146,16 @@ def _below(folder: Path, name: str, out: Path | None) -> Iterator[InputSource]:
     if not found:
         yield InputSource(name, "none", folder, cause="holds no photograph, video, bag or tar")
     for source in found:
-        yield replace(source, name=folder.resolve().name) if source.name == "." else source
+        if source.path == folder or (source.kind == "none" and source.path.parent == folder):
+            yield replace(source, name=(Path(folder.resolve().name) / source.name).as_posix())
+        else:
+            yield source
 
 
 def _walk(folder: Path, named: Callable[[Path], str], out: Path | None) -> Iterator[InputSource]:
     entries = sorted(Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith("."))
     photographs = []
+    unread = Counter[str]()
     for path in entries:
         if path.is_symlink() and path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
             continue  # it leads back to a folder that it is in
@@ -154,5 +168,10 @@ def _walk(folder: Path, named: Callable[[Path], str], out: Path | None) -> Itera
                 photographs.append(path)
             else:
                 yield source
+        elif path.suffix.lower() in UNREAD:
+            unread[path.suffix.lower()] += 1
+    for suffix, files in unread.items():
+        pattern = folder / f"*{suffix}"
+        yield InputSource(named(pattern), "none", pattern, cause=_unread(suffix, files))
     if photographs:
         yield InputSource(named(folder), "photographs", folder, tuple(photographs))

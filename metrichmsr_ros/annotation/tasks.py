@@ -9,14 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-
 from metrichmsr_ros.annotation.bags import BagFrames
 from metrichmsr_ros.annotation.frames import Cameras, FrameStream
 from metrichmsr_ros.annotation.inputs import InputSource
 from metrichmsr_ros.annotation.options import AnnotateOptions, SourceError
 from metrichmsr_ros.annotation.photographs import PhotographFrames, TarFrames
-from metrichmsr_ros.annotation.videos import VideoFrames, announced_frames
+from metrichmsr_ros.annotation.videos import VideoFrames, frames_of
 from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
 
 
@@ -89,9 +87,7 @@ def _tasks_of(source: InputSource, options: AnnotateOptions) -> list[ShardTask]:
 
 
 def _video_parts(path: Path, chunk: int) -> int:
-    video = cv2.VideoCapture(str(path))
-    frames = announced_frames(video) if video.isOpened() else None
-    video.release()
+    frames = frames_of(path)
     return 1 if frames is None else max(1, -(-frames // chunk))
 
 

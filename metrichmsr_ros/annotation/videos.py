@@ -12,6 +12,7 @@ import numpy as np
 from metrichmsr_ros.annotation.frames import Cameras, SourceFrame
 from metrichmsr_ros.annotation.options import SourceError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.io.avi import stored_pictures
 
 _MISSING = 0.01  # share of the announced frames or time that a whole video may lack: containers round its length
 _COUNTING = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # first boxes of MP4 and QuickTime
@@ -42,12 +43,13 @@ class VideoFrames:
         self._video = cv2.VideoCapture(str(path))
         if not self._video.isOpened():
             raise SourceError("OpenCV cannot open this video: it is damaged, or of a codec that OpenCV lacks")
-        self._announced = announced_frames(self._video)
-        self._counts_frames = _counts_frames(path)
+        self._announced, self._stored = _announced_frames(self._video), stored_pictures(path)
+        self._counts_frames, self._begin = _counts_frames(path), 0
         fps = float(self._video.get(cv2.CAP_PROP_FPS))
         self._fps = fps if math.isfinite(fps) and fps > 0 else None
         last = math.inf if count is None else first + count
-        self.total = None if self._announced is None else int(max(0, min(self._announced, last) - first))
+        frames = self._announced if self._stored is None else self._stored
+        self.total = None if frames is None else int(max(0, min(frames, last) - first))
 
     def close(self) -> None:
         """Close the file."""
@@ -83,13 +85,14 @@ class VideoFrames:
         """Tell damage if frames are missing at the end.
 
         Only MP4 and QuickTime store how many frames there are. Of others OpenCV announces duration times rate, which
-        is too many where the rate varies or the first frame comes late; but the last frame is at the end.
+        is too many where the rate varies or the first frame comes late; but the last frame is at the end. An AVI that
+        is not cut off has no more frames than pictures, whatever rate and length its header states.
         """
         announced = self._announced
-        if announced is None:
+        if announced is None or (self._stored is not None and not _lacks(self._stored, read)):
             return
         reached = read if self._counts_frames or not self._fps else self._begin + round(last_ns * self._fps / 1e9) + 1
-        if announced - max(read, reached) > max(_MISSING_FRAMES, _MISSING * announced):
+        if _lacks(announced, max(read, reached)):
             self.damage = f"the video ends after {read} of {announced} frames; it is cut off or damaged"
 
     def _slot(self) -> int:
@@ -108,13 +111,26 @@ class VideoFrames:
         return before_ns + round(1e9 / self._fps)
 
 
+def _lacks(frames: int, read: int) -> bool:
+    """Whether more are missing than containers round."""
+    return frames - read > max(_MISSING_FRAMES, _MISSING * frames)
+
+
 def _counts_frames(path: Path) -> bool:
     """Whether the file is of a kind that stores its number of frames."""
     with path.open("rb") as file:
         return file.read(8)[4:] in _COUNTING
 
 
-def announced_frames(video: cv2.VideoCapture) -> int | None:
+def frames_of(path: Path) -> int | None:
+    """Number of frames of a video before it is decoded; None if it does not say or cannot be opened."""
+    video = cv2.VideoCapture(str(path))
+    frames = (stored_pictures(path) or _announced_frames(video)) if video.isOpened() else None
+    video.release()
+    return frames
+
+
+def _announced_frames(video: cv2.VideoCapture) -> int | None:
     """Number of frames that the file claims to have; None if it does not say."""
     count = float(video.get(cv2.CAP_PROP_FRAME_COUNT))
     return int(count) if math.isfinite(count) and count > 0 else None

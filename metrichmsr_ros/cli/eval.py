@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class EvalOptions:
         regressor: J_regressor_h36m.npy, for the 14 joints of 3DPW.
         images: synfocal without `data`: rendered images per lens.
         max_depth: prox: largest depth evaluated, metres; 0 evaluates all.
-        depth: prox: source of this pipeline's initial depth, as for `predict --depth`.
+        depth: prox: source of this pipeline's initial depth: auto, fastdepth, ground, people, hub[:MODEL] or
+            map_anything[:MODEL].
         calibrations: prox: calibrations of the depth by the people, one row each; none is the initial depth itself.
         preset: preset name of this pipeline, or path of a .safetensors checkpoint.
         body: body model of this pipeline: open_light, open or smpl:/path/to/your/SMPL file.
@@ -103,6 +105,8 @@ def _scoreboard(benchmark: str, options: EvalOptions, console: Console) -> Any:
             return run.evaluate_focal_sweep({options.preset: _pipeline(options)}, options.images)
     if options.data is None:
         raise EvalError(f"--data is missing; give the path of {benchmark}")
+    if not options.data.exists() and not glob.has_magic(str(options.data)):
+        raise EvalError(f"--data {options.data}: does not exist; give the path of {benchmark}")
     if benchmark == "open":
         return run.evaluate_open(options.data, {options.preset: options.preset}, options.device)
     if benchmark == "prox":
@@ -133,9 +137,10 @@ def _depth_board(data: Path, options: EvalOptions, given: dict[str, Path], conso
 
 def _depth_pipelines(options: EvalOptions) -> dict[str, Any]:
     """This pipeline with each calibration, by its name in the table."""
-    from metrichmsr_ros.depth.factory import DepthChoice, source_name
+    from metrichmsr_ros.depth.factory import DepthChoice, check_source, source_name
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
+    check_source(options.depth, without=("topic", "file"))
     source = source_name(options.depth)
     names = {"none": f"{source} alone", "auto": f"{source} + refiner"}
     return {

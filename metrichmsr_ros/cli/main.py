@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ from metrichmsr_ros.ros.process import EndSignals
 from metrichmsr_ros.viewer.options import ViewOptions
 
 app = tyro.extras.SubcommandApp()
+_HOME = re.compile(r"^(--[\w-]+=|[\w. -]+=|@|file:|--depth=file:)?~(?=/|$)")  # where a path may begin in an argument
 
 
 @app.command
@@ -65,10 +68,12 @@ def predict(
         predict_photo,
         write_depth,
     )
-    from metrichmsr_ros.depth.factory import DepthChoice
+    from metrichmsr_ros.depth.factory import DepthChoice, check_source
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
     check_output_folder(out)
+    if depth is not None:
+        check_source(depth, without=("topic",))
     check_results(photo, out, depth)
     choice = DepthChoice("people" if depth is None else depth, calibration, device)
     execution = Execution(precision, compile)
@@ -523,7 +528,12 @@ def main() -> None:
 
 
 def _words(arguments: list[str]) -> list[str]:
-    """The arguments, in which `synthesize crops` is the command `synthesize-crops`."""
+    """The arguments, in which `synthesize crops` is the command `synthesize-crops`, and `~/` the home folder.
+
+    Shells leave `~` as it is where no word begins: in `--out=~/results`, `ours=~/maps` and `@~/list.txt`.
+    """
+    home = os.path.expanduser("~")
+    arguments = [_HOME.sub(lambda found: (found[1] or "") + home, argument) for argument in arguments]
     if arguments[:2] == ["synthesize", "crops"]:
         return ["synthesize-crops", *arguments[2:]]
     return arguments

@@ -20,16 +20,17 @@ from metrichmsr_ros.runtime.graph_file import graph_of
 from metrichmsr_ros.runtime.providers import CPU, lack_of, providers_of
 
 SHIPPED_REFINER = "refiner.safetensors"
-SOURCES = (
-    "auto: fastdepth if `metrichmsr setup` downloaded it, else ground",
-    "people: the body surfaces alone",
-    "ground: the floor under people's feet",
-    "topic: depth image published with the image",
-    "fastdepth",
-    "hub[:ID or FOLDER]: a metric network of transformers",
-    "map_anything[:ID or FOLDER]",
-    "file:PATH: .npy in metres, 16-bit PNG in millimetres",
-)
+SOURCES = {  # by kind: how it is given, and what it is
+    "auto": "auto: fastdepth if `metrichmsr setup` downloaded it, else ground",
+    "people": "people: the body surfaces alone",
+    "ground": "ground: the floor under people's feet",
+    "topic": "topic: depth image published with the image",
+    "fastdepth": "fastdepth",
+    "hub": "hub[:ID or FOLDER]: a metric network of transformers",
+    "map_anything": "map_anything[:ID or FOLDER]",
+    "file": "file:PATH: .npy in metres, 16-bit PNG in millimetres",
+}
+_NOT_TAKEN = {"topic": "no topic is read here", "file": "one file is not the depth of every frame"}
 _WITH_DETAIL = ("hub", "map_anything", "file")
 CALIBRATIONS = (
     "auto: the shipped refiner",
@@ -99,16 +100,26 @@ _MAKERS: dict[str, Callable[[str, str], DepthSource]] = {  # of detail and devic
 }
 
 
-def check_source(name: str) -> None:
-    """Raise DepthError for an unknown source; its file or network is not looked for."""
-    _parsed(name, ("people", *_MAKERS))
+def check_source(name: str, without: Collection[str] = ()) -> None:
+    """Check the name of a source. Its file or network is not looked for.
+
+    Args:
+        name: e.g. "hub:FOLDER".
+        without: kinds of `SOURCES` that the caller does not take: topic, file or both.
+
+    Raises:
+        DepthError: it is unknown, or not taken; the message lists those that are.
+    """
+    _parsed(name, [kind for kind in SOURCES if kind not in without])
 
 
 def _parsed(name: str, kinds: Collection[str]) -> tuple[str, str]:
     """Kind and detail of a source of one of these kinds."""
     kind, _, detail = name.partition(":")
     if kind not in kinds or (detail and kind not in _WITH_DETAIL):
-        raise DepthError(f"unknown depth source '{name}'; choose from: {'; '.join(SOURCES)}")
+        is_not_taken = kind in _NOT_TAKEN and kind not in kinds
+        cause = f"depth source '{name}': {_NOT_TAKEN[kind]}" if is_not_taken else f"unknown depth source '{name}'"
+        raise DepthError(f"{cause}; choose from: {'; '.join(SOURCES[known] for known in kinds)}")
     return kind, detail
 
 

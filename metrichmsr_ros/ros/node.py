@@ -305,9 +305,10 @@ def load_pipeline(settings: Settings) -> ScenePipeline:
     """The pipeline that the parameters name."""
     # loads the networks' runtime: on configure, not at import
     from metrichmsr_ros.acceleration.execution import Execution
-    from metrichmsr_ros.depth.factory import DepthChoice
+    from metrichmsr_ros.depth.factory import DepthChoice, check_source
     from metrichmsr_ros.pipeline.pipeline import Pipeline
 
+    check_source(settings.depth_source, without=("file",))
     return Pipeline.from_preset(
         settings.preset,
         device=settings.device,

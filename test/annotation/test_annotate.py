@@ -201,8 +201,8 @@ def test_bad_inputs_are_listed_with_their_causes_and_the_others_go_on(mixed, tmp
     assert said["noise.avi"] == "OpenCV cannot open this video: it is damaged, or of a codec that OpenCV lacks"
     assert "the tar was read up to sample" in said["cut.tar"]
     assert "not a readable tar" in said["noise.tar"]
-    assert said["photos"].startswith("1 of 6 frames have no estimates: ")
-    assert said["ruins"].startswith("1 of 1 frames have no estimates: not an image that OpenCV can read")
+    assert said["photos"].startswith("1 of 6 frames have no estimates, first 002.png: ")
+    assert said["ruins"].startswith("1 of 1 frames have no estimates, first 000.png: not an image that OpenCV can read")
     assert "broken.mcap" in said["broken.mcap"]
     assert distances(tmp_path / "out", "photos") == [pair for pair in SEEN if pair[0] != 2]
     problems = AnnotationFolder(tmp_path / "out").frames("photos")["problem"]
@@ -224,7 +224,9 @@ def test_a_cut_off_video_keeps_its_frames_and_says_so(tmp_path):
 def test_a_frame_at_which_the_pipeline_fails_has_a_row_with_the_problem(tmp_path):
     video = write_video(tmp_path / "walk.avi", (3.0, ANGRY, 4.0))
     annotation = run([video], tmp_path / "out")
-    assert causes(annotation) == {"walk.avi": "1 of 3 frames have no estimates: ValueError: this person is angry"}
+    assert causes(annotation) == {
+        "walk.avi": "1 of 3 frames have no estimates, first frame 1: ValueError: this person is angry"
+    }
     assert distances(tmp_path / "out", str(video)) == [(0, 3.0), (2, 4.0)]
 
 

@@ -48,7 +48,9 @@ def test_a_photograph_costs_no_other_of_its_folder(tmp_path):
     (photos / f"002{BAD}.png").write_bytes(encoded(7.0))
     (entry,) = run([photos], tmp_path / "out").manifest.inputs
     assert entry.state == "damaged"
-    assert entry.cause == f"1 of 7 frames have no estimates: the name 002{SHOWN}.png is not UTF-8; rename it"
+    assert entry.cause == (
+        f"1 of 7 frames have no estimates, first 002{SHOWN}.png: the name 002{SHOWN}.png is not UTF-8; rename it"
+    )
     assert len(distances(tmp_path / "out", "photos")) == 6
     assert AnnotationFolder(tmp_path / "out").frames("photos")["image"][3] == f"002{SHOWN}.png"
 

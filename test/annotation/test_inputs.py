@@ -14,7 +14,8 @@ from helpers.recorded_bags import write_bag
 
 from metrichmsr_ros.annotation.frames import Cameras
 from metrichmsr_ros.annotation.inputs import find_sources
-from metrichmsr_ros.annotation.options import AnnotateError
+from metrichmsr_ros.annotation.options import AnnotateError, AnnotateOptions
+from metrichmsr_ros.annotation.tasks import plan
 from metrichmsr_ros.annotation.videos import VideoFrames
 from metrichmsr_ros.data.formats.annotations.shard_writer import shard_name
 from metrichmsr_ros.geometry.camera_options import CameraOptions
@@ -84,6 +85,44 @@ def test_a_missing_or_empty_list_is_an_error(tmp_path):
         find_sources([str(tmp_path / "empty.txt")])
 
 
+def test_a_photograph_named_beside_its_folder_counts_once(tmp_path):
+    folder = write_photographs(tmp_path / "photos")
+    one = str(folder / "002.png")
+    for given in ([str(folder), one], [one, str(folder)], [one, str(tmp_path)]):
+        (source,) = find_sources(given)
+        assert len(source.files) == 6
+    assert [source.files for source in find_sources([one, one])] == [(folder / "002.png",)]
+
+
+def test_pictures_that_are_not_read_are_told_not_left_out(tmp_path):
+    folder = write_photographs(tmp_path / "phone")
+    for name in ("a.HEIC", "b.heic", "c.dng", "notes.md"):
+        (folder / name).write_bytes(b"")
+    read, *others = sorted(find_sources([str(folder)]), key=lambda source: source.kind, reverse=True)
+    assert (read.kind, len(read.files)) == ("photographs", 6)
+    assert {source.name: source.cause.partition(",")[0] for source in others} == {
+        "phone/*.heic": "2 pictures of the suffix .heic",
+        "phone/*.dng": "a picture of the suffix .dng",
+    }
+    (alone,) = find_sources([str(folder / "a.HEIC")])
+    assert alone.cause == (
+        "a picture of the suffix .heic, which is not read here; write JPEG, PNG or TIFF files of them"
+    )
+
+
+def test_avif_is_a_photograph(tmp_path):
+    (tmp_path / "a.avif").write_bytes(b"")
+    assert [source.kind for source in find_sources([str(tmp_path)])] == ["photographs"]
+
+
+def test_a_list_names_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_video(tmp_path / "clips" / "clip.avi")
+    (tmp_path / "all.txt").write_text("~/clips/clip.avi\n")
+    (source,) = find_sources(["@~/all.txt"])
+    assert (source.kind, source.path) == ("video", tmp_path / "clips" / "clip.avi")
+
+
 def test_links_in_a_circle_end(tmp_path):
     write_video(tmp_path / "data" / "clip.avi")
     (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
@@ -117,7 +156,8 @@ def test_a_video_whose_times_are_no_times_has_those_of_its_rate(tmp_path, monkey
     [
         ("screen.avi", (0, 40, 700, 5900), 0, False),  # of a variable rate
         ("late.avi", (0, 40, 700, 900), 50, False),  # the first frame comes after 5 s
-        ("cut.avi", (0, 40, 700, 900), 0, True),
+        ("cut.avi", (0, 40, 700, 900), 0, True),  # its index is missing
+        ("whole.avi", (0, 40, 700, 900), 0, False),  # of a recorder that stated a rate or length far too high
         ("counted.mp4", (0, 40, 700, 5900), 0, True),  # MP4 has a count, not a duration
     ],
 )
@@ -128,6 +168,8 @@ def test_a_variable_frame_rate_is_no_damage(tmp_path, monkeypatch, name, times_m
     for _ in times_ms:
         writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()
+    if name == "cut.avi":
+        path.write_bytes(path.read_bytes()[:-16])
     left = iter(times_ms)
 
     def timed(path):
@@ -143,6 +185,46 @@ def test_a_variable_frame_rate_is_no_damage(tmp_path, monkeypatch, name, times_m
     video = VideoFrames(path, Cameras(CameraOptions.from_degrees(60.0, None)))
     assert [frame.stamp_ns for frame in video] == [time * 10**6 for time in times_ms]
     assert video.damage == ("the video ends after 4 of 60 frames; it is cut off or damaged" if is_damaged else "")
+
+
+@pytest.mark.parametrize(("rate", "length"), [(1000, 5901), (90000, 531001), (10, 10**6), (10**6, 10**6)])
+@pytest.mark.parametrize("cut", [0, 100])
+def test_an_avi_of_which_every_picture_is_read_is_whole_whatever_its_header_states(tmp_path, rate, length, cut):
+    path = write_video(tmp_path / "camera.avi", (1.0,) * 20)
+    data = bytearray(path.read_bytes())
+    header = data.index(b"strh") + 8
+    data[header + 20 : header + 36] = struct.pack("<4I", 1, rate, 0, length)
+    path.write_bytes(data[: len(data) - cut])
+    video = VideoFrames(path, Cameras(CameraOptions.from_degrees(60.0, None)))
+    assert len(list(video)) == 20
+    assert video.damage == (f"the video ends after 20 of {length} frames; it is cut off or damaged" if cut else "")
+    assert video.total == (length if cut else 20)  # what is cut off has no other number
+    video.close()
+
+
+def test_parts_of_an_avi_are_of_its_pictures_not_of_its_header(tmp_path):
+    path = write_video(tmp_path / "camera.avi", (1.0,) * 20)
+    data = bytearray(path.read_bytes())
+    header = data.index(b"strh") + 8
+    data[header + 20 : header + 36] = struct.pack("<4I", 1, 1000, 0, 5901)
+    path.write_bytes(data)
+    tasks = plan(find_sources([str(path)]), AnnotateOptions(chunk=8))
+    assert [(task.first, task.count) for task in tasks] == [(0, 8), (8, 8), (16, None)]
+
+
+def test_a_video_of_which_no_frame_can_be_decoded_is_damaged(tmp_path):
+    path = write_video(tmp_path / "grey.avi", (1.0,) * 20)
+    data = path.read_bytes()
+    begin, end = data.index(b"movi") + 4, data.index(b"idx1")
+    while begin < end:
+        size = int.from_bytes(data[begin + 4 : begin + 8], "little")
+        data = data[: begin + 8] + bytes(size) + data[begin + 8 + size :]
+        begin += 8 + size + size % 2
+    path.write_bytes(data)
+    video = VideoFrames(path, Cameras(CameraOptions.from_degrees(60.0, None)))
+    assert list(video) == []
+    assert video.damage == "the video ends after 0 of 20 frames; it is cut off or damaged"
+    video.close()
 
 
 _MATRICES = {  # of a track's header, ISO/IEC 14496-12: degrees clockwise; a, b, c, d, and the moved corner's x, y

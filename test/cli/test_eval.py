@@ -31,6 +31,8 @@ from metrichmsr_ros.evaluation.benchmarks.paper_numbers import PUBLISHED
 from metrichmsr_ros.evaluation.benchmarks.run import evaluate
 from metrichmsr_ros.evaluation.benchmarks.table import MEASURED
 from metrichmsr_ros.evaluation.benchmarks.video_datasets import read_videos
+from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
+from metrichmsr_ros.evaluation.metrics.depth import DepthProtocol
 from metrichmsr_ros.evaluation.trajectories import camera_trajectory, write_tum
 from metrichmsr_ros.hmr.network.checkpoint import load_model
 from metrichmsr_ros.replay.options import ExitCode
@@ -143,6 +145,9 @@ def test_prox_in_its_layout(tmp_path, monkeypatch):
     assert values["half, too far"]["AbsRel"] == pytest.approx(0.1, abs=1e-4)
     share = np.isfinite(half).sum() / np.isfinite(truth).sum()
     assert f"{100 * share:.0f} % of their true pixels" in board.lines[-1].note
+    near = DepthProtocol(max_depth=0.01)
+    with pytest.raises(MetricInputError, match=r"in none of the 1 images of .*, where 0 have true depth in the range"):
+        evaluate_prox(tmp_path, {"exact": FakeDepthPipeline(truth)}, near)
     monkeypatch.setattr(command, "_depth_pipelines", lambda options: {"ours": FakeDepthPipeline(truth)})
     printed = table_of("prox", EvalOptions(data=tmp_path))
     assert "(paper) UniDepth" in printed

@@ -80,6 +80,14 @@ CASES = {
         (*PREDICT, "--depth", "file:{files}/flat.npy"),
         "file:flat.npy is 512x100, which is not the shape of the image of 512x512",
     ),
+    "depth of a topic": (
+        (*PREDICT, "--depth", "topic"),
+        "depth source 'topic': no topic is read here; choose from: auto",
+    ),
+    "eval, depth file": (
+        ("eval", "prox", "--data", "{files}/folder", "--depth", "file:x.npy"),
+        "depth source 'file:x.npy': one file is not the depth of every frame; choose from: auto",
+    ),
     "depth file is a page": ((*PREDICT, "--depth", "file:{files}/page.npy"), "web page"),
     "calibration missing": (
         (*PREDICT, "--depth", "ground", "--calibration", "/no.safetensors"),
@@ -139,6 +147,7 @@ CASES = {
     "eval, negative far": (("eval", "prox", "--data", "{files}", "--max-depth", "-1"), "--max-depth -1"),
     "eval, predictions": (("eval", "synfocal", "--predictions", "a=/nope"), "--predictions a=/nope cannot be used"),
     "eval, predictions of open": (("eval", "open", "--data", "x", "--predictions", "a=/nope"), "a=/nope cannot be"),
+    "eval, no data": (("eval", "3dpw", "--data", "/nowhere"), "--data /nowhere: does not exist; give the path of 3dpw"),
     "eval, no name": (("eval", "3dpw", "--data", "x", "--predictions", "=x"), "--predictions =x: write NAME=PATH"),
     "eval, one name": (
         ("eval", "3dpw", "--data", "x", "--predictions", "a=x", "a=y"),

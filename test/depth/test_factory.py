@@ -123,3 +123,28 @@ def test_people_are_a_source_by_name_but_none_to_make():
     check_source("people")
     with pytest.raises(DepthError, match="unknown depth source 'people'"):
         make_source("people")
+    with pytest.raises(DepthError) as error:
+        make_source("peeple")
+    assert "people:" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["fast_depth", "topic", "file:x.npy", "ground:x"])
+def test_a_refusal_lists_only_what_the_caller_takes(name):
+    with pytest.raises(DepthError) as error:
+        check_source(name, without=("topic", "file"))
+    listed = str(error.value).partition("; choose from: ")[2]
+    kinds = [part.partition(":")[0].partition("[")[0] for part in listed.split("; ")]
+    assert kinds == ["auto", "people", "ground", "fastdepth", "hub", "map_anything"]
+    for kind in kinds:
+        check_source(kind, without=("topic", "file"))
+
+
+def test_a_source_that_the_caller_does_not_take_says_why():
+    check_source("topic")
+    with pytest.raises(DepthError, match=r"^depth source 'topic': no topic is read here; choose from: auto"):
+        check_source("topic", without=("topic",))
+    check_source("file:x.npy", without=("topic",))
+    with pytest.raises(
+        DepthError, match=r"^depth source 'file:x\.npy': one file is not the depth of every frame; choose"
+    ):
+        check_source("file:x.npy", without=("file",))

@@ -91,8 +91,11 @@ def test_generated_pages_are_those_of_the_code(reference):
 def test_every_option_of_every_command_is_in_the_reference(reference):
     """The tables are parsed from the help texts; the options are counted in them here in another way."""
     page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^## metrichmsr (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert list(sections) == reference.command_names()
+    sections = dict(re.findall(r"^## metrichmsr (\S+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    usage = re.search(r"\{([\w,-]+)\}", reference.help_of().splitlines()[0])
+    assert usage is not None
+    assert list(sections) == reference.command_names() == usage[1].split(",")
+    assert "Exit code 1: an input was not annotated" in sections["annotate"]  # of the second paragraph
     for command, section in sections.items():
         shown = set(re.findall(r"(?<!\w)--[a-z][a-z-]*", reference.help_of(command))) - {"--help"}
         in_table = set(re.findall(r"--[a-z][a-z-]*", section))

@@ -21,9 +21,11 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from metrichmsr_ros.depth.sources.base import DepthError
 from metrichmsr_ros.msg import HumanMeshArray, MeshTopology
 from metrichmsr_ros.pipeline.scene import OutputRequest
-from metrichmsr_ros.ros.node import PerceptionNode
+from metrichmsr_ros.ros.node import PerceptionNode, load_pipeline
+from metrichmsr_ros.ros.parameters import Settings
 
 
 def test_people_come_out_under_the_header_of_their_image(ros):
@@ -218,3 +220,8 @@ def test_an_image_that_comes_while_the_node_is_deactivated_by_another_thread_is_
 
     PerceptionNode._on_image(Deactivating(), "image")
     assert [frame.message for frame in offered] == ["image"]
+
+
+def test_one_depth_file_is_not_the_depth_of_every_image_of_the_node():
+    with pytest.raises(DepthError, match=r"'file:x\.npy': one file is not the depth of every frame; choose from: auto"):
+        load_pipeline(Settings(depth_source="file:x.npy"))

@@ -96,7 +96,15 @@ def synthesize(out: Path, config: SynthesisConfig = SynthesisConfig()) -> dict[s
         AssetError: the BlazePose networks are not in the cache.
         BackgroundsError, MotionError: the folder of backgrounds or the bank of poses does not exist.
     """
-    jobs = [job for job in plan(out, config) if not job.path.exists()]
+    planned = plan(out, config)
+    jobs = [job for job in planned if not job.path.exists()]
+    if len(jobs) < len(planned):
+        print(
+            f"{len(planned) - len(jobs)} of {len(planned)} shards are in {out} already and stay as they are; name "
+            "another folder for other options",
+            file=sys.stderr,
+            flush=True,
+        )
     out.mkdir(parents=True, exist_ok=True)
     total = {"shards": 0, "images": 0, "people": 0, "missed": 0}
     start = time.monotonic()

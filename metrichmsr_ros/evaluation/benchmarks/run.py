@@ -44,7 +44,7 @@ def evaluate(name: str, truth: Path, predictions: Mapping[str, Path], cameras: P
         MetricInputError: an unknown benchmark, or files that do not follow the layout.
     """
     if name not in BENCHMARKS:
-        raise MetricInputError(f"unknown benchmark '{name}'; choose from {', '.join([*BENCHMARKS, 'prox'])}")
+        raise MetricInputError(f"unknown benchmark '{name}'; choose from {', '.join(BENCHMARKS)}")
     return evaluate_truth(name, list(load_motions(truth)), predictions, cameras)
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError, mean_error
-from metrichmsr_ros.evaluation.metrics.depth import DepthErrors, DepthProtocol, depth_errors, mean_depth_errors
+from metrichmsr_ros.evaluation.metrics.depth import (
+    DepthErrors,
+    DepthProtocol,
+    NoDepthError,
+    depth_errors,
+    mean_depth_errors,
+)
 from metrichmsr_ros.evaluation.metrics.pose import (
     H36M14_HIPS,
     H36M14_ROOT,
@@ -38,6 +44,7 @@ __all__ = [
     "DepthProtocol",
     "JointProtocol",
     "MetricInputError",
+    "NoDepthError",
     "TrackingErrors",
     "TrackingFrame",
     "acceleration_error",

@@ -11,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from metrichmsr_ros.evaluation.metrics.checks import MetricInputError
 
 
+class NoDepthError(MetricInputError):
+    """No pixel of a depth map has both a valid truth and a prediction; `true_pixels` have a valid truth."""
+
+    def __init__(self, true_pixels: int) -> None:
+        super().__init__(f"no pixel can be compared: {true_pixels} true depths are valid, none is predicted")
+        self.true_pixels = true_pixels
+
+
 @dataclass(frozen=True)
 class DepthProtocol:
     """Which pixels count.
@@ -74,7 +82,8 @@ def depth_errors(
         protocol: depth range and clamping.
 
     Raises:
-        MetricInputError: shapes differ, or no pixel has both a valid truth and a prediction.
+        MetricInputError: shapes differ.
+        NoDepthError: no pixel has both a valid truth and a prediction.
     """
     protocol = protocol or DepthProtocol()
     ours, theirs = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
@@ -83,7 +92,7 @@ def depth_errors(
     valid = valid_truth(theirs, protocol, mask)
     both = valid & np.isfinite(ours) & (ours > 0)
     if not both.any():
-        raise MetricInputError(f"no pixel can be compared: {int(valid.sum())} true depths are valid, none is predicted")
+        raise NoDepthError(int(valid.sum()))
     d, t = ours[both], theirs[both]
     if protocol.clamp_prediction:
         d = np.clip(d, protocol.min_depth, protocol.max_depth)

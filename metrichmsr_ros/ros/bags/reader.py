@@ -24,7 +24,7 @@ from metrichmsr_ros.ros.bags.errors import (
     Ros1BagError,
     UnreadableBagError,
 )
-from metrichmsr_ros.ros.bags.locate import data_files
+from metrichmsr_ros.ros.bags.locate import SUFFIXES, data_files
 from metrichmsr_ros.ros.bags.message_types import register_recorded_messages
 from metrichmsr_ros.ros.bags.topics import ImageTopics, select_topics
 from metrichmsr_ros.ros.bags.truncated_mcap import Raw
@@ -113,6 +113,11 @@ class Bag:
         if not failures:
             return f"{self.path} holds no data files: no .mcap, no .db3"
         path, cause = next(iter(failures.items()))
+        if not path.name.endswith(SUFFIXES):
+            return (
+                f"{path} cannot be opened: it is no rosbag2, neither by its content nor by its name "
+                f"({' '.join(SUFFIXES)}); photographs and videos are read by `metrichmsr annotate`"
+            )
         tool = "sqlite3 FILE .recover" if ".db3" in path.suffixes else "mcap recover FILE"
         return (
             f"{self.path} cannot be opened: {cause} Nothing in it could be read; `{tool}` may rebuild a file that is "

@@ -99,7 +99,8 @@ class PixelTrainConfig:
 
 def load_pixel_config(path: str | Path) -> PixelTrainConfig:
     """Reads a YAML file. Raises ConfigError, which names the file and the key."""
+    values = read_yaml(path)
     try:
-        return build(PixelTrainConfig, read_yaml(Path(path)))
+        return build(PixelTrainConfig, values)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None

@@ -64,7 +64,7 @@ def test_a_shard_is_whole_or_not_there(tmp_path, scenes):
     assert contact_sheet([job.path], columns=3, rows=2, side=64).shape == (128, 192, 3)
 
 
-def test_finished_shards_are_kept(tmp_path, monkeypatch):
+def test_finished_shards_are_kept_and_told(tmp_path, monkeypatch, capsys):
     made = []
 
     class Worker:
@@ -76,8 +76,10 @@ def test_finished_shards_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic, "_Worker", Worker)
     config = SynthesisConfig(count=4, val_count=2, images_per_shard=2, workers=1)
     assert synthesize(tmp_path, config)["images"] == 6
+    assert "already" not in capsys.readouterr().err
     (tmp_path / "train-00000.tar").unlink()
     assert synthesize(tmp_path, config)["images"] == 2
+    assert f"2 of 3 shards are in {tmp_path} already and stay as they are" in capsys.readouterr().err
     assert made == ["val-00000.tar", "train-00000.tar", "train-00001.tar", "train-00000.tar"]
 
 

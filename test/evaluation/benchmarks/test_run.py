@@ -149,6 +149,25 @@ def test_depth_maps(tmp_path):
         evaluate_depth(tmp_path / "truth", {"none": tmp_path})
 
 
+def test_depth_maps_without_a_true_pixel_are_left_out_and_counted(tmp_path):
+    far = np.full((4, 4), 2.0)
+    truth = {
+        "a": {"depth": far},
+        "b": {"depth": far, "mask": np.zeros((4, 4), bool)},
+        "c": {"depth": np.full((4, 4), 50.0)},
+        "d": {"depth": far},
+    }
+    for name, arrays in truth.items():
+        save_arrays(tmp_path / "truth" / f"{name}.npz", arrays)
+        save_arrays(tmp_path / "ours" / f"{name}.npz", {"depth": 1.5 * far if name != "d" else np.nan * far})
+        save_arrays(tmp_path / "nothing" / f"{name}.npz", {"depth": np.nan * far})
+    board = evaluate_depth(tmp_path / "truth", {"ours": tmp_path / "ours"}, DepthProtocol(max_depth=10.0))
+    assert ours_of(board)["AbsRel"] == pytest.approx(0.5)
+    assert "1 of 2 images, 100 % of their true pixels predicted; 2 without a true pixel left out" in board.markdown()
+    with pytest.raises(MetricInputError, match="with a pixel that can be compared"):
+        evaluate_depth(tmp_path / "truth", {"nothing": tmp_path / "nothing"})
+
+
 def test_tables_mark_the_papers_rows(tmp_path):
     truth = save_arrays(tmp_path / "t.npz", motion_arrays())
     board = evaluate("3dpw", truth, {"ours": truth})
@@ -183,8 +202,9 @@ def test_predictions_that_do_not_fit_are_named(tmp_path):
     plain = {name: arrays[name] for name in ("frame", "joints")} | {"sequence": np.full(6, "truth")}
     with pytest.raises(MetricInputError, match="the required field 'h36m' is missing"):
         evaluate("3dpw", truth, {"ours": save_arrays(tmp_path / "plain.npz", plain)})
-    with pytest.raises(MetricInputError, match="unknown benchmark 'coco'"):
-        evaluate("coco", truth, {})
+    for name in ("coco", "prox"):  # prox has depth maps, of `evaluate_depth`
+        with pytest.raises(MetricInputError, match=f"unknown benchmark '{name}'; choose from ([a-z0-9]+, )+synfocal$"):
+            evaluate(name, truth, {})
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(MetricInputError, match="not an npz file"):
         evaluate("3dpw", tmp_path / "text.npz", {"ours": truth})

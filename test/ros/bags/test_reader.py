@@ -369,3 +369,15 @@ def test_a_file_that_is_not_a_bag_is_named_with_the_cause(tmp_path, name, conten
         pass
     with pytest.raises(BagChoiceError, match="there is no bag at"), Bag(tmp_path / "nowhere"):
         pass
+
+
+@pytest.mark.parametrize("name", ["walk.mp4", "photo.JPG", "notes", "frames.mcap.part"])
+def test_a_file_that_is_no_bag_by_its_name_is_not_told_to_be_rebuilt(tmp_path, name):
+    (tmp_path / name).write_bytes(b"something")
+    with (
+        pytest.raises(UnreadableBagError, match=f"{name} cannot be opened: it is no rosbag2") as told,
+        Bag(tmp_path / name),
+    ):
+        pass
+    assert "recover" not in str(told.value)
+    assert "`metrichmsr annotate`" in str(told.value)

@@ -166,3 +166,6 @@ def test_the_shipped_configuration_is_read_and_nonsense_refused(tmp_path):
     (tmp_path / "bad.yaml").write_text("steps: 0\n")
     with pytest.raises(ConfigError, match="steps: 0 is not at least 1"):
         load_pixel_config(tmp_path / "bad.yaml")
+    with pytest.raises(ConfigError) as told:
+        load_pixel_config("nowhere.yaml")
+    assert str(told.value) == "nowhere.yaml: no such configuration file"
