@@ -217,14 +217,17 @@ def test_the_command_scores_predictions_and_writes_tables(tmp_path):
     assert eval_command("emdb1", options, paper) is ExitCode.OK
     assert "mine" in paper.file.getvalue()
     assert "| mine |" in (tmp_path / "tables/emdb1.md").read_text()
+    folder = tmp_path / "data"
+    folder.mkdir()
     for benchmark, wrong, words in (
         ("coco", options, "unknown benchmark 'coco'"),
         ("emdb1", EvalOptions(data=truth), "needs --predictions NAME=PATH"),
         ("emdb1", EvalOptions(data=truth, predictions=("mine",)), "write NAME=PATH"),
         ("emdb1", EvalOptions(), "--data is missing"),
-        ("emdb1", EvalOptions(data=tmp_path / "nowhere"), "--smpl is missing"),
-        ("rich", EvalOptions(data=tmp_path / "nowhere"), "--smplx is missing"),
-        ("synfocal", EvalOptions(data=tmp_path / "nowhere"), "needs motions in this package's npz layout"),
+        ("emdb1", EvalOptions(data=tmp_path / "nowhere"), "nowhere: does not exist"),
+        ("emdb1", EvalOptions(data=folder), "--smpl is missing"),
+        ("rich", EvalOptions(data=folder), "--smplx is missing"),
+        ("synfocal", EvalOptions(data=folder), "needs motions in this package's npz layout"),
     ):
         paper = Console(file=io.StringIO(), width=200)
         assert eval_command(benchmark, wrong, paper) is ExitCode.USAGE
