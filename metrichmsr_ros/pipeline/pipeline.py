@@ -24,6 +24,7 @@ from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
+from metrichmsr_ros.geometry.quarter_turns import turns_of
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import HMREstimate
@@ -188,7 +189,8 @@ class Pipeline:
             camera: its calibration, of the same size.
             request: what to compute beyond pose, shape and position.
             context: what is measured besides the image; it corrects how large and how far people are, and its depth
-                is what a depth source "topic" starts from.
+                is what a depth source "topic" starts from. By its floor people are found, too, in images of cameras
+                that are mounted upside down or on their side.
 
         Raises:
             ImageError: `image` is not an (H, W, 3) uint8 array.
@@ -199,7 +201,9 @@ class Pipeline:
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
             with clock("people"):
-                found = numbered(find_people(image, self._blazepose, self._detector, workers=self._workers))
+                turns = turns_of(context.up)
+                sightings = find_people(image, self._blazepose, self._detector, workers=self._workers, turns=turns)
+                found = numbered(sightings)
                 views = self._views(image, found, "full")
             with clock("hmr"):
                 landmarks = [person.landmarks for person in found]
@@ -249,7 +253,7 @@ class Pipeline:
                 image, camera = self._rectified(image, camera)
                 self._go_on_with(camera)
             with clock("people"):
-                found = self._tracker.update(image, stamp_s, context.boxes)
+                found = self._tracker.update(image, stamp_s, context.boxes, turns_of(context.up))
                 views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
             self._forget_all_but({person.id for person in found})
             seen = [person for person in found if not person.is_occluded]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -95,8 +95,7 @@ class Track:
 
     def update(self, landmarks: LandmarkSet, appearance: FloatingArray, stamp_s: float) -> None:
         """Update the track with a sighting."""
-        shift = np.tile(landmarks.next_roi().centre - self.landmarks.next_roi().centre, 2)
-        self.seen_box = PersonBox(self.seen_box.score, self.seen_box.box + shift)
+        self.seen_box = self.seen_box.moved(landmarks.next_roi().centre - self.landmarks.next_roi().centre)
         elapsed = stamp_s - self.seen_s
         if elapsed > 0:
             moved = torso_points(landmarks).mean(0) - torso_points(self.landmarks).mean(0)
@@ -120,7 +119,7 @@ class Track:
         self.landmarks = self.landmarks.moved_to(Roi(matrix @ roi.centre + shift, size, roi.rotation))
         self.velocity = matrix @ self.velocity
         corners = self.seen_box.box.reshape(2, 2) @ matrix.T + shift
-        self.seen_box = PersonBox(self.seen_box.score, corners.reshape(4))
+        self.seen_box = replace(self.seen_box, box=corners.reshape(4))
 
     def weigh(self, size: tuple[int, int]) -> None:
         """Let this frame's landmarks and the detector's last box count for or against a person.
@@ -140,7 +139,7 @@ class Track:
     def fade(self) -> None:
         """The detector searched the image of the last sighting here, and saw nobody."""
         left, self._searched_s = _FADE ** news_share(self.seen_s - self._searched_s), self.seen_s
-        self.seen_box, self.is_detected = PersonBox(left * self.seen_box.score, self.seen_box.box), False
+        self.seen_box, self.is_detected = replace(self.seen_box, score=left * self.seen_box.score), False
 
     def expected_roi(self, stamp_s: float) -> Roi:
         """The predicted ROI. The velocity counts for about a quarter of a second, because people stop and turn."""
@@ -153,7 +152,7 @@ class Track:
         A skeleton takes its size from the crop, and the next crop from the skeleton: one that is too small stays small.
         """
         expected = self.expected_roi(stamp_s)
-        around_box = Roi.from_box(self.seen_box.box + np.tile(self._drift(stamp_s), 2))
+        around_box = self.seen_box.moved(self._drift(stamp_s)).roi()
         return around_box if self.is_detected and expected.size < _TOO_SMALL * around_box.size else expected
 
     def predicted(self, stamp_s: float) -> LandmarkSet:

@@ -86,7 +86,9 @@ class PeopleTracker:
         self._rejected.clear()
         self._shape = (size[1], size[0], 3)
 
-    def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
+    def update(
+        self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = (), turns: int = 0
+    ) -> list[TrackedPerson]:
         """Process the next image.
 
         A stamp before the last one (a bag that loops), a stamp long after it, or another image size that
@@ -97,6 +99,7 @@ class PeopleTracker:
             stamp_s: seconds, not decreasing within one video.
             boxes: (4,) x0, y0, x1, y1 px each, around people found by another detector. They are examined first, and
                 must pass the same checks as the detections of this detector.
+            turns: quarter turns of the image, counter-clockwise, in which people are upright.
 
         Returns:
             All people with an id, the oldest first.
@@ -109,9 +112,10 @@ class PeopleTracker:
         if not math.isfinite(stamp_s):
             raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
         self._reset_if_new_scene(image.shape, stamp_s)
-        detection = self._schedule.begin(image, stamp_s, self._tracks)
+        detection = self._schedule.begin(image, stamp_s, self._tracks, turns)
         self._follow(image, stamp_s)
-        self._search(image, stamp_s, boxes, detection or self._schedule.late(image, stamp_s, self._tracks))
+        given = [PersonBox(_OTHERS_SCORE, np.asarray(box, np.float64), turns) for box in boxes]
+        self._search(image, stamp_s, given, detection or self._schedule.late(image, stamp_s, self._tracks, turns))
         self._end_tracks(stamp_s)
         self._name_newcomers()
         return [track.reported(stamp_s) for track in self._tracks if track.id is not None]
@@ -167,7 +171,7 @@ class PeopleTracker:
         return MIN_GROWTH < growth < MAX_GROWTH and moved < 0.25 + 1.0 * (stamp_s - track.seen_s)
 
     def _search(
-        self, image: ImageArray, stamp_s: float, boxes: Sequence[FloatingArray], detection: DetectorCall | None
+        self, image: ImageArray, stamp_s: float, others: Sequence[PersonBox], detection: DetectorCall | None
     ) -> None:
         """Known people gain or lose confidence by the detector's boxes, newcomers start a track."""
         height, width = image.shape[:2]
@@ -180,7 +184,6 @@ class PeopleTracker:
             elif tile is not None and tile.holds(track.seen_box.box, (width, height)):
                 track.fade()
             track.weigh((width, height))
-        others = [PersonBox(_OTHERS_SCORE, np.asarray(box, np.float64)) for box in boxes]
         given = assign_boxes([track.landmarks for track in seen_tracks], others, (width, height))
         new = [box for number, box in enumerate(others) if number not in given.values()]
         new += [box for number, box in enumerate(found) if number not in pairs.values()]

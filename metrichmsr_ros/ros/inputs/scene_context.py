@@ -12,6 +12,7 @@ import numpy.typing as npt
 from metrichmsr_ros.depth.sources.base import DepthError, DepthMap
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.quarter_turns import roll_of, turns_of
 from metrichmsr_ros.people.stamps import older_or_newer
 from metrichmsr_ros.pipeline.scene import SceneContext
 from metrichmsr_ros.ros.frame_names import bare
@@ -25,8 +26,6 @@ from metrichmsr_ros.types import Float64Array
 TF_WAIT_S = 0.03
 _POLL_S = 0.005
 MAX_TF_AGE_S = 1.0  # an older pose of the camera is not used
-ROLLED_DEG = 45.0  # from which on fewer people are found: the detector knows upright people
-_LEAST_LEVEL = 0.5  # length of the vertical in the image plane, of 1: a camera that looks down has no roll
 
 
 class Transforms(Protocol):
@@ -87,6 +86,7 @@ class ContextProvider:
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
         self._tf_in_time = True  # whether the last transform arrived in time
         self._used = (False, False)  # use_floor and use_depth at the last image
+        self._turns = 0  # quarter turns in which people are upright, of the last image
         self.health: dict[str, str] = {}  # of the last image, for diagnostics
 
     def of(self, header: Any, camera: Camera, parameters: ContextParameters) -> SceneContext:
@@ -134,13 +134,16 @@ class ContextProvider:
         return Plane(up, -float(camera_pose[2, 3]))
 
     def _check_roll(self, up: Float64Array, ground_frame: str) -> None:
-        roll = float(np.degrees(np.arctan2(up[0], -up[1])))
-        if float(np.hypot(up[0], up[1])) > _LEAST_LEVEL and abs(roll) > ROLLED_DEG:
+        """Tell once that people are searched for in turned images: with a wrong transform nobody would be found."""
+        before, self._turns = self._turns, turns_of(up)
+        if self._turns not in (0, before):
+            roll = float(np.degrees(roll_of(up)))
             self._problem(
                 "rolled camera",
                 f"by the transform from {ground_frame}, up is {abs(roll):.0f} degrees to the "
-                f"{'right' if roll > 0 else 'left'} of the image's top. If the images are upright, that transform is "
-                "wrong; if not, few people are found: turn the images in the driver, with their CameraInfo and frame",
+                f"{'right' if roll > 0 else 'left'} of the image's top: people are searched for in images that are "
+                f"turned by {90 * self._turns} degrees counter-clockwise. If the images are upright as they are, that "
+                "transform is wrong",
             )
 
     def _camera_pose(self, ground_frame: str, header: Any) -> npt.NDArray[np.float64]:

@@ -1,0 +1,100 @@
+"""Cameras that are mounted upside down or on their side find the people that an upright one finds.
+
+The images are those of an upright camera, turned: people, sizes and places must be the same but for the turn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.fetched_networks import skip_without_blazepose
+
+from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.depth.factory import DepthChoice
+from metrichmsr_ros.depth.sources.ground_plane import Plane
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.pipeline.pipeline import Pipeline
+from metrichmsr_ros.pipeline.scene import OutputRequest, SceneContext
+
+skip_without_blazepose()
+LEAN = OutputRequest(vertices=False, depth=False)
+TURNS = [pytest.param(1, id="on its left side"), pytest.param(2, id="upside down"), pytest.param(3, id="on its right")]
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Seven images of two people."""
+    return WalkingSequence(120)[94:101]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline.from_preset(depth=DepthChoice("people"), test_time_augmentation="none")
+
+
+def matrix_of(turns: int) -> np.ndarray:
+    """(3, 3) from the upright camera's frame to that of the camera whose images are turned clockwise."""
+    cos, sin = round(np.cos(turns * np.pi / 2)), round(np.sin(turns * np.pi / 2))
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+
+
+def turned_camera(camera: Camera, turns: int) -> Camera:
+    for _ in range(turns):
+        k = camera.intrinsics
+        turned = np.array([[k[1, 1], 0, camera.height - 1 - k[1, 2]], [0, k[0, 0], k[0, 2]], [0, 0, 1]])
+        camera = Camera(camera.height, camera.width, turned)
+    return camera
+
+
+def views(frame, turns: int):
+    """Image, camera and context of a frame, as the turned camera gives them."""
+    pose = frame.T_world_cam
+    floor = Plane(matrix_of(turns) @ pose[2, :3], -float(pose[2, 3]))
+    image = np.ascontiguousarray(np.rot90(frame.image, -turns))
+    return image, turned_camera(frame.camera, turns), SceneContext(floor=floor)
+
+
+def assert_same_people(found, upright, turns: int) -> None:
+    """Within what the networks change where the camera is turned: they have seen few such cameras."""
+    for person, other in zip(found, upright, strict=True):
+        assert person.confidence == pytest.approx(other.confidence, abs=0.05)
+        assert person.height == pytest.approx(other.height, abs=0.05)
+        distance = np.linalg.norm(other.transl_cam)
+        assert np.linalg.norm(person.transl_cam - matrix_of(turns) @ other.transl_cam) < 0.05 * distance
+        joints = other.joints_cam @ matrix_of(turns).T
+        assert np.linalg.norm(person.joints_cam - joints, axis=-1).mean() < 0.05 * distance
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_a_photograph(frames, pipeline, turns):
+    image, camera, context = views(frames[0], 0)
+    upright = pipeline.estimate(image, camera, request=LEAN, context=context).people
+    assert len(upright) == 2
+    image, camera, context = views(frames[0], turns)
+    found = pipeline.estimate(image, camera, request=LEAN, context=context).people
+    assert_same_people(found, upright, turns)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_a_video(frames, pipeline, turns):
+    """People get their ids in the same images, and keep them."""
+    ids, last = [], []
+    for each in (0, turns):
+        pipeline.reset()
+        seen = []
+        for frame in frames:
+            image, camera, context = views(frame, each)
+            people = pipeline.track(image, camera, frame.stamp_s, request=LEAN, context=context).people
+            seen.append([person.id for person in people])
+        first = {id: number for number, id in enumerate(dict.fromkeys(id for names in seen for id in names))}
+        ids.append([[first[id] for id in names] for names in seen])
+        last.append(people)
+    assert ids[0] == ids[1]
+    assert ids[0][-1] == [0, 1]
+    assert_same_people(last[1], last[0], turns)
+
+
+def test_a_turned_image_without_gravity_is_searched_as_it_is(frames, pipeline):
+    """The detector knows upright people alone: the tests above would pass without a turn if it did not."""
+    image, camera, _ = views(frames[0], 1)
+    assert len(pipeline.estimate(image, camera, request=LEAN).people) < 2
