@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
+from benchmarks.people import noisy
 from metrichmsr_ros.depth.sources.base import DepthMap, resampled
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
@@ -49,6 +50,7 @@ class Picture:
         depth: (H, W) float32 metres along z, NaN where the depth camera measured nothing.
         camera: of both.
         people: everybody in view.
+        is_original: as it was taken, not a copy with noise.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Picture:
     depth: Float32Array
     camera: Camera
     people: tuple[PersonInView, ...]
+    is_original: bool = True
 
 
 def read_pictures(folder: Path) -> Iterator[Picture]:
@@ -72,6 +75,13 @@ def read_pictures(folder: Path) -> Iterator[Picture]:
         yield _undistorted(f"kinect_bags/{bag.stem}", *_read_bag(bag), annotated)
     for colour in colours:
         yield _undistorted(f"realsense/{colour.stem}", *_read_pair(colour), REALSENSE, annotated)
+
+
+def copies_of(picture: Picture, count: int) -> Iterator[Picture]:
+    """The picture, then copies with noise of one grey level: figures that depend on rounding differ among them."""
+    for seed in range(count):
+        (image,) = noisy(iter([picture.image]), seed)
+        yield replace(picture, image=image, is_original=seed == 0)
 
 
 def scene_of(pipeline: Pipeline, picture: Picture, frames: int, request: OutputRequest) -> Scene:

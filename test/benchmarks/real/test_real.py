@@ -14,8 +14,9 @@ from rosbags.typesys import Stores, get_typestore
 
 from benchmarks.real import pictures
 from benchmarks.real.measures import Distance, Found, match, torso_depth
-from benchmarks.real.pictures import ANNOTATION, FRAMINGS, PersonInView, PictureError, read_pictures
+from benchmarks.real.pictures import ANNOTATION, FRAMINGS, PersonInView, Picture, PictureError, copies_of, read_pictures
 from benchmarks.real.tables import print_people
+from metrichmsr_ros.geometry.camera import Camera
 
 SIZE = (480, 640)
 
@@ -151,3 +152,16 @@ def test_the_table_compares_three_systems(capsys: pytest.CaptureFixture[str]) ->
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ whole  "))
     cells = [cell.strip() for cell in row.strip("│").split("│")]
     assert cells == ["whole", "3", "3", "3", "+1.0", "+6.5", "+20.0", "1.0", "6.5", "20.0", "0.67"]
+
+
+def test_copies_differ_by_one_grey_level_and_begin_with_the_picture() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), np.uint8)
+    picture = Picture("a", image, np.ones(SIZE, np.float32), Camera.from_fov(SIZE[1], SIZE[0], 1.0), ())
+    first, *others = copies_of(picture, 3)
+    np.testing.assert_array_equal(first.image, image)
+    assert [copy.is_original for copy in (first, *others)] == [True, False, False]
+    for copy in others:
+        step = copy.image.astype(int) - image
+        assert np.abs(step).max() == 1
+        assert copy.depth is picture.depth
+    assert (others[0].image != others[1].image).any()
