@@ -107,6 +107,7 @@ class Pipeline:
         self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
         self._camera: Camera | None = None  # of the last image of the video, rectified
+        self._turns = 0  # quarter turns in which people are upright, of the last image of the video that says so
         self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
@@ -171,7 +172,7 @@ class Pipeline:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
         self._depth_engine.reset()
-        self._camera = None
+        self._camera, self._turns = None, 0
         self._forget_all_but(set())
 
     def estimate(
@@ -253,7 +254,7 @@ class Pipeline:
                 image, camera = self._rectified(image, camera)
                 self._go_on_with(camera)
             with clock("people"):
-                found = self._tracker.update(image, stamp_s, context.boxes, turns_of(context.up))
+                found = self._tracker.update(image, stamp_s, context.boxes, self._turns_now(context))
                 views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
             self._forget_all_but({person.id for person in found})
             seen = [person for person in found if not person.is_occluded]
@@ -289,6 +290,12 @@ class Pipeline:
         last, self._camera = self._camera, camera
         if last is not None and camera != last:
             self._tracker.change_pixels(camera.intrinsics @ np.linalg.inv(last.intrinsics), camera.size)
+
+    def _turns_now(self, context: SceneContext) -> int:
+        """Quarter turns in which people are upright: of an image without a vertical those of the last one with one."""
+        if context.up is not None or context.forgets_sizes:
+            self._turns = turns_of(context.up)
+        return self._turns
 
     def _with_measured_scale(
         self,

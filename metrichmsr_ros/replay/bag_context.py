@@ -61,7 +61,7 @@ class RecordedContext:
         self._depths = DepthImages(wait_s=0.0, problem=self.doubt, topic=options.depth or "")
         has_floor = bool(options.ground_frame)
         tree = self._transforms if has_floor else None
-        self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0)
+        self.provider = ContextProvider(tree, self._depths, DetectedBoxes(), self.problem, wait_s=0.0, doubt=self.doubt)
         transforms = [topic.name for topic in bag.topics if topic.type == TRANSFORMS and topic.count]
         if has_floor and not transforms:
             raise ReplayError(f"{bag.path} has no transforms, which --ground-frame needs", ExitCode.USAGE)

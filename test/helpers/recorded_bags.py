@@ -42,6 +42,7 @@ class Recipe:
     moving_camera: bool = False
     depth_image: bool = False
     centre: tuple[float, float] = (31.5, 23.5)  # principal point in its CameraInfo, px
+    mount: tuple[float, float, float, float] = OPTICAL  # turn from camera to base, of a moving camera
 
     @property
     def image_topic(self) -> str:
@@ -63,7 +64,7 @@ class Recipe:
 
     def messages(self) -> Iterator[tuple[str, int, Any]]:
         """Topic, time of recording and content, also of topics that are left out."""
-        yield "/tf_static", FIRST_NS, transform_message(0, "base_link", "camera_optical", (0.1, 0.0, 1.2), OPTICAL)
+        yield "/tf_static", FIRST_NS, transform_message(0, "base_link", "camera_optical", (0.1, 0.0, 1.2), self.mount)
         for index, depth in enumerate(self.depths):
             yield from self._frame(FIRST_NS + index * STEP_NS, depth)
 

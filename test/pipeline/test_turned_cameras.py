@@ -13,6 +13,9 @@ from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.depth.factory import DepthChoice
 from metrichmsr_ros.depth.sources.ground_plane import Plane
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.quarter_turns import turned_back
+from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.tracking.tracker import PeopleTracker
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, SceneContext
 
@@ -92,6 +95,86 @@ def test_a_video(frames, pipeline, turns):
     assert ids[0] == ids[1]
     assert ids[0][-1] == [0, 1]
     assert_same_people(last[1], last[0], turns)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_landmarks_sides_and_gestures_are_those_of_the_upright_image(frames, pipeline, turns):
+    """Left stays left: each landmark is at its own place, turned, within a few pixels; shoulders are 20 px apart."""
+    image, camera, context = views(frames[3], 0)
+    upright = pipeline.estimate(image, camera, request=LEAN, context=context).people
+    image, camera, context = views(frames[3], turns)
+    found = pipeline.estimate(image, camera, request=LEAN, context=context).people
+    assert len(found) == len(upright) == 2
+    for person in upright:  # people of the same confidence may change places
+        there = turned_back(person.landmarks.pixels[:33], turns, camera.size)
+        gaps = [np.linalg.norm(other.landmarks.pixels[:33] - there, axis=1).mean() for other in found]
+        same = found[int(np.argmin(gaps))]
+        assert min(gaps) < 2.0
+        assert same.confidence == pytest.approx(person.confidence, abs=0.01)
+        assert same.gestures == person.gestures
+
+
+def test_a_camera_that_is_rolled_by_20_degrees_sees_as_one_without_gravity(frames, pipeline):
+    image, camera, _ = views(frames[0], 0)
+    up = np.array([np.sin(np.radians(20)), -np.cos(np.radians(20)), 0.0])
+    alone = pipeline.estimate(image, camera, request=LEAN).people
+    rolled = pipeline.estimate(image, camera, request=LEAN, context=SceneContext(floor=Plane(up, -1.0))).people
+    assert len(alone) == 2
+    for person, other in zip(rolled, alone, strict=True):
+        np.testing.assert_array_equal(person.landmarks.pixels, other.landmarks.pixels)
+        assert person.confidence == other.confidence
+
+
+def searched_turns(pipeline, monkeypatch, contexts, frames) -> list[int]:
+    """The turns with which the tracker was asked for each of the images with their contexts."""
+    asked: list[int] = []
+    update = pipeline._tracker.update
+
+    def noted(image, stamp_s, boxes, turns):
+        asked.append(turns)
+        return update(image, stamp_s, boxes, turns)
+
+    monkeypatch.setattr(pipeline._tracker, "update", noted)
+    for frame, context in zip(frames, contexts, strict=True):
+        image, camera, _ = views(frame, 2)
+        pipeline.track(image, camera, frame.stamp_s, request=LEAN, context=context)
+    return asked
+
+
+def test_images_that_lack_the_transform_are_turned_as_the_last_one(frames, pipeline, monkeypatch):
+    """Else the detector sees nobody in them, and people who are known lose confidence."""
+    pipeline.reset()
+    _, _, known = views(frames[0], 2)
+    contexts = [SceneContext(), known, SceneContext(), SceneContext(forgets_sizes=True), SceneContext()]
+    assert searched_turns(pipeline, monkeypatch, contexts, frames[:5]) == [0, 2, 2, 0, 0]
+
+
+def test_another_video_does_not_begin_with_the_turn_of_the_last_one(frames, pipeline, monkeypatch):
+    pipeline.reset()
+    _, _, known = views(frames[0], 2)
+    assert searched_turns(pipeline, monkeypatch, [known], frames[:1]) == [2]
+    pipeline.reset()
+    assert searched_turns(pipeline, monkeypatch, [SceneContext()], frames[:1]) == [0]
+
+
+class Blind:
+    """A detector that sees nobody."""
+
+    def detect(self, image, tile, min_score, turns):
+        return []
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_boxes_of_others_are_in_pixels_of_the_image_as_it_comes(frames, pipeline, turns):
+    image, camera, context = views(frames[0], 0)
+    boxes = [person.bbox for person in pipeline.estimate(image, camera, request=LEAN, context=context).people]
+    tracker = PeopleTracker(BlazePose(), Blind())
+    for frame in frames:
+        image, camera, _ = views(frame, turns)
+        corners = [turned_back(box.reshape(2, 2), turns, camera.size) for box in boxes]
+        given = [np.concatenate([pair.min(0), pair.max(0)]) for pair in corners]
+        found = tracker.update(image, frame.stamp_s, given, turns)
+    assert len(found) == len(boxes) == 2
 
 
 def test_a_turned_image_without_gravity_is_searched_as_it_is(frames, pipeline):

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -19,15 +19,17 @@ from geometry_msgs.msg import PoseArray
 from helpers.bag_messages import header
 from helpers.fake_pipeline import make_person
 from helpers.pixel_pipeline import ContextPipeline, PixelPipeline
-from helpers.recorded_bags import Recipe, write_bag
+from helpers.recorded_bags import OPTICAL, Recipe, write_bag
 from helpers.ros_messages import make_header
 from helpers.ros_testing import free_domain
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_typestore
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.depth.engine import SceneDepth
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.quarter_turns import turns_of
 from metrichmsr_ros.msg import HumanMeshArray
 from metrichmsr_ros.pipeline.scene import Scene
 from metrichmsr_ros.replay.live import replay_live
@@ -132,6 +134,21 @@ def test_the_node_over_dds_has_the_floor_and_depth_of_the_replay(tmp_path, ros):
     beside = ["/cam/depth", "/tf", "/tf_static"]
     assert digest_over_dds(ros, tmp_path, bag, ContextPipeline(), beside, ground_frame="map") == replayed.digest
     assert ignorant.digest != replayed.digest
+
+
+@pytest.mark.parametrize(("degrees", "turns"), [(20, 0), (90, 1), (180, 2), (270, 3)])
+def test_node_and_replay_turn_the_images_of_a_turned_camera_alike(tmp_path, ros, degrees, turns):
+    """The camera is turned about its optical axis, counter-clockwise where one looks along it."""
+    mount = (Rotation.from_quat(OPTICAL) * Rotation.from_euler("z", -degrees, degrees=True)).as_quat()
+    bag = write_bag(tmp_path / "bag", replace(KNOWING, mount=tuple(map(float, mount))))
+    live, replayed = ContextPipeline(), ContextPipeline()
+    done = replay_bag(bag, tmp_path / "out", KNOWN, replayed)
+    digest = digest_over_dds(ros, tmp_path, bag, live, ["/cam/depth", "/tf", "/tf_static"], ground_frame="map")
+    assert digest == done.digest
+    for pipeline in (live, replayed):
+        assert [turns_of(context.up) for context in pipeline.contexts] == [turns] * len(KNOWING.depths)
+    assert done.doubtful == ({"rolled camera": 1} if turns else {})
+    assert not done.missing
 
 
 def test_the_node_over_dds_has_the_replays_people_in_the_fixed_frame(tmp_path, ros):

@@ -192,7 +192,8 @@ def _rois(image: ImageArray, blazepose: BlazePose, seen: PersonBox, others: Sequ
     sides, feet = clipped[2:] - clipped[:2], downwards(seen.turns)
     down = float(sides @ np.abs(feet))
     if down < _TALL * float(sides @ np.abs(feet[::-1])):
-        yield Roi(whole.centre + feet * down / 2, 2.5 * down, whole.rotation)
+        end = np.where(feet > 0, clipped[2:], np.where(feet < 0, clipped[:2], whole.centre))
+        yield Roi(end, 2.5 * down, whole.rotation)
 
 
 def is_duplicate(sighting: Sighting, others: Sequence[Sighting]) -> bool:

@@ -71,6 +71,7 @@ class ContextProvider:
         problem: called with cause and text for each missing observation.
         wait_s: how long the worker waits for a transform at the image's stamp; the executor never waits.
         budget: waiting time of an image, shared by all its inputs.
+        doubt: called likewise for what is used and may be wrong; None: `problem`.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class ContextProvider:
         problem: Callable[[str, str], None],
         wait_s: float = TF_WAIT_S,
         budget: WaitBudget | None = None,
+        doubt: Callable[[str, str], None] | None = None,
     ) -> None:
         self._transforms, self._depths, self._boxes, self._problem = transforms, depths, boxes, problem
+        self._doubt = doubt or problem
         self._wait_s, self._budget = wait_s, budget or WaitBudget()
         self._tf_in_time = True  # whether the last transform arrived in time
         self._used = (False, False)  # use_floor and use_depth at the last image
@@ -138,7 +141,7 @@ class ContextProvider:
         before, self._turns = self._turns, turns_of(up)
         if self._turns not in (0, before):
             roll = float(np.degrees(roll_of(up)))
-            self._problem(
+            self._doubt(
                 "rolled camera",
                 f"by the transform from {ground_frame}, up is {abs(roll):.0f} degrees to the "
                 f"{'right' if roll > 0 else 'left'} of the image's top: people are searched for in images that are "

@@ -174,9 +174,10 @@ def standing(x: float, z: float, up: np.ndarray, height: float) -> np.ndarray:
     return foot + np.linspace(0, 1.7, 400)[:, None] * up
 
 
+@pytest.mark.parametrize("roll", [0.0, np.pi / 2, np.pi, -np.pi / 2])
 @pytest.mark.parametrize("pitch", [0.0, 0.3])
-def test_known_gravity_and_one_person_give_the_floor(pitch):
-    up = np.array([0, -np.cos(pitch), -np.sin(pitch)])
+def test_known_gravity_and_one_person_give_the_floor(pitch, roll):
+    up = np.array([np.cos(pitch) * np.sin(roll), -np.cos(pitch) * np.cos(roll), -np.sin(pitch)])
     source = GroundPlane(max_depth=30.0)
     context = DepthContext((standing(0.3, 3.0, up, -1.4),), up=up)
     answer = source.predict(IMAGE, CAMERA, context)
