@@ -19,7 +19,6 @@ Depth is that of the pictures as they are.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -27,6 +26,7 @@ import cv2
 from benchmarks.landmarks_alone import without_pixels
 from benchmarks.pedestrians import pedestrians
 from benchmarks.real.measures import Distance, Found, measure_depth, measure_people, off_people
+from benchmarks.real.options import parsed, parser_of
 from benchmarks.real.pictures import Picture, copies_of, read_pictures, scene_of
 from benchmarks.real.tables import DepthRow, print_depth, print_people
 from metrichmsr_ros.body.load import load_body_engine
@@ -58,20 +58,15 @@ def walkers(video: Path, pipeline: Pipeline) -> Found:
 
 @one_line_errors("benchmarks.real")
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")
+    parser = parser_of(__doc__)
     parser.add_argument("--video", type=Path, help="vtest.avi, for the pedestrians")
     parser.add_argument("--overlays", type=Path, help="write bodies and depth over every picture to this folder")
-    parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
     parser.add_argument("--source", default="fastdepth", help="depth source")
     parser.add_argument("--calibration", default="auto", help="calibration of the depth by people")
     parser.add_argument("--min-confidence", type=float, default=0.5, help="people below this are not counted")
     parser.add_argument("--frames", type=int, default=1, help="images of each picture, as a video")
     parser.add_argument("--copies", type=int, default=1, help="also copies of each picture with a little noise")
-    arguments = parser.parse_args()
-    for name in ("frames", "copies"):
-        if getattr(arguments, name) < 1:
-            parser.error(f"--{name} {getattr(arguments, name)}: give 1 or more")
+    arguments = parsed(parser, "frames", "copies")
 
     choice = DepthChoice(arguments.source, arguments.calibration)
     pipeline = Pipeline.from_preset(arguments.weights, depth=choice, test_time_augmentation="none")  # of videos

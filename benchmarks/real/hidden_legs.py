@@ -9,16 +9,15 @@ distance is that of the picture as it was. The baseline is that of `benchmarks.r
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.real.measures import Distance, distance_of, match, true_distance
+from benchmarks.real.options import parsed, parser_of
 from benchmarks.real.pictures import Picture, read_pictures
 from benchmarks.real.tables import median_cells
 from metrichmsr_ros.body.engine import BodyEngine
@@ -104,10 +103,7 @@ def table_of(cases: Sequence[Case]) -> Table:
 
 @one_line_errors("benchmarks.real.hidden_legs")
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")
-    parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
-    arguments = parser.parse_args()
+    arguments = parsed(parser_of(__doc__))
 
     pipeline = Pipeline.from_preset(arguments.weights, depth=DepthChoice("people"))
     body = load_body_engine("open_light")

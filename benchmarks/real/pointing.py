@@ -11,7 +11,6 @@ it is a video of N images in which nothing moves, ten a second, without test-tim
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.real.measures import match
+from benchmarks.real.options import parsed, parser_of
 from benchmarks.real.pictures import Picture, read_pictures, scene_of
 from metrichmsr_ros.cli.user_errors import one_line_errors
 from metrichmsr_ros.depth.factory import DepthChoice
@@ -84,8 +84,7 @@ def _point(picture: Picture, pixel: Float64Array, measured: Float64Array) -> Flo
     near = slice(max(row - _AROUND, 0), row + _AROUND + 1), slice(max(column - _AROUND, 0), column + _AROUND + 1)
     depths = picture.depth[near][np.isfinite(picture.depth[near])]
     depth = float(np.median(depths)) if len(depths) else float("nan")
-    ray: Float64Array = np.linalg.inv(picture.camera.intrinsics) @ np.append(pixel, 1.0)
-    return depth * ray
+    return picture.camera.back_project(pixel, depth)
 
 
 def table_of(arms: Sequence[Arm]) -> Table:
@@ -102,13 +101,9 @@ def table_of(arms: Sequence[Arm]) -> Table:
 
 @one_line_errors("benchmarks.real.pointing")
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")
-    parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
+    parser = parser_of(__doc__)
     parser.add_argument("--frames", type=int, default=1, help="images of each picture, as a video")
-    arguments = parser.parse_args()
-    if arguments.frames < 1:
-        parser.error(f"--frames {arguments.frames}: give 1 or more")
+    arguments = parsed(parser, "frames")
 
     annotated = json.loads(ANNOTATION.read_text(encoding="utf-8"))
     choice = DepthChoice("people")

@@ -10,10 +10,8 @@ another limb; the table has the share of pixels that do not. Clothes and hair ar
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.real.measures import match
+from benchmarks.real.options import parsed, parser_of
 from benchmarks.real.pictures import Picture, read_pictures
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.body.load import load_body
@@ -140,10 +139,7 @@ def table_of(errors: Sequence[PartError]) -> Table:
 
 @one_line_errors("benchmarks.real.surfaces")
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of kinect_bags and realsense")
-    parser.add_argument("--weights", default="embedded", help="preset with weights, or a .safetensors file")
-    arguments = parser.parse_args()
+    arguments = parsed(parser_of(__doc__))
 
     pipeline, body = Pipeline.from_preset(arguments.weights, depth=DepthChoice("people")), load_body("open_light")
     faces = body.faces.numpy()

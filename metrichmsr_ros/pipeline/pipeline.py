@@ -293,7 +293,7 @@ class Pipeline:
 
     def _turns_now(self, context: SceneContext) -> int:
         """Quarter turns in which people are upright: of an image without a vertical those of the last one with one."""
-        if context.up is not None or context.forgets_sizes:
+        if context.up is not None or context.forgets_measurements:
             self._turns = turns_of(context.up)
         return self._turns
 
@@ -306,7 +306,7 @@ class Pipeline:
         ids: Sequence[str] | None = None,
         stamp_s: float = 0.0,
     ) -> tuple[HMREstimate | None, Sequence[ScaleCorrection | None]]:
-        if context.forgets_sizes:
+        if context.forgets_measurements:
             self._fixer.forget_all_but(set())
         if estimate is None or not (context.measures_scale or self._fixer.remembers(ids or ())):
             return estimate, [None] * len(found)

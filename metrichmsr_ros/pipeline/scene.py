@@ -43,8 +43,8 @@ class SceneContext:
         depth: metres of a sensor or of another network, on a grid of its own, registered to the image's camera.
         trusts_depth: whether `depth` is measured well enough to correct how far people are.
         boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
-        forgets_sizes: whether sizes that were measured in earlier images count no longer, as where a measurement was
-            switched off. Where one is only missing they count.
+        forgets_measurements: whether what earlier images measured counts no longer, sizes and where up is, as where a
+            measurement was switched off. Where one is only missing it counts.
 
     Raises:
         PipelineError: a box is not four finite numbers, or its corners are swapped.
@@ -54,7 +54,7 @@ class SceneContext:
     depth: DepthMap | None = None
     trusts_depth: bool = True
     boxes: tuple[NDArray[np.floating], ...] = ()
-    forgets_sizes: bool = False
+    forgets_measurements: bool = False
 
     def __post_init__(self) -> None:
         """Check the boxes, which come from elsewhere."""

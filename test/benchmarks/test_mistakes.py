@@ -21,6 +21,8 @@ MISTAKES = {
     "pixels_real": ("--data {nothing} --weights embedded", "has neither"),
     "real": ("--data {nothing}", "has neither"),
     "real.hidden_legs": ("--data {nothing}", "has neither"),
+    "real.pointing": ("--data {nothing} --frames 0", "--frames 0: give 1 or more"),
+    "real.surfaces": ("--data {nothing}", "has neither"),
     "reliability": ("--real {nothing}", "has neither"),
     "scatter": ("--data {nothing}", "no val-*.tar"),
 }

@@ -146,7 +146,7 @@ def test_a_measured_size_is_forgotten_where_the_measurement_is_switched_off(pipe
     pipeline.reset()
     sources = []
     for number, frame in enumerate(frames[:14]):
-        context = small_on_the_floor(frame) if number < 10 else SceneContext(forgets_sizes=number == 12)
+        context = small_on_the_floor(frame) if number < 10 else SceneContext(forgets_measurements=number == 12)
         scene = pipeline.track(frame.image, frame.camera, frame.stamp_s, request=LEAN, context=context)
         sources.append(scene.people[0].scale_correction if scene.people else None)
     assert [source.sources for source in sources[10:12]] == [("memory",), ("memory",)]

@@ -145,7 +145,7 @@ def test_images_that_lack_the_transform_are_turned_as_the_last_one(frames, pipel
     """Else the detector sees nobody in them, and people who are known lose confidence."""
     pipeline.reset()
     _, _, known = views(frames[0], 2)
-    contexts = [SceneContext(), known, SceneContext(), SceneContext(forgets_sizes=True), SceneContext()]
+    contexts = [SceneContext(), known, SceneContext(), SceneContext(forgets_measurements=True), SceneContext()]
     assert searched_turns(pipeline, monkeypatch, contexts, frames[:5]) == [0, 2, 2, 0, 0]
 
 

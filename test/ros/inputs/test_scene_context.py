@@ -295,7 +295,7 @@ def test_depth_of_the_same_moment_reaches_the_pipeline(ros):
     assert not pipeline.contexts[-1].measures_scale
     camera.send_good(1.04)
     ros.until(lambda: len(humans) == 4, "a result")
-    assert [context.forgets_sizes for context in pipeline.contexts] == [False, False, True, False]
+    assert [context.forgets_measurements for context in pipeline.contexts] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(("topic", "is_distorted"), [("/cam/depth/image_raw", True), ("/cam/depth/image_rect", False)])
