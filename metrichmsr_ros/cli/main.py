@@ -178,6 +178,7 @@ def synthesize_crops(
     backgrounds: Path | None = None,
     children: float = 0.05,
     women: float = 0.5,
+    acting: float = 0.15,
     steps: int = 40,
     maps: bool = True,
     heavy: bool = False,
@@ -197,13 +198,14 @@ def synthesize_crops(
         backgrounds: folder with `photos/` and, for cloth and floors, `textures/`; without it, rooms and plain colours.
         children: share of children of 3 to 17 years.
         women: share of women and girls.
+        acting: share of people who point, raise a hand, hold a telephone to the ear and so on.
         steps: steps of 16 people in a shard; with the seed it determines the shards.
         maps: store the landmark network's maps s16 and t8 (82 KiB a crop).
         heavy: store the heavier landmark network's answers too.
         device: cpu, or cuda to draw on the GPU and run BlazePose there in torch, for all people of a step at a time.
             Needs the extra `crops-gpu`.
     """
-    from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+    from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
     from metrichmsr_ros.data.synthesis.crops import shards
 
     check_output_folder(out)
@@ -214,7 +216,7 @@ def synthesize_crops(
         seed=seed,
         processes=processes,
         backgrounds=backgrounds,
-        prior=StaturePrior(children, women),
+        prior=PeoplePrior(children, women, acting),
         steps=steps,
         maps=maps,
         heavy=heavy,

@@ -23,7 +23,7 @@ from metrichmsr_ros.data.image_augment import (
 )
 from metrichmsr_ros.data.rendering.crops.generator import CropMaker, RenderedCrop
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
-from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
 from metrichmsr_ros.geometry.crop import warp_crop
 
 PEOPLE = 1 << 22
@@ -38,7 +38,7 @@ class RenderedPeople(torch.utils.data.Dataset[PersonSample]):
         body: body model of the trained network, one of the open bodies.
         crop_size: (width, height) of the crops.
         backgrounds: folder of photographs and textures as for `CropSources.load`; None: rooms and plain colours.
-        prior: shares of children and women.
+        prior: shares of children, of women, and of people who act with their arms.
         held_out: True draws shapes, poses and photographs that training never draws.
         augment: ranges of the augmentation, on top of what the generator varies.
         seed: of the people, and of the augmentation in `__getitem__`.
@@ -47,7 +47,7 @@ class RenderedPeople(torch.utils.data.Dataset[PersonSample]):
     body: BodyModel
     crop_size: tuple[int, int]
     backgrounds: Path | None = None
-    prior: StaturePrior = field(default_factory=StaturePrior)
+    prior: PeoplePrior = field(default_factory=PeoplePrior)
     held_out: bool = False
     augment: ImageAugment = NO_AUGMENT
     seed: int = 0

@@ -20,7 +20,7 @@ from metrichmsr_ros.data.image_augment import NO_AUGMENT, ImageAugment
 from metrichmsr_ros.data.image_sets import ImageSet, LabelBodies, read_image_set
 from metrichmsr_ros.data.mixing import Mixture
 from metrichmsr_ros.data.rendered_people import RenderedPeople
-from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.training.human.batches import ImageBatches
 from metrichmsr_ros.training.human.config import LabelBodyFiles, TrainConfig
@@ -125,7 +125,7 @@ def _rendered(
     if not config.model.body.startswith("open"):
         raise LabelError(f"rendered set: its betas are the open body's, but the network's body is {config.model.body}")
     folder = Path(of.path).expanduser() if of.path else None
-    size, prior = config.model.image_encoder.crop_size, StaturePrior(children=of.children)
+    size, prior = config.model.image_encoder.crop_size, PeoplePrior(children=of.children)
     return RenderedPeople(trained, size, folder, prior, held_out, augment, config.seed)
 
 

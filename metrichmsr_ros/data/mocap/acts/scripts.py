@@ -12,6 +12,7 @@ from metrichmsr_ros.types import Float64Array, FloatingArray
 
 SIDES = ("left", "right")
 _SCATTER = 0.1  # of a bone's direction in single poses
+_GESTURES = 0.6  # share of acts that are gestures
 HANGING = arm((0.17, -0.98, 0.0), (0.08, -0.98, 0.2))
 
 
@@ -85,7 +86,7 @@ def random_script(rng: np.random.Generator, seconds: float, is_standing: bool) -
     acts: list[Act] = []
     now = rng.uniform(0.8, 1.6)
     while now < seconds:
-        act = _one_of(GESTURES if rng.random() < 0.6 else OTHERS, rng)
+        act = _any_act(rng)
         moves = float(rng.uniform(0.35, 0.7))
         acts.append(replace(act, begins_s=now + moves, ends_s=now + moves + act.ends_s, moves_s=moves))
         now = acts[-1].ends_s + moves + rng.uniform(0.3, 1.2)
@@ -94,7 +95,7 @@ def random_script(rng: np.random.Generator, seconds: float, is_standing: bool) -
 
 def acting(pose: FloatingArray, rng: np.random.Generator) -> FloatingArray:
     """The pose (72,) with its arms at a moment of an act drawn at random, whose bones are turned a little."""
-    act = _one_of(tuple(ACTS), rng)
+    act = _any_act(rng)
     upper, fore = act.arm(float(rng.uniform(0, act.ends_s)))
     for side in act.sides:
         bones = arm(upper + rng.normal(0, _SCATTER, 3), fore + rng.normal(0, _SCATTER, 3))
@@ -102,7 +103,8 @@ def acting(pose: FloatingArray, rng: np.random.Generator) -> FloatingArray:
     return pose
 
 
-def _one_of(names: tuple[str, ...], rng: np.random.Generator) -> Act:
+def _any_act(rng: np.random.Generator) -> Act:
+    names = GESTURES if rng.random() < _GESTURES else OTHERS
     return ACTS[names[int(rng.integers(len(names)))]](rng)
 
 

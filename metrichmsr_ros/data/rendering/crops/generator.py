@@ -25,7 +25,7 @@ from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, Person
 from metrichmsr_ros.data.rendering.crops.picture import CropSources, Drawing, Painter, PainterError, Sketch
 from metrichmsr_ros.data.rendering.crops.regions import body_points, seen_region, true_region
 from metrichmsr_ros.data.rendering.crops.scene import CropScene, random_scene
-from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
 from metrichmsr_ros.data.rendering.crops.window import Window
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.people.blazepose.landmarks import Roi
@@ -108,7 +108,7 @@ class CropMaker:
     def __init__(
         self,
         sources: CropSources,
-        prior: StaturePrior | None = None,
+        prior: PeoplePrior | None = None,
         held_out: bool = False,
         bank: PoseBank | None = None,
         device: str = "cpu",
@@ -118,7 +118,7 @@ class CropMaker:
         `device`: "cpu", or "cuda" to draw on the GPU; pictures of both are equal within noise.
         """
         self._held_out, self._pictures = held_out, len(sources.pictures)
-        self._people = PeopleMaker(prior or StaturePrior(), bank or PoseBank.load(), held_out, self._pictures)
+        self._people = PeopleMaker(prior or PeoplePrior(), bank or PoseBank.load(), held_out, self._pictures)
         self._painter = painter_on(device, sources)
 
     def make(self, seed: int, step: int) -> Iterator[RenderedCrop]:

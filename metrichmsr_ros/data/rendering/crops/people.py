@@ -18,7 +18,7 @@ from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, joined
 from metrichmsr_ros.data.rendering.compiled.surface import dress
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, skin, vertex_normals
 from metrichmsr_ros.data.rendering.crops.accessories import PosedSkeleton, random_accessories
-from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, PeoplePrior
 from metrichmsr_ros.data.rendering.crops.wardrobe import Clothes, random_clothes
 from metrichmsr_ros.data.rendering.skirts import hanging_garment
 from metrichmsr_ros.types import Float64Array
@@ -26,7 +26,6 @@ from metrichmsr_ros.types import Float64Array
 _MOST_JOINTS = 7  # that move one vertex
 _SITTING = 0.24  # share of people who are drawn sitting, beside those of the pose sampler
 _CALM = 0.5  # share of all people with arms below the shoulders, whom robots meet more often than dancers
-_ACTING = 0.15  # share of all people who point, raise a hand, hold a telephone to the ear and so on
 _STANDING = ("captured", "joined", "reaching")
 _CHILD_M = 1.45
 
@@ -58,9 +57,10 @@ class Person:
 class PeopleMaker:
     """Draws people from one side of the split of shapes and poses."""
 
-    def __init__(self, prior: StaturePrior, bank: PoseBank, held_out: bool, pictures: int) -> None:
+    def __init__(self, prior: PeoplePrior, bank: PoseBank, held_out: bool, pictures: int) -> None:
         """`pictures`: number of textures for prints; `held_out`: shapes and poses for validation."""
         self._shapes, self._held_out, self._pictures = ShapeSampler(prior, held_out), held_out, pictures
+        self._acting = prior.acting
         body = OpenBody.load("open")
         self._template = body.template.numpy()
         self._directions = body.directions.numpy()
@@ -86,7 +86,7 @@ class PeopleMaker:
         calm = rng.random() < _CALM
         kind = "sitting" if rng.random() < _SITTING else "captured" if calm else None
         pose, kind = random_pose(self._calm if calm else self._bank, rng, self._held_out, kind)
-        if kind != "lying" and rng.random() < _ACTING:
+        if kind != "lying" and rng.random() < self._acting:
             pose = acting(pose, rng)
         return pose, kind
 

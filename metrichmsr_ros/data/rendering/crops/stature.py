@@ -18,34 +18,36 @@ _HELD_OUT_EVERY = 8  # one body of eight is drawn for validation only
 _JITTER = 0.1  # standard deviation of the betas' noise
 
 
-class StatureError(MetricHMRError, ValueError):
+class PeoplePriorError(MetricHMRError, ValueError):
     """A share of the prior is not between 0 and 1."""
 
 
 @dataclass(frozen=True)
-class StaturePrior:
+class PeoplePrior:
     """Shares of the people drawn.
 
     Attributes:
         children: share of children of 3 to 17 years.
         women: share of women and girls.
+        acting: share of people who point, raise a hand, hold a telephone to the ear and so on.
     """
 
     children: float = 0.05
     women: float = 0.5
+    acting: float = 0.15
 
     def __post_init__(self) -> None:
         """Check the shares."""
-        for name in ("children", "women"):
+        for name in ("children", "women", "acting"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise StatureError(f"{name} is {value}; give a share from 0 to 1")
+                raise PeoplePriorError(f"{name} is {value}; give a share from 0 to 1")
 
 
 class ShapeSampler:
     """Draws betas of people from one side of the population's split."""
 
-    def __init__(self, prior: StaturePrior, held_out: bool) -> None:
+    def __init__(self, prior: PeoplePrior, held_out: bool) -> None:
         """`held_out`: True draws bodies for validation, which are never drawn for training."""
         population = Population.load()
         side = (np.arange(len(population.betas)) % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1) == held_out

@@ -25,7 +25,7 @@ import torch
 
 from metrichmsr_ros.data.rendering.crops.generator import PEOPLE, CropMaker
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
-from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
 from metrichmsr_ros.data.synthesis.crops.look import looks_at_many
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, about_crops, crop_arrays, write_crops
 from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_message, run_in_processes
@@ -47,7 +47,7 @@ class CropConfig:
         seed: the same seed makes the same shards.
         processes: 0 means one per core.
         backgrounds: folder with `photos/` and `textures/`, or of photographs; None: procedural rooms, plain cloth.
-        prior: shares of children and women.
+        prior: shares of children, of women, and of people who act with their arms.
         steps: steps of the generator in a shard, of `generator.PEOPLE` people each.
         maps: also keep the landmark network's maps (82 KiB a crop).
         heavy: also ask the heavier landmark network about every crop, which takes three times as long.
@@ -61,7 +61,7 @@ class CropConfig:
     seed: int = 0
     processes: int = 1
     backgrounds: Path | None = None
-    prior: StaturePrior = field(default_factory=StaturePrior)
+    prior: PeoplePrior = field(default_factory=PeoplePrior)
     steps: int = 40
     maps: bool = True
     heavy: bool = False

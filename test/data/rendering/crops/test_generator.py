@@ -12,7 +12,7 @@ from metrichmsr_ros.data.rendering.crops.cameras import SHOTS
 from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.rendering.crops.generator import CropMaker
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
-from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, StatureError, StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, PeoplePriorError, PeoplePrior
 
 
 def _sources() -> CropSources:
@@ -137,8 +137,8 @@ def test_the_prior_decides_how_many_children_and_women_are_drawn():
         mesh = heights(torch.from_numpy(np.stack([sampler.draw(rng) for _ in range(400)])).float())[..., 1]
         return (mesh.amax(1) - mesh.amin(1)).numpy()
 
-    assert (statures(StaturePrior(children=0.0)) < 1.42).mean() < 0.01
-    assert (statures(StaturePrior(children=1.0)) < 1.42).mean() > 0.3
-    assert np.median(statures(StaturePrior(0, 0))) > np.median(statures(StaturePrior(0, 1))) + 0.08
-    with pytest.raises(StatureError, match=r"children is 1\.5"):
-        StaturePrior(children=1.5)
+    assert (statures(PeoplePrior(children=0.0)) < 1.42).mean() < 0.01
+    assert (statures(PeoplePrior(children=1.0)) < 1.42).mean() > 0.3
+    assert np.median(statures(PeoplePrior(0, 0))) > np.median(statures(PeoplePrior(0, 1))) + 0.08
+    with pytest.raises(PeoplePriorError, match=r"children is 1\.5"):
+        PeoplePrior(children=1.5)

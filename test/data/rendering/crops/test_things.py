@@ -16,7 +16,7 @@ from metrichmsr_ros.data.rendering.compiled.zbuffer import fill, project
 from metrichmsr_ros.data.rendering.crops.furniture import is_seated, random_fabric, random_seat, random_table
 from metrichmsr_ros.data.rendering.crops.people import PeopleMaker, calm_poses
 from metrichmsr_ros.data.rendering.crops.scene import row_of_seats
-from metrichmsr_ros.data.rendering.crops.stature import StaturePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior
 
 _LEVEL = np.diag([1.0, -1.0, -1.0])
 _K = np.array([[200.0, 0, 99.5], [0, 200.0, 99.5], [0, 0, 1]])
@@ -24,7 +24,7 @@ _K = np.array([[200.0, 0, 99.5], [0, 200.0, 99.5], [0, 0, 1]])
 
 @pytest.fixture(scope="module")
 def people():
-    return PeopleMaker(StaturePrior(), PoseBank.load(), False, 0).draw(24, np.random.default_rng(5))
+    return PeopleMaker(PeoplePrior(), PoseBank.load(), False, 0).draw(24, np.random.default_rng(5))
 
 
 def _fabric():
