@@ -1,20 +1,26 @@
 """Quarter turns of images of cameras that are mounted upside down or on their side.
 
-The networks that detect people know upright people alone. They see the image turned by the quarter turns that bring the
-vertical nearest to the image's top; what they find is turned back, so that all else stays in pixels of the image.
+The networks know upright people alone. They see the image turned by the quarter turns that bring the vertical nearest
+to the image's top, as if another camera at the same place had taken it; what they find is turned back to the frame and
+the pixels of the camera as it is mounted.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metrichmsr_ros.types import Float64Array, FloatingArray, ImageArray
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.types import Float32Array, Float64Array, ImageArray
 
 _LEAST_LEVEL = 0.5
 """Least length, of 1, of the vertical in the image plane: a camera that looks up or down has no upright images."""
+_CODES = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 
 
 def roll_of(up_cam: ArrayLike) -> float:
@@ -32,37 +38,60 @@ def turns_of(up_cam: ArrayLike | None) -> int:
     return 0 if up_cam is None else round(roll_of(up_cam) / (math.pi / 2)) % 4
 
 
-def turned(image: ImageArray, turns: int) -> ImageArray:
-    """An image (H, W, C) turned counter-clockwise by quarter turns; itself for 0."""
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+@dataclass(frozen=True)
+class TurnedCamera:
+    """A camera, and the upright one at the same place: that of its images turned by quarter turns.
 
+    Without a turn both are the same, to the last bit.
 
-def turned_back(points: FloatingArray, turns: int, size: tuple[int, int]) -> FloatingArray:
-    """Points (..., 2) px of a turned image in px of the image as it was, of this `size` (width, height)."""
-    last_column, last_row = size[0] - 1, size[1] - 1
-    u, v = points[..., 0], points[..., 1]
-    if turns == 0:
-        return points
-    if turns == 1:
-        return np.stack([last_column - v, u], axis=-1)
-    if turns == 2:
-        return np.stack([last_column - u, last_row - v], axis=-1)
-    return np.stack([v, last_row - u], axis=-1)
+    Attributes:
+        camera: as it is mounted, without distortion.
+        turns: quarter turns of its images, 0 to 3, counter-clockwise, in which people are upright.
+    """
 
+    camera: Camera
+    turns: int = 0
 
-def boxes_turned_back(boxes: FloatingArray, turns: int, size: tuple[int, int]) -> FloatingArray:
-    """Boxes (N, 4) x0, y0, x1, y1 px of a turned image, as from `turned_back`."""
-    if turns == 0:
-        return boxes
-    corners = turned_back(np.asarray(boxes).reshape(-1, 2, 2), turns, size)
-    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    @property
+    def pixels(self) -> Float64Array:
+        """(3, 3) from px of the images as they come to px of the upright ones."""
+        last_column, last_row = self.camera.width - 1.0, self.camera.height - 1.0
+        return np.array(
+            [
+                [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                [[0.0, 1.0, 0.0], [-1.0, 0.0, last_column], [0.0, 0.0, 1.0]],
+                [[-1.0, 0.0, last_column], [0.0, -1.0, last_row], [0.0, 0.0, 1.0]],
+                [[0.0, -1.0, last_row], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
+            ][self.turns]
+        )
 
+    @property
+    def rotation(self) -> Float32Array:
+        """(3, 3) from the frame of the camera as it is mounted to that of the upright one."""
+        rotation = self.pixels.astype(np.float32)
+        rotation[:2, 2] = 0
+        return rotation
 
-def rotation_of(turns: int) -> float:
-    """Rotation in radians, as of `Roi`, of a square in the image whose top is the top of people there."""
-    return math.remainder(turns * math.pi / 2, 2 * math.pi)
+    @property
+    def top(self) -> Float32Array:
+        """(3,) unit vector to the top of people in the images, in the frame of the camera as it is mounted."""
+        return -self.rotation[1]
 
+    @property
+    def upright(self) -> Camera:
+        """The upright camera."""
+        if self.turns == 0:
+            return self.camera
+        size = self.camera.size if self.turns == 2 else self.camera.size[::-1]
+        intrinsics = self.pixels @ self.camera.intrinsics @ self.rotation.T.astype(np.float64)
+        return Camera(*size, intrinsics, source=self.camera.source)
 
-def downwards(turns: int) -> Float64Array:
-    """(2,) unit vector in the image that points to people's feet."""
-    return np.array([(0.0, 1.0), (-1.0, 0.0), (0.0, -1.0), (1.0, 0.0)][turns])
+    def image(self, image: ImageArray) -> ImageArray:
+        """An image (H, W, 3) as the upright camera would have taken it."""
+        return np.asarray(cv2.rotate(image, _CODES[self.turns]), np.uint8) if self.turns else image
+
+    def boxes(self, boxes: Iterable[ArrayLike]) -> list[Float64Array]:
+        """Boxes (4,) x0, y0, x1, y1 px of an image in px of the upright one."""
+        matrix = self.pixels
+        ends = [np.asarray(box, np.float64).reshape(2, 2) @ matrix[:2, :2].T + matrix[:2, 2] for box in boxes]
+        return [np.concatenate([corners.min(axis=0), corners.max(axis=0)]) for corners in ends]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,17 @@ class HMREstimate:
             None if self.spread is None else self.spread[rows],
             None if self.doubt is None else self.doubt[rows],
         )
+
+    def rotated(self, rotation: Float32Array, pelvis: Float32Array) -> HMREstimate:
+        """The same people in the frame of another camera at the same place.
+
+        Args:
+            rotation: (3, 3) from the frame of this camera to that of the other one.
+            pelvis: (B, 3) m, of the body model at rest in these shapes: bodies turn about it, and not about the origin.
+        """
+        rotmats = np.concatenate([rotation @ self.rotmats[:, :1], self.rotmats[:, 1:]], axis=1)
+        transl = np.asarray((self.transl + pelvis) @ rotation.T - pelvis, np.float32)
+        return replace(self, rotmats=rotmats, transl=transl)
 
     def joined(self, more: HMREstimate) -> HMREstimate:
         """These people followed by those of `more`, each a single view: without `spread` and `doubt`."""

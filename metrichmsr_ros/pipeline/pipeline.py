@@ -24,7 +24,7 @@ from metrichmsr_ros.depth.factory import DepthChoice, make_engine
 from metrichmsr_ros.depth.sources.base import DepthContext
 from metrichmsr_ros.geometry.calibration_checks import focal_length_error
 from metrichmsr_ros.geometry.camera import Camera, CameraError
-from metrichmsr_ros.geometry.quarter_turns import turns_of
+from metrichmsr_ros.geometry.quarter_turns import TurnedCamera, turns_of
 from metrichmsr_ros.geometry.rectify import Rectifier
 from metrichmsr_ros.hmr.engine import HMREngine
 from metrichmsr_ros.hmr.estimate import HMREstimate
@@ -39,7 +39,7 @@ from metrichmsr_ros.pipeline.engines import load_engine
 from metrichmsr_ros.pipeline.gestures import with_gestures, with_still_gestures
 from metrichmsr_ros.pipeline.hidden_people import HiddenPeople
 from metrichmsr_ros.pipeline.people import numbered, person_estimates, pose_bodies
-from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses
+from metrichmsr_ros.pipeline.poses import PoseEstimator, VideoPoses, in_mounted_frame
 from metrichmsr_ros.pipeline.scale.evidence import ScaleCorrection
 from metrichmsr_ros.pipeline.scale.fusion import ScaleCorrector
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, PipelineError, Scene, SceneContext
@@ -106,8 +106,7 @@ class Pipeline:
         self._hidden = HiddenPeople()
         self._gestures = GestureRecogniser()
         self._rectifier: Rectifier | None = None
-        self._camera: Camera | None = None  # of the last image of the video, rectified
-        self._turns = 0  # quarter turns in which people are upright, of the last image of the video that says so
+        self._camera: TurnedCamera | None = None  # of the last image of the video, rectified
         self._estimator = PoseEstimator(engine, workers)
         self._poses = VideoPoses(self._estimator, self._views, body)
         self._fixer = ScaleCorrector(body)
@@ -172,7 +171,7 @@ class Pipeline:
         """Forget everybody, e.g. when a bag loops or the clock jumps. Ids given before are not given again."""
         self._tracker.reset()
         self._depth_engine.reset()
-        self._camera, self._turns = None, 0
+        self._camera = None
         self._forget_all_but(set())
 
     def estimate(
@@ -202,17 +201,20 @@ class Pipeline:
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
             with clock("people"):
-                turns = turns_of(context.up)
-                sightings = find_people(image, self._blazepose, self._detector, workers=self._workers, turns=turns)
-                found = numbered(sightings)
-                views = self._views(image, found, "full")
+                turned = TurnedCamera(camera, turns_of(context.up))
+                upright = turned.image(image)
+                found = numbered(find_people(upright, self._blazepose, self._detector, workers=self._workers))
+                views = self._views(upright, found, "full")
             with clock("hmr"):
                 landmarks = [person.landmarks for person in found]
-                estimate = self._estimator.estimate(image, landmarks, views, camera) if found else None
+                estimate = self._estimator.estimate(upright, landmarks, views, turned.upright) if found else None
+                if estimate is not None and turned.turns:
+                    estimate = in_mounted_frame(estimate, turned.rotation, self.body)
+                found = _as_mounted(found, turned)
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, found, camera, context)
             with clock("body"):
-                people = with_still_gestures(self._people(found, estimate, fixes, request, camera), camera.size)
+                people = with_still_gestures(self._people(found, estimate, fixes, request, turned), camera.size)
             with clock("depth"):
                 depth = self._depth(image, people, camera, context, None, request)
         return Scene(None, camera, image, people, depth, clock.seconds, context.up)
@@ -252,19 +254,23 @@ class Pipeline:
         with clock("total"):
             with clock("rectify"):
                 image, camera = self._rectified(image, camera)
-                self._go_on_with(camera)
             with clock("people"):
-                found = self._tracker.update(image, stamp_s, context.boxes, self._turns_now(context))
-                views = self._views(image, [person for person in found if not person.is_occluded], self._augmentation)
+                turned = self._go_on_with(camera, context)
+                upright = turned.image(image)
+                found = self._tracker.update(upright, stamp_s, turned.boxes(context.boxes))
+                seen = [person for person in found if not person.is_occluded]
+                views = self._views(upright, seen, self._augmentation)
             self._forget_all_but({person.id for person in found})
-            seen = [person for person in found if not person.is_occluded]
             ids = [person.id for person in seen]
             with clock("hmr"):
-                estimate = self._poses(image, seen, views, camera, stamp_s) if seen else None
+                rotation = turned.rotation if turned.turns else None
+                estimate = self._poses(upright, seen, views, turned.upright, stamp_s, rotation) if seen else None
+                found = _as_mounted(found, turned)
+                seen = [person for person in found if not person.is_occluded]
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids, stamp_s)
             with clock("body"):
-                people = self._moving(self._people(seen, estimate, fixes, request, camera), stamp_s)
+                people = self._moving(self._people(seen, estimate, fixes, request, turned), stamp_s)
                 people = with_gestures(people, self._gestures, camera.size, stamp_s)
                 self._poses.moved(people)
                 if estimate is not None:
@@ -285,17 +291,19 @@ class Pipeline:
             self._rectifier = Rectifier(camera)
         return self._rectifier.rectify(image), self._rectifier.camera
 
-    def _go_on_with(self, camera: Camera) -> None:
-        """What is in pixels follows a camera whose resolution or intrinsics change; what is in metres stays."""
-        last, self._camera = self._camera, camera
-        if last is not None and camera != last:
-            self._tracker.change_pixels(camera.intrinsics @ np.linalg.inv(last.intrinsics), camera.size)
+    def _go_on_with(self, camera: Camera, context: SceneContext) -> TurnedCamera:
+        """The camera, turned by the vertical; of an image without one as in the last image with one.
 
-    def _turns_now(self, context: SceneContext) -> int:
-        """Quarter turns in which people are upright: of an image without a vertical those of the last one with one."""
-        if context.up is not None or context.forgets_measurements:
-            self._turns = turns_of(context.up)
-        return self._turns
+        What is in pixels follows a camera whose resolution, intrinsics or turn change; what is in metres stays.
+        """
+        last = self._camera
+        says_nothing = context.up is None and not context.forgets_measurements
+        turns = last.turns if last is not None and says_nothing else turns_of(context.up)
+        self._camera = turned = TurnedCamera(camera, turns)
+        if last is not None and turned != last:
+            to_new = camera.intrinsics @ np.linalg.inv(last.camera.intrinsics)
+            self._tracker.change_pixels(turned.pixels @ to_new @ np.linalg.inv(last.pixels), turned.upright.size)
+        return turned
 
     def _with_measured_scale(
         self,
@@ -319,12 +327,12 @@ class Pipeline:
         estimate: HMREstimate | None,
         fixes: Sequence[ScaleCorrection | None],
         request: OutputRequest,
-        camera: Camera,
+        turned: TurnedCamera,
     ) -> list[PersonEstimate]:
         if estimate is None:
             return []
-        posed = pose_bodies(self.body, estimate, request)
-        known = self.uncertainty(evidence_of(estimate, posed.joints, [person.landmarks for person in found], camera))
+        posed, landmarks = pose_bodies(self.body, estimate, request), [person.landmarks for person in found]
+        known = self.uncertainty(evidence_of(estimate, posed.joints, landmarks, turned.camera, turned.top))
         return person_estimates(found, estimate, posed, self.body.height(estimate.betas), fixes, known)
 
     def _moving(self, people: list[PersonEstimate], stamp_s: float) -> list[PersonEstimate]:
@@ -403,6 +411,14 @@ class Pipeline:
         weights = [person_weight(p.vertices_cam, camera, p.confidence) for p in people]
         stds = [distance_std(p.transl_cam, p.transl_cov) for p in people]
         return self._depth_engine.estimate(image, camera, self.body.faces, given, weights, stamp_s, stds)
+
+
+def _as_mounted(found: list[TrackedPerson], turned: TurnedCamera) -> list[TrackedPerson]:
+    """People of the upright image in px of the image as it comes."""
+    if turned.turns == 0:
+        return found
+    matrix = np.linalg.inv(turned.pixels)
+    return [person.mapped(matrix) for person in found]
 
 
 def _check_camera(image: ImageArray, camera: Camera) -> None:

@@ -36,7 +36,7 @@ from metrichmsr_ros.people.tracking.track import TrackedPerson
 from metrichmsr_ros.pipeline.scene import PersonEstimate
 from metrichmsr_ros.pipeline.views import ViewMaker, roles_of
 from metrichmsr_ros.runtime.workers import Workers
-from metrichmsr_ros.types import ImageArray
+from metrichmsr_ros.types import Float32Array, ImageArray
 
 ViewsByRow = Mapping[int, Sequence[View2D]]
 
@@ -104,6 +104,8 @@ class VideoPoses:
     Where views disagree in facing, or contradict the memory, and where somebody holds out an arm, the heavier landmark
     network is asked, if it is there.
 
+    What is remembered is in the frame of the camera as it is mounted, however its images are turned.
+
     Args:
         estimator: the network.
         views: makes the heavier network's views.
@@ -111,22 +113,29 @@ class VideoPoses:
     """
 
     def __init__(self, estimator: PoseEstimator, views: ViewMaker, body: BodyEngine) -> None:
-        self._estimator, self._views = estimator, views
+        self._estimator, self._views, self._body = estimator, views, body
         self._facing, self._rotations, self._shapes = FacingMemory(), RotationSmoother(), ShapeSmoother(body)
         self._arms = ArmMemory()
         self._walks: dict[str, Walk] = {}
 
     def __call__(
-        self, image: ImageArray, seen: Sequence[TrackedPerson], further: ViewsByRow, camera: Camera, stamp_s: float
+        self,
+        image: ImageArray,
+        seen: Sequence[TrackedPerson],
+        further: ViewsByRow,
+        camera: Camera,
+        stamp_s: float,
+        rotation: Float32Array | None = None,
     ) -> HMREstimate:
-        """Estimates of B people, at least one.
+        """Estimates of B people, at least one, in the frame of the camera as it is mounted.
 
         Args:
-            image: (H, W, 3) uint8 RGB, rectified, of `camera`.
+            image: (H, W, 3) uint8 RGB, rectified, of `camera`; people in it are upright.
             seen: the people, all of whom are seen in it.
             further: their further views by row.
             camera: of the image.
             stamp_s: s.
+            rotation: (3, 3) from the frame of the camera as it is mounted to that of `camera`; None: both are the same.
         """
         ids = [person.id for person in seen]
         first = self._estimator.batch(image, [person.landmarks for person in seen], camera)
@@ -135,12 +144,14 @@ class VideoPoses:
         doubt = self._in_doubt(light, seen, camera, stamp_s)
         heavy = self._views.heavy_views(image, seen, doubt, further) if doubt else {}
         views = self._estimator.with_more(light, image, heavy, camera)
-        agrees = self._facing.update(views, ids, stamp_s, self._walks)
+        agrees = self._facing.update(views, ids, stamp_s, self._walks_in(rotation))
         estimate = decided(views, agrees)
         if heavy:
             self._learn_arms(decided(light, agrees[: len(light.person)]), estimate, heavy, ids, stamp_s)
         rotmats = self._arms.corrected(estimate.rotmats, {row: id for row, id in enumerate(ids) if row not in heavy})
         estimate = self._estimator.with_pixels(replace(estimate, rotmats=rotmats), first, pixels())
+        if rotation is not None:
+            estimate = in_mounted_frame(estimate, rotation, self._body)
         steady = replace(
             estimate,
             rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
@@ -167,6 +178,12 @@ class VideoPoses:
         for row in rows:
             self._arms.learn(ids[row], light.rotmats[row], better.rotmats[row], stamp_s)
 
+    def _walks_in(self, rotation: Float32Array | None) -> Mapping[str, Walk]:
+        """How people walk, in the frame to which `rotation` (3, 3) leads; None: that of the camera as it is mounted."""
+        if rotation is None:
+            return self._walks
+        return {name: walk.rotated(rotation) for name, walk in self._walks.items()}
+
     def moved(self, people: Sequence[PersonEstimate]) -> None:
         """Remember how people move; a walk is evidence of facing in the next image."""
         for person in people:
@@ -181,6 +198,16 @@ class VideoPoses:
         self._rotations.forget_all_but(ids)
         self._shapes.forget_all_but(ids)
         self._walks = {name: walk for name, walk in self._walks.items() if name in ids}
+
+
+def in_mounted_frame(estimate: HMREstimate, rotation: Float32Array, body: BodyEngine) -> HMREstimate:
+    """People seen by an upright camera, in the frame of the camera as it is mounted.
+
+    Args:
+        estimate: of the people. rotation: (3, 3) from the frame of the camera as it is mounted to that of the upright
+            one. body: the body model of the estimate.
+    """
+    return estimate.rotated(rotation.T, body.rest_joints(estimate.betas)[:, 0])
 
 
 def decided(views: Views, agrees: NDArray[np.bool_]) -> HMREstimate:

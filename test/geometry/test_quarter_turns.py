@@ -1,4 +1,4 @@
-"""Quarter turns: which one a vertical asks for, and the way back to pixels of the image."""
+"""Quarter turns: which one a vertical asks for, and the upright camera."""
 
 from __future__ import annotations
 
@@ -9,39 +9,78 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrichmsr_ros.geometry.quarter_turns import (
-    boxes_turned_back,
-    downwards,
-    roll_of,
-    rotation_of,
-    turned,
-    turned_back,
-    turns_of,
-)
+from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.quarter_turns import TurnedCamera, roll_of, turns_of
 
 TURNS = st.integers(0, 3)
 SIDES = st.integers(1, 9)
 
 
+def camera_of(width: int, height: int, *, skew: float = 0.0) -> Camera:
+    return Camera(width, height, np.array([[40.0, skew, 0.4 * width], [0, 50.0, 0.7 * height], [0, 0, 1]]))
+
+
+def mapped(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
 @given(turns=TURNS, width=SIDES, height=SIDES)
-def test_every_pixel_finds_its_way_back(turns, width, height):
+def test_every_pixel_finds_its_way(turns, width, height):
     """NumPy's `rot90` is the second implementation: each pixel holds its own place."""
+    turned = TurnedCamera(camera_of(width, height), turns)
     v, u = np.mgrid[:height, :width]
-    image = np.stack([u, v], axis=-1)
-    there = turned(image, turns)
+    image = np.stack([u, v, 0 * u], axis=-1).astype(np.uint8)
+    there = turned.image(image)
+    np.testing.assert_array_equal(there, np.rot90(image, turns))
+    assert turned.upright.size == (there.shape[1], there.shape[0])
     rows, columns = np.mgrid[: there.shape[0], : there.shape[1]]
-    back = turned_back(np.stack([columns, rows], axis=-1), turns, (width, height))
-    np.testing.assert_array_equal(back, there)
+    places = mapped(turned.pixels, there[..., :2].astype(np.float64))
+    np.testing.assert_array_equal(places, np.stack([columns, rows], axis=-1))
+
+
+@given(turns=TURNS, skew=st.floats(-5, 5), seed=st.integers(0, 99))
+def test_the_upright_camera_sees_a_point_where_the_turned_image_shows_it(turns, skew, seed):
+    turned = TurnedCamera(camera_of(64, 48, skew=skew), turns)
+    points = np.random.default_rng(seed).uniform([-1, -1, 1], [1, 1, 3], (9, 3))
+    seen = turned.upright.project(points @ turned.rotation.T)
+    np.testing.assert_allclose(seen, mapped(turned.pixels, turned.camera.project(points)), atol=1e-9)
+
+
+@given(turns=TURNS)
+def test_the_rotation_is_one_about_the_optical_axis_by_so_many_quarters(turns):
+    turned = TurnedCamera(camera_of(64, 48), turns)
+    angle = turns * math.pi / 2
+    expected = [[math.cos(angle), math.sin(angle), 0], [-math.sin(angle), math.cos(angle), 0], [0, 0, 1]]
+    np.testing.assert_allclose(turned.rotation, expected, atol=1e-7)
+    np.testing.assert_array_equal(turned.rotation @ turned.top, [0, -1, 0])
+    assert turned.rotation.dtype == np.float32
+
+
+@given(turns=TURNS, roll=st.floats(-0.7, 0.7))
+def test_in_the_upright_camera_the_vertical_is_near_the_top(turns, roll):
+    angle = roll + turns * math.pi / 2
+    up = np.array([math.sin(angle), -math.cos(angle), 0.0])
+    turned = TurnedCamera(camera_of(64, 48), turns_of(up))
+    assert roll_of(turned.rotation @ up) == pytest.approx(roll, abs=1e-6)
+
+
+def test_a_camera_that_is_not_turned_stays_itself():
+    image, camera = np.zeros((48, 64, 3), np.uint8), camera_of(64, 48)
+    turned = TurnedCamera(camera)
+    assert turned.upright is camera
+    assert turned.image(image) is image
 
 
 @given(turns=TURNS)
 def test_boxes_keep_their_corners_in_order(turns):
-    box = np.array([[1.0, 2.0, 4.0, 3.0]])
-    x0, y0, x1, y1 = boxes_turned_back(box, turns, (20, 10))[0]
+    turned, box = TurnedCamera(camera_of(20, 10), turns), np.array([1.0, 2.0, 4.0, 3.0])
+    ((x0, y0, x1, y1),) = turned.boxes([box])
     assert x0 < x1
     assert y0 < y1
     assert (x1 - x0) * (y1 - y0) == 3.0
-    np.testing.assert_allclose(turned_back(box.reshape(2, 2).mean(0), turns, (20, 10)), [(x0 + x1) / 2, (y0 + y1) / 2])
+    middle = mapped(turned.pixels, box.reshape(2, 2).mean(0))
+    np.testing.assert_allclose(middle, [(x0 + x1) / 2, (y0 + y1) / 2])
+    assert turned.boxes([]) == []
 
 
 @pytest.mark.parametrize(
@@ -66,11 +105,3 @@ def test_less_than_45_degrees_more_do_not_count(roll, pitch, quarter):
     up = np.array([math.cos(pitch) * math.sin(angle), -math.cos(pitch) * math.cos(angle), math.sin(pitch)])
     assert turns_of(up) == quarter
     assert math.remainder(roll_of(up) - angle, 2 * math.pi) == pytest.approx(0.0, abs=1e-9)
-
-
-@given(turns=TURNS)
-def test_rotation_and_feet_agree(turns):
-    """The top of a square of that rotation is opposite to the feet."""
-    angle = rotation_of(turns)
-    assert -math.pi <= angle <= math.pi
-    np.testing.assert_allclose([math.sin(angle), -math.cos(angle)], -downwards(turns), atol=1e-12)

@@ -36,8 +36,10 @@ def joints_of(estimate: HMREstimate) -> Float32Array:
     return load_body_engine("open_light").joints(estimate.betas, estimate.rotmats, estimate.transl)
 
 
-def evidence(estimate: HMREstimate | None = None, visibility: float = 0.9, camera: Camera = CAMERA) -> Evidence:
-    """Evidence about people all of whose landmarks have one visibility."""
+def evidence(
+    estimate: HMREstimate | None = None, visibility: float = 0.9, camera: Camera = CAMERA, **more: Any
+) -> Evidence:
+    """Evidence about people all of whose landmarks have one visibility; `more`: arguments of `evidence_of`."""
     people = estimate or standing()
     seen: Any = SimpleNamespace(visibility=np.full(len(LANDMARK_NAMES) + 6, visibility, np.float32))
-    return evidence_of(people, joints_of(people), [seen] * len(people), camera)
+    return evidence_of(people, joints_of(people), [seen] * len(people), camera, **more)

@@ -62,7 +62,7 @@ class FigureFinder:
         self.landmark_calls = 0
 
     def detect(
-        self, image: ImageArray, tile: Tile | None = None, without: Sequence[LandmarkSet] = (), turns: int = 0
+        self, image: ImageArray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
     ) -> list[Detection]:
         """The figures whose middle is in the tile and whose size fits it."""
         self.detector_calls += 1
@@ -113,9 +113,7 @@ class FigureDetector:
         self.figures, self.smallest, self.score = figures, smallest, score
         self.tiles: list[Tile | None] = []
 
-    def detect(
-        self, image: ImageArray, tile: Tile | None = None, min_score: float = 0.15, turns: int = 0
-    ) -> list[PersonBox]:
+    def detect(self, image: ImageArray, tile: Tile | None = None, min_score: float = 0.15) -> list[PersonBox]:
         """The figures in the tile whose height is at least the share `smallest` of its longer side."""
         self.tiles.append(tile)
         tile = tile or Tile(0, 0, image.shape[1], image.shape[0])

@@ -171,3 +171,29 @@ def test_who_holds_out_an_arm_is_seen_by_the_heavier_network_and_the_arm_stays_a
     seen = [bend(0.1 * number, True) for number in range(10, 20)]
     assert script.asked == [[0]]  # not again within a second and a half
     assert seen[-1] == pytest.approx(0.8 / 3, abs=0.02)  # mean of two straight views of weight 2 and two bent ones
+
+
+def test_the_memory_is_in_the_frame_of_the_camera_as_it_is_mounted(body):
+    """A camera on its side: estimates are of the upright image, and so must walks be that are evidence about them."""
+    script = Script(light=[[20, 20]])
+    plain, turned = (VideoPoses(script, script, TorchBody(body)) for _ in range(2))
+    rotation = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], np.float32)
+    seen = [Person("a", arms_seen(False))]
+    walks = []
+
+    def noted(views, ids, stamp_s, known):
+        walks.append(known["a"].velocity)
+        return update(views, ids, stamp_s, known)
+
+    update, turned._facing.update = turned._facing.update, noted
+    turned.moved([SimpleNamespace(id="a", velocity_cam=np.array([1.0, 2.0, 3.0]), position_cov6=np.eye(6))])
+    for stamp_s in (0.0, 0.1):
+        script.light = [[20 + 100 * stamp_s] * 2]
+        expected = plain(IMAGE, seen, {}, CAMERA, stamp_s)
+        found = turned(IMAGE, seen, {}, CAMERA, stamp_s, rotation)
+        np.testing.assert_allclose(found.rotmats[:, 0], rotation.T @ expected.rotmats[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found.transl, expected.transl @ rotation, atol=1e-6)
+        np.testing.assert_allclose(found.rotmats[:, 1:], expected.rotmats[:, 1:], atol=1e-6)
+    assert walks == [(2.0, -1.0, 3.0)] * 2
+    later = turned(IMAGE, seen, {}, CAMERA, 0.2)  # upright again: what was smoothed is where it was
+    assert np.isfinite(later.rotmats).all()

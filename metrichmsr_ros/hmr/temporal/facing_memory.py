@@ -65,6 +65,11 @@ class Walk:
     velocity: tuple[float, float, float]
     deviation: float
 
+    def rotated(self, rotation: Float32Array) -> Walk:
+        """The same walk in another frame, to which `rotation` (3, 3) leads."""
+        vx, vy, vz = (rotation @ np.array(self.velocity)).tolist()
+        return Walk((vx, vy, vz), self.deviation)
+
 
 STANDS = Walk((0.0, 0.0, 0.0), 0.0)
 

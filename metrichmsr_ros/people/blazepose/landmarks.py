@@ -69,6 +69,16 @@ class Roi:
         """The same square, `factor` times as wide."""
         return replace(self, size=self.size * factor)
 
+    def mapped(self, matrix: FloatingArray) -> Roi:
+        """The same square in px of another image of the same camera.
+
+        Args:
+            matrix: (3, 3) affine map from px of this image to px of the other one, which keeps angles, or nearly so.
+        """
+        linear, turn = matrix[:2, :2], math.atan2(matrix[1, 0], matrix[0, 0])
+        size = self.size * math.sqrt(float(np.linalg.det(linear)))
+        return Roi(linear @ self.centre + matrix[:2, 2], size, math.remainder(self.rotation + turn, 2 * math.pi))
+
     def corners(self) -> FloatingArray:
         """(4, 2) px: top left, top right, bottom right, bottom left of the rotated square."""
         half = self.size / 2 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
@@ -160,6 +170,10 @@ class LandmarkSet:
         inverse = np.linalg.inv(matrix)
         pixels = self.crop_landmarks[:, :2] @ inverse[:2, :2].T + inverse[:2, 2]
         return replace(self, roi=roi, crop_matrix=matrix, pixels=pixels.astype(np.float32))
+
+    def mapped(self, matrix: FloatingArray) -> LandmarkSet:
+        """The same body in px of another image of the same camera; `matrix` as for `Roi.mapped`."""
+        return self.moved_to(self.roi.mapped(matrix))
 
     @cached_property
     def extent(self) -> FloatingArray:

@@ -20,7 +20,6 @@ import numpy as np
 
 from metrichmsr_ros.body.joints import MIRROR_ALL_LANDMARKS
 from metrichmsr_ros.errors import MetricHMRError
-from metrichmsr_ros.geometry.quarter_turns import turned, turned_back
 from metrichmsr_ros.io.devices import checked_device, in_place_of
 from metrichmsr_ros.people.blazepose.anchors import INPUT_SIZE, decode, make_anchors, weighted_nms
 from metrichmsr_ros.people.blazepose.crops import Tile, cut_out, letterbox
@@ -155,7 +154,7 @@ class BlazePose:
         return _load(name, path, self._num_threads, self._providers)
 
     def detect(
-        self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = (), turns: int = 0
+        self, image: np.ndarray, tile: Tile | None = None, without: Sequence[LandmarkSet] = ()
     ) -> list[Detection]:
         """People in an image or in one tile of it, best first.
 
@@ -163,7 +162,6 @@ class BlazePose:
             image: HWC uint8 RGB of any size.
             tile: the part to search; None searches all of it.
             without: known people to mask first, so that the detector finds others.
-            turns: quarter turns of the image, counter-clockwise, in which people are upright.
 
         Returns:
             Detections in px of `image`.
@@ -173,13 +171,11 @@ class BlazePose:
         square, matrix = letterbox(tile.cut(image), tile)
         if without:
             square = mask_bodies(square, matrix, without)
-        raw, logits = self._detector.run({"images": turned(square, turns)[None]}, DETECTOR_OUTPUTS)
+        raw, logits = self._detector.run({"images": square[None]}, DETECTOR_OUTPUTS)
         scores, points = decode(raw[0], logits[0, :, 0], self._anchors, self._min_score)
         scores, points = weighted_nms(scores, points, self._max_iou)
-        in_square = turned_back(points * INPUT_SIZE - 0.5, turns, (INPUT_SIZE, INPUT_SIZE))
-        pixels = (in_square - matrix[:2, 2]) / np.diag(matrix)[:2]
-        boxes = np.concatenate([pixels[:, :2].min(axis=1), pixels[:, :2].max(axis=1)], axis=1)
-        return [Detection(float(s), box, p[2:]) for s, box, p in zip(scores, boxes, pixels, strict=True)]
+        pixels = (points * INPUT_SIZE - 0.5 - matrix[:2, 2]) / np.diag(matrix)[:2]
+        return [Detection(float(s), p[:2].reshape(4), p[2:]) for s, p in zip(scores, pixels, strict=True)]
 
     def landmarks(
         self,

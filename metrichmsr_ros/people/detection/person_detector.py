@@ -18,9 +18,7 @@ import numpy as np
 
 from metrichmsr_ros.assets import asset_path
 from metrichmsr_ros.geometry.boxes import box_iou
-from metrichmsr_ros.geometry.quarter_turns import boxes_turned_back, rotation_of, turned
 from metrichmsr_ros.people.blazepose.crops import Tile
-from metrichmsr_ros.people.blazepose.landmarks import Roi
 from metrichmsr_ros.runtime.providers import CPU, Providers
 from metrichmsr_ros.runtime.session import OnnxNetwork
 from metrichmsr_ros.runtime.workers import Workers
@@ -42,20 +40,14 @@ class PersonBox:
     Attributes:
         score: 0..1.
         box: (4,) x0, y0, x1, y1 px around the visible part of the person; it may reach a little over the image.
-        turns: quarter turns of the image, counter-clockwise, in which people are upright; see `quarter_turns`.
     """
 
     score: float
     box: FloatingArray
-    turns: int = 0
 
     def moved(self, shift: FloatingArray) -> PersonBox:
         """The box shifted by (2,) px."""
         return replace(self, box=self.box + np.tile(shift, 2))
-
-    def roi(self) -> Roi:
-        """The square around the box, as if it held all of the person."""
-        return replace(Roi.from_box(self.box), rotation=rotation_of(self.turns))
 
 
 class PersonDetector:
@@ -74,26 +66,22 @@ class PersonDetector:
     def __init__(self, num_threads: int = 1, path: str | Path | None = None, providers: Providers = CPU) -> None:
         self._network = OnnxNetwork(path or asset_path("person_detector.onnx"), num_threads, providers)
 
-    def detect(
-        self, image: ImageArray, tile: Tile | None = None, min_score: float = MIN_SCORE, turns: int = 0
-    ) -> list[PersonBox]:
+    def detect(self, image: ImageArray, tile: Tile | None = None, min_score: float = MIN_SCORE) -> list[PersonBox]:
         """People in an image or in one tile of it, best first.
 
         Args:
-            image: HWC uint8 RGB of any size.
+            image: HWC uint8 RGB of any size, in which people are upright.
             tile: the part to search; None searches all of it.
             min_score: boxes with a lower score are left out.
-            turns: quarter turns of the image, counter-clockwise, in which people are upright.
         """
         tile = tile or Tile(0, 0, image.shape[1], image.shape[0])
-        square, ratio = _fit(turned(tile.cut(image), turns))
+        square, ratio = _fit(tile.cut(image))
         pixels = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)
         grids = self._network.run({"images": pixels}, _OUTPUTS)
         scores, boxes = _decode(grids, square.shape[0], min_score)
         kept = _best_of_each(scores, boxes)
         corner = np.array([tile.x, tile.y, tile.x, tile.y])
-        in_tile = boxes_turned_back((boxes + 0.5) / ratio - 0.5, turns, (tile.width, tile.height))
-        return [PersonBox(float(scores[k]), in_tile[k] + corner, turns) for k in kept]
+        return [PersonBox(float(scores[k]), (boxes[k] + 0.5) / ratio - 0.5 + corner) for k in kept]
 
 
 def _fit(part: ImageArray) -> tuple[ImageArray, FloatingArray]:
@@ -138,14 +126,13 @@ def detect_in_tiles(
     tiles: list[Tile],
     min_score: float = MIN_SCORE,
     workers: Workers | None = None,
-    turns: int = 0,
 ) -> list[PersonBox]:
     """People in all tiles, best first, once each. A box that a tile's border may cut off is left out.
 
-    `workers` search several tiles at a time. `turns`: as for `PersonDetector.detect`.
+    `workers` search several tiles at a time.
     """
     found = []
-    in_tiles = (workers or Workers()).map(lambda tile: detector.detect(image, tile, min_score, turns), tiles)
+    in_tiles = (workers or Workers()).map(lambda tile: detector.detect(image, tile, min_score), tiles)
     for tile, seen in zip(tiles, in_tiles, strict=True):
         found += [person for person in seen if tile.holds(person.box, (image.shape[1], image.shape[0]))]
     if not found:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from metrichmsr_ros.geometry.boxes import share_covered
-from metrichmsr_ros.geometry.quarter_turns import downwards
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.confidence import confidence_of, evidence_of
@@ -74,17 +73,15 @@ def find_people(
     detector: PersonDetector,
     config: SearchConfig | None = None,
     workers: Workers | None = None,
-    turns: int = 0,
 ) -> list[Sighting]:
     """Search the whole of one image, without tracks.
 
     Args:
-        image: HWC uint8 RGB of any size.
+        image: HWC uint8 RGB of any size, in which people are upright.
         blazepose: finds landmarks.
         detector: finds people.
         config: effort and thresholds; None: the defaults.
         workers: take several tiles and several people at a time; None: one after the other.
-        turns: quarter turns of the image, counter-clockwise, in which people are upright.
 
     Returns:
         One `Sighting` per person, the most certain first.
@@ -96,7 +93,7 @@ def find_people(
     config = config or SearchConfig()
     tiles = tile_pyramid(image.shape[1], image.shape[0], config.divisors, config.min_side, config.overlap)
     workers = workers or Workers()
-    boxes = detect_in_tiles(image, detector, tiles, config.min_score, workers, turns)
+    boxes = detect_in_tiles(image, detector, tiles, config.min_score, workers)
     found = sightings_of(image, blazepose, boxes, config.passes, workers)
     return [sighting for sighting in found if sighting.confidence >= config.min_confidence]
 
@@ -146,7 +143,7 @@ def look_at(
         None where every ROI lies outside the image.
     """
     best: Sighting | None = None
-    for roi in _rois(image, blazepose, seen, others):
+    for roi in _rois(image, blazepose, seen.box, others):
         here = _best_pass(_passes(image, blazepose, roi, seen, others, passes))
         if here is not None and (best is None or here.confidence > best.confidence):
             best = here
@@ -178,22 +175,20 @@ def _passes(
         roi = landmarks.next_roi()
 
 
-def _rois(image: ImageArray, blazepose: BlazePose, seen: PersonBox, others: Sequence[LandmarkSet]) -> Iterator[Roi]:
+def _rois(image: ImageArray, blazepose: BlazePose, box: FloatingArray, others: Sequence[LandmarkSet]) -> Iterator[Roi]:
     """ROIs of the person in a box, made when asked for: from BlazePose's own detector, which knows how people lie and
     where cut-off people go on; as if the box held all of the person; and as if it ended at the hips."""
     height, width = image.shape[:2]
-    box, clipped = seen.box, np.clip(seen.box, 0, [width, height, width, height])
-    whole = replace(seen, box=clipped).roi()
-    torsos = blazepose.detect(image, tile_around(whole, width, height, 1.3), others, seen.turns)
+    clipped = np.clip(box, 0, [width, height, width, height])
+    whole = Roi.from_box(clipped)
+    torsos = blazepose.detect(image, tile_around(whole, width, height, 1.3), others)
     within = [d for d in torsos if (d.keypoints[2] >= box[:2]).all() and (d.keypoints[2] <= box[2:]).all()]
     if within:
         yield max(within, key=lambda detection: detection.score).roi()
     yield whole
-    sides, feet = clipped[2:] - clipped[:2], downwards(seen.turns)
-    down = float(sides @ np.abs(feet))
-    if down < _TALL * float(sides @ np.abs(feet[::-1])):
-        end = np.where(feet > 0, clipped[2:], np.where(feet < 0, clipped[:2], whole.centre))
-        yield Roi(end, 2.5 * down, whole.rotation)
+    across, down = clipped[2:] - clipped[:2]
+    if down < _TALL * across:
+        yield Roi(np.array([clipped[[0, 2]].mean(), clipped[3]]), 2.5 * float(down))
 
 
 def is_duplicate(sighting: Sighting, others: Sequence[Sighting]) -> bool:

@@ -51,10 +51,8 @@ class DetectionSchedule:
         """Compare no image that follows with those so far, whose pixels show other places."""
         self._watch.reset()
 
-    def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track], turns: int = 0) -> DetectorCall | None:
+    def begin(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
         """The call for an image, before `tracks` are followed to it; None: none is needed yet.
-
-        People are upright in the image after that many quarter turns counter-clockwise.
 
         Somebody who is new or was not seen in the last image needs one soon. Where nothing has changed but known
         people, whom the detector saw when it last searched, one is hardly needed.
@@ -62,20 +60,15 @@ class DetectionSchedule:
         self._watch.cover(image.shape, [track.landmarks.bbox() for track in tracks if track.is_seen])
         is_calm = all(track.is_seen and track.id is not None for track in tracks)
         may_be_still = is_calm and all(track.is_detected for track in tracks)
-        return self._call(image, stamp_s, Need.CALM if is_calm else Need.URGENT, may_be_still, turns)
+        return self._call(image, stamp_s, Need.CALM if is_calm else Need.URGENT, may_be_still)
 
-    def late(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track], turns: int = 0) -> DetectorCall | None:
-        """The call for an image in which a track was not seen any more, if there was none before; else None.
-
-        `turns`: as for `begin`.
-        """
+    def late(self, image: ImageArray, stamp_s: float, tracks: Sequence[Track]) -> DetectorCall | None:
+        """The call for an image in which a track was not seen any more, if there was none before; else None."""
         if all(track.is_seen for track in tracks):
             return None
-        return self._call(image, stamp_s, Need.URGENT, False, turns)
+        return self._call(image, stamp_s, Need.URGENT, False)
 
-    def _call(
-        self, image: ImageArray, stamp_s: float, need: Need, may_be_still: bool, turns: int
-    ) -> DetectorCall | None:
+    def _call(self, image: ImageArray, stamp_s: float, need: Need, may_be_still: bool) -> DetectorCall | None:
         if not self._rota.is_due(stamp_s, need):
             return None
         has_changed = self._watch.changed(image)
@@ -85,4 +78,4 @@ class DetectionSchedule:
         if tile is None:
             return None
         self._watch.searched()
-        return DetectorCall(tile, self._workers.start(detect_in_tiles, image, self._detector, [tile], turns=turns))
+        return DetectorCall(tile, self._workers.start(detect_in_tiles, image, self._detector, [tile]))

@@ -52,6 +52,11 @@ class TrackedPerson:
     bbox: FloatingArray
     confidence: float
 
+    def mapped(self, matrix: FloatingArray) -> TrackedPerson:
+        """The same person in px of another image of the same camera; `matrix` as for `Roi.mapped`."""
+        landmarks = self.landmarks.mapped(matrix)
+        return replace(self, landmarks=landmarks, bbox=landmarks.bbox())
+
 
 @dataclass(eq=False)
 class Track:
@@ -109,17 +114,16 @@ class Track:
         self.sightings += news_share(elapsed)
 
     def change_pixels(self, to_new: Float64Array) -> None:
-        """Move all places in pixels to where the same camera shows them at another resolution.
+        """Move all places in pixels to where the same camera shows them in images of another resolution, or turned.
 
         Args:
             to_new: (3, 3) affine map from px of the images so far to px of those that follow.
         """
-        matrix, shift, roi = to_new[:2, :2], to_new[:2, 2], self.landmarks.roi
-        size = roi.size * math.sqrt(float(np.linalg.det(matrix)))
-        self.landmarks = self.landmarks.moved_to(Roi(matrix @ roi.centre + shift, size, roi.rotation))
+        matrix, shift = to_new[:2, :2], to_new[:2, 2]
+        self.landmarks = self.landmarks.mapped(to_new)
         self.velocity = matrix @ self.velocity
         corners = self.seen_box.box.reshape(2, 2) @ matrix.T + shift
-        self.seen_box = replace(self.seen_box, box=corners.reshape(4))
+        self.seen_box = replace(self.seen_box, box=np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
 
     def weigh(self, size: tuple[int, int]) -> None:
         """Let this frame's landmarks and the detector's last box count for or against a person.
@@ -152,7 +156,7 @@ class Track:
         A skeleton takes its size from the crop, and the next crop from the skeleton: one that is too small stays small.
         """
         expected = self.expected_roi(stamp_s)
-        around_box = self.seen_box.moved(self._drift(stamp_s)).roi()
+        around_box = Roi.from_box(self.seen_box.moved(self._drift(stamp_s)).box)
         return around_box if self.is_detected and expected.size < _TOO_SMALL * around_box.size else expected
 
     def predicted(self, stamp_s: float) -> LandmarkSet:

@@ -74,7 +74,7 @@ class PeopleTracker:
         self._stamp_s = None
 
     def change_pixels(self, to_new: Float64Array, size: tuple[int, int]) -> None:
-        """Keep everybody where the same camera goes on with another resolution, part of its sensor or focal length.
+        """Keep everybody where a camera goes on with another resolution, part of its sensor, focal length or turn.
 
         Args:
             to_new: (3, 3) affine map from px of the images so far to px of those that follow.
@@ -86,20 +86,17 @@ class PeopleTracker:
         self._rejected.clear()
         self._shape = (size[1], size[0], 3)
 
-    def update(
-        self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = (), turns: int = 0
-    ) -> list[TrackedPerson]:
+    def update(self, image: np.ndarray, stamp_s: float, boxes: Sequence[FloatingArray] = ()) -> list[TrackedPerson]:
         """Process the next image.
 
         A stamp before the last one (a bag that loops), a stamp long after it, or another image size that
         `change_pixels` did not announce ends all tracks.
 
         Args:
-            image: HWC uint8 RGB.
+            image: HWC uint8 RGB, in which people are upright.
             stamp_s: seconds, not decreasing within one video.
             boxes: (4,) x0, y0, x1, y1 px each, around people found by another detector. They are examined first, and
                 must pass the same checks as the detections of this detector.
-            turns: quarter turns of the image, counter-clockwise, in which people are upright.
 
         Returns:
             All people with an id, the oldest first.
@@ -112,10 +109,10 @@ class PeopleTracker:
         if not math.isfinite(stamp_s):
             raise ValueError(f"stamp {stamp_s} must be a finite number of seconds")
         self._reset_if_new_scene(image.shape, stamp_s)
-        detection = self._schedule.begin(image, stamp_s, self._tracks, turns)
+        detection = self._schedule.begin(image, stamp_s, self._tracks)
         self._follow(image, stamp_s)
-        given = [PersonBox(_OTHERS_SCORE, np.asarray(box, np.float64), turns) for box in boxes]
-        self._search(image, stamp_s, given, detection or self._schedule.late(image, stamp_s, self._tracks, turns))
+        given = [PersonBox(_OTHERS_SCORE, np.asarray(box, np.float64)) for box in boxes]
+        self._search(image, stamp_s, given, detection or self._schedule.late(image, stamp_s, self._tracks))
         self._end_tracks(stamp_s)
         self._name_newcomers()
         return [track.reported(stamp_s) for track in self._tracks if track.id is not None]

@@ -19,6 +19,7 @@ LARGE_PX = 200.0
 USUAL_DOUBT = 0.1
 """Less doubt about facing is not stated. Few people are read wrong then, and as a variance they would widen the yaw of
 all others several times."""
+_IMAGE_TOP = np.array([0.0, -1.0, 0.0], np.float32)
 _HIPS, _TRUNK_AND_LEGS = [1, 2], slice(1, 10)
 _TRUNK_LANDMARKS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 _LANDMARKS_OF = {
@@ -73,7 +74,7 @@ class Evidence:
         cut: (B,) share of the joints outside the image.
         small: (B,) logarithm by which the person is smaller in the image than `LARGE_PX`, 0 if larger.
         bent: (B,) rad, mean angle of hips, knees, ankles and spine.
-        tilt: (B,) rad between the body's axis and the image's vertical.
+        tilt: (B,) rad between the body's axis and that of upright people in the image.
         swing: (B, 24) m, root mean square by which each joint differs between views, as far as rotations of joints
             move it against the hips; 0 without several views.
         turned: (B,) rad, by how much the root differs between views; 0 without several views.
@@ -107,13 +108,18 @@ class Evidence:
 
 
 def evidence_of(
-    estimate: HMREstimate, joints: Float32Array, landmarks: Sequence[LandmarkSet], camera: Camera
+    estimate: HMREstimate,
+    joints: Float32Array,
+    landmarks: Sequence[LandmarkSet],
+    camera: Camera,
+    top: Float32Array = _IMAGE_TOP,
 ) -> Evidence:
     """Evidence about B people, at least one.
 
     Args:
         estimate: of the people. joints: (B, 24, 3) m, camera frame. landmarks: of their first views.
         camera: of the rectified image.
+        top: (3,) unit vector to the top of upright people in the image.
     """
     count = len(estimate)
     relative = joints - joints[:, _HIPS].mean(axis=1, keepdims=True)
@@ -136,7 +142,7 @@ def evidence_of(
         cut=(margin < 0).mean(axis=1, dtype=np.float32),
         small=np.maximum(np.log(np.float32(LARGE_PX) / np.maximum(heights * px_per_m[:, 0], 1)), 0),
         bent=_angles(estimate.rotmats[:, _TRUNK_AND_LEGS]).mean(axis=1),
-        tilt=np.arccos(np.clip(-root[:, 1, 1], -1, 1)),
+        tilt=np.arccos(np.clip(root[:, :, 1] @ top, -1, 1)),
         swing=_swing(joints, spread),
         turned=spread[:, 0],
         other=other,

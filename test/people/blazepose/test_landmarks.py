@@ -52,6 +52,26 @@ def test_rois_that_cannot_be_cut_out_are_refused():
     assert not Roi(np.array([500.0, 50.0]), 40.0).is_usable(100, 100)
 
 
+@given(st.floats(-3.1, 3.1), st.floats(-3.1, 3.1), st.floats(0.5, 2.0))
+def test_a_roi_in_px_of_another_image_cuts_out_the_same(rotation, turn, scale):
+    """The two maps to the crop agree, whatever the other image's turn and resolution."""
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    to_other = np.array([[cos, -sin, 30.0], [sin, cos, -7.0], [0.0, 0.0, 1.0]])
+    roi = Roi(np.array([50.0, 70.0]), 40.0, rotation)
+    there = roi.mapped(to_other)
+    np.testing.assert_allclose(there.matrix() @ to_other, roi.matrix(), atol=1e-6)
+    assert -math.pi <= there.rotation <= math.pi
+
+
+def test_landmarks_in_px_of_a_turned_image_lie_on_the_same_body():
+    found = landmark_set(Figure(200, 150))
+    quarter = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 639.0], [0.0, 0.0, 1.0]])
+    there = found.mapped(quarter)
+    np.testing.assert_allclose(there.pixels, found.pixels @ quarter[:2, :2].T + quarter[:2, 2], atol=1e-3)
+    np.testing.assert_allclose(there.crop_matrix @ quarter, found.crop_matrix, atol=1e-9)
+    np.testing.assert_array_equal(there.crop_landmarks, found.crop_landmarks)
+
+
 def test_a_widened_roi_keeps_its_middle_and_its_rotation():
     roi = Roi(np.array([50.0, 70.0]), 40.0, 0.3)
     middle = roi.corners().mean(0)

@@ -101,3 +101,24 @@ def test_a_shadow_of_a_fifth_of_a_second_changes_the_appearance_little_at_any_ra
     for number in range(1, rate // 5 + 1):
         track.update(landmark_set(Figure(300, 200)), np.full((2, 3), 20.0), 1.0 + number / rate)
     np.testing.assert_allclose(track.appearance, 20 * (1 - 0.9**2), rtol=0.07)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_in_an_image_turned_by_quarters_a_person_goes_on_turned(turns):
+    """The track of an upright figure that walks; what is in pixels turns about the middle of the image."""
+    track, still = track_of(160), track_of(160)
+    for one in (track, still):
+        one.update(landmark_set(Figure(310, 204)), APPEARANCE, 1.1)
+    cos, sin = round(np.cos(turns * np.pi / 2)), round(np.sin(turns * np.pi / 2))
+    to_new = np.array([[cos, sin, 0.0], [-sin, cos, 700.0], [0.0, 0.0, 1.0]])
+
+    def there(points):
+        return points @ to_new[:2, :2].T + to_new[:2, 2]
+
+    track.change_pixels(to_new)
+    np.testing.assert_allclose(track.landmarks.pixels, there(still.landmarks.pixels), atol=1e-3)
+    corners = there(still.seen_box.box.reshape(2, 2))
+    np.testing.assert_allclose(track.seen_box.box, [*corners.min(0), *corners.max(0)])
+    expected, before = track.expected_roi(1.2), still.expected_roi(1.2)
+    np.testing.assert_allclose(expected.centre, there(before.centre), atol=1e-3)
+    np.testing.assert_allclose(expected.corners(), there(before.corners()), atol=1e-3)

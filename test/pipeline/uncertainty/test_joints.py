@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import norm
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, MIRROR_JOINTS, PARENTS
+from metrichmsr_ros.geometry.quarter_turns import TurnedCamera
 from metrichmsr_ros.pipeline.uncertainty.evidence import USUAL_DOUBT
 from metrichmsr_ros.pipeline.uncertainty.fitted import FITTED, JOINT_INFLUENCES, JOINT_KINDS
 from metrichmsr_ros.pipeline.uncertainty.joints import (
@@ -19,6 +20,7 @@ from metrichmsr_ros.pipeline.uncertainty.joints import (
     joint_covariances,
     joint_influences,
 )
+from metrichmsr_ros.pipeline.uncertainty.orientation import orientation_covariances
 from metrichmsr_ros.pipeline.uncertainty.pose import uncertainty_from
 
 WRIST = JOINT_NAMES.index("left_wrist")
@@ -110,6 +112,23 @@ def test_covariances_turn_with_the_camera():
     moved = replace(moved, transl_deviation=moved.transl_deviation / np.float32(size))
     first, second = joint_covariances(evidence(straight), numbers), joint_covariances(evidence(moved), numbers)
     np.testing.assert_allclose(second, turn @ first @ turn.T, rtol=2e-2, atol=2e-5)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_people_in_images_of_a_camera_on_its_side_are_known_as_well_as_in_upright_ones(turns):
+    """Where the top of people is known: the tilt is no longer that of people who lie."""
+    turned = TurnedCamera(CAMERA, turns)
+    upright = standing(place=(0.3, -0.2, 4.0))
+    mounted, back = upright.rotated(turned.rotation.T, np.zeros((1, 3), np.float32)), turned.rotation.T
+    first = evidence(upright, camera=turned.upright)
+    second = evidence(mounted, camera=CAMERA, top=turned.top)
+    for name in ("tilt", "margin", "cut", "small", "px_per_m", "visibility"):
+        np.testing.assert_allclose(getattr(second, name), getattr(first, name), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        joint_covariances(second), back @ joint_covariances(first) @ back.T, rtol=1e-2, atol=1e-7
+    )
+    expected = back @ orientation_covariances(first) @ back.T
+    np.testing.assert_allclose(orientation_covariances(second), expected, rtol=1e-2, atol=1e-7)
 
 
 def test_the_border_halves_the_probability_that_a_joint_is_seen():
