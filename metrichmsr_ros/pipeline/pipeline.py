@@ -297,8 +297,7 @@ class Pipeline:
         What is in pixels follows a camera whose resolution, intrinsics or turn change; what is in metres stays.
         """
         last = self._camera
-        says_nothing = context.up is None and not context.forgets_measurements
-        turns = last.turns if last is not None and says_nothing else turns_of(context.up)
+        turns = last.turns if last is not None and context.up is None else turns_of(context.up)
         self._camera = turned = TurnedCamera(camera, turns)
         if last is not None and turned != last:
             to_new = camera.intrinsics @ np.linalg.inv(last.camera.intrinsics)

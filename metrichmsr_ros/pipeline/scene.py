@@ -39,12 +39,14 @@ class SceneContext:
     """What a robot measures beside the image, in the camera frame of the rectified image; None: not measured.
 
     Attributes:
-        floor: plane that people stand on.
+        floor: plane that people stand on; it also tells where up is.
         depth: metres of a sensor or of another network, on a grid of its own, registered to the image's camera.
         trusts_depth: whether `depth` is measured well enough to correct how far people are.
         boxes: (4,) x0, y0, x1, y1 px each, where another detector found somebody.
-        forgets_measurements: whether what earlier images measured counts no longer, sizes and where up is, as where a
-            measurement was switched off. Where one is only missing it counts.
+        forgets_measurements: whether sizes that earlier images measured count no longer, as where a measurement was
+            switched off. Where one is only missing they count.
+        trusts_floor: whether people stand on `floor`, so that it corrects how large and how far they are. Where up is,
+            it tells either way.
 
     Raises:
         PipelineError: a box is not four finite numbers, or its corners are swapped.
@@ -55,6 +57,7 @@ class SceneContext:
     trusts_depth: bool = True
     boxes: tuple[NDArray[np.floating], ...] = ()
     forgets_measurements: bool = False
+    trusts_floor: bool = True
 
     def __post_init__(self) -> None:
         """Check the boxes, which come from elsewhere."""
@@ -74,7 +77,8 @@ class SceneContext:
     @property
     def measures_scale(self) -> bool:
         """Whether the floor or a depth sensor says how far people are."""
-        return self.floor is not None or (self.depth is not None and self.trusts_depth)
+        by_floor, by_depth = self.floor is not None and self.trusts_floor, self.depth is not None and self.trusts_depth
+        return by_floor or by_depth
 
 
 @dataclass(frozen=True)

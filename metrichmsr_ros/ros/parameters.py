@@ -109,7 +109,10 @@ class Settings:
     predicted_min_probability: float = parameter(
         0.05, "Leave out points of ~/predicted that are covered with a lower probability.", between=(0, 1)
     )
-    use_floor: bool = parameter(True, "Correct size and distance of people by the floor of ground_frame.")
+    use_floor: bool = parameter(
+        True,
+        "Correct size and distance of people by the floor of ground_frame. Where up is, its transform tells either way.",
+    )
     use_depth: bool = parameter(
         True, "Correct size and distance of people by the depth topic. Set false if a network estimated that depth."
     )

@@ -194,7 +194,19 @@ def test_images_that_lack_the_transform_are_turned_as_the_last_one(frames, pipel
     pipeline.reset()
     _, _, known = views(frames[0], 2)
     contexts = [SceneContext(), known, SceneContext(), SceneContext(forgets_measurements=True), SceneContext()]
-    assert searched_turns(pipeline, monkeypatch, contexts, frames[:5]) == [0, 2, 2, 0, 0]
+    assert searched_turns(pipeline, monkeypatch, contexts, frames[:5]) == [0, 2, 2, 2, 2]
+
+
+def test_a_floor_on_which_nobody_stands_still_tells_where_up_is(frames, pipeline):
+    """As with `use_floor: false`: people are those of the upright image alone, whatever the height of the floor."""
+    alone = pipeline.estimate(*views(frames[0], 0)[:2], request=LEAN).people
+    image, camera, context = views(frames[0], 2)
+    wrong = Plane(context.floor.up, 0.5 * context.floor.height)
+    context = SceneContext(floor=wrong, trusts_floor=False)
+    found = pipeline.estimate(image, camera, request=LEAN, context=context).people
+    assert len(found) == 2
+    assert_same_people(found, alone, camera, 2)
+    assert [person.scale_correction for person in found] == [None, None]
 
 
 def test_another_video_does_not_begin_with_the_turn_of_the_last_one(frames, pipeline, monkeypatch):

@@ -94,7 +94,7 @@ class ScaleCorrector:
         context: SceneContext,
     ) -> list[list[ScaleEvidence | None]]:
         found: list[list[ScaleEvidence | None]] = [[] for _ in priors]
-        if context.floor is not None:
+        if context.floor is not None and context.trusts_floor:
             for items, mesh, skeleton, seen in zip(found, posed.vertices, posed.joints, landmarks, strict=True):
                 items.append(feet_on_floor(mesh, skeleton, seen, context.floor, camera))
         if context.depth is not None and context.trusts_depth:

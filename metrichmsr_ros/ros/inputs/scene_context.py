@@ -47,7 +47,7 @@ class ContextParameters(Protocol):
 
     @property
     def use_floor(self) -> bool:
-        """Whether the floor is used."""
+        """Whether the floor corrects size and distance of people. Where up is, its transform tells either way."""
 
     @property
     def use_depth(self) -> bool:
@@ -103,7 +103,8 @@ class ContextProvider:
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
         before, self._used = self._used, (parameters.use_floor, parameters.use_depth)
         is_switched_off = any(was and not now for was, now in zip(before, self._used, strict=True))
-        return SceneContext(floor, depth, parameters.use_depth, tuple(boxes), is_switched_off)
+        used = self._used
+        return SceneContext(floor, depth, used[1], tuple(boxes), is_switched_off, used[0])
 
     def _detections(self, header: Any, camera: Camera, parameters: ContextParameters) -> Sequence[Float64Array]:
         self.health["detections"] = "none yet"
@@ -123,7 +124,7 @@ class ContextProvider:
 
     def _floor(self, header: Any, parameters: ContextParameters) -> Plane | None:
         self.health["floor"] = "not asked for"
-        if self._transforms is None or not parameters.use_floor:
+        if self._transforms is None:
             return None
         ground_frame = bare(parameters.ground_frame)
         try:
@@ -132,6 +133,8 @@ class ContextProvider:
             self.health["floor"] = "no transform"
             self._problem("no floor", f"{ground_frame} to {header.frame_id or 'an image without frame_id'}: {error}")
             return None
+        if not parameters.use_floor:
+            self.health["floor"] += ", for the vertical alone"
         up = camera_pose[2, :3].copy()  # z of the ground frame is up, 0 the floor
         self._check_roll(up, ground_frame)
         return Plane(up, -float(camera_pose[2, 3]))

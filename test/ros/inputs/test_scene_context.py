@@ -157,7 +157,22 @@ def test_the_floor_follows_tf(ros):
     ros.settle(20)
     camera.send_good(4.1)
     ros.until(lambda: len(humans) == 4, "a result")
-    assert pipeline.contexts[-1].floor is None
+    assert pipeline.contexts[-1].floor.height == pytest.approx(-1.2)
+    assert pipeline.contexts[-1].up is not None
+    assert not pipeline.contexts[-1].measures_scale
+    assert [context.forgets_measurements for context in pipeline.contexts] == [False, False, False, True]
+
+
+def test_without_use_floor_a_rolled_camera_is_still_turned_and_named():
+    problems = []
+    transforms = SimpleNamespace(matrix=lambda target, source, stamp: rolled(180))
+    contexts = ContextProvider(transforms, DepthImages(), DetectedBoxes(), lambda *problem: problems.append(problem))
+    parameters = SimpleNamespace(use_floor=False, use_depth=True, ground_frame="floor")
+    context = contexts.of(make_header(1.0), Camera.from_fov(64, 48, 1.0), parameters)
+    np.testing.assert_allclose(context.up, [0, 1, 0], atol=1e-6)
+    assert not context.measures_scale
+    assert contexts.health["floor"] == "of the image's stamp, for the vertical alone"
+    assert [cause for cause, _ in problems] == ["rolled camera"]
 
 
 class Nothing:
