@@ -242,9 +242,9 @@ def people_table(scene: Scene) -> Table:
 
 
 def depth_line(depth: SceneDepth) -> str:
-    """Source, calibration and problem of a scene's depth in one line."""
+    """Source, calibration, problem and assumption of a scene's depth in one line."""
     calibrated = f"calibrated by {depth.calibration}" if depth.is_calibrated else "not calibrated"
-    problem = depth.problem or depth.calibration_problem
+    problem = depth.problem or depth.calibration_problem or depth.assumption
     return f"depth: {depth.source}, {calibrated}" + (f"; {problem}" if problem else "")
 
 

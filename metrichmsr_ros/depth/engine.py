@@ -15,7 +15,7 @@ from metrichmsr_ros.depth.calibration.confirm import Confirmed, confirm
 from metrichmsr_ros.depth.calibration.evidence import SourceErrors
 from metrichmsr_ros.depth.calibration.refiner import RefinerEngine, refine
 from metrichmsr_ros.depth.sources.base import DepthContext, DepthError, DepthMap, DepthSource, resampled
-from metrichmsr_ros.depth.sources.ground_plane import GroundPlane
+from metrichmsr_ros.depth.sources.ground_plane import TAKEN_AS_LEVEL, GroundPlane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import Float32Array
 
@@ -40,6 +40,7 @@ class SceneDepth:
         problem: reason why the chosen source gave no depth; "" if it gave depth.
         confirmed: part of the people's scale that they confirmed and that was applied, 0 to 1; 1 without people.
         calibration_problem: reason why the scale is the source's own although people are in view; "" otherwise.
+        assumption: what the source took for granted because it is not known, and what would tell; "" for nothing.
     """
 
     metres: Float32Array
@@ -49,6 +50,7 @@ class SceneDepth:
     problem: str = ""
     confirmed: float = 1.0
     calibration_problem: str = ""
+    assumption: str = ""
 
     @classmethod
     def not_requested(cls, camera: Camera) -> SceneDepth:
@@ -127,7 +129,9 @@ class DepthEngine:
         except DepthError as error:
             return SceneDepth(anchor.depth, "people", "none", problem=str(error))
         if initial.source == "ground":  # already metric, and without people
-            return SceneDepth(_people_in_front(resampled(initial, camera), anchor), initial.source, "none")
+            taken = TAKEN_AS_LEVEL if context.up is None else ""
+            metres = _people_in_front(resampled(initial, camera), anchor)
+            return SceneDepth(metres, initial.source, "none", assumption=taken)
         return self._calibrated(initial, anchor, camera, stamp_s)
 
     def _calibrated(self, initial: DepthMap, anchor: Anchor, camera: Camera, stamp_s: float | None) -> SceneDepth:

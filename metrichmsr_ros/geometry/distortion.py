@@ -16,6 +16,8 @@ from metrichmsr_ros.types import Float64Array
 POLYNOMIAL_MODELS = ("plumb_bob", "rational_polynomial")
 DISTORTION_MODELS = ("none", *POLYNOMIAL_MODELS, "equidistant")
 
+_VECTORS = ((3, 2), (8, 10), (9, 11))
+"""Of the polynomial model, places of the x and y of its vectors: p2 and p1, s1 and s3, s2 and s4."""
 _NEWTON_STEPS = 30
 _LARGEST = 1e12  # coefficient of any lens: the products of larger ones are not finite
 _TOLERANCE = 1e-9  # of a normalised coordinate: about a millionth of a pixel
@@ -53,6 +55,21 @@ def coefficient_error(model: str, coefficients: Float64Array) -> str | None:
 def has_distortion(model: str, coefficients: Float64Array) -> bool:
     """Whether K alone does not describe the lens. A fisheye is none of K's even where all its coefficients are zero."""
     return model == "equidistant" or model in OTHER_PROJECTIONS or bool(np.any(coefficients))  # true for NaN
+
+
+def rotated_coefficients(model: str, coefficients: Float64Array, rotation: Float64Array) -> Float64Array:
+    """Coefficients (n,) of the same lens on a camera that is rotated about its optical axis.
+
+    Args:
+        model, coefficients: of the camera as it is.
+        rotation: (2, 2) from its normalised coordinates to those of the rotated one.
+    """
+    rotated = coefficients.copy()
+    if model in POLYNOMIAL_MODELS:
+        for pair in _VECTORS:
+            if coefficients.size > max(pair):
+                rotated[list(pair)] = rotation @ coefficients[list(pair)]
+    return rotated
 
 
 def distort(model: str, coefficients: Float64Array, points: Float64Array) -> Float64Array:

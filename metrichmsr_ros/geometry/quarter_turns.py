@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.distortion import rotated_coefficients
 from metrichmsr_ros.types import Float32Array, Float64Array, ImageArray
 
 _LEAST_LEVEL = 0.5
@@ -45,7 +46,7 @@ class TurnedCamera:
     Without a turn both are the same, to the last bit.
 
     Attributes:
-        camera: as it is mounted, without distortion.
+        camera: as it is mounted.
         turns: quarter turns of its images, 0 to 3, counter-clockwise, in which people are upright.
     """
 
@@ -82,13 +83,30 @@ class TurnedCamera:
         """The upright camera."""
         if self.turns == 0:
             return self.camera
-        size = self.camera.size if self.turns == 2 else self.camera.size[::-1]
-        intrinsics = self.pixels @ self.camera.intrinsics @ self.rotation.T.astype(np.float64)
-        return Camera(*size, intrinsics, source=self.camera.source)
+        camera, rotation = self.camera, self.rotation.astype(np.float64)
+        size = camera.size if self.turns == 2 else camera.size[::-1]
+        rectified = camera.rectified_intrinsics
+        return replace(
+            camera,
+            width=size[0],
+            height=size[1],
+            intrinsics=self.pixels @ camera.intrinsics @ rotation.T,
+            distortion=rotated_coefficients(camera.distortion_model, camera.distortion, rotation[:2, :2]),
+            rectified_intrinsics=None if rectified is None else self.pixels @ rectified @ rotation.T,
+            rectification=rotation @ camera.rectification @ rotation.T,
+        )
 
     def image(self, image: ImageArray) -> ImageArray:
         """An image (H, W, 3) as the upright camera would have taken it."""
         return np.asarray(cv2.rotate(image, _CODES[self.turns]), np.uint8) if self.turns else image
+
+    def depth(self, metres: Float32Array) -> Float32Array:
+        """Depth (H, W) in the pixels of the images as they come, in those of the upright ones."""
+        return np.ascontiguousarray(np.rot90(metres, self.turns)) if self.turns else metres
+
+    def depth_back(self, metres: Float32Array) -> Float32Array:
+        """Depth in the pixels of the upright images, in those of the images as they come."""
+        return np.ascontiguousarray(np.rot90(metres, -self.turns)) if self.turns else metres
 
     def boxes(self, boxes: Iterable[ArrayLike]) -> list[Float64Array]:
         """Boxes (4,) x0, y0, x1, y1 px of an image in px of the upright one."""

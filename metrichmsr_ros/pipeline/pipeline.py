@@ -216,7 +216,7 @@ class Pipeline:
             with clock("body"):
                 people = with_still_gestures(self._people(found, estimate, fixes, request, turned), camera.size)
             with clock("depth"):
-                depth = self._depth(image, people, camera, context, None, request)
+                depth = self._depth(upright, people, turned, context, None, request)
         return Scene(None, camera, image, people, depth, clock.seconds, context.up)
 
     def track(
@@ -277,7 +277,7 @@ class Pipeline:
                     self._hidden.see(ids, estimate, people, stamp_s)
                 hidden = self._predicted(found, request, stamp_s)
             with clock("depth"):
-                depth = self._depth(image, people, camera, context, stamp_s, request)
+                depth = self._depth(upright, people, turned, context, stamp_s, request)
         order = {person.id: row for row, person in enumerate(found)}
         everybody = sorted([*people, *hidden], key=lambda person: order[person.id])
         return Scene(stamp_s, camera, image, everybody, depth, clock.seconds, context.up)
@@ -399,17 +399,24 @@ class Pipeline:
         self,
         image: ImageArray,
         people: list[PersonEstimate],
-        camera: Camera,
+        turned: TurnedCamera,
         context: SceneContext,
         stamp_s: float | None,
         request: OutputRequest,
     ) -> SceneDepth:
+        """Depth in pixels of the image as it comes, from the upright `image`: depth networks know upright scenes."""
         if not request.depth:
-            return SceneDepth.not_requested(camera)
-        given = DepthContext(tuple(person.vertices_cam for person in people), context.up, context.depth)
-        weights = [person_weight(p.vertices_cam, camera, p.confidence) for p in people]
+            return SceneDepth.not_requested(turned.camera)
+        weights = [person_weight(p.vertices_cam, turned.camera, p.confidence) for p in people]
         stds = [distance_std(p.transl_cam, p.transl_cov) for p in people]
-        return self._depth_engine.estimate(image, camera, self.body.faces, given, weights, stamp_s, stds)
+        meshes, up, measured = tuple(person.vertices_cam for person in people), context.up, context.depth
+        if turned.turns:
+            rotation = turned.rotation
+            meshes, up = tuple(mesh @ rotation.T for mesh in meshes), None if up is None else rotation @ up
+            measured = None if measured is None else measured.upright(turned.turns)
+        given = DepthContext(meshes, up, measured, turned.turns)
+        found = self._depth_engine.estimate(image, turned.upright, self.body.faces, given, weights, stamp_s, stds)
+        return replace(found, metres=turned.depth_back(found.metres)) if turned.turns else found
 
 
 def _as_mounted(found: list[TrackedPerson], turned: TurnedCamera) -> list[TrackedPerson]:

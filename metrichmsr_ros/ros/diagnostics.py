@@ -102,7 +102,8 @@ class Statistics:
         if depth.problem:
             self.problem("no initial depth", depth.problem)
         if changed:
-            self._tell(f"depth: {depth.source}, calibration: {depth.calibration}")
+            taken = f"; {depth.assumption}" if depth.assumption else ""
+            self._tell(f"depth: {depth.source}, calibration: {depth.calibration}{taken}")
 
     def starts_anew(self, why: str) -> None:
         """Count a restart of the tracker and log the reason; an empty reason is not logged."""
@@ -200,6 +201,8 @@ def _depth_values(depth: SceneDepth | None) -> dict[str, str]:
         values["depth scale confirmed"] = f"{depth.confirmed:.0%}"
     if depth.calibration_problem:
         values["depth scale problem"] = depth.calibration_problem
+    if depth.assumption:
+        values["depth assumption"] = depth.assumption
     return values
 
 

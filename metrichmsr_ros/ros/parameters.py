@@ -111,7 +111,7 @@ class Settings:
     )
     use_floor: bool = parameter(
         True,
-        "Correct size and distance of people by the floor of ground_frame. Where up is, its transform tells either way.",
+        "Correct size and distance of people by the floor of ground_frame, which tells where up is either way.",
     )
     use_depth: bool = parameter(
         True, "Correct size and distance of people by the depth topic. Set false if a network estimated that depth."

@@ -147,6 +147,15 @@ def test_the_ground_lies_behind_the_people():
     assert np.isnan(answer.metres[20, 10])
 
 
+def test_the_ground_says_what_it_takes_for_granted_and_what_would_tell():
+    unknown = DepthEngine(GroundPlane()).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,)))
+    assert "taken as upright" in unknown.assumption
+    assert "ground_frame" in unknown.assumption
+    up = np.array([0.0, -1.0, 0.0], np.float32)
+    known = DepthEngine(GroundPlane()).estimate(IMAGE, CAMERA, FACES, DepthContext((PERSON,), up=up))
+    assert known.assumption == ""
+
+
 def test_unknown_methods_are_named():
     with pytest.raises(DepthError, match="choose from none, scale, affine, field, planes"):
         DepthEngine(None, "magic")

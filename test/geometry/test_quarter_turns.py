@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.camera_options import turned_intrinsics
 from metrichmsr_ros.geometry.quarter_turns import TurnedCamera, roll_of, turns_of
 
 TURNS = st.integers(0, 3)
@@ -44,6 +46,49 @@ def test_the_upright_camera_sees_a_point_where_the_turned_image_shows_it(turns, 
     points = np.random.default_rng(seed).uniform([-1, -1, 1], [1, 1, 3], (9, 3))
     seen = turned.upright.project(points @ turned.rotation.T)
     np.testing.assert_allclose(seen, mapped(turned.pixels, turned.camera.project(points)), atol=1e-9)
+
+
+LENSES = {
+    "plumb_bob": [0.1, -0.05, 0.01, -0.02],
+    "rational_polynomial": [0.1, -0.05, 0.01, -0.02, 0.01, 0.02, 0.001, 0.0005],
+    "thin prism": [0.1, -0.05, 0.01, -0.02, 0.01, 0.02, 0.001, 0.0005, 0.003, -0.002, 0.004, 0.001],
+    "equidistant": [0.1, -0.05, 0.01, -0.002],
+}
+
+
+@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("turns", range(4))
+def test_the_lens_and_the_rectification_turn_with_the_camera(name, turns):
+    """Raw images, and images that are rectified by R and P."""
+    model = "rational_polynomial" if name == "thin prism" else name
+    stereo = Rotation.from_euler("xyz", [0.02, -0.03, 0.01]).as_matrix()
+    K = np.array([[40.0, 0, 30.0], [0, 41.0, 26.0], [0, 0, 1]])
+    P = np.array([[38.0, 0, 33.0], [0, 38.0, 22.0], [0, 0, 1]])
+    turned = TurnedCamera(Camera(64, 48, K, model, np.array(LENSES[name]), "camera_info", P, stereo), turns)
+    points = np.random.default_rng(0).uniform([-1, -1, 2], [1, 1, 3], (20, 3))
+    seen = turned.upright.project(points @ turned.rotation.T)
+    np.testing.assert_allclose(seen, mapped(turned.pixels, turned.camera.project(points)), atol=1e-9)
+    there, here = turned.upright.rectified(), turned.camera.rectified()
+    in_rectified = points @ turned.camera.rectification.T
+    rectified = there.project(points @ turned.rotation.T @ turned.upright.rectification.T)
+    np.testing.assert_allclose(rectified, mapped(turned.pixels, here.project(in_rectified)), atol=1e-9)
+    assert turned.upright.source == "camera_info"
+
+
+@pytest.mark.parametrize(("turns", "orientation"), [(0, 1), (1, 8), (2, 3), (3, 6)])
+def test_photographs_that_exif_turns_have_the_same_intrinsics(turns, orientation):
+    (fx, _, cx), (_, fy, cy), _ = camera_of(64, 48).intrinsics.tolist()
+    fx, fy, cx, cy = turned_intrinsics((fx, fy, cx, cy), (64, 48), orientation)
+    upright = TurnedCamera(camera_of(64, 48), turns).upright
+    np.testing.assert_allclose(upright.intrinsics, [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], atol=1e-12)
+
+
+@given(turns=TURNS)
+def test_depth_turns_as_the_image_does_and_back(turns):
+    turned, metres = TurnedCamera(camera_of(5, 3), turns), np.arange(15, dtype=np.float32).reshape(3, 5)
+    there = turned.depth(metres)
+    np.testing.assert_array_equal(there, np.rot90(metres, turns))
+    np.testing.assert_array_equal(turned.depth_back(there), metres)
 
 
 @given(turns=TURNS)

@@ -12,9 +12,10 @@ import pytest
 from helpers.fetched_networks import skip_without_blazepose
 
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
+from metrichmsr_ros.depth.engine import DepthEngine
 from metrichmsr_ros.depth.factory import DepthChoice
-from metrichmsr_ros.depth.sources.base import DepthMap
-from metrichmsr_ros.depth.sources.ground_plane import Plane
+from metrichmsr_ros.depth.sources.base import DepthMap, FileDepth, IncomingDepth, stretched
+from metrichmsr_ros.depth.sources.ground_plane import GroundPlane, Plane
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.geometry.quarter_turns import TurnedCamera
 from metrichmsr_ros.people.blazepose.networks import BlazePose
@@ -141,6 +142,86 @@ def test_the_scene_is_of_the_camera_as_it_is_mounted(frames, pipeline, turns):
     both = np.isfinite(there) & np.isfinite(here)
     assert both.sum() > 0.98 * np.isfinite(there).sum() > 0
     np.testing.assert_allclose(here[both], there[both], atol=0.05)
+
+
+class Painted:
+    """A depth network that knows upright images alone: farther up in the image it is farther away."""
+
+    name = "painted"
+
+    def __init__(self) -> None:
+        self.images: list[np.ndarray] = []
+
+    def predict(self, image, camera, context):
+        self.images.append(image)
+        rows = np.linspace(9.0, 2.0, camera.height, dtype=np.float32)
+        return DepthMap(np.repeat(rows[:, None], camera.width, axis=1), camera, self.name)
+
+
+def depth_of(pipeline, source, monkeypatch, frame, turns: int, calibration="affine", **changes):
+    """Depth (H, W) of the scene of a camera, turned back to that of the upright one."""
+    monkeypatch.setattr(pipeline, "_depth_engine", DepthEngine(source, calibration))
+    image, camera, context = views(frame, turns)
+    depth = pipeline.estimate(image, camera, context=replace(context, **changes)).depth
+    assert depth.problem == ""
+    assert depth.metres.shape == (camera.height, camera.width)
+    return np.rot90(depth.metres, turns)
+
+
+def assert_same_depth(found, upright) -> None:
+    """But for pixels on the edges of bodies."""
+    same = np.isclose(found, upright, rtol=1e-3, equal_nan=True)
+    assert same.mean() > 0.998
+    assert np.isfinite(upright).mean() > 0.3
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_depth_networks_see_the_upright_image(frames, pipeline, monkeypatch, turns):
+    source = Painted()
+    upright, found = (depth_of(pipeline, source, monkeypatch, frames[0], each) for each in (0, turns))
+    np.testing.assert_array_equal(*source.images)
+    assert_same_depth(found, upright)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_the_floor_under_the_feet_is_that_of_the_upright_camera(frames, pipeline, monkeypatch, turns):
+    upright, found = (depth_of(pipeline, GroundPlane(), monkeypatch, frames[0], each) for each in (0, turns))
+    assert_same_depth(found, upright)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_an_image_without_the_transform_keeps_the_floor_at_the_feet(frames, pipeline, monkeypatch, turns):
+    """It is turned as the last one was; the floor is not at the lower side of the image as it comes."""
+    found = []
+    for each in (0, turns):
+        pipeline.reset()
+        monkeypatch.setattr(pipeline, "_depth_engine", DepthEngine(GroundPlane()))
+        for number, frame in enumerate(frames):
+            image, camera, context = views(frame, each)
+            context = context if number < 6 else SceneContext()
+            scene = pipeline.track(image, camera, frame.stamp_s, context=context)
+        assert scene.depth.assumption
+        found.append(np.rot90(scene.depth.metres, each))
+    assert_same_depth(found[1], found[0])
+
+
+@pytest.mark.parametrize("turns", TURNS)
+@pytest.mark.parametrize("source", ["topic", "file"])
+def test_measured_depth_stays_at_its_place(frames, pipeline, monkeypatch, source, turns):
+    """Of a sensor with another grid and a lens, or a file: they are turned as the camera is."""
+    frame = frames[0]
+    places = np.random.default_rng(0).uniform(2.0, 9.0, (frame.camera.height // 8, frame.camera.width // 8))
+    sensor = stretched(frame.camera, places.shape[1], places.shape[0])
+    sensor = Camera(*sensor.size, sensor.intrinsics, "plumb_bob", np.array([0.05, -0.02, 0.01, 0.02]))
+    results = []
+    for each in (0, turns):
+        z = np.ascontiguousarray(np.rot90(places, -each), np.float32)
+        given = DepthMap(z, TurnedCamera(sensor, -each % 4).upright, "sensor", is_sensor=True)
+        kind = IncomingDepth() if source == "topic" else FileDepth(z, "depth.npy")
+        results.append(depth_of(pipeline, kind, monkeypatch, frame, each, "none", depth=given, trusts_depth=False))
+    same = np.isclose(results[1], results[0], rtol=1e-3, equal_nan=True)
+    assert same.mean() > 0.98  # but for pixels between two of the sensor's
+    assert np.isfinite(results[0]).mean() > 0.9
 
 
 @pytest.mark.parametrize("turns", TURNS)

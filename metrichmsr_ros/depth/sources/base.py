@@ -6,7 +6,7 @@ image's grid. Every resize, crop and change of resolution is thus inverted by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from metrichmsr_ros.errors import MetricHMRError
 from metrichmsr_ros.geometry.camera import Camera
+from metrichmsr_ros.geometry.quarter_turns import TurnedCamera
 from metrichmsr_ros.types import Float32Array, Float64Array
 
 _NODES_PX = 4  # where a lens is computed; between, it is linear within a tenth of a pixel
@@ -54,6 +55,11 @@ class DepthMap:
                 f"{self.camera.width}x{self.camera.height}; give the depth image's own camera_info"
             )
 
+    def upright(self, turns: int) -> DepthMap:
+        """The same depth of the upright camera, after quarter turns, 0 to 3, as `TurnedCamera` describes them."""
+        turned = TurnedCamera(self.camera, turns)
+        return replace(self, depth=turned.depth(self.depth), camera=turned.upright)
+
 
 @dataclass(frozen=True, eq=False)
 class DepthContext:
@@ -63,11 +69,13 @@ class DepthContext:
         vertices_cam: (V, 3) metres per person, camera frame.
         up: (3,) direction against gravity in the camera frame (from TF or an IMU), None if unknown.
         incoming: depth image received with this image, None without one.
+        turns: quarter turns of the image, counter-clockwise, since it was taken; see `TurnedCamera`.
     """
 
     vertices_cam: tuple[Float32Array, ...] = ()
     up: Float32Array | None = None
     incoming: DepthMap | None = None
+    turns: int = 0
 
 
 class DepthSource(Protocol):
@@ -102,14 +110,15 @@ class FileDepth:
         Raises:
             DepthError: the sides of image and depth are not in the same ratio, within 1 % or half a pixel.
         """
-        height, width = self._depth.shape
+        depth = np.ascontiguousarray(np.rot90(self._depth, context.turns))
+        height, width = depth.shape
         off = abs(width * camera.height - height * camera.width)
         if off > max(_SHAPE_TOLERANCE * height * camera.width, 0.5 * max(camera.size)):
             raise DepthError(
                 f"depth {self.name} is {width}x{height}, which is not the shape of the image of "
                 f"{camera.width}x{camera.height}; give the depth of the whole image, turned as the image is"
             )
-        return DepthMap(self._depth, stretched(camera, width, height), self.name, is_sensor=True)
+        return DepthMap(depth, stretched(camera, width, height), self.name, is_sensor=True)
 
 
 class IncomingDepth:

@@ -14,6 +14,10 @@ from metrichmsr_ros.types import Float64Array
 
 FOOT_STD = 0.08  # metres: standard deviation of a body's lowest point about the floor
 CAMERA_TILT_STD = np.deg2rad(20)  # tilt of a camera without known gravity
+TAKEN_AS_LEVEL = (
+    "the direction of gravity is not known: the camera is taken as upright, and as level within about 20 degrees; the "
+    "node's ground_frame, or SceneContext.floor, would tell"
+)
 GRAVITY_TILT_STD = np.deg2rad(2)  # slope of a floor with known gravity
 
 
