@@ -118,8 +118,8 @@ class VideoPoses:
 
     def __call__(
         self, image: ImageArray, seen: Sequence[TrackedPerson], further: ViewsByRow, camera: Camera, stamp_s: float
-    ) -> HMREstimate:
-        """Estimates of B people, at least one.
+    ) -> tuple[HMREstimate, ViewsByRow]:
+        """Estimates of B people, at least one, and the views by the heavier network that were made for them.
 
         Args:
             image: (H, W, 3) uint8 RGB, rectified, of `camera`.
@@ -146,7 +146,7 @@ class VideoPoses:
             rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
             doubt=self._facing.doubt(estimate, ids),
         )
-        return self._shapes(steady, ids, stamp_s)
+        return self._shapes(steady, ids, stamp_s), heavy
 
     def _in_doubt(self, views: Views, seen: Sequence[TrackedPerson], camera: Camera, stamp_s: float) -> list[int]:
         """Rows of people whose facing is in doubt, and of one who holds out an arm."""
