@@ -562,7 +562,7 @@ def main() -> None:
 
 
 def _words(arguments: list[str]) -> list[str]:
-    """The arguments, in which `synthesize crops` is the command `synthesize-crops` (acts likewise), and `~/` the home folder.
+    """The arguments, in which `synthesize crops` is the command `synthesize-crops`, and `~/` the home folder.
 
     Shells leave `~` as it is where no word begins: in `--out=~/results`, `ours=~/maps` and `@~/list.txt`.
     """

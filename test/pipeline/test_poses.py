@@ -85,7 +85,7 @@ class Video:
         """Degrees of each person's estimated front, 0 towards the camera, from angles of their views."""
         self.script.light = [list(angles) for angles in people]
         seen = [Person(name, arms_seen(False)) for name in ids[: len(people)]]
-        front = front_of(self.poses(IMAGE, seen, {}, CAMERA, self.stamp_s).rotmats)
+        front = front_of(self.poses(IMAGE, seen, {}, CAMERA, self.stamp_s)[0].rotmats)
         self.stamp_s += 0.1
         return np.degrees(np.arctan2(front[:, 0], -front[:, 2])).tolist()
 
@@ -162,7 +162,7 @@ def test_who_holds_out_an_arm_is_seen_by_the_heavier_network_and_the_arm_stays_a
     poses = VideoPoses(script, script, TorchBody(body))
 
     def bend(stamp, is_seen):
-        rotmats = poses(IMAGE, [Person("a", arms_seen(is_seen))], {}, CAMERA, stamp).rotmats[0, elbow]
+        rotmats = poses(IMAGE, [Person("a", arms_seen(is_seen))], {}, CAMERA, stamp)[0].rotmats[0, elbow]
         return Rotation.from_matrix(rotmats).magnitude()
 
     hidden = [bend(0.1 * number, False) for number in range(10)]

@@ -14,7 +14,9 @@ class ArmTrainConfig:
 
     Attributes:
         name: of the weights file.
-        crops: folder of `metrichmsr synthesize-crops --no-maps --heavy`.
+        crops: folder of `metrichmsr synthesize-crops --heavy`: people of all poses in hard pictures; empty: none.
+        acts: folder of `metrichmsr synthesize-acts`: people who gesture, in clear pictures; empty: none.
+        act_repeats: how often an epoch takes each arm of `acts`.
         output: folder; the weights go to `output`/`name`/.
         hidden: units of the two hidden layers.
         dropout: of the two hidden layers.
@@ -25,7 +27,9 @@ class ArmTrainConfig:
     """
 
     name: str = "arms"
-    crops: str = "data/acts"
+    crops: str = "data/acting"
+    acts: str = "data/acts"
+    act_repeats: int = 4
     output: str = "out/train"
     hidden: tuple[int, int] = (192, 96)
     dropout: tuple[float, float] = (0.3, 0.2)
@@ -41,6 +45,7 @@ class ArmTrainConfig:
         """Raises ConfigError for numbers without meaning."""
         check_ranges(
             self,
+            act_repeats=AT_LEAST_1,
             hidden=AT_LEAST_1,
             dropout=(0, 0.9),
             noise=AT_LEAST_0,
@@ -51,6 +56,8 @@ class ArmTrainConfig:
             threads=AT_LEAST_0,
             seed=AT_LEAST_0,
         )
+        if not self.crops and not self.acts:
+            raise ConfigError("crops, acts: name at least one folder of shards")
 
 
 def load_arm_config(path: str | Path) -> ArmTrainConfig:

@@ -45,13 +45,13 @@ def read_examples(folder: Path, held_out: bool = False) -> ArmExamples:
     """All arms of the shards of a folder.
 
     Args:
-        folder: of `metrichmsr synthesize-crops --heavy`.
+        folder: of `metrichmsr synthesize-crops --heavy` or `metrichmsr synthesize-acts`.
         held_out: those for validation.
 
     Raises:
         CropShardError: there are no shards, or they lack the heavier network's answers.
     """
-    return _joined([_of_shard(read_crops(path, _NAMES)) for path in crop_shards(folder, held_out)])
+    return joined([_of_shard(read_crops(path, _NAMES)) for path in crop_shards(folder, held_out)])
 
 
 def _of_shard(looks: CropArrays) -> ArmExamples:
@@ -65,7 +65,7 @@ def _of_shard(looks: CropArrays) -> ArmExamples:
         parts.append(
             ArmExamples(features.reshape(count, NUM_FEATURES), truth[rows].reshape(count, -1), np.full(count, is_heavy))
         )
-    return _joined(parts)
+    return joined(parts)
 
 
 def true_acts(joints: FloatingArray, seen: NDArray[np.bool_]) -> Float32Array:
@@ -83,7 +83,8 @@ def true_acts(joints: FloatingArray, seen: NDArray[np.bool_]) -> Float32Array:
     return np.asarray(acts * shown, np.float32)
 
 
-def _joined(parts: Sequence[ArmExamples]) -> ArmExamples:
+def joined(parts: Sequence[ArmExamples]) -> ArmExamples:
+    """All arms of several sources."""
     return ArmExamples(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.truth for part in parts]),

@@ -19,7 +19,7 @@ from metrichmsr_ros.io.whole_files import write_whole
 from metrichmsr_ros.people.gestures.arm_features import NUM_FEATURES
 from metrichmsr_ros.people.gestures.arm_network import FARTHEST, KINDS, ArmNetwork, ArmWeights
 from metrichmsr_ros.training.arms.config import ArmTrainConfig
-from metrichmsr_ros.training.arms.examples import ArmExamples, read_examples
+from metrichmsr_ros.training.arms.examples import ArmExamples, joined, read_examples
 
 _LEAST_SCALE = 1e-3  # of a feature that hardly changes
 
@@ -35,16 +35,21 @@ def train(config: ArmTrainConfig, device: str = "cpu", report: Callable[[str], N
         torch.set_num_threads(config.threads)
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    examples = read_examples(Path(config.crops))
+    examples = joined([read_examples(path) for path, repeats in _sources(config) for _ in range(repeats)])
     points, raised = examples.truth.mean(0)
     report(f"{len(examples)} arms, of which {points:.1%} point and {raised:.1%} are raised")
     weights = fitted(config, examples, checked_device(device), report)
-    held_out = read_examples(Path(config.crops), held_out=True)
-    for line in describe(ArmNetwork(weights), held_out):
-        report(line)
+    for source, _ in _sources(config):
+        for line in describe(ArmNetwork(weights), read_examples(source, held_out=True)):
+            report(f"{source}, {line}")
     path = folder / f"{config.name}.npz"
     write_weights(path, weights)
     return path
+
+
+def _sources(config: ArmTrainConfig) -> list[tuple[Path, int]]:
+    """Folders of shards, and how often each is taken."""
+    return [(Path(name), repeats) for name, repeats in ((config.crops, 1), (config.acts, config.act_repeats)) if name]
 
 
 def fitted(

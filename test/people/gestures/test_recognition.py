@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from helpers.stick_figures import (
@@ -266,3 +268,42 @@ def test_gestures_do_not_depend_on_where_people_stand_how_they_turn_and_how_tall
         np.testing.assert_allclose(there.pointing, turn.apply(here.pointing), atol=1e-6)
     assert here.names != ()
     assert set(here.names) <= set(NAMES)
+
+
+def said_with(odds_at, fps=10.0, last_s=3.0, bones=POINTING):
+    """Names at each moment, s, of a person whose left arm holds a pose, with odds over time."""
+    recogniser, joints, said = GestureRecogniser(), figure(bones), {}
+    for stamp in stamps(fps, last_s):
+        gestures = recogniser.update("a1", joints, front_view(joints), (odds_at(stamp), EVEN[1]), stamp)
+        said[round(stamp, 1)] = set(gestures.names)
+    return said
+
+
+def test_who_points_goes_on_while_the_odds_are_a_little_against_it():
+    said = said_with(lambda stamp: ArmOdds(1.0 if stamp < 1 else -0.3 if stamp < 2 else -1.5, -4.0))
+    assert said[0.9] == said[1.9] == {"pointing_left"}
+    assert said[2.5] == set()
+    assert said_with(lambda stamp: ArmOdds(-0.3, -4.0))[2.9] == set()
+
+
+def test_what_the_heavier_network_says_holds_until_the_arm_moves():
+    """Its views come in one image, at 0.5 s; the arm moves at 2 s."""
+    recogniser, said = GestureRecogniser(), {}
+    for stamp in stamps(10.0, 4.0):
+        joints = figure(POINTING if stamp < 2 else ((1.0, 0.1, 0.3), (1.0, 0.1, 0.3)))
+        odds = ArmOdds(-1.0, -4.0, (2.0, 0.0) if stamp == 0.5 else None)
+        said[round(stamp, 1)] = set(recogniser.update("a1", joints, front_view(joints), (odds, EVEN[1]), stamp).names)
+    assert said[0.4] == set()
+    assert said[1.0] == said[1.9] == {"pointing_left"}
+    assert said[2.5] == said[3.9] == set()
+
+
+def test_a_single_image_adds_what_the_heavier_network_changes():
+    joints = figure(POINTING)
+    for more, names in ((None, ()), ((2.0, 0.0), ("pointing_left",)), ((0.0, 5.0), ("hand_raised_left",))):
+        odds = ArmOdds(-1.0, -4.0, more), ArmOdds(-4.0, -4.0)
+        assert still_gestures(joints, front_view(joints), odds).names == names
+
+
+def test_odds_that_are_no_numbers_make_no_gesture():
+    assert said_with(lambda stamp: ArmOdds(math.nan, math.nan))[2.9] == set()
