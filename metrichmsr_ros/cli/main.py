@@ -228,7 +228,7 @@ def synthesize_crops(
 @app.command(name="synthesize-acts")
 def synthesize_acts(
     out: Path,
-    count: int = 1500,
+    count: int = 1000,
     val_count: int = 100,
     seed: int = 0,
     processes: int = 1,

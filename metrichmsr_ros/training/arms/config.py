@@ -31,10 +31,10 @@ class ArmTrainConfig:
     acts: str = "data/acts"
     act_repeats: int = 4
     output: str = "out/train"
-    hidden: tuple[int, int] = (192, 96)
+    hidden: tuple[int, int] = (256, 128)
     dropout: tuple[float, float] = (0.3, 0.2)
     noise: float = 0.05
-    epochs: int = 16
+    epochs: int = 32
     batch_size: int = 512
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
