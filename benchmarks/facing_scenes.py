@@ -14,9 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.random_walkers import SKINS
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
-from metrichmsr_ros.data.synthesis.walkers import Walker
+from metrichmsr_ros.data.synthesis.walkers import SKINS, Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.geometry.camera import Camera
 from metrichmsr_ros.types import FloatingArray, ImageArray

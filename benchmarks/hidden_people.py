@@ -17,10 +17,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.random_walkers import SKINS
 from metrichmsr_ros import Camera, OutputRequest, PersonEstimate, Pipeline
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
-from metrichmsr_ros.data.synthesis.walkers import Walker
+from metrichmsr_ros.data.synthesis.walkers import SKINS, Walker
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson, WalkingSequence
 from metrichmsr_ros.types import Float64Array, ImageArray
 

@@ -7,14 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
-from metrichmsr_ros.data.synthesis.walkers import Walker
+from metrichmsr_ros.data.synthesis.walkers import Walker, random_walker
 from metrichmsr_ros.data.synthesis.walking_sequence import WalkingSequence
 from metrichmsr_ros.types import Float64Array
 
 PEOPLE = 3
 NEAR_M, FAR_M = 2.5, 8.0
-SKINS: tuple[Rgb, ...] = ((234, 192, 164), (205, 160, 126), (150, 104, 76), (92, 62, 46))
 
 
 def random_walkers(
@@ -40,27 +38,3 @@ def _before_camera(rng: np.random.Generator, number: int, seconds: float) -> Wal
     distance = rng.uniform(NEAR_M, FAR_M)
     start = distance, rng.uniform(-0.4, 0.4) * distance
     return random_walker(rng, f"walker{number + 1}", start, number * seconds / 6)
-
-
-def random_walker(rng: np.random.Generator, id: str, start: tuple[float, float], enters_s: float) -> Walker:
-    """A random person who walks straight on or on a circle from `start` (m), from a moment (s) on."""
-    is_round = rng.random() < 0.5
-    return Walker(
-        id=id,
-        betas=tuple(rng.normal(0.0, 1.0, 10).tolist()),
-        outfit=_outfit(rng),
-        start=start,
-        heading=float(rng.uniform(-np.pi, np.pi)),
-        enters_s=enters_s,
-        radius=float(rng.uniform(0.6, 1.2)) if is_round else 0.0,
-        pace=float(rng.uniform(0.7, 1.2)),
-    )
-
-
-def _outfit(rng: np.random.Generator) -> PlainOutfit:
-    def colour() -> Rgb:
-        red, green, blue = rng.integers(20, 236, 3).tolist()
-        return red, green, blue
-
-    skin = SKINS[int(rng.integers(len(SKINS)))]
-    return PlainOutfit(colour(), colour(), skin, colour(), colour())

@@ -7,9 +7,8 @@ from math import pi
 
 import numpy as np
 
-from benchmarks.random_walkers import random_walker
 from metrichmsr_ros.data.rendering.clothing import PlainOutfit
-from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker
+from metrichmsr_ros.data.synthesis.walkers import WALKERS, Walker, random_walker
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, WalkingSequence, level_camera
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate

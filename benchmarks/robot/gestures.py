@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.robot.gesture_scenes import VIEWS, Moment, moments
+from benchmarks.robot.gesture_scenes import Moment, moments
 from benchmarks.robot.gesture_scores import (
     BEGINS_S,
     ENDS_S,
@@ -35,6 +35,7 @@ from benchmarks.robot.gesture_scores import (
     precision_recall,
     verdicts,
 )
+from metrichmsr_ros.data.synthesis.acts.scenes import VIEWS
 from metrichmsr_ros.pipeline.pipeline import Pipeline
 
 SCENES = tuple(range(500, 530))

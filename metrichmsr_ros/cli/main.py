@@ -225,9 +225,34 @@ def synthesize_crops(
     shards.synthesize_crops(out, config)
 
 
+@app.command(name="synthesize-acts")
+def synthesize_acts(
+    out: Path,
+    count: int = 1000,
+    val_count: int = 100,
+    seed: int = 0,
+    processes: int = 1,
+) -> None:
+    """Render people who gesture in rooms, look at them with both networks of BlazePose, write shards for `train arms`.
+
+    The words `synthesize acts` are understood too. Resumes interrupted runs.
+
+    Args:
+        out: folder for train-*.safetensors and val-*.safetensors.
+        count: scenes of two people for training.
+        val_count: scenes for validation.
+        seed: the same seed gives the same shards, for any number of processes.
+        processes: 0 means one per core.
+    """
+    from metrichmsr_ros.data.synthesis.acts import shards
+
+    check_output_folder(out)
+    shards.synthesize_acts(out, shards.ActConfig(count, val_count, seed, processes))
+
+
 @app.command
 def train(
-    what: Annotated[Literal["human", "pixels", "depth"], tyro.conf.Positional],
+    what: Annotated[Literal["human", "pixels", "depth", "arms"], tyro.conf.Positional],
     config: Annotated[Path, tyro.conf.Positional],
     device: str = "cpu",
 ) -> None:
@@ -235,7 +260,8 @@ def train(
 
     Args:
         what: human (pose, shape and position), pixels (the branch for position and shape from pixels, e.g. with
-            config/train/pixels.yaml) or depth (the refiner, e.g. with config/train/depth.yaml).
+            config/train/pixels.yaml), depth (the refiner, e.g. with config/train/depth.yaml) or arms (what arms do, for
+            gestures, with config/train/arms.yaml).
         config: training configuration, YAML.
         device: torch device; use torchrun for several GPUs (human).
     """
@@ -250,6 +276,12 @@ def train(
         from metrichmsr_ros.training.pixels.train import train as train_pixels
 
         print(f"wrote {train_pixels(load_pixel_config(config), device)}")
+        return
+    if what == "arms":
+        from metrichmsr_ros.training.arms.config import load_arm_config
+        from metrichmsr_ros.training.arms.train import train as train_arms
+
+        print(f"wrote {train_arms(load_arm_config(config), device)}")
         return
     from metrichmsr_ros.training.human.config import load_train_config
     from metrichmsr_ros.training.human.train import train as train_human
@@ -536,8 +568,8 @@ def _words(arguments: list[str]) -> list[str]:
     """
     home = os.path.expanduser("~")
     arguments = [_HOME.sub(lambda found: (found[1] or "") + home, argument) for argument in arguments]
-    if arguments[:2] == ["synthesize", "crops"]:
-        return ["synthesize-crops", *arguments[2:]]
+    if arguments[:1] == ["synthesize"] and arguments[1:2] in (["crops"], ["acts"]):
+        return [f"synthesize-{arguments[1]}", *arguments[2:]]
     return arguments
 
 

@@ -31,6 +31,7 @@ from metrichmsr_ros.hmr.estimate import HMREstimate
 from metrichmsr_ros.people.blazepose.networks import BlazePose, check_image
 from metrichmsr_ros.people.detection.person_detector import PersonDetector
 from metrichmsr_ros.people.detection.search import find_people
+from metrichmsr_ros.people.gestures.arm_network import ArmNetwork
 from metrichmsr_ros.people.gestures.recognition import GestureRecogniser
 from metrichmsr_ros.people.tracking.kalman import RootFilter
 from metrichmsr_ros.people.tracking.track import TrackedPerson
@@ -46,7 +47,7 @@ from metrichmsr_ros.pipeline.scene import OutputRequest, PersonEstimate, Pipelin
 from metrichmsr_ros.pipeline.stopwatch import Stopwatch
 from metrichmsr_ros.pipeline.uncertainty.evidence import Evidence, evidence_of
 from metrichmsr_ros.pipeline.uncertainty.pose import PoseUncertainty, uncertainty_from
-from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier
+from metrichmsr_ros.pipeline.views import Augmentation, ViewMaker, heavier, landmarks_by_id
 from metrichmsr_ros.runtime.providers import CPU, providers_of
 from metrichmsr_ros.runtime.workers import Workers
 from metrichmsr_ros.types import Float32Array, ImageArray
@@ -104,7 +105,7 @@ class Pipeline:
         self._filters: dict[str, RootFilter] = {}
         self._sizes: dict[str, tuple[bool, float]] = {}  # by id: whether the height was measured, m
         self._hidden = HiddenPeople()
-        self._gestures = GestureRecogniser()
+        self._arms, self._gestures = ArmNetwork(), GestureRecogniser()
         self._rectifier: Rectifier | None = None
         self._camera: TurnedCamera | None = None  # of the last image of the video, rectified
         self._estimator = PoseEstimator(engine, workers)
@@ -214,7 +215,8 @@ class Pipeline:
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, found, camera, context)
             with clock("body"):
-                people = with_still_gestures(self._people(found, estimate, fixes, request, turned), camera.size)
+                odds = self._arms.odds(landmarks_by_id(found, views))
+                people = with_still_gestures(self._people(found, estimate, fixes, request, turned), odds, camera.size)
             with clock("depth"):
                 depth = self._depth(upright, people, turned, context, None, request)
         return Scene(None, camera, image, people, depth, clock.seconds, context.up)
@@ -264,14 +266,16 @@ class Pipeline:
             ids = [person.id for person in seen]
             with clock("hmr"):
                 rotation = turned.rotation if turned.turns else None
-                estimate = self._poses(upright, seen, views, turned.upright, stamp_s, rotation) if seen else None
+                poses = self._poses(upright, seen, views, turned.upright, stamp_s, rotation) if seen else (None, {})
+                estimate, heavy = poses
                 found = _as_mounted(found, turned)
                 seen = [person for person in found if not person.is_occluded]
             with clock("scale"):
                 estimate, fixes = self._with_measured_scale(estimate, seen, camera, context, ids, stamp_s)
             with clock("body"):
                 people = self._moving(self._people(seen, estimate, fixes, request, turned), stamp_s)
-                people = with_gestures(people, self._gestures, camera.size, stamp_s)
+                odds = self._arms.odds(landmarks_by_id(seen, views, heavy))
+                people = with_gestures(people, odds, self._gestures, camera.size, stamp_s)
                 self._poses.moved(people)
                 if estimate is not None:
                     self._hidden.see(ids, estimate, people, stamp_s)

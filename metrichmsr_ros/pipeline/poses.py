@@ -126,8 +126,10 @@ class VideoPoses:
         camera: Camera,
         stamp_s: float,
         rotation: Float32Array | None = None,
-    ) -> HMREstimate:
-        """Estimates of B people, at least one, in the frame of the camera as it is mounted.
+    ) -> tuple[HMREstimate, ViewsByRow]:
+        """Estimates of B people, at least one, and the views by the heavier network that were made for them.
+
+        Estimates are in the frame of the camera as it is mounted, views in pixels of `image`.
 
         Args:
             image: (H, W, 3) uint8 RGB, rectified, of `camera`; people in it are upright.
@@ -157,7 +159,7 @@ class VideoPoses:
             rotmats=self._rotations(estimate.rotmats, ids, stamp_s),
             doubt=self._facing.doubt(estimate, ids),
         )
-        return self._shapes(steady, ids, stamp_s)
+        return self._shapes(steady, ids, stamp_s), heavy
 
     def _in_doubt(self, views: Views, seen: Sequence[TrackedPerson], camera: Camera, stamp_s: float) -> list[int]:
         """Rows of people whose facing is in doubt, and of one who holds out an arm."""

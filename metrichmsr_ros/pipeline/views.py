@@ -8,6 +8,7 @@ from typing import Literal
 
 from metrichmsr_ros.assets import AssetError
 from metrichmsr_ros.hmr.test_time_augmentation import ViewRoles
+from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
 from metrichmsr_ros.people.blazepose.networks import BlazePose
 from metrichmsr_ros.people.detection.plausibility import legs_hidden
 from metrichmsr_ros.people.detection.test_time_views import View2D, further_views
@@ -96,6 +97,16 @@ def heavier(blazepose: BlazePose) -> BlazePose | None:
         return blazepose.heavier()
     except AssetError:
         return None
+
+
+def landmarks_by_id(
+    seen: Sequence[TrackedPerson], *further: Mapping[int, Sequence[View2D]]
+) -> dict[str, list[LandmarkSet]]:
+    """All landmarks of each person: the first, and those of further views by row; without wide views."""
+    return {
+        person.id: [person.landmarks, *(v.landmarks for views in further for v in views.get(row, ()) if not v.wide)]
+        for row, person in enumerate(seen)
+    }
 
 
 def roles_of(views: Mapping[int, Sequence[View2D]]) -> ViewRoles:

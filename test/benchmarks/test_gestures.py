@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.fake_pipeline import make_person
 
-from benchmarks.robot.gesture_scenes import Moment, estimate_of, gesturing_people
+from benchmarks.robot.gesture_scenes import Moment, estimate_of, scene
 from benchmarks.robot.gesture_scores import delays, direction_errors, precision_recall, verdicts
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.data.mocap.acts.scripts import HANGING, Act
@@ -88,8 +88,8 @@ def test_errors_of_directions_are_angles():
 
 
 def test_scenes_are_the_same_for_the_same_seed():
-    views, sequence = gesturing_people(3)
-    again, same = gesturing_people(3)
+    views, sequence = scene(3)
+    again, same = scene(3)
     assert (views, [w.start for w in sequence.walkers]) == (again, [w.start for w in same.walkers])
     assert all(1.5 <= np.hypot(*walker.start) <= 8.0 for walker in sequence.walkers)
 

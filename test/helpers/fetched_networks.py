@@ -12,6 +12,11 @@ def skip_without_blazepose() -> None:
     _skip_without("pose_landmark_full.tflite")
 
 
+def skip_without_heavy_blazepose() -> None:
+    """Call while the test file is imported."""
+    _skip_without("pose_landmark_heavy.tflite")
+
+
 def skip_without_fastdepth() -> None:
     """Call while the test file is imported."""
     _skip_without("fastdepth.onnx")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from metrichmsr_ros.geometry.crop import crop_matrix
 from metrichmsr_ros.hmr.network.batch import CropBatch
-from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 
 
 def intrinsics(focal: float, width: int = 640, height: int = 480) -> np.ndarray:
@@ -33,20 +30,3 @@ def random_batch(count: int = 3, seed: int = 0) -> CropBatch:
         "bbox": np.tile([100, 100, 300, 400], (count, 1)),
     }
     return CropBatch(**{k: torch.tensor(v, dtype=torch.float32) for k, v in arrays.items()}, crop_size=(256, 256))
-
-
-def landmark_set(seed: int) -> LandmarkSet:
-    """What BlazePose might find of somebody who is not there."""
-    rng = np.random.default_rng(seed)
-    roi = Roi(np.array([300.0, 200.0]), 220.0, 0.3)
-    matrix = roi.matrix()
-    crop = rng.uniform(0, 255, (39, 3))
-    pixels = (crop[:, :2] - matrix[:2, 2]) @ np.linalg.inv(matrix[:2, :2]).T
-    values: dict[str, Any] = {
-        "roi": roi,
-        "score": 0.9,
-        "crop_landmarks": crop,
-        "visibility": np.ones(39),
-        "presence": np.ones(39),
-    }
-    return LandmarkSet(**values, world=rng.normal(0, 0.3, (39, 3)), crop_matrix=matrix, pixels=pixels)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES, MIRROR_JOINTS
+from metrichmsr_ros.people.gestures.arm_network import ArmOdds
+from metrichmsr_ros.people.gestures.arms import arms_of
+from metrichmsr_ros.people.gestures.poses import is_pointing, is_raised
 from metrichmsr_ros.people.gestures.recognition import GestureRecogniser, Gestures
 from metrichmsr_ros.people.gestures.sights import HIDDEN, ArmSight
 from metrichmsr_ros.types import Float64Array
@@ -78,6 +81,15 @@ def _sight(forearm: Float64Array, across: int) -> ArmSight:
     return ArmSight(True, (float(forearm[across]) / TRUNK_M, float(forearm[1]) / TRUNK_M))
 
 
+def true_odds(joints: Float64Array) -> tuple[ArmOdds, ArmOdds]:
+    """Those of a network that is right about every arm; of a body without extent, even ones."""
+    arms = arms_of(joints)
+    if arms is None:
+        return ArmOdds(0.0, 0.0), ArmOdds(0.0, 0.0)
+    left, right = (ArmOdds(3.0 if is_pointing(arm) else -3.0, 3.0 if is_raised(arm) else -3.0) for arm in arms)
+    return left, right
+
+
 def wave(bones: Bones, hertz: float, swing_rad: float = 0.5) -> Callable[[float], Bones]:
     """The arm with a forearm that swings about the axis out of the chest."""
 
@@ -106,7 +118,7 @@ def watch(
     for stamp in stamps:
         joints = joints_at(stamp)
         sights = (HIDDEN, HIDDEN) if hidden else view(joints)
-        said.append(Said(stamp, recogniser.update("a1", joints, sights, stamp)))
+        said.append(Said(stamp, recogniser.update("a1", joints, sights, true_odds(joints), stamp)))
     return said
 
 

@@ -85,7 +85,7 @@ class Video:
         """Degrees of each person's estimated front, 0 towards the camera, from angles of their views."""
         self.script.light = [list(angles) for angles in people]
         seen = [Person(name, arms_seen(False)) for name in ids[: len(people)]]
-        front = front_of(self.poses(IMAGE, seen, {}, CAMERA, self.stamp_s).rotmats)
+        front = front_of(self.poses(IMAGE, seen, {}, CAMERA, self.stamp_s)[0].rotmats)
         self.stamp_s += 0.1
         return np.degrees(np.arctan2(front[:, 0], -front[:, 2])).tolist()
 
@@ -162,7 +162,7 @@ def test_who_holds_out_an_arm_is_seen_by_the_heavier_network_and_the_arm_stays_a
     poses = VideoPoses(script, script, TorchBody(body))
 
     def bend(stamp, is_seen):
-        rotmats = poses(IMAGE, [Person("a", arms_seen(is_seen))], {}, CAMERA, stamp).rotmats[0, elbow]
+        rotmats = poses(IMAGE, [Person("a", arms_seen(is_seen))], {}, CAMERA, stamp)[0].rotmats[0, elbow]
         return Rotation.from_matrix(rotmats).magnitude()
 
     hidden = [bend(0.1 * number, False) for number in range(10)]
@@ -189,11 +189,11 @@ def test_the_memory_is_in_the_frame_of_the_camera_as_it_is_mounted(body):
     turned.moved([SimpleNamespace(id="a", velocity_cam=np.array([1.0, 2.0, 3.0]), position_cov6=np.eye(6))])
     for stamp_s in (0.0, 0.1):
         script.light = [[20 + 100 * stamp_s] * 2]
-        expected = plain(IMAGE, seen, {}, CAMERA, stamp_s)
-        found = turned(IMAGE, seen, {}, CAMERA, stamp_s, rotation)
+        expected, _ = plain(IMAGE, seen, {}, CAMERA, stamp_s)
+        found, _ = turned(IMAGE, seen, {}, CAMERA, stamp_s, rotation)
         np.testing.assert_allclose(found.rotmats[:, 0], rotation.T @ expected.rotmats[:, 0], atol=1e-5)
         np.testing.assert_allclose(found.transl, expected.transl @ rotation, atol=1e-6)
         np.testing.assert_allclose(found.rotmats[:, 1:], expected.rotmats[:, 1:], atol=1e-6)
     assert walks == [(2.0, -1.0, 3.0)] * 2
-    later = turned(IMAGE, seen, {}, CAMERA, 0.2)  # upright again: what was smoothed is where it was
+    later, _ = turned(IMAGE, seen, {}, CAMERA, 0.2)  # upright again: what was smoothed is where it was
     assert np.isfinite(later.rotmats).all()

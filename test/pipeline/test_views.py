@@ -9,8 +9,11 @@ import pytest
 from helpers.people_scenes import Figure, landmark_set
 
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet
-from metrichmsr_ros.pipeline.views import ViewMaker
+from metrichmsr_ros.people.detection.test_time_views import View2D
+from metrichmsr_ros.people.tracking.track import TrackedPerson
+from metrichmsr_ros.pipeline.views import ViewMaker, landmarks_by_id
 
+id_of = id
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 
 
@@ -58,3 +61,15 @@ def test_hidden_legs_get_a_wide_view_in_any_case(people, augmentation, expected)
 def test_networks_over_crops_have_one_view(people):
     maker = ViewMaker(Echo(people), reads_views=False)
     assert maker(IMAGE, [Seen(person) for person in people], "full") == {}
+
+
+def test_landmarks_of_a_person_are_of_all_views_but_wide_ones(people):
+    tracked = [TrackedPerson(id, 0, found, False, found.bbox(), 1.0) for id, found in zip("abc", people, strict=True)]
+    mirrored, wide, heavy = (landmark_set(Figure(50.0 * number, 200)) for number in range(3))
+    first = {1: [View2D(mirrored, True), View2D(wide, False, 0.5)]}
+    found = landmarks_by_id(tracked, first, {1: [View2D(heavy, False)], 2: [View2D(heavy, True)]})
+    assert {id: list(map(id_of, sets)) for id, sets in found.items()} == {
+        "a": [id_of(people[0])],
+        "b": [id_of(people[1]), id_of(mirrored), id_of(heavy)],
+        "c": [id_of(people[2]), id_of(heavy)],
+    }

@@ -29,6 +29,7 @@ from metrichmsr_ros.evaluation.trajectories import read_tum
 from metrichmsr_ros.hmr.config import ModelConfig
 from metrichmsr_ros.replay.result import read_metrics
 from metrichmsr_ros.ros.bags.metadata import read_metadata
+from metrichmsr_ros.training.arms.config import load_arm_config
 from metrichmsr_ros.training.depth.config import load_depth_config
 from metrichmsr_ros.training.human.config import load_train_config
 from metrichmsr_ros.training.pixels.config import load_pixel_config
@@ -142,6 +143,7 @@ TARGETS = (
     _file("train_config", load_train_config, _yamls("train/embedded.yaml"), "a.yaml"),
     _file("depth_config", load_depth_config, _yamls("train/depth.yaml"), "a.yaml"),
     _file("pixel_config", load_pixel_config, _yamls("train/pixels.yaml"), "a.yaml"),
+    _file("arm_config", load_arm_config, _yamls("train/arms.yaml"), "a.yaml"),
     _file("coco", lambda path: read_coco(path, Path()), _jsons(_COCO), "a.json"),
     _file("aic", lambda path: read_aic(path, Path()), _jsons(_AIC), "a.json"),
     _file("deepmimic", read_deepmimic, _jsons(_CLIP), "a.json"),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrichmsr_ros.data.mocap.acts.scripts import ArmScript
-from metrichmsr_ros.data.rendering.clothing import PlainOutfit
+from metrichmsr_ros.data.rendering.clothing import PlainOutfit, Rgb
+
+SKINS: tuple[Rgb, ...] = ((234, 192, 164), (205, 160, 126), (150, 104, 76), (92, 62, 46))
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,27 @@ WALKERS = (
     ),
 )
 """The two people of the demo."""
+
+
+def random_walker(rng: np.random.Generator, id: str, start: tuple[float, float], enters_s: float) -> Walker:
+    """A random person who walks straight on or on a circle from `start` (m), from a moment (s) on."""
+    is_round = rng.random() < 0.5
+    return Walker(
+        id=id,
+        betas=tuple(rng.normal(0.0, 1.0, 10).tolist()),
+        outfit=_outfit(rng),
+        start=start,
+        heading=float(rng.uniform(-np.pi, np.pi)),
+        enters_s=enters_s,
+        radius=float(rng.uniform(0.6, 1.2)) if is_round else 0.0,
+        pace=float(rng.uniform(0.7, 1.2)),
+    )
+
+
+def _outfit(rng: np.random.Generator) -> PlainOutfit:
+    def colour() -> Rgb:
+        red, green, blue = rng.integers(20, 236, 3).tolist()
+        return red, green, blue
+
+    skin = SKINS[int(rng.integers(len(SKINS)))]
+    return PlainOutfit(colour(), colour(), skin, colour(), colour())

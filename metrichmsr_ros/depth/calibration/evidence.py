@@ -15,7 +15,7 @@ scale that is right up to `MEASURED_STD`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -145,6 +145,11 @@ class ConfirmedScale:
     share: float
     agreement: float
 
+    def with_agreement(self, agreement: float) -> ConfirmedScale:
+        """The same people, believed with another agreement; the present one is above 0."""
+        share = self.share * agreement / self.agreement
+        return replace(self, log_scale=share * self.people, share=share, agreement=agreement)
+
 
 NOBODY = ConfirmedScale(0.0, 0.0, 0.0, 1.0)
 
@@ -161,11 +166,19 @@ def confirmed_scale(ratios: Ratios, is_measured: bool) -> ConfirmedScale:
     weight = ratios.std**-2
     mean = float(weight @ ratios.log_ratio / weight.sum())
     variance = 1 / float(weight.sum())
-    if len(weight) > 1:
-        variance *= max(1.0, float(weight @ (ratios.log_ratio - mean) ** 2) / (len(weight) - 1))
+    variance *= max(1.0, scatter(ratios))
     agreement = _agreement(ratios)
     share = agreement * (_kept_of_measured(mean, variance) if is_measured else SCALE_STD**2 / (SCALE_STD**2 + variance))
     return ConfirmedScale(share * mean, mean, share, agreement)
+
+
+def scatter(ratios: Ratios) -> float:
+    """Chi-square per degree of freedom of the people's log ratios about their weighted mean; 0 for one person."""
+    if len(ratios.person) < 2:
+        return 0.0
+    weight = ratios.std**-2
+    mean = weight @ ratios.log_ratio / weight.sum()
+    return float(weight @ (ratios.log_ratio - mean) ** 2) / (len(weight) - 1)
 
 
 def _kept_of_measured(mean: float, variance: float) -> float:

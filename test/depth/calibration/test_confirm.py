@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.depth.anchor import Anchor
@@ -17,13 +17,14 @@ H, W = 120, 160
 V, U = np.mgrid[:H, :W].astype(np.float32)
 ROOM = (4 + 4 * U / W + 2 * (H - V) / H).astype(np.float32)
 BOXES = [(slice(20, 110), slice(15, 45)), (slice(40, 110), slice(110, 130)), (slice(30, 70), slice(70, 82))]
+BENT_ROOM = (ROOM * np.exp(0.1 * np.sin(U / 8))).astype(np.float32)
 METRES = [2.0, 3.0, 3.5]
 NETWORK = SourceErrors(element_px=4.0)
 
 
-def place(factors: list[float]) -> tuple[np.ndarray, Anchor]:
+def place(factors: list[float], room: np.ndarray = ROOM) -> tuple[np.ndarray, Anchor]:
     """A room with people, and their bodies estimated `factors` too far."""
-    truth, human = ROOM.copy(), np.full((H, W), np.nan, np.float32)
+    truth, human = room.copy(), np.full((H, W), np.nan, np.float32)
     person = np.full((H, W), -1, np.int32)
     for number, factor in enumerate(factors):
         truth[BOXES[number]] = METRES[number]
@@ -84,6 +85,10 @@ def test_uncertain_distances_are_named():
 
 @pytest.mark.parametrize("method", METHODS)
 @given(first=st.floats(-1.0, 1.0), second=st.floats(-1.0, 1.0))
+@example(first=-0.25, second=0.25)
+@example(first=-0.2, second=0.2)
+@example(first=0.2, second=-0.2)
+@example(first=-0.3, second=0.2)
 @settings(max_examples=12, deadline=None)
 def test_wrong_people_make_correct_depth_no_worse_than_what_they_agree_on(method, first, second):
     """Two people err by independent factors; the depth is right. Only what both say, to 0.1, may change it."""
@@ -95,8 +100,48 @@ def test_wrong_people_make_correct_depth_no_worse_than_what_they_agree_on(method
     assert abs(changed) <= min(worst, 1.5 * common) + 0.1
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("room", [ROOM, BENT_ROOM], ids=["flat", "bent"])
+@pytest.mark.parametrize(
+    "logs",
+    [(-0.25, 0.25), (0.25, -0.25), (-0.2, 0.2), (-0.4, 0.3), (-0.2, 0.2, 0.2), (0.2, -0.2, -0.2), (-0.3, 0.3, 0.3)],
+)
+def test_a_shape_does_not_reconcile_people_who_contradict_each_other(method, room, logs):
+    """The depth is right and the people are wrong by more than their deviations, in opposite directions."""
+    truth, anchor = place([float(factor) for factor in np.exp(logs)], room)
+    found = confirm(METHODS[method], truth, anchor, NETWORK)
+    changed = np.nanmedian(np.log(found.calibration.apply(truth) / truth)[anchor.person < 0])
+    assert abs(changed) <= 0.1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_depth_with_flat_planes_gets_no_shape(method):
+    """Three people say that farther is farther still; an offset that explains them would bend the walls."""
+    truth, anchor = place([float(factor) for factor in np.exp([0.1, 0.2, 0.3])])
+    found = confirm(METHODS[method], truth, anchor, NETWORK)
+    assert found.calibration.method == method
+    np.testing.assert_allclose(found.calibration.scale, np.mean(found.calibration.scale), rtol=1e-5)
+    np.testing.assert_allclose(found.calibration.offset, 0, atol=1e-5)
+
+
+def test_people_whom_only_a_far_fetched_shape_reconciles_are_named_as_the_source_sees_them():
+    truth, anchor = place([float(factor) for factor in np.exp([-0.5, 0.5])], BENT_ROOM)
+    shape = np.where(U < W / 2, np.exp(-0.5), np.exp(0.5)).astype(np.float32)  # fits both people
+    found = confirm(lambda depth, people: Calibration(shape, 0 * shape, "x"), truth, anchor, NETWORK)
+    assert found.share < 0.1
+    assert found.problem == "people contradict each other: alone they would scale the source by 0.61, 1.65"
+
+
+def test_the_agreement_that_a_shape_adds_counts_where_people_contradict_each_other_within_their_deviations():
+    truth, anchor = place([float(factor) for factor in np.exp([0.2, 0.3])], BENT_ROOM)
+    shape = np.where(U < W / 2, np.exp(0.2), np.exp(0.3)).astype(np.float32)  # fits both people
+    found = confirm(lambda depth, people: Calibration(shape, 0 * shape, "x"), truth, anchor, NETWORK)
+    assert found.share > 0.9
+    assert found.problem == ""
+
+
 def test_a_shape_is_kept_and_only_its_scale_replaced():
-    truth, anchor = place([1.0])
+    truth, anchor = place([1.0], BENT_ROOM)
     tilt = np.exp(0.3 * (U / W - 0.5)).astype(np.float32)
     found = confirm(lambda depth, people: Calibration(5 * tilt, np.float32(0) * tilt, "x"), truth, anchor, NETWORK)
     shape = found.calibration.scale / tilt

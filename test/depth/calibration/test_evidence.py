@@ -15,6 +15,7 @@ from metrichmsr_ros.depth.calibration.evidence import (
     SourceErrors,
     confirmed_scale,
     measure,
+    scatter,
 )
 
 H, W = 120, 160
@@ -128,3 +129,19 @@ def test_one_wrong_person_among_two_moves_a_right_scale_by_no_more_than_noise(wr
     """The other person sees that the scale is right: what is applied is far below what the wrong one says."""
     found = confirmed_scale(ratios([wrong, right], [0.08, 0.08]), False)
     assert abs(found.log_scale) <= max(0.06, 0.1 * abs(wrong))
+
+
+def test_scatter_is_chi_square_per_degree_of_freedom_about_the_weighted_mean():
+    assert scatter(ratios([0.3], [0.1])) == 0
+    assert scatter(ratios([-0.2, 0.2], [0.1, 0.1])) == pytest.approx(8.0)
+    mean = (100 * 0.1 + 100 * -0.1 + 25 * 0.4) / 225
+    by_hand = (100 * (0.1 - mean) ** 2 + 100 * (-0.1 - mean) ** 2 + 25 * (0.4 - mean) ** 2) / 2
+    assert scatter(ratios([0.1, -0.1, 0.4], [0.1, 0.1, 0.2])) == pytest.approx(by_hand)
+
+
+def test_less_agreement_lowers_the_share_in_proportion():
+    full = confirmed_scale(ratios([0.3, 0.3], [0.1, 0.1]), False)
+    half = full.with_agreement(full.agreement / 2)
+    assert half.share == pytest.approx(full.share / 2)
+    assert half.log_scale == pytest.approx(half.share * full.people)
+    assert (half.people, half.agreement) == (full.people, full.agreement / 2)

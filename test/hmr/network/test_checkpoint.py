@@ -7,7 +7,8 @@ import json
 
 import pytest
 import torch
-from helpers.random_batches import landmark_set, random_batch
+from helpers.random_batches import random_batch
+from helpers.random_landmarks import landmark_set
 from helpers.simulated_people import simulate
 from helpers.small_networks import TINY_MOE, model_of
 from safetensors.torch import load_file, save_file

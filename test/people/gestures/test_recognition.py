@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from helpers.stick_figures import (
@@ -15,6 +17,7 @@ from helpers.stick_figures import (
     mirrored,
     names_between,
     side_view,
+    true_odds,
     watch,
     wave,
 )
@@ -22,9 +25,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from metrichmsr_ros.people.gestures.arm_network import ArmOdds
 from metrichmsr_ros.people.gestures.recognition import NAMES, NONE, GestureRecogniser, still_gestures
 from metrichmsr_ros.people.gestures.sights import HIDDEN, ArmSight
 
+EVEN = ArmOdds(0.0, 0.0), ArmOdds(0.0, 0.0)
 BEGIN_S, END_S, LAST_S = 1.0, 4.0, 6.0
 POSES = {"hand_raised": lambda seconds: RAISED, "pointing": lambda seconds: POINTING, "waving": wave(RAISED, 1.2)}
 EXPECTED = {"hand_raised": {"hand_raised"}, "pointing": {"pointing"}, "waving": {"hand_raised", "waving"}}
@@ -147,7 +152,7 @@ def seen_swings(swing, fps=10.0, noise=0.01):
     rng, recogniser, joints = np.random.default_rng(1), GestureRecogniser(), figure(RAISED)
     for stamp in stamps(fps, 4.0):
         sights = ArmSight(True, (swing(stamp) + rng.normal(0.0, noise), 0.4)), HIDDEN
-        said = recogniser.update("a1", joints, sights, stamp)
+        said = recogniser.update("a1", joints, sights, true_odds(joints), stamp)
     return set(said.names)
 
 
@@ -183,7 +188,7 @@ def test_a_wave_goes_on_while_the_arm_is_hidden_for_a_moment_and_not_for_longer(
         sight = (
             HIDDEN if 2.0 < stamp < 2.05 + hidden_s else ArmSight(True, (0.3 * np.sin(2 * np.pi * 1.5 * stamp), 0.4))
         )
-        said[round(stamp, 1)] = set(recogniser.update("a1", joints, (sight, HIDDEN), stamp).names)
+        said[round(stamp, 1)] = set(recogniser.update("a1", joints, (sight, HIDDEN), true_odds(joints), stamp).names)
     assert "waving_left" in said[2.0]
     assert "waving_left" in said[2.2]
     assert ("waving_left" in said[2.5]) == ("waving_left" in said[2.8]) == goes_on
@@ -201,45 +206,48 @@ def test_one_image_in_which_the_arm_seems_to_hang_does_not_end_a_wave():
 def test_people_point_along_the_line_from_head_to_wrist():
     joints = figure(right=POINTING)
     line = joints[21] - joints[15]
-    gestures = still_gestures(joints, front_view(joints))
+    gestures = still_gestures(joints, front_view(joints), true_odds(joints))
     assert gestures.names == ("pointing_right",)
     np.testing.assert_allclose(gestures.pointing, line / np.linalg.norm(line), atol=1e-12)
-    assert still_gestures(joints, (HIDDEN, HIDDEN)) == NONE
+    assert still_gestures(joints, (HIDDEN, HIDDEN), true_odds(joints)) == NONE
 
 
 def test_a_single_image_shows_raised_hands():
     joints = figure(RAISED, RAISED)
-    assert still_gestures(joints, front_view(joints)).names == ("hand_raised_left", "hand_raised_right")
+    assert still_gestures(joints, front_view(joints), true_odds(joints)).names == (
+        "hand_raised_left",
+        "hand_raised_right",
+    )
 
 
 def test_people_who_are_gone_are_forgotten():
     joints, recogniser = figure(RAISED), GestureRecogniser()
     for stamp in (0.0, 0.2, 0.4):
-        recogniser.update("a1", joints, front_view(joints), stamp)
+        recogniser.update("a1", joints, front_view(joints), true_odds(joints), stamp)
     recogniser.forget_all_but({"b2"})
-    assert recogniser.update("a1", joints, front_view(joints), 0.6) == NONE
+    assert recogniser.update("a1", joints, front_view(joints), true_odds(joints), 0.6) == NONE
 
 
 @pytest.mark.parametrize("later", [3.0, -1.0])
 def test_after_a_gap_or_a_jump_back_a_pose_counts_anew(later):
     joints, recogniser = figure(RAISED), GestureRecogniser()
-    said = [recogniser.update("a1", joints, front_view(joints), stamp) for stamp in (0.0, 0.2, 0.4)]
+    said = [recogniser.update("a1", joints, front_view(joints), true_odds(joints), stamp) for stamp in (0.0, 0.2, 0.4)]
     assert said[-1].names == ("hand_raised_left",)
-    assert recogniser.update("a1", joints, front_view(joints), later) == NONE
+    assert recogniser.update("a1", joints, front_view(joints), true_odds(joints), later) == NONE
 
 
 def test_people_do_not_share_a_state():
     recogniser, up, down = GestureRecogniser(), figure(RAISED), figure()
     for stamp in (0.0, 0.2, 0.4):
-        raised = recogniser.update("a1", up, front_view(up), stamp)
-        other = recogniser.update("b2", down, front_view(down), stamp)
+        raised = recogniser.update("a1", up, front_view(up), true_odds(up), stamp)
+        other = recogniser.update("b2", down, front_view(down), true_odds(down), stamp)
     assert (raised.names, other) == (("hand_raised_left",), NONE)
 
 
 def test_a_body_without_extent_or_with_numbers_that_are_none_makes_no_gesture():
     for joints in (np.zeros((24, 3)), np.full((24, 3), np.nan)):
-        assert still_gestures(joints, front_view(figure())) == NONE
-        assert GestureRecogniser().update("a1", joints, front_view(figure()), 0.0) == NONE
+        assert still_gestures(joints, front_view(figure()), EVEN) == NONE
+        assert GestureRecogniser().update("a1", joints, front_view(figure()), EVEN, 0.0) == NONE
 
 
 @settings(max_examples=25, deadline=None)
@@ -254,9 +262,48 @@ def test_gestures_do_not_depend_on_where_people_stand_how_they_turn_and_how_tall
     recogniser, moved = GestureRecogniser(), GestureRecogniser()
     for stamp in stamps(10.0, 3.0):
         joints = at(stamp)
-        here = recogniser.update("a1", joints, front_view(joints), stamp)
-        there = moved.update("a1", turn.apply(size * joints) + place, front_view(joints), stamp)
+        here = recogniser.update("a1", joints, front_view(joints), true_odds(joints), stamp)
+        there = moved.update("a1", turn.apply(size * joints) + place, front_view(joints), true_odds(joints), stamp)
         assert there.names == here.names
         np.testing.assert_allclose(there.pointing, turn.apply(here.pointing), atol=1e-6)
     assert here.names != ()
     assert set(here.names) <= set(NAMES)
+
+
+def said_with(odds_at, fps=10.0, last_s=3.0, bones=POINTING):
+    """Names at each moment, s, of a person whose left arm holds a pose, with odds over time."""
+    recogniser, joints, said = GestureRecogniser(), figure(bones), {}
+    for stamp in stamps(fps, last_s):
+        gestures = recogniser.update("a1", joints, front_view(joints), (odds_at(stamp), EVEN[1]), stamp)
+        said[round(stamp, 1)] = set(gestures.names)
+    return said
+
+
+def test_who_points_goes_on_while_the_odds_are_a_little_against_it():
+    said = said_with(lambda stamp: ArmOdds(1.0 if stamp < 1 else -0.3 if stamp < 2 else -1.5, -4.0))
+    assert said[0.9] == said[1.9] == {"pointing_left"}
+    assert said[2.5] == set()
+    assert said_with(lambda stamp: ArmOdds(-0.3, -4.0))[2.9] == set()
+
+
+def test_what_the_heavier_network_says_holds_until_the_arm_moves():
+    """Its views come in one image, at 0.5 s; the arm moves at 2 s."""
+    recogniser, said = GestureRecogniser(), {}
+    for stamp in stamps(10.0, 4.0):
+        joints = figure(POINTING if stamp < 2 else ((1.0, 0.1, 0.3), (1.0, 0.1, 0.3)))
+        odds = ArmOdds(-1.0, -4.0, (2.0, 0.0) if stamp == 0.5 else None)
+        said[round(stamp, 1)] = set(recogniser.update("a1", joints, front_view(joints), (odds, EVEN[1]), stamp).names)
+    assert said[0.4] == set()
+    assert said[1.0] == said[1.9] == {"pointing_left"}
+    assert said[2.5] == said[3.9] == set()
+
+
+def test_a_single_image_adds_what_the_heavier_network_changes():
+    joints = figure(POINTING)
+    for more, names in ((None, ()), ((2.0, 0.0), ("pointing_left",)), ((0.0, 5.0), ("hand_raised_left",))):
+        odds = ArmOdds(-1.0, -4.0, more), ArmOdds(-4.0, -4.0)
+        assert still_gestures(joints, front_view(joints), odds).names == names
+
+
+def test_odds_that_are_no_numbers_make_no_gesture():
+    assert said_with(lambda stamp: ArmOdds(math.nan, math.nan))[2.9] == set()

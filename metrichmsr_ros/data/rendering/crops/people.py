@@ -18,7 +18,7 @@ from metrichmsr_ros.data.rendering.compiled.meshes import Mesh, joined
 from metrichmsr_ros.data.rendering.compiled.surface import dress
 from metrichmsr_ros.data.rendering.compiled.zbuffer import Float32, skin, vertex_normals
 from metrichmsr_ros.data.rendering.crops.accessories import PosedSkeleton, random_accessories
-from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, PeoplePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior, ShapeSampler
 from metrichmsr_ros.data.rendering.crops.wardrobe import Clothes, random_clothes
 from metrichmsr_ros.data.rendering.skirts import hanging_garment
 from metrichmsr_ros.types import Float64Array

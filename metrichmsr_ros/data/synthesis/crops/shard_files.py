@@ -39,7 +39,7 @@ def crop_arrays(look: CropLook, person: int, maps: bool = True, heavy: LandmarkS
     k = rendered.camera.intrinsics
     arrays: CropArrays = {
         "person": np.asarray(person, np.int32),
-        **_answer(found),
+        **answer_arrays(found),
         "crop_matrix": matrix.astype(np.float32),
         "intrinsics": k.astype(np.float32),
         "crop_intrinsics": (matrix @ k).astype(np.float32),
@@ -65,11 +65,11 @@ def crop_arrays(look: CropLook, person: int, maps: bool = True, heavy: LandmarkS
     if maps and found.maps is not None:
         arrays |= {"s16": found.maps.s16.astype(np.float16), "t8": found.maps.t8.astype(np.float16)}
     if heavy is not None:
-        arrays |= {f"heavy_{name}": values for name, values in _answer(heavy).items()}
+        arrays |= {f"heavy_{name}": values for name, values in answer_arrays(heavy).items()}
     return arrays
 
 
-def _answer(found: LandmarkSet) -> CropArrays:
+def answer_arrays(found: LandmarkSet) -> CropArrays:
     """What a landmark network said."""
     return {
         "landmarks": found.crop_landmarks.astype(np.float32),

@@ -12,7 +12,7 @@ from metrichmsr_ros.data.rendering.crops.cameras import SHOTS
 from metrichmsr_ros.data.rendering.crops.framing import Framing
 from metrichmsr_ros.data.rendering.crops.generator import CropMaker
 from metrichmsr_ros.data.rendering.crops.picture import CropSources
-from metrichmsr_ros.data.rendering.crops.stature import ShapeSampler, PeoplePriorError, PeoplePrior
+from metrichmsr_ros.data.rendering.crops.stature import PeoplePrior, PeoplePriorError, ShapeSampler
 
 
 def _sources() -> CropSources:
