@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.people.gestures.waves import NO_SWAY, WINDOW_S, SwayLimits, WaveFinder, sway_of
@@ -32,7 +32,7 @@ def sway(at, values):
 @example(hertz=1.125, phase=1.0, fps=8.0, amplitude=0.1, start=0.0, drift=0.0)
 @example(hertz=0.9525, phase=0.41, fps=8.0, amplitude=0.176, start=0.0, drift=-0.2)
 def test_a_sinusoid_has_most_of_the_motion_and_its_amplitude(hertz, phase, fps, amplitude, start, drift):
-    """Most of what the assumed noise of landmarks, of variance 0.03^2, leaves; the slow drift takes some of two periods."""
+    """Most of what the assumed noise of landmarks, of variance 0.03^2, leaves; the drift takes some of two periods."""
     at = stamps(fps)
     values = amplitude * np.sin(2 * np.pi * hertz * at + phase) + drift * amplitude * at + 3.0
     found = sway(start + at, values)
