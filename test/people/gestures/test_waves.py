@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from metrichmsr_ros.people.gestures.waves import NO_SWAY, WINDOW_S, SwayLimits, WaveFinder, sway_of
