@@ -78,7 +78,7 @@ def side_view(joints: Float64Array) -> tuple[ArmSight, ArmSight]:
 
 
 def _sight(forearm: Float64Array, across: int) -> ArmSight:
-    return ArmSight(True, (float(forearm[across]) / TRUNK_M, float(forearm[1]) / TRUNK_M))
+    return ArmSight(True, True, (float(forearm[across]) / TRUNK_M, float(forearm[1]) / TRUNK_M))
 
 
 def true_odds(joints: Float64Array) -> tuple[ArmOdds, ArmOdds]:

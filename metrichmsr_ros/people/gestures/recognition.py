@@ -60,8 +60,8 @@ class _ArmMemory:
         waves = self._waves(is_up, sight, stamp_s)
         is_still = self.still.update(arm.forearm)
         may_point, may_be_raised = self._likely(odds, arm.forearm)
-        points = sight.is_seen and is_still and not waves and may_point
-        up = sight.is_seen and may_be_raised and not points
+        points = sight.is_inside and is_still and not waves and may_point
+        up = sight.is_inside and may_be_raised and not points
         raised = self.raised.update(up or (waves and is_up), stamp_s)
         return raised or waves, waves, self.points.update(points, stamp_s) and not (raised or waves)
 
@@ -116,8 +116,8 @@ class GestureRecogniser:
         Args:
             id: of the person.
             joints: (24, 3) m, in axes of any orientation.
-            sights: of the left and the right arm; an arm that is hidden makes no gesture.
-            odds: of the left and the right arm.
+            sights: of the left and the right arm; one outside the image makes no gesture, one that is hidden no wave.
+            odds: of the left and the right arm; they are low where the arm is hidden.
             stamp_s: of the image, s.
         """
         memory = self._people.get(id)
@@ -144,8 +144,8 @@ def still_gestures(joints: FloatingArray, sights: tuple[ArmSight, ArmSight], odd
     states = []
     for sight, one in zip(sights, odds, strict=True):
         change = one.more or (0.0, 0.0)
-        points = sight.is_seen and one.points + change[0] > _POINTS
-        states.append((sight.is_seen and not points and one.raised + change[1] > _RAISED, False, points))
+        points = sight.is_inside and one.points + change[0] > _POINTS
+        states.append((sight.is_inside and not points and one.raised + change[1] > _RAISED, False, points))
     return _gestures(arms, states)
 
 

@@ -28,17 +28,18 @@ class ArmSight:
     """One arm in an image.
 
     Attributes:
-        is_seen: whether the wrist is inside the image, up to the error of landmarks at its edge, and it and the elbow
-            are not hidden.
+        is_inside: whether the wrist is inside the image, up to the error of landmarks at its edge.
+        is_seen: whether it is inside, and the landmark network takes neither it nor the elbow to be hidden.
         swing: of the hand from the elbow across the trunk and along it, in lengths of the trunk; the sign of the first
             has no meaning.
     """
 
+    is_inside: bool
     is_seen: bool
     swing: tuple[float, float]
 
 
-HIDDEN = ArmSight(False, (0.0, 0.0))
+HIDDEN = ArmSight(False, False, (0.0, 0.0))
 
 
 def arm_sights(landmarks: LandmarkSet, size: tuple[int, int]) -> tuple[ArmSight, ArmSight]:
@@ -72,4 +73,4 @@ def _sight(
     is_seen = is_inside and visibility[wrist] > MIN_WRIST and visibility[elbow] > MIN_ELBOW
     hand = [(pixels[index][axis] + pixels[pinky][axis]) / 2 - pixels[elbow][axis] for axis in range(2)]
     x, y = hand
-    return ArmSight(is_seen, (x * across[0] + y * across[1], x * across[1] - y * across[0]))
+    return ArmSight(is_inside, is_seen, (x * across[0] + y * across[1], x * across[1] - y * across[0]))

@@ -151,7 +151,7 @@ def seen_swings(swing, fps=10.0, noise=0.01):
     """Names at the end of 4 s in which the hand is up and the image shows a swing over time."""
     rng, recogniser, joints = np.random.default_rng(1), GestureRecogniser(), figure(RAISED)
     for stamp in stamps(fps, 4.0):
-        sights = ArmSight(True, (swing(stamp) + rng.normal(0.0, noise), 0.4)), HIDDEN
+        sights = ArmSight(True, True, (swing(stamp) + rng.normal(0.0, noise), 0.4)), HIDDEN
         said = recogniser.update("a1", joints, sights, true_odds(joints), stamp)
     return set(said.names)
 
@@ -186,7 +186,9 @@ def test_a_wave_goes_on_while_the_arm_is_hidden_for_a_moment_and_not_for_longer(
     said = {}
     for stamp in stamps(10.0, 4.0):
         sight = (
-            HIDDEN if 2.0 < stamp < 2.05 + hidden_s else ArmSight(True, (0.3 * np.sin(2 * np.pi * 1.5 * stamp), 0.4))
+            HIDDEN
+            if 2.0 < stamp < 2.05 + hidden_s
+            else ArmSight(True, True, (0.3 * np.sin(2 * np.pi * 1.5 * stamp), 0.4))
         )
         said[round(stamp, 1)] = set(recogniser.update("a1", joints, (sight, HIDDEN), true_odds(joints), stamp).names)
     assert "waving_left" in said[2.0]
