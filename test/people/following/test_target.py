@@ -127,6 +127,42 @@ def test_of_two_close_newcomers_neither_is_taken_until_one_fits_clearly():
     assert (state.status, state.id) == (FollowStatus.FOLLOWING, "p7")
 
 
+def test_an_id_that_was_seen_where_the_person_cannot_be_is_never_taken():
+    walk = Walk()
+    far = walk.see(2, lambda: [person("p7", x=9.0)])  # 3.5 m away after a quarter of a second
+    assert far.status is FollowStatus.PREDICTED
+    state = walk.see(4, lambda: [walk.walker("p7")])  # came to meet the person
+    assert state.status is FollowStatus.LOST
+    assert walk.see(1, lambda: [walk.walker("p7", y=-0.8), walk.walker("p8")]).id == "p8"
+
+
+def test_a_newcomer_who_may_be_somebody_else_who_was_lost_is_not_taken():
+    """A friend beside the person is lost at the same time; who comes back between them may be either."""
+    friend = {"y": 0.9, "height": 1.70}
+    walk = Walk()
+    walk.see(8, lambda: [walk.walker(), walk.walker("p2", **friend)])
+    walk.see(4)
+    assert walk.see(4, lambda: [walk.walker("p7", y=0.45, height=1.72)]).status is FollowStatus.LOST
+    both = walk.see(1, lambda: [walk.walker("p7", **friend), walk.walker("p8")])  # now each has a place
+    assert (both.status, both.id) == (FollowStatus.FOLLOWING, "p8")
+
+
+def test_a_newcomer_who_is_surely_somebody_else_is_not_taken():
+    walk = Walk()
+    walk.see(8, lambda: [walk.walker(), walk.walker("p2", y=1.2, height=1.55)])
+    walk.see(8)
+    assert walk.see(8, lambda: [walk.walker("p7", y=1.2, height=1.55)]).status is FollowStatus.LOST
+    assert walk.see(1, lambda: [walk.walker("p7", y=1.2, height=1.55), walk.walker("p8")]).id == "p8"
+
+
+def test_who_was_lost_long_ago_is_no_rival():
+    walk = Walk()
+    walk.see(8, lambda: [walk.walker(), walk.walker("p2", y=0.5)])
+    walk.see(round((CONFIG.forget_after + 1) * RATE), lambda: [walk.walker()])
+    walk.see(2)
+    assert walk.see(1, lambda: [walk.walker("p7", y=0.2)]).id == "p7"
+
+
 def test_two_close_people_who_keep_their_ids_are_not_confused():
     walk = Walk(person("p2", x=4.0, y=0.3))
     for _ in range(20):

@@ -309,3 +309,14 @@ def test_a_single_image_adds_what_the_heavier_network_changes():
 
 def test_odds_that_are_no_numbers_make_no_gesture():
     assert said_with(lambda stamp: ArmOdds(math.nan, math.nan))[2.9] == set()
+
+
+def test_the_odds_say_whether_an_arm_is_seen_and_landmarks_whether_a_wave_is():
+    recogniser, joints, said = GestureRecogniser(), figure(POINTING, RAISED), []
+    for stamp in stamps(10.0, 4.0):
+        unseen = ArmSight(True, False, (0.3 * math.sin(2 * math.pi * 1.5 * stamp), 0.4))
+        said.append(recogniser.update("a1", joints, (unseen, unseen), true_odds(joints), stamp).names)
+    assert set(said[-1]) == {"pointing_left", "hand_raised_right"}
+    outside = ArmSight(False, False, (0.0, 0.0))
+    assert recogniser.update("b2", joints, (outside, outside), true_odds(joints), 4.0) == NONE
+    assert still_gestures(joints, (outside, outside), true_odds(joints)) == NONE

@@ -47,7 +47,7 @@ def test_a_wrist_outside_the_image_is_not_seen(pixel):
     person = landmarks()
     person.pixels[15] = pixel
     left, right = arm_sights(person, SIZE)
-    assert (left.is_seen, right.is_seen) == (False, True)
+    assert (left.is_seen, right.is_seen) == (left.is_inside, right.is_inside) == (False, True)
 
 
 @pytest.mark.parametrize("pixel", [(-9.0, 80.0), (648.0, 80.0), (390.0, -9.0), (390.0, 488.0)])
@@ -63,6 +63,7 @@ def test_a_hidden_wrist_or_elbow_hides_the_arm(landmark):
     person.visibility[landmark] = 0.1
     left, right = arm_sights(person, SIZE)
     assert (left.is_seen, right.is_seen) == (False, True)
+    assert left.is_inside
 
 
 def test_a_person_without_a_trunk_shows_no_arms():
