@@ -22,8 +22,11 @@ def test_every_model_file_reads_and_survives_json(path):
     assert build(ModelConfig, json.loads(json.dumps(to_mapping(config)))) == config
 
 
+OF_OTHER_NETWORKS = "depth", "pixels", "arms"
 HUMAN_TRAINING = [
-    p for p in sorted((CONFIG / "train").glob("*.yaml")) if "depth" not in p.stem and "pixels" not in p.stem
+    path
+    for path in sorted((CONFIG / "train").glob("*.yaml"))
+    if not any(network in path.stem for network in OF_OTHER_NETWORKS)
 ]
 
 
