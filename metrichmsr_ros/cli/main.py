@@ -235,7 +235,7 @@ def synthesize_acts(
 ) -> None:
     """Render people who gesture in rooms, look at them with both networks of BlazePose, write shards for `train arms`.
 
-    The words `synthesize acts` are understood too. Resumes interrupted runs.
+    The words `synthesize acts` are understood too. Needs the extra `train`. Resumes interrupted runs.
 
     Args:
         out: folder for train-*.safetensors and val-*.safetensors.

@@ -35,12 +35,14 @@ def train(config: ArmTrainConfig, device: str = "cpu", report: Callable[[str], N
         torch.set_num_threads(config.threads)
     folder = Path(config.output) / config.name
     folder.mkdir(parents=True, exist_ok=True)
+    target = checked_device(device)
+    held_out = {source: read_examples(source, held_out=True) for source, _ in _sources(config)}
     examples = joined([read_examples(path) for path, repeats in _sources(config) for _ in range(repeats)])
     points, raised = examples.truth.mean(0)
     report(f"{len(examples)} arms, of which {points:.1%} point and {raised:.1%} are raised")
-    weights = fitted(config, examples, checked_device(device), report)
-    for source, _ in _sources(config):
-        for line in describe(ArmNetwork(weights), read_examples(source, held_out=True)):
+    weights = fitted(config, examples, target, report)
+    for source, arms in held_out.items():
+        for line in describe(ArmNetwork(weights), arms):
             report(f"{source}, {line}")
     path = folder / f"{config.name}.npz"
     write_weights(path, weights)

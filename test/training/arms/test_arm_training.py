@@ -9,6 +9,7 @@ from helpers.stick_figures import HANGING, POINTING, RAISED, figure
 
 from metrichmsr_ros.config import ConfigError
 from metrichmsr_ros.data.synthesis.crops.shard_files import CropShardError, write_crops
+from metrichmsr_ros.io.devices import DeviceError
 from metrichmsr_ros.people.gestures.arm_features import NUM_FEATURES
 from metrichmsr_ros.people.gestures.arm_network import ArmNetwork, ArmWeights
 from metrichmsr_ros.training.arms.config import ArmTrainConfig, load_arm_config
@@ -82,6 +83,18 @@ def test_a_network_learns_what_the_landmarks_tell(folder, tmp_path):
     assert path == tmp_path / "arms" / "arms.npz"
     assert said[0] == "1200 arms, of which 16.7% point and 16.7% are raised"
     assert sum("held out" in line for line in said) == 4
+
+
+def test_mistakes_are_found_before_the_training(folder, tmp_path):
+    said, config = [], vars(SMALL) | {"crops": str(folder), "acts": "", "output": str(tmp_path)}
+    with pytest.raises(DeviceError):
+        train(ArmTrainConfig(**config), "x", said.append)
+    lacks = tmp_path / "lacks"
+    lacks.mkdir()
+    (lacks / "train-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
+    with pytest.raises(CropShardError, match=r"no val-\*"):
+        train(ArmTrainConfig(**(config | {"acts": str(lacks)})), report=said.append)
+    assert not said
 
 
 def test_the_same_seed_gives_the_same_network(folder):

@@ -21,7 +21,13 @@ import numpy as np
 from metrichmsr_ros.body.joints import JOINT_NAMES
 from metrichmsr_ros.data.mocap.acts.scripts import SIDES, ArmScript
 from metrichmsr_ros.data.synthesis.acts.scenes import SECONDS, gesturing_people, sides_shown
-from metrichmsr_ros.data.synthesis.crops.shard_files import CropArrays, CropShardError, answer_arrays, write_crops
+from metrichmsr_ros.data.synthesis.crops.shard_files import (
+    CropArrays,
+    CropShardError,
+    about_crops,
+    answer_arrays,
+    write_crops,
+)
 from metrichmsr_ros.data.synthesis.walking_sequence import SequenceFrame, SequencePerson
 from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_message, run_in_processes
 from metrichmsr_ros.io.whole_files import only_whole_files
@@ -72,10 +78,14 @@ def synthesize_acts(out: Path, config: ActConfig) -> int:
     """Make the shards that are not there yet. Returns the number of looks made by this call.
 
     Raises:
-        CropShardError: the processes were killed; finished shards stay.
+        CropShardError: the folder holds shards of another seed, or the processes were killed; finished shards stay.
         AssetError: the BlazePose networks are not in the cache.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(out.glob("*.safetensors"))[:1]:
+        seed = about_crops(path).get("seed")
+        if seed != config.seed:
+            raise CropShardError(f"{out} holds shards of seed {seed}, not {config.seed}: choose another folder")
     jobs, total, start = [job for job in _plan(out, config) if not job.path.exists()], 0, time.monotonic()
     with only_whole_files(out), closing(_run(jobs, config.processes or os.cpu_count() or 1)) as results:
         for number, looks in enumerate(results, 1):

@@ -130,7 +130,8 @@ def crop_shards(folder: Path, held_out: bool = False) -> list[Path]:
     paths = sorted(Path(folder).glob(f"{'val' if held_out else 'train'}-*.safetensors"))
     if not paths:
         raise CropShardError(
-            f"{folder}: no {'val' if held_out else 'train'}-*.safetensors; run `metrichmsr synthesize-crops`"
+            f"{folder}: no {'val' if held_out else 'train'}-*.safetensors; run `metrichmsr synthesize-crops`, or for "
+            "acts `metrichmsr synthesize-acts`"
         )
     return paths
 

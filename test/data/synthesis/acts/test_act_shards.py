@@ -38,6 +38,11 @@ def test_finished_shards_are_not_made_again(folder):
     assert synthesize_acts(folder, ActConfig(count=1, val_count=1, seed=4)) == 0
 
 
+def test_shards_of_another_seed_are_not_mixed_in(folder):
+    with pytest.raises(CropShardError, match="holds shards of seed 4, not 5"):
+        synthesize_acts(folder, ActConfig(count=2, val_count=1, seed=5))
+
+
 def test_looks_come_in_pairs_that_share_the_truth_and_see_the_person(folder):
     looks = read_crops(folder / "train-00000.safetensors")
     assert len(looks["joints"]) % 2 == 0
