@@ -568,8 +568,8 @@ def _words(arguments: list[str]) -> list[str]:
     """
     home = os.path.expanduser("~")
     arguments = [_HOME.sub(lambda found: (found[1] or "") + home, argument) for argument in arguments]
-    if arguments[:1] == ["synthesize"] and arguments[1:2] in (["crops"], ["acts"]):
-        return [f"synthesize-{arguments[1]}", *arguments[2:]]
+    if arguments[:2] in (["synthesize", "crops"], ["synthesize", "acts"]):
+        return ["-".join(arguments[:2]), *arguments[2:]]
     return arguments
 
 

@@ -29,7 +29,7 @@ class Missing:
 
 
 class PersonMemory:
-    """One person over time.
+    """One person over time, from the first sighting on, which is to be seen like all others.
 
     Args:
         person: at the first sighting.
@@ -39,7 +39,6 @@ class PersonMemory:
     def __init__(self, person: Candidate, stamp_s: float) -> None:
         self.looks, self.seen_s = person, stamp_s
         self._motion = RootFilter()
-        self.see(person, stamp_s)
 
     def see(self, person: Candidate, stamp_s: float) -> tuple[Float64Array, Float64Array]:
         """Position (3,) m and velocity (3,) m/s after a sighting; height and shape are averaged over time."""

@@ -78,7 +78,7 @@ class FollowedPerson:
             stamp_s: its time.
         """
         self._others = {}
-        self._are_others([person for person in people if person.id != chosen.id], stamp_s)
+        self._see_others([person for person in people if person.id != chosen.id], stamp_s)
         self._person = PersonMemory(chosen, stamp_s)
         self._stamp_s = stamp_s
         self.state = FollowedState(FollowStatus.FOLLOWING)
@@ -101,10 +101,10 @@ class FollowedPerson:
         predicted = self._person.predicted(stamp_s)
         seen = [person for person in people if not person.is_hidden]
         found = self._found(predicted, seen, stamp_s)
+        self._see_others([p for p in people if p.id in self._others or (found and p.id != found.id)], stamp_s)
         if found is None:
             return self._miss(self._person, predicted, stamp_s)
         again = self.state.found_again + (found.id != predicted.looks.id or self.state.status is FollowStatus.LOST)
-        self._are_others([person for person in people if person.id != found.id], stamp_s)
         return self._see(self._person, found, stamp_s, again)
 
     def _found(self, predicted: Missing, seen: Sequence[Candidate], stamp_s: float) -> Candidate | None:
@@ -113,17 +113,21 @@ class FollowedPerson:
         if own is not None:
             if self._is_own(own, predicted):
                 return own
-            self._are_others([own], stamp_s)  # the tracker gave the id to somebody else
-        self._are_others([person for person in seen if person.id in self._others], stamp_s)
-        unknown = [person for person in seen if person.id not in self._others and person.id != own_id]
-        self._are_others([person for person in unknown if not self._can_be(person, predicted)], stamp_s)
+            self._others[own_id] = PersonMemory(own, stamp_s)  # the tracker gave the id to somebody else
+        unknown = []
+        for person in seen:
+            if person.id not in self._others and person.id != own_id:
+                if self._can_be(person, predicted):
+                    unknown.append(person)
+                else:
+                    self._others[person.id] = PersonMemory(person, stamp_s)
         ids = {person.id for person in seen}
         missing = [
             memory.predicted(stamp_s)
             for id, memory in self._others.items()
             if id not in ids and stamp_s - memory.seen_s <= self._config.forget_after
         ]
-        return the_same(predicted, missing, [p for p in unknown if p.id not in self._others], self._config)
+        return the_same(predicted, missing, unknown, self._config)
 
     def _is_own(self, own: Candidate, predicted: Missing) -> bool:
         distance, _ = squared_distance(own, predicted.position, predicted.covariance)
@@ -136,14 +140,14 @@ class FollowedPerson:
         """Whether the person can have come here; if not, this id is somebody else, wherever it goes."""
         return squared_distance(person, predicted.position, predicted.covariance)[0] <= self._config.same_id_gate
 
-    def _are_others(self, people: Sequence[Candidate], stamp_s: float) -> None:
-        """Remember that these are not the person; of those who are seen, also place and looks."""
+    def _see_others(self, people: Sequence[Candidate], stamp_s: float) -> None:
+        """Remember, once an image, that these are not the person; of those who are seen, also place and looks."""
         for person in people:
-            known = self._others.get(person.id)
-            if known is None:
+            is_new = person.id not in self._others
+            if is_new:
                 self._others[person.id] = PersonMemory(person, stamp_s)
-            elif not person.is_hidden:
-                known.see(person, stamp_s)
+            if is_new or not person.is_hidden:
+                self._others[person.id].see(person, stamp_s)
 
     def _see(self, memory: PersonMemory, person: Candidate, stamp_s: float, found_again: int) -> FollowedState:
         if self.state.status is FollowStatus.LOST:

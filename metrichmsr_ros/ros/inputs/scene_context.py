@@ -103,8 +103,14 @@ class ContextProvider:
         floor, depth = self._floor(header, parameters), self._depth(header, camera)
         before, self._used = self._used, (parameters.use_floor, parameters.use_depth)
         is_switched_off = any(was and not now for was, now in zip(before, self._used, strict=True))
-        used = self._used
-        return SceneContext(floor, depth, used[1], tuple(boxes), is_switched_off, used[0])
+        return SceneContext(
+            floor,
+            depth,
+            parameters.use_depth,
+            tuple(boxes),
+            forgets_measurements=is_switched_off,
+            trusts_floor=parameters.use_floor,
+        )
 
     def _detections(self, header: Any, camera: Camera, parameters: ContextParameters) -> Sequence[Float64Array]:
         self.health["detections"] = "none yet"

@@ -37,7 +37,7 @@ def train(config: ArmTrainConfig, device: str = "cpu", report: Callable[[str], N
     folder.mkdir(parents=True, exist_ok=True)
     target = checked_device(device)
     held_out = {source: read_examples(source, held_out=True) for source, _ in _sources(config)}
-    examples = joined([read_examples(path) for path, repeats in _sources(config) for _ in range(repeats)])
+    examples = joined([part for path, repeats in _sources(config) for part in [read_examples(path)] * repeats])
     points, raised = examples.truth.mean(0)
     report(f"{len(examples)} arms, of which {points:.1%} point and {raised:.1%} are raised")
     weights = fitted(config, examples, target, report)

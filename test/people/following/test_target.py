@@ -11,6 +11,7 @@ from metrichmsr_ros.people.following.candidate import Candidate, CandidateError
 from metrichmsr_ros.people.following.config import FollowConfig
 from metrichmsr_ros.people.following.goal import Viewpoint, goal_before, nearest_in_front
 from metrichmsr_ros.people.following.target import FollowedPerson, FollowStatus
+from metrichmsr_ros.people.tracking.kalman import RootFilter
 
 CONFIG = FollowConfig()
 RATE = 8.0  # exact in binary
@@ -242,3 +243,18 @@ def test_the_goal_is_on_the_line_to_the_person_and_faces_the_person():
     close, yaw = goal_before(np.array([0.0, 1.0, 0.9]), view, 1.5)
     np.testing.assert_allclose(close, [0, 0])  # nearer than the distance: the robot only turns
     assert yaw == pytest.approx(np.pi / 2)
+
+
+def test_every_sighting_counts_once():
+    """Position and velocity are those of a motion filter that sees the person as often, also after a new id."""
+    followed, motion = FollowedPerson(), RootFilter()
+    for number, id in enumerate(("p1", "p1", "p7", "p7")):
+        seen = person(id, x=3.0 + 0.1 * number)
+        friend = person("p2", y=3.0 + 0.1 * number)
+        if number == 0:
+            state = followed.follow(seen, [seen, friend], 0.0)
+        else:
+            state = followed.step([seen, friend], number / RATE)
+        position, velocity, _ = motion.update(seen.position, seen.covariance, number / RATE)
+        np.testing.assert_allclose(state.position, position)
+        np.testing.assert_allclose(state.velocity, velocity)

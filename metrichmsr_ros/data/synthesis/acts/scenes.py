@@ -25,7 +25,8 @@ _TURNS = 0.5  # radians by which a person's view differs from the nominal one
 _WALKS = 0.25  # share of people who walk
 _LIMB_M = 0.10  # more than a forearm's radius: what is nearer than a joint by more hides it
 _NEAREST_M = 0.1  # joints that are nearer to the camera's plane are not seen
-_HANDS = np.array([[JOINT_NAMES.index(f"{side}_{part}") for part in ("elbow", "wrist", "hand")] for side in SIDES])
+FOREARMS = np.array([[JOINT_NAMES.index(f"{side}_{part}") for part in ("elbow", "wrist", "hand")] for side in SIDES])
+"""(2, 3) joints of the left and the right forearm: elbow, wrist, hand."""
 
 
 def gesturing_people(rng: np.random.Generator) -> tuple[dict[str, str], WalkingSequence]:
@@ -55,7 +56,7 @@ def _person(rng: np.random.Generator, name: str, angle: float, view: str) -> Wal
 
 def sides_shown(frame: SequenceFrame, person: SequencePerson) -> NDArray[np.bool_]:
     """(2,) whether two of the middle of the left (right) forearm, the wrist and the hand are seen in the image."""
-    elbow, wrist, hand = person.joints_cam[_HANDS].swapaxes(0, 1).astype(np.float64)
+    elbow, wrist, hand = person.joints_cam[FOREARMS].swapaxes(0, 1).astype(np.float64)
     points = np.stack([(elbow + wrist) / 2, wrist, hand], axis=1)
     ahead = np.asarray((points[..., 2] >= _NEAREST_M).all(1))
     pixels = np.rint(frame.camera.project(np.where(ahead[:, None, None], points, 1.0))).astype(int)

@@ -12,15 +12,14 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from metrichmsr_ros.body.joints import JOINT_NAMES
-from metrichmsr_ros.data.mocap.acts.scripts import SIDES, ArmScript
-from metrichmsr_ros.data.synthesis.acts.scenes import SECONDS, gesturing_people, sides_shown
+from metrichmsr_ros.data.mocap.acts.scripts import ArmScript
+from metrichmsr_ros.data.synthesis.acts.scenes import FOREARMS, SECONDS, gesturing_people, sides_shown
 from metrichmsr_ros.data.synthesis.crops.shard_files import (
     CropArrays,
     CropShardError,
@@ -33,6 +32,7 @@ from metrichmsr_ros.data.synthesis.worker_pool import KilledError, killed_messag
 from metrichmsr_ros.io.whole_files import only_whole_files
 from metrichmsr_ros.people.blazepose.landmarks import LandmarkSet, Roi
 from metrichmsr_ros.people.blazepose.networks import BlazePose
+from metrichmsr_ros.people.detection.test_time_views import views_of
 
 SCENES_PER_SHARD = 50
 _TRAINING, _VALIDATION = 11, 12  # begin the seeds of scenes, so that both differ from each other and from benchmarks
@@ -41,7 +41,6 @@ _AROUND = 1.44  # side of the first region in lengths of the box around the join
 _OFF = 0.03  # standard deviation of its middle, in lengths of that box
 _TURNED_RAD = 0.05  # standard deviation of its rotation
 _LEAST_SCORE = 0.3
-_FOREARMS = np.array([[JOINT_NAMES.index(f"{side}_{part}") for part in ("elbow", "wrist", "hand")] for side in SIDES])
 
 
 @dataclass(frozen=True)
@@ -150,9 +149,12 @@ class _ShardMaker:
             if person.id not in still:
                 continue
             others = [other for _, other in found if other is not seen]
+            further = views_of(frame.image, seen, others, self._usual, self._heavy)
+            views = {(v.landmarks.heavy, v.mirrored): v.landmarks for v in further if not v.wide} | {
+                (False, False): seen
+            }
             for mirrored in (False, True):
-                view = partial(_view, frame, seen, others, mirrored)
-                usual, heavy = (seen if not mirrored else view(self._usual)), view(self._heavy)
+                usual, heavy = (views.get((is_heavy, mirrored)) for is_heavy in (False, True))
                 if usual is not None and heavy is not None:
                     yield _arrays(frame, person, usual, heavy)
 
@@ -186,17 +188,9 @@ def _is_still(script: ArmScript, stamp_s: float) -> bool:
     return act is None or act.is_held(stamp_s)
 
 
-def _view(
-    frame: SequenceFrame, seen: LandmarkSet, others: list[LandmarkSet], mirrored: bool, networks: BlazePose
-) -> LandmarkSet | None:
-    """A further view of a person, as `people.detection.test_time_views` makes it."""
-    roi = seen.next_roi()
-    return networks.landmarks(frame.image, roi, _LEAST_SCORE, without=others, keep=seen, mirrored=mirrored)
-
-
 def _arrays(frame: SequenceFrame, person: SequencePerson, usual: LandmarkSet, heavy: LandmarkSet) -> CropArrays:
     """Both answers, and the truth: joints, and which forearms are seen (of all other joints: nothing is known)."""
     seen = np.zeros(len(JOINT_NAMES), np.uint8)
-    seen[_FOREARMS] = sides_shown(frame, person)[:, None]
+    seen[FOREARMS] = sides_shown(frame, person)[:, None]
     answers = {**answer_arrays(usual), **{f"heavy_{name}": values for name, values in answer_arrays(heavy).items()}}
     return {**answers, "joints": person.joints_cam.astype(np.float32), "joints_seen": seen}
